@@ -1,0 +1,50 @@
+// IP addresses and prefixes as plain values.
+#pragma once
+
+#include <array>
+#include <compare>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace icr {
+
+/// An IPv4 or IPv6 address in 16 bytes, network order; IPv4 as ::ffff:a.b.c.d (RFC 4291 section 2.5.5.2).
+struct IpAddress {
+  std::array<std::uint8_t, 16> bytes{};
+
+  [[nodiscard]] static IpAddress v4(std::uint32_t host_order);
+  [[nodiscard]] static IpAddress v6(const std::uint8_t* network_order_16);
+  /// Dotted quad or RFC 4291 text; no zone, no prefix length.
+  [[nodiscard]] static std::optional<IpAddress> parse(std::string_view text);
+
+  [[nodiscard]] bool is_v4() const;
+  /// Host order. Only when is_v4().
+  [[nodiscard]] std::uint32_t to_v4() const {
+    return std::uint32_t{bytes[12]} << 24 | std::uint32_t{bytes[13]} << 16 | std::uint32_t{bytes[14]} << 8 | bytes[15];
+  }
+  /// Canonical text (RFC 5952 for IPv6).
+  [[nodiscard]] std::string to_string() const;
+
+  friend auto operator<=>(const IpAddress&, const IpAddress&) = default;
+};
+
+/// An address block. `length` counts in the address' own family (0..32 or 0..128); host bits are zero.
+struct Prefix {
+  IpAddress base;
+  std::uint8_t length = 0;
+
+  /// "192.0.2.0/24", "2001:db8::/32", or an address alone (a host). Host bits that are set are cleared.
+  [[nodiscard]] static std::optional<Prefix> parse(std::string_view text);
+  /// The prefix of `length` bits that holds `address`. `length` must be in range for its family.
+  [[nodiscard]] static Prefix of(IpAddress address, std::uint8_t length);
+
+  [[nodiscard]] bool contains(const IpAddress& address) const;
+  [[nodiscard]] bool overlaps(const Prefix& other) const { return contains(other.base) || other.contains(base); }
+  [[nodiscard]] std::string to_string() const;
+
+  friend auto operator<=>(const Prefix&, const Prefix&) = default;
+};
+
+}  // namespace icr

@@ -1,0 +1,208 @@
+// The cluster as it was configured: an immutable value that icrd and icr read from the same file
+// (model/cluster_file.h).
+//
+// Everything is resolved and in range: indices point into the vectors of Cluster, names are kept for people. Indices
+// are also what session records carry, so two programs may talk about sessions only if Cluster::digest is equal on both
+// sides.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/address.h"
+#include "model/protocol.h"
+#include "model/session.h"
+#include "model/time.h"
+
+namespace icr {
+
+/// Address and TCP port of a ZeroMQ endpoint.
+struct Endpoint {
+  IpAddress address;
+  std::uint16_t port = 0;
+  [[nodiscard]] std::string to_string() const;  ///< "192.0.2.1:7300", "[2001:db8::1]:7300"
+  /// For ZeroMQ: "tcp://192.0.2.1:7300".
+  [[nodiscard]] std::string to_zmq() const;
+};
+
+enum class CardFamily : std::uint8_t { ms, vms };  ///< ms-: JSF layouts (MS-MPC); vms-: USF layouts (MX-SPC3)
+
+/// How packets of one unit of a card come and go.
+struct PacketPort {
+  enum class Kind : std::uint8_t { tun, pcap };
+  std::uint32_t unit = 0;  ///< logical unit of the card's interface: ms-0/0/0.UNIT
+  Kind kind = Kind::tun;
+  // tun
+  std::string device;  ///< name of the TUN device, at most 15 characters
+  std::vector<std::string>
+      steer_from;  ///< kernel interfaces whose incoming traffic is routed into this port (inside ports)
+  // pcap
+  std::string read_file;   ///< capture to read; empty: none
+  std::string write_file;  ///< capture to write
+};
+
+struct Card {
+  std::string name;  ///< "ms-0/0/0", "vms-1/0/0"
+  CardFamily family = CardFamily::ms;
+  std::vector<PacketPort> ports;
+  /// The port of that unit, or null.
+  [[nodiscard]] const PacketPort* port(std::uint32_t unit) const;
+};
+
+struct Chassis {
+  std::string name;
+  IpAddress inter_chassis_address;  ///< where peers reach this chassis
+  std::uint16_t inter_chassis_port =
+      0;                    ///< first of 2 ports per redundancy set: control, then data, in order of the file
+  Endpoint query;           ///< where `icr` asks
+  std::string data_folder;  ///< checkpoints; empty: none are kept
+  std::vector<Card> cards;
+  [[nodiscard]] const Card* card(std::string_view card_name) const;
+};
+
+/// `application NAME`: what a term matches and how long its sessions may idle.
+struct Application {
+  std::string name;
+  std::optional<std::uint8_t> protocol;
+  struct PortRange {
+    std::uint16_t low = 0, high = 65535;
+    [[nodiscard]] bool contains(std::uint16_t port) const { return low <= port && port <= high; }
+  };
+  std::optional<PortRange> source_port;
+  std::optional<PortRange> destination_port;
+  std::optional<std::uint32_t> inactivity_timeout_s;
+  ApplicationProtocol application_protocol = kNoApplicationProtocol;
+  [[nodiscard]] bool matches(const FlowKey& key) const;
+};
+
+/// input: packets that enter on the service set's inside port; output: on the outside port (next-hop style service
+/// set).
+enum class MatchDirection : std::uint8_t { input, output, input_output };
+
+/// `from`: empty vectors match everything; entries of one vector are alternatives.
+struct MatchConditions {
+  std::vector<Prefix> source_addresses;
+  std::vector<Prefix> destination_addresses;
+  std::vector<std::uint16_t> applications;  ///< indices into Cluster::applications
+};
+
+enum class FirewallAction : std::uint8_t { accept, discard, reject };
+
+struct FirewallTerm {
+  std::string name;
+  MatchConditions from;
+  FirewallAction then = FirewallAction::discard;
+};
+
+struct FirewallRule {
+  std::string name;
+  MatchDirection direction = MatchDirection::input;
+  std::vector<FirewallTerm> terms;
+};
+
+struct NatPool {
+  std::string name;
+  std::vector<Prefix> addresses;  ///< IPv4; no address is in two pools
+  std::uint16_t port_low = 1024;
+  std::uint16_t port_high = 65535;
+  [[nodiscard]] std::uint64_t address_count() const;
+};
+
+struct NatTerm {
+  std::string name;
+  MatchConditions from;
+  std::optional<std::uint16_t> source_pool;  ///< index into Cluster::nat_pools; none: no-translation
+};
+
+struct NatRule {
+  std::string name;
+  MatchDirection direction = MatchDirection::input;
+  std::vector<NatTerm> terms;
+};
+
+/// `tcp-non-syn`: what a TCP packet that belongs to no session and carries no SYN does.
+enum class TcpNonSyn : std::uint8_t {
+  drop_flow,  ///< it is dropped and counted (default)
+  allow,      ///< it creates a session, where no address has to be translated
+};
+
+/// Idle timeouts, [edit interfaces IF services-options]. Seconds.
+struct Timeouts {
+  std::uint32_t inactivity_s = 30;
+  std::optional<std::uint32_t> inactivity_tcp_s;
+  std::optional<std::uint32_t> inactivity_non_tcp_s;
+  std::uint32_t open_s = 5;           ///< TCP handshake
+  std::uint32_t close_s = 1;          ///< after RST or both FINs
+  std::uint32_t session_s = 0;        ///< absolute session-timeout; 0: none
+  std::uint32_t reassembly_s = 4;     ///< fragments of one packet
+  std::uint32_t fragment_limit = 64;  ///< fragments of one packet
+};
+
+struct ServiceSet {
+  std::string name;
+  std::uint32_t inside_unit = 0;                        ///< inside-service-interface: unit of the card
+  std::uint32_t outside_unit = 0;                       ///< outside-service-interface
+  std::vector<std::uint16_t> firewall_rules;            ///< indices into Cluster::firewall_rules, in order
+  std::vector<std::uint16_t> nat_rules;                 ///< indices into Cluster::nat_rules, in order
+  std::optional<std::uint32_t> max_sessions;            ///< session-limit maximum
+  std::optional<std::uint32_t> max_session_setup_rate;  ///< per second
+  TcpNonSyn tcp_non_syn = TcpNonSyn::drop_flow;
+  Timeouts timeouts;  ///< the cluster's, overridden by the service set's own
+};
+
+struct VirtualAddress {
+  std::string interface;  ///< kernel interface on either member
+  IpAddress address;
+  std::uint8_t prefix_length = 0;
+};
+
+struct RedundancyMember {
+  std::uint16_t chassis = 0;  ///< index into Cluster::chassis
+  std::string card;
+  std::uint32_t priority = 100;  ///< 1..255, higher is preferred
+};
+
+/// The unit of failover. A set with one member only does not exist in a file; a *stand-alone* set is made for the
+/// service sets of a card that are in no redundancy set.
+struct RedundancySet {
+  std::string name;
+  std::uint16_t id = 0;                     ///< RS-ID and RG-ID, 1..
+  std::vector<RedundancyMember> members;    ///< two; one in a stand-alone set
+  std::vector<std::uint16_t> service_sets;  ///< indices into Cluster::service_sets
+  std::vector<VirtualAddress> virtual_addresses;
+  Duration heartbeat_interval = 100ms;
+  std::uint32_t heartbeat_count = 5;
+  Duration hold_time =
+      3s;  ///< how long a starting member waits for its peer; and how long a preferred one must be hot to preempt
+  bool preempt = false;
+  std::uint32_t max_sessions = 131072;  ///< slots; equal on both members by construction
+  [[nodiscard]] bool stand_alone() const { return members.size() == 1; }
+};
+
+struct Cluster {
+  std::string name;
+  std::vector<Chassis> chassis;
+  std::vector<RedundancySet> redundancy_sets;
+  std::vector<ServiceSet> service_sets;
+  std::vector<FirewallRule> firewall_rules;
+  std::vector<NatRule> nat_rules;
+  std::vector<NatPool> nat_pools;
+  std::vector<Application> applications;
+  std::uint64_t digest =
+      0;  ///< of the meaning of the file, not of its spelling: equal digests make indices exchangeable
+  std::vector<std::string> warnings;  ///< what is legal but surprising, in full sentences
+
+  [[nodiscard]] std::optional<std::uint16_t> find_chassis(std::string_view chassis_name) const;
+  [[nodiscard]] std::optional<std::uint16_t> find_set(std::string_view set_name) const;
+  [[nodiscard]] std::optional<std::uint16_t> find_service_set(std::string_view service_set_name) const;
+  /// Control endpoint of the member of `set` on `chassis`; the data endpoint is one port higher.
+  [[nodiscard]] Endpoint control_endpoint(std::uint16_t set, std::uint16_t chassis_index) const;
+  /// The redundancy set that owns a service set (each service set is in exactly one).
+  [[nodiscard]] std::uint16_t set_of_service_set(std::uint16_t service_set) const;
+  /// Index of the member of `set` that lives on `chassis`, if any.
+  [[nodiscard]] std::optional<std::uint16_t> member_on(std::uint16_t set, std::uint16_t chassis_index) const;
+};
+
+}  // namespace icr

@@ -1,0 +1,57 @@
+// The 5-tuple that names one direction of a conversation, and the keyed hash over it.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+
+#include "model/address.h"
+
+namespace icr {
+
+/// One direction as it is seen on the wire on that side. Ports are host order. Protocols without ports have 0 in both;
+/// an ICMP echo carries its identifier (RFC 792) in both, so that the reply is the mirrored key.
+struct FlowKey {
+  IpAddress source;
+  IpAddress destination;
+  std::uint16_t source_port = 0;
+  std::uint16_t destination_port = 0;
+  std::uint8_t protocol = 0;
+
+  [[nodiscard]] FlowKey mirrored() const {
+    return FlowKey{destination, source, destination_port, source_port, protocol};
+  }
+  friend bool operator==(const FlowKey& a, const FlowKey& b) {
+    return a.source_port == b.source_port && a.destination_port == b.destination_port && a.protocol == b.protocol &&
+           std::memcmp(a.source.bytes.data(), b.source.bytes.data(), 16) == 0 &&
+           std::memcmp(a.destination.bytes.data(), b.destination.bytes.data(), 16) == 0;
+  }
+};
+
+namespace detail {
+/// 64x64 -> 128 multiply folded to 64 bits: the mixing step of wyhash-like hashes.
+inline std::uint64_t mix(std::uint64_t a, std::uint64_t b) {
+  __extension__ using Wide = unsigned __int128;
+  const Wide product = static_cast<Wide>(a) * b;
+  return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
+}
+inline std::uint64_t load64(const std::uint8_t* bytes) {
+  std::uint64_t out;
+  std::memcpy(&out, bytes, 8);
+  return out;
+}
+}  // namespace detail
+
+/// Hash of a key under a secret `seed` (hash flooding: an attacker must not be able to choose buckets).
+inline std::uint64_t hash_of(const FlowKey& key, std::uint64_t seed) {
+  using detail::load64;
+  using detail::mix;
+  const std::uint64_t ports =
+      std::uint64_t{key.source_port} << 32 | std::uint64_t{key.destination_port} << 8 | key.protocol;
+  const std::uint64_t a =
+      mix(load64(key.source.bytes.data()) ^ seed, load64(key.source.bytes.data() + 8) ^ 0xa0761d6478bd642fULL);
+  const std::uint64_t b = mix(load64(key.destination.bytes.data()) ^ ~seed,
+                              load64(key.destination.bytes.data() + 8) ^ 0xe7037ed1a0b428dbULL);
+  return mix(a ^ ports ^ 0x8ebc6af09c88c6e3ULL, b ^ seed ^ 0x589965cc75374cc3ULL);
+}
+
+}  // namespace icr

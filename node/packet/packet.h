@@ -1,0 +1,39 @@
+// A packet in memory, as ports hand it to the engine and back.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <vector>
+
+namespace icr::node {
+
+/// Largest IP packet that is handled; a longer one is refused by the port and counted.
+inline constexpr std::uint32_t kMaxPacketBytes = 65535;
+
+/// An IP packet (no link layer). The buffer belongs to whoever made the Packet (PacketBuffers, the fragment store);
+/// `capacity` bytes may be written.
+struct Packet {
+  std::uint8_t* data = nullptr;
+  std::uint32_t length = 0;
+  std::uint32_t capacity = 0;
+  std::uint32_t unit = 0;  ///< unit of the card: where it came from, and after the engine where it goes
+};
+
+/// A fixed set of packet buffers for one burst. Allocated once.
+class PacketBuffers {
+ public:
+  explicit PacketBuffers(std::size_t count)
+      : packets_(count), memory_(std::make_unique<std::uint8_t[]>(count * kStride)) {
+    for (std::size_t i = 0; i < count; ++i) packets_[i] = Packet{memory_.get() + i * kStride, 0, kMaxPacketBytes, 0};
+  }
+  [[nodiscard]] std::vector<Packet>& packets() { return packets_; }
+
+ private:
+  // Not a multiple of 4096: headers of a burst must not all fall into the same cache set.
+  static constexpr std::size_t kStride = 65536 + 192;
+  std::vector<Packet> packets_;
+  std::unique_ptr<std::uint8_t[]> memory_;
+};
+
+}  // namespace icr::node

@@ -1,0 +1,44 @@
+// A packet port: where the packets of one unit of a services card come from and go to.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "model/counters.h"
+#include "model/result.h"
+#include "model/time.h"
+#include "node/packet/packet.h"
+
+namespace icr::node {
+
+/// One thread (the card's worker) uses a port. Nothing here blocks.
+class Port {
+ public:
+  virtual ~Port() = default;
+
+  /// Receives up to `packets.size()` packets into the given buffers: sets `length` and `unit`. Returns how many; 0 when
+  /// none waits.
+  [[nodiscard]] virtual std::size_t rx_burst(std::span<Packet> packets) = 0;
+
+  /// Sends one packet. What cannot be sent now (queue full, device down) is dropped and counted: an IP network may
+  /// drop.
+  virtual void tx(const Packet& packet) = 0;
+
+  /// A descriptor that polls readable when packets wait, or -1 for a capture.
+  [[nodiscard]] virtual int descriptor() const = 0;
+
+  /// A capture's clock: arrival time of the next packet, from the capture; nullopt at its end. Real ports return
+  /// nullopt.
+  [[nodiscard]] virtual std::optional<TimePoint> next_arrival() { return std::nullopt; }
+
+  /// True for captures: time comes from next_arrival(), and rx_burst() delivers one packet at a time.
+  [[nodiscard]] virtual bool is_capture() const { return false; }
+
+  /// Captures stamp what they write with this time. Real ports ignore it.
+  virtual void set_time(TimePoint /*now*/) {}
+
+  virtual void append_to(CounterList& out) const = 0;
+};
+
+}  // namespace icr::node
