@@ -1,0 +1,73 @@
+// A store in memory, which can crash: for the simulation and for tests.
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "storage/checkpointer.h"
+#include "storage/store.h"
+
+namespace icr::storage {
+
+class MemoryStore final : public Store {
+ public:
+  Result<void> append(std::string_view set, std::uint64_t sequence, std::span<const std::uint8_t> record) override;
+  Result<void> commit(std::string_view set, const Manifest& manifest) override;
+  Result<void> truncate(std::string_view set, std::uint64_t last_good) override;
+  Result<void> remember_term(std::string_view set, std::uint64_t term) override;
+  Result<std::uint64_t> term(std::string_view set) override;
+  Result<std::optional<Manifest>> manifest(std::string_view set) override;
+  Result<std::optional<LogRange>> range(std::string_view set) override;
+  Result<bool> read(std::string_view set, std::uint64_t sequence, std::vector<std::uint64_t>& out,
+                    std::size_t& size) override;
+  Result<void> set_aside(std::string_view reason, WallMillis wall_now) override;
+
+  /// Records appended since the last durable write.
+  [[nodiscard]] std::size_t unsynced() const { return unsynced_.size(); }
+  /// The machine dies: of the records that were not durable yet, the first `keep` are still there. (All of them: only
+  /// the process died.)
+  void crash(std::size_t keep);
+
+  // Mishaps.
+  void flip_bit(std::string_view set, std::uint64_t sequence, std::size_t bit);
+  void lose(std::string_view set, std::uint64_t sequence);
+  void fail_writes(bool fail) { failing_ = fail; }
+  [[nodiscard]] std::uint64_t times_set_aside() const { return times_set_aside_; }
+
+ private:
+  struct Shard {
+    std::map<std::uint64_t, std::vector<std::uint8_t>> log;  ///< sealed records
+    std::vector<std::uint8_t> manifest;
+    std::uint64_t term = 0;
+  };
+  struct Position {
+    std::string set;
+    std::uint64_t sequence = 0;
+  };
+  Shard& shard(std::string_view set);
+
+  std::map<std::string, Shard, std::less<>> shards_;
+  std::vector<Position> unsynced_;
+  bool failing_ = false;
+  std::uint64_t times_set_aside_ = 0;
+};
+
+/// Writes straight into a store, in the caller's thread: for one process that simulates many chassis.
+class DirectOutput final : public CheckpointOutput {
+ public:
+  DirectOutput(Store& store, std::string set) : store_(store), set_(std::move(set)) {}
+  bool offer(std::uint64_t sequence, RecordBytes&& record) override;
+  bool commit(const Manifest& manifest) override;
+  bool remember_term(std::uint64_t term) override;
+  [[nodiscard]] std::uint64_t losses() const override { return losses_; }
+
+ private:
+  Store& store_;
+  std::string set_;
+  std::uint64_t losses_ = 0;
+  std::uint64_t lost_up_to_ = 0;
+};
+
+}  // namespace icr::storage
