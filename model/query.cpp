@@ -1,0 +1,327 @@
+#include "model/query.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace icr {
+namespace {
+
+constexpr std::size_t kMaxServiceSets = 4096;
+constexpr std::size_t kMaxSets = 64;
+constexpr std::size_t kMaxTables = 16384;
+
+fbs::Address16 to_address16(const IpAddress& address) {
+  std::uint64_t words[2];
+  std::memcpy(words, address.bytes.data(), 16);
+  return {words[0], words[1]};
+}
+
+Result<std::optional<Prefix>> to_prefix(const fbs::Address16* address, std::uint8_t length) {
+  if (address == nullptr) return std::optional<Prefix>{};
+  const std::uint64_t words[2] = {address->high(), address->low()};
+  IpAddress out;
+  std::memcpy(out.bytes.data(), words, 16);
+  if (length > (out.is_v4() ? 32 : 128)) return fail("prefix length {} out of range", length);
+  return std::optional<Prefix>{Prefix::of(out, length)};
+}
+
+flatbuffers::Offset<fbs::QueryFilter> encode_filter(const SessionFilter& filter,
+                                                    flatbuffers::FlatBufferBuilder& builder) {
+  flatbuffers::Offset<flatbuffers::Vector<std::uint16_t>> service_sets;
+  if (!filter.service_sets.empty()) service_sets = builder.CreateVector(filter.service_sets);
+  fbs::QueryFilterBuilder out(builder);
+  if (filter.application_protocol) out.add_application_protocol(*filter.application_protocol);
+  if (filter.protocol) out.add_protocol(*filter.protocol);
+  if (filter.source_port) out.add_source_port(*filter.source_port);
+  if (filter.destination_port) out.add_destination_port(*filter.destination_port);
+  if (filter.source_prefix) {
+    const auto base = to_address16(filter.source_prefix->base);
+    out.add_source_prefix(&base);
+    out.add_source_prefix_length(filter.source_prefix->length);
+  }
+  if (filter.destination_prefix) {
+    const auto base = to_address16(filter.destination_prefix->base);
+    out.add_destination_prefix(&base);
+    out.add_destination_prefix_length(filter.destination_prefix->length);
+  }
+  out.add_service_sets(service_sets);
+  return out.Finish();
+}
+
+template <class T>
+std::optional<T> optional_of(const flatbuffers::Optional<T>& value) {
+  return value.has_value() ? std::optional<T>(*value) : std::nullopt;
+}
+
+Result<SessionFilter> decode_filter(const fbs::QueryFilter* in) {
+  SessionFilter out;
+  if (in == nullptr) return out;
+  out.application_protocol = optional_of(in->application_protocol());
+  if (out.application_protocol && *out.application_protocol >= application_protocols().size()) {
+    return fail("application protocol {} out of range", *out.application_protocol);
+  }
+  out.protocol = optional_of(in->protocol());
+  out.source_port = optional_of(in->source_port());
+  out.destination_port = optional_of(in->destination_port());
+  auto source = to_prefix(in->source_prefix(), in->source_prefix_length());
+  if (!source) return tl::unexpected(source.error());
+  auto destination = to_prefix(in->destination_prefix(), in->destination_prefix_length());
+  if (!destination) return tl::unexpected(destination.error());
+  out.source_prefix = *source;
+  out.destination_prefix = *destination;
+  if (in->service_sets() != nullptr) {
+    if (in->service_sets()->size() > kMaxServiceSets) return fail("{} service sets", in->service_sets()->size());
+    out.service_sets.assign(in->service_sets()->begin(), in->service_sets()->end());
+    std::sort(out.service_sets.begin(), out.service_sets.end());
+  }
+  return out;
+}
+
+fbs::ServiceSetCount to_row(const ServiceSetCount& count) {
+  return {count.by_state[0], count.by_state[1], count.by_state[2], count.by_state[3], count.service_set};
+}
+
+flatbuffers::Offset<flatbuffers::Vector<const fbs::ServiceSetCount*>> encode_counts(
+    const std::vector<ServiceSetCount>& counts, flatbuffers::FlatBufferBuilder& builder) {
+  std::vector<fbs::ServiceSetCount> rows;
+  rows.reserve(counts.size());
+  for (const auto& count : counts) rows.push_back(to_row(count));
+  return builder.CreateVectorOfStructs(rows);
+}
+
+using CountRows = flatbuffers::Vector<const fbs::ServiceSetCount*>;
+
+Result<std::vector<ServiceSetCount>> decode_counts(const CountRows* rows) {
+  std::vector<ServiceSetCount> out;
+  if (rows == nullptr) return out;
+  if (rows->size() > kMaxServiceSets) return fail("{} counts", rows->size());
+  // The verifier does not check how elements are aligned.
+  if (reinterpret_cast<std::uintptr_t>(rows->Data()) % alignof(fbs::ServiceSetCount) != 0 && rows->size() != 0) {
+    return fail("misaligned counts");
+  }
+  for (const auto* row : *rows) {
+    out.push_back({row->service_set(), {row->valid(), row->invalid(), row->pending(), row->other()}});
+  }
+  return out;
+}
+
+flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<fbs::Counter>>> encode_counters(
+    const CounterList& counters, flatbuffers::FlatBufferBuilder& builder) {
+  std::vector<flatbuffers::Offset<fbs::Counter>> rows;
+  rows.reserve(counters.size());
+  for (const auto& counter : counters) {
+    rows.push_back(fbs::CreateCounter(builder, builder.CreateString(counter.name), counter.value));
+  }
+  return builder.CreateVector(rows);
+}
+
+/// What a peer says is printed on an operator's terminal: no control characters.
+std::string printable(const flatbuffers::String* text) {
+  if (text == nullptr) return {};
+  std::string out = text->str();
+  for (char& c : out) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
+  }
+  return out;
+}
+
+using CounterRows = flatbuffers::Vector<flatbuffers::Offset<fbs::Counter>>;
+
+CounterList decode_counters(const CounterRows* rows) {
+  CounterList out;
+  if (rows == nullptr) return out;
+  for (const auto* row : *rows) out.push_back({printable(row->name()), row->value()});
+  return out;
+}
+
+flatbuffers::Offset<fbs::SetStatus> encode_status(const SetStatus& status, flatbuffers::FlatBufferBuilder& builder) {
+  const auto reason = builder.CreateString(status.reason);
+  const auto service_sets = encode_counts(status.service_sets, builder);
+  const auto counters = encode_counters(status.counters, builder);
+  return fbs::CreateSetStatus(builder, status.set, static_cast<std::uint8_t>(status.role),
+                              static_cast<std::uint8_t>(status.peer_role), status.connected,
+                              static_cast<std::uint8_t>(status.sync), status.term, reason, status.reason_age_s,
+                              status.sessions, service_sets, status.sent_sequence, status.acknowledged_sequence,
+                              status.applied_sequence, status.pending, status.digest, counters);
+}
+
+Result<SetStatus> decode_status(const fbs::SetStatus& in) {
+  SetStatus out;
+  if (in.role() >= kSetRoleCount || in.peer_role() >= kSetRoleCount || in.sync() >= kSyncStateCount) {
+    return fail("role or synchronisation state of redundancy set {} out of range", in.set());
+  }
+  auto counts = decode_counts(in.service_sets());
+  if (!counts) return tl::unexpected(counts.error());
+  out.set = in.set();
+  out.role = static_cast<SetRole>(in.role());
+  out.peer_role = static_cast<SetRole>(in.peer_role());
+  out.connected = in.connected();
+  out.sync = static_cast<SyncState>(in.sync());
+  out.term = in.term();
+  out.reason = printable(in.reason());
+  out.reason_age_s = in.reason_age_s();
+  out.sessions = in.sessions();
+  out.service_sets = std::move(*counts);
+  out.sent_sequence = in.sent_sequence();
+  out.acknowledged_sequence = in.acknowledged_sequence();
+  out.applied_sequence = in.applied_sequence();
+  out.pending = in.pending();
+  out.digest = in.digest();
+  out.counters = decode_counters(in.counters());
+  return out;
+}
+
+flatbuffers::Offset<fbs::CardUtilization> encode_utilization(const CardUtilization& in,
+                                                             flatbuffers::FlatBufferBuilder& builder) {
+  return fbs::CreateCardUtilization(builder, in.sessions, in.slots, in.setup_rate, in.setup_rate_limit, in.drop_rate,
+                                    in.teardown_rate, in.cpu_permyriad);
+}
+
+CardUtilization decode_utilization(const fbs::CardUtilization* in) {
+  if (in == nullptr) return {};
+  return {in->sessions(),  in->slots(),         in->setup_rate(),   in->setup_rate_limit(),
+          in->drop_rate(), in->teardown_rate(), in->cpu_permyriad()};
+}
+
+Result<const fbs::QueryMessage*> verified(const void* data, std::size_t size, std::size_t max_bytes,
+                                          std::vector<std::uint64_t>& scratch) {
+  constexpr std::size_t kSmallestBuffer = 12;
+  if (size < kSmallestBuffer || size > max_bytes) return fail("message of {} bytes", size);
+  const std::uint8_t* bytes = aligned(data, size, scratch);
+  flatbuffers::Verifier verifier(bytes, size, 8, kMaxTables);
+  if (!fbs::VerifyQueryMessageBuffer(verifier)) return fail("not a query message");
+  return fbs::GetQueryMessage(bytes);
+}
+
+}  // namespace
+
+std::string_view to_string(SetRole role) {
+  switch (role) {
+    case SetRole::unknown:
+      return "-";
+    case SetRole::initializing:
+      return "INITIALIZING";
+    case SetRole::master:
+      return "MASTER";
+    case SetRole::standby:
+      return "STANDBY";
+    case SetRole::standby_warned:
+      return "STANDBY (WARNED)";
+  }
+  return "-";
+}
+
+std::string_view to_string(SyncState state) {
+  switch (state) {
+    case SyncState::off:
+      return "Off";
+    case SyncState::cold:
+      return "Cold";
+    case SyncState::hot:
+      return "Hot";
+  }
+  return "Off";
+}
+
+SessionState state_of(const SessionRecord& record) {
+  const bool closed = record.tcp_state == TcpState::time_wait || record.tcp_state == TcpState::closed;
+  return closed ? SessionState::invalid : SessionState::valid;
+}
+
+void encode_request(const QueryRequest& request, flatbuffers::FlatBufferBuilder& builder) {
+  builder.Clear();
+  const auto filter = encode_filter(request.filter, builder);
+  const auto root = fbs::CreateQueryRequest(builder, request.cluster_digest, request.request_id,
+                                            static_cast<std::uint8_t>(request.kind), request.card, request.set,
+                                            request.cursor, request.limit, request.by_state, filter);
+  fbs::FinishQueryMessageBuffer(builder, fbs::CreateQueryMessage(builder, root, 0));
+}
+
+void encode_reply(const QueryReply& reply, BatchEncoder& sessions, flatbuffers::FlatBufferBuilder& builder) {
+  builder.Clear();
+  flatbuffers::Offset<fbs::SessionBatch> batch;
+  if (!sessions.empty()) batch = sessions.finish(builder);
+  std::vector<flatbuffers::Offset<fbs::SetStatus>> status;
+  for (const auto& each : reply.status) status.push_back(encode_status(each, builder));
+  std::vector<flatbuffers::Offset<fbs::CounterGroup>> groups;
+  for (const auto& group : reply.counters) {
+    const auto name = builder.CreateString(group.service_set);
+    const auto counters = encode_counters(group.counters, builder);
+    groups.push_back(fbs::CreateCounterGroup(builder, name, counters));
+  }
+  const auto reason = builder.CreateString(reply.reason);
+  const auto text = builder.CreateString(reply.text);
+  const auto status_rows = builder.CreateVector(status);
+  const auto group_rows = builder.CreateVector(groups);
+  const auto counts = encode_counts(reply.counts, builder);
+  const auto utilization = encode_utilization(reply.utilization, builder);
+  const auto root =
+      fbs::CreateQueryReply(builder, reply.request_id, static_cast<std::uint8_t>(reply.error), reason, status_rows,
+                            utilization, batch, reply.next_cursor, reply.done, counts, group_rows, text);
+  fbs::FinishQueryMessageBuffer(builder, fbs::CreateQueryMessage(builder, 0, root));
+}
+
+Result<QueryRequest> decode_request(const void* data, std::size_t size) {
+  std::vector<std::uint64_t> scratch;
+  const auto message = verified(data, size, kMaxRequestBytes, scratch);
+  if (!message) return tl::unexpected(message.error());
+  const auto* in = (*message)->request();
+  if (in == nullptr) return fail("no request in the message");
+  auto filter = decode_filter(in->filter());
+  if (!filter) return tl::unexpected(filter.error());
+  QueryRequest out;
+  out.cluster_digest = in->cluster_digest();
+  out.request_id = in->request_id();
+  out.kind = static_cast<QueryKind>(in->kind());
+  out.card = in->card();
+  out.set = in->set();
+  out.cursor = in->cursor();
+  out.limit = in->limit();
+  out.by_state = in->by_state();
+  out.filter = std::move(*filter);
+  return out;
+}
+
+Result<QueryReply> decode_reply(const void* data, std::size_t size) {
+  std::vector<std::uint64_t> scratch;
+  const auto message = verified(data, size, kMaxReplyBytes, scratch);
+  if (!message) return tl::unexpected(message.error());
+  const auto* in = (*message)->reply();
+  if (in == nullptr) return fail("no reply in the message");
+  if (in->error() >= kQueryErrorCount) return fail("error code {} out of range", in->error());
+  QueryReply out;
+  out.request_id = in->request_id();
+  out.error = static_cast<QueryError>(in->error());
+  out.reason = printable(in->reason());
+  if (in->status() != nullptr) {
+    if (in->status()->size() > kMaxSets) return fail("status of {} redundancy sets", in->status()->size());
+    for (const auto* each : *in->status()) {
+      auto status = decode_status(*each);
+      if (!status) return tl::unexpected(status.error());
+      out.status.push_back(std::move(*status));
+    }
+  }
+  out.utilization = decode_utilization(in->utilization());
+  if (in->sessions() != nullptr) {
+    const auto batch = BatchDecoder::check(in->sessions(), kPageSessions);
+    if (!batch) return tl::unexpected(batch.error());
+    out.sessions.reserve(batch->sessions());
+    batch->for_each_session([&](const SessionRecord& record) { out.sessions.push_back(record); });
+    std::sort(out.sessions.begin(), out.sessions.end(),
+              [](const SessionRecord& a, const SessionRecord& b) { return a.ref.slot < b.ref.slot; });
+  }
+  out.next_cursor = in->next_cursor();
+  out.done = in->done();
+  auto counts = decode_counts(in->counts());
+  if (!counts) return tl::unexpected(counts.error());
+  out.counts = std::move(*counts);
+  if (in->counters() != nullptr) {
+    for (const auto* group : *in->counters()) {
+      out.counters.push_back({printable(group->service_set()), decode_counters(group->counters())});
+    }
+  }
+  out.text = printable(in->text());
+  return out;
+}
+
+}  // namespace icr

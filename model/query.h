@@ -1,0 +1,142 @@
+// Questions to a chassis and their answers as values, and their codec (model/query.fbs).
+//
+// A question goes to one card of one chassis; most of them to one redundancy set of it. The chassis keeps no state
+// between questions: a listing is a chain of pages, each asked for with the cursor that the page before it returned.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/counters.h"
+#include "model/query_generated.h"
+#include "model/record_codec.h"
+#include "model/result.h"
+#include "model/session.h"
+#include "model/session_filter.h"
+
+namespace icr {
+
+enum class QueryKind : std::uint8_t {
+  status = 1,       ///< of every redundancy set of the card, and the card's utilization
+  page = 2,         ///< sessions of one set
+  count = 3,        ///< matching sessions of one set, per service set
+  clear = 4,        ///< delete matching sessions of one set (only where it is not a standby)
+  switchover = 5,   ///< hand mastership of one set to the peer
+  counters = 6,     ///< every named counter of the card
+  server_counters,  ///< those of the query server itself
+};
+inline constexpr std::uint8_t kQueryKindLast = static_cast<std::uint8_t>(QueryKind::server_counters);
+
+struct QueryRequest {
+  std::uint64_t cluster_digest = 0;
+  std::uint64_t request_id = 0;
+  QueryKind kind = QueryKind::status;  ///< may be a value of a later release: the server answers `unknown_kind`
+  std::uint16_t card = 0;              ///< index into Chassis::cards
+  std::uint16_t set = 0;               ///< index into Cluster::redundancy_sets
+  std::uint32_t cursor = 0;            ///< page: first slot to look at
+  std::uint32_t limit = 0;             ///< page: at most this many sessions, 1..kPageSessions
+  bool by_state = false;  ///< count: tell valid, invalid ... apart (needs a scan); otherwise all in `valid`
+  SessionFilter filter;
+};
+
+enum class QueryError : std::uint8_t {
+  none = 0,
+  malformed,      ///< a value out of range
+  wrong_cluster,  ///< the two sides read different cluster files
+  unknown_kind,
+  unknown_target,  ///< no such card, or the set is not on it
+  busy,            ///< too many questions wait already
+  refused,         ///< understood, and not done: `reason` says why
+};
+inline constexpr std::uint8_t kQueryErrorCount = 7;
+
+enum class SetRole : std::uint8_t { unknown = 0, initializing, master, standby, standby_warned };
+inline constexpr std::uint8_t kSetRoleCount = 5;
+/// "INITIALIZING", "MASTER", "STANDBY", "STANDBY (WARNED)"; "-" for unknown.
+[[nodiscard]] std::string_view to_string(SetRole role);
+
+/// State of the copy of sessions on the peer.
+enum class SyncState : std::uint8_t { off = 0, cold, hot };
+inline constexpr std::uint8_t kSyncStateCount = 3;
+[[nodiscard]] std::string_view to_string(SyncState state);  ///< "Off", "Cold", "Hot"
+
+/// The words of `show services sessions count` on vms- cards.
+enum class SessionState : std::uint8_t { valid = 0, invalid, pending, other };
+/// Invalid: closed (RST, or both FINs acknowledged), it only waits to be removed. Valid: any other session. An icr
+/// session is never pending or other.
+[[nodiscard]] SessionState state_of(const SessionRecord& record);
+
+struct ServiceSetCount {
+  std::uint16_t service_set = 0;            ///< index into Cluster::service_sets
+  std::array<std::uint64_t, 4> by_state{};  ///< index: SessionState
+  [[nodiscard]] std::uint64_t total() const { return by_state[0] + by_state[1] + by_state[2] + by_state[3]; }
+};
+
+/// One redundancy set as one chassis sees it.
+struct SetStatus {
+  std::uint16_t set = 0;  ///< index into Cluster::redundancy_sets; names, id and peers are in the cluster file
+  SetRole role = SetRole::unknown;       ///< a stand-alone set is always master
+  SetRole peer_role = SetRole::unknown;  ///< as last heard
+  bool connected = false;                ///< to the peer
+  SyncState sync = SyncState::off;
+  std::uint64_t term = 0;
+  std::string reason;              ///< of the last change of role, in words
+  std::uint32_t reason_age_s = 0;  ///< seconds since then
+  std::uint64_t sessions = 0;
+  std::vector<ServiceSetCount> service_sets;  ///< sessions per service set, all under `valid`
+  std::uint64_t sent_sequence = 0;
+  std::uint64_t acknowledged_sequence = 0;
+  std::uint64_t applied_sequence = 0;
+  std::uint64_t pending = 0;  ///< changed sessions that the peer has not got yet
+  std::uint64_t digest = 0;   ///< sum of digest_of() over all sessions
+  CounterList counters;       ///< of roles and replication
+};
+
+/// What `show services sessions utilization` is made of. Rates are per second.
+struct CardUtilization {
+  std::uint64_t sessions = 0;
+  std::uint64_t slots = 0;  ///< room for sessions, all sets together
+  std::uint64_t setup_rate = 0;
+  std::uint64_t setup_rate_limit = 0;  ///< sum of the service sets' limits; 0: none is configured
+  std::uint64_t drop_rate = 0;
+  std::uint64_t teardown_rate = 0;
+  std::uint32_t cpu_permyriad = 0;  ///< busy share of the worker thread in 1/100 percent
+};
+
+/// Counters of one part of a card.
+struct CounterGroup {
+  std::string service_set;  ///< whose counters they are; empty: the card's own
+  CounterList counters;
+};
+
+struct QueryReply {
+  std::uint64_t request_id = 0;
+  QueryError error = QueryError::none;
+  std::string reason;  ///< in words, when error is set
+  std::vector<SetStatus> status;
+  CardUtilization utilization;
+  std::vector<SessionRecord> sessions;  ///< filled by decode_reply(); the sender hands a BatchEncoder to encode_reply()
+  std::uint32_t next_cursor = 0;        ///< page: where the next page begins
+  bool done = false;                    ///< page: there is no next page
+  std::vector<ServiceSetCount> counts;  ///< count, clear: one row for each service set of the set that was asked for
+  std::vector<CounterGroup> counters;
+  std::string text;  ///< switchover: what was done, for the operator
+};
+
+inline constexpr std::uint32_t kPageSessions = 1024;
+inline constexpr std::size_t kMaxRequestBytes = 16 * 1024;
+inline constexpr std::size_t kMaxReplyBytes = 1024 * 1024;
+
+/// Writes one message into `builder` (cleared first).
+void encode_request(const QueryRequest& request, flatbuffers::FlatBufferBuilder& builder);
+void encode_reply(const QueryReply& reply, BatchEncoder& sessions, flatbuffers::FlatBufferBuilder& builder);
+
+/// Read what came from the network: size bound, verifier, ranges. Indices are checked against the cluster by the
+/// caller. Sessions of a page are returned in slot order. Text is made printable.
+[[nodiscard]] Result<QueryRequest> decode_request(const void* data, std::size_t size);
+[[nodiscard]] Result<QueryReply> decode_reply(const void* data, std::size_t size);
+
+}  // namespace icr

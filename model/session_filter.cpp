@@ -1,0 +1,45 @@
+#include "model/session_filter.h"
+
+#include <algorithm>
+
+namespace icr {
+namespace {
+
+bool is_rpc(ApplicationProtocol value) {
+  static const auto kFamily = [] {
+    std::vector<ApplicationProtocol> family;
+    for (const auto* keyword : {"rpc", "rpc-portmap", "dce-rpc", "dce-rpc-portmap"}) {
+      if (const auto found = parse_application_protocol(keyword)) family.push_back(*found);
+    }
+    return family;
+  }();
+  return std::find(kFamily.begin(), kFamily.end(), value) != kFamily.end();
+}
+
+}  // namespace
+
+bool SessionFilter::has_service_set(std::uint16_t service_set) const {
+  return service_sets.empty() || std::binary_search(service_sets.begin(), service_sets.end(), service_set);
+}
+
+bool SessionFilter::only_service_sets() const {
+  return !application_protocol && !protocol && !source_port && !destination_port && !source_prefix &&
+         !destination_prefix;
+}
+
+bool SessionFilter::matches(const SessionRecord& record) const {
+  const FlowKey& key = record.flow[0];
+  if (protocol && *protocol != key.protocol) return false;
+  if (source_port && !(has_ports(key.protocol) && *source_port == key.source_port)) return false;
+  if (destination_port && !(has_ports(key.protocol) && *destination_port == key.destination_port)) return false;
+  if (!has_service_set(record.service_set)) return false;
+  if (source_prefix && !source_prefix->contains(key.source)) return false;
+  if (destination_prefix && !destination_prefix->contains(key.destination)) return false;
+  if (application_protocol && *application_protocol != record.alg &&
+      !(is_rpc(*application_protocol) && is_rpc(record.alg))) {
+    return false;
+  }
+  return true;
+}
+
+}  // namespace icr

@@ -1,0 +1,35 @@
+// Which sessions an operator asks for: the filters of `show services sessions` and `clear services sessions`.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "model/address.h"
+#include "model/protocol.h"
+#include "model/session.h"
+
+namespace icr {
+
+/// All conditions that are set must hold. Addresses and ports are those of the initiator flow as the initiator sends
+/// it, before translation. Interfaces are not in here: they choose cards and service sets, before any session is read.
+struct SessionFilter {
+  std::optional<ApplicationProtocol> application_protocol;
+  std::optional<std::uint8_t> protocol;
+  std::optional<std::uint16_t> source_port;       ///< never matches a protocol without ports
+  std::optional<std::uint16_t> destination_port;  ///< never matches a protocol without ports
+  std::optional<Prefix> source_prefix;
+  std::optional<Prefix> destination_prefix;
+  std::vector<std::uint16_t> service_sets;  ///< indices into Cluster::service_sets, ascending; empty: all
+
+  /// A question for the application protocols rpc, rpc-portmap, dce-rpc and dce-rpc-portmap is one question (as in
+  /// Junos): each of them matches sessions of all four.
+  [[nodiscard]] bool matches(const SessionRecord& record) const;
+  [[nodiscard]] bool has_service_set(std::uint16_t service_set) const;
+  /// True where nothing but the service set decides, so that counters per service set are the answer to a count.
+  [[nodiscard]] bool only_service_sets() const;
+
+  friend bool operator==(const SessionFilter&, const SessionFilter&) = default;
+};
+
+}  // namespace icr

@@ -1,0 +1,96 @@
+// The way of a question into a card's worker and of its answer back.
+//
+//   query server thread                     card's worker thread
+//     post(task) ---- CardMailbox ----->  run(): a slice of work per call
+//     drain() <------ Completions ------  (the finished task)
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "model/query.h"
+#include "model/time.h"
+#include "node/query/shard_view.h"
+
+namespace icr::node {
+
+/// An eventfd: wakes a thread that polls it. Any thread may signal.
+class Wakeup {
+ public:
+  Wakeup();
+  ~Wakeup();
+  Wakeup(const Wakeup&) = delete;
+  Wakeup& operator=(const Wakeup&) = delete;
+  [[nodiscard]] int descriptor() const {
+    return descriptor_;
+  }  ///< polls readable after signal(); -1: none could be made
+  void signal();
+  void clear();
+
+ private:
+  int descriptor_;
+};
+
+class Completions;
+
+/// A question on its way. Owned by one thread at a time: it moves.
+struct QueryTask {
+  std::string client;    ///< ZeroMQ routing id to answer to
+  QueryRequest request;  ///< checked: kind, card and set exist
+  std::shared_ptr<Completions> answer_to;
+
+  QueryReply reply;
+  BatchEncoder sessions;  ///< page: what was found; encoded into the reply by the server's thread
+
+  std::uint32_t cursor = 0;  ///< next slot to look at
+  std::uint32_t found = 0;
+};
+
+/// Finished tasks, for the query server's thread.
+class Completions {
+ public:
+  void push(std::unique_ptr<QueryTask> task);                     ///< any thread
+  [[nodiscard]] std::vector<std::unique_ptr<QueryTask>> drain();  ///< clears the wake-up
+  [[nodiscard]] int descriptor() const { return wakeup_.descriptor(); }
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<QueryTask>> tasks_;
+  Wakeup wakeup_;
+};
+
+/// Slots that run() looks at by default: at 100 ns a slot about 50 us, so packets never wait long.
+inline constexpr std::uint32_t kSliceSlots = 512;
+
+class CardMailbox {
+ public:
+  explicit CardMailbox(std::size_t max_tasks = 64) : max_tasks_(max_tasks) {}
+
+  /// Any thread. Hands `task` over; if too many wait already it stays with the caller, and the result is false.
+  bool post(std::unique_ptr<QueryTask>& task);
+
+  /// Polls readable when a task was posted: for the worker that sleeps.
+  [[nodiscard]] int descriptor() const { return wakeup_.descriptor(); }
+
+  /// Worker thread, once per round of its loop. Works on one task, for at most `max_slots` slots, then lets the next
+  /// task have its turn. True: work remains - do not sleep before the next call. Costs one atomic load when idle.
+  bool run(CardView& card, TimePoint now, std::uint32_t max_slots = kSliceSlots);
+
+ private:
+  /// True: finished, the reply is complete.
+  bool work(QueryTask& task, CardView& card, TimePoint now, std::uint32_t max_slots);
+
+  const std::size_t max_tasks_;
+  Wakeup wakeup_;
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<QueryTask>> posted_;  // under mutex_
+  std::atomic<std::size_t> waiting_{0};             // posted and active tasks
+  std::deque<std::unique_ptr<QueryTask>> active_;   // worker only
+};
+
+}  // namespace icr::node

@@ -1,0 +1,224 @@
+#include "node/query/server.h"
+
+#include <csignal>
+#include <utility>
+#include <zmq.hpp>
+
+#include "model/log.h"
+
+namespace icr::node {
+namespace {
+
+constexpr std::string_view kComponent = "query";
+/// Messages taken from the socket before answers get their turn.
+constexpr int kReceiveBudget = 64;
+/// Replies that may wait for one client. A client asks for one page at a time, so more is a client that does not read.
+constexpr int kSendQueue = 128;
+
+std::vector<ServiceSetCount> rows_for(const Cluster& cluster, const QueryRequest& request) {
+  std::vector<ServiceSetCount> rows;
+  for (const auto service_set : cluster.redundancy_sets[request.set].service_sets) {
+    if (!request.filter.has_service_set(service_set)) continue;
+    ServiceSetCount row;
+    row.service_set = service_set;
+    rows.push_back(row);
+  }
+  return rows;
+}
+
+}  // namespace
+
+struct QueryServer::Sockets {
+  zmq::context_t context{1};
+  zmq::socket_t router{context, zmq::socket_type::router};
+};
+
+QueryServer::QueryServer(const Cluster& cluster, std::uint16_t chassis, std::vector<CardMailbox*> cards)
+    : cluster_(cluster), chassis_(chassis), cards_(std::move(cards)), completions_(std::make_shared<Completions>()) {}
+
+QueryServer::~QueryServer() { stop(); }
+
+Result<void> QueryServer::start() {
+  const Endpoint& where = cluster_.chassis[chassis_].query;
+  std::string address = where.to_zmq();
+  if (where.port == 0) address.replace(address.size() - 1, 1, "*");
+  if (completions_->descriptor() < 0 || stop_.descriptor() < 0) return fail("query server: no descriptor left");
+  try {
+    sockets_ = std::make_unique<Sockets>();
+    auto& router = sockets_->router;
+    router.set(zmq::sockopt::linger, 0);
+    router.set(zmq::sockopt::router_mandatory, true);  // an answer that cannot be delivered must be seen, to be counted
+    router.set(zmq::sockopt::maxmsgsize, std::int64_t{kMaxRequestBytes});
+    router.set(zmq::sockopt::sndhwm, kSendQueue);
+    router.set(zmq::sockopt::handshake_ivl, 3000);
+    if (!where.address.is_v4()) router.set(zmq::sockopt::ipv6, true);
+    router.bind(address);
+    endpoint_ = router.get(zmq::sockopt::last_endpoint);
+  } catch (const zmq::error_t& error) {
+    sockets_.reset();
+    return fail("query server: cannot listen on {}: {}", address, error.what());
+  }
+  thread_ = std::thread([this] { serve(); });
+  return {};
+}
+
+void QueryServer::stop() {
+  if (!thread_.joinable()) return;
+  stop_.signal();
+  thread_.join();
+  sockets_.reset();
+}
+
+void QueryServer::append_to(CounterList& out) const {
+  static constexpr std::array<const char*, kCountEnd> kNames = {"query-requests",
+                                                                "query-replies",
+                                                                "query-refused-malformed",
+                                                                "query-refused-wrong-cluster",
+                                                                "query-refused-unknown-kind",
+                                                                "query-refused-unknown-target",
+                                                                "query-refused-busy",
+                                                                "query-refused-by-card",
+                                                                "query-replies-undeliverable"};
+  for (std::size_t i = 0; i < kCountEnd; ++i) {
+    out.push_back({kNames[i], counters_[i].load(std::memory_order_relaxed)});
+  }
+}
+
+void QueryServer::serve() {
+  sigset_t all;
+  sigfillset(&all);
+  pthread_sigmask(SIG_BLOCK, &all, nullptr);  // signals are for the main thread
+  zmq::pollitem_t items[] = {
+      {sockets_->router.handle(), 0, ZMQ_POLLIN, 0},
+      {nullptr, completions_->descriptor(), ZMQ_POLLIN, 0},
+      {nullptr, stop_.descriptor(), ZMQ_POLLIN, 0},
+  };
+  for (;;) {
+    try {
+      zmq::poll(items, 3, std::chrono::milliseconds(-1));
+      if ((items[2].revents & ZMQ_POLLIN) != 0) return;
+      if ((items[1].revents & ZMQ_POLLIN) != 0) {
+        for (auto& task : completions_->drain()) {
+          if (task->reply.error != QueryError::none) count(kRefusedByCard);
+          send(task->client, task->reply, task->sessions);
+        }
+      }
+      if ((items[0].revents & ZMQ_POLLIN) != 0) receive();
+    } catch (const zmq::error_t& error) {
+      if (error.num() == EINTR) continue;
+      log::error(kComponent, "query server ends: {}", error.what());
+      return;
+    }
+  }
+}
+
+void QueryServer::receive() {
+  auto& router = sockets_->router;
+  for (int i = 0; i < kReceiveBudget; ++i) {
+    zmq::message_t id;
+    if (!router.recv(id, zmq::recv_flags::dontwait)) return;
+    zmq::message_t payload;
+    int frames = 0;
+    bool more = id.more();
+    while (more) {
+      if (!router.recv(payload, zmq::recv_flags::dontwait)) break;
+      more = payload.more();
+      ++frames;
+    }
+    count(kRequests);
+    if (frames != 1) {
+      count(kRefusedMalformed);
+      continue;
+    }
+    take(id.to_string(), payload.data(), payload.size());
+  }
+}
+
+void QueryServer::take(std::string client, const void* data, std::size_t size) {
+  auto request = decode_request(data, size);
+  if (!request) {
+    // Nobody to answer to: what cannot be read names no question.
+    count(kRefusedMalformed);
+    return;
+  }
+  const std::uint64_t id = request->request_id;
+  if (request->cluster_digest != cluster_.digest) {
+    return refuse(
+        client, id, QueryError::wrong_cluster,
+        fmt::format("the cluster file of the question (digest {:016x}) is not the one of chassis {} ({:016x})",
+                    request->cluster_digest, cluster_.chassis[chassis_].name, cluster_.digest));
+  }
+  const auto kind = static_cast<std::uint8_t>(request->kind);
+  if (kind == 0 || kind > kQueryKindLast) {
+    return refuse(client, id, QueryError::unknown_kind, fmt::format("unknown kind of question: {}", kind));
+  }
+  if (request->kind == QueryKind::server_counters) {
+    QueryReply reply;
+    reply.request_id = id;
+    reply.counters.emplace_back();
+    append_to(reply.counters.back().counters);
+    BatchEncoder none;
+    return send(client, reply, none);
+  }
+  if (request->card >= cards_.size()) {
+    return refuse(client, id, QueryError::unknown_target, fmt::format("no card {}", request->card));
+  }
+  auto task = std::make_unique<QueryTask>();
+  if (request->kind != QueryKind::status && request->kind != QueryKind::counters) {
+    if (request->set >= cluster_.redundancy_sets.size()) {
+      return refuse(client, id, QueryError::unknown_target, fmt::format("no redundancy set {}", request->set));
+    }
+    task->reply.counts = rows_for(cluster_, *request);
+  }
+  if (request->kind == QueryKind::page && (request->limit == 0 || request->limit > kPageSessions)) {
+    return refuse(client, id, QueryError::malformed, fmt::format("page of {} sessions", request->limit));
+  }
+  task->client = std::move(client);
+  task->request = std::move(*request);
+  task->answer_to = completions_;
+  task->reply.request_id = id;
+  task->cursor = task->request.kind == QueryKind::page ? task->request.cursor : 0;
+  CardMailbox* const card = cards_[task->request.card];
+  if (!card->post(task)) refuse(task->client, id, QueryError::busy, "too many questions wait for this card");
+}
+
+void QueryServer::refuse(const std::string& client, std::uint64_t request_id, QueryError error, std::string reason) {
+  static constexpr std::array<Count, kQueryErrorCount> kCounts = {
+      kRefusedMalformed,     kRefusedMalformed, kRefusedWrongCluster, kRefusedUnknownKind,
+      kRefusedUnknownTarget, kRefusedBusy,      kRefusedByCard};
+  count(kCounts[static_cast<std::size_t>(error)]);
+  QueryReply reply;
+  reply.request_id = request_id;
+  reply.error = error;
+  reply.reason = std::move(reason);
+  BatchEncoder none;
+  send(client, reply, none);
+}
+
+void QueryServer::send(const std::string& client, const QueryReply& reply, BatchEncoder& sessions) {
+  flatbuffers::FlatBufferBuilder builder(4096);
+  encode_reply(reply, sessions, builder);
+  if (builder.GetSize() > kMaxReplyBytes) {
+    count(kRepliesUndeliverable);
+    log::error(kComponent, "a reply of {} bytes was not sent: clients take {}", builder.GetSize(), kMaxReplyBytes);
+    return;
+  }
+  auto& router = sockets_->router;
+  try {
+    // The id first, then exactly one frame: a client that goes away in between takes the whole message with it.
+    if (!router.send(zmq::buffer(client), zmq::send_flags::dontwait | zmq::send_flags::sndmore)) {
+      count(kRepliesUndeliverable);  // it does not read
+      return;
+    }
+    if (!router.send(zmq::buffer(builder.GetBufferPointer(), builder.GetSize()), zmq::send_flags::dontwait)) {
+      count(kRepliesUndeliverable);
+      return;
+    }
+    count(kReplies);
+  } catch (const zmq::error_t& error) {
+    if (error.num() != EHOSTUNREACH) throw;
+    count(kRepliesUndeliverable);  // it is gone
+  }
+}
+
+}  // namespace icr::node

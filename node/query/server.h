@@ -1,0 +1,71 @@
+// The query server: a ZeroMQ ROUTER on the chassis' query endpoint, in a thread of its own.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "model/cluster.h"
+#include "model/counters.h"
+#include "model/result.h"
+#include "node/query/mailbox.h"
+
+namespace icr::node {
+
+/// Takes questions from the network, checks them, posts them to the cards, sends the answers. Never touches a session.
+class QueryServer {
+ public:
+  /// `cards`: one mailbox for each of Chassis::cards, in that order. All references must outlive the server.
+  QueryServer(const Cluster& cluster, std::uint16_t chassis, std::vector<CardMailbox*> cards);
+  ~QueryServer();
+  QueryServer(const QueryServer&) = delete;
+  QueryServer& operator=(const QueryServer&) = delete;
+
+  /// Binds Chassis::query and starts the thread. Fails if the endpoint cannot be bound. Port 0: any free port.
+  Result<void> start();
+  /// Stops and joins the thread; questions that still wait in cards are answered into the void. Idempotent.
+  void stop();
+
+  /// Where it listens, after start(): "tcp://192.0.2.1:7300".
+  [[nodiscard]] const std::string& endpoint() const { return endpoint_; }
+  /// Any thread.
+  void append_to(CounterList& out) const;
+
+ private:
+  enum Count : std::size_t {
+    kRequests,
+    kReplies,
+    kRefusedMalformed,
+    kRefusedWrongCluster,
+    kRefusedUnknownKind,
+    kRefusedUnknownTarget,
+    kRefusedBusy,
+    kRefusedByCard,
+    kRepliesUndeliverable,
+    kCountEnd
+  };
+  struct Sockets;
+
+  void serve();
+  void receive();
+  void take(std::string client, const void* data, std::size_t size);
+  void refuse(const std::string& client, std::uint64_t request_id, QueryError error, std::string reason);
+  void send(const std::string& client, const QueryReply& reply, BatchEncoder& sessions);
+  void count(Count what) { counters_[what].fetch_add(1, std::memory_order_relaxed); }
+
+  const Cluster& cluster_;
+  const std::uint16_t chassis_;
+  const std::vector<CardMailbox*> cards_;
+  const std::shared_ptr<Completions> completions_;
+  std::string endpoint_;
+  std::unique_ptr<Sockets> sockets_;
+  std::array<std::atomic<std::uint64_t>, kCountEnd> counters_{};
+  Wakeup stop_;
+  std::thread thread_;
+};
+
+}  // namespace icr::node
