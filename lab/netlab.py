@@ -1,0 +1,317 @@
+#!/usr/bin/env python3
+"""The lab: two chassis, a client and a server as network namespaces of this machine (docs/lab.md has the picture).
+
+    lab/netlab.py up      makes namespaces, links and addresses, and starts both chassis
+    lab/netlab.py down    ends what the lab started and removes all of it
+    lab/netlab.py status  says what there is
+
+Nothing of it touches the machine's own network: the switches are bridges in a namespace of their own, from which the
+operator's questions are asked, too (lab/icr). Several labs live side by side under different prefixes (--prefix).
+"""
+
+import argparse
+import contextlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, ROOT)
+
+from lab import netns  # noqa: E402
+from lab.processes import Processes  # noqa: E402
+
+NETWORKS = ("inside", "outside", "icl")
+CHASSIS = {"left": 2, "right": 3}  # last number of a chassis' own addresses on the inside and outside networks
+PLACES = ("switch", "left", "right", "client", "server")  # each is a namespace PREFIX-PLACE
+
+CLIENT, CLIENT_V6 = "198.18.0.10", "2001:db8:18::10"
+SERVER, SERVER_V6 = "198.19.0.10", "2001:db8:19::10"
+SINK = "198.19.0.11"  # where the session generator sends to
+INSIDE_GATEWAY, INSIDE_GATEWAY_V6 = "198.18.0.1", "2001:db8:18::1"
+OUTSIDE_GATEWAY, OUTSIDE_GATEWAY_V6 = "198.19.0.1", "2001:db8:19::1"
+NAT_POOL = "203.0.113.0/28"
+OPERATOR = "192.0.2.254"  # the switch namespace on the inter-chassis link
+
+DEFAULT_CLUSTER = os.path.join(ROOT, "cluster-configs", "two-chassis.yaml")
+
+
+class LabError(Exception):
+    """Something is not as the lab promises; the message says what, for a person."""
+
+
+def wait_until(condition, timeout, what, interval=0.02):
+    """Calls condition() until it is true (and returns what it returned); LabError after `timeout` seconds."""
+    deadline = time.monotonic() + timeout
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise LabError(f"waited {timeout} s in vain for: {what}")
+        time.sleep(interval)
+
+
+class Role:
+    """One member of a redundancy set as `show services redundancy-group` tells it."""
+
+    def __init__(self, chassis, role, state):
+        self.chassis, self.role, self.state = chassis, role, state
+
+    def __repr__(self):
+        return f"{self.chassis}: {self.role} {self.state}"
+
+
+class Lab:
+    def __init__(self, prefix="icr", cluster=DEFAULT_CLUSTER, build=None):
+        if not re.fullmatch(r"[a-z][a-z0-9]{0,7}", prefix):
+            raise LabError(f"a prefix is one to eight lower-case letters and digits, not '{prefix}'")
+        self.prefix = prefix
+        self.source = cluster
+        self.folder = f"/run/icr-lab/{prefix}"
+        self.data = f"/var/lib/icr-lab/{prefix}"
+        self.cluster_file = os.path.join(self.folder, "cluster.yaml")
+        self.programs = os.path.join(build or os.path.join(ROOT, "build", "release"), "bin")
+        self.processes = Processes(self.folder)
+
+    # --- the network -------------------------------------------------------------------------------------------------
+
+    def namespace(self, place):
+        return f"{self.prefix}-{place}"
+
+    def up(self):
+        """Makes the network, from nothing: what an earlier lab of this prefix left is removed first."""
+        self.down()
+        os.makedirs(self.folder, exist_ok=True)
+        os.makedirs(self.data, exist_ok=True)
+        self._write_cluster_file()
+        netns.ip_batch(None, [f"netns add {self.namespace(place)}" for place in PLACES])
+        for place in PLACES:
+            self._set_kernel_values(place)
+        switch = self.namespace("switch")
+        lines = ["link set lo up"]
+        for network in NETWORKS:
+            lines += [f"link add {network} type bridge forward_delay 0", f"link set {network} up"]
+        lines.append(f"address add {OPERATOR}/24 dev icl")
+        netns.ip_batch(switch, lines)
+        for number, (name, host) in enumerate(CHASSIS.items(), start=1):
+            self._plug(name, "inside0", "inside", [f"198.18.0.{host}/24", f"2001:db8:18::{host}/64"])
+            self._plug(name, "outside0", "outside", [f"198.19.0.{host}/24", f"2001:db8:19::{host}/64"])
+            self._plug(name, "icl0", "icl", [f"192.0.2.{number}/24"])
+        self._plug("client", "eth0", "inside", [f"{CLIENT}/24", f"{CLIENT_V6}/64"])
+        self._plug("server", "eth0", "outside", [f"{SERVER}/24", f"{SINK}/24", f"{SERVER_V6}/64"])
+        netns.ip_batch(
+            self.namespace("client"),
+            [f"route add default via {INSIDE_GATEWAY}", f"route add default via {INSIDE_GATEWAY_V6}"],
+        )
+        netns.ip_batch(
+            self.namespace("server"),
+            [f"route add {NAT_POOL} via {OUTSIDE_GATEWAY}", f"route add 2001:db8:18::/64 via {OUTSIDE_GATEWAY_V6}"],
+        )
+
+    def _set_kernel_values(self, place):
+        values = {}
+        for scope in ("all", "default"):
+            values[f"ipv6/conf/{scope}/accept_dad"] = 0
+            values[f"ipv6/conf/{scope}/accept_ra"] = 0
+            values[f"ipv4/conf/{scope}/rp_filter"] = 0
+        if place in CHASSIS:
+            values["ipv4/ip_forward"] = 1
+            values["ipv6/conf/all/forwarding"] = 1
+        netns.set_kernel_values(self.namespace(place), values)
+
+    def _plug(self, place, interface, network, addresses):
+        """A cable from a place to a switch."""
+        port = f"{place}-{network}"
+        netns.ip_batch(
+            None,
+            [
+                f"link add {port} netns {self.namespace('switch')} type veth"
+                f" peer name {interface} netns {self.namespace(place)}"
+            ],
+        )
+        netns.ip_batch(self.namespace("switch"), [f"link set {port} master {network} up"])
+        lines = ["link set lo up", f"link set {interface} up"]
+        lines += [f"address add {address} dev {interface}" + (" nodad" if ":" in address else "") for address in addresses]
+        netns.ip_batch(self.namespace(place), lines)
+
+    def _write_cluster_file(self):
+        """The cluster file with data folders of this lab's own, so that labs do not share checkpoints."""
+        with open(self.source, encoding="utf-8") as source:
+            text = source.read()
+        text = re.sub(r"(data-folder:\s*)\S*/([\w-]+)", rf"\g<1>{self.data}/\g<2>", text)
+        with open(self.cluster_file, "w", encoding="utf-8") as out:
+            out.write(text)
+
+    def down(self):
+        """Ends the lab's processes, removes its namespaces and folders. Nothing happens if there is no lab."""
+        self.processes.end_all()
+        for place in PLACES:
+            if netns.exists(self.namespace(place)):
+                subprocess.run(["ip", "netns", "delete", self.namespace(place)], check=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
+        shutil.rmtree(self.data, ignore_errors=True)
+        for parent in (os.path.dirname(self.folder), os.path.dirname(self.data)):
+            with contextlib.suppress(OSError):  # another lab lives there, or there never was one
+                os.rmdir(parent)
+
+    def is_up(self):
+        return all(netns.exists(self.namespace(place)) for place in PLACES)
+
+    # --- programs ----------------------------------------------------------------------------------------------------
+
+    def command_in(self, place, command):
+        return ["ip", "netns", "exec", self.namespace(place), *[str(word) for word in command]]
+
+    def run(self, place, *command, timeout=30, check=True):
+        """Gives a command in a namespace and waits for its end."""
+        done = subprocess.run(
+            self.command_in(place, command), text=True, capture_output=True, timeout=timeout, check=False
+        )
+        if check and done.returncode != 0:
+            raise LabError(f"{place}: '{' '.join(map(str, command))}' ended with {done.returncode}:\n{done.stderr}{done.stdout}")
+        return done
+
+    def start(self, name, place, *command, **options):
+        """Starts a process of the lab in a namespace; `name` stands for it from now on."""
+        return self.processes.start(name, self.command_in(place, command), **options)
+
+    def start_tool(self, name, place, tool, *arguments, **options):
+        """Starts one of lab/traffic's programs."""
+        return self.start(name, place, sys.executable, os.path.join(ROOT, "lab", "traffic", tool), *arguments, **options)
+
+    # --- chassis -----------------------------------------------------------------------------------------------------
+
+    def start_chassis(self, name, wait=True, log_level="info"):
+        """Starts icrd; with `wait`, until it serves."""
+        log = self.processes.log_file(name)
+        seen = os.path.getsize(log) if os.path.exists(log) else 0
+        icrd = os.path.join(self.programs, "icrd")
+        self.start(name, name, icrd, "--cluster", self.cluster_file, "--chassis", name, "--log-level", log_level)
+
+        def ready():
+            if self.processes.pid(name) is None:
+                raise LabError(f"chassis {name} ended before it was ready; its log, {log}, ends:\n{self.log_tail(name)}")
+            with open(log, "rb") as text:
+                text.seek(seen)
+                return b"chassis ready" in text.read()
+
+        if wait:
+            wait_until(ready, 20, f"chassis {name} to be ready (its log is {log})")
+
+    def kill_chassis(self, name, number=signal.SIGKILL):
+        """Ends icrd at once, as a crash does. Returns the time (time.monotonic()) just before the signal."""
+        moment = time.monotonic()
+        self.processes.signal(name, number)
+        self.processes.wait(name, 10)
+        return moment
+
+    def stop_chassis(self, name):
+        """SIGTERM: icrd drains, writes a last checkpoint and ends. Returns its exit code."""
+        return self.processes.end(name, timeout=20)
+
+    def chassis_runs(self, name):
+        return self.processes.pid(name) is not None
+
+    def log_tail(self, name, lines=15):
+        try:
+            with open(self.processes.log_file(name), encoding="utf-8", errors="replace") as text:
+                return "".join(text.readlines()[-lines:])
+        except FileNotFoundError:
+            return "(no log)\n"
+
+    # --- questions to the cluster ------------------------------------------------------------------------------------
+
+    def icr(self, *words, chassis=None, check=True, timeout=30):
+        """Asks the cluster. Words may hold several words: icr("show services sessions", "count")."""
+        command = [os.path.join(self.programs, "icr"), "--cluster", self.cluster_file]
+        if chassis:
+            command += ["--chassis", chassis]
+        for part in words:
+            command += part.split()
+        return self.run("switch", *command, check=check, timeout=timeout)
+
+    def roles(self, set_name="rs1"):
+        """{chassis: Role} of a redundancy set, from whoever answers."""
+        answer = self.icr("show services redundancy-group", check=False)
+        return parse_roles(answer.stdout, set_name)
+
+    def master(self, set_name="rs1"):
+        """Name of the one master, or None while there is none (or more than one)."""
+        masters = [role.chassis for role in self.roles(set_name).values() if role.role == "master"]
+        return masters[0] if len(masters) == 1 else None
+
+    def wait_for_redundancy(self, timeout=30, set_name="rs1"):
+        """Waits until one member is master and the other hot standby. Returns (master, standby)."""
+
+        def settled():
+            roles = self.roles(set_name)
+            masters = [name for name, role in roles.items() if role.role == "master"]
+            standbys = [name for name, role in roles.items() if role.role == "standby" and role.state == "hot"]
+            return (masters[0], standbys[0]) if len(masters) == 1 and len(standbys) == 1 else None
+
+        try:
+            return wait_until(settled, timeout, "one master and one hot standby", interval=0.05)
+        except LabError as late:
+            answer = self.icr("show services redundancy-group", check=False)
+            logs = "".join(f"--- {name}\n{self.log_tail(name)}" for name in CHASSIS)
+            raise LabError(f"{late}\n{answer.stdout}{answer.stderr}{logs}") from None
+
+    def session_count(self, chassis=None):
+        """Sum of `show services sessions count`: of the cluster (each session once), or as one chassis tells it."""
+        return parse_count(self.icr("show services sessions count", chassis=chassis).stdout)
+
+
+def parse_count(text):
+    """Sum of the last column of the lines that start with the name of a card."""
+    return sum(int(line.split()[-1]) for line in text.splitlines() if re.match(r"v?ms-\d+/\d+/\d+\s", line))
+
+
+def parse_roles(text, set_name):
+    """{chassis: Role} out of `show services redundancy-group`."""
+    roles = {}
+    for line in text.splitlines():
+        words = line.split()
+        if set_name in words:
+            chassis = next((name for name in CHASSIS if name in words), None)
+            role = next((word.lower() for word in words if word.lower() in ("master", "standby", "init")), None)
+            state = next((word.lower() for word in words if word.lower() in ("hot", "cold")), "")
+            if chassis and role:
+                roles[chassis] = Role(chassis, role, state)
+    return roles
+
+
+def main():
+    parser = argparse.ArgumentParser(description="The lab in network namespaces.")
+    parser.add_argument("action", choices=("up", "down", "status"))
+    parser.add_argument("--prefix", default="icr", help="name of the lab; its namespaces are PREFIX-client, ...")
+    parser.add_argument("--cluster", default=DEFAULT_CLUSTER, help="cluster file")
+    parser.add_argument("--network-only", action="store_true", help="up: start no chassis")
+    options = parser.parse_args()
+    lab = Lab(options.prefix, options.cluster)
+    if os.geteuid() != 0:
+        raise LabError("network namespaces need root: use sudo")
+    if options.action == "up":
+        lab.up()
+        if not options.network_only:
+            for name in CHASSIS:
+                lab.start_chassis(name)
+            print("master {}, hot standby {}".format(*lab.wait_for_redundancy()))
+    elif options.action == "down":
+        lab.down()
+    else:
+        for place in PLACES:
+            print(f"{lab.namespace(place):16} {'up' if netns.exists(lab.namespace(place)) else 'absent'}")
+        for name in lab.processes.names():
+            print(f"{name:16} {lab.processes.pid(name) or 'ended'}")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except LabError as error:
+        sys.exit(f"lab: {error}")
