@@ -1,0 +1,238 @@
+// What concerns two parts of the file: endpoints, units, pools, limits, addresses. And the stand-alone sets.
+#include <algorithm>
+#include <set>
+#include <tuple>
+
+#include "model/cluster_draft.h"
+
+namespace icr::cluster_draft {
+namespace {
+
+constexpr std::size_t kMaxChassis = 64;
+
+/// The value behind `key` of a map that was read before: only for its place.
+YamlField part(const YamlField& field, std::string_view key) {
+  for (const auto& entry : field.node().entries) {
+    if (entry.key == key) return YamlField(entry.value, field.path() + "." + std::string(key), field.mistakes());
+  }
+  return field;
+}
+
+/// Service sets of a card must not share a unit: a packet belongs to one of them.
+void check_units(Draft& draft) {
+  std::map<std::tuple<std::uint16_t, std::string, std::uint32_t>, std::string> used;
+  const auto& cluster = draft.cluster;
+  const bool clean = draft.mistakes.empty();
+  for (std::size_t s = 0; s < cluster.redundancy_sets.size(); ++s) {
+    const auto& set = cluster.redundancy_sets[s];
+    for (std::size_t i = 0; i < set.service_sets.size(); ++i) {
+      const auto& service = cluster.service_sets[set.service_sets[i]];
+      const auto& place = draft.set_service_uses[s][i];
+      bool reported = false;
+      for (const auto& member : set.members) {
+        const auto& chassis = cluster.chassis[member.chassis];
+        const auto* card = chassis.card(member.card);
+        if (card == nullptr) continue;
+        for (const auto unit : {service.inside_unit, service.outside_unit}) {
+          if (card->port(unit) == nullptr) {
+            if (!clean) continue;  // the port may be missing because of a mistake that is reported
+            place.wrong(fmt::format("service set {} needs unit {}, which card {} of chassis {} does not have",
+                                    service.name, unit, member.card, chassis.name),
+                        "add a port with that unit to the card");
+            continue;
+          }
+          const auto taken = used.emplace(std::make_tuple(member.chassis, member.card, unit), service.name);
+          if (taken.second || reported || taken.first->second == service.name) continue;
+          place.wrong(fmt::format("service set {} uses unit {} of card {} of chassis {}, and so does {}", service.name,
+                                  unit, member.card, chassis.name, taken.first->second),
+                      "give each service set units of its own");
+          reported = true;
+        }
+      }
+    }
+  }
+}
+
+/// The ports of a pool are handed out by the session table of one redundancy set: two would hand out the same port.
+void check_pools(Draft& draft) {
+  const auto& cluster = draft.cluster;
+  std::map<std::uint16_t, std::size_t> owner;  // pool -> set
+  for (std::size_t s = 0; s < cluster.redundancy_sets.size(); ++s) {
+    const auto& set = cluster.redundancy_sets[s];
+    std::set<std::uint16_t> reported;
+    for (std::size_t i = 0; i < set.service_sets.size(); ++i) {
+      for (const auto rule : cluster.service_sets[set.service_sets[i]].nat_rules) {
+        for (const auto& term : cluster.nat_rules[rule].terms) {
+          if (!term.source_pool) continue;
+          const auto taken = owner.emplace(*term.source_pool, s);
+          if (taken.second || taken.first->second == s || !reported.insert(*term.source_pool).second) continue;
+          draft.set_service_uses[s][i].wrong(
+              fmt::format("nat pool {} would be used by {} and by {}", cluster.nat_pools[*term.source_pool].name,
+                          cluster.redundancy_sets[taken.first->second].name, set.name),
+              "give each redundancy set a pool of its own");
+        }
+      }
+    }
+  }
+}
+
+void check_limits(Draft& draft) {
+  const auto& cluster = draft.cluster;
+  for (const auto& set : cluster.redundancy_sets) {
+    for (const auto index : set.service_sets) {
+      const auto& service = cluster.service_sets[index];
+      if (!service.max_sessions || *service.max_sessions <= set.max_sessions) continue;
+      draft.session_limit_fields[index]->wrong(fmt::format("session-limit {} is above max-sessions {} of {}",
+                                                           *service.max_sessions, set.max_sessions, set.name),
+                                               "write a lower limit or more max-sessions");
+    }
+  }
+}
+
+void check_virtual_addresses(Draft& draft) {
+  const auto& cluster = draft.cluster;
+  std::map<IpAddress, std::string> taken;
+  for (const auto& chassis : cluster.chassis) {
+    taken.emplace(chassis.inter_chassis_address, "the inter-chassis address of chassis " + chassis.name);
+    taken.emplace(chassis.query.address, "the query address of chassis " + chassis.name);
+  }
+  for (std::size_t s = 0; s < draft.virtual_fields.size(); ++s) {
+    const auto& set = cluster.redundancy_sets[s];
+    for (std::size_t i = 0; i < draft.virtual_fields[s].size(); ++i) {
+      const auto& address = set.virtual_addresses[i].address;
+      const auto entry = taken.emplace(address, "a virtual address of redundancy set " + set.name);
+      if (entry.second) continue;
+      draft.virtual_fields[s][i].wrong(fmt::format("{} is also {}", address.to_string(), entry.first->second),
+                                       "write an address that nothing else has");
+    }
+  }
+}
+
+/// Application protocols that open further connections or carry addresses in their payload.
+bool needs_payload(ApplicationProtocol value) {
+  static const std::set<std::string_view> plain = {
+      "none",  "dns",  "ftp-data", "http", "https", "icmp", "icmpv6", "ignore", "imap",  "imaps",     "ip",
+      "login", "pop3", "pop3s",    "smtp", "smtps", "snmp", "ssh",    "telnet", "twamp", "traceroute"};
+  return plain.count(application_protocol_keyword(value)) == 0;
+}
+
+}  // namespace
+
+void check_endpoints(Draft& draft) {
+  struct Range {
+    IpAddress address;
+    std::uint32_t low, high;
+    std::string what;
+    YamlField field;
+  };
+  std::vector<Range> ranges;
+  const auto& cluster = draft.cluster;
+  // Two ports for each redundancy set; one pair is reserved where there is none, so that adding the first moves
+  // nothing.
+  const auto span = static_cast<std::uint32_t>(2 * std::max<std::size_t>(1, cluster.redundancy_sets.size()));
+  if (cluster.chassis.size() > kMaxChassis) {
+    draft.chassis_fields[kMaxChassis].wrong(fmt::format("more than {} chassis", kMaxChassis), "write fewer");
+    return;
+  }
+  for (std::size_t i = 0; i < cluster.chassis.size(); ++i) {
+    const auto& chassis = cluster.chassis[i];
+    const std::uint32_t first = chassis.inter_chassis_port;
+    if (first != 0 && chassis.inter_chassis_address != IpAddress{}) {
+      const auto field = part(draft.chassis_fields[i], "inter-chassis");
+      const auto port = part(field, "port");
+      if (first + span - 1 > 65535) {
+        port.wrong(fmt::format("{} ports from {} on go beyond 65535", span, first),
+                   fmt::format("write at most {}: each redundancy set takes two", 65536 - span));
+      }
+      ranges.push_back({chassis.inter_chassis_address, first, first + span - 1,
+                        fmt::format("inter-chassis of {}", chassis.name), field});
+    }
+    if (chassis.query.port != 0 && chassis.query.address != IpAddress{}) {
+      ranges.push_back({chassis.query.address, chassis.query.port, chassis.query.port,
+                        fmt::format("query of {}", chassis.name), part(draft.chassis_fields[i], "query")});
+    }
+  }
+  for (std::size_t i = 0; i < ranges.size(); ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      const auto& a = ranges[i];
+      const auto& b = ranges[j];
+      if (a.address != b.address || a.low > b.high || b.low > a.high) continue;
+      a.field.wrong(fmt::format("ports {}-{} of {} overlap {} ({}-{})", a.low, a.high, a.address.to_string(), b.what,
+                                b.low, b.high),
+                    "write another port: inter-chassis takes two for each redundancy set");
+    }
+  }
+}
+
+void check_whole(Draft& draft) {
+  check_units(draft);
+  check_pools(draft);
+  check_limits(draft);
+  check_virtual_addresses(draft);
+}
+
+void add_warnings(Draft& draft) {
+  auto& cluster = draft.cluster;
+  auto& out = cluster.warnings;
+  std::set<std::uint16_t> pools;
+  std::set<std::uint16_t> firewall_rules;
+  std::set<std::uint16_t> nat_rules;
+  for (const auto& service : cluster.service_sets) {
+    firewall_rules.insert(service.firewall_rules.begin(), service.firewall_rules.end());
+    nat_rules.insert(service.nat_rules.begin(), service.nat_rules.end());
+    if (service.firewall_rules.empty()) {
+      out.push_back(fmt::format("Service set {} has no stateful-firewall rules: every packet may begin a session.",
+                                service.name));
+    }
+  }
+  for (std::uint16_t i = 0; i < cluster.nat_rules.size(); ++i) {
+    if (nat_rules.count(i) == 0) {
+      out.push_back(fmt::format("The nat rule {} is used by no service set.", cluster.nat_rules[i].name));
+    }
+    for (const auto& term : cluster.nat_rules[i].terms) {
+      if (term.source_pool) pools.insert(*term.source_pool);
+    }
+  }
+  for (std::uint16_t i = 0; i < cluster.firewall_rules.size(); ++i) {
+    if (firewall_rules.count(i) != 0) continue;
+    out.push_back(
+        fmt::format("The stateful-firewall rule {} is used by no service set.", cluster.firewall_rules[i].name));
+  }
+  for (std::uint16_t i = 0; i < cluster.nat_pools.size(); ++i) {
+    if (pools.count(i) == 0)
+      out.push_back(fmt::format("The nat pool {} is used by no nat rule.", cluster.nat_pools[i].name));
+  }
+  for (const auto& application : cluster.applications) {
+    if (!needs_payload(application.application_protocol)) continue;
+    out.push_back(
+        fmt::format("Application {} has application-protocol {}, whose payload is not inspected yet: sessions carry "
+                    "its name, but the connections that it opens need rules of their own.",
+                    application.name, application_protocol_keyword(application.application_protocol)));
+  }
+  for (const auto& set : cluster.redundancy_sets) {
+    if (set.stand_alone()) continue;
+    const auto family = [&](const RedundancyMember& member) {
+      return cluster.chassis[member.chassis].card(member.card)->family;
+    };
+    if (family(set.members[0]) != family(set.members[1])) {
+      out.push_back(
+          fmt::format("Redundancy set {} joins an ms- and a vms- card: after a switchover its sessions are shown in "
+                      "the other family's layout.",
+                      set.name));
+    }
+    for (const auto& address : set.virtual_addresses) {
+      for (const auto& pool : cluster.nat_pools) {
+        if (std::none_of(pool.addresses.begin(), pool.addresses.end(),
+                         [&](const Prefix& p) { return p.contains(address.address); })) {
+          continue;
+        }
+        out.push_back(
+            fmt::format("Virtual address {} of redundancy set {} is in nat pool {}: packets to it go to the chassis "
+                        "itself, not to translated sessions.",
+                        address.address.to_string(), set.name, pool.name));
+      }
+    }
+  }
+}
+
+}  // namespace icr::cluster_draft
