@@ -1,0 +1,14 @@
+// Opens the packet port that the cluster file asks for.
+#pragma once
+
+#include <memory>
+
+#include "model/cluster.h"
+#include "node/ports/port.h"
+
+namespace icr::node {
+
+/// The error is one line for the person who starts icrd; it names the unit and what would mend it.
+[[nodiscard]] Result<std::unique_ptr<Port>> open_port(const PacketPort& config);
+
+}  // namespace icr::node

@@ -1,0 +1,198 @@
+#include "node/ports/tun_port.h"
+
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
+#include <sys/ioctl.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <system_error>
+
+#include "model/log.h"
+#include "node/ports/netlink.h"
+#include "node/ports/tun_routing.h"
+
+namespace icr::node {
+namespace {
+
+constexpr const char* kControlDevice = "/dev/net/tun";
+/// Packets that the kernel keeps for us while the worker is busy elsewhere; the default of 500 is half a millisecond.
+constexpr std::uint32_t kQueueLength = 10000;
+
+std::string words(int error_number) { return std::generic_category().message(error_number); }
+
+Error cannot_open_control(int error_number) {
+  switch (error_number) {
+    case ENOENT:
+    case ENODEV:
+    case ENXIO:
+      return Error{
+          fmt::format("{} is not usable ({}): load the module (modprobe tun), or give the container the device "
+                      "(--device {})",
+                      kControlDevice, words(error_number), kControlDevice)};
+    case EACCES:
+    case EPERM:
+      return Error{fmt::format("{}: {}: run as root, or give the container the device (--device {})", kControlDevice,
+                               words(error_number), kControlDevice)};
+    default:
+      return Error{fmt::format("{}: {}", kControlDevice, words(error_number))};
+  }
+}
+
+Error cannot_create(int error_number) {
+  switch (error_number) {
+    case EPERM:
+      return Error{
+          "creating a TUN device needs CAP_NET_ADMIN: run as root, or give the container NET_ADMIN "
+          "(--cap-add NET_ADMIN)"};
+    case EBUSY:
+      return Error{"the device is in use by another process (is another icrd with this card running?)"};
+    case EINVAL:
+      return Error{"an interface of this name exists and is not a TUN device, or the name is not allowed"};
+    default:
+      return Error{fmt::format("creating the TUN device failed: {}", words(error_number))};
+  }
+}
+
+/// Link-local packets are never routed: on this device they are the kernel's own (multicast listener reports, which
+/// cannot be switched off).
+bool is_link_local(const std::uint8_t* packet, std::size_t length) {
+  if (length >= 20 && packet[0] >> 4 == 4) return packet[16] == 224 && packet[17] == 0 && packet[18] == 0;
+  if (length < 40 || packet[0] >> 4 != 6) return false;
+  const auto unicast = [packet](std::size_t at) { return packet[at] == 0xfe && (packet[at + 1] & 0xc0) == 0x80; };
+  const bool multicast = packet[24] == 0xff && (packet[25] & 0x0f) <= 2;
+  return multicast || unicast(8) || unicast(24);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<TunPort>> TunPort::open(const PacketPort& config) {
+  const std::string where = fmt::format("port unit {} device {}", config.unit, config.device);
+  if (config.device.empty() || config.device.size() >= IFNAMSIZ) {
+    return fail("{}: a device name has 1 to {} characters", where, IFNAMSIZ - 1);
+  }
+  const int descriptor = ::open(kControlDevice, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+  if (descriptor < 0) return tl::unexpected(cannot_open_control(errno).in(where));
+  std::unique_ptr<TunPort> port(new TunPort(descriptor, config.unit, config.device));
+
+  ifreq request{};
+  request.ifr_flags = IFF_TUN | IFF_NO_PI;
+  std::memcpy(request.ifr_name, config.device.c_str(), config.device.size());
+  if (ioctl(descriptor, TUNSETIFF, &request) < 0) return tl::unexpected(cannot_create(errno).in(where));
+
+  const auto index = static_cast<int>(if_nametoindex(config.device.c_str()));
+  if (index == 0) return fail("{}: the device vanished while it was being set up", where);
+  auto socket = netlink::open_route_socket();
+  if (!socket) return tl::unexpected(socket.error().in(where));
+  // Without generated addresses first: an interface that comes up with one starts to speak by itself.
+  netlink::LinkChange quiet;
+  quiet.without_link_local_addresses = true;
+  if (auto done = netlink::change_link(socket->get(), index, quiet); !done) {
+    log::warn("port", "device={} keeps its IPv6 link-local address: {}", config.device, done.error().message);
+  }
+  netlink::LinkChange change;
+  change.up = true;
+  change.tx_queue_length = kQueueLength;
+  change.accept_any_source = true;  // packets come out of the device with everybody's source address
+  change.forward_ipv4 = true;
+  if (auto done = netlink::change_link(socket->get(), index, change); !done) {
+    return tl::unexpected(done.error().in(where));
+  }
+  if (auto done = steer_into(socket->get(), config.device, index, config.steer_from); !done) {
+    return tl::unexpected(done.error().in(where));
+  }
+  warn_about_forwarding(config.device);
+  return port;
+}
+
+TunPort::~TunPort() { ::close(descriptor_); }
+
+std::size_t TunPort::rx_burst(std::span<Packet> packets) {
+  std::size_t count = 0;
+  while (count < packets.size()) {
+    Packet& packet = packets[count];
+    // One byte more than fits shows that the kernel cut the packet.
+    std::uint8_t beyond = 0;
+    iovec parts[2] = {{packet.data, packet.capacity}, {&beyond, 1}};
+    const ssize_t got = readv(descriptor_, parts, 2);
+    if (got < 0) {
+      if (errno == EINTR) continue;
+      if (errno == EAGAIN) break;
+      ++counters_.rx_errors;
+      if (!failure_logged_) log::error("port", "device={} cannot receive: {}", device_, words(errno));
+      failure_logged_ = true;
+      break;
+    }
+    const auto length = static_cast<std::size_t>(got);
+    if (length > packet.capacity) {
+      ++counters_.rx_oversize;
+      continue;
+    }
+    if (is_link_local(packet.data, length)) {
+      ++counters_.rx_link_local;
+      continue;
+    }
+    packet.length = static_cast<std::uint32_t>(length);
+    packet.unit = unit_;
+    ++counters_.rx_packets;
+    counters_.rx_bytes += length;
+    ++count;
+  }
+  return count;
+}
+
+void TunPort::tx(const Packet& packet) {
+  if (packet.length > kMaxPacketBytes) {
+    ++counters_.tx_oversize;
+    return;
+  }
+  ssize_t sent = 0;
+  do {
+    sent = write(descriptor_, packet.data, packet.length);
+  } while (sent < 0 && errno == EINTR);
+  if (sent >= 0) {
+    ++counters_.tx_packets;
+    counters_.tx_bytes += packet.length;
+    return;
+  }
+  switch (errno) {
+    case EAGAIN:
+    case ENOBUFS:
+    case ENOMEM:
+      ++counters_.tx_queue_full;
+      break;
+    case EIO:
+    case EBADFD:
+      ++counters_.tx_device_down;
+      break;
+    case EINVAL:
+      ++counters_.tx_refused;
+      break;
+    default:
+      ++counters_.tx_errors;
+      break;
+  }
+}
+
+void TunPort::append_to(CounterList& out) const {
+  const auto add = [this, &out](const char* name, std::uint64_t value) {
+    out.push_back({fmt::format("port-unit-{}-{}", unit_, name), value});
+  };
+  add("rx-packets", counters_.rx_packets);
+  add("rx-bytes", counters_.rx_bytes);
+  add("rx-dropped-oversize", counters_.rx_oversize);
+  add("rx-dropped-link-local", counters_.rx_link_local);
+  add("rx-errors", counters_.rx_errors);
+  add("tx-packets", counters_.tx_packets);
+  add("tx-bytes", counters_.tx_bytes);
+  add("tx-dropped-oversize", counters_.tx_oversize);
+  add("tx-dropped-queue-full", counters_.tx_queue_full);
+  add("tx-dropped-device-down", counters_.tx_device_down);
+  add("tx-dropped-refused", counters_.tx_refused);
+  add("tx-dropped-error", counters_.tx_errors);
+}
+
+}  // namespace icr::node

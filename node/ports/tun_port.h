@@ -1,0 +1,51 @@
+// A packet port on a TUN device: the kernel routes packets into it and takes what comes out of it for received.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "model/cluster.h"
+#include "node/ports/port.h"
+
+namespace icr::node {
+
+class TunPort final : public Port {
+ public:
+  /// Creates (or attaches to) the device, brings it up and routes the traffic of `steer_from` into it. The error says
+  /// what is missing: the tun module, the capability, an interface.
+  [[nodiscard]] static Result<std::unique_ptr<TunPort>> open(const PacketPort& config);
+  ~TunPort() override;
+  TunPort(const TunPort&) = delete;
+  TunPort& operator=(const TunPort&) = delete;
+
+  [[nodiscard]] std::size_t rx_burst(std::span<Packet> packets) override;
+  void tx(const Packet& packet) override;
+  [[nodiscard]] int descriptor() const override { return descriptor_; }
+  void append_to(CounterList& out) const override;
+
+ private:
+  struct Counters {
+    std::uint64_t rx_packets = 0, rx_bytes = 0;
+    std::uint64_t rx_oversize = 0;    ///< longer than a packet may be
+    std::uint64_t rx_link_local = 0;  ///< the kernel's own speech, not traffic
+    std::uint64_t rx_errors = 0;      ///< the device is gone or the read failed
+    std::uint64_t tx_packets = 0, tx_bytes = 0;
+    std::uint64_t tx_oversize = 0;     ///< longer than an IP packet can be
+    std::uint64_t tx_queue_full = 0;   ///< EAGAIN, ENOBUFS, ENOMEM
+    std::uint64_t tx_device_down = 0;  ///< EIO and EBADFD: the device is down or gone
+    std::uint64_t tx_refused = 0;      ///< EINVAL: the kernel does not take it for an IP packet
+    std::uint64_t tx_errors = 0;       ///< any other failure
+  };
+
+  TunPort(int descriptor, std::uint32_t unit, std::string device)
+      : descriptor_(descriptor), unit_(unit), device_(std::move(device)) {}
+
+  int descriptor_;
+  std::uint32_t unit_;
+  std::string device_;
+  bool failure_logged_ = false;  ///< a device that went away is said once, then only counted
+  Counters counters_;
+};
+
+}  // namespace icr::node

@@ -1,0 +1,198 @@
+#include "node/ports/tun_routing.h"
+
+#include <linux/fib_rules.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <netlink/cache.h>
+#include <netlink/errno.h>
+#include <netlink/route/nexthop.h>
+#include <netlink/route/route.h>
+#include <netlink/route/rule.h>
+
+#include <algorithm>
+#include <fstream>
+#include <limits>
+#include <optional>
+
+#include "model/log.h"
+#include "node/ports/netlink.h"
+
+namespace icr::node {
+namespace {
+
+using netlink::Handle;
+
+constexpr std::uint32_t kFirstTable = 10000;
+constexpr std::uint32_t kTables = 50000;
+constexpr std::string_view kComponent = "port";
+
+const char* name_of(int family) { return family == AF_INET ? "IPv4" : "IPv6"; }
+
+Handle<rtnl_route> default_route(int family, std::uint32_t table) {
+  Handle<rtnl_route> route(rtnl_route_alloc());
+  Handle<nl_addr> everything(nl_addr_build(family, nullptr, 0));
+  if (!route || !everything) return nullptr;
+  nl_addr_set_prefixlen(everything.get(), 0);
+  rtnl_route_set_family(route.get(), static_cast<std::uint8_t>(family));
+  rtnl_route_set_table(route.get(), table);
+  rtnl_route_set_protocol(route.get(), kSteeringProtocol);
+  if (rtnl_route_set_dst(route.get(), everything.get()) < 0) return nullptr;
+  return route;
+}
+
+int add_blackhole(nl_sock* socket, int family, std::uint32_t table) {
+  const auto route = default_route(family, table);
+  if (!route) return -NLE_NOMEM;
+  rtnl_route_set_type(route.get(), RTN_BLACKHOLE);
+  rtnl_route_set_scope(route.get(), RT_SCOPE_UNIVERSE);
+  rtnl_route_set_priority(route.get(), std::numeric_limits<std::uint32_t>::max());
+  return rtnl_route_add(socket, route.get(), NLM_F_CREATE | NLM_F_REPLACE);
+}
+
+int add_default_route(nl_sock* socket, int family, std::uint32_t table, int device_index) {
+  const auto route = default_route(family, table);
+  rtnl_nexthop* hop = rtnl_route_nh_alloc();
+  if (!route || hop == nullptr) return -NLE_NOMEM;
+  rtnl_route_nh_set_ifindex(hop, device_index);
+  rtnl_route_add_nexthop(route.get(), hop);  // the route owns it now
+  rtnl_route_set_type(route.get(), RTN_UNICAST);
+  rtnl_route_set_scope(route.get(), family == AF_INET ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE);
+  rtnl_route_set_priority(route.get(), 1);
+  return rtnl_route_add(socket, route.get(), NLM_F_CREATE | NLM_F_REPLACE);
+}
+
+/// Another device whose traffic the table already carries (a clash of hashes, or a table that somebody else uses).
+std::optional<int> other_device_in(nl_sock* socket, int family, std::uint32_t table, int device_index) {
+  nl_cache* raw = nullptr;
+  if (rtnl_route_alloc_cache(socket, family, 0, &raw) < 0) return std::nullopt;
+  const Handle<nl_cache> routes(raw);
+  for (nl_object* object = nl_cache_get_first(routes.get()); object != nullptr; object = nl_cache_get_next(object)) {
+    auto* route = reinterpret_cast<rtnl_route*>(object);
+    if (rtnl_route_get_family(route) != family || rtnl_route_get_table(route) != table ||
+        rtnl_route_get_type(route) != RTN_UNICAST) {
+      continue;
+    }
+    for (int i = 0; i < rtnl_route_get_nnexthops(route); ++i) {
+      const int used = rtnl_route_nh_get_ifindex(rtnl_route_nexthop_n(route, i));
+      if (used != device_index) return used;
+    }
+  }
+  return std::nullopt;
+}
+
+/// Makes `iif interface lookup table` the only rule of ours for the interface; stale ones (of a device that was
+/// renamed in the configuration) would catch its packets first.
+Result<void> set_rule(nl_sock* socket, int family, const std::string& interface, std::uint32_t table) {
+  nl_cache* raw = nullptr;
+  if (const int code = rtnl_rule_alloc_cache(socket, family, &raw); code < 0) {
+    return fail("cannot list the {} routing rules: {}", name_of(family), netlink::describe(code));
+  }
+  const Handle<nl_cache> rules(raw);
+  bool exists = false;
+  for (nl_object* object = nl_cache_get_first(rules.get()); object != nullptr; object = nl_cache_get_next(object)) {
+    auto* rule = reinterpret_cast<rtnl_rule*>(object);
+    if (rtnl_rule_get_family(rule) != family) continue;  // the cache holds all families whatever was asked for
+    const char* iif = rtnl_rule_get_iif(rule);
+    if (rtnl_rule_get_prio(rule) != kSteeringRulePriority || iif == nullptr || interface != iif) continue;
+    if (rtnl_rule_get_table(rule) == table && !exists) {
+      exists = true;
+    } else if (const int code = rtnl_rule_delete(socket, rule, 0); code < 0) {
+      return netlink::refused(fmt::format("cannot remove a stale {} rule of {}", name_of(family), interface), code);
+    }
+  }
+  if (exists) return {};
+  const Handle<rtnl_rule> rule(rtnl_rule_alloc());
+  if (!rule) return fail("out of memory");
+  rtnl_rule_set_family(rule.get(), family);
+  rtnl_rule_set_prio(rule.get(), kSteeringRulePriority);
+  rtnl_rule_set_table(rule.get(), table);
+  rtnl_rule_set_action(rule.get(), FR_ACT_TO_TBL);
+  rtnl_rule_set_protocol(rule.get(), kSteeringProtocol);
+  if (const int code = rtnl_rule_set_iif(rule.get(), interface.c_str()); code < 0) {
+    return fail("interface name {} is not usable in a rule: {}", interface, netlink::describe(code));
+  }
+  const int code = rtnl_rule_add(socket, rule.get(), NLM_F_CREATE | NLM_F_EXCL);
+  if (code < 0 && code != -NLE_EXIST) {
+    return netlink::refused(
+        fmt::format("the kernel refuses the {} rule 'iif {} lookup {}'", name_of(family), interface, table), code);
+  }
+  return {};
+}
+
+Result<void> steer_family(nl_sock* socket, int family, const std::string& device, int device_index,
+                          std::span<const std::string> interfaces) {
+  const std::uint32_t table = routing_table_of(device);
+  if (const auto other = other_device_in(socket, family, table, device_index)) {
+    char name[IF_NAMESIZE] = "";
+    const bool named = if_indextoname(static_cast<unsigned>(*other), name) != nullptr;
+    return fail("routing table {} already routes into {}; rename device {} in the cluster file, or remove that route",
+                table, named ? std::string(name) : fmt::format("interface {}", *other), device);
+  }
+  // Closed before it is opened: from the first moment a packet goes into the device or nowhere.
+  if (const int code = add_blackhole(socket, family, table); code < 0) {
+    return netlink::refused(fmt::format("cannot add the {} blackhole route to table {}", name_of(family), table), code);
+  }
+  for (const auto& interface : interfaces) {
+    if (auto done = set_rule(socket, family, interface, table); !done) return done;
+  }
+  if (const int code = add_default_route(socket, family, table, device_index); code < 0) {
+    return netlink::refused(fmt::format("cannot add the {} route into {} to table {}", name_of(family), device, table),
+                            code);
+  }
+  return {};
+}
+
+std::optional<long> read_setting(const std::string& path) {
+  std::ifstream file("/proc/sys/" + path);
+  long value = 0;
+  if (!(file >> value)) return std::nullopt;
+  return value;
+}
+
+bool ipv6_is_off(const std::string& device) {
+  return read_setting(fmt::format("net/ipv6/conf/{}/disable_ipv6", device)).value_or(1) != 0;
+}
+
+}  // namespace
+
+std::uint32_t routing_table_of(std::string_view device) {
+  std::uint32_t hash = 2166136261U;  // FNV-1a: the number must never depend on the platform's std::hash
+  for (const char c : device) hash = (hash ^ static_cast<std::uint8_t>(c)) * 16777619U;
+  return kFirstTable + hash % kTables;
+}
+
+Result<void> steer_into(nl_sock* socket, const std::string& device, int device_index,
+                        std::span<const std::string> interfaces) {
+  if (interfaces.empty()) return {};
+  for (const auto& interface : interfaces) {
+    if (if_nametoindex(interface.c_str()) == 0) {
+      return fail("steer-from: interface {} does not exist on this machine", interface);
+    }
+  }
+  if (auto done = steer_family(socket, AF_INET, device, device_index, interfaces); !done) return done;
+  auto done = steer_family(socket, AF_INET6, device, device_index, interfaces);
+  if (!done && ipv6_is_off(device)) {
+    log::warn(kComponent, "device={} only IPv4 is steered, IPv6 is off here: {}", device, done.error().message);
+    return {};
+  }
+  return done;
+}
+
+void warn_about_forwarding(std::string_view device) {
+  const auto warn = [device](std::string_view why, std::string_view mend) {
+    log::warn(kComponent, "device={} {}; set: sysctl -w {}", device, why, mend);
+  };
+  if (read_setting("net/ipv4/ip_forward").value_or(1) == 0) {
+    warn("IPv4 forwarding is off, the kernel will drop what this card translates", "net.ipv4.ip_forward=1");
+  }
+  if (read_setting("net/ipv6/conf/all/forwarding").value_or(1) == 0) {
+    warn("IPv6 forwarding is off, the kernel will drop IPv6 packets of this card", "net.ipv6.conf.all.forwarding=1");
+  }
+  // The kernel uses the stricter of "all" and the device's own setting.
+  if (read_setting("net/ipv4/conf/all/rp_filter").value_or(0) == 1) {
+    warn("reverse path filtering is strict, translated packets will be dropped as spoofed",
+         "net.ipv4.conf.all.rp_filter=0");
+  }
+}
+
+}  // namespace icr::node

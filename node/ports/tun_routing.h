@@ -1,0 +1,36 @@
+// Policy routing that brings an interface's traffic into a TUN device ("the router steers traffic into its services
+// interface").
+//
+// Rules and blackhole routes are left behind on purpose when the process ends: without the device the blackhole drops
+// what would otherwise be forwarded untranslated. docs/steering.md says how to remove them.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "model/result.h"
+
+struct nl_sock;
+
+namespace icr::node {
+
+/// Priority of the `ip rule`s: after the local table (0), before the main table (32766).
+inline constexpr std::uint32_t kSteeringRulePriority = 7300;
+/// Marks our rules and routes (`ip rule`'s and `ip route`'s "proto"), so that they can be told from others.
+inline constexpr std::uint8_t kSteeringProtocol = 73;
+
+/// The routing table of a device: the same after every restart, in 10000..59999.
+[[nodiscard]] std::uint32_t routing_table_of(std::string_view device);
+
+/// Routes all that comes in on `interfaces` into `device`, IPv4 and IPv6. Idempotent. Fails when an interface does not
+/// exist or the table belongs to another device. Where IPv6 is switched off, IPv4 alone is steered (and a warning
+/// logged).
+[[nodiscard]] Result<void> steer_into(nl_sock* socket, const std::string& device, int device_index,
+                                      std::span<const std::string> interfaces);
+
+/// Logs a warning with the sysctl to set for each kernel setting that would keep packets from being forwarded.
+void warn_about_forwarding(std::string_view device);
+
+}  // namespace icr::node

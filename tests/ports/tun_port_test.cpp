@@ -1,0 +1,316 @@
+#include "node/ports/tun_port.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <linux/capability.h>
+#include <poll.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstring>
+
+#include "node/ports/factory.h"
+#include "node/ports/tun_routing.h"
+#include "tests/ports/network_namespace.h"
+
+namespace icr::node {
+namespace {
+
+using test::Bytes;
+using test::counter;
+using test::output_of;
+using testing::HasSubstr;
+using testing::Not;
+using namespace std::chrono_literals;
+
+constexpr const char* kDevice = "ms000.1";
+
+/// A router with a TUN device: `in0` (198.18.0.1/24) and `out0` (198.19.0.1/24), each with a peer that the test holds.
+class TunPortTest : public test::InNewNamespace {
+ protected:
+  void SetUp() override {
+    InNewNamespace::SetUp();
+    if (IsSkipped()) return;
+    output_of("sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 net.ipv4.conf.all.rp_filter=0");
+    for (const char* name : {"in0", "out0"}) {
+      const std::string n = name;
+      output_of("ip link add " + n + " type veth peer name " + n + "p");
+      output_of("ip link set " + n + " up && ip link set " + n + "p up");
+    }
+    output_of("ip addr add 198.18.0.1/24 dev in0 && ip addr add 198.19.0.1/24 dev out0");
+    output_of("ip addr add 2001:db8:18::1/64 dev in0 nodad && ip addr add 2001:db8:19::1/64 dev out0 nodad");
+    output_of("ip neigh add 198.18.0.10 lladdr 02:00:00:00:00:10 dev in0");
+    output_of("ip neigh add 2001:db8:18::10 lladdr 02:00:00:00:00:10 dev in0");
+    output_of("ip neigh add 198.19.0.10 lladdr 02:00:00:00:00:20 dev out0");
+    output_of("ip neigh add 2001:db8:19::10 lladdr 02:00:00:00:00:20 dev out0");
+  }
+
+  static PacketPort config(std::vector<std::string> steer_from) {
+    PacketPort port;
+    port.unit = 1;
+    port.device = kDevice;
+    port.steer_from = std::move(steer_from);
+    return port;
+  }
+
+  static std::unique_ptr<Port> open(std::vector<std::string> steer_from) {
+    auto port = open_port(config(std::move(steer_from)));
+    if (!port) throw std::runtime_error(port.error().message);
+    return std::move(*port);
+  }
+
+  static std::uint64_t count(const Port& port, const std::string& name) {
+    CounterList counters;
+    port.append_to(counters);
+    return counter(counters, "port-unit-1-" + name).value();
+  }
+
+  static Bytes in0_mac() { return test::Wire("in0").address(); }
+
+  /// Sends a packet into `in0` as the host behind it would.
+  static void arrive(const test::Wire& peer, const Bytes& packet) {
+    peer.send(test::ethernet(in0_mac(), peer.address(), packet));
+  }
+
+  /// The next packet out of the port.
+  static std::optional<Bytes> next(Port& port, std::chrono::milliseconds limit) {
+    PacketBuffers buffers(1);
+    const Packet& packet = buffers.packets()[0];
+    const auto end = std::chrono::steady_clock::now() + limit;
+    for (;;) {
+      if (port.rx_burst(buffers.packets()) == 1) break;
+      const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - std::chrono::steady_clock::now()).count();
+      pollfd waiting{port.descriptor(), POLLIN, 0};
+      if (left <= 0 || poll(&waiting, 1, static_cast<int>(left)) <= 0) return std::nullopt;
+    }
+    EXPECT_EQ(packet.unit, 1U);
+    return Bytes(packet.data, packet.data + packet.length);
+  }
+
+  static void transmit(Port& port, Bytes bytes) {
+    port.tx(
+        Packet{bytes.data(), static_cast<std::uint32_t>(bytes.size()), static_cast<std::uint32_t>(bytes.size()), 1});
+  }
+
+  /// What a router changes in a packet that it forwards: one hop less, and IPv4's checksum.
+  static Bytes one_hop_later(Bytes packet) {
+    if (packet[0] >> 4 == 6) {
+      --packet[7];
+      return packet;
+    }
+    --packet[8];
+    packet[10] = packet[11] = 0;
+    const std::uint16_t sum = test::internet_checksum(Bytes(packet.begin(), packet.begin() + 20));
+    packet[10] = static_cast<std::uint8_t>(sum >> 8);
+    packet[11] = static_cast<std::uint8_t>(sum);
+    return packet;
+  }
+};
+
+TEST_F(TunPortTest, SteersArrivingPacketsIntoTheDeviceUnchanged) {
+  const auto port = open({"in0"});
+  const test::Wire peer("in0p");
+  for (const Bytes& packet : {test::udp4("198.18.0.10", "203.0.113.5", "four"),
+                              test::udp4("198.18.0.10", "198.19.0.10", "connected elsewhere"),
+                              test::udp6("2001:db8:18::10", "2001:db8:ffff::5", "six"),
+                              test::udp6("2001:db8:18::10", "2001:db8:19::10", "connected elsewhere")}) {
+    arrive(peer, packet);
+    EXPECT_EQ(next(*port, 2s), one_hop_later(packet));
+  }
+  EXPECT_EQ(count(*port, "rx-packets"), 4U);
+}
+
+TEST_F(TunPortTest, PacketsForTheRouterItselfAreNotSteered) {
+  const auto port = open({"in0"});
+  const test::Wire peer("in0p");
+  arrive(peer, test::udp4("198.18.0.10", "198.18.0.1", "nobody listens here"));
+  const auto unreachable = [](const Bytes& frame) {
+    return frame.size() > 34 && frame[12] == 8 && frame[13] == 0 && frame[23] == 1 && frame[34] == 3;
+  };
+  EXPECT_TRUE(peer.receive(unreachable, 2s)) << "the kernel answers for its own addresses";
+  EXPECT_EQ(next(*port, 0s), std::nullopt);
+}
+
+TEST_F(TunPortTest, WhatIsSentIsForwardedByTheKernel) {
+  const auto port = open({"in0"});
+  const test::Wire peer("out0p");
+  // Sources that the kernel has no route back to: reverse path filtering must not drop them.
+  for (const Bytes& packet :
+       {test::udp4("203.0.113.1", "198.19.0.10", "out"), test::udp6("2001:db8:ffff::1", "2001:db8:19::10", "out")}) {
+    transmit(*port, packet);
+    const Bytes expected = one_hop_later(packet);
+    const auto same = [&expected](const Bytes& frame) {
+      return frame.size() >= 14 && Bytes(frame.begin() + 14, frame.end()) == expected;
+    };
+    EXPECT_TRUE(peer.receive(same, 2s));
+  }
+  EXPECT_EQ(count(*port, "tx-packets"), 2U);
+}
+
+TEST_F(TunPortTest, ABurstTakesWhatWaitsAndNoMore) {
+  const auto port = open({"in0"});
+  const test::Wire peer("in0p");
+  for (int i = 0; i < 5; ++i) arrive(peer, test::udp4("198.18.0.10", "203.0.113.5", std::string(1, char('a' + i))));
+  PacketBuffers buffers(4);
+  auto& packets = buffers.packets();
+  std::size_t got = 0;
+  std::string payloads;
+  ASSERT_TRUE(test::wait_until(
+      [&] {
+        const std::size_t now = port->rx_burst({packets.data(), 4});
+        for (std::size_t i = 0; i < now; ++i) payloads += static_cast<char>(packets[i].data[28]);
+        got += now;
+        return got >= 5;
+      },
+      2s));
+  EXPECT_EQ(payloads, "abcde");
+  EXPECT_EQ(port->rx_burst({packets.data(), 4}), 0U);
+}
+
+TEST_F(TunPortTest, TheDeviceIsQuietAndHasALongQueue) {
+  const auto port = open({});
+  EXPECT_THAT(output_of(std::string("ip -d link show dev ") + kDevice), HasSubstr("qlen 10000"));
+  EXPECT_THAT(output_of(std::string("ip addr show dev ") + kDevice), Not(HasSubstr("inet6")));
+  EXPECT_EQ(next(*port, 500ms), std::nullopt) << "what the kernel says by itself is no traffic";
+  EXPECT_GT(count(*port, "rx-dropped-link-local"), 0U);
+}
+
+TEST_F(TunPortTest, AfterTheDeviceIsGonePacketsAreDroppedNotForwarded) {
+  output_of("ip route add default via 198.19.0.10 && ip -6 route add default via 2001:db8:19::10");
+  const test::Wire inside("in0p"), outside("out0p");
+  const auto forwarded = [&](const Bytes& packet, std::chrono::milliseconds limit) {
+    arrive(inside, packet);
+    const Bytes expected = one_hop_later(packet);
+    const auto same = [&](const Bytes& frame) {
+      return frame.size() >= 14 && Bytes(frame.begin() + 14, frame.end()) == expected;
+    };
+    return outside.receive(same, limit).has_value();
+  };
+  const Bytes four = test::udp4("198.18.0.10", "203.0.113.5", "x");
+  const Bytes six = test::udp6("2001:db8:18::10", "2001:db8:ffff::5", "x");
+  ASSERT_TRUE(forwarded(four, 2s)) << "without steering the kernel forwards";
+  ASSERT_TRUE(forwarded(six, 2s));
+  open({"in0"}).reset();
+  EXPECT_FALSE(forwarded(four, 200ms));
+  EXPECT_FALSE(forwarded(six, 200ms));
+  const auto port = open({"in0"});
+  arrive(inside, four);
+  EXPECT_EQ(next(*port, 2s), one_hop_later(four)) << "a restart picks the traffic up again";
+}
+
+TEST_F(TunPortTest, RestartingLeavesOneRuleAndReplacesStaleOnes) {
+  const std::string table = std::to_string(routing_table_of(kDevice));
+  for (const char* family : {"-4", "-6"}) {
+    output_of(std::string("ip ") + family + " rule add priority 7300 iif in0 lookup 4711");
+    output_of(std::string("ip ") + family + " rule add priority 100 iif out0 lookup 4711");
+  }
+  for (int i = 0; i < 3; ++i) open({"in0", "out0"}).reset();
+  const auto port = open({"in0", "out0"});
+  for (const char* family : {"-4", "-6"}) {
+    const std::string rules = output_of(std::string("ip ") + family + " rule show priority 7300");
+    EXPECT_EQ(rules, "7300:\tfrom all iif in0 lookup " + table + " proto 73\n7300:\tfrom all iif out0 lookup " + table +
+                         " proto 73\n");
+    EXPECT_THAT(output_of(std::string("ip ") + family + " rule show priority 100"), HasSubstr("lookup 4711"));
+    const std::string routes = output_of(std::string("ip ") + family + " route show table " + table);
+    EXPECT_THAT(routes, HasSubstr(std::string("default dev ") + kDevice));
+    EXPECT_THAT(routes, HasSubstr("blackhole default"));
+    EXPECT_THAT(routes, HasSubstr("metric 4294967295"));
+  }
+}
+
+TEST_F(TunPortTest, TheDocumentedCommandsRemoveRulesAndRoutes) {
+  open({"in0"}).reset();
+  output_of("ip rule flush protocol 73 && ip -6 rule flush protocol 73");
+  output_of("ip route flush table all proto 73 && ip -6 route flush table all proto 73");
+  for (const char* family : {"-4", "-6"}) {
+    EXPECT_EQ(output_of(std::string("ip ") + family + " rule show priority 7300"), "");
+    EXPECT_THAT(output_of(std::string("ip ") + family + " route show table all"), Not(HasSubstr("blackhole")));
+  }
+}
+
+TEST_F(TunPortTest, ATableOfAnotherDeviceIsNotTakenOver) {
+  output_of("ip route add default dev out0 table " + std::to_string(routing_table_of(kDevice)));
+  const auto port = open_port(config({"in0"}));
+  ASSERT_FALSE(port);
+  EXPECT_THAT(port.error().message, HasSubstr("already routes into out0"));
+}
+
+TEST_F(TunPortTest, AMissingInterfaceIsNamed) {
+  const auto port = open_port(config({"in0", "nosuch0"}));
+  ASSERT_FALSE(port);
+  EXPECT_EQ(port.error().message,
+            "port unit 1 device ms000.1: steer-from: interface nosuch0 does not exist on this machine");
+  EXPECT_EQ(output_of("ip rule show priority 7300"), "") << "nothing is steered when not everything can be";
+}
+
+TEST_F(TunPortTest, ADeviceBelongsToOneProcess) {
+  const auto port = open({});
+  const auto second = open_port(config({}));
+  ASSERT_FALSE(second);
+  EXPECT_THAT(second.error().message, HasSubstr("in use by another process"));
+}
+
+TEST_F(TunPortTest, AnInterfaceThatIsNotATunDeviceIsRefused) {
+  PacketPort wrong = config({});
+  wrong.device = "in0";
+  const auto port = open_port(wrong);
+  ASSERT_FALSE(port);
+  EXPECT_THAT(port.error().message, HasSubstr("not a TUN device"));
+  wrong.device = "sixteen-letters-";
+  EXPECT_THAT(open_port(wrong).error().message, HasSubstr("1 to 15 characters"));
+}
+
+TEST_F(TunPortTest, WithoutTheCapabilityTheReasonIsClear) {
+  int pipe_ends[2];
+  ASSERT_EQ(pipe(pipe_ends), 0);
+  const pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+    __user_cap_data_struct none[2]{};
+    syscall(SYS_capset, &header, none);
+    const auto port = open_port(config({}));
+    const std::string text = port ? "opened" : port.error().message;
+    const ssize_t written = write(pipe_ends[1], text.data(), text.size());
+    _exit(written < 0);
+  }
+  close(pipe_ends[1]);
+  char text[512] = "";
+  EXPECT_GT(read(pipe_ends[0], text, sizeof text - 1), 0);
+  close(pipe_ends[0]);
+  int status = 0;
+  waitpid(child, &status, 0);
+  EXPECT_THAT(text, HasSubstr("CAP_NET_ADMIN"));
+}
+
+TEST_F(TunPortTest, DropsHaveNames) {
+  const auto port = open({});
+  transmit(*port, {0xff, 0, 0, 0});
+  EXPECT_EQ(count(*port, "tx-dropped-refused"), 1U);
+  Bytes big(kMaxPacketBytes + 1, 0x45);
+  transmit(*port, big);
+  EXPECT_EQ(count(*port, "tx-dropped-oversize"), 1U);
+  output_of(std::string("ip link set down dev ") + kDevice);
+  transmit(*port, test::udp4("203.0.113.1", "198.19.0.10", "down"));
+  EXPECT_EQ(count(*port, "tx-dropped-device-down"), 1U);
+  output_of(std::string("ip link del dev ") + kDevice);
+  transmit(*port, test::udp4("203.0.113.1", "198.19.0.10", "gone"));
+  EXPECT_EQ(count(*port, "tx-dropped-device-down"), 2U);
+  PacketBuffers buffers(1);
+  EXPECT_EQ(port->rx_burst(buffers.packets()), 0U);
+  EXPECT_EQ(count(*port, "rx-errors"), 1U);
+  EXPECT_EQ(count(*port, "tx-packets"), 0U);
+}
+
+TEST(RoutingTable, IsStableAndInRange) {
+  EXPECT_EQ(routing_table_of("ms000.1"), routing_table_of("ms000.1"));
+  EXPECT_NE(routing_table_of("ms000.1"), routing_table_of("ms000.2"));
+  for (const char* name : {"", "a", "ms000.1", "vms100.20"}) {
+    EXPECT_GE(routing_table_of(name), 10000U);
+    EXPECT_LT(routing_table_of(name), 60000U);
+  }
+}
+
+}  // namespace
+}  // namespace icr::node
