@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
 """The lab: two chassis, a client and a server as network namespaces of this machine (docs/lab.md has the picture).
 
-    lab/netlab.py up      makes namespaces, links and addresses, and starts both chassis
-    lab/netlab.py down    ends what the lab started and removes all of it
-    lab/netlab.py status  says what there is
+    lab/netlab.py up           makes namespaces, links and addresses, and starts both chassis
+    lab/netlab.py down         ends what the lab started and removes all of it
+    lab/netlab.py status       says what there is
+    lab/netlab.py start NAME   starts a chassis that was stopped or killed
+    lab/netlab.py stop NAME    stops a chassis in good order (SIGTERM)
+    lab/netlab.py kill NAME    kills a chassis (SIGKILL)
 
 Nothing of it touches the machine's own network: the switches are bridges in a namespace of their own, from which the
 operator's questions are asked, too (lab/icr). Several labs live side by side under different prefixes (--prefix).
@@ -226,18 +229,24 @@ class Lab:
 
     # --- questions to the cluster ------------------------------------------------------------------------------------
 
-    def icr(self, *words, chassis=None, check=True, timeout=30):
-        """Asks the cluster. Words may hold several words: icr("show services sessions", "count")."""
+    def icr(self, *words, chassis=None, accept=(0,), timeout=30):
+        """Asks the cluster. Words may hold several words: icr("show services sessions", "count").
+
+        Exit codes that are not in `accept` are a LabError; 3 says that some chassis did not answer.
+        """
         command = [os.path.join(self.programs, "icr"), "--cluster", self.cluster_file]
         if chassis:
             command += ["--chassis", chassis]
         for part in words:
             command += part.split()
-        return self.run("switch", *command, check=check, timeout=timeout)
+        done = self.run("switch", *command, check=False, timeout=timeout)
+        if accept is not None and done.returncode not in accept:
+            raise LabError(f"'{' '.join(words)}' ended with {done.returncode}:\n{done.stderr}{done.stdout}")
+        return done
 
     def roles(self, set_name="rs1"):
         """{chassis: Role} of a redundancy set, from whoever answers."""
-        answer = self.icr("show services redundancy-group", check=False)
+        answer = self.icr("show services redundancy-group", accept=None)
         return parse_roles(answer.stdout, set_name)
 
     def master(self, set_name="rs1"):
@@ -257,13 +266,13 @@ class Lab:
         try:
             return wait_until(settled, timeout, "one master and one hot standby", interval=0.05)
         except LabError as late:
-            answer = self.icr("show services redundancy-group", check=False)
+            answer = self.icr("show services redundancy-group", accept=None)
             logs = "".join(f"--- {name}\n{self.log_tail(name)}" for name in CHASSIS)
             raise LabError(f"{late}\n{answer.stdout}{answer.stderr}{logs}") from None
 
     def session_count(self, chassis=None):
         """Sum of `show services sessions count`: of the cluster (each session once), or as one chassis tells it."""
-        return parse_count(self.icr("show services sessions count", chassis=chassis).stdout)
+        return parse_count(self.icr("show services sessions count", chassis=chassis, accept=(0, 3)).stdout)
 
 
 def parse_count(text):
@@ -287,14 +296,15 @@ def parse_roles(text, set_name):
 
 def main():
     parser = argparse.ArgumentParser(description="The lab in network namespaces.")
-    parser.add_argument("action", choices=("up", "down", "status"))
+    parser.add_argument("action", choices=("up", "down", "status", "start", "stop", "kill"))
+    parser.add_argument("chassis", nargs="?", choices=tuple(CHASSIS), help="for start, stop and kill")
     parser.add_argument("--prefix", default="icr", help="name of the lab; its namespaces are PREFIX-client, ...")
     parser.add_argument("--cluster", default=DEFAULT_CLUSTER, help="cluster file")
     parser.add_argument("--network-only", action="store_true", help="up: start no chassis")
     options = parser.parse_args()
     lab = Lab(options.prefix, options.cluster)
-    if os.geteuid() != 0:
-        raise LabError("network namespaces need root: use sudo")
+    if os.geteuid() != 0:  # network namespaces are root's
+        os.execvp("sudo", ["sudo", "--", sys.executable, *sys.argv])
     if options.action == "up":
         lab.up()
         if not options.network_only:
@@ -303,6 +313,10 @@ def main():
             print("master {}, hot standby {}".format(*lab.wait_for_redundancy()))
     elif options.action == "down":
         lab.down()
+    elif options.action in ("start", "stop", "kill"):
+        if not options.chassis:
+            parser.error(f"{options.action}: which chassis? {' or '.join(CHASSIS)}")
+        {"start": lab.start_chassis, "stop": lab.stop_chassis, "kill": lab.kill_chassis}[options.action](options.chassis)
     else:
         for place in PLACES:
             print(f"{lab.namespace(place):16} {'up' if netns.exists(lab.namespace(place)) else 'absent'}")

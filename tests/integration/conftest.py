@@ -1,0 +1,62 @@
+"""Labs for the tests: their own namespaces, beside a lab that a user may have up."""
+
+import os
+import pathlib
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from lab.netlab import CHASSIS, DEFAULT_CLUSTER, Lab  # noqa: E402
+from lab.workload import Workload  # noqa: E402
+
+PREFIX = "icrtest"
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "cluster(name): cluster file, of cluster-configs/, that the lab of a test uses")
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Fixtures see how their test went (item.report_call), to show the logs of a test that failed."""
+    outcome = yield
+    setattr(item, "report_" + call.when, outcome.get_result())
+
+
+@pytest.fixture
+def network(request):
+    """The lab without chassis."""
+    if os.geteuid() != 0:
+        pytest.fail("network namespaces need root: ./run-tests uses sudo")
+    mark = request.node.get_closest_marker("cluster")
+    cluster = str(ROOT / "cluster-configs" / mark.args[0]) if mark else DEFAULT_CLUSTER
+    lab = Lab(PREFIX, cluster)
+    lab.up()
+    yield lab
+    report = getattr(request.node, "report_call", None)
+    if report is None or report.failed:
+        for name in CHASSIS:
+            print(f"--- log of chassis {name}\n{lab.log_tail(name, 60)}")
+        if any(lab.chassis_runs(name) for name in CHASSIS):
+            print(lab.icr("show services redundancy-group", accept=None).stdout)
+    lab.down()
+
+
+@pytest.fixture
+def lab(network):
+    """Both chassis run; one is master, the other hot standby."""
+    for name in CHASSIS:
+        network.start_chassis(name)
+    network.wait_for_redundancy()
+    return network
+
+
+@pytest.fixture
+def work(network):
+    """The servers run."""
+    workload = Workload(network)
+    workload.start_servers()
+    return workload

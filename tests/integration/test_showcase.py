@@ -1,0 +1,34 @@
+"""What ./quickstart runs after the build does what it promises, and its lab can be taken down."""
+
+import os
+import subprocess
+import sys
+
+from conftest import ROOT
+
+from lab import netns
+from lab.netlab import PLACES
+
+PREFIX = "icrshow"
+
+
+def test_quickstart_ends_well_and_leaves_nothing_after_down():
+    try:
+        done = subprocess.run(
+            [sys.executable, ROOT / "lab" / "showcase.py"],
+            env={**os.environ, "ICR_LAB": PREFIX}, text=True, capture_output=True, timeout=120, check=False,
+        )  # fmt: skip
+        print(done.stdout, done.stderr)
+        assert done.returncode == 0
+        assert "not as promised" not in done.stdout
+        asked = subprocess.run(
+            [ROOT / "lab" / "icr", "show", "services", "sessions", "count"],
+            env={**os.environ, "ICR_LAB": PREFIX}, text=True, capture_output=True, timeout=30, check=False,
+        )  # fmt: skip
+        assert asked.returncode == 3  # the killed chassis does not answer, and icr says so
+        assert asked.stdout and asked.stderr
+    finally:
+        down = subprocess.run([sys.executable, ROOT / "lab" / "netlab.py", "down", "--prefix", PREFIX], check=False)
+    assert down.returncode == 0
+    assert not [place for place in PLACES if netns.exists(f"{PREFIX}-{place}")]
+    assert not os.path.exists(f"/run/icr-lab/{PREFIX}") and not os.path.exists(f"/var/lib/icr-lab/{PREFIX}")
