@@ -54,9 +54,9 @@ inline constexpr std::uint8_t kNatTypeCount = 2;
 enum class SessionFlag : std::uint8_t {
   none = 0x0,            ///< no session ID found: the normal value
   found_existing = 0x1,  ///< a set-up or an ICMP error found this session already there
-  limit_reached = 0x2,   ///< a successor of this session was refused: session or flow limit
-  no_memory = 0x3,       ///< a successor of this session was refused: no port, or no room in the flow index
-  no_session_id = 0x4,   ///< a successor of this session was refused: no free slot
+  limit_reached = 0x2,   ///< session or flow limit of the service set reached
+  no_memory = 0x3,       ///< no NAT port left for another session
+  no_session_id = 0x4,   ///< no free session ID left
 };
 inline constexpr std::uint8_t kSessionFlagCount = 5;
 

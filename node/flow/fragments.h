@@ -1,0 +1,112 @@
+// Fragments of IP packets that pass through a flow engine (RFC 791, RFC 8200 section 4.5).
+//
+// Nothing is reassembled: only the first fragment has ports, so the others follow its verdict. Those that come before
+// it are held (bounded in number and time). Overlapping fragments are refused (RFC 5722, RFC 1858 section 4). All
+// memory is allocated at construction. One thread.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "model/session.h"
+#include "node/packet/headers.h"
+#include "node/packet/packet.h"
+
+namespace icr::node {
+
+/// The session a packet belongs to, remembered beyond the packet.
+struct SessionHandle {
+  std::uint16_t shard = 0;
+  Direction direction = Direction::initiator;
+  SessionRef ref;
+};
+
+class FragmentTable {
+ public:
+  enum class Verdict : std::uint8_t {
+    forward,  ///< go on: `handle` says to which session (later fragment), or it is a first fragment
+    held,     ///< kept until the first fragment comes
+    overlap,  ///< drop: covers octets that another fragment covers
+    limit,    ///< drop: more fragments of one packet than fragment-limit allows
+    full,     ///< drop: no room for another packet in fragments, or for another held one
+  };
+
+  /// `seed` keys the hash of the table.
+  FragmentTable(std::uint32_t fragment_limit, std::uint32_t reassembly_s, std::uint64_t seed);
+
+  /// Enters a fragment that came in on `packet.unit`. `handle` is set for Verdict::forward of a later fragment.
+  [[nodiscard]] Verdict enter(const Headers& headers, const Packet& packet, Ticks now, SessionHandle& handle);
+
+  /// The first fragment found its session: fragments of the same packet follow it. Calls `visit(Packet&)` for those
+  /// that were held.
+  template <class Visit>
+  void resolve(const Headers& headers, std::uint32_t unit, SessionHandle handle, Visit&& visit) {
+    Entry* entry = find(headers, unit);
+    if (entry == nullptr) return;
+    entry->resolved = true;
+    entry->handle = handle;
+    for (std::uint32_t i = entry->first_held; i != kNone;) {
+      Held& held = held_[i];
+      Packet packet{buffer(i), held.length, kMaxPacketBytes, unit};
+      visit(packet);
+      const std::uint32_t next = held.next;
+      free_held(i);
+      i = next;
+    }
+    entry->first_held = kNone;
+  }
+
+  /// The first fragment was refused: what was held goes, and what still comes is refused as well. Returns how many were
+  /// held.
+  std::uint32_t reject(const Headers& headers, std::uint32_t unit);
+
+  /// Forgets packets whose fragments did not come in time. Returns how many held fragments were dropped.
+  std::uint32_t expire(Ticks now);
+
+ private:
+  static constexpr std::uint32_t kSets = 128;
+  static constexpr std::uint32_t kWays = 8;
+  static constexpr std::uint32_t kHeld = 256;
+  static constexpr std::uint32_t kMaxFragments = 250;
+  static constexpr std::uint32_t kNone = 0xffffffffU;
+
+  struct Extent {
+    std::uint16_t begin, end;  ///< octets
+  };
+  struct Entry {
+    bool used = false;
+    bool resolved = false;
+    std::uint8_t protocol = 0;
+    std::uint16_t fragments = 0;
+    std::uint32_t id = 0;
+    std::uint32_t unit = 0;
+    IpAddress source, destination;
+    Ticks started = 0;
+    SessionHandle handle;
+    std::uint32_t first_held = kNone;
+    std::array<Extent, kMaxFragments> extents;
+  };
+  struct Held {
+    std::uint32_t length = 0;
+    std::uint32_t next = kNone;
+  };
+
+  [[nodiscard]] Entry* set_of(const Headers& headers, std::uint32_t unit);
+  [[nodiscard]] Entry* find(const Headers& headers, std::uint32_t unit);
+  [[nodiscard]] bool matches(const Entry& entry, const Headers& headers, std::uint32_t unit) const;
+  std::uint32_t forget(Entry& entry);
+  void free_held(std::uint32_t index);
+  [[nodiscard]] std::uint8_t* buffer(std::uint32_t index) { return memory_.get() + std::size_t{index} * 65536; }
+
+  std::uint32_t limit_;
+  Ticks lifetime_;
+  std::uint64_t seed_;
+  std::vector<Entry> entries_;
+  std::vector<Held> held_;
+  std::uint32_t free_held_head_ = 0;
+  std::unique_ptr<std::uint8_t[]> memory_;
+};
+
+}  // namespace icr::node

@@ -1,0 +1,158 @@
+#include "node/flow/session_table.h"
+
+#include <emmintrin.h>
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cstring>
+#include <new>
+
+namespace icr::node {
+
+void SessionTable::FreeMemory::operator()(void* memory) const { ::munmap(memory, bytes); }
+
+template <class T>
+SessionTable::Block<T> SessionTable::allocate_block(std::size_t count) {
+  // Huge pages where the kernel grants them: a lookup in a table of gigabytes is otherwise two TLB misses as well.
+  const std::size_t bytes = count * sizeof(T);
+  void* memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) throw std::bad_alloc();
+  (void)::madvise(memory, bytes, MADV_HUGEPAGE);
+  T* objects = static_cast<T*>(memory);
+  std::uninitialized_value_construct_n(objects, count);
+  return Block<T>(objects, FreeMemory{bytes});
+}
+
+SessionTable::SessionTable(std::uint32_t capacity, std::uint64_t seed)
+    : capacity_(capacity),
+      seed_(seed),
+      // Two flows a session, eight ways a bucket, half full at capacity: overflow is then a matter of the side list at
+      // most.
+      bucket_count_(std::max<std::uint64_t>(2, (std::uint64_t{capacity} + 1) / 2)),
+      free_(capacity),
+      slab_(allocate_block<Session>(capacity)),
+      buckets_(allocate_block<Bucket>(bucket_count_)) {
+  side_.reserve(kSideEntries);
+  for (std::uint32_t slot = 0; slot < capacity; ++slot) free_.mark(slot);
+}
+
+std::size_t SessionTable::memory() const {
+  return capacity_ * sizeof(Session) + bucket_count_ * sizeof(Bucket) + capacity_ / 8;
+}
+
+std::optional<std::uint32_t> SessionTable::find_in(std::size_t bucket, std::uint16_t tag, const FlowKey& key) const {
+  const Bucket& line = buckets_[bucket];
+  const __m128i tags = _mm_load_si128(reinterpret_cast<const __m128i*>(line.tags));
+  const __m128i equal = _mm_cmpeq_epi16(tags, _mm_set1_epi16(static_cast<short>(tag)));
+  auto mask = static_cast<unsigned>(_mm_movemask_epi8(equal));
+  while (mask != 0) {
+    const unsigned way = static_cast<unsigned>(__builtin_ctz(mask)) / 2;
+    if (key_of(line.references[way]) == key) return line.references[way];
+    mask &= ~(3U << (way * 2));
+  }
+  return std::nullopt;
+}
+
+void SessionTable::prefetch_session(std::uint64_t hash) const {
+  const std::uint16_t tag = tag_of(hash);
+  const Bucket& line = buckets_[first_bucket(hash)];
+  for (unsigned way = 0; way < kWays; ++way) {
+    if (line.tags[way] == tag) {
+      const Session& session = slab_[line.references[way] >> 1];
+      __builtin_prefetch(&session);
+      __builtin_prefetch(reinterpret_cast<const char*>(&session) + 64);
+      __builtin_prefetch(reinterpret_cast<const char*>(&session) + 128);
+      return;
+    }
+  }
+}
+
+std::optional<FlowRef> SessionTable::find(const FlowKey& key, std::uint64_t hash) const {
+  const std::uint16_t tag = tag_of(hash);
+  auto reference = find_in(first_bucket(hash), tag, key);
+  if (!reference) reference = find_in(second_bucket(hash), tag, key);
+  if (!reference && !side_.empty()) {
+    for (const SideEntry& entry : side_) {
+      if (entry.hash == hash && key_of(entry.reference) == key) reference = entry.reference;
+    }
+  }
+  if (!reference) return std::nullopt;
+  return FlowRef{*reference >> 1, (*reference & 1U) == 0 ? Direction::initiator : Direction::responder};
+}
+
+std::optional<std::uint32_t> SessionTable::allocate() {
+  const auto slot = free_.take();
+  if (slot) high_water_ = std::max(high_water_, *slot + 1);
+  return slot;
+}
+
+void SessionTable::claim(std::uint32_t slot) {
+  (void)free_.unmark(slot);
+  high_water_ = std::max(high_water_, slot + 1);
+}
+
+void SessionTable::release(std::uint32_t slot) { (void)free_.mark(slot); }
+
+bool SessionTable::insert(std::uint32_t slot) {
+  Session& session = slab_[slot];
+  const std::uint64_t initiator = hash(session.initiator);
+  const std::uint64_t responder = hash(session.responder);
+  // A packet to oneself (key equal to its mirror) cannot be told apart by direction; the header check refuses those
+  // before.
+  if (find(session.initiator, initiator) || find(session.responder, responder)) return false;
+  if (!enter(initiator, slot << 1)) {
+    ++full_refusals_;
+    return false;
+  }
+  if (!enter(responder, slot << 1 | 1U)) {
+    leave(initiator, slot << 1);
+    ++full_refusals_;
+    return false;
+  }
+  session.live = true;
+  return true;
+}
+
+void SessionTable::remove(std::uint32_t slot) {
+  Session& session = slab_[slot];
+  leave(hash(session.initiator), slot << 1);
+  leave(hash(session.responder), slot << 1 | 1U);
+  session.live = false;
+}
+
+bool SessionTable::enter(std::uint64_t hash, std::uint32_t reference) {
+  Bucket* best = nullptr;
+  unsigned best_free = 0;
+  for (Bucket* candidate : {&buckets_[first_bucket(hash)], &buckets_[second_bucket(hash)]}) {
+    const auto free = static_cast<unsigned>(std::count(candidate->tags, candidate->tags + kWays, std::uint16_t{0}));
+    if (free > best_free) {
+      best = candidate;
+      best_free = free;
+    }
+  }
+  if (best == nullptr) {
+    if (side_.size() == kSideEntries) return false;
+    side_.push_back({hash, reference});
+    return true;
+  }
+  const auto way = static_cast<unsigned>(std::find(best->tags, best->tags + kWays, std::uint16_t{0}) - best->tags);
+  best->tags[way] = tag_of(hash);
+  best->references[way] = reference;
+  return true;
+}
+
+void SessionTable::leave(std::uint64_t hash, std::uint32_t reference) {
+  for (Bucket* candidate : {&buckets_[first_bucket(hash)], &buckets_[second_bucket(hash)]}) {
+    for (unsigned way = 0; way < kWays; ++way) {
+      if (candidate->tags[way] != 0 && candidate->references[way] == reference) {
+        candidate->tags[way] = 0;
+        return;
+      }
+    }
+  }
+  const auto found =
+      std::find_if(side_.begin(), side_.end(), [&](const SideEntry& e) { return e.reference == reference; });
+  if (found != side_.end()) side_.erase(found);
+}
+
+}  // namespace icr::node

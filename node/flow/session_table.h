@@ -1,0 +1,146 @@
+// The table of sessions of one redundancy set: a slab of sessions by slot, and an index with both directions of each.
+//
+// Fixed capacity, allocated and touched at construction; nothing allocates afterwards. Open addressing: a bucket is one
+// cache line of 8 tags and 8 references; each flow has two candidate buckets, and goes to the emptier one; a handful
+// that find both full go to a short list on the side. One thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "model/dirty_set.h"
+#include "model/flow_key.h"
+#include "model/session.h"
+
+namespace icr::node {
+
+/// A session as the engine keeps it: three cache lines. The record format of everyone else is SessionRecord.
+struct alignas(64) Session {
+  // Line 0: what every packet of the initiator flow touches.
+  FlowKey initiator;
+  TcpState tcp_state = TcpState::none;
+  bool live = false;
+  std::uint32_t generation = 0;  ///< survives the session: the slot's tombstone
+  std::uint32_t version = 0;
+  Ticks last_activity = 0;
+  std::uint32_t timeout_s = 0;
+  Ticks last_refresh = 0;  ///< when the peer and the disk last heard of its counters and idle time
+  ApplicationProtocol alg = kNoApplicationProtocol;
+  NatType nat_type = NatType::none;
+  SessionFlag flag = SessionFlag::none;
+  bool initiated_outside = false;
+  // Line 1
+  FlowKey responder;
+  std::uint16_t service_set = 0;
+  std::uint16_t policy = 0;
+  std::uint16_t nat_pool = 0;
+  Ticks created = 0;
+  std::uint32_t lifetime_s = 0;
+  std::uint32_t pass = 0;          ///< last pass (SessionSink::begin_pass) that named this slot
+  std::uint32_t window_epoch = 0;  ///< activation in which `windows` was learnt; older: learn again
+  // Line 2
+  FlowCounters counters[2];
+  TcpWindow windows[2];
+
+  [[nodiscard]] const FlowKey& flow(Direction d) const { return d == Direction::initiator ? initiator : responder; }
+};
+static_assert(sizeof(Session) == 192);
+
+/// A flow found in the index.
+struct FlowRef {
+  std::uint32_t slot = 0;
+  Direction direction = Direction::initiator;
+};
+
+class SessionTable {
+ public:
+  /// `capacity` slots, 1..kMaxSlots. `seed` keys the hash.
+  SessionTable(std::uint32_t capacity, std::uint64_t seed);
+
+  [[nodiscard]] std::uint32_t capacity() const { return capacity_; }
+  [[nodiscard]] std::uint32_t size() const { return capacity_ - free_.size(); }
+  [[nodiscard]] std::uint32_t high_water() const { return high_water_; }
+  [[nodiscard]] Session& at(std::uint32_t slot) { return slab_[slot]; }
+  [[nodiscard]] const Session& at(std::uint32_t slot) const { return slab_[slot]; }
+
+  [[nodiscard]] std::uint64_t hash(const FlowKey& key) const { return hash_of(key, seed_); }
+  /// Asks for the cache lines that find() of a key with this hash will read first.
+  void prefetch(std::uint64_t hash) const { __builtin_prefetch(&buckets_[first_bucket(hash)]); }
+  /// Second stage: the session behind the first tag that matches.
+  void prefetch_session(std::uint64_t hash) const;
+  [[nodiscard]] std::optional<FlowRef> find(const FlowKey& key, std::uint64_t hash) const;
+  [[nodiscard]] std::optional<FlowRef> find(const FlowKey& key) const { return find(key, hash(key)); }
+
+  /// Takes the next free slot (the one free the longest, roughly), or nullopt when there is none. The slot is not live
+  /// yet.
+  [[nodiscard]] std::optional<std::uint32_t> allocate();
+  /// Takes this very slot, which must be free.
+  void claim(std::uint32_t slot);
+  /// Gives a slot that is not live back; its generation stays.
+  void release(std::uint32_t slot);
+
+  /// Enters both flows of a session, whose keys are set, into the index and makes it live. False, nothing changed: a
+  /// flow is already there, or the index has no room (see full_refusals()).
+  [[nodiscard]] bool insert(std::uint32_t slot);
+  /// Removes both flows from the index; the session is no longer live. The slot is not released.
+  void remove(std::uint32_t slot);
+
+  /// Insertions refused because both buckets and the side list were full.
+  [[nodiscard]] std::uint64_t full_refusals() const { return full_refusals_; }
+  /// Bytes held: slab, index and free set.
+  [[nodiscard]] std::size_t memory() const;
+
+ private:
+  static constexpr unsigned kWays = 8;
+  static constexpr std::size_t kSideEntries = 64;
+
+  struct alignas(64) Bucket {
+    std::uint16_t tags[kWays];        ///< 0: empty
+    std::uint32_t references[kWays];  ///< slot << 1 | direction
+    std::uint8_t padding[16];
+  };
+  static_assert(sizeof(Bucket) == 64);
+  struct SideEntry {
+    std::uint64_t hash;
+    std::uint32_t reference;
+  };
+  struct FreeMemory {
+    std::size_t bytes;
+    void operator()(void* memory) const;
+  };
+  template <class T>
+  using Block = std::unique_ptr<T[], FreeMemory>;
+  template <class T>
+  static Block<T> allocate_block(std::size_t count);
+
+  [[nodiscard]] std::size_t first_bucket(std::uint64_t hash) const { return scale(hash); }
+  [[nodiscard]] std::size_t second_bucket(std::uint64_t hash) const { return scale(hash * 0x9e3779b97f4a7c15ULL); }
+  [[nodiscard]] std::size_t scale(std::uint64_t hash) const {
+    return static_cast<std::size_t>((hash >> 32) * bucket_count_ >> 32);
+  }
+  static std::uint16_t tag_of(std::uint64_t hash) {
+    const auto tag = static_cast<std::uint16_t>(hash);
+    return tag == 0 ? std::uint16_t{1} : tag;
+  }
+  [[nodiscard]] const FlowKey& key_of(std::uint32_t reference) const {
+    const Session& session = slab_[reference >> 1];
+    return (reference & 1U) == 0 ? session.initiator : session.responder;
+  }
+  [[nodiscard]] std::optional<std::uint32_t> find_in(std::size_t bucket, std::uint16_t tag, const FlowKey& key) const;
+  [[nodiscard]] bool enter(std::uint64_t hash, std::uint32_t reference);
+  void leave(std::uint64_t hash, std::uint32_t reference);
+
+  std::uint32_t capacity_;
+  std::uint64_t seed_;
+  std::uint64_t bucket_count_;
+  std::uint32_t high_water_ = 0;
+  std::uint64_t full_refusals_ = 0;
+  DirtySet free_;
+  Block<Session> slab_;
+  Block<Bucket> buckets_;
+  std::vector<SideEntry> side_;
+};
+
+}  // namespace icr::node

@@ -1,0 +1,371 @@
+// Sessions that this chassis makes and follows itself; what a peer or a checkpoint brings is in shard_twin.cpp.
+#include "node/flow/shard.h"
+
+#include <algorithm>
+
+#include "node/flow/tcp_tracker.h"
+
+namespace icr::node {
+namespace {
+
+/// A standby knows idle times only to the refresh interval; nothing expires sooner than this after a takeover.
+constexpr Ticks kTakeoverGrace = 300;
+
+/// How often peer and disk hear of a busy session's counters and idle time: a quarter of its timeout, between 1 s and
+/// 30 s.
+Ticks refresh_interval(const Session& session) { return std::clamp<Ticks>(session.timeout_s * 10 / 4, 10, 300); }
+
+ApplicationProtocol default_alg(std::uint8_t protocol) {
+  static const ApplicationProtocol icmp = parse_application_protocol("icmp").value_or(0);
+  static const ApplicationProtocol icmpv6 = parse_application_protocol("icmpv6").value_or(0);
+  return protocol == ip_protocol::icmp ? icmp : protocol == ip_protocol::icmp6 ? icmpv6 : kNoApplicationProtocol;
+}
+
+}  // namespace
+
+Shard::Shard(const Cluster& cluster, std::uint16_t set, std::uint64_t seed, TimePoint now)
+    : cluster_(&cluster),
+      set_(set),
+      table_(cluster.redundancy_sets[set].max_sessions, detail::mix(seed, 0x1d8e4e27c47d124fULL)),
+      wheel_(cluster.redundancy_sets[set].max_sessions, ticks_of(now)),
+      pools_(cluster.nat_pools.size()),
+      digest_words_(cluster.redundancy_sets[set].max_sessions) {
+  for (const std::uint16_t index : cluster.redundancy_sets[set].service_sets) {
+    services_.push_back(
+        Service{index, &cluster.service_sets[index], ServicePolicy(cluster, index), 0, 0, ticks_of(now) - 10});
+    for (const std::uint16_t p : services_.back().policy.pools()) {
+      if (!pools_[p])
+        pools_[p] = std::make_unique<PortPool>(cluster.nat_pools[p], detail::mix(seed + p, 0xeb44accab455d165ULL));
+    }
+  }
+}
+
+// -- Role --
+
+void Shard::activate(TimePoint now) {
+  active_ = true;
+  refuse_new_ = false;
+  activated_ = ticks_of(now);
+  ++window_epoch_;
+  arm_cursor_ = 0;
+  arm_end_ = table_.high_water();
+  resolve_contested();
+}
+
+void Shard::deactivate() {
+  active_ = false;
+  refuse_new_ = false;
+}
+
+// -- Packets --
+
+SetUp Shard::set_up(const Headers& headers, std::uint16_t service_set, bool inside, Ticks now) {
+  Service* const s = service(service_set);
+  if (s == nullptr) return {std::nullopt, Drop::unknown_interface, false};
+  if (refuse_new_) return {std::nullopt, Drop::handing_over, false};
+  const bool icmp = headers.icmp != IcmpKind::none;
+  if (icmp && headers.icmp != IcmpKind::echo_request) return {std::nullopt, Drop::icmp_no_session, false};
+  if (!inside && is_pool_address(service_set, headers.key.destination))
+    return {std::nullopt, Drop::nat_no_session, false};
+
+  const FirewallDecision firewall = s->policy.firewall(headers.key, inside);
+  if (firewall.action == FirewallAction::discard) return {std::nullopt, Drop::firewall_discard, false};
+  if (firewall.action == FirewallAction::reject) return {std::nullopt, Drop::firewall_reject, true};
+  const NatDecision nat = s->policy.nat(headers.key, inside);
+
+  const bool tcp = headers.protocol == ip_protocol::tcp;
+  if (tcp && (headers.tcp_flags & (tcp_flag::syn | tcp_flag::ack)) != tcp_flag::syn) {
+    // From the middle of a connection: a new translation would only make its server reset it.
+    const bool may =
+        s->config->tcp_non_syn == TcpNonSyn::allow && !nat.source_pool && (headers.tcp_flags & tcp_flag::rst) == 0;
+    if (!may) return {std::nullopt, Drop::tcp_non_syn, false};
+  }
+  if (s->config->max_sessions && s->sessions >= *s->config->max_sessions)
+    return {std::nullopt, Drop::session_limit, false};
+  if (!take_setup_token(*s, now)) return {std::nullopt, Drop::session_setup_rate, false};
+
+  const auto slot = table_.allocate();
+  if (!slot) return {std::nullopt, Drop::no_session_id, false};
+  Session& session = table_.at(*slot);
+  const std::uint32_t generation = session.generation + 1 == 0 ? 1 : session.generation + 1;
+  session = Session{};
+  session.generation = generation;
+  session.version = 1;
+  session.initiator = headers.key;
+  session.responder = headers.key.mirrored();
+  session.initiated_outside = !inside;
+  session.service_set = service_set;
+  session.policy = firewall.policy;
+  session.created = session.last_activity = session.last_refresh = now;
+  session.lifetime_s = s->config->timeouts.session_s;
+  session.pass = pass_;
+  const auto application = firewall.application ? firewall.application : nat.application;
+  session.alg = default_alg(headers.protocol);
+  if (application && cluster_->applications[*application].application_protocol != kNoApplicationProtocol) {
+    session.alg = cluster_->applications[*application].application_protocol;
+  }
+  Drop drop = Drop::count;
+  if (nat.source_pool && !translate(session, *nat.source_pool, drop)) {
+    session.generation = generation - 1;
+    table_.release(*slot);
+    return {std::nullopt, drop, false};
+  }
+  if (!table_.insert(*slot)) {
+    const bool taken = table_.find(session.initiator).has_value() || table_.find(session.responder).has_value();
+    release_port(session);
+    session.generation = generation - 1;
+    table_.release(*slot);
+    return {std::nullopt, taken ? Drop::nat_conflict : Drop::flow_index_full, false};
+  }
+  // The idle timeout of the protocol is kept in lifetime of the state: TCP waits in the open-timeout until it is
+  // established.
+  if (tcp) TcpTracker::start(session, headers, window_epoch_);
+  session.timeout_s = timeout_for_state(session);
+  if (!tcp || session.tcp_state == TcpState::established)
+    session.timeout_s = idle_timeout(*s, application, headers.protocol);
+  ++s->sessions;
+  ++created_;
+  // The set-up that used the last of something says so (Flags: of show services sessions).
+  if (s->config->max_sessions && s->sessions >= *s->config->max_sessions) {
+    session.flag = SessionFlag::limit_reached;
+  } else if (PortPool* const p = pool(session.nat_pool); p != nullptr && p->exhausted(headers.protocol)) {
+    session.flag = SessionFlag::no_memory;
+  } else if (table_.size() == table_.capacity()) {
+    session.flag = SessionFlag::no_session_id;
+  }
+  wheel_.arm(*slot, deadline_of(session));
+  changed(*slot, Change::state);
+  return {slot, Drop::count, false};
+}
+
+bool Shard::follow(std::uint32_t slot, Direction direction, const Headers& headers, Ticks now, Drop& drop) {
+  Session& session = table_.at(slot);
+  if (headers.protocol == ip_protocol::tcp && !headers.later_fragment) {
+    bool moved = false;
+    switch (TcpTracker::follow(session, direction, headers, window_epoch_, moved)) {
+      case TcpVerdict::accept:
+        break;
+      case TcpVerdict::new_connection:
+        drop = Drop::count;
+        return false;
+      case TcpVerdict::bad_sequence:
+        drop = Drop::tcp_bad_sequence;
+        return false;
+      case TcpVerdict::bad_ack:
+        drop = Drop::tcp_bad_ack;
+        return false;
+      case TcpVerdict::bad_rst:
+        drop = Drop::tcp_bad_rst;
+        return false;
+      case TcpVerdict::bad_handshake:
+        drop = Drop::tcp_bad_handshake;
+        return false;
+    }
+    const bool syn_again = (headers.tcp_flags & (tcp_flag::syn | tcp_flag::ack)) == tcp_flag::syn;
+    if (syn_again) session.flag = SessionFlag::found_existing;
+    session.last_activity = now;
+    if (moved) state_changed(slot, session);
+  }
+  FlowCounters& counters = session.counters[static_cast<unsigned>(direction)];
+  ++counters.packets;
+  counters.bytes += headers.l3_length;
+  session.last_activity = now;
+  if (now - session.last_refresh >= refresh_interval(session)) {
+    session.last_refresh = now;
+    changed(slot, Change::refresh);
+  }
+  return true;
+}
+
+bool Shard::is_pool_address(std::uint16_t service_set, const IpAddress& address) const {
+  const Service* const s = service(service_set);
+  if (s == nullptr) return false;
+  return std::any_of(s->policy.pools().begin(), s->policy.pools().end(),
+                     [&](std::uint16_t p) { return pools_[p] && pools_[p]->contains(address); });
+}
+
+void Shard::remove(std::uint32_t slot) {
+  unlink(slot);
+  table_.release(slot);
+  ++removed_;
+  changed(slot, Change::state);
+}
+
+bool Shard::tick(TimePoint now, std::uint32_t budget) {
+  const Ticks at = ticks_of(now);
+  if (!active_) {
+    // Twins do not expire. Entries that are left in the wheel from an active time fall out of it.
+    return wheel_.advance(at, budget, [](std::uint32_t) {});
+  }
+  for (std::uint32_t armed = 0; arm_cursor_ < arm_end_ && armed < budget; ++arm_cursor_, ++armed) {
+    const Session& session = table_.at(arm_cursor_);
+    if (session.live) wheel_.arm(arm_cursor_, deadline_of(session));
+  }
+  return wheel_.advance(at, budget, [&](std::uint32_t slot) {
+    Session& session = table_.at(slot);
+    if (!session.live) return;
+    const Ticks deadline = deadline_of(session);
+    if (static_cast<std::int32_t>(deadline - wheel_.now()) > 0) {
+      wheel_.arm(slot, deadline);
+      return;
+    }
+    ++counters_.expired;
+    remove(slot);
+  }) && arm_cursor_ >= arm_end_;
+}
+
+// -- Questions --
+
+std::uint32_t Shard::sessions_of(std::uint16_t service_set) const {
+  const Service* const s = service(service_set);
+  return s == nullptr ? 0 : s->sessions;
+}
+
+std::uint64_t Shard::ports_in_use() const {
+  std::uint64_t sum = 0;
+  for (const auto& p : pools_) sum += p ? p->in_use() : 0;
+  return sum;
+}
+
+// -- Inside --
+
+Shard::Service* Shard::service(std::uint16_t index) {
+  const auto found =
+      std::find_if(services_.begin(), services_.end(), [&](const Service& s) { return s.index == index; });
+  return found == services_.end() ? nullptr : &*found;
+}
+
+const Shard::Service* Shard::service(std::uint16_t index) const {
+  const auto found =
+      std::find_if(services_.begin(), services_.end(), [&](const Service& s) { return s.index == index; });
+  return found == services_.end() ? nullptr : &*found;
+}
+
+PortPool* Shard::pool(std::uint16_t index_plus_one) {
+  return index_plus_one == 0 || index_plus_one > pools_.size() ? nullptr : pools_[index_plus_one - 1U].get();
+}
+
+bool Shard::take_setup_token(Service& s, Ticks now) {
+  if (!s.config->max_session_setup_rate) return true;
+  const std::uint64_t rate = *s.config->max_session_setup_rate;
+  // One tick brings rate/10 sessions, that is `rate` tenths; at most one second's worth is saved up.
+  s.setup_tokens = std::min<std::uint64_t>(s.setup_tokens + rate * std::min<Ticks>(now - s.refilled, 10), rate * 10);
+  s.refilled = now;
+  if (s.setup_tokens < 10) return false;
+  s.setup_tokens -= 10;
+  return true;
+}
+
+std::uint32_t Shard::idle_timeout(const Service& s, std::optional<std::uint16_t> application,
+                                  std::uint8_t protocol) const {
+  if (application && cluster_->applications[*application].inactivity_timeout_s) {
+    return *cluster_->applications[*application].inactivity_timeout_s;
+  }
+  const Timeouts& t = s.config->timeouts;
+  const auto& specific = protocol == ip_protocol::tcp ? t.inactivity_tcp_s : t.inactivity_non_tcp_s;
+  return specific.value_or(t.inactivity_s);
+}
+
+std::uint32_t Shard::timeout_for_state(const Session& session) const {
+  const Service* const s = service(session.service_set);
+  switch (session.tcp_state) {
+    case TcpState::syn_sent:
+    case TcpState::syn_received:
+      return s->config->timeouts.open_s;
+    case TcpState::closing:
+    case TcpState::time_wait:
+    case TcpState::closed:
+      return s->config->timeouts.close_s;
+    default: {
+      // The term that admitted the session is known by its ordinal only; its application is found again by its key.
+      const bool inside = !session.initiated_outside;
+      auto application = s->policy.firewall(session.initiator, inside).application;
+      if (!application) application = s->policy.nat(session.initiator, inside).application;
+      return idle_timeout(*s, application, session.initiator.protocol);
+    }
+  }
+}
+
+Ticks Shard::deadline_of(const Session& session) const {
+  Ticks deadline = session.last_activity + session.timeout_s * 10;
+  if (session.lifetime_s != 0) {
+    const Ticks end = session.created + session.lifetime_s * 10;
+    if (static_cast<std::int32_t>(end - deadline) < 0) deadline = end;
+  }
+  // A session that was taken over may have been busier than its twin knew.
+  const Ticks grace = activated_ + std::min<Ticks>(kTakeoverGrace, session.timeout_s * 10);
+  const bool taken_over =
+      session.window_epoch != window_epoch_ && static_cast<std::int32_t>(session.last_activity - activated_) < 0;
+  if (taken_over && static_cast<std::int32_t>(grace - deadline) > 0) deadline = grace;
+  return deadline;
+}
+
+bool Shard::translate(Session& session, std::uint16_t pool_index, Drop& drop) {
+  PortPool* const p = pools_[pool_index].get();
+  session.nat_type = NatType::napt44;
+  session.nat_pool = static_cast<std::uint16_t>(pool_index + 1);
+  const FlowKey& from = session.initiator;
+  if (PortPool::translates_port(from.protocol)) {
+    const auto binding = p->allocate(from.source, from.protocol);
+    if (!binding) {
+      drop = Drop::out_of_ports;
+      return false;
+    }
+    session.responder.destination = binding->address;
+    session.responder.destination_port = binding->port;
+    // An echo carries its identifier as both ports, so that a reply is the mirrored key.
+    if (from.protocol == ip_protocol::icmp) session.responder.source_port = binding->port;
+    return true;
+  }
+  session.responder.destination = p->paired_address(from.source);
+  return true;
+}
+
+void Shard::claim_port(const Session& session) {
+  PortPool* const p = pool(session.nat_pool);
+  if (p == nullptr || !PortPool::translates_port(session.initiator.protocol)) return;
+  (void)p->claim(session.responder.destination, session.initiator.protocol, session.responder.destination_port);
+}
+
+void Shard::release_port(const Session& session) {
+  PortPool* const p = pool(session.nat_pool);
+  if (p == nullptr || !PortPool::translates_port(session.initiator.protocol)) return;
+  p->release(session.responder.destination, session.initiator.protocol, session.responder.destination_port);
+}
+
+void Shard::unlink(std::uint32_t slot) {
+  Session& session = table_.at(slot);
+  table_.remove(slot);
+  wheel_.disarm(slot);
+  release_port(session);
+  if (Service* const s = service(session.service_set)) --s->sessions;
+}
+
+void Shard::digest_slot(std::uint32_t slot) {
+  SessionRecord record;
+  const std::uint64_t word = read(slot, TimePoint{}, record) ? digest_of(record) : 0;
+  digest_ += word - digest_words_[slot];
+  digest_words_[slot] = word;
+}
+
+void Shard::changed(std::uint32_t slot, Change change) {
+  if (change == Change::state) digest_slot(slot);
+  for (ChangeListener* listener : listeners_) listener->changed(slot, change);
+  observed(slot, change);
+}
+
+void Shard::observed(std::uint32_t slot, Change change) {
+  for (ChangeListener* observer : observers_) observer->changed(slot, change);
+}
+
+void Shard::state_changed(std::uint32_t slot, Session& session) {
+  ++session.version;
+  const std::uint32_t timeout = timeout_for_state(session);
+  const bool shorter = timeout < session.timeout_s;
+  session.timeout_s = timeout;
+  // Lengthening is lazy (the wheel asks again); shortening is not.
+  if (shorter) wheel_.arm(slot, deadline_of(session));
+  changed(slot, Change::state);
+}
+
+}  // namespace icr::node

@@ -1,0 +1,170 @@
+// The sessions of one redundancy set on one card: their table, timers, NAT ports and limits.
+//
+// An *active* shard (its chassis is master) sets sessions up, follows them and times them out. A *passive* one
+// (standby) holds twins: it changes only by what a peer or a checkpoint says (SessionSink), and nothing expires in it.
+// No time, no I/O; one thread.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "model/cluster.h"
+#include "model/dirty_set.h"
+#include "model/session.h"
+#include "node/flow/counters.h"
+#include "node/flow/session_table.h"
+#include "node/flow/timer_wheel.h"
+#include "node/packet/headers.h"
+#include "node/services/policy.h"
+#include "node/services/port_pool.h"
+
+namespace icr::node {
+
+struct ShardCounters {
+  std::uint64_t applied_created = 0;
+  std::uint64_t applied_updated = 0;
+  std::uint64_t applied_unchanged = 0;
+  std::uint64_t applied_deleted = 0;
+  std::uint64_t displaced = 0;        ///< twins removed because a newer statement took their flow key
+  std::uint64_t refused_slot = 0;     ///< records with a slot beyond the capacity
+  std::uint64_t refused_service = 0;  ///< records of a service set or pool that is not this shard's
+  std::uint64_t refused_index = 0;    ///< records for which the flow index had no room
+  std::uint64_t swept = 0;            ///< sessions that a pass did not name
+  std::uint64_t expired = 0;
+  std::uint64_t contested_resolved =
+      0;  ///< sessions removed at activation because their translated port had two owners
+  void append_to(CounterList& out) const;
+};
+
+/// What set_up() made of a first packet.
+struct SetUp {
+  std::optional<std::uint32_t> slot;  ///< the new session
+  Drop refused = Drop::count;         ///< otherwise: why not
+  bool reject = false;                ///< the firewall wants the sender told (FirewallAction::reject)
+};
+
+class Shard final : public SessionSource, public SessionSink {
+ public:
+  /// `cluster` must outlive the shard. Starts passive. `seed` keys hashes and the choice of ports.
+  Shard(const Cluster& cluster, std::uint16_t set, std::uint64_t seed, TimePoint now);
+
+  [[nodiscard]] std::uint16_t set() const { return set_; }
+  [[nodiscard]] static Ticks ticks_of(TimePoint t) { return static_cast<Ticks>(t.time_since_epoch() / kTick); }
+
+  /// `listener` hears of every change that this shard makes by itself (not of what apply() and erase() bring). It must
+  /// outlive it.
+  void add_listener(ChangeListener& listener) { listeners_.push_back(&listener); }
+  /// `listener` hears of everything, also of what a peer brings: the checkpoint of a standby.
+  void add_observer(ChangeListener& observer) { observers_.push_back(&observer); }
+
+  // -- Role --
+
+  /// Becomes active: from now on it forwards. Timers are armed little by little by tick(); what idles gets at least a
+  /// grace period.
+  void activate(TimePoint now);
+  void deactivate();
+  [[nodiscard]] bool active() const { return active_; }
+  /// While mastership is being handed over, sessions go on but none is set up.
+  void refuse_new_sessions(bool refuse) { refuse_new_ = refuse; }
+
+  // -- Packets --
+
+  [[nodiscard]] SessionTable& table() { return table_; }
+  [[nodiscard]] const SessionTable& table() const { return table_; }
+  /// Tries to set up a session for the first packet of a flow, which came in on the inside port of `service_set` or
+  /// not.
+  [[nodiscard]] SetUp set_up(const Headers& headers, std::uint16_t service_set, bool inside, Ticks now);
+  /// Follows a packet of a session. False: it must be dropped for `drop`. If `drop` is then Drop::count the session is
+  /// over and gone: treat the packet as the first one of a new session.
+  [[nodiscard]] bool follow(std::uint32_t slot, Direction direction, const Headers& headers, Ticks now, Drop& drop);
+  /// True if the address belongs to a NAT pool of the service set.
+  [[nodiscard]] bool is_pool_address(std::uint16_t service_set, const IpAddress& address) const;
+
+  /// Removes a session. Listeners are told.
+  void remove(std::uint32_t slot);
+  /// Expires at most `budget` sessions. False: more are due, call again soon.
+  bool tick(TimePoint now, std::uint32_t budget);
+
+  // -- Questions --
+
+  [[nodiscard]] std::uint32_t sessions() const { return table_.size(); }
+  [[nodiscard]] std::uint32_t sessions_of(std::uint16_t service_set) const;
+  [[nodiscard]] std::uint64_t sessions_created() const { return created_; }
+  [[nodiscard]] std::uint64_t sessions_removed() const { return removed_; }
+  /// Digest of all sessions (model/session.h), kept up to date with each change.
+  [[nodiscard]] std::uint64_t digest() const { return digest_; }
+  [[nodiscard]] std::uint64_t ports_in_use() const;
+  [[nodiscard]] const ShardCounters& counters() const { return counters_; }
+  [[nodiscard]] std::size_t memory() const { return table_.memory() + std::size_t{table_.capacity()} * 22; }
+
+  // -- SessionSource --
+  [[nodiscard]] std::uint32_t capacity() const override { return table_.capacity(); }
+  [[nodiscard]] std::uint32_t high_water() const override { return table_.high_water(); }
+  bool read(std::uint32_t slot, TimePoint now, SessionRecord& out) const override;
+
+  // -- SessionSink --
+  void begin_pass(TimePoint now) override;
+  Applied apply(const SessionRecord& record, TimePoint now) override;
+  Applied erase(SessionRef tombstone, TimePoint now) override;
+  std::uint32_t end_pass(TimePoint now) override;
+
+ private:
+  /// A service set of this shard: its compiled rules and its limits.
+  struct Service {
+    std::uint16_t index;  ///< in Cluster::service_sets
+    const ServiceSet* config;
+    ServicePolicy policy;
+    std::uint32_t sessions = 0;
+    std::uint64_t setup_tokens = 0;  ///< tenths of a session
+    Ticks refilled = 0;
+  };
+
+  [[nodiscard]] Service* service(std::uint16_t index);
+  [[nodiscard]] const Service* service(std::uint16_t index) const;
+  [[nodiscard]] PortPool* pool(std::uint16_t index_plus_one);
+  [[nodiscard]] bool take_setup_token(Service& s, Ticks now);
+  [[nodiscard]] std::uint32_t idle_timeout(const Service& s, std::optional<std::uint16_t> application,
+                                           std::uint8_t protocol) const;
+  [[nodiscard]] std::uint32_t timeout_for_state(const Session& session) const;
+  [[nodiscard]] Ticks deadline_of(const Session& session) const;
+  /// Chooses the translated source; false and `drop` when there is none.
+  [[nodiscard]] bool translate(Session& session, std::uint16_t pool_index, Drop& drop);
+  void claim_port(const Session& session);
+  void release_port(const Session& session);
+  /// Takes a live session out of index, timers, ports and counts. Its slot stays taken and its generation stays.
+  void unlink(std::uint32_t slot);
+  /// Brings the digest up to date with the slot.
+  void digest_slot(std::uint32_t slot);
+  void changed(std::uint32_t slot, Change change);
+  void observed(std::uint32_t slot, Change change);
+  /// After a change that a peer or a checkpoint brought.
+  void twin_changed(std::uint32_t slot);
+  void state_changed(std::uint32_t slot, Session& session);
+  /// Deletes sessions until no translated port has two owners.
+  void resolve_contested();
+  [[nodiscard]] bool acceptable(const SessionRecord& record);
+
+  const Cluster* cluster_;
+  std::uint16_t set_;
+  bool active_ = false;
+  bool refuse_new_ = false;
+  SessionTable table_;
+  TimerWheel wheel_;
+  std::vector<Service> services_;
+  std::vector<std::unique_ptr<PortPool>> pools_;  ///< by Cluster::nat_pools; null where not ours
+  std::vector<ChangeListener*> listeners_;
+  std::vector<ChangeListener*> observers_;
+  std::uint32_t pass_ = 1;
+  std::uint32_t window_epoch_ = 1;  ///< grows with each activation
+  Ticks activated_ = 0;
+  std::uint32_t arm_cursor_ = 0;  ///< slots below it have their timer armed
+  std::uint32_t arm_end_ = 0;
+  std::vector<std::uint64_t> digest_words_;  ///< by slot: its part of digest_
+  std::uint64_t digest_ = 0;
+  std::uint64_t created_ = 0;
+  std::uint64_t removed_ = 0;
+  ShardCounters counters_;
+};
+
+}  // namespace icr::node

@@ -1,0 +1,218 @@
+// What a peer or a checkpoint says of sessions: the sink side of a shard, and its source side.
+#include <algorithm>
+#include <unordered_map>
+
+#include "node/flow/shard.h"
+
+namespace icr::node {
+
+void ShardCounters::append_to(CounterList& out) const {
+  out.push_back({"twin-sessions-created", applied_created});
+  out.push_back({"twin-sessions-updated", applied_updated});
+  out.push_back({"twin-sessions-unchanged", applied_unchanged});
+  out.push_back({"twin-sessions-deleted", applied_deleted});
+  out.push_back({"twin-sessions-displaced", displaced});
+  out.push_back({"twin-sessions-swept", swept});
+  out.push_back({"twin-refused-slot", refused_slot});
+  out.push_back({"twin-refused-service-set", refused_service});
+  out.push_back({"twin-refused-index-full", refused_index});
+  out.push_back({"twin-contested-ports-resolved", contested_resolved});
+  out.push_back({"sessions-expired", expired});
+}
+
+bool Shard::read(std::uint32_t slot, TimePoint now, SessionRecord& out) const {
+  const Session& s = table_.at(slot);
+  out.ref = {slot, s.generation};
+  if (!s.live) return false;
+  const Ticks at = ticks_of(now);
+  out.version = s.version;
+  out.flow[0] = s.initiator;
+  out.flow[1] = s.responder;
+  out.tcp_state = s.tcp_state;
+  out.nat_type = s.nat_type;
+  out.flag = s.flag;
+  out.alg = s.alg;
+  out.initiated_outside = s.initiated_outside;
+  out.service_set = s.service_set;
+  out.policy = s.policy;
+  out.nat_pool = s.nat_pool;
+  out.timeout_s = s.timeout_s;
+  out.idle = at - s.last_activity;
+  out.age = at - s.created;
+  out.lifetime_s = s.lifetime_s;
+  out.has_tcp = s.initiator.protocol == ip_protocol::tcp;
+  out.tcp = {s.windows[0], s.windows[1]};
+  out.has_counters = true;
+  out.counters = {s.counters[0], s.counters[1]};
+  return true;
+}
+
+void Shard::twin_changed(std::uint32_t slot) {
+  digest_slot(slot);
+  observed(slot, Change::state);
+}
+
+void Shard::begin_pass(TimePoint /*now*/) { ++pass_; }
+
+bool Shard::acceptable(const SessionRecord& r) {
+  if (r.ref.slot >= table_.capacity()) {
+    ++counters_.refused_slot;
+    return false;
+  }
+  const bool service_known = service(r.service_set) != nullptr;
+  const bool translated = r.nat_type != NatType::none;
+  PortPool* const p = pool(r.nat_pool);
+  const bool nat_fits = translated
+                            ? p != nullptr && p->contains(r.flow[1].destination) &&
+                                  (!PortPool::translates_port(r.protocol()) || p->in_range(r.flow[1].destination_port))
+                            : r.nat_pool == 0;
+  const bool same_family = r.flow[0].source.is_v4() == r.flow[0].destination.is_v4() &&
+                           r.flow[0].source.is_v4() == r.flow[1].source.is_v4() &&
+                           r.flow[0].source.is_v4() == r.flow[1].destination.is_v4();
+  const bool tcp_fits = r.has_tcp == (r.protocol() == ip_protocol::tcp) &&
+                        (r.tcp_state != TcpState::none) == (r.protocol() == ip_protocol::tcp);
+  constexpr std::uint32_t kLongestTimeout = 86400;
+  if (!service_known || !nat_fits || !same_family || !tcp_fits || r.timeout_s == 0 || r.timeout_s > kLongestTimeout ||
+      r.lifetime_s > kLongestTimeout || r.flow[0] == r.flow[0].mirrored()) {
+    ++counters_.refused_service;
+    return false;
+  }
+  return true;
+}
+
+Applied Shard::apply(const SessionRecord& r, TimePoint now) {
+  if (!acceptable(r)) return Applied::refused;
+  const std::uint32_t slot = r.ref.slot;
+  Session& session = table_.at(slot);
+  const bool same_keys = session.initiator == r.flow[0] && session.responder == r.flow[1];
+  if (session.pass == pass_) {
+    const bool older = r.ref.generation < session.generation;
+    const bool buried = r.ref.generation == session.generation && !session.live && session.generation != 0;
+    const bool stale =
+        r.ref.generation == session.generation && session.live && same_keys && r.version < session.version;
+    if (older || buried || stale) {
+      ++counters_.applied_unchanged;
+      return Applied::unchanged;
+    }
+  }
+  const bool update = session.live && same_keys && session.generation == r.ref.generation;
+  if (session.live && !update) unlink(slot);
+  if (!update) {
+    table_.claim(slot);
+    // Where the record comes from it is alive, so whoever holds its flow keys here has died there.
+    for (const FlowKey& key : r.flow) {
+      if (const auto other = table_.find(key); other && other->slot != slot) {
+        unlink(other->slot);
+        table_.release(other->slot);
+        ++counters_.displaced;
+        twin_changed(other->slot);
+      }
+    }
+    const std::uint32_t generation = session.generation;
+    session = Session{};
+    session.initiator = r.flow[0];
+    session.responder = r.flow[1];
+    if (!table_.insert(slot)) {
+      session.generation = generation;
+      table_.release(slot);
+      ++counters_.refused_index;
+      return Applied::refused;
+    }
+    ++service(r.service_set)->sessions;
+    session.service_set = r.service_set;
+    session.nat_pool = r.nat_pool;
+    claim_port(session);
+  }
+  const Ticks at = ticks_of(now);
+  session.generation = r.ref.generation;
+  session.version = r.version;
+  session.tcp_state = r.tcp_state;
+  session.nat_type = r.nat_type;
+  session.flag = r.flag;
+  session.alg = r.alg;
+  session.initiated_outside = r.initiated_outside;
+  session.policy = r.policy;
+  session.timeout_s = r.timeout_s;
+  session.lifetime_s = r.lifetime_s;
+  session.last_activity = at - r.idle;
+  session.last_refresh = at;
+  session.created = at - r.age;
+  session.pass = pass_;
+  session.window_epoch = 0;
+  if (r.has_tcp) {
+    session.windows[0] = r.tcp[0];
+    session.windows[1] = r.tcp[1];
+  }
+  if (r.has_counters) {
+    session.counters[0] = r.counters[0];
+    session.counters[1] = r.counters[1];
+  }
+  twin_changed(slot);
+  ++(update ? counters_.applied_updated : counters_.applied_created);
+  return update ? Applied::updated : Applied::created;
+}
+
+Applied Shard::erase(SessionRef dead, TimePoint /*now*/) {
+  if (dead.slot >= table_.capacity()) {
+    ++counters_.refused_slot;
+    return Applied::refused;
+  }
+  Session& session = table_.at(dead.slot);
+  if (session.pass == pass_ && dead.generation < session.generation) {
+    ++counters_.applied_unchanged;
+    return Applied::unchanged;
+  }
+  const bool was_live = session.live;
+  if (was_live) {
+    unlink(dead.slot);
+    table_.release(dead.slot);
+    ++counters_.applied_deleted;
+  } else {
+    ++counters_.applied_unchanged;
+  }
+  session.generation = dead.generation;
+  session.pass = pass_;
+  twin_changed(dead.slot);
+  return was_live ? Applied::deleted : Applied::unchanged;
+}
+
+std::uint32_t Shard::end_pass(TimePoint /*now*/) {
+  std::uint32_t removed = 0;
+  for (std::uint32_t slot = 0; slot < table_.high_water(); ++slot) {
+    Session& session = table_.at(slot);
+    if (!session.live || session.pass == pass_) continue;
+    unlink(slot);
+    table_.release(slot);
+    twin_changed(slot);
+    ++removed;
+  }
+  counters_.swept += removed;
+  return removed;
+}
+
+void Shard::resolve_contested() {
+  const bool any = std::any_of(pools_.begin(), pools_.end(), [](const auto& p) { return p && p->contested() != 0; });
+  if (!any) return;
+  // Rare: a takeover between the record of a new owner of a port and the tombstone of the old one. The younger session
+  // is the one that the old master allocated last; the other was dead already.
+  struct Owner {
+    std::uint32_t slot;
+    Ticks created;
+  };
+  std::unordered_map<std::uint64_t, Owner> owners;
+  for (std::uint32_t slot = 0; slot < table_.high_water(); ++slot) {
+    const Session& session = table_.at(slot);
+    if (!session.live || session.nat_pool == 0 || !PortPool::translates_port(session.initiator.protocol)) continue;
+    const std::uint64_t port = std::uint64_t{session.responder.destination.to_v4()} << 24 |
+                               std::uint64_t{session.responder.destination_port} << 8 | session.initiator.protocol;
+    const auto [found, fresh] = owners.try_emplace(port, Owner{slot, session.created});
+    if (fresh) continue;
+    const bool younger = static_cast<std::int32_t>(session.created - found->second.created) >= 0;
+    const std::uint32_t loser = younger ? found->second.slot : slot;
+    if (younger) found->second = Owner{slot, session.created};
+    remove(loser);
+    ++counters_.contested_resolved;
+  }
+}
+
+}  // namespace icr::node

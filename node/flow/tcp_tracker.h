@@ -1,0 +1,32 @@
+// TCP as a middlebox follows it: connection state and sequence windows (RFC 9293; the window rules are those of G. van
+// Rooij, "Real Stateful TCP Packet Filtering in IP Filter", 2001). Works on the session in place; no time, no I/O.
+#pragma once
+
+#include "node/flow/session_table.h"
+#include "node/packet/headers.h"
+
+namespace icr::node {
+
+/// What a segment may do.
+enum class TcpVerdict : std::uint8_t {
+  accept,          ///< forward
+  new_connection,  ///< a SYN of the initiator on a connection that is over: forget the session, set a new one up
+  bad_sequence,    ///< outside the window: drop
+  bad_ack,         ///< acknowledges what was never sent: drop
+  bad_rst,         ///< RST that the receiver would not believe (RFC 5961): drop
+  bad_handshake,   ///< flags that do not fit the handshake: drop
+};
+
+class TcpTracker {
+ public:
+  /// First segment of a session: a SYN, or (where tcp-non-syn allows it) one from the middle of a connection.
+  static void start(Session& session, const Headers& segment, std::uint32_t window_epoch);
+
+  /// Judges a segment of direction `d` and follows it. Sets `state_changed` when TcpState moved. Windows learnt in
+  /// another epoch (before a takeover, from a checkpoint) are not trusted: they are learnt again from the next segment
+  /// of each side.
+  [[nodiscard]] static TcpVerdict follow(Session& session, Direction d, const Headers& segment,
+                                         std::uint32_t window_epoch, bool& state_changed);
+};
+
+}  // namespace icr::node

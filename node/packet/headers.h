@@ -1,0 +1,72 @@
+// Reading packet headers: bounds-checked, no copies, no allocation. RFC 791, 8200, 9293, 768, 792, 4443.
+#pragma once
+
+#include <cstdint>
+
+#include "model/flow_key.h"
+
+namespace icr::node {
+
+/// Why a packet cannot be read. Each is a counter of the engine.
+enum class HeaderError : std::uint8_t {
+  none = 0,
+  ip_version,           ///< neither 4 nor 6
+  ip_header_length,     ///< header longer than the packet, IHL below 5
+  ip_total_length,      ///< total length below the header or above what arrived
+  ip_checksum,          ///< IPv4 header checksum wrong
+  ip_bad_address,       ///< source multicast, broadcast, unspecified or loopback; destination unspecified or loopback
+  ip_land,              ///< source equals destination
+  ip_multicast,         ///< destination multicast or broadcast: not the business of a flow engine
+  ip_extension_header,  ///< IPv6 extension headers too many, too long, or a routing header type 0 (RFC 5095)
+  tiny_fragment,        ///< first fragment without the whole transport header (RFC 1858)
+  bad_fragment,         ///< fragment beyond 65535 octets, or not a multiple of 8 before the last
+  short_tcp,            ///< TCP header cut short or data offset out of range
+  short_udp,
+  short_icmp,
+  udp_length,  ///< UDP length field below 8 or above the packet
+  tcp_flags,   ///< no flags, SYN with FIN or RST, FIN without ACK
+  port_zero,   ///< source or destination port 0
+  count
+};
+
+enum class IcmpKind : std::uint8_t { none, echo_request, echo_reply, error, other };
+
+namespace tcp_flag {
+inline constexpr std::uint8_t fin = 0x01, syn = 0x02, rst = 0x04, psh = 0x08, ack = 0x10, urg = 0x20;
+}
+
+/// What the engine needs to know of a packet. Pointers go into the packet.
+struct Headers {
+  std::uint8_t* l3 = nullptr;
+  std::uint8_t* l4 = nullptr;   ///< transport header; in a later fragment: its payload
+  std::uint32_t l3_length = 0;  ///< of the whole IP packet (total length): link padding is not counted
+  std::uint32_t l4_length = 0;  ///< octets from l4 to the end of the packet
+  FlowKey key;                  ///< ports 0 in a later fragment
+  bool v6 = false;
+  std::uint8_t protocol = 0;
+
+  bool fragment = false;        ///< any fragment
+  bool later_fragment = false;  ///< offset is not 0: no transport header
+  bool more_fragments = false;
+  std::uint32_t fragment_id = 0;
+  std::uint32_t fragment_offset = 0;  ///< octets
+
+  std::uint8_t tcp_flags = 0;
+  std::uint8_t tcp_header_length = 0;
+  std::uint32_t payload_length = 0;  ///< TCP payload in this packet
+
+  IcmpKind icmp = IcmpKind::none;
+};
+
+/// Reads the headers of `packet[0, size)`. `out` is meaningful only for HeaderError::none.
+[[nodiscard]] HeaderError read_headers(std::uint8_t* packet, std::uint32_t size, Headers& out);
+
+/// Reads the packet inside an ICMP error, which is cut short by design: 8 octets of transport are enough (RFC 792),
+/// checksums and total length are not checked. False where there is too little, or a later fragment, or an ICMP error
+/// in an ICMP error.
+[[nodiscard]] bool read_quoted_headers(std::uint8_t* packet, std::uint32_t size, Headers& out);
+
+/// Window scale option of a SYN (RFC 7323), or -1.
+[[nodiscard]] int window_scale_option(const Headers& headers);
+
+}  // namespace icr::node

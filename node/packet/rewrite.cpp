@@ -1,0 +1,87 @@
+#include "node/packet/rewrite.h"
+
+#include "model/protocol.h"
+#include "node/packet/checksum.h"
+
+namespace icr::node {
+namespace {
+
+void replace_address(std::uint8_t* at, const IpAddress& from, const IpAddress& to, bool v6, ChecksumDelta& delta) {
+  if (v6) {
+    for (unsigned i = 0; i < 16; i += 2) delta.replace16(load16(from.bytes.data() + i), load16(to.bytes.data() + i));
+    std::memcpy(at, to.bytes.data(), 16);
+    return;
+  }
+  delta.replace32(from.to_v4(), to.to_v4());
+  store32(at, to.to_v4());
+}
+
+/// Offset of the checksum field in the transport header, or 0 where there is none to keep.
+std::uint32_t checksum_offset(const Headers& h) {
+  switch (h.protocol) {
+    case ip_protocol::tcp:
+      return 16;
+    case ip_protocol::udp:
+      return 6;
+    case ip_protocol::icmp:
+    case ip_protocol::icmp6:
+      return h.icmp == IcmpKind::none ? 0 : 2;
+    default:
+      return 0;  // SCTP's CRC32c covers neither addresses nor (here) changed ports
+  }
+}
+
+/// Does the work; `available` octets of transport exist.
+void rewrite_fields(Headers& h, const FlowKey& to) {
+  ChecksumDelta addresses;
+  replace_address(h.l3 + (h.v6 ? 8 : 12), h.key.source, to.source, h.v6, addresses);
+  replace_address(h.l3 + (h.v6 ? 24 : 16), h.key.destination, to.destination, h.v6, addresses);
+  if (!h.v6) store16(h.l3 + 10, addresses.apply(load16(h.l3 + 10)));
+
+  if (!h.later_fragment) {
+    ChecksumDelta transport;
+    const bool echo = h.icmp == IcmpKind::echo_request || h.icmp == IcmpKind::echo_reply;
+    if (has_ports(h.protocol) && h.l4_length >= 4) {
+      transport.replace16(h.key.source_port, to.source_port);
+      transport.replace16(h.key.destination_port, to.destination_port);
+      store16(h.l4, to.source_port);
+      store16(h.l4 + 2, to.destination_port);
+    } else if (echo && h.l4_length >= 6) {
+      transport.replace16(h.key.source_port, to.source_port);
+      store16(h.l4 + 4, to.source_port);
+    }
+    // ICMP (v4) has no pseudo-header; everything else covers the addresses.
+    if (h.protocol != ip_protocol::icmp) transport.add(addresses);
+    const std::uint32_t offset = checksum_offset(h);
+    if (offset != 0 && h.l4_length >= offset + 2) {
+      const std::uint16_t field = load16(h.l4 + offset);
+      const bool udp = h.protocol == ip_protocol::udp;
+      if (!(udp && field == 0)) {
+        std::uint16_t updated = transport.apply(field);
+        if (udp && updated == 0) updated = 0xffff;
+        store16(h.l4 + offset, updated);
+      }
+    }
+  }
+  h.key = to;
+}
+
+}  // namespace
+
+void rewrite(Headers& headers, const FlowKey& to) {
+  if (headers.key == to) return;
+  rewrite_fields(headers, to);
+}
+
+void rewrite_icmp_error(Headers& error, const FlowKey& outer_to, Headers& quoted, const FlowKey& quoted_to) {
+  rewrite(quoted, quoted_to);
+  if (!error.v6) {
+    // The quoted packet is part of what the ICMP checksum covers; the message is short, and the engine verified it
+    // before.
+    store16(error.l4 + 2, 0);
+    store16(error.l4 + 2, checksum_finish(checksum_add(error.l4, error.l4_length)));
+  }
+  rewrite(error, outer_to);
+}
+
+}  // namespace icr::node

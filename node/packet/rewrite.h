@@ -1,0 +1,19 @@
+// Rewriting addresses and ports in place, with incremental checksums.
+#pragma once
+
+#include "node/packet/headers.h"
+
+namespace icr::node {
+
+/// Makes the packet carry `to` instead of `headers.key` (same address family and protocol): addresses, ports or ICMP
+/// identifier, the IPv4 header checksum, and the transport checksum where the packet has one. A UDP checksum of 0 (RFC
+/// 768: none) stays 0. In a later fragment only the addresses exist; the transport checksum, in the first fragment, was
+/// adjusted when that passed.
+void rewrite(Headers& headers, const FlowKey& to);
+
+/// The same for the packet quoted in an ICMP error, where transport fields may be cut off; then repairs the error's own
+/// checksum. `error` holds the headers of the ICMP error (not a fragment), `quoted` those read by
+/// read_quoted_headers().
+void rewrite_icmp_error(Headers& error, const FlowKey& outer_to, Headers& quoted, const FlowKey& quoted_to);
+
+}  // namespace icr::node

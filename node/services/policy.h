@@ -1,0 +1,55 @@
+// The rules of one service set, compiled from the cluster: first match wins, as Junos evaluates terms in order.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "model/cluster.h"
+
+namespace icr::node {
+
+/// What the firewall says about a first packet.
+struct FirewallDecision {
+  FirewallAction action = FirewallAction::accept;
+  std::uint16_t policy = 0;  ///< ordinal of the term + 1 over all rules of the service set; 0: no firewall
+  std::optional<std::uint16_t> application;  ///< the application of the term that matched
+};
+
+/// What the NAT rules say.
+struct NatDecision {
+  std::optional<std::uint16_t> source_pool;
+  std::optional<std::uint16_t> application;
+};
+
+/// Immutable after construction; holds a pointer to the cluster, which must outlive it.
+class ServicePolicy {
+ public:
+  ServicePolicy(const Cluster& cluster, std::uint16_t service_set);
+
+  /// `input`: the packet came in on the inside port. Without firewall rules everything is accepted; with some, what no
+  /// term matches is discarded.
+  [[nodiscard]] FirewallDecision firewall(const FlowKey& key, bool input) const;
+  [[nodiscard]] NatDecision nat(const FlowKey& key, bool input) const;
+  /// Pools that the rules of this service set translate to.
+  [[nodiscard]] const std::vector<std::uint16_t>& pools() const { return pools_; }
+
+ private:
+  /// True if the conditions match; `application` is set to the one that did.
+  [[nodiscard]] bool matches(const MatchConditions& from, const FlowKey& key,
+                             std::optional<std::uint16_t>& application) const;
+
+  struct Firewall {
+    const FirewallTerm* term;
+    MatchDirection direction;
+  };
+  struct Nat {
+    const NatTerm* term;
+    MatchDirection direction;
+  };
+  const Cluster* cluster_;
+  std::vector<Firewall> firewall_;
+  std::vector<Nat> nat_;
+  std::vector<std::uint16_t> pools_;
+};
+
+}  // namespace icr::node
