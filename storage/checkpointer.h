@@ -68,7 +68,7 @@ class Checkpointer final : public ChangeListener {
   bool tick(TimePoint now, WallMillis wall_now, std::uint64_t term, std::uint32_t budget);
 
   /// Writes a complete last base checkpoint, whatever is due. True: the output has taken its manifest. False: it is
-  /// behind (or loses what it takes); call again. The table must not change between the calls that it takes.
+  /// behind (or loses what it takes); call again, but not for ever. The table must not change between the calls.
   bool flush_all(TimePoint now, WallMillis wall_now, std::uint64_t term);
 
   /// Changes that wait to be written (state and refresh).

@@ -44,7 +44,14 @@ class Writer {
 
  private:
   class Shard;
-  struct Item;
+  struct Item {
+    enum class Kind : std::uint8_t { record, manifest, term };
+    Kind kind = Kind::record;
+    Shard* shard = nullptr;
+    std::uint64_t number = 0;  ///< sequence of a record, or the term
+    RecordBytes record;
+    Manifest manifest;
+  };
 
   bool push(Item&& item);
   void run();

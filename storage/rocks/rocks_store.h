@@ -41,8 +41,9 @@ class RocksStore final : public Store {
   /// Where the last store was put aside, empty if none was.
   [[nodiscard]] const std::filesystem::path& put_aside() const { return put_aside_; }
 
+  struct Database;  ///< the open RocksDB (storage/rocks/database.h)
+
  private:
-  struct Database;
   RocksStore(std::filesystem::path folder, StoreIdentity identity);
 
   std::filesystem::path folder_;

@@ -1,0 +1,63 @@
+// Records of the store <-> bytes (storage/checkpoint.fbs). Nothing that is read is trusted: checksum, then FlatBuffers
+// verifier, then bounds.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/record_codec.h"
+#include "model/result.h"
+#include "storage/store.h"
+
+namespace icr::storage {
+
+inline constexpr std::size_t kMaxRecordBytes = 16U << 20U;
+inline constexpr std::size_t kMaxBatchRows = 65536;
+
+/// Bytes in front of a sealed record: its checksum.
+inline constexpr std::size_t kSealBytes = 8;
+[[nodiscard]] std::array<std::uint8_t, kSealBytes> seal_of(std::span<const std::uint8_t> record);
+/// Checks the seal and puts the record into `out`, 8-aligned; `size` is its length in bytes.
+[[nodiscard]] Result<void> unseal(std::span<const std::uint8_t> sealed, std::vector<std::uint64_t>& out,
+                                  std::size_t& size);
+
+struct BatchHeader {
+  std::string_view set;
+  std::uint64_t sequence = 0;
+  std::uint64_t term = 0;
+  WallMillis written_ms = 0;
+  std::uint64_t cluster_digest = 0;
+};
+
+/// Takes the rows of `encoder` and leaves it and `builder` empty.
+[[nodiscard]] RecordBytes encode_batch(flatbuffers::FlatBufferBuilder& builder, const BatchHeader& header,
+                                       BatchEncoder& encoder);
+[[nodiscard]] RecordBytes encode_manifest(std::string_view set, const Manifest& manifest);
+[[nodiscard]] RecordBytes encode_identity(const StoreIdentity& identity, WallMillis created_ms);
+[[nodiscard]] RecordBytes encode_term(std::string_view set, std::uint64_t term);
+
+/// A batch that passed every check; points into the bytes it was read from.
+struct BatchView {
+  BatchHeader header;
+  BatchDecoder rows;
+  const fbs::SessionBatch* columns = nullptr;
+};
+
+/// `record` must be 8-aligned (unseal() makes it so).
+[[nodiscard]] Result<BatchView> decode_batch(std::span<const std::uint8_t> record);
+[[nodiscard]] Result<Manifest> decode_manifest(std::span<const std::uint8_t> record, std::string_view set);
+[[nodiscard]] Result<StoreIdentity> decode_identity(std::span<const std::uint8_t> record);
+[[nodiscard]] Result<std::uint64_t> decode_term(std::span<const std::uint8_t> record, std::string_view set);
+
+[[nodiscard]] inline std::span<const std::uint8_t> bytes_of(const RecordBytes& record) {
+  return {record.data(), record.size()};
+}
+[[nodiscard]] inline std::span<const std::uint8_t> bytes_of(const std::vector<std::uint64_t>& words, std::size_t size) {
+  return {reinterpret_cast<const std::uint8_t*>(words.data()), size};
+}
+
+}  // namespace icr::storage

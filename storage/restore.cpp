@@ -1,0 +1,206 @@
+#include "storage/restore.h"
+
+#include <algorithm>
+#include <chrono>
+#include <limits>
+#include <utility>
+#include <vector>
+
+#include "storage/record.h"
+
+namespace icr::storage {
+namespace {
+
+constexpr std::uint64_t kMaxBaseRecords = 1U << 24U;
+
+Ticks later(Ticks ticks, std::uint64_t by) {
+  const std::uint64_t sum = ticks + by;
+  return sum > std::numeric_limits<Ticks>::max() ? std::numeric_limits<Ticks>::max() : static_cast<Ticks>(sum);
+}
+
+bool over(const SessionRecord& record) {
+  constexpr std::uint64_t kTicksPerSecond = std::chrono::seconds(1) / kTick;
+  if (record.timeout_s != 0 && record.idle >= record.timeout_s * kTicksPerSecond) return true;
+  return record.lifetime_s != 0 && record.age >= record.lifetime_s * kTicksPerSecond;
+}
+
+class Replay {
+ public:
+  Replay(Store& store, const std::string& set, std::uint64_t digest, std::uint32_t capacity, Restored& out)
+      : store_(store), set_(set), digest_(digest), capacity_(capacity), out_(out) {}
+
+  /// Finds out which records are to be used, and in which of them each slot was named last.
+  Result<void> survey();
+  /// Gives every slot's last state to `sink`.
+  void apply(SessionSink& sink, TimePoint now, WallMillis wall_now);
+
+ private:
+  enum class Found { good, missing, bad };
+  Found load(std::uint64_t sequence);
+  void damaged(std::string what) {
+    ++out_.bad_records;
+    if (out_.damage.empty()) out_.damage = fmt::format("redundancy set {}: {}", set_, what);
+  }
+  void name(std::uint32_t slot, std::uint32_t record) {
+    if (slot >= capacity_) return;
+    if (slot >= last_.size()) last_.resize(slot + std::size_t{1}, 0);
+    last_[slot] = record;
+  }
+  void name_all(std::uint32_t record);
+  [[nodiscard]] bool is_last(std::uint32_t slot, std::uint32_t record) {
+    if (slot < capacity_) return last_[slot] == record;
+    ++out_.refused;
+    return false;
+  }
+
+  Store& store_;
+  const std::string& set_;
+  std::uint64_t digest_;
+  std::uint32_t capacity_;
+  Restored& out_;
+  std::vector<std::uint64_t> used_;  ///< sequences of the records to use, in order
+  std::vector<std::uint32_t> last_;  ///< by slot: 1 + index into used_ of the last record that names it; 0: none
+  std::vector<std::uint64_t> words_;
+  BatchView view_;
+};
+
+Replay::Found Replay::load(std::uint64_t sequence) {
+  std::size_t size = 0;
+  auto found = store_.read(set_, sequence, words_, size);
+  if (!found) {
+    damaged(fmt::format("record {}: {}", sequence, found.error().message));
+    return Found::bad;
+  }
+  if (!*found) return Found::missing;
+  auto view = decode_batch(bytes_of(words_, size));
+  if (!view) {
+    damaged(fmt::format("record {}: {}", sequence, view.error().message));
+    return Found::bad;
+  }
+  if (view->header.set != set_ || view->header.sequence != sequence || view->header.cluster_digest != digest_) {
+    damaged(fmt::format("record {} belongs to {} {} of configuration {:016x}", sequence, view->header.set,
+                        view->header.sequence, view->header.cluster_digest));
+    return Found::bad;
+  }
+  view_ = *view;
+  return Found::good;
+}
+
+void Replay::name_all(std::uint32_t record) {
+  const auto each = [&](const auto* rows) {
+    if (rows == nullptr) return;
+    for (unsigned i = 0; i < rows->size(); ++i) name(rows->Get(i)->core().slot(), record);
+  };
+  each(view_.columns->v4());
+  each(view_.columns->v6());
+  view_.rows.for_each_tombstone([&](SessionRef dead) { name(dead.slot, record); });
+}
+
+Result<void> Replay::survey() {
+  if (auto term = store_.term(set_)) {
+    out_.term = *term;
+  } else {
+    damaged(term.error().in("term").message);
+  }
+  std::optional<Manifest> manifest;
+  if (auto read = store_.manifest(set_); !read) {
+    damaged(read.error().in("manifest").message);
+  } else if (*read && (*read)->cluster_digest != digest_) {
+    damaged(fmt::format("manifest of configuration {:016x}", (*read)->cluster_digest));
+  } else if (*read &&
+             ((*read)->from_sequence == 0 || (*read)->to_sequence == std::numeric_limits<std::uint64_t>::max() ||
+              ((*read)->to_sequence >= (*read)->from_sequence &&
+               (*read)->to_sequence - (*read)->from_sequence >= kMaxBaseRecords))) {
+    damaged(fmt::format("manifest names records {} to {}", (*read)->from_sequence, (*read)->to_sequence));
+  } else {
+    manifest = *read;
+  }
+  out_.has_manifest = manifest.has_value();
+  std::optional<LogRange> range;
+  if (auto read = store_.range(set_)) {
+    range = *read;
+  } else {
+    damaged(read.error().in("log").message);
+  }
+  const std::uint64_t base_end = manifest ? manifest->to_sequence : 0;
+  std::uint64_t sequence = manifest ? manifest->from_sequence : (range ? range->first : 1);
+  if (manifest) out_.term = std::max(out_.term, manifest->term);
+  const std::uint64_t log_end = std::max(base_end, range ? range->last : 0);
+  for (; sequence <= log_end; ++sequence) {
+    const Found found = load(sequence);
+    if (found == Found::missing && sequence <= base_end) {
+      damaged(fmt::format("record {} of the base checkpoint is missing", sequence));
+    }
+    if (found != Found::good) {
+      if (sequence <= base_end) continue;
+      break;
+    }
+    used_.push_back(sequence);
+    out_.term = std::max(out_.term, view_.header.term);
+    name_all(static_cast<std::uint32_t>(used_.size()));
+  }
+  if (sequence <= log_end) {
+    out_.cut_off = log_end - sequence + 1;
+    // New records must follow the last good one at once, or there would be a hole for ever. A damaged log stays as it
+    // is: it will be put aside for people to look at.
+    if (out_.damage.empty()) {
+      if (auto ok = store_.truncate(set_, sequence - 1); !ok) return ok;
+    }
+  }
+  out_.next_sequence = sequence;
+  return {};
+}
+
+void Replay::apply(SessionSink& sink, TimePoint now, WallMillis wall_now) {
+  constexpr auto kTickMillis = kTick / std::chrono::milliseconds(1);
+  for (std::size_t index = 0; index < used_.size(); ++index) {
+    if (load(used_[index]) != Found::good) continue;  // it was good a moment ago: counted as damage
+    ++out_.batches;
+    const auto record_number = static_cast<std::uint32_t>(index + 1);
+    const WallMillis written = view_.header.written_ms;
+    std::uint64_t passed = 0;
+    if (written > wall_now) {
+      ++out_.clock_went_back;
+    } else {
+      passed = (static_cast<std::uint64_t>(wall_now) - static_cast<std::uint64_t>(written)) / kTickMillis;
+    }
+    view_.rows.for_each_session([&](const SessionRecord& read) {
+      if (!is_last(read.ref.slot, record_number)) return;
+      SessionRecord record = read;
+      record.idle = later(record.idle, passed);
+      record.age = later(record.age, passed);
+      if (over(record)) {
+        ++out_.expired;
+        (void)sink.erase(record.ref, now);
+        return;
+      }
+      for (TcpWindow& window : record.tcp) {
+        window.flags = static_cast<std::uint8_t>(window.flags & ~kTcpWindowKnown);
+      }
+      ++(sink.apply(record, now) == Applied::refused ? out_.refused : out_.sessions);
+    });
+    view_.rows.for_each_tombstone([&](SessionRef dead) {
+      if (!is_last(dead.slot, record_number)) return;
+      ++out_.tombstones;
+      (void)sink.erase(dead, now);
+    });
+  }
+}
+
+}  // namespace
+
+Result<Restored> restore(Store& store, const std::string& set, std::uint64_t cluster_digest, std::uint32_t capacity,
+                         SessionSink& sink, TimePoint now, WallMillis wall_now) {
+  const auto start = std::chrono::steady_clock::now();
+  Restored out;
+  Replay replay(store, set, cluster_digest, capacity, out);
+  sink.begin_pass(now);
+  const auto surveyed = replay.survey();
+  if (surveyed) replay.apply(sink, now, wall_now);
+  (void)sink.end_pass(now);
+  if (!surveyed) return tl::unexpected(surveyed.error());
+  out.took = std::chrono::steady_clock::now() - start;
+  return out;
+}
+
+}  // namespace icr::storage

@@ -1,0 +1,51 @@
+// An open RocksDB with the column families of the store. Only for storage/rocks.
+#pragma once
+
+#include <rocksdb/db.h>
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/result.h"
+#include "storage/record.h"
+#include "storage/rocks/rocks_store.h"
+
+namespace icr::storage {
+
+struct RocksStore::Database {
+  std::unique_ptr<rocksdb::DB> db;
+  rocksdb::ColumnFamilyHandle* meta = nullptr;
+  rocksdb::ColumnFamilyHandle* log = nullptr;
+
+  Database() = default;
+  Database(const Database&) = delete;
+  Database& operator=(const Database&) = delete;
+  ~Database();
+
+  /// Writes `batch`. After a failure RocksDB refuses everything until it is told to go on, so a failed write tries
+  /// that.
+  Result<void> write(rocksdb::WriteBatch& batch, bool sync);
+  /// False: there is no such key. An Error: damage.
+  Result<bool> get(rocksdb::ColumnFamilyHandle* family, std::string_view key, std::vector<std::uint64_t>& out,
+                   std::size_t& size);
+};
+
+namespace rocks {
+
+inline constexpr std::string_view kIdentityKey = "identity";
+[[nodiscard]] std::string manifest_key(std::string_view set);
+[[nodiscard]] std::string term_key(std::string_view set);
+/// Length of the name, name, sequence: all big-endian, so that the log of a set is one ascending range.
+[[nodiscard]] std::string log_key(std::string_view set, std::uint64_t sequence);
+
+[[nodiscard]] inline rocksdb::Slice slice(std::string_view text) { return {text.data(), text.size()}; }
+/// Puts the record with its checksum.
+void put_sealed(rocksdb::WriteBatch& batch, rocksdb::ColumnFamilyHandle* family, std::string_view key,
+                std::span<const std::uint8_t> record);
+[[nodiscard]] std::string utc_stamp(WallMillis wall);
+
+}  // namespace rocks
+}  // namespace icr::storage

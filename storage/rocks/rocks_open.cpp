@@ -1,0 +1,248 @@
+// Opening: whose store is it, can it be read, and where does it go if not.
+#include <rocksdb/convenience.h>
+#include <rocksdb/env.h>
+#include <rocksdb/table.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <ctime>
+#include <optional>
+#include <system_error>
+#include <utility>
+
+#include "model/log.h"
+#include "storage/rocks/database.h"
+
+namespace icr::storage {
+namespace {
+
+namespace fs = std::filesystem;
+using rocks::slice;
+
+constexpr const char* kLogFamily = "log";
+
+rocksdb::Options database_options() {
+  rocksdb::Options options;
+  options.max_background_jobs = 2;
+  options.max_total_wal_size = 64U << 20U;
+  options.bytes_per_sync = 1U << 20U;
+  options.wal_bytes_per_sync = 1U << 20U;
+  options.info_log_level = rocksdb::WARN_LEVEL;
+  options.max_log_file_size = 1U << 20U;
+  options.keep_log_file_num = 2;
+  options.write_buffer_size = 16U << 20U;
+  options.max_write_buffer_number = 2;
+  options.target_file_size_base = 32U << 20U;
+  options.level_compaction_dynamic_level_bytes = true;
+  options.compression = rocksdb::kLZ4Compression;
+  rocksdb::BlockBasedTableOptions table;
+  table.no_block_cache = true;  // everything is read once, at start
+  table.checksum = rocksdb::kXXH3;
+  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  return options;
+}
+
+/// What stands in the way of using a folder.
+struct Obstacle {
+  bool movable = false;  ///< the store itself is wrong: it can be put aside. Otherwise: the world around it is.
+  std::string what;
+};
+
+/// Locks held, permissions and full disks are not the store's fault; everything that says "what is here is wrong" is.
+Obstacle obstacle(const rocksdb::Status& status) {
+  const bool movable = status.IsCorruption() || status.IsNotFound() || status.IsInvalidArgument() ||
+                       status.IsNotSupported() ||
+                       (status.IsIOError() && status.subcode() == rocksdb::Status::kPathNotFound);
+  return {movable, status.ToString()};
+}
+
+Result<void> check_lock(const fs::path& folder) {
+  rocksdb::Env* env = rocksdb::Env::Default();
+  rocksdb::FileLock* lock = nullptr;
+  const auto status = env->LockFile((folder / "LOCK").string(), &lock);
+  if (!status.ok())
+    return fail("{}: cannot be locked, is it in use by another process? {}", folder.string(), status.ToString());
+  env->UnlockFile(lock);
+  return {};
+}
+
+using DatabasePtr = std::unique_ptr<RocksStore::Database>;
+
+/// Opens what is there. Nothing is created.
+tl::expected<DatabasePtr, Obstacle> open_existing(const fs::path& folder) {
+  const rocksdb::Options options = database_options();
+  std::error_code code;
+  if (!fs::exists(folder / "CURRENT", code))
+    return tl::unexpected(Obstacle{true, "it holds files, but no RocksDB store"});
+  std::vector<std::string> names;
+  auto status = rocksdb::DB::ListColumnFamilies(options, folder.string(), &names);
+  if (!status.ok()) return tl::unexpected(obstacle(status));
+  if (names.size() != 2 || names[0] != rocksdb::kDefaultColumnFamilyName || names[1] != kLogFamily) {
+    return tl::unexpected(Obstacle{true, "a RocksDB store of something else"});
+  }
+  std::vector<rocksdb::ColumnFamilyDescriptor> families;
+  for (const auto& name : names) families.emplace_back(name, options);
+  auto out = std::make_unique<RocksStore::Database>();
+  rocksdb::DB* db = nullptr;
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  status = rocksdb::DB::Open(options, folder.string(), families, &handles, &db);
+  if (!status.ok()) return tl::unexpected(obstacle(status));
+  out->db.reset(db);
+  out->meta = handles[0];
+  out->log = handles[1];
+  return out;
+}
+
+/// Makes a store with an identity in a folder of its own and moves it into place, so that a store either is complete or
+/// does not exist.
+Result<DatabasePtr> create(const fs::path& folder, const StoreIdentity& identity,
+                           const std::vector<std::pair<std::string, std::uint64_t>>& terms, WallMillis wall_now) {
+  const fs::path unfinished = folder.string() + ".new";
+  std::error_code code;
+  fs::create_directories(folder.has_parent_path() ? folder.parent_path() : fs::path("."), code);
+  if (code) return fail("{}: cannot be created: {}", folder.parent_path().string(), code.message());
+  fs::remove_all(unfinished, code);  // of a start that was interrupted; it never held a session
+  if (code) return fail("{}: cannot be removed: {}", unfinished.string(), code.message());
+  {
+    rocksdb::Options options = database_options();
+    options.create_if_missing = true;
+    options.create_missing_column_families = true;
+    options.error_if_exists = true;
+    rocksdb::DB* db = nullptr;
+    std::vector<rocksdb::ColumnFamilyHandle*> handles;
+    const auto status =
+        rocksdb::DB::Open(options, unfinished.string(),
+                          {{rocksdb::kDefaultColumnFamilyName, options}, {kLogFamily, options}}, &handles, &db);
+    if (!status.ok()) return fail("{}: cannot be created: {}", unfinished.string(), status.ToString());
+    RocksStore::Database made;
+    made.db.reset(db);
+    made.meta = handles[0];
+    made.log = handles[1];
+    rocksdb::WriteBatch batch;
+    rocks::put_sealed(batch, made.meta, rocks::kIdentityKey, bytes_of(encode_identity(identity, wall_now)));
+    for (const auto& [set, term] : terms) {
+      rocks::put_sealed(batch, made.meta, rocks::term_key(set), bytes_of(encode_term(set, term)));
+    }
+    if (auto ok = made.write(batch, true); !ok) return tl::unexpected(ok.error().in(unfinished.string()));
+  }
+  fs::rename(unfinished, folder, code);
+  if (code) return fail("{} cannot be renamed to {}: {}", unfinished.string(), folder.string(), code.message());
+  auto opened = open_existing(folder);
+  if (!opened) return fail("{}: {}", folder.string(), opened.error().what);
+  return std::move(*opened);
+}
+
+Result<fs::path> move_aside(const fs::path& folder, std::string_view reason, WallMillis wall_now) {
+  const std::string stem = folder.string() + ".set-aside-" + rocks::utc_stamp(wall_now);
+  fs::path target = stem;
+  std::error_code code;
+  for (int copy = 2; fs::exists(fs::symlink_status(target, code)); ++copy) target = fmt::format("{}-{}", stem, copy);
+  fs::rename(folder, target, code);
+  if (code) {
+    return fail("{} cannot be used ({}) and cannot be put aside as {}: {}", folder.string(), reason, target.string(),
+                code.message());
+  }
+  log::error("storage", "store put aside, a new one is begun folder={} moved-to={} reason=\"{}\"", folder.string(),
+             target.string(), reason);
+  return target;
+}
+
+/// The terms that can be read; what cannot be read is left out.
+std::vector<std::pair<std::string, std::uint64_t>> read_terms(RocksStore::Database& database) {
+  std::vector<std::pair<std::string, std::uint64_t>> out;
+  const std::string prefix = rocks::term_key("");
+  const std::unique_ptr<rocksdb::Iterator> it(database.db->NewIterator(rocksdb::ReadOptions(), database.meta));
+  for (it->Seek(prefix); it->Valid() && it->key().starts_with(prefix); it->Next()) {
+    const std::string set = it->key().ToString().substr(prefix.size());
+    std::vector<std::uint64_t> words;
+    std::size_t size = 0;
+    const auto* data = reinterpret_cast<const std::uint8_t*>(it->value().data());
+    if (!unseal({data, it->value().size()}, words, size)) continue;
+    if (const auto term = decode_term(bytes_of(words, size), set)) out.emplace_back(set, *term);
+  }
+  return out;
+}
+
+/// Empty: the store is ours, under this configuration.
+std::string objection(RocksStore::Database& database, const StoreIdentity& ours, bool& terms_are_ours) {
+  terms_are_ours = false;
+  std::vector<std::uint64_t> words;
+  std::size_t size = 0;
+  const auto found = database.get(database.meta, rocks::kIdentityKey, words, size);
+  if (!found) return found.error().in("identity").message;
+  if (!*found) return "it has no identity";
+  const auto theirs = decode_identity(bytes_of(words, size));
+  if (!theirs) return theirs.error().in("identity").message;
+  if (theirs->chassis != ours.chassis || theirs->cluster != ours.cluster) {
+    return fmt::format("it belongs to chassis {} of cluster {}, this is chassis {} of cluster {}", theirs->chassis,
+                       theirs->cluster, ours.chassis, ours.cluster);
+  }
+  terms_are_ours = true;
+  if (theirs->cluster_digest != ours.cluster_digest) {
+    return fmt::format("its sessions were made under another cluster configuration ({:016x}, now {:016x})",
+                       theirs->cluster_digest, ours.cluster_digest);
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<RocksStore>> RocksStore::open(const fs::path& folder_given, const StoreIdentity& identity,
+                                                     WallMillis wall_now) {
+  fs::path folder = folder_given.lexically_normal();
+  if (!folder.has_filename()) folder = folder.parent_path();
+  std::unique_ptr<RocksStore> store(new RocksStore(folder, identity));
+  std::vector<std::pair<std::string, std::uint64_t>> terms;
+  std::error_code code;
+  const auto status = fs::status(folder, code);
+  if (status.type() == fs::file_type::none) return fail("{}: {}", folder.string(), code.message());
+  if (fs::exists(status)) {
+    if (!fs::is_directory(status)) return fail("{}: is not a folder", folder.string());
+    const bool empty = fs::is_empty(folder, code);
+    if (code) return fail("{}: {}", folder.string(), code.message());
+    if (!empty) {
+      if (auto free = check_lock(folder); !free) return tl::unexpected(free.error());
+      std::string reason;
+      auto opened = open_existing(folder);
+      if (opened) {
+        bool terms_are_ours = false;
+        reason = objection(**opened, identity, terms_are_ours);
+        if (reason.empty()) {
+          store->db_ = std::move(*opened);
+          return store;
+        }
+        if (terms_are_ours) terms = read_terms(**opened);
+        opened->reset();
+      } else {
+        reason = opened.error().what;
+        if (!opened.error().movable) return fail("{}: {}", folder.string(), reason);
+      }
+      auto moved = move_aside(folder, reason, wall_now);
+      if (!moved) return tl::unexpected(moved.error());
+      store->put_aside_ = *moved;
+    }
+  }
+  auto made = create(folder, identity, terms, wall_now);
+  if (!made) return tl::unexpected(made.error());
+  store->db_ = std::move(*made);
+  return store;
+}
+
+Result<void> RocksStore::set_aside(std::string_view reason, WallMillis wall_now) {
+  const auto terms = read_terms(*db_);
+  db_.reset();
+  auto moved = move_aside(folder_, reason, wall_now);
+  if (moved) {
+    put_aside_ = *moved;
+    auto made = create(folder_, identity_, terms, wall_now);
+    if (!made) return tl::unexpected(made.error());
+    db_ = std::move(*made);
+    return {};
+  }
+  auto again = open_existing(folder_);
+  if (again) db_ = std::move(*again);
+  return tl::unexpected(moved.error());
+}
+
+}  // namespace icr::storage

@@ -1,0 +1,205 @@
+#include "storage/rocks/rocks_store.h"
+
+#include <rocksdb/convenience.h>
+#include <rocksdb/write_batch.h>
+
+#include <array>
+#include <ctime>
+#include <limits>
+#include <utility>
+
+#include "model/log.h"
+#include "storage/rocks/database.h"
+
+namespace icr::storage {
+namespace {
+
+using rocks::log_key;
+using rocks::slice;
+
+Result<void> as_result(const rocksdb::Status& status) {
+  if (status.ok()) return {};
+  return fail("{}", status.ToString());
+}
+
+}  // namespace
+
+namespace rocks {
+
+std::string manifest_key(std::string_view set) { return "manifest/" + std::string(set); }
+std::string term_key(std::string_view set) { return "term/" + std::string(set); }
+
+std::string log_key(std::string_view set, std::uint64_t sequence) {
+  std::string key;
+  key.reserve(set.size() + 10);
+  key.push_back(static_cast<char>(set.size() >> 8U & 0xffU));
+  key.push_back(static_cast<char>(set.size() & 0xffU));
+  key.append(set);
+  for (int shift = 56; shift >= 0; shift -= 8) key.push_back(static_cast<char>(sequence >> shift & 0xffU));
+  return key;
+}
+
+void put_sealed(rocksdb::WriteBatch& batch, rocksdb::ColumnFamilyHandle* family, std::string_view key,
+                std::span<const std::uint8_t> record) {
+  const auto seal = seal_of(record);
+  const std::array<rocksdb::Slice, 1> keys{slice(key)};
+  const std::array<rocksdb::Slice, 2> values{
+      rocksdb::Slice(reinterpret_cast<const char*>(seal.data()), seal.size()),
+      rocksdb::Slice(reinterpret_cast<const char*>(record.data()), record.size())};
+  batch.Put(family, rocksdb::SliceParts(keys.data(), 1), rocksdb::SliceParts(values.data(), 2));
+}
+
+std::string utc_stamp(WallMillis wall) {
+  const auto seconds = static_cast<std::time_t>(wall / 1000);
+  std::tm parts{};
+  if (gmtime_r(&seconds, &parts) == nullptr) return std::to_string(wall);
+  std::array<char, 32> text{};
+  const std::size_t length = std::strftime(text.data(), text.size(), "%Y%m%dT%H%M%SZ", &parts);
+  return {text.data(), length};
+}
+
+}  // namespace rocks
+
+RocksStore::Database::~Database() {
+  if (!db) return;
+  for (auto* family : {meta, log}) {
+    if (family != nullptr) (void)db->DestroyColumnFamilyHandle(family);
+  }
+  if (const auto status = db->Close(); !status.ok()) {
+    log::warn("storage", "closing the store error=\"{}\"", status.ToString());
+  }
+}
+
+Result<void> RocksStore::Database::write(rocksdb::WriteBatch& batch, bool sync) {
+  rocksdb::WriteOptions options;
+  options.sync = sync;
+  const auto status = db->Write(options, &batch);
+  if (status.ok()) return {};
+  if (const auto resumed = db->Resume(); !resumed.ok()) return as_result(status);
+  return as_result(db->Write(options, &batch));
+}
+
+Result<bool> RocksStore::Database::get(rocksdb::ColumnFamilyHandle* family, std::string_view key,
+                                       std::vector<std::uint64_t>& out, std::size_t& size) {
+  rocksdb::PinnableSlice value;
+  const auto status = db->Get(rocksdb::ReadOptions(), family, slice(key), &value);
+  if (status.IsNotFound()) return false;
+  if (!status.ok()) return fail("{}", status.ToString());
+  if (auto ok = unseal({reinterpret_cast<const std::uint8_t*>(value.data()), value.size()}, out, size); !ok) {
+    return tl::unexpected(ok.error());
+  }
+  return true;
+}
+
+RocksStore::RocksStore(std::filesystem::path folder, StoreIdentity identity)
+    : folder_(std::move(folder)), identity_(std::move(identity)) {}
+
+RocksStore::~RocksStore() = default;
+
+Result<void> RocksStore::append(std::string_view set, std::uint64_t sequence, std::span<const std::uint8_t> record) {
+  if (!db_) return fail("the store is closed");
+  rocksdb::WriteBatch batch;
+  rocks::put_sealed(batch, db_->log, log_key(set, sequence), record);
+  return db_->write(batch, false);
+}
+
+Result<void> RocksStore::commit(std::string_view set, const Manifest& manifest) {
+  if (!db_) return fail("the store is closed");
+  const std::string begin = log_key(set, 0);
+  const std::string end = log_key(set, manifest.from_sequence);
+  rocksdb::WriteBatch batch;
+  rocks::put_sealed(batch, db_->meta, rocks::manifest_key(set), bytes_of(encode_manifest(set, manifest)));
+  batch.DeleteRange(db_->log, begin, end);
+  if (auto ok = db_->write(batch, true); !ok) return ok;
+  // Files with nothing but the forgotten part go at once, not with the next compaction.
+  const rocksdb::Slice first(begin);
+  const rocksdb::Slice last(end);
+  const rocksdb::RangePtr range(&first, &last);
+  if (const auto status = rocksdb::DeleteFilesInRanges(db_->db.get(), db_->log, &range, 1, false); !status.ok()) {
+    log::warn("storage", "old checkpoint not removed yet set={} error=\"{}\"", set, status.ToString());
+  }
+  return {};
+}
+
+Result<void> RocksStore::truncate(std::string_view set, std::uint64_t last_good) {
+  if (!db_) return fail("the store is closed");
+  if (last_good == std::numeric_limits<std::uint64_t>::max()) return {};
+  rocksdb::WriteBatch batch;
+  std::string end = log_key(set, std::numeric_limits<std::uint64_t>::max());
+  end.push_back('\0');  // the first key behind the log of this set
+  batch.DeleteRange(db_->log, log_key(set, last_good + 1), end);
+  return db_->write(batch, true);
+}
+
+Result<void> RocksStore::remember_term(std::string_view set, std::uint64_t term) {
+  if (!db_) return fail("the store is closed");
+  // A mark that cannot be read is replaced: a term that is known is better than none.
+  if (const auto known = this->term(set); known && *known >= term) return {};
+  rocksdb::WriteBatch batch;
+  rocks::put_sealed(batch, db_->meta, rocks::term_key(set), bytes_of(encode_term(set, term)));
+  return db_->write(batch, true);
+}
+
+Result<std::uint64_t> RocksStore::term(std::string_view set) {
+  if (!db_) return fail("the store is closed");
+  std::vector<std::uint64_t> words;
+  std::size_t size = 0;
+  const auto found = db_->get(db_->meta, rocks::term_key(set), words, size);
+  if (!found) return tl::unexpected(found.error());
+  if (!*found) return 0;
+  return decode_term(bytes_of(words, size), set);
+}
+
+Result<std::optional<Manifest>> RocksStore::manifest(std::string_view set) {
+  if (!db_) return fail("the store is closed");
+  std::vector<std::uint64_t> words;
+  std::size_t size = 0;
+  const auto found = db_->get(db_->meta, rocks::manifest_key(set), words, size);
+  if (!found) return tl::unexpected(found.error());
+  if (!*found) return std::optional<Manifest>{};
+  auto manifest = decode_manifest(bytes_of(words, size), set);
+  if (!manifest) return tl::unexpected(manifest.error());
+  return std::optional<Manifest>(*manifest);
+}
+
+Result<std::optional<LogRange>> RocksStore::range(std::string_view set) {
+  if (!db_) return fail("the store is closed");
+  const std::string lower = log_key(set, 0);
+  std::string upper = log_key(set, std::numeric_limits<std::uint64_t>::max());
+  upper.push_back('\0');
+  const rocksdb::Slice lower_bound(lower);
+  const rocksdb::Slice upper_bound(upper);
+  rocksdb::ReadOptions options;
+  options.iterate_lower_bound = &lower_bound;
+  options.iterate_upper_bound = &upper_bound;
+  options.total_order_seek = true;
+  const auto sequence_of = [](const rocksdb::Slice& key) {
+    std::uint64_t sequence = 0;
+    for (std::size_t i = key.size() - 8; i < key.size(); ++i)
+      sequence = sequence << 8U | static_cast<std::uint8_t>(key[i]);
+    return sequence;
+  };
+  const std::unique_ptr<rocksdb::Iterator> it(db_->db->NewIterator(options, db_->log));
+  LogRange out;
+  it->SeekToFirst();
+  if (!it->Valid()) {
+    if (!it->status().ok()) return fail("{}", it->status().ToString());
+    return std::optional<LogRange>{};
+  }
+  if (it->key().size() != lower.size()) return fail("a key of {} bytes in the log", it->key().size());
+  out.first = sequence_of(it->key());
+  it->SeekToLast();
+  if (!it->Valid() || it->key().size() != lower.size()) {
+    return fail("the end of the log cannot be found: {}", it->status().ToString());
+  }
+  out.last = sequence_of(it->key());
+  return std::optional<LogRange>(out);
+}
+
+Result<bool> RocksStore::read(std::string_view set, std::uint64_t sequence, std::vector<std::uint64_t>& out,
+                              std::size_t& size) {
+  if (!db_) return fail("the store is closed");
+  return db_->get(db_->log, log_key(set, sequence), out, size);
+}
+
+}  // namespace icr::storage

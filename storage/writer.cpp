@@ -1,0 +1,178 @@
+#include "storage/writer.h"
+
+#include <utility>
+
+#include "model/log.h"
+#include "storage/record.h"
+
+namespace icr::storage {
+
+/// The output of one set. Offers come from its worker; `lost_up_to_` belongs to the writer's thread.
+class Writer::Shard final : public CheckpointOutput {
+ public:
+  Shard(Writer& writer, std::string set) : writer_(writer), set_(std::move(set)) {}
+
+  bool offer(std::uint64_t sequence, RecordBytes&& record) override;
+  bool commit(const Manifest& manifest) override;
+  bool remember_term(std::uint64_t term) override;
+  [[nodiscard]] std::uint64_t losses() const override { return losses_.load(std::memory_order_acquire); }
+
+  [[nodiscard]] const std::string& set() const { return set_; }
+  void lost(std::uint64_t sequence) {
+    if (sequence > lost_up_to_) lost_up_to_ = sequence;
+    losses_.fetch_add(1, std::memory_order_release);
+  }
+  [[nodiscard]] std::uint64_t lost_up_to() const { return lost_up_to_; }
+  bool failing = false;  ///< an incident is on; it was logged
+
+ private:
+  Writer& writer_;
+  std::string set_;
+  std::uint64_t lost_up_to_ = 0;
+  std::atomic<std::uint64_t> losses_{0};
+};
+
+bool Writer::Shard::offer(std::uint64_t sequence, RecordBytes&& record) {
+  Item item{Item::Kind::record, this, sequence, std::move(record), {}};
+  if (writer_.push(std::move(item))) return true;
+  record = std::move(item.record);
+  return false;
+}
+
+bool Writer::Shard::commit(const Manifest& manifest) {
+  return writer_.push(Item{Item::Kind::manifest, this, 0, {}, manifest});
+}
+
+bool Writer::Shard::remember_term(std::uint64_t term) {
+  return writer_.push(Item{Item::Kind::term, this, term, {}, {}});
+}
+
+Writer::Writer(std::unique_ptr<Store> store, const WriterOptions& options)
+    : store_(std::move(store)), options_(options) {}
+
+Writer::~Writer() { stop(); }
+
+CheckpointOutput& Writer::add_shard(std::string set) {
+  shards_.push_back(std::make_unique<Shard>(*this, std::move(set)));
+  return *shards_.back();
+}
+
+void Writer::start() {
+  thread_ = std::thread([this] { run(); });
+}
+
+void Writer::stop() {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+bool Writer::push(Item&& item) {
+  const std::size_t size = item.record.size();
+  if (waiting_bytes_.load(std::memory_order_relaxed) + size > options_.max_bytes) {
+    refused_full_.fetch_add(1, std::memory_order_relaxed);
+    return false;
+  }
+  {
+    const std::unique_lock<std::mutex> lock(mutex_, std::try_to_lock);
+    if (!lock.owns_lock()) {
+      refused_busy_.fetch_add(1, std::memory_order_relaxed);
+      return false;
+    }
+    if (stopping_ || queue_.size() >= options_.max_items) {
+      refused_full_.fetch_add(1, std::memory_order_relaxed);
+      return false;
+    }
+    waiting_bytes_.fetch_add(size, std::memory_order_relaxed);
+    queue_.push_back(std::move(item));
+  }
+  wake_.notify_one();
+  return true;
+}
+
+void Writer::run() {
+  std::deque<Item> work;
+  for (;;) {
+    {
+      std::unique_lock<std::mutex> lock(mutex_);
+      wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+      if (queue_.empty()) return;
+      work.swap(queue_);
+    }
+    for (Item& item : work) {
+      const std::size_t size = item.record.size();
+      write(item);
+      item.record = RecordBytes();
+      waiting_bytes_.fetch_sub(size, std::memory_order_relaxed);
+    }
+    work.clear();
+  }
+}
+
+void Writer::write(Item& item) {
+  Shard& shard = *item.shard;
+  switch (item.kind) {
+    case Item::Kind::record: {
+      const auto result = store_->append(shard.set(), item.number, bytes_of(item.record));
+      note(shard, "append", result);
+      if (!result) {
+        shard.lost(item.number);
+        return;
+      }
+      batches_.fetch_add(1, std::memory_order_relaxed);
+      bytes_.fetch_add(item.record.size(), std::memory_order_relaxed);
+      return;
+    }
+    case Item::Kind::manifest: {
+      if (shard.lost_up_to() >= item.manifest.from_sequence) {
+        // Some of this base was lost. The checkpointer has been told by losses() and begins another one.
+        manifests_refused_.fetch_add(1, std::memory_order_relaxed);
+        return;
+      }
+      const auto result = store_->commit(shard.set(), item.manifest);
+      note(shard, "commit", result);
+      if (!result) {
+        shard.lost(0);
+        return;
+      }
+      manifests_.fetch_add(1, std::memory_order_relaxed);
+      return;
+    }
+    case Item::Kind::term:
+      note(shard, "remember term", store_->remember_term(shard.set(), item.number));
+      return;
+  }
+}
+
+void Writer::note(Shard& shard, const char* what, const Result<void>& result) {
+  if (result) {
+    if (shard.failing) log::info("storage", "writing again set={}", shard.set());
+    shard.failing = false;
+    return;
+  }
+  errors_.fetch_add(1, std::memory_order_relaxed);
+  if (!shard.failing) {
+    log::error("storage", "checkpoints suspended set={} operation=\"{}\" error=\"{}\"", shard.set(), what,
+               result.error().message);
+  }
+  shard.failing = true;
+}
+
+void Writer::append_to(CounterList& out) const {
+  const auto add = [&out](const char* name, const std::atomic<std::uint64_t>& value) {
+    out.push_back({name, value.load(std::memory_order_relaxed)});
+  };
+  add("storage-batches-written", batches_);
+  add("storage-bytes-written", bytes_);
+  add("storage-manifests-written", manifests_);
+  add("storage-manifests-refused", manifests_refused_);
+  add("storage-write-errors", errors_);
+  add("storage-refused-queue-full", refused_full_);
+  add("storage-refused-queue-busy", refused_busy_);
+  out.push_back({"storage-bytes-waiting", waiting_bytes_.load(std::memory_order_relaxed)});
+}
+
+}  // namespace icr::storage
