@@ -7,7 +7,7 @@ import pytest
 from conftest import ROOT
 
 from lab.engine import Engine, NoEngine
-from lab.netlab import LabError, parse_roles, wait_until
+from lab.netlab import parse_roles, wait_until
 from lab.traffic import content
 
 PROJECT = "icrtest"
@@ -68,7 +68,8 @@ def test_compose_lab_survives_a_docker_kill_of_the_master(containers):
     )  # fmt: skip
     assert "198.18.0.10" in shown and re.search(r"203\.0\.113\.\d+", shown)
 
-    engine.run("docker", "kill", engine.container(master))
+    killed = engine.container(master)
+    engine.run("docker", "kill", killed)
     wait_until(
         lambda: (role := roles(engine, standby).get(standby)) and role.role == "master", 20, f"{standby} to be master",
         interval=0.2,
@@ -87,12 +88,6 @@ def test_compose_lab_survives_a_docker_kill_of_the_master(containers):
     assert len(set(re.findall(r'"peer": "([^"]+)", "bytes"', notes))) == 1, notes
     engine.run("docker", "exec", client, "ping", "-c", "3", "-i", "0.2", "198.19.0.10")
 
-    engine.run("docker", "start", engine.container(master) or find_stopped(engine, master))
+    engine.run("docker", "start", killed)
     wait_until(lambda: settled(engine, standby) == (standby, master), 60, f"{master} to return as hot standby", interval=0.3)
 
-
-def find_stopped(engine, service):
-    told = engine.compose("ps", "-aq", service, check=False)
-    if told.returncode == 0 and told.stdout.strip():
-        return told.stdout.strip()
-    raise LabError(f"the container of {service} is not to be found")
