@@ -246,7 +246,7 @@ class Lab:
 
     def roles(self, set_name="rs1"):
         """{chassis: Role} of a redundancy set, from whoever answers."""
-        answer = self.icr("show services redundancy-group", accept=None)
+        answer = self.icr("show services redundancy-group brief", accept=None)
         return parse_roles(answer.stdout, set_name)
 
     def master(self, set_name="rs1"):
@@ -266,7 +266,7 @@ class Lab:
         try:
             return wait_until(settled, timeout, "one master and one hot standby", interval=0.05)
         except LabError as late:
-            answer = self.icr("show services redundancy-group", accept=None)
+            answer = self.icr("show services redundancy-group extensive", accept=None)
             logs = "".join(f"--- {name}\n{self.log_tail(name)}" for name in CHASSIS)
             raise LabError(f"{late}\n{answer.stdout}{answer.stderr}{logs}") from None
 
@@ -276,21 +276,25 @@ class Lab:
 
 
 def parse_count(text):
-    """Sum of the last column of the lines that start with the name of a card."""
-    return sum(int(line.split()[-1]) for line in text.splitlines() if re.match(r"v?ms-\d+/\d+/\d+\s", line))
+    """Sum over the rows of `show services sessions count`: a card, a service set, one or four numbers."""
+    rows = (line.split() for line in text.splitlines() if re.match(r"v?ms-\d+/\d+/\d+\s", line))
+    return sum(int(number) for row in rows for number in row[2:])
 
 
 def parse_roles(text, set_name):
-    """{chassis: Role} out of `show services redundancy-group`."""
-    roles = {}
+    """{chassis: Role} out of `show services redundancy-group brief`: a block per chassis, in it one per set."""
+    roles, chassis, state, in_set = {}, None, None, False
     for line in text.splitlines():
-        words = line.split()
-        if set_name in words:
-            chassis = next((name for name in CHASSIS if name in words), None)
-            role = next((word.lower() for word in words if word.lower() in ("master", "standby", "init")), None)
-            state = next((word.lower() for word in words if word.lower() in ("hot", "cold")), "")
-            if chassis and role:
-                roles[chassis] = Role(chassis, role, state)
+        if match := re.match(r"Chassis: (\S+)", line):
+            chassis = match.group(1)
+        elif match := re.match(r"RG-ID \d+, RS-ID \d+: state (\S+), ", line):
+            state = match.group(1).lower()
+        elif match := re.match(r"\s+Redundancy set: (\S+),", line):
+            in_set = match.group(1) == set_name
+            if in_set:
+                roles[chassis] = Role(chassis, state, "")
+        elif (match := re.match(r"\s+Service set \S+: stateful sync (\S+)", line)) and in_set:
+            roles[chassis].state = match.group(1).lower()
     return roles
 
 

@@ -38,7 +38,7 @@ def bring_up(lab):
         lab.start_chassis(name)
     master, standby = lab.wait_for_redundancy()
     say(f"cluster: {master} is master, {standby} is hot standby")
-    show(lab.icr("show services redundancy-group").stdout)
+    show(lab.icr("show services redundancy-group brief").stdout)
     return master, standby
 
 

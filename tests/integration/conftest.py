@@ -41,7 +41,7 @@ def network(request):
         for name in CHASSIS:
             print(f"--- log of chassis {name}\n{lab.log_tail(name, 60)}")
         if any(lab.chassis_runs(name) for name in CHASSIS):
-            print(lab.icr("show services redundancy-group", accept=None).stdout)
+            print(lab.icr("show services redundancy-group extensive", accept=None).stdout)
     lab.down()
 
 

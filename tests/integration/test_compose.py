@@ -44,7 +44,7 @@ def icr(engine, chassis, *words):
 
 
 def roles(engine, asked):
-    return parse_roles(icr(engine, asked, "show", "services", "redundancy-group").stdout, "rs1")
+    return parse_roles(icr(engine, asked, "show", "services", "redundancy-group", "brief").stdout, "rs1")
 
 
 def settled(engine, asked):
