@@ -1,0 +1,18 @@
+// The frames that tell neighbours where an address lives now.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "model/address.h"
+
+namespace icr::node {
+
+using EthernetAddress = std::array<std::uint8_t, 6>;
+
+/// A whole Ethernet frame. IPv4: gratuitous ARP in request form (RFC 5227 section 3). IPv6: unsolicited neighbour
+/// advertisement to all nodes with the override and router flags (RFC 4861 section 7.2.6).
+[[nodiscard]] std::vector<std::uint8_t> announcement(const IpAddress& address, const EthernetAddress& owner);
+
+}  // namespace icr::node

@@ -1,0 +1,347 @@
+#include "node/redundancy/steering.h"
+
+#include <linux/if_addr.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
+#include <net/if_arp.h>
+#include <netlink/errno.h>
+#include <netlink/route/addr.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <system_error>
+#include <vector>
+
+#include "model/log.h"
+#include "node/ports/netlink.h"
+#include "node/redundancy/announcement.h"
+
+namespace icr::node {
+namespace {
+
+constexpr std::string_view kComponent = "steering";
+/// When announcements go out, counted from acquire().
+constexpr std::array<Duration, 7> kAnnounceAt = {0ms, 100ms, 500ms, 1s, 2500ms, 5s, 10s};
+
+class NoSteering final : public Steering {
+ public:
+  Result<void> acquire(TimePoint) override { return {}; }
+  void release(TimePoint) override {}
+  void tick(TimePoint) override {}
+  std::optional<TimePoint> next_deadline() const override { return std::nullopt; }
+  const std::string& warning() const override { return none_; }
+  void append_to(CounterList&) const override {}
+
+ private:
+  std::string none_;
+};
+
+class AddressSteering final : public Steering {
+ public:
+  AddressSteering(std::span<const VirtualAddress> addresses, netlink::RouteSocket socket, int raw_socket,
+                  TimePoint now);
+  ~AddressSteering() override;
+  AddressSteering(const AddressSteering&) = delete;
+  AddressSteering& operator=(const AddressSteering&) = delete;
+
+  Result<void> acquire(TimePoint now) override;
+  void release(TimePoint now) override;
+  void tick(TimePoint now) override;
+  std::optional<TimePoint> next_deadline() const override;
+  const std::string& warning() const override { return warning_; }
+  void append_to(CounterList& out) const override;
+
+ private:
+  struct Interface {
+    std::string name;
+    int index = 0;  ///< 0: there is none of that name
+    bool usable = false;
+    bool ethernet = false;
+    EthernetAddress mac{};
+  };
+  struct Held {
+    const VirtualAddress* address;
+    std::size_t interface;  ///< index into interfaces_
+    bool added = false;
+  };
+  struct Counters {
+    std::uint64_t acquired = 0, released = 0, renewals = 0, refused = 0, announced = 0, announce_failed = 0;
+    std::uint64_t expired = 0;            ///< pauses that outlived the lease
+    std::uint64_t interface_trouble = 0;  ///< times that the warning changed to a new reason
+  };
+
+  bool look_at(Interface& interface);
+  struct Look {
+    bool news = false;   ///< an interface came up or changed
+    std::string reason;  ///< why not all of them are usable; empty: they are
+  };
+  Look look_at_interfaces();
+  int add(Held& held);
+  void remove(Held& held, bool leftover);
+  Result<void> add_all();
+  void start_announcing(TimePoint now);
+  void announce_all();
+  void set_warning(std::string reason);
+
+  netlink::RouteSocket socket_;
+  int raw_socket_;  ///< AF_PACKET; sends announcements, answers ioctls, receives nothing
+  std::vector<Interface> interfaces_;
+  std::vector<Held> held_;
+  bool acquired_ = false;
+  TimePoint renewed_;  ///< last time that the leases were renewed
+  TimePoint next_check_;
+  TimePoint announcing_since_;
+  std::size_t announce_step_ = kAnnounceAt.size();
+  std::string warning_;
+  Counters counters_;
+};
+
+AddressSteering::AddressSteering(std::span<const VirtualAddress> addresses, netlink::RouteSocket socket, int raw_socket,
+                                 TimePoint now)
+    : socket_(std::move(socket)), raw_socket_(raw_socket), renewed_(now), next_check_(now + kRenewInterval) {
+  for (const auto& address : addresses) {
+    const auto known = std::find_if(interfaces_.begin(), interfaces_.end(),
+                                    [&address](const Interface& one) { return one.name == address.interface; });
+    held_.push_back({&address, static_cast<std::size_t>(known - interfaces_.begin())});
+    if (known == interfaces_.end()) interfaces_.emplace_back().name = address.interface;
+  }
+  set_warning(look_at_interfaces().reason);
+  for (auto& held : held_) remove(held, true);
+}
+
+AddressSteering::~AddressSteering() {
+  if (acquired_) {
+    for (auto& held : held_) remove(held, false);
+  }
+  ::close(raw_socket_);
+}
+
+/// Reads what the interface is now. True when it has become usable, or is another one than before: its neighbours must
+/// be told again.
+bool AddressSteering::look_at(Interface& interface) {
+  const Interface before = interface;
+  interface.index = static_cast<int>(if_nametoindex(interface.name.c_str()));
+  interface.usable = interface.ethernet = false;
+  if (interface.index == 0) return false;
+  ifreq request{};
+  std::strncpy(request.ifr_name, interface.name.c_str(), IFNAMSIZ - 1);
+  if (ioctl(raw_socket_, SIOCGIFFLAGS, &request) == 0) {
+    interface.usable = (request.ifr_flags & IFF_UP) != 0 && (request.ifr_flags & IFF_RUNNING) != 0;
+  }
+  if (ioctl(raw_socket_, SIOCGIFHWADDR, &request) == 0) {
+    interface.ethernet = request.ifr_hwaddr.sa_family == ARPHRD_ETHER;
+    std::memcpy(interface.mac.data(), request.ifr_hwaddr.sa_data, interface.mac.size());
+  }
+  if (interface.index != before.index) {
+    // Else the kernel removes the chassis' other addresses of the subnet together with the virtual one.
+    netlink::LinkChange change;
+    change.promote_secondaries = true;
+    if (auto done = netlink::change_link(socket_.get(), interface.index, change); !done) {
+      log::warn(kComponent, "interface={} promote_secondaries cannot be set: {}", interface.name, done.error().message);
+    }
+  }
+  return interface.usable && (!before.usable || interface.index != before.index || interface.mac != before.mac);
+}
+
+AddressSteering::Look AddressSteering::look_at_interfaces() {
+  Look out;
+  for (auto& interface : interfaces_) {
+    const int index_before = interface.index;
+    out.news = look_at(interface) || out.news;
+    if (interface.index != index_before) {
+      for (auto& held : held_) {
+        if (&interfaces_[held.interface] == &interface) held.added = false;
+      }
+    }
+    if (!out.reason.empty()) continue;
+    if (interface.index == 0) {
+      out.reason = fmt::format("interface {} does not exist", interface.name);
+    } else if (!interface.usable) {
+      out.reason = fmt::format("interface {} is down or has no carrier", interface.name);
+    }
+  }
+  return out;
+}
+
+/// Says a change of the reason once.
+void AddressSteering::set_warning(std::string reason) {
+  if (reason == warning_) return;
+  warning_ = std::move(reason);
+  if (warning_.empty()) {
+    log::info(kComponent, "all virtual addresses can be held again");
+  } else {
+    ++counters_.interface_trouble;
+    log::warn(kComponent, "traffic cannot be drawn here: {}", warning_);
+  }
+}
+
+netlink::Handle<rtnl_addr> request_for(const VirtualAddress& address, int interface_index) {
+  netlink::Handle<rtnl_addr> out(rtnl_addr_alloc());
+  const auto local = netlink::to_netlink(address.address, address.prefix_length);
+  if (!out || !local) return nullptr;
+  rtnl_addr_set_ifindex(out.get(), interface_index);
+  rtnl_addr_set_family(out.get(), address.address.is_v4() ? AF_INET : AF_INET6);
+  if (rtnl_addr_set_local(out.get(), local.get()) < 0) return nullptr;
+  return out;
+}
+
+int AddressSteering::add(Held& held) {
+  const int index = interfaces_[held.interface].index;
+  if (index == 0) return -NLE_NODEV;
+  const auto request = request_for(*held.address, index);
+  if (!request) return -NLE_NOMEM;
+  constexpr auto kSeconds =
+      static_cast<std::uint32_t>(std::chrono::duration_cast<std::chrono::seconds>(kLease).count());
+  rtnl_addr_set_valid_lifetime(request.get(), kSeconds);
+  rtnl_addr_set_preferred_lifetime(request.get(), kSeconds);
+  // Duplicate detection would keep the address unusable for a second, and the last owner is dead or has let go.
+  if (!held.address->address.is_v4()) rtnl_addr_set_flags(request.get(), IFA_F_NODAD);
+  const int code = rtnl_addr_add(socket_.get(), request.get(), NLM_F_CREATE | NLM_F_REPLACE);
+  held.added = code == 0;
+  if (code < 0) ++counters_.refused;
+  return code;
+}
+
+void AddressSteering::remove(Held& held, bool leftover) {
+  const int index = interfaces_[held.interface].index;
+  held.added = false;
+  if (index == 0) return;
+  const auto request = request_for(*held.address, index);
+  const int code = request ? rtnl_addr_delete(socket_.get(), request.get(), 0) : -NLE_NOMEM;
+  const auto text = [&held] {
+    return fmt::format("address={}/{} interface={}", held.address->address.to_string(), held.address->prefix_length,
+                       held.address->interface);
+  };
+  if (code == 0 && leftover) log::info(kComponent, "{} was left from before and is removed", text());
+  if (code < 0 && code != -NLE_NOADDR) {
+    ++counters_.refused;
+    log::error(kComponent, "{} cannot be removed: {}", text(), netlink::describe(code));
+  }
+}
+
+Result<void> AddressSteering::add_all() {
+  std::string reason;
+  for (auto& held : held_) {
+    const int code = add(held);
+    if (code == 0 || !reason.empty()) continue;
+    const auto& address = *held.address;
+    reason = netlink::refused(fmt::format("cannot add virtual address {}/{} to interface {}",
+                                          address.address.to_string(), address.prefix_length, address.interface),
+                              code)
+                 .value()
+                 .message;
+  }
+  if (reason.empty()) return {};
+  return fail("{}", reason);
+}
+
+void AddressSteering::start_announcing(TimePoint now) {
+  announcing_since_ = now;
+  announce_step_ = 1;  // the first one goes out here
+  announce_all();
+}
+
+void AddressSteering::announce_all() {
+  for (const auto& held : held_) {
+    const auto& interface = interfaces_[held.interface];
+    if (!held.added || !interface.ethernet) continue;
+    const auto frame = announcement(held.address->address, interface.mac);
+    sockaddr_ll to{};
+    to.sll_family = AF_PACKET;
+    to.sll_ifindex = interface.index;
+    to.sll_halen = ETH_ALEN;
+    const ssize_t sent = sendto(raw_socket_, frame.data(), frame.size(), MSG_DONTWAIT,
+                                reinterpret_cast<const sockaddr*>(&to), sizeof to);
+    ++(sent == static_cast<ssize_t>(frame.size()) ? counters_.announced : counters_.announce_failed);
+  }
+}
+
+Result<void> AddressSteering::acquire(TimePoint now) {
+  acquired_ = true;
+  ++counters_.acquired;
+  const Look look = look_at_interfaces();
+  auto done = add_all();
+  set_warning(look.reason.empty() && !done ? done.error().message : look.reason);
+  renewed_ = now;
+  next_check_ = now + kRenewInterval;
+  start_announcing(now);
+  return done;
+}
+
+void AddressSteering::release(TimePoint /*now*/) {
+  if (!acquired_) return;
+  acquired_ = false;
+  announce_step_ = kAnnounceAt.size();
+  ++counters_.released;
+  for (auto& held : held_) remove(held, false);
+}
+
+void AddressSteering::tick(TimePoint now) {
+  // The kernel has taken the addresses away during a pause. The peer may be master by now: ask first.
+  if (acquired_ && now >= renewed_ + kLease) {
+    ++counters_.expired;
+    log::warn(kComponent, "leases of the virtual addresses expired, the worker paused for {} ms",
+              std::chrono::duration_cast<std::chrono::milliseconds>(now - renewed_).count());
+    renewed_ = now;
+    next_check_ = now + kGraceAfterPause;
+    announcing_since_ = next_check_;
+    announce_step_ = 0;
+    return;
+  }
+  if (now >= next_check_) {
+    Look look = look_at_interfaces();
+    if (acquired_) {
+      const bool missed = std::any_of(held_.begin(), held_.end(), [](const Held& held) { return !held.added; });
+      const auto done = add_all();
+      ++counters_.renewals;
+      renewed_ = now;
+      if (look.reason.empty() && !done) look.reason = done.error().message;
+      if (look.news || (missed && done)) start_announcing(now);
+    }
+    set_warning(std::move(look.reason));
+    next_check_ = now + kRenewInterval;
+  }
+  while (acquired_ && announce_step_ < kAnnounceAt.size() && now >= announcing_since_ + kAnnounceAt[announce_step_]) {
+    ++announce_step_;
+    announce_all();
+  }
+}
+
+std::optional<TimePoint> AddressSteering::next_deadline() const {
+  if (!acquired_ || announce_step_ >= kAnnounceAt.size()) return next_check_;
+  return std::min(next_check_, announcing_since_ + kAnnounceAt[announce_step_]);
+}
+
+void AddressSteering::append_to(CounterList& out) const {
+  out.push_back({"steering-acquired", counters_.acquired});
+  out.push_back({"steering-released", counters_.released});
+  out.push_back({"steering-renewals", counters_.renewals});
+  out.push_back({"steering-leases-expired", counters_.expired});
+  out.push_back({"steering-requests-refused", counters_.refused});
+  out.push_back({"steering-announcements", counters_.announced});
+  out.push_back({"steering-announcements-failed", counters_.announce_failed});
+  out.push_back({"steering-interface-trouble", counters_.interface_trouble});
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Steering>> open_steering(std::span<const VirtualAddress> addresses, TimePoint now) {
+  if (addresses.empty()) return std::unique_ptr<Steering>(std::make_unique<NoSteering>());
+  auto socket = netlink::open_route_socket();
+  if (!socket) return tl::unexpected(socket.error().in("virtual addresses"));
+  const int raw = ::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (raw < 0) {
+    return fail(
+        "virtual addresses: announcing them needs a packet socket: {} (run as root, or give the container NET_RAW)",
+        std::generic_category().message(errno));
+  }
+  return std::unique_ptr<Steering>(std::make_unique<AddressSteering>(addresses, std::move(*socket), raw, now));
+}
+
+}  // namespace icr::node
