@@ -38,6 +38,7 @@ class Port {
   /// Captures stamp what they write with this time. Real ports ignore it.
   virtual void set_time(TimePoint /*now*/) {}
 
+  /// Names without the unit ("rx-packets"); the card puts it in front.
   virtual void append_to(CounterList& out) const = 0;
 };
 

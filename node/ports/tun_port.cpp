@@ -178,9 +178,7 @@ void TunPort::tx(const Packet& packet) {
 }
 
 void TunPort::append_to(CounterList& out) const {
-  const auto add = [this, &out](const char* name, std::uint64_t value) {
-    out.push_back({fmt::format("port-unit-{}-{}", unit_, name), value});
-  };
+  const auto add = [&out](const char* name, std::uint64_t value) { out.push_back({name, value}); };
   add("rx-packets", counters_.rx_packets);
   add("rx-bytes", counters_.rx_bytes);
   add("rx-dropped-oversize", counters_.rx_oversize);

@@ -119,7 +119,7 @@ class PcapPortTest : public testing::Test {
     CounterList counters;
     port.append_to(counters);
     for (const auto& one : counters) {
-      if (one.name == "port-unit-2-" + name) return one.value;
+      if (one.name == name) return one.value;
     }
     throw std::runtime_error("no counter " + name);
   }

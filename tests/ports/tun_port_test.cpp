@@ -63,7 +63,7 @@ class TunPortTest : public test::InNewNamespace {
   static std::uint64_t count(const Port& port, const std::string& name) {
     CounterList counters;
     port.append_to(counters);
-    return counter(counters, "port-unit-1-" + name).value();
+    return counter(counters, name).value();
   }
 
   static Bytes in0_mac() { return test::Wire("in0").address(); }
