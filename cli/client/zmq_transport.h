@@ -1,0 +1,43 @@
+// Transport over ZeroMQ: a DEALER to each chassis that is asked.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "cli/client/transport.h"
+#include "model/cluster.h"
+#include "model/time.h"
+
+namespace icr::cli {
+
+/// A question fails when it was not answered within `timeout`; earlier when the chassis cannot be connected to or the
+/// connection breaks. What arrives is bounded and verified (model/query.h); answers nobody asked for are ignored.
+class ZmqTransport final : public Transport {
+ public:
+  /// `cluster` must outlive the transport.
+  ZmqTransport(const Cluster& cluster, std::chrono::milliseconds timeout);
+  ~ZmqTransport() override;
+
+  void ask(std::uint16_t chassis, QueryRequest request) override;
+  std::optional<Answer> next() override;
+
+ private:
+  struct Line;
+  struct Sockets;
+
+  Line& line_to(std::uint16_t chassis);
+  void wait();
+  void read_answers(std::uint16_t chassis, Line& line);
+  void read_events(std::uint16_t chassis, Line& line);
+  void fail_all(std::uint16_t chassis, Line& line, const std::string& why);
+  void fail_late();
+
+  const Cluster& cluster_;
+  const std::chrono::milliseconds timeout_;
+  std::uint64_t next_id_ = 1;
+  std::vector<Answer> ready_;
+  std::unique_ptr<Sockets> sockets_;
+};
+
+}  // namespace icr::cli

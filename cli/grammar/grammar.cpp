@@ -1,0 +1,121 @@
+#include "cli/grammar/grammar.h"
+
+#include <algorithm>
+
+namespace icr::cli {
+namespace {
+
+struct Word {
+  std::string_view text;
+  std::size_t column;
+};
+
+std::vector<Word> split(std::string_view line) {
+  std::vector<Word> words;
+  std::size_t at = 0;
+  while (at < line.size()) {
+    const std::size_t begin = line.find_first_not_of(" \t", at);
+    if (begin == std::string_view::npos) break;
+    const std::size_t end = std::min(line.find_first_of(" \t", begin), line.size());
+    words.push_back({line.substr(begin, end - begin), begin});
+    at = end;
+  }
+  return words;
+}
+
+/// What a word may stand for at one place.
+struct Candidate {
+  std::string_view word;
+  std::string_view help;
+  const GrammarNode* node = nullptr;
+  const GrammarOption* option = nullptr;
+};
+
+std::vector<Candidate> candidates(const GrammarNode& at, std::uint32_t used) {
+  std::vector<Candidate> out;
+  for (const auto& child : at.children) {
+    // Deeper words come before options: `show services sessions` has none of both.
+    if (!child.word.empty()) out.push_back({child.word, child.help, &child, nullptr});
+  }
+  for (const auto& option : at.options) {
+    if ((used & (option.bit | option.excluded)) == 0) out.push_back({option.word, option.help, nullptr, &option});
+  }
+  return out;
+}
+
+std::vector<Candidate> matching(const std::vector<Candidate>& all, std::string_view text) {
+  std::vector<Candidate> out;
+  for (const auto& candidate : all) {
+    if (candidate.word == text) return {candidate};
+    if (candidate.word.substr(0, text.size()) == text) out.push_back(candidate);
+  }
+  return out;
+}
+
+SyntaxError ambiguous(const Word& word, std::vector<Candidate> matches) {
+  std::sort(matches.begin(), matches.end(), [](const Candidate& a, const Candidate& b) { return a.word < b.word; });
+  std::string message = fmt::format("'{}' is ambiguous.\nPossible completions:", word.text);
+  for (const auto& match : matches) {
+    const std::size_t width = std::max<std::size_t>(21, match.word.size() + 2);
+    message += fmt::format("\n  {:<{}}{}", match.word, width, match.help);
+  }
+  return {word.column, std::move(message)};
+}
+
+constexpr std::string_view kExpectingCommand = "syntax error, expecting <command>.";
+
+/// A node's child that takes any word.
+const GrammarNode* value_child(const GrammarNode& at) {
+  for (const auto& child : at.children) {
+    if (child.word.empty()) return &child;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+std::string SyntaxError::shown(std::string_view prompt, std::string_view line) const {
+  return fmt::format("{}{}\n{:>{}}\n{}\n", prompt, line, '^', prompt.size() + column + 1, message);
+}
+
+tl::expected<Command, SyntaxError> parse_command(std::string_view line) {
+  const std::vector<Word> words = split(line);
+  const GrammarNode* at = &grammar();
+  std::uint32_t used = 0;
+  Command command;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    const Word& word = words[i];
+    if (const auto* any = value_child(*at)) {
+      if (auto taken = any->take(command, word.text); !taken) {
+        return tl::unexpected(SyntaxError{word.column, taken.error().message});
+      }
+      at = any;
+      continue;
+    }
+    const auto matches = matching(candidates(*at, used), word.text);
+    if (matches.empty()) {
+      return tl::unexpected(SyntaxError{word.column, std::string(i == 0 ? "unknown command." : kExpectingCommand)});
+    }
+    if (matches.size() > 1) return tl::unexpected(ambiguous(word, matches));
+    if (matches[0].node != nullptr) {
+      at = matches[0].node;
+      used = 0;
+      if (at->enter != nullptr) at->enter(command);
+      continue;
+    }
+    const GrammarOption& option = *matches[0].option;
+    used |= option.bit;
+    Word value{{}, word.column};
+    if (option.has_value) {
+      if (++i == words.size()) return tl::unexpected(SyntaxError{line.size(), "syntax error."});
+      value = words[i];
+    }
+    if (auto taken = option.take(command, value.text); !taken) {
+      return tl::unexpected(SyntaxError{value.column, taken.error().message});
+    }
+  }
+  if (!at->complete) return tl::unexpected(SyntaxError{line.size(), std::string(kExpectingCommand)});
+  return command;
+}
+
+}  // namespace icr::cli

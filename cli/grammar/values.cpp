@@ -1,0 +1,101 @@
+#include "cli/grammar/values.h"
+
+#include <algorithm>
+#include <charconv>
+#include <vector>
+
+namespace icr::cli {
+namespace {
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_alnum(char c) { return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+
+bool all_digits(std::string_view text) { return !text.empty() && std::all_of(text.begin(), text.end(), is_digit); }
+
+/// The only word that `text` is a prefix of.
+Result<std::string_view> unique_word(std::vector<std::string_view> words, std::string_view text,
+                                     std::string_view option) {
+  std::vector<std::string_view> matches;
+  for (const auto& word : words) {
+    if (word == text) return word;
+    if (word.substr(0, text.size()) == text) matches.push_back(word);
+  }
+  if (matches.empty()) return fail("invalid value '{}' for {}", text, option);
+  if (matches.size() == 1) return matches[0];
+  std::sort(matches.begin(), matches.end());
+  std::string message = fmt::format("'{}' is ambiguous.\nPossible completions:", text);
+  for (const auto& match : matches) message += fmt::format("\n  {}", match);
+  return tl::unexpected(Error{std::move(message)});
+}
+
+}  // namespace
+
+Result<std::uint64_t> parse_number(std::string_view text, std::uint64_t low, std::uint64_t high) {
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc{} || end != text.data() + text.size() || number < low || number > high) {
+    return fail("number: {}: Value must be a number from {} to {} at {}", text, low, high, text);
+  }
+  return number;
+}
+
+Result<Prefix> parse_prefix(std::string_view text) {
+  const std::size_t slash = text.find('/');
+  const auto address = IpAddress::parse(text.substr(0, slash));
+  if (!address) return fail("invalid ip address '{}'", text.substr(0, slash));
+  const unsigned longest = address->is_v4() ? 32 : 128;
+  if (slash == std::string_view::npos) return Prefix::of(*address, static_cast<std::uint8_t>(longest));
+  const std::string_view length_text = text.substr(slash + 1);
+  if (!all_digits(length_text) || length_text.size() > 3) return fail("invalid prefix length '{}'", length_text);
+  unsigned length = 0;
+  std::from_chars(length_text.data(), length_text.data() + length_text.size(), length);
+  if (length > longest) return fail("prefix length {} is larger than {} in '{}'", length, longest, text);
+  return Prefix::of(*address, static_cast<std::uint8_t>(length));
+}
+
+Result<std::uint8_t> parse_protocol_value(std::string_view text) {
+  if (all_digits(text)) {
+    const auto number = parse_number(text, 0, 255);
+    if (!number) return tl::unexpected(number.error());
+    return static_cast<std::uint8_t>(*number);
+  }
+  std::vector<std::string_view> words;
+  for (const auto& name : protocol_names()) words.push_back(name.keyword);
+  const auto word = unique_word(std::move(words), text, "protocol");
+  if (!word) return tl::unexpected(word.error());
+  return *parse_protocol(*word);
+}
+
+Result<ApplicationProtocol> parse_application_protocol_value(std::string_view text) {
+  if (const auto exact = parse_application_protocol(text)) return *exact;
+  const auto words = application_protocols();
+  const auto word = unique_word({words.begin(), words.end()}, text, "application-protocol");
+  if (!word) return tl::unexpected(word.error());
+  return *parse_application_protocol(*word);
+}
+
+Result<InterfaceName> parse_interface(std::string_view text) {
+  InterfaceName out;
+  const std::size_t dot = text.find('.');
+  out.card = std::string(text.substr(0, dot));
+  const bool good_card =
+      !out.card.empty() && out.card[0] >= 'a' && out.card[0] <= 'z' && out.card.size() < 64 &&
+      std::all_of(out.card.begin(), out.card.end(), [](char c) { return is_alnum(c) || c == '-' || c == '/'; });
+  if (!good_card) return fail("invalid value '{}' for interface", text);
+  if (dot != std::string_view::npos) {
+    const auto unit = parse_number(text.substr(dot + 1), 0, 0xffffffff);
+    if (!unit) return fail("invalid value '{}' for interface", text);
+    out.unit = static_cast<std::uint32_t>(*unit);
+  }
+  return out;
+}
+
+Result<std::string> parse_name(std::string_view text, std::string_view what) {
+  const bool good = !text.empty() && text.size() <= 63 && is_alnum(text[0]) &&
+                    std::all_of(text.begin(), text.end(),
+                                [](char c) { return is_alnum(c) || std::string_view("/.:_-").find(c) < 5; });
+  if (!good) return fail("invalid value '{}' for {}", text, what);
+  return std::string(text);
+}
+
+}  // namespace icr::cli

@@ -1,0 +1,124 @@
+// icr: questions to the cluster, in the words of Junos.
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+
+#include "cli/client/zmq_transport.h"
+#include "cli/execute.h"
+#include "cli/grammar/grammar.h"
+#include "model/cluster_file.h"
+
+namespace {
+
+using icr::cli::ExitCode;
+
+constexpr const char* kDefaultClusterFile = "/etc/icr/cluster.yaml";
+constexpr std::string_view kPrompt = "user@icr> ";
+
+void write_to(std::FILE* file, std::string_view text) { std::fwrite(text.data(), 1, text.size(), file); }
+
+struct Options {
+  std::string cluster_file;
+  std::string chassis;
+  unsigned timeout_ms = 2000;
+};
+
+std::string default_cluster_file() {
+  const char* from_environment = std::getenv("ICR_CLUSTER");
+  return from_environment != nullptr && *from_environment != '\0' ? from_environment : kDefaultClusterFile;
+}
+
+ExitCode check(const std::string& file) {
+  const auto cluster = icr::load_cluster_file(file);
+  if (!cluster) {
+    write_to(stderr, cluster.error().message + "\n");
+    return ExitCode::bad_cluster_file;
+  }
+  std::size_t cards = 0;
+  for (const auto& chassis : cluster->chassis) cards += chassis.cards.size();
+  std::size_t redundancy_sets = 0;
+  for (const auto& set : cluster->redundancy_sets) redundancy_sets += set.stand_alone() ? 0U : 1U;
+  write_to(stdout, fmt::format("{}: ok, {} chassis, {} cards, {} redundancy sets, {} service sets\n", file,
+                               cluster->chassis.size(), cards, redundancy_sets, cluster->service_sets.size()));
+  for (const auto& warning : cluster->warnings) write_to(stdout, fmt::format("{}: warning: {}\n", file, warning));
+  return ExitCode::ok;
+}
+
+ExitCode ask(const std::string& line, const Options& options) {
+  const auto command = icr::cli::parse_command(line);
+  if (!command) {
+    write_to(stderr, command.error().shown(kPrompt, line));
+    return ExitCode::command_error;
+  }
+  const std::string file = options.cluster_file.empty() ? default_cluster_file() : options.cluster_file;
+  const auto cluster = icr::load_cluster_file(file);
+  if (!cluster) {
+    write_to(stderr, cluster.error().message + "\n");
+    return ExitCode::bad_cluster_file;
+  }
+  std::optional<std::uint16_t> only;
+  if (!options.chassis.empty()) {
+    only = cluster->find_chassis(options.chassis);
+    if (!only) {
+      write_to(stderr, fmt::format("error: chassis {} not found in {}\n", options.chassis, file));
+      return ExitCode::command_error;
+    }
+  }
+  icr::cli::ZmqTransport transport(*cluster, std::chrono::milliseconds(options.timeout_ms));
+  const auto since_epoch = std::chrono::system_clock::now().time_since_epoch();
+  return icr::cli::execute(
+      *command, {*cluster, transport, only, std::chrono::duration_cast<std::chrono::milliseconds>(since_epoch).count(),
+                 [](std::string_view text) { write_to(stdout, text); },
+                 [](std::string_view text) {
+                   std::fflush(stdout);
+                   write_to(stderr, text);
+                 }});
+}
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string line;
+  for (const auto& word : words) line += (line.empty() ? "" : " ") + word;
+  return line;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app(
+      "Asks every chassis of an icr cluster at once and merges the answers.\n\n"
+      "  icr show services sessions [brief | extensive | terse] [count] [filters]\n"
+      "  icr show services sessions utilization [interface NAME]\n"
+      "  icr show services redundancy-group [terse | brief | extensive]\n"
+      "  icr show services service-sets statistics packet-drops [extensive]\n"
+      "  icr clear services sessions [filters]\n"
+      "  icr request services redundancy-set NAME switchover\n"
+      "  icr check FILE\n\n"
+      "filters: application-protocol P, destination-port N, destination-prefix A, interface I, limit N,\n"
+      "protocol P, service-set S, source-port N, source-prefix A. Any unique prefix of a keyword will do.\n"
+      "Exit codes: 0 done, 1 command error, 2 wrong cluster file, 3 a chassis did not answer.\n",
+      "icr");
+  Options options;
+  app.add_option("--cluster", options.cluster_file, "Cluster file; default: $ICR_CLUSTER, then /etc/icr/cluster.yaml");
+  app.add_option("--chassis", options.chassis, "Ask this chassis only, and show whatever it holds");
+  app.add_option("--timeout", options.timeout_ms, "How long to wait for each answer, in milliseconds")
+      ->check(CLI::Range(1U, 3600000U))
+      ->capture_default_str();
+  app.prefix_command();  // options stand before the words of the command
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : static_cast<int>(ExitCode::command_error);
+  }
+  const std::vector<std::string> words = app.remaining();
+  if (words.empty()) {
+    write_to(stderr, app.help());
+    return static_cast<int>(ExitCode::command_error);
+  }
+  if (words[0] == "check") {
+    if (words.size() == 2) return static_cast<int>(check(words[1]));
+    write_to(stderr, "usage: icr check FILE\n");
+    return static_cast<int>(ExitCode::command_error);
+  }
+  return static_cast<int>(ask(joined(words), options));
+}

@@ -1,0 +1,139 @@
+#include "cli/merge/survey.h"
+
+#include <algorithm>
+#include <tuple>
+
+namespace icr::cli {
+namespace {
+
+/// What makes a copy of a set better than another, most important first.
+auto rank(const SetStatus& status) {
+  const auto by_role = [](SetRole role) {
+    switch (role) {
+      case SetRole::master:
+        return 4;
+      case SetRole::standby:
+        return 3;
+      case SetRole::standby_warned:
+        return 2;
+      case SetRole::initializing:
+        return 1;
+      case SetRole::unknown:
+        break;
+    }
+    return 0;
+  };
+  return std::tuple(by_role(status.role), status.sync == SyncState::hot, status.term, status.applied_sequence);
+}
+
+/// The set must be configured on the card that reports it, or the answer makes no sense.
+bool belongs(const Cluster& cluster, const SetReport& report) {
+  if (report.status.set >= cluster.redundancy_sets.size()) return false;
+  const auto member = cluster.member_on(report.status.set, report.chassis);
+  const auto& card = cluster.chassis[report.chassis].cards[report.card];
+  return member && cluster.redundancy_sets[report.status.set].members[*member].card == card.name;
+}
+
+}  // namespace
+
+void note(std::vector<Silence>& silent, std::uint16_t chassis, const std::string& why) {
+  if (!is_silent(silent, chassis)) silent.push_back({chassis, why});
+}
+
+bool is_silent(const std::vector<Silence>& silent, std::uint16_t chassis) {
+  return std::any_of(silent.begin(), silent.end(), [&](const Silence& s) { return s.chassis == chassis; });
+}
+
+Survey take_survey(const Cluster& cluster, Transport& transport, std::optional<std::uint16_t> only) {
+  Survey out;
+  for (std::size_t chassis = 0; chassis < cluster.chassis.size(); ++chassis) {
+    if (only && *only != chassis) continue;
+    for (std::size_t card = 0; card < cluster.chassis[chassis].cards.size(); ++card) {
+      QueryRequest request;
+      request.kind = QueryKind::status;
+      request.card = static_cast<std::uint16_t>(card);
+      transport.ask(static_cast<std::uint16_t>(chassis), std::move(request));
+    }
+  }
+  while (auto answer = transport.next()) {
+    if (!answer->reply) {
+      note(out.silent, answer->chassis, answer->reply.error().message);
+      continue;
+    }
+    if (answer->reply->error != QueryError::none) {
+      note(out.silent, answer->chassis, "it refuses: " + answer->reply->reason);
+      continue;
+    }
+    for (auto& status : answer->reply->status) {
+      SetReport report{answer->chassis, answer->request.card, std::move(status)};
+      if (belongs(cluster, report)) {
+        out.sets.push_back(std::move(report));
+      } else {
+        note(out.silent, answer->chassis, "its answer makes no sense: a redundancy set that its card does not run");
+      }
+    }
+    out.cards.push_back({answer->chassis, answer->request.card, answer->reply->utilization});
+  }
+  std::sort(out.sets.begin(), out.sets.end(), [](const SetReport& a, const SetReport& b) {
+    return std::tie(a.chassis, a.card, a.status.set) < std::tie(b.chassis, b.card, b.status.set);
+  });
+  std::sort(out.cards.begin(), out.cards.end(), [](const CardReport& a, const CardReport& b) {
+    return std::tie(a.chassis, a.card) < std::tie(b.chassis, b.card);
+  });
+  std::sort(out.silent.begin(), out.silent.end(),
+            [](const Silence& a, const Silence& b) { return a.chassis < b.chassis; });
+  return out;
+}
+
+std::vector<Source> choose_sources(const Cluster& cluster, const Survey& survey, bool every_copy) {
+  std::vector<Source> out;
+  for (const auto& report : survey.sets) {
+    const bool best = std::none_of(survey.sets.begin(), survey.sets.end(), [&](const SetReport& other) {
+      if (other.status.set != report.status.set || &other == &report) return false;
+      // Of equal copies the first one is taken.
+      return rank(other.status) > rank(report.status) ||
+             (rank(other.status) == rank(report.status) && &other < &report);
+    });
+    if (!best && !every_copy) continue;
+    const auto& card = cluster.chassis[report.chassis].cards[report.card];
+    out.push_back({report.chassis, report.card, report.status.set, card.name, card.family, report.status.role,
+                   cluster.redundancy_sets[report.status.set].stand_alone()});
+  }
+  std::sort(out.begin(), out.end(), [](const Source& a, const Source& b) {
+    return std::tie(a.interface, a.set, a.chassis) < std::tie(b.interface, b.set, b.chassis);
+  });
+  return out;
+}
+
+bool Selection::includes(const Cluster& cluster, const Source& source) const {
+  if (nothing || (!card.empty() && card != source.interface)) return false;
+  const auto& service_sets = cluster.redundancy_sets[source.set].service_sets;
+  return std::any_of(service_sets.begin(), service_sets.end(),
+                     [&](std::uint16_t each) { return filter.has_service_set(each); });
+}
+
+Selection select(const Cluster& cluster, const Command& command) {
+  Selection out;
+  out.filter.application_protocol = command.application_protocol;
+  out.filter.protocol = command.protocol;
+  out.filter.source_port = command.source_port;
+  out.filter.destination_port = command.destination_port;
+  out.filter.source_prefix = command.source_prefix;
+  out.filter.destination_prefix = command.destination_prefix;
+  if (command.interface) out.card = command.interface->card;
+  const bool by_unit = command.interface && command.interface->unit;
+  if (!command.service_set && !by_unit) return out;
+  for (std::size_t i = 0; i < cluster.service_sets.size(); ++i) {
+    const auto& service_set = cluster.service_sets[i];
+    if (command.service_set && *command.service_set != service_set.name) continue;
+    if (by_unit && *command.interface->unit != service_set.inside_unit &&
+        *command.interface->unit != service_set.outside_unit) {
+      continue;
+    }
+    out.filter.service_sets.push_back(static_cast<std::uint16_t>(i));
+  }
+  out.nothing = out.filter.service_sets.empty();
+  return out;
+}
+
+}  // namespace icr::cli

@@ -1,0 +1,40 @@
+#include "cli/render/sessions.h"
+
+namespace icr::cli {
+
+void SessionRenderer::add(const Source& source, const SessionRecord& record, std::string& out) {
+  if (source.family == CardFamily::vms) {
+    if (jsf_before_) out += '\n';
+    jsf_before_ = false;
+    interface_.clear();
+    append_usf_session(cluster_, source, record, extensive_, wall_now_, out);
+    return;
+  }
+  if (source.interface != interface_) {
+    if (jsf_before_) out += '\n';
+    interface_ = source.interface;
+    out += interface_;
+    out += '\n';
+  }
+  jsf_before_ = true;
+  append_jsf_session(cluster_, source.set, record, extensive_, out);
+}
+
+std::string policy_name(const Cluster& cluster, const SessionRecord& record) {
+  std::size_t before = 0;
+  for (const auto rule : cluster.service_sets[record.service_set].firewall_rules) {
+    const auto& terms = cluster.firewall_rules[rule].terms;
+    if (record.policy != 0 && record.policy - 1U < before + terms.size()) {
+      return fmt::format("{}/{}", terms[record.policy - 1U - before].name, record.policy);
+    }
+    before += terms.size();
+  }
+  return fmt::format("ACCEPT/{}", record.policy);
+}
+
+std::uint32_t seconds_left(std::uint32_t limit_s, Ticks used) {
+  const std::uint32_t used_s = used / static_cast<std::uint32_t>(1s / kTick);
+  return used_s >= limit_s ? 0 : limit_s - used_s;
+}
+
+}  // namespace icr::cli

@@ -1,0 +1,172 @@
+#include "cli/render/tables.h"
+
+#include <algorithm>
+#include <iterator>
+
+namespace icr::cli {
+namespace {
+
+constexpr std::string_view kInterface = "Interface";
+constexpr std::string_view kServiceSet = "Service set";
+
+bool has_family(const std::vector<ServiceSetRow>& rows, CardFamily family) {
+  return std::any_of(rows.begin(), rows.end(), [&](const ServiceSetRow& row) { return row.family == family; });
+}
+
+void append_jsf_counts(const std::vector<ServiceSetRow>& rows, std::string& out) {
+  constexpr auto* kFormat = "{:<12}{:<28}{:>16}\n";
+  auto to = std::back_inserter(out);
+  fmt::format_to(to, fmt::runtime(kFormat), kInterface, kServiceSet, "Sessions count");
+  for (const auto& row : rows) {
+    if (row.family == CardFamily::ms) {
+      fmt::format_to(to, fmt::runtime(kFormat), row.interface, row.service_set, row.count.total());
+    }
+  }
+}
+
+void append_usf_counts(const std::vector<ServiceSetRow>& rows, std::string& out) {
+  constexpr auto* kFormat = "{:<12}{:<28}{:>12}{:>13}{:>13}{:>13}\n";
+  auto to = std::back_inserter(out);
+  out += '\n';
+  fmt::format_to(to, fmt::runtime(kFormat), kInterface, kServiceSet, "Valid", "Invalid", "Pending", "Other state");
+  for (const auto& row : rows) {
+    if (row.family != CardFamily::vms) continue;
+    const auto& by_state = row.count.by_state;
+    fmt::format_to(to, fmt::runtime(kFormat), row.interface, row.service_set,
+                   by_state[static_cast<std::size_t>(SessionState::valid)],
+                   by_state[static_cast<std::size_t>(SessionState::invalid)],
+                   by_state[static_cast<std::size_t>(SessionState::pending)],
+                   by_state[static_cast<std::size_t>(SessionState::other)]);
+  }
+}
+
+/// Junos names a zone behind the CPU load; the limits are ours.
+std::string_view cpu_zone(std::uint32_t permyriad) {
+  if (permyriad < 8500) return "Green";
+  return permyriad < 9500 ? "Yellow" : "Red";
+}
+
+const SetStatus* status_of(const std::vector<SetReport>& reports, std::uint16_t chassis, std::uint16_t set) {
+  for (const auto& report : reports) {
+    if (report.chassis == chassis && report.status.set == set) return &report.status;
+  }
+  return nullptr;
+}
+
+/// A redundancy set with its member on the chassis that is shown, and the other one.
+struct Group {
+  const RedundancySet* set;
+  const SetStatus* status;
+  const Chassis* local;
+  const Chassis* peer;
+};
+
+std::string_view connection_word(bool connected) { return connected ? "Connected" : "Not connected"; }
+
+void append_block(const Cluster& cluster, const Group& group, bool extensive, std::string& out) {
+  const auto& status = *group.status;
+  auto to = std::back_inserter(out);
+  const bool healthy = status.connected && status.sync == SyncState::hot;
+  fmt::format_to(to, "\nRG-ID {0}, RS-ID {0}: state {1}, peer {2}, health: {3}\n", group.set->id,
+                 to_string(status.role), to_string(status.peer_role), healthy ? "Passed" : "Failed");
+  fmt::format_to(to, "   Redundancy set: {}, connection: {}\n", group.set->name, connection_word(status.connected));
+  for (const auto index : group.set->service_sets) {
+    fmt::format_to(to, "   Service set {}: stateful sync {}\n", cluster.service_sets[index].name,
+                   to_string(status.sync));
+  }
+  fmt::format_to(to, "   Last change: {}, {} seconds ago\n", status.reason.empty() ? "none" : status.reason,
+                 status.reason_age_s);
+  if (!extensive) return;
+  fmt::format_to(to, "   Local chassis: {}, peer chassis: {}\n", group.local->name, group.peer->name);
+  fmt::format_to(to, "   Term: {}, sessions: {}, digest: {:016x}\n", status.term, status.sessions, status.digest);
+  for (const auto& count : status.service_sets) {
+    if (count.service_set >= cluster.service_sets.size()) continue;
+    fmt::format_to(to, "   Service set {}: {} sessions\n", cluster.service_sets[count.service_set].name, count.total());
+  }
+  fmt::format_to(to, "   Sequence sent: {}, acknowledged: {}, applied: {}, changes pending: {}\n", status.sent_sequence,
+                 status.acknowledged_sequence, status.applied_sequence, status.pending);
+  for (const auto& counter : status.counters) fmt::format_to(to, "     {:<48}{:>16}\n", counter.name, counter.value);
+}
+
+}  // namespace
+
+std::string render_counts(const std::vector<ServiceSetRow>& rows, CardFamily empty_family) {
+  std::string out;
+  const bool usf = has_family(rows, CardFamily::vms) || (rows.empty() && empty_family == CardFamily::vms);
+  if (has_family(rows, CardFamily::ms) || !usf) append_jsf_counts(rows, out);
+  if (usf) append_usf_counts(rows, out);
+  return out;
+}
+
+std::string render_cleared(const std::vector<ServiceSetRow>& rows) {
+  constexpr auto* kFormat = "{:<12}{:<28}{:>30}\n";
+  std::string out;
+  auto to = std::back_inserter(out);
+  fmt::format_to(to, fmt::runtime(kFormat), kInterface, kServiceSet, "Sessions marked for deletion");
+  for (const auto& row : rows) {
+    fmt::format_to(to, fmt::runtime(kFormat), row.interface, row.service_set, row.count.total());
+  }
+  return out;
+}
+
+std::string render_utilization(const std::vector<UtilizationRow>& rows) {
+  std::string out =
+      "             Session  %Memory  Setup   %Rate   Drop     Teardown   %CPU\n"
+      "Interface    Count             Rate            Rate     Rate\n";
+  for (const auto& row : rows) {
+    const auto& u = row.utilization;
+    const double memory = u.slots == 0 ? 0.0 : 100.0 * static_cast<double>(u.sessions) / static_cast<double>(u.slots);
+    // Blank without a limit to compare with.
+    const std::string rate = u.setup_rate_limit == 0
+                                 ? std::string()
+                                 : fmt::format("{:.2f}", 100.0 * static_cast<double>(u.setup_rate) /
+                                                             static_cast<double>(u.setup_rate_limit));
+    fmt::format_to(std::back_inserter(out), "{:<13}{:<9}{:<9.2f}{:<8}{:<8}{:<9}{:<11}{:.2f} {}\n", row.interface,
+                   u.sessions, memory, u.setup_rate, rate, u.drop_rate, u.teardown_rate, u.cpu_permyriad / 100.0,
+                   cpu_zone(u.cpu_permyriad));
+  }
+  return out;
+}
+
+std::string render_redundancy_groups(const Cluster& cluster, std::uint16_t chassis,
+                                     const std::vector<SetReport>& reports, Level level) {
+  std::vector<Group> groups;
+  bool connected = false;
+  for (std::size_t i = 0; i < cluster.redundancy_sets.size(); ++i) {
+    const auto& set = cluster.redundancy_sets[i];
+    const auto* status = status_of(reports, chassis, static_cast<std::uint16_t>(i));
+    if (set.stand_alone() || status == nullptr) continue;
+    const auto& peer = set.members[0].chassis == chassis ? set.members[1] : set.members[0];
+    groups.push_back({&set, status, &cluster.chassis[chassis], &cluster.chassis[peer.chassis]});
+    connected = connected || status->connected;
+  }
+  std::string out;
+  if (groups.empty()) return out;
+  std::sort(groups.begin(), groups.end(), [](const Group& a, const Group& b) { return a.set->id < b.set->id; });
+  auto to = std::back_inserter(out);
+  fmt::format_to(to, "Chassis: {}\nICCP process connection: {}\n", cluster.chassis[chassis].name,
+                 connection_word(connected));
+  out += "RG-ID  Local RG IP   RS-ID  Local RS   Peer RS             Peer RG IP    Status\n";
+  for (const auto& group : groups) {
+    fmt::format_to(to, "{:>3}    {:<13} {:>3}    {:<10} {:<19} {:<13} {}\n", group.set->id,
+                   group.local->inter_chassis_address.to_string(), group.set->id, to_string(group.status->role),
+                   to_string(group.status->peer_role), group.peer->inter_chassis_address.to_string(),
+                   connection_word(group.status->connected));
+  }
+  if (level == Level::brief || level == Level::extensive) {
+    for (const auto& group : groups) append_block(cluster, group, level == Level::extensive, out);
+  }
+  return out;
+}
+
+std::string render_counters(const std::string& heading, const CounterList& counters, bool all) {
+  std::string out;
+  for (const auto& counter : counters) {
+    if (!all && counter.value == 0) continue;
+    fmt::format_to(std::back_inserter(out), "  {:<48}{:>20}\n", counter.name, counter.value);
+  }
+  if (out.empty() && !all) return out;
+  return heading + "\n" + out;
+}
+
+}  // namespace icr::cli

@@ -1,0 +1,106 @@
+// The USF layout (MX-SPC3, vms- cards). `brief` is that of captured lines, trailing commas and blanks included;
+// `extensive` combines the captured lines of the SRX family with the service set. Lines that describe what icr does not
+// have (session tokens, routes, tunnels) carry zeros.
+#include <iterator>
+
+#include "cli/render/sessions.h"
+
+namespace icr::cli {
+namespace {
+
+std::string_view ha_state(const Source& source) {
+  if (source.stand_alone) return "Stand-alone";
+  return source.role == SetRole::master ? "Active" : "Backup";
+}
+
+std::string_view state_word(const SessionRecord& record) {
+  switch (state_of(record)) {
+    case SessionState::valid:
+      return "Valid";
+    case SessionState::invalid:
+      return "Invalid";
+    case SessionState::pending:
+      return "Pending";
+    case SessionState::other:
+      break;
+  }
+  return "Other";
+}
+
+/// The unit where packets of that direction come in.
+std::uint32_t unit_of(const Cluster& cluster, const SessionRecord& record, unsigned direction) {
+  const auto& service_set = cluster.service_sets[record.service_set];
+  const bool inside = (direction == 0) != record.initiated_outside;
+  return inside ? service_set.inside_unit : service_set.outside_unit;
+}
+
+void append_brief_wing(const Cluster& cluster, const Source& source, const SessionRecord& record, unsigned direction,
+                       std::string& out) {
+  const FlowKey& key = record.flow[direction];
+  fmt::format_to(std::back_inserter(out), "  {}: {}/{} --> {}/{};{}, Conn Tag: 0x0, If: {}.{}, Pkts: {}, Bytes: {}, \n",
+                 direction == 0 ? "In" : "Out", key.source.to_string(), key.source_port, key.destination.to_string(),
+                 key.destination_port, protocol_keyword(key.protocol), source.interface,
+                 unit_of(cluster, record, direction), record.counters[direction].packets,
+                 record.counters[direction].bytes);
+}
+
+void append_extensive_wing(const Cluster& cluster, const Source& source, const SessionRecord& record,
+                           unsigned direction, std::string& out) {
+  const FlowKey& key = record.flow[direction];
+  const TcpWindow& window = record.tcp[direction];
+  const bool fin = record.has_tcp && (window.flags & kTcpWindowFin) != 0;
+  fmt::format_to(std::back_inserter(out), "   {}: {}/{} --> {}/{};{}, \n  Conn Tag: 0x0, Interface: {}.{}, \n",
+                 direction == 0 ? "In" : "Out", key.source.to_string(), key.source_port, key.destination.to_string(),
+                 key.destination_port, protocol_keyword(key.protocol), source.interface,
+                 unit_of(cluster, record, direction));
+  fmt::format_to(std::back_inserter(out),
+                 "    Session token: 0x0, Flag: 0x0, \n"
+                 "    Route: 0x0, Gateway: {}, Tunnel ID: 0, Tunnel type: None, \n"
+                 "    Port sequence: 0, FIN sequence: {}, \n"
+                 "    FIN state: {}, \n"
+                 "    Pkts: {}, Bytes: {}\n",
+                 key.source.to_string(), fin ? window.end - 1 : 0, fin ? 1 : 0, record.counters[direction].packets,
+                 record.counters[direction].bytes);
+}
+
+void append_extensive(const Cluster& cluster, const Source& source, const SessionRecord& record, WallMillis wall_now,
+                      std::string& out) {
+  const auto& name = cluster.service_sets[record.service_set].name;
+  const std::int64_t age_s = record.age / static_cast<std::uint32_t>(1s / kTick);
+  fmt::format_to(std::back_inserter(out), "Session ID: {}, Service-set: {}, Status: Normal",
+                 usf_session_id(source.set, record.ref.slot), name);
+  if (!source.stand_alone) fmt::format_to(std::back_inserter(out), ", State: {}", ha_state(source));
+  fmt::format_to(std::back_inserter(out),
+                 "\nFlags: 0x{:04x}/0x0/0x0/0x0\n"
+                 "Policy name: {}\n"
+                 "Source NAT pool: {}\n"
+                 "Maximum timeout: {}, Current timeout: {}\n"
+                 "Session State: {}\n"
+                 "Start time: {}, Duration: {}\n",
+                 static_cast<unsigned>(record.flag), policy_name(cluster, record),
+                 record.nat_pool == 0 ? std::string("Null") : cluster.nat_pools[record.nat_pool - 1U].name,
+                 record.timeout_s, seconds_left(record.timeout_s, record.idle), state_word(record),
+                 wall_now / 1000 - age_s, age_s);
+  append_extensive_wing(cluster, source, record, 0, out);
+  append_extensive_wing(cluster, source, record, 1, out);
+}
+
+}  // namespace
+
+void append_usf_session(const Cluster& cluster, const Source& source, const SessionRecord& record, bool extensive,
+                        WallMillis wall_now, std::string& out) {
+  if (extensive) {
+    append_extensive(cluster, source, record, wall_now, out);
+  } else {
+    fmt::format_to(std::back_inserter(out),
+                   "Session ID: {}, Service-set: {}, Policy name: {}, State: {}, Timeout: {}, {}\n",
+                   usf_session_id(source.set, record.ref.slot), cluster.service_sets[record.service_set].name,
+                   policy_name(cluster, record), ha_state(source), seconds_left(record.timeout_s, record.idle),
+                   state_word(record));
+    append_brief_wing(cluster, source, record, 0, out);
+    append_brief_wing(cluster, source, record, 1, out);
+  }
+  out += '\n';
+}
+
+}  // namespace icr::cli
