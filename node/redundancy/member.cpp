@@ -1,0 +1,476 @@
+#include "node/redundancy/member.h"
+
+#include <algorithm>
+
+#include "model/log.h"
+
+namespace icr::node {
+namespace {
+
+namespace rep = icr::replication;
+
+/// After the connection closed, messages that the peer sent before may still be in this process' sockets. A hot standby
+/// gives them this long after the last one, and not longer than the limit, before it takes over.
+constexpr Duration kDrainGrace = 2ms;
+constexpr Duration kDrainLimit = 20ms;
+/// How soon a message is offered again that the link did not take.
+constexpr Duration kRetryBlocked = 5ms;
+constexpr std::size_t kRetiredBoots = 16;
+
+RoleConfig role_config(const RedundancySet& set, std::uint16_t chassis) {
+  RoleConfig config;
+  config.stand_alone = set.stand_alone();
+  config.preempt = set.preempt;
+  config.hold_time = set.hold_time;
+  for (std::size_t i = 0; i < set.members.size(); ++i) {
+    if (set.members[i].chassis != chassis) continue;
+    config.index = static_cast<std::uint8_t>(i);
+    config.priority = set.members[i].priority;
+  }
+  return config;
+}
+
+rep::Header own_header(const Cluster& cluster, std::uint16_t set, std::uint16_t chassis, std::uint64_t boot) {
+  rep::Header header;
+  header.cluster_digest = cluster.digest;
+  header.boot = boot;
+  header.set = set;
+  header.member = role_config(cluster.redundancy_sets[set], chassis).index;
+  return header;
+}
+
+rep::Header peer_header(const rep::Header& own) {
+  rep::Header header = own;
+  header.member = own.member == 0 ? 1 : 0;
+  return header;
+}
+
+Sync sync_of(rep::Copy copy) { return copy == rep::Copy::hot ? Sync::hot : Sync::cold; }
+
+/// Binds one of the two send functions to what senders and receivers want.
+template <bool (MemberOutput::*send_function)(std::span<const std::uint8_t>)>
+class LinkOutlet : public rep::Outlet {
+ public:
+  explicit LinkOutlet(MemberOutput& output) : output_(output) {}
+  bool send(std::span<const std::uint8_t> message) override { return (output_.*send_function)(message); }
+
+ private:
+  MemberOutput& output_;
+};
+
+}  // namespace
+
+/// The two ways out, and what the role machine's decisions mean for the rest of the member.
+class RedundancyMember::Outputs : public RoleOutput {
+ public:
+  explicit Outputs(RedundancyMember& member) : control(member.output_), data(member.output_), member_(member) {}
+
+  void persist_term(std::uint64_t term) override { member_.output_.persist_term(term); }
+  void on_master(std::uint64_t term) override {
+    member_.receiver_.stop();
+    member_.sender_.stop();
+    member_.heartbeat_now_ = true;
+    log::info("redundancy", "set={} role=MASTER term={} reason=\"{}\"", member_.set_.name, term,
+              member_.role_.reason());
+    member_.output_.become_master(term);
+  }
+  void on_standby(std::uint64_t term) override {
+    member_.receiver_.stop();
+    member_.sender_.stop();
+    member_.heartbeat_now_ = true;
+    log::info("redundancy", "set={} role=STANDBY term={} reason=\"{}\"", member_.set_.name, term,
+              member_.role_.reason());
+    member_.output_.become_standby(term);
+  }
+  void on_reassert(std::uint64_t term) override {
+    member_.heartbeat_now_ = true;
+    log::warn("redundancy", "set={} another master was met; this one stays, term={}", member_.set_.name, term);
+    member_.output_.reassert_master(term);
+  }
+  void on_handing_over(bool active) override { member_.output_.handing_over(active); }
+  void send_offer() override {
+    const auto position = member_.sender_.position();
+    (void)control.send(member_.writer_.write(member_.header(), rep::Handover{position.epoch, position.sequence}));
+  }
+
+  LinkOutlet<&MemberOutput::send_control> control;
+  LinkOutlet<&MemberOutput::send_data> data;
+
+ private:
+  RedundancyMember& member_;
+};
+
+RedundancyMember::RedundancyMember(const Cluster& cluster, std::uint16_t set, std::uint16_t chassis,
+                                   std::uint64_t boot_id, std::uint64_t restored_term, const SessionSource& source,
+                                   SessionSink& sink, MemberOutput& output, TimePoint now)
+    : set_(cluster.redundancy_sets[set]),
+      source_(source),
+      output_(output),
+      own_(own_header(cluster, set, chassis, boot_id)),
+      outputs_(std::make_unique<Outputs>(*this)),
+      reader_(peer_header(own_)),
+      sender_(source),
+      receiver_(sink, source, boot_id),
+      role_(role_config(set_, chassis), restored_term, *outputs_, now),
+      heard_at_(now),
+      last_tick_(now),
+      next_heartbeat_(now) {}
+
+RedundancyMember::~RedundancyMember() = default;
+
+rep::Header RedundancyMember::header() const {
+  rep::Header header = own_;
+  header.term = role_.term();
+  return header;
+}
+
+std::uint16_t RedundancyMember::warnings() const {
+  unsigned out = external_warning_ ? kWarnExternal : 0U;
+  if (receiver_.refused_in_copy() != 0) out |= kWarnRefusedRecords;
+  if (receiver_.capacity_differs()) out |= kWarnCapacity;
+  return static_cast<std::uint16_t>(out);
+}
+
+void RedundancyMember::on_control(TimePoint now, std::span<const std::uint8_t> message) {
+  ++counters_.control_messages;
+  on_message(now, message, false);
+}
+
+void RedundancyMember::on_data(TimePoint now, std::span<const std::uint8_t> message) {
+  ++counters_.data_messages;
+  if (drain_grace_) grace_until_ = std::min(now + kDrainGrace, grace_limit_);
+  on_message(now, message, true);
+}
+
+void RedundancyMember::on_message(TimePoint now, std::span<const std::uint8_t> bytes, bool data_link) {
+  const rep::Message* message = reader_.read(bytes);
+  if (message == nullptr) return;
+  const bool stream =
+      std::holds_alternative<rep::StreamBegin>(message->body) || std::holds_alternative<rep::Batch>(message->body) ||
+      std::holds_alternative<rep::BulkEnd>(message->body) || std::holds_alternative<rep::Audit>(message->body);
+  if (stream != data_link) {
+    ++counters_.wrong_link;
+    return;
+  }
+  if (const auto* beat = std::get_if<rep::Heartbeat>(&message->body)) {
+    if (accept_boot(message->header.boot, true)) on_heartbeat(now, message->header, *beat);
+    return;
+  }
+  if (!accept_boot(message->header.boot, false)) return;
+  // What is left over from before the connection closed proves nothing about now.
+  if (!drain_grace_) heard_at_ = std::max(heard_at_, now);
+  if (!accept_term(message->header.term)) return;
+  if (stream) {
+    on_stream_message(now, *message);
+  } else {
+    on_feedback(now, *message);
+  }
+}
+
+/// A boot becomes known by its first heartbeat only; the one it replaces is never listened to again.
+bool RedundancyMember::accept_boot(std::uint64_t boot, bool heartbeat) {
+  if (boot == peer_boot_) return true;
+  if (!heartbeat) {
+    ++counters_.other_boot;
+    return false;
+  }
+  if (std::find(retired_boots_.begin(), retired_boots_.end(), boot) != retired_boots_.end()) {
+    ++counters_.other_boot;
+    return false;
+  }
+  if (peer_boot_ != 0) {
+    if (retired_boots_.size() == kRetiredBoots) retired_boots_.erase(retired_boots_.begin());
+    retired_boots_.push_back(peer_boot_);
+  }
+  peer_boot_ = boot;
+  peer_number_ = 0;
+  // The receiver of our stream died with its process.
+  if (role_.role() == Role::master) sender_.stop();
+  return true;
+}
+
+bool RedundancyMember::accept_term(std::uint64_t term) {
+  if (term == role_.term()) return true;
+  ++(term < role_.term() ? counters_.lower_term : counters_.higher_term);
+  return false;
+}
+
+void RedundancyMember::on_heartbeat(TimePoint now, const rep::Header& header, const rep::Heartbeat& beat) {
+  if (beat.number <= peer_number_) {
+    ++counters_.heartbeats_overtaken;
+    return;
+  }
+  peer_number_ = beat.number;
+  const bool first_contact = peer_lost_told_ || peer_beat_.heard_boot != own_.boot;
+  peer_beat_ = beat;
+  heard_ever_ = true;
+  if (!drain_grace_) heard_at_ = now;
+  peer_lost_told_ = false;
+
+  PeerReport report;
+  report.term = header.term;
+  report.role = static_cast<Role>(beat.role);
+  report.sync = static_cast<Sync>(beat.sync);
+  report.priority = beat.priority;
+  report.state_term = beat.state_term;
+  report.warned = beat.warnings != 0;
+  report.asks_switchover = beat.asks_switchover;
+  role_.on_peer(now, report);
+
+  if (role_.role() == Role::master && report.role == Role::standby && beat.stream.epoch != 0 &&
+      header.term == role_.term()) {
+    // What a standby says it has applied stands for an acknowledgement that got lost.
+    sender_.on_ack({beat.stream.epoch, beat.stream.base, beat.stream.sequence});
+  }
+  if (role_.follows_peer()) {
+    receiver_.follow(now, header.boot, header.term);
+    if (beat.stream.epoch != 0) receiver_.on_master_position(now, beat.stream);
+    after_receiver(now);
+  }
+  // A peer that does not know us yet should not have to wait.
+  if (first_contact && beat.heard_boot != own_.boot) heartbeat_now_ = true;
+}
+
+void RedundancyMember::on_stream_message(TimePoint now, const rep::Message& message) {
+  if (!role_.follows_peer()) {
+    ++counters_.wrong_role;
+    return;
+  }
+  if (const auto* begin = std::get_if<rep::StreamBegin>(&message.body)) {
+    receiver_.on_begin(now, *begin);
+  } else if (const auto* batch = std::get_if<rep::Batch>(&message.body)) {
+    receiver_.on_batch(now, *batch);
+  } else if (const auto* end = std::get_if<rep::BulkEnd>(&message.body)) {
+    receiver_.on_bulk_end(now, *end);
+  } else if (const auto* audit = std::get_if<rep::Audit>(&message.body)) {
+    receiver_.on_audit(now, *audit);
+  }
+  if (receiver_.ack_urgent()) receiver_.pump(now, header(), writer_, outputs_->control);
+  after_receiver(now);
+}
+
+/// What a standby says to its master, and a master's offer to its standby.
+void RedundancyMember::on_feedback(TimePoint now, const rep::Message& message) {
+  if (const auto* offer = std::get_if<rep::Handover>(&message.body)) {
+    const auto position = receiver_.position();
+    if (!role_.follows_peer() || offer->epoch != position.epoch || offer->sequence > position.sequence) {
+      ++counters_.offers_too_early;  // it is repeated
+      return;
+    }
+    role_.on_offer(now, message.header.term);
+    return;
+  }
+  if (role_.role() != Role::master) {
+    ++counters_.wrong_role;
+    return;
+  }
+  if (const auto* request = std::get_if<rep::SyncRequest>(&message.body)) {
+    // Names of one boot grow: a request for the present stream or a former one is late.
+    if (sender_.active() && request->epoch <= sender_.position().epoch) {
+      ++counters_.late_requests;
+      return;
+    }
+    sender_.start(now, request->epoch);
+    log::info("redundancy", "set={} peer asks for a copy: {} slots to walk", set_.name, source_.high_water());
+  } else if (const auto* ack = std::get_if<rep::Ack>(&message.body)) {
+    sender_.on_ack(*ack);
+  } else if (const auto* nack = std::get_if<rep::Nack>(&message.body)) {
+    sender_.on_nack(*nack);
+  }
+}
+
+/// Tells the role machine how far the copy is.
+void RedundancyMember::after_receiver(TimePoint now) {
+  if (role_.role() != Role::standby) return;
+  const Sync before = role_.sync();
+  role_.on_sync(now, sync_of(receiver_.copy()));
+  if (role_.sync() == before) return;
+  heartbeat_now_ = true;
+  log::info("redundancy", "set={} standby is {}", set_.name, to_string(role_.sync()));
+}
+
+void RedundancyMember::on_peer_connected(TimePoint now) {
+  connected_ = true;
+  drain_grace_ = false;
+  heartbeat_now_ = true;
+  // A standby that has been told of the loss of a connection only must hear silence from now on, not from before.
+  if (!peer_lost_told_) heard_at_ = std::max(heard_at_, now - set_.heartbeat_interval);
+}
+
+void RedundancyMember::on_peer_disconnected(TimePoint now) {
+  ++counters_.disconnects;
+  connected_ = false;
+  if (peer_lost_told_ || drain_grace_) return;
+  drain_grace_ = true;
+  grace_until_ = now + kDrainGrace;
+  grace_limit_ = now + kDrainLimit;
+}
+
+void RedundancyMember::check_liveness(TimePoint now) {
+  // A pause of this very thread (a stopped process, a starved machine) is not silence of the peer, whose messages may
+  // be waiting.
+  const Duration since_tick = now - last_tick_;
+  if (since_tick > 2 * set_.heartbeat_interval) {
+    ++counters_.own_pauses;
+    heard_at_ = std::min(now, heard_at_ + since_tick);
+  }
+  last_tick_ = now;
+  if (peer_lost_told_) return;
+  if (now - heard_at_ >= set_.heartbeat_interval * set_.heartbeat_count) {
+    ++counters_.silences;
+    peer_lost_told_ = true;
+    drain_grace_ = false;
+    role_.on_peer_lost(now, true);
+    return;
+  }
+  if (drain_grace_ && now >= grace_until_) {
+    drain_grace_ = false;
+    role_.on_peer_lost(now, false);
+    // A master, or one that took over, has no use for the proof by silence any more.
+    peer_lost_told_ = role_.role() == Role::master;
+  }
+}
+
+bool RedundancyMember::may_send() const { return role_.role() == Role::master && !peer_lost_told_; }
+
+void RedundancyMember::tick(TimePoint now, std::size_t budget_bytes) {
+  if (!set_.stand_alone()) check_liveness(now);
+  role_.tick(now);
+  if (set_.stand_alone()) return;
+  if (role_.follows_peer()) {
+    receiver_.pump(now, header(), writer_, outputs_->control);
+    after_receiver(now);
+  }
+  if (heartbeat_now_ || now >= next_heartbeat_) send_heartbeat(now);
+  if (may_send()) sender_.pump(now, header(), outputs_->data, budget_bytes, role_.draining());
+  if (role_.draining() && sender_.drained()) {
+    role_.on_drained(now);
+    role_.tick(now);
+  }
+}
+
+void RedundancyMember::send_heartbeat(TimePoint now) {
+  heartbeat_now_ = false;
+  next_heartbeat_ = now + set_.heartbeat_interval;
+  rep::Heartbeat beat;
+  beat.number = ++number_;
+  beat.heard_boot = peer_lost_told_ ? 0 : peer_boot_;
+  beat.role = static_cast<std::uint8_t>(role_.role());
+  beat.sync = static_cast<std::uint8_t>(role_.sync());
+  beat.priority = priority();
+  beat.state_term = role_.state_term();
+  beat.warnings = warnings();
+  beat.asks_switchover = role_.asks_switchover();
+  beat.capacity = source_.capacity();
+  if (role_.role() == Role::master) beat.stream = sender_.position();
+  if (role_.follows_peer()) beat.stream = receiver_.position();
+  if (outputs_->control.send(writer_.write(header(), beat))) {
+    ++counters_.heartbeats_sent;
+  } else {
+    ++counters_.heartbeats_not_sent;
+  }
+}
+
+TimePoint RedundancyMember::next_deadline() const {
+  TimePoint at = role_.next_deadline();
+  if (set_.stand_alone()) return at;
+  at = std::min(at, next_heartbeat_);
+  if (heartbeat_now_) at = TimePoint::min();
+  if (drain_grace_) at = std::min(at, grace_until_);
+  if (!peer_lost_told_) at = std::min(at, heard_at_ + set_.heartbeat_interval * set_.heartbeat_count);
+  if (role_.follows_peer()) at = std::min(at, receiver_.next_deadline());
+  if (may_send()) at = std::min(at, sender_.blocked() ? last_tick_ + kRetryBlocked : sender_.next_deadline());
+  return at;
+}
+
+Result<void> RedundancyMember::request_switchover(TimePoint now) {
+  auto begun = role_.request_switchover(now);
+  if (begun) {
+    heartbeat_now_ = true;
+    log::info("redundancy", "set={} switchover requested", set_.name);
+  } else {
+    log::warn("redundancy", "set={} switchover refused: {}", set_.name, begun.error().message);
+  }
+  return begun;
+}
+
+void RedundancyMember::set_warning(bool warned) {
+  if (external_warning_ == warned) return;
+  external_warning_ = warned;
+  heartbeat_now_ = true;
+}
+
+std::uint32_t RedundancyMember::priority() const { return set_.members[own_.member].priority; }
+
+MemberStatus RedundancyMember::status() const {
+  MemberStatus out;
+  out.role = role_.role();
+  out.sync = role_.sync();
+  out.stand_alone = set_.stand_alone();
+  out.handing_over = role_.handing_over();
+  out.term = role_.term();
+  out.priority = priority();
+  out.warnings = warnings();
+  out.reason = role_.reason();
+  out.changed_at = role_.changed_at();
+  out.connected = connected_;
+  out.peer_present = heard_ever_ && !peer_lost_told_;
+  out.peer_hears_us = out.peer_present && peer_beat_.heard_boot == own_.boot;
+  out.peer_role = role_.peer().role;
+  out.peer_sync = role_.peer().sync;
+  out.peer_term = role_.peer().term;
+  out.peer_priority = role_.peer().priority;
+  out.peer_warnings = peer_beat_.warnings;
+  out.peer_heard_at = heard_at_;
+  if (role_.role() == Role::master) {
+    out.epoch = sender_.position().epoch;
+    out.sent = sender_.position().sequence;
+    out.acknowledged = sender_.acknowledged();
+    out.pending_state = sender_.pending_state();
+    out.pending_refresh = sender_.pending_refresh();
+    out.unacknowledged_bytes = sender_.unacknowledged_bytes();
+    out.bulk_total = sender_.active() ? source_.high_water() : 0;
+    out.bulk_done = std::min(sender_.bulk_cursor(), out.bulk_total);
+  } else {
+    out.epoch = receiver_.position().epoch;
+    out.acknowledged = receiver_.position().sequence;
+  }
+  return out;
+}
+
+void RedundancyMember::append_to(CounterList& out) const {
+  const auto& c = counters_;
+  const auto& r = role_.counters();
+  out.push_back({"control-messages-received", c.control_messages});
+  out.push_back({"data-messages-received", c.data_messages});
+  reader_.append_to(out);
+  out.push_back({"heartbeats-sent", c.heartbeats_sent});
+  out.push_back({"heartbeats-not-sent", c.heartbeats_not_sent});
+  out.push_back({"heartbeats-overtaken", c.heartbeats_overtaken});
+  out.push_back({"refused-other-boot", c.other_boot});
+  out.push_back({"refused-lower-term", c.lower_term});
+  out.push_back({"refused-higher-term", c.higher_term});
+  out.push_back({"refused-wrong-role", c.wrong_role});
+  out.push_back({"refused-wrong-link", c.wrong_link});
+  out.push_back({"refused-late-request", c.late_requests});
+  out.push_back({"offers-too-early", c.offers_too_early});
+  out.push_back({"peer-disconnects", c.disconnects});
+  out.push_back({"peer-silences", c.silences});
+  out.push_back({"own-pauses", c.own_pauses});
+  out.push_back({"became-master", r.became_master});
+  out.push_back({"became-standby", r.became_standby});
+  out.push_back({"took-over-hot", r.took_over_hot});
+  out.push_back({"took-over-cold", r.took_over_cold});
+  out.push_back({"met-another-master", r.dual_master});
+  out.push_back({"switchovers-started", r.switchovers_started});
+  out.push_back({"switchovers-refused", r.switchovers_refused});
+  out.push_back({"switchovers-called-off", r.switchovers_called_off});
+  out.push_back({"switchovers-done", r.switchovers_done});
+  out.push_back({"preemptions-requested", r.preempt_requests});
+  out.push_back({"offers-refused", r.offers_refused});
+  out.push_back({"terms-raised", r.term_raised});
+  sender_.append_to(out);
+  receiver_.append_to(out);
+}
+
+}  // namespace icr::node

@@ -1,0 +1,187 @@
+// One member of a redundancy set on one chassis: roles, liveness and both halves of replication, without I/O.
+//
+// The owner (a card's worker, or a simulation) hands in messages, connection events and the time, and carries out what
+// the member decides (MemberOutput). All functions belong to the thread that owns the table.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "model/cluster.h"
+#include "model/counters.h"
+#include "model/dirty_set.h"
+#include "model/session.h"
+#include "node/redundancy/role.h"
+#include "replication/protocol.h"
+#include "replication/receiver.h"
+#include "replication/sender.h"
+
+namespace icr::node {
+
+/// What a member does to the world. Called from inside its functions; must not call back into it.
+class MemberOutput {
+ public:
+  virtual ~MemberOutput() = default;
+  /// Hands one message to the link; false: it would block or there is no connection. A heartbeat that could not be sent
+  /// is not repeated; everything else is.
+  virtual bool send_control(std::span<const std::uint8_t> message) = 0;
+  virtual bool send_data(std::span<const std::uint8_t> message) = 0;
+  /// `term` must be on disk before this returns: the member is about to act in it, or holds its complete state.
+  virtual void persist_term(std::uint64_t term) = 0;
+  /// The table is this chassis' to change: activate the engine first, then draw the traffic. Also called for a master
+  /// that goes on in a new term.
+  virtual void become_master(std::uint64_t term) = 0;
+  /// Let go of the traffic, then stop the engine; the table is the master's now.
+  virtual void become_standby(std::uint64_t term) = 0;
+  /// Two masters met and the other one yields: announce the virtual addresses once more.
+  virtual void reassert_master(std::uint64_t term) = 0;
+  /// True: a switchover is under way: established sessions go on, new ones are refused (dropped, never reset).
+  virtual void handing_over(bool active) = 0;
+};
+
+/// Why a standby should not become master without need; also sent to the peer.
+inline constexpr std::uint16_t kWarnExternal = 0x1;        ///< the owner said so (set_warning)
+inline constexpr std::uint16_t kWarnRefusedRecords = 0x2;  ///< its table refused records of the present copy
+inline constexpr std::uint16_t kWarnCapacity = 0x4;        ///< its table is of another size than the master's
+
+/// Everything that can be told about a member, for the CLI.
+struct MemberStatus {
+  Role role = Role::initializing;
+  Sync sync = Sync::off;
+  bool stand_alone = false;
+  bool handing_over = false;
+  std::uint64_t term = 0;
+  std::uint32_t priority = 0;
+  std::uint16_t warnings = 0;  ///< kWarn* bits
+  std::string reason;          ///< of the last change of role
+  TimePoint changed_at;        ///< when that was
+
+  bool connected = false;     ///< the control connection to the peer is up
+  bool peer_present = false;  ///< it has been heard within the heartbeat timeout
+  bool peer_hears_us = false;
+  Role peer_role = Role::initializing;
+  Sync peer_sync = Sync::off;
+  std::uint64_t peer_term = 0;
+  std::uint32_t peer_priority = 0;
+  std::uint16_t peer_warnings = 0;
+  TimePoint peer_heard_at;  ///< meaningless until it has been heard
+
+  // Replication. As master: the stream to the peer; as standby: the one that is followed. Epoch 0: there is none.
+  std::uint64_t epoch = 0;
+  std::uint64_t sent = 0;             ///< last sequence number sent (master)
+  std::uint64_t acknowledged = 0;     ///< last one acknowledged (master) or applied (standby)
+  std::uint32_t pending_state = 0;    ///< sessions whose newest state has not been sent
+  std::uint32_t pending_refresh = 0;  ///< sessions whose counters have not been sent
+  std::size_t unacknowledged_bytes = 0;
+  std::uint32_t bulk_done = 0;   ///< slots of the bulk copy that have been walked
+  std::uint32_t bulk_total = 0;  ///< slots it has to walk
+};
+
+class RedundancyMember : public ChangeListener {
+ public:
+  /// `set` and `chassis` are indices into `cluster`; the chassis must be a member of the set. `boot_id` is a random
+  /// number of this process, not 0. `restored_term`: highest term that was persisted, 0 if none. `source` and `sink`
+  /// are the two faces of the same table. All references must outlive the member. Nothing is sent or decided before the
+  /// first tick().
+  RedundancyMember(const Cluster& cluster, std::uint16_t set, std::uint16_t chassis, std::uint64_t boot_id,
+                   std::uint64_t restored_term, const SessionSource& source, SessionSink& sink, MemberOutput& output,
+                   TimePoint now);
+  ~RedundancyMember() override;
+
+  /// From the engine, in the middle of a packet.
+  void changed(std::uint32_t slot, Change change) override { sender_.changed(slot, change); }
+
+  /// One message from the peer, as it came; any alignment, nothing trusted. `message` is not kept.
+  void on_control(TimePoint now, std::span<const std::uint8_t> message);
+  void on_data(TimePoint now, std::span<const std::uint8_t> message);
+  /// Events of the own connection to the peer's control socket. Messages that already arrived must be handed in first.
+  void on_peer_connected(TimePoint now);
+  void on_peer_disconnected(TimePoint now);
+
+  /// Timers, heartbeats, acknowledgements, and up to `budget_bytes` of replication. Call it after every burst of
+  /// packets or messages and at next_deadline() at the latest; messages that have arrived must be handed in first.
+  void tick(TimePoint now, std::size_t budget_bytes);
+  [[nodiscard]] TimePoint next_deadline() const;
+
+  /// On the master: begins a switchover to the peer. On the standby: asks the master for one. Refused, with the reason,
+  /// when the peer is not there, or the standby is not hot or is warned. Success means that it has begun.
+  [[nodiscard]] Result<void> request_switchover(TimePoint now);
+  /// Marks this member as one that should not become master without need, or takes that back.
+  void set_warning(bool warned);
+
+  [[nodiscard]] Role role() const { return role_.role(); }
+  [[nodiscard]] std::uint64_t term() const { return role_.term(); }
+  [[nodiscard]] MemberStatus status() const;
+  void append_to(CounterList& out) const;
+
+ private:
+  class Outputs;
+
+  struct Counters {
+    std::uint64_t control_messages = 0;
+    std::uint64_t data_messages = 0;
+    std::uint64_t heartbeats_sent = 0;
+    std::uint64_t heartbeats_not_sent = 0;
+    std::uint64_t heartbeats_overtaken = 0;
+    std::uint64_t other_boot = 0;
+    std::uint64_t lower_term = 0;
+    std::uint64_t higher_term = 0;
+    std::uint64_t wrong_role = 0;
+    std::uint64_t wrong_link = 0;
+    std::uint64_t late_requests = 0;
+    std::uint64_t offers_too_early = 0;
+    std::uint64_t disconnects = 0;
+    std::uint64_t silences = 0;
+    std::uint64_t own_pauses = 0;
+  };
+
+  void on_message(TimePoint now, std::span<const std::uint8_t> bytes, bool data_link);
+  bool accept_boot(std::uint64_t boot, bool heartbeat);
+  bool accept_term(std::uint64_t term);
+  void on_heartbeat(TimePoint now, const replication::Header& header, const replication::Heartbeat& beat);
+  void on_stream_message(TimePoint now, const replication::Message& message);
+  void on_feedback(TimePoint now, const replication::Message& message);
+  void check_liveness(TimePoint now);
+  void send_heartbeat(TimePoint now);
+  void after_receiver(TimePoint now);
+  [[nodiscard]] replication::Header header() const;
+  [[nodiscard]] std::uint16_t warnings() const;
+  [[nodiscard]] bool may_send() const;
+  [[nodiscard]] std::uint32_t priority() const;
+
+  const RedundancySet& set_;
+  const SessionSource& source_;
+  MemberOutput& output_;
+  replication::Header own_;
+  std::unique_ptr<Outputs> outputs_;
+  replication::MessageReader reader_;
+  replication::MessageWriter writer_;
+  replication::Sender sender_;
+  replication::Receiver receiver_;
+  RoleMachine role_;
+
+  // Liveness.
+  bool connected_ = false;
+  bool heard_ever_ = false;
+  bool peer_lost_told_ = true;  ///< the role machine knows that the peer is gone
+  TimePoint heard_at_;
+  TimePoint last_tick_;
+  bool drain_grace_ = false;  ///< the connection is closed; what is still on its way in may arrive until ...
+  TimePoint grace_until_;
+  TimePoint grace_limit_;
+  std::uint64_t peer_boot_ = 0;
+  std::uint64_t peer_number_ = 0;
+  std::vector<std::uint64_t> retired_boots_;
+  replication::Heartbeat peer_beat_;
+
+  std::uint64_t number_ = 0;
+  TimePoint next_heartbeat_;
+  bool heartbeat_now_ = false;
+  bool external_warning_ = false;
+  Counters counters_;
+};
+
+}  // namespace icr::node

@@ -1,0 +1,276 @@
+#include "node/redundancy/role.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace icr::node {
+
+std::string_view to_string(Role role) {
+  switch (role) {
+    case Role::initializing:
+      return "INITIALIZING";
+    case Role::standby:
+      return "STANDBY";
+    case Role::master:
+      return "MASTER";
+  }
+  return "INITIALIZING";
+}
+
+std::string_view to_string(Sync sync) {
+  switch (sync) {
+    case Sync::off:
+      return "Off";
+    case Sync::cold:
+      return "Cold";
+    case Sync::hot:
+      return "Hot";
+  }
+  return "Off";
+}
+
+RoleMachine::RoleMachine(const RoleConfig& config, std::uint64_t restored_term, RoleOutput& output, TimePoint now)
+    : config_(config),
+      output_(output),
+      highest_(restored_term),
+      state_term_(restored_term),
+      hold_until_(now + config.hold_time),
+      changed_at_(now) {}
+
+void RoleMachine::take_mastership(TimePoint now, std::string reason) {
+  if (handing_over()) end_handover(true);
+  // The smallest term above all others that is ours by parity.
+  std::uint64_t term = highest_ + 1;
+  if (term % 2 != config_.index) ++term;
+  output_.persist_term(term);
+  if (role_ == Role::master) {
+    ++counters_.term_raised;
+  } else {
+    ++counters_.became_master;
+  }
+  role_ = Role::master;
+  sync_ = Sync::off;
+  term_ = highest_ = state_term_ = term;
+  asks_ = false;
+  reason_ = std::move(reason);
+  changed_at_ = now;
+  output_.on_master(term);
+}
+
+void RoleMachine::follow(TimePoint now, std::string reason) {
+  if (handing_over()) end_handover(false);
+  if (role_ != Role::standby) ++counters_.became_standby;
+  role_ = Role::standby;
+  sync_ = Sync::cold;
+  asks_ = false;
+  reason_ = std::move(reason);
+  changed_at_ = now;
+  output_.on_standby(highest_);
+}
+
+void RoleMachine::on_peer(TimePoint now, const PeerReport& report) {
+  const std::uint64_t known = highest_;
+  peer_ = report;
+  peer_present_ = true;
+  highest_ = std::max(highest_, report.term);
+  switch (role_) {
+    case Role::initializing:
+      if (report.role == Role::master) {
+        follow(now, "peer is master");
+      } else if (report.sync != Sync::hot) {
+        // A hot standby hears from us that its master is gone, and takes over by itself.
+        elect(now);
+      }
+      return;
+    case Role::standby:
+      if (report.role != Role::master) {
+        elect(now);
+      } else if (report.term >= highest_ && report.term > known) {
+        follow(now, "peer is master in a new term");
+      }
+      return;
+    case Role::master:
+      if (report.role == Role::master) {
+        yield(now);
+      } else if (report.term > term_) {
+        take_mastership(now, "a higher term was known to the peer");
+      } else if (report.asks_switchover && !handing_over() && now >= asked_handover_not_before_) {
+        if (!begin_handover(now)) {
+          ++counters_.switchovers_refused;
+          asked_handover_not_before_ = now + config_.hold_time;
+        }
+      }
+      return;
+  }
+}
+
+/// Two masters met: the one in the lower term yields.
+void RoleMachine::yield(TimePoint now) {
+  if (peer_.term > term_) {
+    if (handing_over()) {
+      ++counters_.switchovers_done;
+      follow(now, "switchover");
+    } else {
+      ++counters_.dual_master;
+      follow(now, "met a master in a higher term");
+    }
+    return;
+  }
+  // Once per lower term, not per heartbeat.
+  if (peer_.term == reasserted_against_) return;
+  reasserted_against_ = peer_.term;
+  ++counters_.dual_master;
+  output_.on_reassert(term_);
+}
+
+/// Neither is master: both members decide from the same facts, so they decide the same.
+void RoleMachine::elect(TimePoint now) {
+  if (outranks_peer()) {
+    if (role_ == Role::standby) ++(sync_ == Sync::hot ? counters_.took_over_hot : counters_.took_over_cold);
+    take_mastership(now, role_ == Role::standby ? "peer is not master any more" : "elected");
+  } else if (role_ == Role::initializing) {
+    follow(now, "peer is elected");
+  }
+}
+
+bool RoleMachine::outranks_peer() const {
+  const bool hot = role_ == Role::standby && sync_ == Sync::hot;
+  const bool peer_hot = peer_.role == Role::standby && peer_.sync == Sync::hot;
+  if (hot != peer_hot) return hot;
+  if (state_term_ != peer_.state_term) return state_term_ > peer_.state_term;
+  // Both hold the state of one term: who was master in it has the newest.
+  if (state_term_ != 0) return state_term_ % 2 == config_.index;
+  if (config_.priority != peer_.priority) return config_.priority > peer_.priority;
+  return config_.index == 0;
+}
+
+void RoleMachine::on_peer_lost(TimePoint now, bool silent) {
+  peer_present_ = !silent && sync_ != Sync::hot;
+  switch (role_) {
+    case Role::initializing:
+      return;  // the hold time decides
+    case Role::standby:
+      // A copy that is not complete is worth less than a master that may only have lost a connection.
+      if (!silent && sync_ != Sync::hot) return;
+      ++(sync_ == Sync::hot ? counters_.took_over_hot : counters_.took_over_cold);
+      take_mastership(now, silent ? "peer is silent" : "connection to the peer closed");
+      return;
+    case Role::master:
+      peer_present_ = false;
+      return;
+  }
+}
+
+void RoleMachine::on_sync(TimePoint now, Sync sync) {
+  if (role_ != Role::standby || sync == sync_) return;
+  sync_ = sync;
+  asks_ = false;
+  if (sync != Sync::hot) return;
+  hot_since_ = now;
+  // From here on a complete state of that term is held; whoever restarts with it may claim so.
+  if (peer_.term > state_term_) {
+    state_term_ = peer_.term;
+    output_.persist_term(state_term_);
+  }
+}
+
+void RoleMachine::on_offer(TimePoint now, std::uint64_t term) {
+  if (role_ != Role::standby || sync_ != Sync::hot || term != highest_ || peer_.role != Role::master) {
+    ++counters_.offers_refused;
+    return;
+  }
+  take_mastership(now, "switchover");
+}
+
+void RoleMachine::on_drained(TimePoint now) {
+  if (handover_ != Handover::draining) return;
+  handover_ = Handover::offered;
+  next_offer_ = now;
+}
+
+void RoleMachine::tick(TimePoint now) {
+  switch (role_) {
+    case Role::initializing:
+      if (config_.stand_alone) {
+        take_mastership(now, "stand-alone");
+      } else if (now >= hold_until_ && !peer_present_) {
+        take_mastership(now, "no peer within the hold time");
+      }
+      return;
+    case Role::standby:
+      update_preemption(now);
+      return;
+    case Role::master:
+      if (handover_ == Handover::none) return;
+      if (now >= handover_until_ || !peer_present_) {
+        asked_handover_not_before_ = now + config_.hold_time;
+        end_handover(true);
+      } else if (handover_ == Handover::offered && now >= next_offer_) {
+        next_offer_ = now + config_.offer_interval;
+        output_.send_offer();
+      }
+      return;
+  }
+}
+
+void RoleMachine::update_preemption(TimePoint now) {
+  if (asks_ && asks_until_ != TimePoint::max() && now >= asks_until_) asks_ = false;
+  if (asks_ || !config_.preempt || sync_ != Sync::hot || !follows_peer()) return;
+  if (config_.priority <= peer_.priority || now - hot_since_ < config_.hold_time) return;
+  asks_ = true;
+  asks_until_ = TimePoint::max();
+  ++counters_.preempt_requests;
+}
+
+Result<void> RoleMachine::begin_handover(TimePoint now) {
+  if (!peer_present_) return fail("the peer is not connected");
+  if (peer_.role != Role::standby) return fail("the peer is {}, not STANDBY", to_string(peer_.role));
+  if (peer_.sync != Sync::hot) return fail("the standby is {}, not Hot", to_string(peer_.sync));
+  if (peer_.warned) return fail("the standby is warned");
+  handover_ = Handover::draining;
+  handover_until_ = now + config_.handover_deadline;
+  ++counters_.switchovers_started;
+  output_.on_handing_over(true);
+  return {};
+}
+
+void RoleMachine::end_handover(bool called_off) {
+  handover_ = Handover::none;
+  if (called_off) ++counters_.switchovers_called_off;
+  output_.on_handing_over(false);
+}
+
+Result<void> RoleMachine::request_switchover(TimePoint now) {
+  if (config_.stand_alone) return fail("the set has one member only");
+  switch (role_) {
+    case Role::initializing:
+      return fail("this member is INITIALIZING");
+    case Role::standby:
+      if (!follows_peer()) return fail("there is no master to ask");
+      if (sync_ != Sync::hot) return fail("this standby is {}, not Hot", to_string(sync_));
+      asks_ = true;
+      asks_until_ = now + config_.handover_deadline;
+      return {};
+    case Role::master:
+      break;
+  }
+  if (handing_over()) return fail("a switchover is under way");
+  auto begun = begin_handover(now);
+  if (!begun) ++counters_.switchovers_refused;
+  return begun;
+}
+
+TimePoint RoleMachine::next_deadline() const {
+  switch (role_) {
+    case Role::initializing:
+      return config_.stand_alone ? TimePoint::min() : hold_until_;
+    case Role::standby:
+      return TimePoint::max();  // asks are looked at with every heartbeat
+    case Role::master:
+      if (handover_ == Handover::offered) return std::min(handover_until_, next_offer_);
+      return handover_ == Handover::draining ? handover_until_ : TimePoint::max();
+  }
+  return TimePoint::max();
+}
+
+}  // namespace icr::node

@@ -1,0 +1,151 @@
+// Who is master of a redundancy set: a machine that is told what the peer says and what time it is.
+//
+// Terms. Each member only takes terms of its own parity (term % 2 == index), and always one above every term it has
+// heard of, so two members can never be master in the same term, and whoever took over last has the highest one. A
+// member that meets a higher term than its own while it is master yields.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "model/result.h"
+#include "model/time.h"
+
+namespace icr::node {
+
+enum class Role : std::uint8_t { initializing = 0, standby = 1, master = 2 };
+/// How far the copy of a standby is. A master and a member that follows nobody are `off`.
+enum class Sync : std::uint8_t { off = 0, cold = 1, hot = 2 };
+[[nodiscard]] std::string_view to_string(Role role);  ///< "INITIALIZING", "STANDBY", "MASTER"
+[[nodiscard]] std::string_view to_string(Sync sync);  ///< "Off", "Cold", "Hot"
+
+/// What the peer says about itself in a heartbeat.
+struct PeerReport {
+  std::uint64_t term = 0;  ///< highest term it knows; its own while it is master
+  Role role = Role::initializing;
+  Sync sync = Sync::off;
+  std::uint32_t priority = 0;
+  std::uint64_t state_term = 0;  ///< newest term of which it holds a complete state
+  bool warned = false;           ///< it should not become master without need
+  bool asks_switchover = false;
+};
+
+struct RoleConfig {
+  std::uint8_t index = 0;  ///< 0 or 1: place in RedundancySet::members
+  std::uint32_t priority = 100;
+  bool stand_alone = false;
+  bool preempt = false;
+  Duration hold_time = 3s;
+  Duration handover_deadline = 2s;  ///< a switchover that is not taken up by then is called off
+  Duration offer_interval = 50ms;   ///< how often an offer is repeated
+};
+
+/// What the machine decides. Called from inside its functions; must not call back into it.
+class RoleOutput {
+ public:
+  virtual ~RoleOutput() = default;
+  /// `term` must be on disk, as far as that is possible, before this returns: the member is about to act in it.
+  virtual void persist_term(std::uint64_t term) = 0;
+  /// Also called for a master that goes on in a new term.
+  virtual void on_master(std::uint64_t term) = 0;
+  /// Also called for a standby whose master is in a new term.
+  virtual void on_standby(std::uint64_t term) = 0;
+  /// Another master has been met and will yield: traffic must be drawn here again.
+  virtual void on_reassert(std::uint64_t term) = 0;
+  /// True: a switchover is under way; false: it is over (called before on_standby) or was called off.
+  virtual void on_handing_over(bool active) = 0;
+  /// Tell the peer that it shall become master.
+  virtual void send_offer() = 0;
+};
+
+class RoleMachine {
+ public:
+  /// `restored_term`: highest term that was persisted, 0 if none. `output` must outlive the machine.
+  RoleMachine(const RoleConfig& config, std::uint64_t restored_term, RoleOutput& output, TimePoint now);
+
+  // Inputs.
+  void on_peer(TimePoint now, const PeerReport& report);
+  /// The peer's connection is closed (`silent` false) or it has not been heard for too long (`silent` true).
+  void on_peer_lost(TimePoint now, bool silent);
+  /// Progress of the own copy while standby.
+  void on_sync(TimePoint now, Sync sync);
+  /// The master offers mastership, and everything it named has been applied.
+  void on_offer(TimePoint now, std::uint64_t term);
+  /// During a switchover: nothing that the peer must know is on its way any more.
+  void on_drained(TimePoint now);
+  void tick(TimePoint now);
+  /// An operator's wish. On the master it starts a switchover; on the standby it asks the master for one.
+  [[nodiscard]] Result<void> request_switchover(TimePoint now);
+
+  // State.
+  [[nodiscard]] TimePoint next_deadline() const;
+  [[nodiscard]] Role role() const { return role_; }
+  [[nodiscard]] Sync sync() const { return sync_; }
+  /// Master: its term. Otherwise the highest term known.
+  [[nodiscard]] std::uint64_t term() const { return role_ == Role::master ? term_ : highest_; }
+  [[nodiscard]] std::uint64_t state_term() const { return state_term_; }
+  [[nodiscard]] bool handing_over() const { return handover_ != Handover::none; }
+  [[nodiscard]] bool draining() const { return handover_ == Handover::draining; }
+  [[nodiscard]] bool asks_switchover() const { return asks_; }
+  [[nodiscard]] bool peer_present() const { return peer_present_; }
+  [[nodiscard]] const PeerReport& peer() const { return peer_; }
+  /// True when the peer is the master that this standby follows.
+  [[nodiscard]] bool follows_peer() const {
+    return role_ == Role::standby && peer_present_ && peer_.role == Role::master && peer_.term >= highest_;
+  }
+  [[nodiscard]] const std::string& reason() const { return reason_; }
+  [[nodiscard]] TimePoint changed_at() const { return changed_at_; }
+
+  struct Counters {
+    std::uint64_t became_master = 0;
+    std::uint64_t became_standby = 0;
+    std::uint64_t took_over_hot = 0;
+    std::uint64_t took_over_cold = 0;
+    std::uint64_t dual_master = 0;
+    std::uint64_t switchovers_started = 0;
+    std::uint64_t switchovers_refused = 0;
+    std::uint64_t switchovers_called_off = 0;
+    std::uint64_t switchovers_done = 0;
+    std::uint64_t preempt_requests = 0;
+    std::uint64_t offers_refused = 0;
+    std::uint64_t term_raised = 0;
+  };
+  [[nodiscard]] const Counters& counters() const { return counters_; }
+
+ private:
+  enum class Handover : std::uint8_t { none, draining, offered };
+
+  void take_mastership(TimePoint now, std::string reason);
+  void follow(TimePoint now, std::string reason);
+  void yield(TimePoint now);
+  void elect(TimePoint now);
+  [[nodiscard]] bool outranks_peer() const;
+  [[nodiscard]] Result<void> begin_handover(TimePoint now);
+  void end_handover(bool called_off);
+  void update_preemption(TimePoint now);
+
+  RoleConfig config_;
+  RoleOutput& output_;
+  Role role_ = Role::initializing;
+  Sync sync_ = Sync::off;
+  std::uint64_t term_ = 0;     ///< as master
+  std::uint64_t highest_ = 0;  ///< highest term heard of
+  std::uint64_t state_term_ = 0;
+  PeerReport peer_;
+  bool peer_present_ = false;
+  std::uint64_t reasserted_against_ = 0;  ///< term of the last lower master that was met
+  TimePoint hold_until_;
+  Handover handover_ = Handover::none;
+  TimePoint handover_until_;
+  TimePoint next_offer_;
+  TimePoint asked_handover_not_before_;
+  bool asks_ = false;
+  TimePoint asks_until_;  ///< an operator's wish is dropped then
+  TimePoint hot_since_;
+  std::string reason_ = "started";
+  TimePoint changed_at_;
+  Counters counters_;
+};
+
+}  // namespace icr::node

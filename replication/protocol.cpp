@@ -1,0 +1,200 @@
+#include "replication/protocol.h"
+
+#include <algorithm>
+
+#include "replication/protocol_generated.h"
+
+namespace icr::replication {
+namespace {
+
+// Envelope, body and session batch: three tables; room for what later releases may add.
+constexpr flatbuffers::uoffset_t kMaxTables = 16;
+constexpr flatbuffers::uoffset_t kMaxDepth = 8;
+
+template <class Table>
+Position position_of(const Table& table) {
+  return {table.epoch(), table.base(), table.sequence()};
+}
+
+bool sane(const Position& p) { return p.epoch != 0 && p.base != 0 && p.base <= p.sequence && p.sequence < kMaxNumber; }
+
+bool read_body(const fbs::Envelope& envelope, Body& out, Refusal& why) {
+  why = Refusal::bad_value;
+  switch (envelope.body_type()) {
+    case fbs::Body::Heartbeat: {
+      const auto& b = *envelope.body_as_Heartbeat();
+      Heartbeat beat;
+      beat.number = b.number();
+      beat.heard_boot = b.heard_boot();
+      beat.role = b.role();
+      beat.sync = b.sync();
+      beat.priority = b.priority();
+      beat.state_term = b.state_term();
+      beat.warnings = b.warnings();
+      beat.asks_switchover = b.asks_switchover();
+      beat.capacity = b.capacity();
+      beat.stream = position_of(b);
+      out = beat;
+      // A stream whose attempt has not sent anything yet stands one before its base.
+      return beat.number != 0 && beat.role <= 2 && beat.sync <= 2 && beat.state_term <= envelope.term() &&
+             beat.stream.base < kMaxNumber && beat.stream.sequence < kMaxNumber;
+    }
+    case fbs::Body::Handover: {
+      const auto& b = *envelope.body_as_Handover();
+      out = Handover{b.epoch(), b.sequence()};
+      return b.epoch() != 0 && b.sequence() < kMaxNumber;
+    }
+    case fbs::Body::SyncRequest: {
+      const auto& b = *envelope.body_as_SyncRequest();
+      out = SyncRequest{b.epoch()};
+      return b.epoch() != 0;
+    }
+    case fbs::Body::StreamBegin: {
+      const auto& b = *envelope.body_as_StreamBegin();
+      out = StreamBegin{position_of(b), b.capacity()};
+      return sane(position_of(b)) && b.capacity() <= kMaxSlots;
+    }
+    case fbs::Body::Batch: {
+      const auto& b = *envelope.body_as_Batch();
+      out = Batch{position_of(b), b.sessions()};
+      return sane(position_of(b)) && b.sessions() != nullptr;
+    }
+    case fbs::Body::BulkEnd: {
+      const auto& b = *envelope.body_as_BulkEnd();
+      out = BulkEnd{position_of(b)};
+      return sane(position_of(b));
+    }
+    case fbs::Body::Audit: {
+      const auto& b = *envelope.body_as_Audit();
+      out = Audit{position_of(b), b.first(), b.count(), b.sessions(), b.digest()};
+      return sane(position_of(b)) && b.count() <= kMaxAuditSlots && b.first() < kMaxSlots;
+    }
+    case fbs::Body::Ack: {
+      const auto& b = *envelope.body_as_Ack();
+      out = Ack{b.epoch(), b.base(), b.applied()};
+      return b.epoch() != 0 && b.base() < kMaxNumber && b.applied() < kMaxNumber;
+    }
+    case fbs::Body::Nack: {
+      const auto& b = *envelope.body_as_Nack();
+      out = Nack{b.epoch(), b.base(), b.expected()};
+      return b.epoch() != 0 && b.base() < kMaxNumber && b.expected() < kMaxNumber && b.expected() != 0;
+    }
+    case fbs::Body::NONE:
+      break;
+  }
+  why = Refusal::unknown_body;
+  return false;
+}
+
+}  // namespace
+
+const Message* MessageReader::refuse(Refusal why) {
+  ++refused_[static_cast<std::size_t>(why)];
+  return nullptr;
+}
+
+const Message* MessageReader::read(std::span<const std::uint8_t> bytes) {
+  if (bytes.size() > kMaxMessageBytes) return refuse(Refusal::oversized);
+  const std::uint8_t* data = aligned(bytes.data(), bytes.size(), scratch_);
+  // The root offset and the identifier must be there before anything may look at them.
+  if (bytes.size() < 2 * sizeof(flatbuffers::uoffset_t)) return refuse(Refusal::malformed);
+  flatbuffers::Verifier verifier(data, bytes.size(), kMaxDepth, kMaxTables);
+  if (!fbs::VerifyEnvelopeBuffer(verifier)) return refuse(Refusal::malformed);
+  const fbs::Envelope& envelope = *fbs::GetEnvelope(data);
+
+  message_.header = {envelope.cluster_digest(), envelope.boot(), envelope.term(), envelope.set(), envelope.member()};
+  if (message_.header.cluster_digest != expected_.cluster_digest) return refuse(Refusal::wrong_cluster);
+  if (message_.header.set != expected_.set) return refuse(Refusal::wrong_set);
+  if (message_.header.member != expected_.member) return refuse(Refusal::wrong_member);
+  if (message_.header.boot == 0 || message_.header.term >= kMaxNumber) return refuse(Refusal::bad_value);
+  Refusal why = Refusal::malformed;
+  // The verifier lets an unknown body pass, and a known type without a body.
+  if (envelope.body() == nullptr) return refuse(Refusal::unknown_body);
+  if (!read_body(envelope, message_.body, why)) return refuse(why);
+  return &message_;
+}
+
+void MessageReader::append_to(CounterList& out) const {
+  static constexpr std::array<std::string_view, kRefusalCount> kNames = {
+      "refused-oversized",    "refused-malformed",    "refused-wrong-cluster", "refused-wrong-set",
+      "refused-wrong-member", "refused-unknown-kind", "refused-bad-value"};
+  for (std::size_t i = 0; i < kRefusalCount; ++i) out.push_back({std::string(kNames[i]), refused_[i]});
+}
+
+MessageWriter::MessageWriter() : builder_(1024) {}
+
+MessageWriter::Bytes MessageWriter::seal(const Header& header, std::uint8_t type, std::uint32_t body) {
+  fbs::FinishEnvelopeBuffer(
+      builder_, fbs::CreateEnvelope(builder_, header.cluster_digest, header.boot, header.term, header.set,
+                                    header.member, static_cast<fbs::Body>(type), flatbuffers::Offset<void>(body)));
+  return {builder_.GetBufferPointer(), builder_.GetSize()};
+}
+
+template <class Table>
+MessageWriter::Bytes MessageWriter::seal(const Header& header, flatbuffers::Offset<Table> body) {
+  return seal(header, static_cast<std::uint8_t>(fbs::BodyTraits<Table>::enum_value), body.o);
+}
+
+MessageWriter::Bytes MessageWriter::write(const Header& header, const Heartbeat& b) {
+  builder_.Clear();
+  return seal(header, fbs::CreateHeartbeat(builder_, b.number, b.heard_boot, b.role, b.sync, b.priority, b.state_term,
+                                           b.warnings, b.asks_switchover, b.capacity, b.stream.epoch, b.stream.base,
+                                           b.stream.sequence));
+}
+
+MessageWriter::Bytes MessageWriter::write(const Header& header, const Handover& b) {
+  builder_.Clear();
+  return seal(header, fbs::CreateHandover(builder_, b.epoch, b.sequence));
+}
+
+MessageWriter::Bytes MessageWriter::write(const Header& header, const SyncRequest& b) {
+  builder_.Clear();
+  return seal(header, fbs::CreateSyncRequest(builder_, b.epoch));
+}
+
+MessageWriter::Bytes MessageWriter::write(const Header& header, const StreamBegin& b) {
+  builder_.Clear();
+  const Position& p = b.position;
+  return seal(header, fbs::CreateStreamBegin(builder_, p.epoch, p.base, p.sequence, b.capacity));
+}
+
+MessageWriter::Bytes MessageWriter::write(const Header& header, const Position& p, BatchEncoder& sessions) {
+  builder_.Clear();
+  const auto rows = sessions.finish(builder_);
+  return seal(header, fbs::CreateBatch(builder_, p.epoch, p.base, p.sequence, rows));
+}
+
+MessageWriter::Bytes MessageWriter::write(const Header& header, const BulkEnd& b) {
+  builder_.Clear();
+  return seal(header, fbs::CreateBulkEnd(builder_, b.position.epoch, b.position.base, b.position.sequence));
+}
+
+MessageWriter::Bytes MessageWriter::write(const Header& header, const Audit& b) {
+  builder_.Clear();
+  const Position& p = b.position;
+  return seal(header, fbs::CreateAudit(builder_, p.epoch, p.base, p.sequence, b.first, b.count, b.sessions, b.digest));
+}
+
+MessageWriter::Bytes MessageWriter::write(const Header& header, const Ack& b) {
+  builder_.Clear();
+  return seal(header, fbs::CreateAck(builder_, b.epoch, b.base, b.applied));
+}
+
+MessageWriter::Bytes MessageWriter::write(const Header& header, const Nack& b) {
+  builder_.Clear();
+  return seal(header, fbs::CreateNack(builder_, b.epoch, b.base, b.expected));
+}
+
+RangeDigest digest_range(const SessionSource& source, std::uint32_t first, std::uint32_t count, TimePoint now) {
+  RangeDigest out;
+  SessionRecord record;
+  const std::uint32_t end = std::min(source.capacity(), first + count);
+  for (std::uint32_t slot = first; slot < end; ++slot) {
+    if (!source.read(slot, now, record)) continue;
+    ++out.sessions;
+    out.digest += digest_of(record);
+  }
+  return out;
+}
+
+}  // namespace icr::replication

@@ -1,0 +1,172 @@
+// Messages between the members of a redundancy set (replication/protocol.fbs) as plain values.
+//
+// Reading trusts nothing: size, then alignment, then the FlatBuffers verifier with a bound on tables, then identity,
+// then ranges. Session rows are checked by BatchDecoder when they are applied.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "model/counters.h"
+#include "model/record_codec.h"
+
+namespace icr::replication {
+
+/// A message is at most this long, in either direction; the link refuses longer ones before it allocates memory.
+inline constexpr std::size_t kMaxMessageBytes = 1U << 20;
+/// Sessions and tombstones of a batch that a receiver accepts.
+inline constexpr std::size_t kMaxBatchRows = 4096;
+/// Slots of an audit that a receiver accepts.
+inline constexpr std::uint32_t kMaxAuditSlots = 4096;
+/// Terms and sequence numbers end far below 2^64, so that adding to one cannot wrap.
+inline constexpr std::uint64_t kMaxNumber = std::uint64_t{1} << 62;
+
+/// Where messages leave. False: it would block; try again later with the same or newer content.
+class Outlet {
+ public:
+  virtual ~Outlet() = default;
+  virtual bool send(std::span<const std::uint8_t> message) = 0;
+};
+
+/// Who says it.
+struct Header {
+  std::uint64_t cluster_digest = 0;
+  std::uint64_t boot = 0;
+  std::uint64_t term = 0;
+  std::uint16_t set = 0;
+  std::uint8_t member = 0;
+};
+
+/// Place of a message in a stream.
+struct Position {
+  std::uint64_t epoch = 0;  ///< name of the stream, chosen by the receiver; never 0
+  std::uint64_t base = 0;   ///< first number of the sender's present attempt
+  std::uint64_t sequence = 0;
+};
+
+struct Heartbeat {
+  std::uint64_t number = 0;
+  std::uint64_t heard_boot = 0;
+  std::uint8_t role = 0;  ///< 0..2, as node::Role
+  std::uint8_t sync = 0;  ///< 0..2, as node::Sync
+  std::uint32_t priority = 0;
+  std::uint64_t state_term = 0;
+  std::uint16_t warnings = 0;
+  bool asks_switchover = false;
+  std::uint32_t capacity = 0;
+  Position stream;  ///< epoch 0: none
+};
+struct Handover {
+  std::uint64_t epoch = 0;
+  std::uint64_t sequence = 0;
+};
+struct SyncRequest {
+  std::uint64_t epoch = 0;
+};
+struct StreamBegin {
+  Position position;
+  std::uint32_t capacity = 0;
+};
+struct Batch {
+  Position position;
+  const fbs::SessionBatch* sessions = nullptr;  ///< in the reader's buffer or the message; verified, rows unchecked
+};
+struct BulkEnd {
+  Position position;
+};
+struct Audit {
+  Position position;
+  std::uint32_t first = 0;
+  std::uint32_t count = 0;
+  std::uint32_t sessions = 0;
+  std::uint64_t digest = 0;
+};
+struct Ack {
+  std::uint64_t epoch = 0;
+  std::uint64_t base = 0;
+  std::uint64_t applied = 0;
+};
+struct Nack {
+  std::uint64_t epoch = 0;
+  std::uint64_t base = 0;
+  std::uint64_t expected = 0;
+};
+
+using Body = std::variant<Heartbeat, Handover, SyncRequest, StreamBegin, Batch, BulkEnd, Audit, Ack, Nack>;
+struct Message {
+  Header header;
+  Body body;
+};
+
+/// Why a message was not accepted.
+enum class Refusal : std::uint8_t {
+  oversized,      ///< longer than kMaxMessageBytes
+  malformed,      ///< not a verified Envelope with our identifier
+  wrong_cluster,  ///< of a cluster file with another meaning
+  wrong_set,      ///< of another redundancy set
+  wrong_member,   ///< from ourselves, or from a member that does not exist
+  unknown_body,   ///< a kind of message that this release does not know
+  bad_value,      ///< a number out of range
+};
+inline constexpr std::size_t kRefusalCount = 7;
+
+/// Reads messages of the one peer. One thread.
+class MessageReader {
+ public:
+  /// `expected` says whose messages are accepted: its digest, set and member; boot and term are ignored.
+  explicit MessageReader(const Header& expected) : expected_(expected) {}
+
+  /// The message, or null: refused and counted. Valid until the next call; `bytes` must live as long.
+  [[nodiscard]] const Message* read(std::span<const std::uint8_t> bytes);
+
+  [[nodiscard]] std::uint64_t refused(Refusal why) const { return refused_[static_cast<std::size_t>(why)]; }
+  void append_to(CounterList& out) const;
+
+ private:
+  const Message* refuse(Refusal why);
+
+  Header expected_;
+  Message message_;
+  std::vector<std::uint64_t> scratch_;
+  std::array<std::uint64_t, kRefusalCount> refused_{};
+};
+
+/// Writes messages. What a function returns is valid until the next call. One thread.
+class MessageWriter {
+ public:
+  MessageWriter();
+  using Bytes = std::span<const std::uint8_t>;
+
+  Bytes write(const Header& header, const Heartbeat& body);
+  Bytes write(const Header& header, const Handover& body);
+  Bytes write(const Header& header, const SyncRequest& body);
+  Bytes write(const Header& header, const StreamBegin& body);
+  /// Takes the records out of `sessions`.
+  Bytes write(const Header& header, const Position& position, BatchEncoder& sessions);
+  Bytes write(const Header& header, const BulkEnd& body);
+  Bytes write(const Header& header, const Audit& body);
+  Bytes write(const Header& header, const Ack& body);
+  Bytes write(const Header& header, const Nack& body);
+
+ private:
+  Bytes seal(const Header& header, std::uint8_t type, std::uint32_t body);
+  template <class Table>
+  Bytes seal(const Header& header, flatbuffers::Offset<Table> body);
+
+  flatbuffers::FlatBufferBuilder builder_;
+};
+
+/// Digest of a range of slots, as an Audit carries it: how many sessions, and the sum of their digest words.
+struct RangeDigest {
+  std::uint32_t sessions = 0;
+  std::uint64_t digest = 0;
+  friend bool operator==(const RangeDigest&, const RangeDigest&) = default;
+};
+[[nodiscard]] RangeDigest digest_range(const SessionSource& source, std::uint32_t first, std::uint32_t count,
+                                       TimePoint now);
+
+}  // namespace icr::replication

@@ -1,0 +1,272 @@
+#include "replication/receiver.h"
+
+#include <algorithm>
+
+namespace icr::replication {
+namespace {
+
+/// Names of streams: the upper bits of the boot, counted up. Unique among boots for all practical purposes, and growing
+/// within one, so that a late request for a former stream is recognised by the sender.
+std::uint64_t first_name(std::uint64_t boot) { return boot & ~std::uint64_t{0xffffff}; }
+
+}  // namespace
+
+Receiver::Receiver(SessionSink& sink, const SessionSource& table, std::uint64_t boot, const ReceiverLimits& limits)
+    : sink_(sink), table_(table), limits_(limits), last_name_(first_name(boot)) {}
+
+void Receiver::follow(TimePoint now, std::uint64_t boot, std::uint64_t term) {
+  if (copy_ != Copy::none && boot == master_boot_ && term == master_term_) return;
+  master_boot_ = boot;
+  master_term_ = term;
+  request_new_stream(now);
+}
+
+void Receiver::stop() {
+  copy_ = Copy::none;
+  epoch_ = 0;
+  base_ = expected_ = 1;
+  announced_ = announced_base_ = 0;
+  gap_ = pass_open_ = ack_due_ = nack_due_ = capacity_differs_ = false;
+  unacknowledged_ = 0;
+}
+
+void Receiver::request_new_stream(TimePoint now) {
+  stop();
+  copy_ = Copy::requested;
+  epoch_ = ++last_name_;
+  next_request_ = now;
+  request_interval_ = limits_.request_interval;
+  stall_after_ = limits_.stall_after;
+  stalls_ = 0;
+  progress_at_ = now;
+  differs_since_ = TimePoint::max();
+}
+
+/// The sender vouches that what its former attempts carried and we did not get comes again in this one.
+void Receiver::adopt_attempt(TimePoint now, std::uint64_t base) {
+  base_ = base;
+  expected_ = std::max(expected_, base_);
+  gap_ = nack_due_ = false;
+  progress_at_ = now;
+}
+
+bool Receiver::admit(TimePoint now, const Position& p) {
+  if (epoch_ == 0 || p.epoch != epoch_) {
+    ++counters_.other_stream;
+    return false;
+  }
+  if (p.base < base_) {
+    ++counters_.former_attempt;
+    return false;
+  }
+  if (p.base > base_) adopt_attempt(now, p.base);
+  announced_ = std::max(announced_, p.sequence);
+  if (p.sequence < expected_) {
+    ++counters_.duplicates;
+    ack_due_ = true;  // its acknowledgement was lost
+    return false;
+  }
+  if (p.sequence > expected_) {
+    ++counters_.gaps;
+    if (!gap_) nack_due_ = true;
+    gap_ = true;
+    return false;
+  }
+  return true;
+}
+
+void Receiver::took_one(TimePoint now) {
+  ++expected_;
+  ++unacknowledged_;
+  ack_due_ = true;
+  gap_ = nack_due_ = false;
+  progress_at_ = now;
+  stall_after_ = limits_.stall_after;
+  stalls_ = 0;
+}
+
+void Receiver::on_begin(TimePoint now, const StreamBegin& message) {
+  if (!admit(now, message.position)) return;
+  if (message.capacity != table_.capacity()) {
+    capacity_differs_ = true;
+    ++counters_.capacity_refused;
+    return;
+  }
+  if (copy_ == Copy::requested) {
+    copy_ = Copy::cold;
+    capacity_differs_ = false;
+    refused_in_copy_ = 0;
+    pass_open_ = true;
+    ++counters_.streams;
+    sink_.begin_pass(now);
+  }
+  took_one(now);
+}
+
+void Receiver::on_batch(TimePoint now, const Batch& message) {
+  if (!admit(now, message.position)) return;
+  if (copy_ == Copy::requested) {
+    ++counters_.before_begin;
+    return;
+  }
+  const auto rows = BatchDecoder::check(message.sessions, kMaxBatchRows);
+  if (!rows) {
+    // It is not taken, so it will be asked for again, and for a new stream if that does not help.
+    ++counters_.invalid_batches;
+    return;
+  }
+  ++counters_.batches;
+  rows->for_each_session([this, now](const SessionRecord& record) { count(sink_.apply(record, now)); });
+  rows->for_each_tombstone([this, now](SessionRef dead) { count(sink_.erase(dead, now)); });
+  took_one(now);
+}
+
+void Receiver::on_bulk_end(TimePoint now, const BulkEnd& message) {
+  if (!admit(now, message.position)) return;
+  if (copy_ == Copy::requested) {
+    ++counters_.before_begin;
+    return;
+  }
+  if (pass_open_) {
+    pass_open_ = false;
+    counters_.swept += sink_.end_pass(now);
+    ++counters_.passes;
+    copy_ = Copy::hot;
+  }
+  took_one(now);
+}
+
+void Receiver::on_audit(TimePoint now, const Audit& message) {
+  if (!admit(now, message.position)) return;
+  took_one(now);
+  if (copy_ != Copy::hot) return;
+  const RangeDigest own = digest_range(table_, message.first, message.count, now);
+  if (own == RangeDigest{message.sessions, message.digest}) {
+    ++counters_.audits_passed;
+    return;
+  }
+  ++counters_.audits_failed;
+  if (now < no_audit_restart_before_) return;
+  no_audit_restart_before_ = now + limits_.audit_restart_interval;
+  ++counters_.restarts;
+  request_new_stream(now);
+}
+
+void Receiver::count(Applied applied) {
+  switch (applied) {
+    case Applied::created:
+      ++counters_.created;
+      break;
+    case Applied::updated:
+      ++counters_.updated;
+      break;
+    case Applied::unchanged:
+      ++counters_.unchanged;
+      break;
+    case Applied::deleted:
+      ++counters_.deleted;
+      break;
+    case Applied::refused:
+      ++counters_.refused;
+      ++refused_in_copy_;
+      break;
+  }
+}
+
+void Receiver::on_master_position(TimePoint now, const Position& master) {
+  if (epoch_ == 0) return;
+  if (master.epoch != epoch_) {
+    // While the request is on its way that is as it must be; afterwards the master has lost the stream. Its heartbeats
+    // travel beside the stream and may be older than it, so it has to say so for a while.
+    if (copy_ == Copy::requested) return;
+    differs_since_ = std::min(differs_since_, now);
+    if (now - differs_since_ < limits_.stall_after * 5) return;
+    ++counters_.restarts;
+    request_new_stream(now);
+    return;
+  }
+  differs_since_ = TimePoint::max();
+  if (!behind()) progress_at_ = now;
+  announced_ = std::max(announced_, master.sequence);
+  announced_base_ = std::max(announced_base_, master.base);
+}
+
+void Receiver::check_stall(TimePoint now) {
+  if (!behind()) {
+    progress_at_ = now;
+    return;
+  }
+  if (now - progress_at_ < stall_after_) return;
+  ++counters_.stalls;
+  progress_at_ = now;
+  stall_after_ = std::min(stall_after_ * 2, limits_.slowest);
+  if (++stalls_ > limits_.stalls_before_restart) {
+    ++counters_.restarts;
+    request_new_stream(now);
+    return;
+  }
+  // Only now: messages of the former attempt may still have been on their way, and good.
+  if (announced_base_ > base_) adopt_attempt(now, announced_base_);
+  nack_due_ = behind();
+}
+
+void Receiver::pump(TimePoint now, const Header& header, MessageWriter& writer, Outlet& outlet) {
+  if (copy_ == Copy::none) return;
+  check_stall(now);
+  if (copy_ == Copy::requested && now >= next_request_) {
+    if (outlet.send(writer.write(header, SyncRequest{epoch_}))) {
+      ++counters_.requests;
+      next_request_ = now + request_interval_;
+      request_interval_ = std::min(request_interval_ * 2, limits_.slowest);
+    } else {
+      next_request_ = now + limits_.request_interval;
+    }
+  }
+  if (nack_due_ && outlet.send(writer.write(header, Nack{epoch_, base_, expected_}))) {
+    nack_due_ = ack_due_ = false;
+    unacknowledged_ = 0;
+    ++counters_.nacks;
+  }
+  if (ack_due_ && outlet.send(writer.write(header, Ack{epoch_, base_, expected_ - 1}))) {
+    ack_due_ = false;
+    unacknowledged_ = 0;
+    ++counters_.acks;
+  }
+}
+
+TimePoint Receiver::next_deadline() const {
+  if (copy_ == Copy::none) return TimePoint::max();
+  TimePoint at = TimePoint::max();
+  if (copy_ == Copy::requested) at = next_request_;
+  if (behind()) at = std::min(at, progress_at_ + stall_after_);
+  return at;
+}
+
+void Receiver::append_to(CounterList& out) const {
+  const auto& c = counters_;
+  out.push_back({"streams-requested", c.requests});
+  out.push_back({"streams-received", c.streams});
+  out.push_back({"copies-completed", c.passes});
+  out.push_back({"batches-received", c.batches});
+  out.push_back({"sessions-created", c.created});
+  out.push_back({"sessions-updated", c.updated});
+  out.push_back({"sessions-unchanged", c.unchanged});
+  out.push_back({"sessions-deleted", c.deleted});
+  out.push_back({"sessions-refused", c.refused});
+  out.push_back({"sessions-swept", c.swept});
+  out.push_back({"duplicate-messages", c.duplicates});
+  out.push_back({"gaps", c.gaps});
+  out.push_back({"stalls", c.stalls});
+  out.push_back({"other-stream", c.other_stream});
+  out.push_back({"former-attempt", c.former_attempt});
+  out.push_back({"before-begin", c.before_begin});
+  out.push_back({"invalid-batches", c.invalid_batches});
+  out.push_back({"capacity-refused", c.capacity_refused});
+  out.push_back({"acknowledgements-sent", c.acks});
+  out.push_back({"negative-acknowledgements-sent", c.nacks});
+  out.push_back({"streams-restarted", c.restarts});
+  out.push_back({"audits-passed", c.audits_passed});
+  out.push_back({"audits-failed", c.audits_failed});
+}
+
+}  // namespace icr::replication

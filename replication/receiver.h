@@ -1,0 +1,135 @@
+// The standby's half of keeping a twin equal: takes a stream in order, or not at all.
+//
+// A stream is named by the receiver (epoch), so what is left over from a former one is recognised. Messages are applied
+// only in sequence; a duplicate is counted and ignored, a gap is counted and reported (Nack), and nothing after it is
+// applied until the sender has begun a new attempt. The first stream from a master, and every stream after a change of
+// master, is a whole copy: a pass over the sink (SessionSink::begin_pass) that ends hot.
+// Sans-I/O; belongs to the thread that owns the table.
+#pragma once
+
+#include <cstdint>
+
+#include "model/counters.h"
+#include "model/session.h"
+#include "replication/protocol.h"
+
+namespace icr::replication {
+
+struct ReceiverLimits {
+  Duration request_interval = 200ms;      ///< an unanswered request for a stream is repeated, slower and slower
+  Duration stall_after = 200ms;           ///< being behind without progress for so long is reported
+  Duration slowest = 5s;                  ///< both intervals double up to this
+  unsigned stalls_before_restart = 6;     ///< so many reports without progress: ask for a new stream
+  std::uint64_t ack_every = 8;            ///< messages; sooner at the next pump()
+  Duration audit_restart_interval = 60s;  ///< a failed audit asks for a new copy at most so often
+};
+
+/// How complete the copy is.
+enum class Copy : std::uint8_t {
+  none,       ///< nobody is followed
+  requested,  ///< a stream has been asked for
+  cold,       ///< the pass is open
+  hot,        ///< the pass is complete, changes keep it so
+};
+
+class Receiver {
+ public:
+  /// `boot` (not 0) makes the names of streams unique. `table` is the other face of `sink`.
+  Receiver(SessionSink& sink, const SessionSource& table, std::uint64_t boot, const ReceiverLimits& limits = {});
+
+  /// Follows the master that runs under `boot` in `term`; asks for a stream unless it has one from it.
+  void follow(TimePoint now, std::uint64_t boot, std::uint64_t term);
+  /// Follows nobody. A pass that is open stays unfinished.
+  void stop();
+
+  // The stream, in the order of arrival.
+  void on_begin(TimePoint now, const StreamBegin& message);
+  void on_batch(TimePoint now, const Batch& message);
+  void on_bulk_end(TimePoint now, const BulkEnd& message);
+  void on_audit(TimePoint now, const Audit& message);
+  /// How far the master says that its stream is: so the loss of the last message is noticed too.
+  void on_master_position(TimePoint now, const Position& master);
+
+  /// Sends requests, acknowledgements and reports of loss that are due.
+  void pump(TimePoint now, const Header& header, MessageWriter& writer, Outlet& outlet);
+  [[nodiscard]] TimePoint next_deadline() const;
+  /// True when enough has been applied that pump() should not wait for the end of the burst.
+  [[nodiscard]] bool ack_urgent() const { return unacknowledged_ >= limits_.ack_every; }
+
+  [[nodiscard]] Copy copy() const { return copy_; }
+  /// The last message that was applied: epoch 0 if nobody is followed.
+  [[nodiscard]] Position position() const { return {epoch_, base_, expected_ - 1}; }
+  /// Records of the present copy that the sink refused.
+  [[nodiscard]] std::uint64_t refused_in_copy() const { return refused_in_copy_; }
+  [[nodiscard]] bool capacity_differs() const { return capacity_differs_; }
+
+  struct Counters {
+    std::uint64_t requests = 0;
+    std::uint64_t streams = 0;
+    std::uint64_t passes = 0;
+    std::uint64_t batches = 0;
+    std::uint64_t created = 0;
+    std::uint64_t updated = 0;
+    std::uint64_t unchanged = 0;
+    std::uint64_t deleted = 0;
+    std::uint64_t refused = 0;
+    std::uint64_t swept = 0;
+    std::uint64_t duplicates = 0;
+    std::uint64_t gaps = 0;
+    std::uint64_t stalls = 0;
+    std::uint64_t other_stream = 0;
+    std::uint64_t former_attempt = 0;
+    std::uint64_t before_begin = 0;
+    std::uint64_t invalid_batches = 0;
+    std::uint64_t capacity_refused = 0;
+    std::uint64_t acks = 0;
+    std::uint64_t nacks = 0;
+    std::uint64_t restarts = 0;
+    std::uint64_t audits_passed = 0;
+    std::uint64_t audits_failed = 0;
+  };
+  [[nodiscard]] const Counters& counters() const { return counters_; }
+  void append_to(CounterList& out) const;
+
+ private:
+  /// True if the message is the next one.
+  bool admit(TimePoint now, const Position& position);
+  void adopt_attempt(TimePoint now, std::uint64_t base);
+  void took_one(TimePoint now);
+  void request_new_stream(TimePoint now);
+  void count(Applied applied);
+  void check_stall(TimePoint now);
+  [[nodiscard]] bool behind() const { return gap_ || announced_ >= expected_; }
+
+  SessionSink& sink_;
+  const SessionSource& table_;
+  ReceiverLimits limits_;
+
+  Copy copy_ = Copy::none;
+  std::uint64_t master_boot_ = 0;
+  std::uint64_t master_term_ = 0;
+  std::uint64_t last_name_;  ///< names of streams grow within a boot
+  std::uint64_t epoch_ = 0;
+  std::uint64_t base_ = 1;
+  std::uint64_t expected_ = 1;
+  std::uint64_t announced_ = 0;       ///< highest number that the master says it has sent
+  std::uint64_t announced_base_ = 0;  ///< and in which attempt
+  bool gap_ = false;                  ///< something of this attempt was missed; nothing of it can be applied any more
+  bool pass_open_ = false;
+  bool capacity_differs_ = false;
+  std::uint64_t refused_in_copy_ = 0;
+
+  bool ack_due_ = false;
+  bool nack_due_ = false;
+  std::uint64_t unacknowledged_ = 0;
+  TimePoint next_request_;
+  Duration request_interval_{};
+  TimePoint progress_at_;
+  Duration stall_after_{};
+  unsigned stalls_ = 0;
+  TimePoint differs_since_ = TimePoint::max();
+  TimePoint no_audit_restart_before_ = TimePoint::min();
+  Counters counters_;
+};
+
+}  // namespace icr::replication

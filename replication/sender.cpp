@@ -1,0 +1,308 @@
+#include "replication/sender.h"
+
+#include <algorithm>
+
+namespace icr::replication {
+
+Sender::Sender(const SessionSource& source, const SenderLimits& limits)
+    : source_(source), limits_(limits), state_(source.capacity()), refresh_(source.capacity()) {
+  limits_.audit_slots = std::min(limits_.audit_slots, kMaxAuditSlots);
+  limits_.batch_rows = std::min(limits_.batch_rows, kMaxBatchRows);
+}
+
+void Sender::start(TimePoint now, std::uint64_t epoch) {
+  stop();
+  ++counters_.streams;
+  epoch_ = epoch;
+  next_audit_ = now + limits_.audit_interval;
+}
+
+void Sender::stop() {
+  epoch_ = 0;
+  base_ = next_ = 1;
+  acknowledged_ = 0;
+  begin_due_ = true;
+  bulk_ = Bulk::walking;
+  cursor_ = changes_since_walk_ = audit_cursor_ = 0;
+  changes_in_a_row_ = 0;
+  state_.clear();
+  refresh_.clear();
+  unacknowledged_.clear();
+  unacknowledged_bytes_ = 0;
+  blocked_ = {};
+  state_since_ = refresh_since_ = kNever;
+}
+
+void Sender::on_ack(const Ack& ack) {
+  // An acknowledgement of a former attempt names messages whose content has been sent again since.
+  if (epoch_ == 0 || ack.epoch != epoch_ || ack.base != base_ || ack.applied >= next_) {
+    ++counters_.acks_ignored;
+    return;
+  }
+  ++counters_.acks;
+  acknowledge(ack.applied);
+}
+
+void Sender::on_nack(const Nack& nack) {
+  if (epoch_ == 0 || nack.epoch != epoch_ || nack.base != base_ || nack.expected < base_ || nack.expected > next_) {
+    ++counters_.nacks_ignored;
+    return;
+  }
+  ++counters_.nacks;
+  acknowledge(nack.expected - 1);
+  if (!unacknowledged_.empty()) rewind();
+}
+
+void Sender::acknowledge(std::uint64_t applied) {
+  while (!unacknowledged_.empty() && unacknowledged_.front().sequence <= applied) {
+    Sent& done = unacknowledged_.front();
+    if (done.kind == Kind::bulk_end) ++counters_.bulks_completed;
+    unacknowledged_bytes_ -= done.bytes;
+    done.slots.clear();
+    if (done.slots.capacity() != 0 && spare_.size() < 64) spare_.push_back(std::move(done.slots));
+    unacknowledged_.pop_front();
+  }
+  acknowledged_ = std::max(acknowledged_, applied);
+}
+
+void Sender::rewind() {
+  ++counters_.rewinds;
+  for (Sent& lost : unacknowledged_) {
+    switch (lost.kind) {
+      case Kind::begin:
+        begin_due_ = true;
+        break;
+      case Kind::bulk:
+        cursor_ = std::min(cursor_, lost.bulk_from);
+        bulk_ = Bulk::walking;
+        break;
+      case Kind::bulk_end:
+        bulk_ = Bulk::walking;
+        break;
+      case Kind::state:
+      case Kind::refresh:
+      case Kind::audit:
+      case Kind::nothing:
+        break;
+    }
+    counters_.rewound_slots += lost.slots.size();
+    for (const std::uint32_t slot : lost.slots) (void)state_.mark(slot);
+  }
+  unacknowledged_.clear();
+  unacknowledged_bytes_ = 0;
+  blocked_ = {};
+  changes_since_walk_ = 0;
+  base_ = next_;
+}
+
+Sender::Kind Sender::next_kind(TimePoint now, bool urgent) {
+  if (begin_due_) return Kind::begin;
+  const bool walking = bulk_ == Bulk::walking;
+  if (!state_.empty()) {
+    const bool due = urgent || walking || state_.size() >= limits_.flush_rows ||
+                     (state_since_ != kNever && now - state_since_ >= limits_.flush_after);
+    if (due && !(walking && cursor_ < source_.high_water() && changes_in_a_row_ >= 3)) {
+      // Whatever was marked when the cursor reached the end has gone out after one more round over the table.
+      if (!walking || cursor_ < source_.high_water() || changes_since_walk_ < source_.high_water()) return Kind::state;
+    }
+  }
+  if (walking) return cursor_ < source_.high_water() ? Kind::bulk : Kind::bulk_end;
+  if (!refresh_.empty() && (refresh_.size() >= limits_.batch_rows ||
+                            (refresh_since_ != kNever && now - refresh_since_ >= limits_.refresh_after))) {
+    return Kind::refresh;
+  }
+  if (now >= next_audit_ && source_.high_water() != 0) return Kind::audit;
+  return Kind::nothing;
+}
+
+void Sender::pump(TimePoint now, const Header& header, Outlet& outlet, std::size_t budget_bytes, bool urgent) {
+  if (epoch_ == 0) return;
+  if (!state_.empty() && state_since_ == kNever) state_since_ = now;
+  if (!refresh_.empty() && refresh_since_ == kNever) refresh_since_ = now;
+  std::size_t spent = 0;
+  while (spent < budget_bytes) {
+    if (blocked_.empty()) {
+      if (unacknowledged_bytes_ >= limits_.window_bytes) {
+        ++counters_.window_full;
+        return;
+      }
+      const Kind kind = next_kind(now, urgent);
+      if (kind == Kind::nothing) return;
+      spent += build(kind, now, header);
+      if (state_.empty()) state_since_ = kNever;
+      if (refresh_.empty()) refresh_since_ = kNever;
+      if (blocked_.empty()) continue;  // the slots held nothing to send
+    }
+    if (!outlet.send(blocked_)) {
+      ++counters_.outlet_full;
+      return;
+    }
+    ++counters_.messages;
+    counters_.bytes += blocked_.size();
+    spent += blocked_.size();
+    blocked_ = {};
+  }
+}
+
+TimePoint Sender::next_deadline() const {
+  if (epoch_ == 0) return kNever;
+  // A blocked outlet, a full window or a bulk copy go on when the peer or the next tick says so.
+  TimePoint at = next_audit_;
+  if (!state_.empty())
+    at = std::min(at, state_since_ == kNever ? TimePoint::min() : state_since_ + limits_.flush_after);
+  if (!refresh_.empty() && refresh_since_ != kNever) at = std::min(at, refresh_since_ + limits_.refresh_after);
+  if (begin_due_ || bulk_ == Bulk::walking) at = TimePoint::min();
+  if (unacknowledged_bytes_ >= limits_.window_bytes || !blocked_.empty()) return kNever;
+  return at;
+}
+
+Sender::Sent Sender::fresh_sent() {
+  Sent sent;
+  if (!spare_.empty()) {
+    sent.slots = std::move(spare_.back());
+    spare_.pop_back();
+  }
+  return sent;
+}
+
+/// Builds one message into blocked_ and accounts for it. Returns what it cost besides its bytes.
+std::size_t Sender::build(Kind kind, TimePoint now, const Header& header) {
+  Sent sent = fresh_sent();
+  sent.kind = kind;
+  const Position position{epoch_, base_, next_};
+  std::size_t cost = 0;
+  switch (kind) {
+    case Kind::nothing:
+      return 0;
+    case Kind::begin:
+      begin_due_ = false;
+      blocked_ = writer_.write(header, StreamBegin{position, source_.capacity()});
+      break;
+    case Kind::state:
+    case Kind::refresh:
+      collect_changes(sent, kind == Kind::state ? state_ : refresh_, kind == Kind::refresh, now);
+      cost = 64 * sent.slots.size();
+      break;
+    case Kind::bulk:
+      sent.bulk_from = cursor_;
+      collect_bulk(sent, now);
+      cost = cursor_ - sent.bulk_from;
+      break;
+    case Kind::bulk_end:
+      bulk_ = Bulk::done;
+      blocked_ = writer_.write(header, BulkEnd{position});
+      break;
+    case Kind::audit:
+      blocked_ = write_audit(header, position, now);
+      cost = 16 * std::size_t{limits_.audit_slots};
+      break;
+  }
+  if (!rows_.empty()) blocked_ = writer_.write(header, position, rows_);
+  if (blocked_.empty()) return std::max<std::size_t>(cost, 1);
+  sent.sequence = next_++;
+  sent.bytes = blocked_.size();
+  unacknowledged_bytes_ += sent.bytes;
+  unacknowledged_.push_back(std::move(sent));
+  return 0;
+}
+
+void Sender::collect_changes(Sent& sent, DirtySet& from, bool counters, TimePoint now) {
+  DirtySet& other = &from == &state_ ? refresh_ : state_;
+  const std::size_t rows_at_most = limits_.batch_rows;
+  std::size_t taken = 0;
+  while (taken < rows_at_most && !batch_full()) {
+    const auto slot = from.take();
+    if (!slot) break;
+    ++taken;
+    // The row carries the slot's newest state whatever it was marked for; counters only if they are due.
+    const bool both = other.unmark(*slot);
+    bool dead = false;
+    if (add_row(*slot, counters || both, true, now, dead)) sent.slots.push_back(*slot);
+  }
+  if (&from != &state_) return;
+  ++changes_in_a_row_;
+  if (cursor_ >= source_.high_water()) changes_since_walk_ += static_cast<std::uint32_t>(taken);
+}
+
+void Sender::collect_bulk(Sent& sent, TimePoint now) {
+  changes_in_a_row_ = 0;
+  changes_since_walk_ = 0;
+  const std::uint32_t end = source_.high_water();
+  const std::uint32_t stop_at = end - cursor_ > limits_.scan_slots ? cursor_ + limits_.scan_slots : end;
+  while (cursor_ < stop_at && !batch_full()) {
+    const std::uint32_t slot = cursor_++;
+    // An empty slot needs no tombstone (what the pass does not name is removed at its end), unless the session was
+    // already named in it and has died since.
+    const bool marked = state_.unmark(slot);
+    (void)refresh_.unmark(slot);
+    bool dead = false;
+    if (add_row(slot, true, marked, now, dead) && dead) sent.slots.push_back(slot);
+  }
+  counters_.bulk_sessions += rows_.size() - sent.slots.size();
+}
+
+bool Sender::add_row(std::uint32_t slot, bool counters, bool dead_too, TimePoint now, bool& dead) {
+  if (source_.read(slot, now, record_)) {
+    record_.has_counters = record_.has_counters && counters;
+    rows_.add(record_);
+    ++counters_.sessions;
+    return true;
+  }
+  dead = true;
+  if (!dead_too || record_.ref.generation == 0) return false;
+  rows_.add_tombstone(record_.ref);
+  ++counters_.tombstones;
+  return true;
+}
+
+bool Sender::audit_range_clean() const {
+  const std::uint32_t end = std::min(source_.capacity(), audit_cursor_ + limits_.audit_slots);
+  for (std::uint32_t slot = audit_cursor_; slot < end; ++slot) {
+    if (state_.contains(slot) || refresh_.contains(slot)) return false;
+  }
+  return true;
+}
+
+MessageWriter::Bytes Sender::write_audit(const Header& header, const Position& position, TimePoint now) {
+  next_audit_ = now + limits_.audit_interval;
+  if (audit_cursor_ >= source_.high_water()) audit_cursor_ = 0;
+  const std::uint32_t first = audit_cursor_;
+  // Where changes wait to be sent the twins differ and may; the range has its turn in the next round.
+  const bool clean = audit_range_clean();
+  audit_cursor_ += limits_.audit_slots;
+  if (!clean) {
+    ++counters_.audits_skipped;
+    return {};
+  }
+  ++counters_.audits;
+  const RangeDigest range = digest_range(source_, first, limits_.audit_slots, now);
+  return writer_.write(header, Audit{position, first, limits_.audit_slots, range.sessions, range.digest});
+}
+
+bool Sender::drained() const {
+  if (epoch_ == 0 || bulk_ != Bulk::done || !state_.empty()) return false;
+  return std::none_of(unacknowledged_.begin(), unacknowledged_.end(),
+                      [](const Sent& s) { return s.kind != Kind::refresh && s.kind != Kind::audit; });
+}
+
+void Sender::append_to(CounterList& out) const {
+  out.push_back({"streams-started", counters_.streams});
+  out.push_back({"messages-sent", counters_.messages});
+  out.push_back({"bytes-sent", counters_.bytes});
+  out.push_back({"sessions-sent", counters_.sessions});
+  out.push_back({"tombstones-sent", counters_.tombstones});
+  out.push_back({"bulk-sessions-sent", counters_.bulk_sessions});
+  out.push_back({"bulk-copies-completed", counters_.bulks_completed});
+  out.push_back({"attempts-after-loss", counters_.rewinds});
+  out.push_back({"sessions-sent-again", counters_.rewound_slots});
+  out.push_back({"acknowledgements-received", counters_.acks});
+  out.push_back({"acknowledgements-ignored", counters_.acks_ignored});
+  out.push_back({"negative-acknowledgements-received", counters_.nacks});
+  out.push_back({"negative-acknowledgements-ignored", counters_.nacks_ignored});
+  out.push_back({"window-full", counters_.window_full});
+  out.push_back({"link-full", counters_.outlet_full});
+  out.push_back({"audits-sent", counters_.audits});
+  out.push_back({"audits-skipped", counters_.audits_skipped});
+}
+
+}  // namespace icr::replication

@@ -1,0 +1,156 @@
+// The master's half of keeping a twin equal: which slots the peer has not got yet, and in what order it gets them.
+//
+// There is no queue of changes. A slot that changed is marked; its record is read and encoded when a batch is built, so
+// the newest state wins and memory is bounded by the table. What has been sent and not acknowledged is remembered as
+// slot numbers only. When the receiver misses something, those slots are marked again and go out in a new attempt.
+//
+// Order: state changes first; the bulk copy to a cold peer in between (at least one batch in four); counters last.
+// Sans-I/O; belongs to the thread that owns the table.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <limits>
+#include <vector>
+
+#include "model/counters.h"
+#include "model/dirty_set.h"
+#include "model/record_codec.h"
+#include "model/session.h"
+#include "replication/protocol.h"
+
+namespace icr::replication {
+
+struct SenderLimits {
+  std::size_t window_bytes = std::size_t{4} << 20;  ///< sent and not acknowledged
+  std::size_t batch_rows = 1000;
+  std::size_t batch_bytes = std::size_t{96} << 10;
+  std::uint32_t scan_slots = 16384;  ///< slots that one step of a bulk copy walks at most
+  std::uint32_t flush_rows = 128;    ///< so many changes are sent at once ...
+  Duration flush_after = 1ms;        ///< ... and fewer after that time
+  Duration refresh_after = 20ms;     ///< the same for counters
+  std::uint32_t audit_slots = 1024;
+  Duration audit_interval = 50ms;
+};
+
+class Sender {
+ public:
+  explicit Sender(const SessionSource& source, const SenderLimits& limits = {});
+
+  /// Begins a new stream, for a receiver that asked for it under this name; the former one is forgotten.
+  void start(TimePoint now, std::uint64_t epoch);
+  /// There is no receiver (any more): nothing is remembered for it.
+  void stop();
+  [[nodiscard]] bool active() const { return epoch_ != 0; }
+
+  /// A slot changed. O(1), nothing else happens.
+  void changed(std::uint32_t slot, Change change) {
+    if (epoch_ == 0) return;
+    (void)(change == Change::state ? state_ : refresh_).mark(slot);
+  }
+
+  // Word from the receiver. What is about another stream or attempt, or about numbers never sent, is counted and has no
+  // effect.
+  void on_ack(const Ack& ack);
+  void on_nack(const Nack& nack);
+
+  /// Sends what is due until the outlet blocks, the window is full or about `budget_bytes` are spent. `urgent`: do not
+  /// wait for more to put into a batch.
+  void pump(TimePoint now, const Header& header, Outlet& outlet, std::size_t budget_bytes, bool urgent = false);
+  /// When pump() should be called again if nothing else happens.
+  [[nodiscard]] TimePoint next_deadline() const;
+
+  /// True: the receiver has acknowledged the whole bulk copy and every change of state there is.
+  [[nodiscard]] bool drained() const;
+  /// The last message of the stream: epoch 0 if there is none.
+  [[nodiscard]] Position position() const { return {epoch_, base_, next_ - 1}; }
+  [[nodiscard]] std::uint64_t acknowledged() const { return acknowledged_; }
+  [[nodiscard]] std::uint32_t pending_state() const { return state_.size(); }
+  [[nodiscard]] std::uint32_t pending_refresh() const { return refresh_.size(); }
+  [[nodiscard]] std::size_t unacknowledged_bytes() const { return unacknowledged_bytes_; }
+  /// The outlet refused the last message; pump() offers it again.
+  [[nodiscard]] bool blocked() const { return !blocked_.empty(); }
+  [[nodiscard]] bool bulk_done() const { return bulk_ == Bulk::done; }
+  [[nodiscard]] std::uint32_t bulk_cursor() const { return cursor_; }
+
+  struct Counters {
+    std::uint64_t streams = 0;
+    std::uint64_t messages = 0;
+    std::uint64_t bytes = 0;
+    std::uint64_t sessions = 0;
+    std::uint64_t tombstones = 0;
+    std::uint64_t bulk_sessions = 0;
+    std::uint64_t bulks_completed = 0;
+    std::uint64_t rewinds = 0;        ///< new attempts after a loss
+    std::uint64_t rewound_slots = 0;  ///< slots that were marked again by them
+    std::uint64_t acks = 0;
+    std::uint64_t acks_ignored = 0;
+    std::uint64_t nacks = 0;
+    std::uint64_t nacks_ignored = 0;
+    std::uint64_t window_full = 0;
+    std::uint64_t outlet_full = 0;
+    std::uint64_t audits = 0;
+    std::uint64_t audits_skipped = 0;
+  };
+  [[nodiscard]] const Counters& counters() const { return counters_; }
+  void append_to(CounterList& out) const;
+
+ private:
+  enum class Bulk : std::uint8_t { walking, done };
+  enum class Kind : std::uint8_t { nothing, begin, state, bulk, bulk_end, refresh, audit };
+  /// A message that is not acknowledged yet, and what has to be done again if it is lost.
+  struct Sent {
+    std::uint64_t sequence = 0;
+    std::size_t bytes = 0;
+    Kind kind = Kind::nothing;
+    std::uint32_t bulk_from = 0;       ///< of a bulk batch: where the cursor stood
+    std::vector<std::uint32_t> slots;  ///< to mark again; of a bulk batch: its tombstones only
+  };
+
+  [[nodiscard]] Kind next_kind(TimePoint now, bool urgent);
+  [[nodiscard]] std::size_t build(Kind kind, TimePoint now, const Header& header);
+  void collect_changes(Sent& sent, DirtySet& from, bool counters, TimePoint now);
+  void collect_bulk(Sent& sent, TimePoint now);
+  /// The slot's record, or its tombstone if `dead_too`. True if there is a row for it.
+  bool add_row(std::uint32_t slot, bool counters, bool dead_too, TimePoint now, bool& dead);
+  [[nodiscard]] bool batch_full() const {
+    return rows_.size() >= limits_.batch_rows || rows_.bytes() >= limits_.batch_bytes;
+  }
+  [[nodiscard]] MessageWriter::Bytes write_audit(const Header& header, const Position& position, TimePoint now);
+  [[nodiscard]] bool audit_range_clean() const;
+  void acknowledge(std::uint64_t applied);
+  void rewind();
+  Sent fresh_sent();
+
+  const SessionSource& source_;
+  SenderLimits limits_;
+  DirtySet state_;
+  DirtySet refresh_;
+  BatchEncoder rows_;
+  SessionRecord record_;
+  MessageWriter writer_;
+
+  std::uint64_t epoch_ = 0;
+  std::uint64_t base_ = 1;
+  std::uint64_t next_ = 1;
+  std::uint64_t acknowledged_ = 0;
+  bool begin_due_ = false;
+  Bulk bulk_ = Bulk::walking;
+  std::uint32_t cursor_ = 0;
+  std::uint32_t changes_since_walk_ = 0;  ///< rows of changes sent since the cursor reached the end
+  unsigned changes_in_a_row_ = 0;         ///< batches of changes since the last bulk batch
+  std::deque<Sent> unacknowledged_;
+  std::size_t unacknowledged_bytes_ = 0;
+  std::vector<std::vector<std::uint32_t>> spare_;  ///< memory of former Sent::slots
+  MessageWriter::Bytes blocked_;                   ///< built, but the outlet did not take it yet
+
+  // When the first of the changes that wait was seen; max: none waits.
+  static constexpr TimePoint kNever = TimePoint::max();
+  TimePoint state_since_ = kNever;
+  TimePoint refresh_since_ = kNever;
+  TimePoint next_audit_;
+  std::uint32_t audit_cursor_ = 0;
+  Counters counters_;
+};
+
+}  // namespace icr::replication

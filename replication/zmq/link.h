@@ -1,0 +1,88 @@
+// The two connections (control and data) between the members of a redundancy set, over ZeroMQ.
+//
+// On each of them either side has a DEALER that connects to the peer's ROUTER, and a ROUTER that binds. Messages leave
+// by the own DEALER and arrive at the own ROUTER; ROUTERs never send. Bulk data so always flows from the connecting to
+// the binding side, and nothing ever waits in a pipe towards a DEALER (libzmq 4.3.4 can abort otherwise).
+//
+// Nothing here blocks. A Link belongs to the thread that opened it; a Context may be shared.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "model/cluster.h"
+#include "model/counters.h"
+#include "model/result.h"
+
+namespace icr::replication {
+
+/// Owns the ZeroMQ context (its I/O threads). Must outlive its links. Thread-safe.
+class Context {
+ public:
+  [[nodiscard]] static Result<std::shared_ptr<Context>> create();
+  ~Context();
+  Context(const Context&) = delete;
+  Context& operator=(const Context&) = delete;
+
+  struct Impl;
+  [[nodiscard]] Impl& impl() const { return *impl_; }
+
+ private:
+  explicit Context(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+struct LinkConfig {
+  Endpoint bind;        ///< own control endpoint; data is one port higher
+  Endpoint connect;     ///< the peer's
+  std::string own_id;   ///< "set/chassis": how the peer's ROUTER names this side
+  std::string peer_id;  ///< messages of anybody else are refused
+};
+
+/// What comes out of a link, in the order in which it must be handed on.
+class LinkVisitor {
+ public:
+  virtual ~LinkVisitor() = default;
+  virtual void on_control(std::span<const std::uint8_t> message) = 0;
+  virtual void on_data(std::span<const std::uint8_t> message) = 0;
+  virtual void on_connected() = 0;     ///< the own control connection is up (handshake done)
+  virtual void on_disconnected() = 0;  ///< it is closed
+};
+
+class Link {
+ public:
+  /// Binds and begins to connect. Fails when an endpoint cannot be bound.
+  [[nodiscard]] static Result<std::unique_ptr<Link>> open(std::shared_ptr<Context> context, const LinkConfig& config);
+  /// The link of the member of `set` on `chassis` (indices into `cluster`; the set must have two members).
+  [[nodiscard]] static Result<std::unique_ptr<Link>> open(std::shared_ptr<Context> context, const Cluster& cluster,
+                                                          std::uint16_t set, std::uint16_t chassis);
+  ~Link();
+  Link(const Link&) = delete;
+  Link& operator=(const Link&) = delete;
+
+  /// Descriptors to poll for reading (POLLIN). They are edge-triggered hints: after one is readable, and after any
+  /// send, call drain() until it returns false before waiting again.
+  [[nodiscard]] const std::vector<int>& descriptors() const;
+
+  /// False: no connection, or the pipe is full; nothing was taken. Messages are copied.
+  bool send_control(std::span<const std::uint8_t> message);
+  bool send_data(std::span<const std::uint8_t> message);
+
+  /// Hands over what has arrived: at most `budget` messages; control before data, events of the connection last. True:
+  /// there is more.
+  bool drain(LinkVisitor& visitor, std::size_t budget);
+  /// True when drain() would deliver something now. Also clears the edge of the descriptors.
+  [[nodiscard]] bool pending();
+
+  void append_to(CounterList& out) const;
+
+ private:
+  struct Impl;
+  explicit Link(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace icr::replication
