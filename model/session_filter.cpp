@@ -27,14 +27,17 @@ bool SessionFilter::only_service_sets() const {
          !destination_prefix;
 }
 
-bool SessionFilter::matches(const SessionRecord& record) const {
-  const FlowKey& key = record.flow[0];
+bool SessionFilter::admits(const FlowKey& key) const {
   if (protocol && *protocol != key.protocol) return false;
   if (source_port && !(has_ports(key.protocol) && *source_port == key.source_port)) return false;
   if (destination_port && !(has_ports(key.protocol) && *destination_port == key.destination_port)) return false;
-  if (!has_service_set(record.service_set)) return false;
   if (source_prefix && !source_prefix->contains(key.source)) return false;
   if (destination_prefix && !destination_prefix->contains(key.destination)) return false;
+  return true;
+}
+
+bool SessionFilter::matches(const SessionRecord& record) const {
+  if (!admits(record.flow[0]) || !has_service_set(record.service_set)) return false;
   if (application_protocol && *application_protocol != record.alg &&
       !(is_rpc(*application_protocol) && is_rpc(record.alg))) {
     return false;

@@ -1,0 +1,161 @@
+#include "node/card/chassis.h"
+
+#include <algorithm>
+#include <chrono>
+#include <ctime>
+#include <map>
+#include <random>
+
+#include "model/log.h"
+#include "node/ports/factory.h"
+#include "storage/restore.h"
+#include "storage/rocks/rocks_store.h"
+
+namespace icr::node {
+namespace {
+
+/// Captures must give the same result every run, so their hashes and ports are not secret.
+constexpr std::uint64_t kCaptureSeed = 0x1c9e5c0de5eed001ULL;
+
+TimePoint monotonic_now() {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return TimePoint(std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec));
+}
+
+WallMillis wall_now() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+std::uint64_t random_word() {
+  std::random_device device;
+  return std::uint64_t{device()} << 32 | device();
+}
+
+}  // namespace
+
+Result<Chassis::Prepared> Chassis::open_ports(const icr::Card& config) {
+  Prepared out;
+  out.config = &config;
+  out.now = monotonic_now();
+  TimePoint first = TimePoint::max();
+  std::size_t captures = 0;
+  for (const PacketPort& port : config.ports) {
+    auto opened = open_port(port);
+    if (!opened) return tl::unexpected(opened.error().in("card " + config.name));
+    captures += (*opened)->is_capture() ? 1U : 0U;
+    if (const auto arrival = (*opened)->next_arrival()) first = std::min(first, *arrival);
+    out.ports.push_back(std::move(*opened));
+  }
+  if (captures != 0 && captures != config.ports.size()) {
+    return fail("card {}: has ports of type pcap and of type tun; all ports of a card must be of one type",
+                config.name);
+  }
+  out.seed = captures != 0 ? kCaptureSeed : random_word();
+  if (captures != 0 && first != TimePoint::max()) out.now = first;
+  return out;
+}
+
+Chassis::Chassis(const Cluster& cluster, std::uint16_t index) : cluster_(cluster), index_(index) {
+  while (boot_id_ == 0) boot_id_ = random_word();
+}
+
+Chassis::~Chassis() { stop(); }
+
+Result<void> Chassis::start() {
+  const icr::Chassis& config = cluster_.chassis[index_];
+  std::unique_ptr<storage::Store> store;
+  if (!config.data_folder.empty()) {
+    auto opened =
+        storage::RocksStore::open(config.data_folder, {config.name, cluster_.name, cluster_.digest}, wall_now());
+    if (!opened) return tl::unexpected(opened.error());
+    store = std::move(*opened);
+  }
+
+  // Tables first, filled from the checkpoints, while nothing else runs.
+  std::vector<Prepared> prepared;
+  std::string damage;
+  for (const icr::Card& card : config.cards) {
+    auto opened = open_ports(card);
+    if (!opened) return tl::unexpected(opened.error());
+    for (std::uint16_t set = 0; set < cluster_.redundancy_sets.size(); ++set) {
+      const auto member = cluster_.member_on(set, index_);
+      if (!member || cluster_.redundancy_sets[set].members[*member].card != card.name) continue;
+      if (opened->seed == kCaptureSeed && !cluster_.redundancy_sets[set].stand_alone()) {
+        return fail(
+            "card {}: redundancy set {} has two members, which captures cannot follow; use a stand-alone service set",
+            card.name, cluster_.redundancy_sets[set].name);
+      }
+      auto made = make_set(set, *opened, store.get(), damage);
+      if (!made) return tl::unexpected(made.error());
+      opened->sets.push_back(std::move(*made));
+    }
+    prepared.push_back(std::move(*opened));
+  }
+  if (store && !damage.empty()) {
+    if (auto aside = store->set_aside(damage, wall_now()); !aside) return tl::unexpected(aside.error());
+  }
+
+  // Then the disk, the links and the workers.
+  if (store) writer_ = std::make_unique<storage::Writer>(std::move(store));
+  auto context = replication::Context::create();
+  if (!context) return tl::unexpected(context.error());
+  context_ = std::move(*context);
+  std::vector<CardMailbox*> mailboxes;
+  for (Prepared& card : prepared) {
+    for (CardSet& set : card.sets) {
+      set.start.boot_id = boot_id_;
+      if (writer_) set.start.disk = &writer_->add_shard(cluster_.redundancy_sets[set.shard->set()].name);
+    }
+    cards_.push_back(std::make_unique<Card>(cluster_, index_, *card.config, std::move(card.ports), std::move(card.sets),
+                                            card.seed, card.now));
+    mailboxes.push_back(&cards_.back()->mailbox());
+  }
+  if (writer_) writer_->start();
+  query_ = std::make_unique<QueryServer>(cluster_, index_, std::move(mailboxes));
+  if (auto serving = query_->start(); !serving) return serving;
+  for (const auto& card : cards_) {
+    if (auto running = card->start(context_); !running) return running;
+  }
+  log::info("chassis", "chassis={} cluster={} cards={} query={} chassis ready", config.name, cluster_.name,
+            cards_.size(), query_->endpoint());
+  return {};
+}
+
+Result<CardSet> Chassis::make_set(std::uint16_t set, const Prepared& card, storage::Store* store, std::string& damage) {
+  const RedundancySet& config = cluster_.redundancy_sets[set];
+  CardSet out;
+  out.shard = std::make_unique<Shard>(cluster_, set, card.seed + set, card.now);
+  if (store == nullptr) return out;
+  auto restored =
+      storage::restore(*store, config.name, cluster_.digest, out.shard->capacity(), *out.shard, card.now, wall_now());
+  if (!restored) return tl::unexpected(restored.error().in("redundancy set " + config.name));
+  out.start.term = restored->term;
+  out.start.next_sequence = restored->next_sequence;
+  log::info("checkpoint", "set={} restored sessions={} expired={} term={} records={} took={}ms", config.name,
+            restored->sessions, restored->expired, restored->term, restored->batches, restored->took / 1ms);
+  if (!restored->damage.empty()) {
+    log::error("checkpoint", "set={} damaged: {} (records bad={} cut off={})", config.name, restored->damage,
+               restored->bad_records, restored->cut_off);
+    if (!damage.empty()) damage += "; ";
+    damage += config.name + ": " + restored->damage;
+  }
+  return out;
+}
+
+void Chassis::stop() {
+  if (query_) query_->stop();
+  for (const auto& card : cards_) card->stop();
+  if (writer_) writer_->stop();
+  cards_.clear();
+  writer_.reset();
+  query_.reset();
+  context_.reset();
+}
+
+bool Chassis::at_end() const {
+  return !cards_.empty() && std::all_of(cards_.begin(), cards_.end(), [](const auto& card) { return card->at_end(); });
+}
+
+}  // namespace icr::node

@@ -1,0 +1,57 @@
+// A chassis: the composition root of icrd. Everything is wired here.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "model/cluster.h"
+#include "model/result.h"
+#include "node/card/card.h"
+#include "node/query/server.h"
+#include "storage/store.h"
+#include "storage/writer.h"
+
+namespace icr::node {
+
+class Chassis {
+ public:
+  /// `cluster` must outlive the chassis.
+  Chassis(const Cluster& cluster, std::uint16_t index);
+  ~Chassis();
+  Chassis(const Chassis&) = delete;
+  Chassis& operator=(const Chassis&) = delete;
+
+  /// Restores the checkpoints, opens ports and links, starts the workers and the query server. The error says what is
+  /// missing; then nothing runs.
+  [[nodiscard]] Result<void> start();
+  /// Stops answering, lets go of the traffic, writes last checkpoints. Idempotent.
+  void stop();
+  /// True when every card has read its captures to the end (never with real ports).
+  [[nodiscard]] bool at_end() const;
+
+ private:
+  /// A card before it is built.
+  struct Prepared {
+    const icr::Card* config = nullptr;
+    std::vector<std::unique_ptr<Port>> ports;
+    std::vector<CardSet> sets;
+    std::uint64_t seed = 0;
+    TimePoint now;  ///< what its tables are made with: the clock, or the first packet of its captures
+  };
+  [[nodiscard]] static Result<Prepared> open_ports(const icr::Card& config);
+  /// Makes the table of a set and fills it from its checkpoint. What was damaged is added to `damage`, in words.
+  [[nodiscard]] Result<CardSet> make_set(std::uint16_t set, const Prepared& card, storage::Store* store,
+                                         std::string& damage);
+
+  const Cluster& cluster_;
+  const std::uint16_t index_;
+  std::uint64_t boot_id_ = 0;
+  std::shared_ptr<replication::Context> context_;
+  std::unique_ptr<storage::Writer> writer_;
+  std::vector<std::unique_ptr<Card>> cards_;
+  std::unique_ptr<QueryServer> query_;
+};
+
+}  // namespace icr::node

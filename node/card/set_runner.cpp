@@ -1,0 +1,233 @@
+#include "node/card/set_runner.h"
+
+#include <algorithm>
+
+#include "model/log.h"
+
+namespace icr::node {
+namespace {
+
+// How much of each kind of work one round does before packets have their turn again.
+constexpr std::size_t kMessagesPerRound = 16;
+constexpr std::size_t kReplicationBytesPerRound = 512 * 1024;
+constexpr std::uint32_t kCheckpointRowsPerRound = 2048;
+constexpr std::uint32_t kTimersPerRound = 1024;
+/// Timers have a resolution of 100 ms; a tick in between keeps the worst case near it.
+constexpr Duration kShardTick = 50ms;
+
+SetRole role_of(Role role, std::uint16_t warnings) {
+  switch (role) {
+    case Role::initializing:
+      return SetRole::initializing;
+    case Role::master:
+      return SetRole::master;
+    case Role::standby:
+      return warnings != 0 ? SetRole::standby_warned : SetRole::standby;
+  }
+  return SetRole::unknown;
+}
+
+SyncState sync_of(Sync sync) {
+  return sync == Sync::hot ? SyncState::hot : sync == Sync::cold ? SyncState::cold : SyncState::off;
+}
+
+}  // namespace
+
+SetRunner::SetRunner(const Cluster& cluster, std::uint16_t chassis, Shard& shard, const SetStart& start, TimePoint now)
+    : cluster_(cluster),
+      config_(cluster.redundancy_sets[shard.set()]),
+      chassis_(chassis),
+      shard_(shard),
+      now_(now),
+      member_(cluster, shard.set(), chassis, start.boot_id, start.term, shard, shard, *this, now),
+      disk_(start.disk),
+      next_shard_tick_(now) {
+  shard_.add_listener(member_);
+  if (disk_ != nullptr) {
+    checkpointer_ = std::make_unique<storage::Checkpointer>(
+        config_.name, cluster.digest, shard_, *disk_, storage::CheckpointOptions{}, start.next_sequence, start.term);
+    shard_.add_observer(*checkpointer_);
+  }
+}
+
+SetRunner::~SetRunner() = default;
+
+Result<void> SetRunner::open(const std::shared_ptr<replication::Context>& context, TimePoint now) {
+  auto steering = open_steering(config_.virtual_addresses, now);
+  if (!steering) return tl::unexpected(steering.error().in("redundancy set " + config_.name));
+  steering_ = std::move(*steering);
+  if (config_.stand_alone()) return {};
+  auto link = replication::Link::open(context, cluster_, shard_.set(), chassis_);
+  if (!link) return tl::unexpected(link.error().in("redundancy set " + config_.name));
+  link_ = std::move(*link);
+  return {};
+}
+
+bool SetRunner::poll(TimePoint now, WallMillis wall_now) {
+  now_ = now;
+  bool more = false;
+  // What has arrived goes in before the machine looks at its timers: a late look must not take a message for silence.
+  if (link_) more |= link_->drain(*this, kMessagesPerRound);
+  member_.tick(now, kReplicationBytesPerRound);
+  if (now >= next_shard_tick_) {
+    if (shard_.tick(now, kTimersPerRound)) {
+      next_shard_tick_ = now + kShardTick;
+    } else {
+      more = true;
+    }
+  }
+  if (checkpointer_) more |= checkpointer_->tick(now, wall_now, member_.term(), kCheckpointRowsPerRound);
+  if (const auto due = steering_->next_deadline(); due && *due <= now) {
+    steering_->tick(now);
+    member_.set_warning(!steering_->warning().empty());
+  }
+  // Sending may have swallowed the edge of a descriptor.
+  if (link_) more |= link_->pending();
+  return more;
+}
+
+TimePoint SetRunner::next_deadline(TimePoint now) const {
+  TimePoint next = std::min(member_.next_deadline(), next_shard_tick_);
+  if (checkpointer_) next = std::min(next, now + kShardTick);
+  if (const auto due = steering_->next_deadline()) next = std::min(next, *due);
+  return next;
+}
+
+void SetRunner::append_descriptors(std::vector<int>& out) const {
+  if (link_) out.insert(out.end(), link_->descriptors().begin(), link_->descriptors().end());
+}
+
+bool SetRunner::shut_down(TimePoint now, WallMillis wall_now) {
+  if (!released_) {
+    released_ = true;
+    steering_->release(now);
+    shard_.deactivate();
+  }
+  return !checkpointer_ || checkpointer_->flush_all(now, wall_now, member_.term());
+}
+
+// -- MemberOutput --
+
+bool SetRunner::send_control(std::span<const std::uint8_t> message) { return link_ && link_->send_control(message); }
+bool SetRunner::send_data(std::span<const std::uint8_t> message) { return link_ && link_->send_data(message); }
+
+void SetRunner::persist_term(std::uint64_t term) {
+  // Handed to the storage thread, not waited for: a takeover must not cost a disk flush. Should the machine die before
+  // it is written, this chassis may take the same term again, which no other can ever have taken (terms are unique to a
+  // member).
+  if (disk_ != nullptr) (void)disk_->remember_term(term);
+}
+
+void SetRunner::become_master(std::uint64_t term) {
+  const bool already = shard_.active();
+  if (!already) shard_.activate(now_);
+  // Between the two the engine forwards what still comes; nobody is drawn here before it does.
+  if (const auto drawn = steering_->acquire(now_); !drawn) {
+    ++steering_failures_;
+    log::warn("steering", "set={} {}", config_.name, drawn.error().message);
+  }
+  log::info("role", "set={} chassis={} role=MASTER term={} sessions={} reason=\"{}\"", config_.name,
+            cluster_.chassis[chassis_].name, term, shard_.sessions(), member_.status().reason);
+}
+
+void SetRunner::become_standby(std::uint64_t term) {
+  steering_->release(now_);
+  shard_.deactivate();
+  log::info("role", "set={} chassis={} role=STANDBY term={} sessions={} reason=\"{}\"", config_.name,
+            cluster_.chassis[chassis_].name, term, shard_.sessions(), member_.status().reason);
+}
+
+void SetRunner::reassert_master(std::uint64_t term) {
+  log::warn("role", "set={} chassis={} term={} another master yields; announcing again", config_.name,
+            cluster_.chassis[chassis_].name, term);
+  if (const auto drawn = steering_->acquire(now_); !drawn) ++steering_failures_;
+}
+
+void SetRunner::handing_over(bool active) {
+  shard_.refuse_new_sessions(active);
+  log::info("role", "set={} chassis={} handing-over={}", config_.name, cluster_.chassis[chassis_].name, active);
+}
+
+// -- LinkVisitor --
+
+void SetRunner::on_control(std::span<const std::uint8_t> message) { member_.on_control(now_, message); }
+void SetRunner::on_data(std::span<const std::uint8_t> message) { member_.on_data(now_, message); }
+void SetRunner::on_connected() {
+  log::info("link", "set={} peer connected", config_.name);
+  member_.on_peer_connected(now_);
+}
+void SetRunner::on_disconnected() {
+  log::info("link", "set={} peer disconnected", config_.name);
+  member_.on_peer_disconnected(now_);
+}
+
+// -- ShardView --
+
+void SetRunner::status(TimePoint now, SetStatus& out) const {
+  const MemberStatus member = member_.status();
+  out.role = role_of(member.role, member.warnings);
+  out.peer_role = member.peer_present ? role_of(member.peer_role, member.peer_warnings) : SetRole::unknown;
+  out.connected = member.connected && member.peer_present;
+  // The operator asks a master how its standby's copy is, and a standby how its own is.
+  out.sync = sync_of(member.role == Role::master && member.peer_present ? member.peer_sync : member.sync);
+  out.term = member.term;
+  out.reason = member.reason;
+  if (!steering_->warning().empty()) out.reason += "; " + steering_->warning();
+  out.reason_age_s =
+      static_cast<std::uint32_t>(std::chrono::duration_cast<std::chrono::seconds>(now - member.changed_at).count());
+  out.sessions = shard_.sessions();
+  for (const std::uint16_t index : config_.service_sets) {
+    ServiceSetCount count;
+    count.service_set = index;
+    count.by_state[static_cast<std::size_t>(SessionState::valid)] = shard_.sessions_of(index);
+    out.service_sets.push_back(count);
+  }
+  if (member.role == Role::master) {
+    out.sent_sequence = member.sent;
+    out.acknowledged_sequence = member.acknowledged;
+  } else {
+    out.applied_sequence = member.acknowledged;
+  }
+  out.pending = member.pending_state;
+  out.digest = shard_.digest();
+  append_to(out.counters);
+}
+
+bool SetRunner::remove(std::uint32_t slot, TimePoint /*now*/) {
+  if (!shard_.table().at(slot).live) return false;
+  shard_.remove(slot);
+  ++cleared_;
+  return true;
+}
+
+Result<std::string> SetRunner::switchover(TimePoint now) {
+  now_ = now;
+  if (auto begun = member_.request_switchover(now); !begun) return tl::unexpected(begun.error());
+  return fmt::format("redundancy-set {}: switchover begun", config_.name);
+}
+
+std::uint32_t SetRunner::scan(const SessionFilter& filter, std::uint32_t begin, std::uint32_t end, TimePoint now,
+                              SessionVisitor& visitor) const {
+  const SessionTable& table = shard_.table();
+  end = std::min(end, table.high_water());
+  SessionRecord record;
+  for (std::uint32_t slot = begin; slot < end; ++slot) {
+    const Session& session = table.at(slot);
+    // Most sessions are rejected on the line that is in the cache, without a record being made.
+    if (!session.live || !filter.admits(session.initiator)) continue;
+    if (shard_.read(slot, now, record) && filter.matches(record) && !visitor.visit(record)) return slot + 1;
+  }
+  return std::max(begin, end);
+}
+
+void SetRunner::append_to(CounterList& out) const {
+  out.push_back({"sessions-cleared", cleared_});
+  out.push_back({"steering-failures", steering_failures_});
+  shard_.counters().append_to(out);
+  member_.append_to(out);
+  if (link_) link_->append_to(out);
+  steering_->append_to(out);
+  if (checkpointer_) checkpointer_->counters().append_to(out);
+}
+
+}  // namespace icr::node

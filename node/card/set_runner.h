@@ -1,0 +1,98 @@
+// One redundancy set on one card, with everything that belongs to it: its sessions, its role, the way to its peer, to
+// the disk and to the neighbours. Owned and used by the card's worker.
+//
+//   engine --changes--> RedundancyMember --messages--> Link --> peer
+//              |--------> Checkpointer --records--> storage::Writer
+//   RedundancyMember --become_master/standby--> Shard, then Steering: state first, traffic second.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "model/cluster.h"
+#include "model/result.h"
+#include "node/flow/shard.h"
+#include "node/query/shard_view.h"
+#include "node/redundancy/member.h"
+#include "node/redundancy/steering.h"
+#include "replication/zmq/link.h"
+#include "storage/checkpointer.h"
+
+namespace icr::node {
+
+/// What survived the last run of the chassis, for one set.
+struct SetStart {
+  std::uint64_t boot_id = 0;                  ///< random, not 0: this run of the process
+  std::uint64_t term = 0;                     ///< highest term on disk
+  storage::CheckpointOutput* disk = nullptr;  ///< null: no checkpoints are kept
+  std::uint64_t next_sequence = 1;            ///< of the checkpoint log
+};
+
+class SetRunner final : public ShardView, private MemberOutput, private replication::LinkVisitor {
+ public:
+  /// `shard` holds what the checkpoint brought back, if anything. All references must outlive the runner.
+  SetRunner(const Cluster& cluster, std::uint16_t chassis, Shard& shard, const SetStart& start, TimePoint now);
+  ~SetRunner() override;
+
+  /// Opens link and steering; on the worker's thread, once, before poll(). `context` may be null for a stand-alone set.
+  [[nodiscard]] Result<void> open(const std::shared_ptr<replication::Context>& context, TimePoint now);
+
+  /// One round of everything but packets. True: there is more to do at once.
+  bool poll(TimePoint now, WallMillis wall_now);
+  /// When poll() is next needed if nothing arrives.
+  [[nodiscard]] TimePoint next_deadline(TimePoint now) const;
+  /// Descriptors that become readable when messages arrive.
+  void append_descriptors(std::vector<int>& out) const;
+  /// Lets go of the traffic and writes a last checkpoint. True: done; call again otherwise, but not for ever.
+  bool shut_down(TimePoint now, WallMillis wall_now);
+
+  [[nodiscard]] Shard& shard() { return shard_; }
+  [[nodiscard]] const Shard& shard() const { return shard_; }
+  void append_to(CounterList& out) const;
+
+  // -- ShardView --
+  [[nodiscard]] std::uint16_t set() const override { return shard_.set(); }
+  [[nodiscard]] const SessionSource& sessions() const override { return shard_; }
+  [[nodiscard]] std::uint64_t sessions_of(std::uint16_t service_set) const override {
+    return shard_.sessions_of(service_set);
+  }
+  void status(TimePoint now, SetStatus& out) const override;
+  [[nodiscard]] bool is_master() const override { return shard_.active(); }
+  bool remove(std::uint32_t slot, TimePoint now) override;
+  Result<std::string> switchover(TimePoint now) override;
+  std::uint32_t scan(const SessionFilter& filter, std::uint32_t begin, std::uint32_t end, TimePoint now,
+                     SessionVisitor& visitor) const override;
+
+ private:
+  // -- MemberOutput --
+  bool send_control(std::span<const std::uint8_t> message) override;
+  bool send_data(std::span<const std::uint8_t> message) override;
+  void persist_term(std::uint64_t term) override;
+  void become_master(std::uint64_t term) override;
+  void become_standby(std::uint64_t term) override;
+  void reassert_master(std::uint64_t term) override;
+  void handing_over(bool active) override;
+  // -- LinkVisitor --
+  void on_control(std::span<const std::uint8_t> message) override;
+  void on_data(std::span<const std::uint8_t> message) override;
+  void on_connected() override;
+  void on_disconnected() override;
+
+  const Cluster& cluster_;
+  const RedundancySet& config_;
+  const std::uint16_t chassis_;
+  Shard& shard_;
+  TimePoint now_;  ///< of the round that is running: for the callbacks
+  RedundancyMember member_;
+  std::unique_ptr<storage::Checkpointer> checkpointer_;
+  storage::CheckpointOutput* disk_;
+  std::unique_ptr<replication::Link> link_;
+  std::unique_ptr<Steering> steering_;
+  TimePoint next_shard_tick_;
+  bool released_ = false;
+  std::uint64_t steering_failures_ = 0;
+  std::uint64_t cleared_ = 0;
+};
+
+}  // namespace icr::node
