@@ -38,7 +38,8 @@ IpAddress IpAddress::v6(const std::uint8_t* network_order_16) {
 }
 
 std::optional<IpAddress> IpAddress::parse(std::string_view text) {
-  if (text.size() > 45) return std::nullopt;
+  // inet_pton stops at a zero byte; an address with one in it is none.
+  if (text.size() > 45 || text.find('\0') != std::string_view::npos) return std::nullopt;
   const std::string owned(text);
   in_addr four{};
   if (inet_pton(AF_INET, owned.c_str(), &four) == 1) return v4(ntohl(four.s_addr));

@@ -22,7 +22,6 @@ YamlField part(const YamlField& field, std::string_view key) {
 void check_units(Draft& draft) {
   std::map<std::tuple<std::uint16_t, std::string, std::uint32_t>, std::string> used;
   const auto& cluster = draft.cluster;
-  const bool clean = draft.mistakes.empty();
   for (std::size_t s = 0; s < cluster.redundancy_sets.size(); ++s) {
     const auto& set = cluster.redundancy_sets[s];
     for (std::size_t i = 0; i < set.service_sets.size(); ++i) {
@@ -35,7 +34,6 @@ void check_units(Draft& draft) {
         if (card == nullptr) continue;
         for (const auto unit : {service.inside_unit, service.outside_unit}) {
           if (card->port(unit) == nullptr) {
-            if (!clean) continue;  // the port may be missing because of a mistake that is reported
             place.wrong(fmt::format("service set {} needs unit {}, which card {} of chassis {} does not have",
                                     service.name, unit, member.card, chassis.name),
                         "add a port with that unit to the card");
@@ -165,10 +163,12 @@ void check_endpoints(Draft& draft) {
 }
 
 void check_whole(Draft& draft) {
+  check_virtual_addresses(draft);
+  // The others would take what was dropped or defaulted because of a mistake for another mistake.
+  if (!draft.mistakes.empty()) return;
   check_units(draft);
   check_pools(draft);
   check_limits(draft);
-  check_virtual_addresses(draft);
 }
 
 void add_warnings(Draft& draft) {

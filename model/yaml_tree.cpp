@@ -133,6 +133,24 @@ class TreeBuilder final : public YAML::EventHandler {
   bool complete_ = false;
 };
 
+/// The first tab that stands in the indentation of the lines up to `last_line`.
+std::optional<YamlPlace> find_tab(std::string_view text, std::uint32_t last_line) {
+  YamlPlace place;
+  bool indentation = true;
+  for (const char c : text) {
+    if (indentation && c == '\t') return place;
+    ++place.column;
+    if (c == '\n') {
+      place = {place.line + 1, 1};
+      if (place.line > last_line) return std::nullopt;
+      indentation = true;
+    } else if (c != ' ') {
+      indentation = false;
+    }
+  }
+  return std::nullopt;
+}
+
 /// Lets the library read the caller's bytes in place.
 class ViewBuffer final : public std::streambuf {
  public:
@@ -169,7 +187,11 @@ std::optional<YamlNode> parse_yaml(std::string_view text, Mistakes& mistakes) {
   } catch (const Refused& refused) {
     mistakes.add(refused.place, {}, refused.message);
   } catch (const YAML::Exception& e) {
-    mistakes.add(place_of(e.mark), {}, fmt::format("not YAML: {}; mend the syntax before this place", e.msg));
+    if (const auto tab = find_tab(text, place_of(e.mark).line)) {
+      mistakes.add(*tab, {}, "not YAML: a tab in the indentation; indent with blanks");
+    } else {
+      mistakes.add(place_of(e.mark), {}, fmt::format("not YAML: {}; mend the syntax here or before", e.msg));
+    }
   } catch (const std::exception& e) {
     mistakes.add({}, {}, fmt::format("not readable as YAML: {}", e.what()));
   }

@@ -1,0 +1,100 @@
+#include "model/session.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <set>
+
+#include "tests/model/sample_records.h"
+
+namespace icr {
+namespace {
+
+TEST(SessionDigest, DependsOnEverythingThatATakeoverNeeds) {
+  std::mt19937 random(1);
+  auto record = test::random_record(random, true);
+  record.tcp_state = TcpState::established;
+  record.nat_type = NatType::none;
+  const std::vector<std::function<void(SessionRecord&)>> changes = {
+      [](auto& r) { r.ref.slot ^= 1; },
+      [](auto& r) { ++r.ref.generation; },
+      [](auto& r) { ++r.version; },
+      [](auto& r) { ++r.service_set; },
+      [](auto& r) { r.tcp_state = TcpState::fin_wait; },
+      [](auto& r) { r.nat_type = NatType::napt44; },
+      [](auto& r) { ++r.flow[0].source_port; },
+      [](auto& r) { ++r.flow[0].destination.bytes[15]; },
+      [](auto& r) { ++r.flow[1].destination_port; },
+      [](auto& r) { ++r.flow[1].source.bytes[3]; },
+      [](auto& r) { std::swap(r.flow[0], r.flow[1]); },
+  };
+  std::set<std::uint64_t> seen = {digest_of(record)};
+  for (const auto& change : changes) {
+    auto other = record;
+    change(other);
+    seen.insert(digest_of(other));
+  }
+  EXPECT_EQ(seen.size(), changes.size() + 1);
+}
+
+TEST(SessionDigest, DoesNotDependOnTimesAndCounters) {
+  std::mt19937 random(2);
+  const auto record = test::random_record(random, false);
+  auto other = record;
+  other.idle += 10;
+  other.age += 10;
+  other.has_counters = !other.has_counters;
+  other.counters[0].packets += 5;
+  EXPECT_EQ(digest_of(record), digest_of(other));
+}
+
+TEST(SessionDigest, SumsOfDifferentSetsDiffer) {
+  // Sums are compared, so a change in one session must not be undone by an equal change in another one.
+  std::mt19937 random(3);
+  std::set<std::uint64_t> sums;
+  for (unsigned round = 0; round < 1000; ++round) {
+    auto a = test::random_record(random, false);
+    auto b = test::random_record(random, false);
+    const std::uint64_t before = digest_of(a) + digest_of(b);
+    ++a.version;
+    --b.version;
+    EXPECT_NE(digest_of(a) + digest_of(b), before);
+    sums.insert(before);
+  }
+  EXPECT_EQ(sums.size(), 1000U);
+}
+
+TEST(SessionId, NamesSetAndSlot) {
+  std::set<std::uint32_t> jsf;
+  std::set<std::uint64_t> usf;
+  std::size_t count = 0;
+  for (std::uint16_t set = 0; set < kMaxShards; ++set) {
+    for (const std::uint32_t slot : {0U, 1U, 4711U, kMaxSlots - 1}) {
+      jsf.insert(jsf_session_id(set, slot));
+      usf.insert(usf_session_id(set, slot));
+      ++count;
+    }
+  }
+  EXPECT_EQ(jsf.size(), count);
+  EXPECT_EQ(usf.size(), count);
+  EXPECT_EQ(jsf_session_id(0, 5), (1U << 26) + 5);
+  EXPECT_EQ(usf_session_id(1, 5), (std::uint64_t{2} << 32) + 5);
+  EXPECT_EQ(jsf.count(0), 0U);
+}
+
+TEST(SessionWords, EveryStateAndTypeHasOne) {
+  std::set<std::string_view> words;
+  for (std::uint8_t state = 0; state < kTcpStateCount; ++state) words.insert(to_string(static_cast<TcpState>(state)));
+  EXPECT_EQ(words.size(), kTcpStateCount);
+  EXPECT_EQ(to_string(TcpState::established), "ESTABLISHED");
+  EXPECT_EQ(to_string(NatType::napt44), "NAPT-44");
+  EXPECT_EQ(to_string(NatType::none), "none");
+}
+
+TEST(Direction, OppositeIsItsOwnInverse) {
+  EXPECT_EQ(opposite(Direction::initiator), Direction::responder);
+  EXPECT_EQ(opposite(opposite(Direction::initiator)), Direction::initiator);
+}
+
+}  // namespace
+}  // namespace icr
