@@ -174,6 +174,9 @@ void Replay::apply(SessionSink& sink, TimePoint now, WallMillis wall_now) {
         (void)sink.erase(record.ref, now);
         return;
       }
+      // The decoder reuses its record: what a row does not have is left over from the row before.
+      if (!record.has_tcp) record.tcp = {};
+      if (!record.has_counters) record.counters = {};
       for (TcpWindow& window : record.tcp) {
         window.flags = static_cast<std::uint8_t>(window.flags & ~kTcpWindowKnown);
       }

@@ -17,6 +17,7 @@ class FakeTable final : public SessionSource, public SessionSink {
   explicit FakeTable(std::uint32_t capacity) : slots_(capacity) {}
 
   void listen(ChangeListener* listener) { listeners_.push_back(listener); }
+  void forget_listeners() { listeners_.clear(); }
 
   // SessionSource
   [[nodiscard]] std::uint32_t capacity() const override { return static_cast<std::uint32_t>(slots_.size()); }
