@@ -24,9 +24,9 @@ class TimerWheel {
   [[nodiscard]] bool armed(std::uint32_t slot) const { return bucket_[slot] != kNone16; }
   [[nodiscard]] Ticks now() const { return now_; }
 
-  /// Moves time to `now` and calls `due(slot)` for at most `budget` entries whose bucket came up; the entry is disarmed
-  /// before the call, and `due` arms it again if its deadline has moved. Returns false if the budget ended first: call
-  /// again soon.
+  /// Moves time to `now` (not back: an earlier `now` changes nothing) and calls `due(slot)` for at most `budget`
+  /// entries whose bucket came up; the entry is disarmed before the call, and `due` arms it again if its deadline has
+  /// moved. Returns false if the budget ended first: call again soon.
   template <class Due>
   bool advance(Ticks now, std::uint32_t budget, Due&& due) {
     for (;;) {
@@ -34,7 +34,7 @@ class TimerWheel {
         due(slot);
         if (--budget == 0) return false;
       }
-      if (now_ == now) return true;
+      if (static_cast<std::int32_t>(now - now_) <= 0) return true;
       step();
     }
   }
@@ -57,7 +57,7 @@ class TimerWheel {
   void cascade(std::uint32_t bucket);
 
   Ticks now_;
-  std::array<std::uint32_t, 3 * kBuckets> heads_;
+  std::array<std::uint32_t, std::size_t{3} * kBuckets> heads_;
   std::vector<Node> nodes_;
   std::vector<std::uint16_t> bucket_;
   std::vector<Ticks> deadline_;  ///< as armed: what a cascade places by
