@@ -1,0 +1,222 @@
+#include "tests/cli/cluster_fixture.h"
+
+#include <stdexcept>
+
+#include "cli/grammar/grammar.h"
+
+namespace icr::test {
+
+IpAddress ip(const char* text) { return IpAddress::parse(text).value(); }
+
+FlowKey key(const char* source, std::uint16_t source_port, const char* destination, std::uint16_t destination_port,
+            std::uint8_t protocol) {
+  return {ip(source), ip(destination), source_port, destination_port, protocol};
+}
+
+Cluster make_cluster() {
+  Cluster c;
+  c.name = "test";
+  c.digest = 0x1234567890abcdefULL;
+  const auto port = [](std::uint32_t unit) {
+    PacketPort out;
+    out.unit = unit;
+    return out;
+  };
+  const auto card = [&](const char* name, CardFamily family) {
+    return Card{name, family, {port(1), port(2), port(11), port(12)}};
+  };
+  const auto chassis = [&](const char* name, const char* address, std::vector<Card> cards) {
+    Chassis out;
+    out.name = name;
+    out.inter_chassis_address = ip(address);
+    out.inter_chassis_port = 7400;
+    out.query = {ip("127.0.0.1"), 0};
+    out.cards = std::move(cards);
+    return out;
+  };
+  c.chassis = {chassis("left", "192.0.2.1", {card("ms-0/0/0", CardFamily::ms), card("vms-2/0/0", CardFamily::vms)}),
+               chassis("right", "192.0.2.2", {card("ms-1/0/0", CardFamily::ms), card("vms-3/0/0", CardFamily::vms)})};
+  const auto service_set = [](const char* name, std::uint32_t inside, std::vector<std::uint16_t> rules) {
+    ServiceSet out;
+    out.name = name;
+    out.inside_unit = inside;
+    out.outside_unit = inside + 1;
+    out.firewall_rules = std::move(rules);
+    return out;
+  };
+  c.service_sets = {service_set("ss1", 1, {}), service_set("ss2", 11, {}), service_set("PIC2_0", 1, {0, 1}),
+                    service_set("lone", 11, {})};
+  const auto term = [](const char* name) {
+    FirewallTerm out;
+    out.name = name;
+    return out;
+  };
+  c.firewall_rules = {{"first", MatchDirection::input, {term("web"), term("dns")}},
+                      {"second", MatchDirection::input, {term("rest")}}};
+  NatPool pool;
+  pool.name = "pool1";
+  pool.addresses = {*Prefix::parse("203.0.113.0/28")};
+  c.nat_pools = {pool};
+  const auto set = [](const char* name, std::uint16_t id, std::vector<RedundancyMember> members,
+                      std::vector<std::uint16_t> service_sets) {
+    RedundancySet out;
+    out.name = name;
+    out.id = id;
+    out.members = std::move(members);
+    out.service_sets = std::move(service_sets);
+    return out;
+  };
+  c.redundancy_sets = {set("rs1", 1, {{0, "ms-0/0/0", 200}, {1, "ms-1/0/0", 100}}, {0, 1}),
+                       set("rs2", 2, {{0, "vms-2/0/0", 100}, {1, "vms-3/0/0", 200}}, {2}),
+                       set("alone", 3, {{0, "vms-2/0/0", 100}}, {3})};
+  return c;
+}
+
+SessionRecord make_session(std::uint32_t slot, std::uint16_t service_set, const FlowKey& initiator) {
+  SessionRecord out;
+  out.ref = {slot, 1};
+  out.version = 1;
+  out.flow = {initiator, initiator.mirrored()};
+  out.service_set = service_set;
+  out.timeout_s = 30;
+  out.has_counters = true;
+  return out;
+}
+
+SessionRecord make_translated(std::uint32_t slot, std::uint16_t service_set, const FlowKey& initiator,
+                              std::uint16_t port) {
+  SessionRecord out = make_session(slot, service_set, initiator);
+  out.nat_type = NatType::napt44;
+  out.nat_pool = 1;
+  out.flow[1].destination = ip("203.0.113.5");
+  out.flow[1].destination_port = port;
+  if (initiator.protocol == ip_protocol::icmp) out.flow[1].source_port = port;
+  return out;
+}
+
+void FakeShard::put(const SessionRecord& record) {
+  if (slots_.size() <= record.ref.slot) slots_.resize(record.ref.slot + 1);
+  slots_[record.ref.slot] = record;
+}
+
+std::uint64_t FakeShard::sessions_of(std::uint16_t service_set) const {
+  std::uint64_t count = 0;
+  for (const auto& slot : slots_) count += slot && slot->service_set == service_set ? 1U : 0U;
+  return count;
+}
+
+void FakeShard::status(TimePoint /*now*/, SetStatus& out) const {
+  out.role = role_;
+  out.peer_role = role_ == SetRole::master ? SetRole::standby : SetRole::master;
+  out.connected = true;
+  out.sync = sync;
+  out.term = term_;
+  out.reason = "configured priority";
+  out.reason_age_s = 42;
+  for (const auto& slot : slots_) out.sessions += slot ? 1U : 0U;
+  out.sent_sequence = 7;
+  out.acknowledged_sequence = 6;
+  out.pending = 1;
+  out.counters = {{"heartbeats-sent", 100}};
+}
+
+bool FakeShard::remove(std::uint32_t slot, TimePoint /*now*/) {
+  if (slot >= slots_.size() || !slots_[slot]) return false;
+  slots_[slot].reset();
+  return true;
+}
+
+Result<std::string> FakeShard::switchover(TimePoint /*now*/) {
+  if (!switchover_refusal.empty()) return fail("{}", switchover_refusal);
+  ++switchovers;
+  return std::string("switchover started");
+}
+
+bool FakeShard::read(std::uint32_t slot, TimePoint /*now*/, SessionRecord& out) const {
+  out.ref = {slot, 1};
+  if (!slots_[slot]) return false;
+  out = *slots_[slot];
+  return true;
+}
+
+FakeShard& FakeCard::add(std::uint16_t set, SetRole role, std::uint64_t term) {
+  shards_.push_back(std::make_unique<FakeShard>(set, role, term));
+  views_.push_back(shards_.back().get());
+  return *shards_.back();
+}
+
+CardUtilization FakeCard::utilization(TimePoint /*now*/) const { return load; }
+
+void FakeCard::counters(std::vector<CounterGroup>& out) const {
+  out.push_back({"", {{"packets-malformed", 3}, {"packets-too-long", 0}}});
+  out.push_back({"ss1", {{"session-limit-exceeded", 5}}});
+}
+
+FakeCluster::FakeCluster() {
+  shards.push_back({0, &cards[0][0].add(0, SetRole::master, 2)});
+  shards.push_back({0, &cards[0][1].add(1, SetRole::standby, 3)});
+  shards.push_back({0, &cards[0][1].add(2, SetRole::master, 1)});
+  shards.push_back({1, &cards[1][0].add(0, SetRole::standby, 2)});
+  shards.push_back({1, &cards[1][1].add(1, SetRole::master, 3)});
+}
+
+void FakeCluster::put_everywhere(std::uint16_t set, const SessionRecord& record) {
+  for (auto& [chassis, shard] : shards) {
+    if (shard->set() == set) shard->put(record);
+  }
+}
+
+FakeShard& FakeCluster::shard(std::size_t chassis, std::uint16_t set) {
+  for (auto& [where, shard] : shards) {
+    if (where == chassis && shard->set() == set) return *shard;
+  }
+  throw std::logic_error("no such shard");
+}
+
+void FakeTransport::ask(std::uint16_t chassis, QueryRequest request) {
+  asked.emplace_back(chassis, request);
+  outstanding_.emplace_back(chassis, std::move(request));
+}
+
+std::optional<cli::Answer> FakeTransport::next() {
+  if (outstanding_.empty()) return std::nullopt;
+  auto [chassis, request] = std::move(outstanding_.front());
+  outstanding_.erase(outstanding_.begin());
+  auto reply = handler_(chassis, request);
+  return cli::Answer{chassis, std::move(request), std::move(reply)};
+}
+
+Result<QueryReply> answer_from(FakeCluster& fake, std::uint16_t chassis, const QueryRequest& request) {
+  node::CardMailbox mailbox;
+  const auto completions = std::make_shared<node::Completions>();
+  auto task = std::make_unique<node::QueryTask>();
+  task->request = request;
+  task->answer_to = completions;
+  task->cursor = request.kind == QueryKind::page ? request.cursor : 0;
+  if (request.kind == QueryKind::count || request.kind == QueryKind::clear) {
+    for (const auto service_set : fake.cluster.redundancy_sets[request.set].service_sets) {
+      if (request.filter.has_service_set(service_set)) task->reply.counts.push_back({service_set, {}});
+    }
+  }
+  if (!mailbox.post(task)) return fail("full");
+  while (mailbox.run(fake.cards[chassis][request.card], TimePoint{}, 100)) {
+  }
+  auto done = completions->drain();
+  if (done.size() != 1) return fail("no answer");
+  flatbuffers::FlatBufferBuilder builder;
+  encode_reply(done[0]->reply, done[0]->sessions, builder);
+  return decode_reply(builder.GetBufferPointer(), builder.GetSize());
+}
+
+Output run_line(const std::string& line, const Cluster& cluster, cli::Transport& transport,
+                std::optional<std::uint16_t> only) {
+  Output output;
+  const auto command = cli::parse_command(line);
+  if (!command) throw std::logic_error(command.error().shown("> ", line));
+  output.code = cli::execute(
+      *command, {cluster, transport, only, 1757836000000, [&](std::string_view text) { output.out += text; },
+                 [&](std::string_view text) { output.error += text; }});
+  return output;
+}
+
+}  // namespace icr::test

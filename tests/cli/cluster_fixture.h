@@ -1,0 +1,116 @@
+// A cluster built in code, sessions made by hand, and cards that hold them: what the tests of the CLI ask questions to.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "cli/client/transport.h"
+#include "cli/execute.h"
+#include "model/cluster.h"
+#include "model/session.h"
+#include "node/query/mailbox.h"
+#include "node/query/shard_view.h"
+
+namespace icr::test {
+
+/// Chassis `left` (ms-0/0/0, vms-2/0/0) and `right` (ms-1/0/0, vms-3/0/0).
+/// Sets: 0 rs1 (ms- cards; service sets ss1, ss2), 1 rs2 (vms- cards; PIC2_0), 2 alone (left vms-2/0/0; lone).
+[[nodiscard]] Cluster make_cluster();
+
+[[nodiscard]] IpAddress ip(const char* text);
+[[nodiscard]] FlowKey key(const char* source, std::uint16_t source_port, const char* destination,
+                          std::uint16_t destination_port, std::uint8_t protocol);
+
+/// A session without translation, counters and windows set to 0.
+[[nodiscard]] SessionRecord make_session(std::uint32_t slot, std::uint16_t service_set, const FlowKey& initiator);
+/// The same with NAPT44 to 203.0.113.5:`port`, from pool 0.
+[[nodiscard]] SessionRecord make_translated(std::uint32_t slot, std::uint16_t service_set, const FlowKey& initiator,
+                                            std::uint16_t port);
+
+/// Sessions of one set, as a vector of slots.
+class FakeShard final : public node::ShardView, public SessionSource {
+ public:
+  FakeShard(std::uint16_t set, SetRole role, std::uint64_t term) : set_(set), role_(role), term_(term) {}
+  void put(const SessionRecord& record);
+
+  std::uint16_t set() const override { return set_; }
+  const SessionSource& sessions() const override { return *this; }
+  std::uint64_t sessions_of(std::uint16_t service_set) const override;
+  void status(TimePoint now, SetStatus& out) const override;
+  bool is_master() const override { return role_ == SetRole::master; }
+  bool remove(std::uint32_t slot, TimePoint now) override;
+  Result<std::string> switchover(TimePoint now) override;
+
+  std::uint32_t capacity() const override { return static_cast<std::uint32_t>(slots_.size()); }
+  std::uint32_t high_water() const override { return static_cast<std::uint32_t>(slots_.size()); }
+  bool read(std::uint32_t slot, TimePoint now, SessionRecord& out) const override;
+
+  SyncState sync = SyncState::hot;
+  std::string switchover_refusal;  ///< empty: it is done
+  int switchovers = 0;
+
+ private:
+  std::uint16_t set_;
+  SetRole role_;
+  std::uint64_t term_;
+  std::vector<std::optional<SessionRecord>> slots_;
+};
+
+class FakeCard final : public node::CardView {
+ public:
+  FakeShard& add(std::uint16_t set, SetRole role, std::uint64_t term);
+  std::span<node::ShardView* const> shards() override { return views_; }
+  CardUtilization utilization(TimePoint now) const override;
+  void counters(std::vector<CounterGroup>& out) const override;
+  CardUtilization load;
+
+ private:
+  std::vector<std::unique_ptr<FakeShard>> shards_;
+  std::vector<node::ShardView*> views_;
+};
+
+/// Both chassis of make_cluster() with their cards, both members of rs1 and rs2 alive: left is master of rs1 (term 2),
+/// right of rs2 (term 3).
+struct FakeCluster {
+  FakeCluster();
+  /// Puts the session on master and twin.
+  void put_everywhere(std::uint16_t set, const SessionRecord& record);
+  FakeShard& shard(std::size_t chassis, std::uint16_t set);
+
+  Cluster cluster = make_cluster();
+  FakeCard cards[2][2];
+  std::vector<std::pair<std::size_t, FakeShard*>> shards;  ///< (chassis, shard)
+};
+
+/// Answers from a function, in the order of the questions.
+class FakeTransport final : public cli::Transport {
+ public:
+  using Handler = std::function<Result<QueryReply>(std::uint16_t chassis, const QueryRequest& request)>;
+  explicit FakeTransport(Handler handler) : handler_(std::move(handler)) {}
+  void ask(std::uint16_t chassis, QueryRequest request) override;
+  std::optional<cli::Answer> next() override;
+  std::vector<std::pair<std::uint16_t, QueryRequest>> asked;
+
+ private:
+  Handler handler_;
+  std::vector<std::pair<std::uint16_t, QueryRequest>> outstanding_;
+};
+
+/// Lets the mailbox of a fake card answer, in the calling thread, and passes the answer through the codec.
+[[nodiscard]] Result<QueryReply> answer_from(FakeCluster& fake, std::uint16_t chassis, const QueryRequest& request);
+
+/// What a command line printed.
+struct Output {
+  std::string out;
+  std::string error;
+  cli::ExitCode code = cli::ExitCode::ok;
+};
+[[nodiscard]] Output run_line(const std::string& line, const Cluster& cluster, cli::Transport& transport,
+                              std::optional<std::uint16_t> only = std::nullopt);
+
+}  // namespace icr::test

@@ -1,0 +1,196 @@
+// The operator's words: every filter, any order, prefixes, and what bad input is answered with.
+#include "cli/grammar/grammar.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+namespace icr::cli {
+namespace {
+
+using testing::HasSubstr;
+
+Command parsed(const std::string& line) {
+  const auto command = parse_command(line);
+  EXPECT_TRUE(command) << (command ? "" : command.error().shown("user@icr> ", line));
+  return command ? *command : Command{};
+}
+
+std::string refused(const std::string& line) {
+  const auto command = parse_command(line);
+  EXPECT_FALSE(command) << line;
+  return command ? "" : command.error().shown("user@icr> ", line);
+}
+
+TEST(Grammar, EveryFilterHasItsValue) {
+  const auto c = parsed(
+      "show services sessions extensive application-protocol ftp destination-port 21 destination-prefix "
+      "198.51.100.0/24 "
+      "interface ms-0/0/0.1 limit 10 protocol tcp service-set ss1 source-port 40000 source-prefix 2001:db8::1");
+  EXPECT_EQ(c.verb, Verb::show_sessions);
+  EXPECT_EQ(c.level, Level::extensive);
+  EXPECT_EQ(c.application_protocol, parse_application_protocol("ftp"));
+  EXPECT_EQ(c.destination_port, 21);
+  EXPECT_EQ(c.destination_prefix->to_string(), "198.51.100.0/24");
+  EXPECT_EQ(c.interface->card, "ms-0/0/0");
+  EXPECT_EQ(c.interface->unit, 1U);
+  EXPECT_EQ(c.limit, 10U);
+  EXPECT_EQ(c.protocol, ip_protocol::tcp);
+  EXPECT_EQ(c.service_set, "ss1");
+  EXPECT_EQ(c.source_port, 40000);
+  EXPECT_EQ(c.source_prefix->to_string(), "2001:db8::1/128");
+}
+
+TEST(Grammar, FiltersComeInAnyOrder) {
+  std::vector<std::string> words = {
+      "brief",       "destination-port 80", "interface vms-1/0/0", "limit 3",
+      "protocol 17", "service-set a",       "source-port 0",       "source-prefix 192.0.2.0/25"};
+  std::sort(words.begin(), words.end());
+  // Every rotation of the sorted and of the reversed list: each word stands at each place.
+  for (int reversed = 0; reversed < 2; ++reversed) {
+    for (std::size_t turn = 0; turn < words.size(); ++turn) {
+      std::rotate(words.begin(), words.begin() + 1, words.end());
+      std::string line = "show services sessions";
+      for (const auto& word : words) line += " " + word;
+      const auto c = parsed(line);
+      EXPECT_EQ(c.level, Level::brief) << line;
+      EXPECT_EQ(c.destination_port, 80) << line;
+      EXPECT_EQ(c.interface->card, "vms-1/0/0") << line;
+      EXPECT_EQ(c.limit, 3U) << line;
+      EXPECT_EQ(c.protocol, 17) << line;
+      EXPECT_EQ(c.service_set, "a") << line;
+      EXPECT_EQ(c.source_port, 0) << line;
+      EXPECT_EQ(c.source_prefix->to_string(), "192.0.2.0/25") << line;
+    }
+    std::reverse(words.begin(), words.end());
+  }
+}
+
+TEST(Grammar, UniquePrefixesStandForKeywords) {
+  EXPECT_EQ(parsed("sh serv sess c").verb, Verb::count_sessions);
+  EXPECT_EQ(parsed("show service session count").verb, Verb::count_sessions);
+  EXPECT_EQ(parsed("show services sessions ext a sip").level, Level::extensive);
+  EXPECT_EQ(parsed("show services sessions source-po 5").source_port, 5);
+  EXPECT_EQ(parsed("show services sessions destination-pr 192.0.2.1").destination_prefix->length, 32);
+  EXPECT_EQ(parsed("show services sessions p t").protocol, ip_protocol::tcp);
+  EXPECT_EQ(parsed("show services sessions u i ms-0/0/0").verb, Verb::show_utilization);
+  EXPECT_EQ(parsed("cl se se").verb, Verb::clear_sessions);
+  EXPECT_EQ(parsed("show services red ext").level, Level::extensive);
+  EXPECT_EQ(parsed("show services service-sets stat pack").verb, Verb::show_packet_drops);
+  const auto c = parsed("req serv red rs1 sw");
+  EXPECT_EQ(c.verb, Verb::switchover);
+  EXPECT_EQ(c.redundancy_set, "rs1");
+}
+
+TEST(Grammar, CountStandsBeforeOrAfterFilters) {
+  for (const char* line : {"show services sessions count protocol udp", "show services sessions protocol udp count"}) {
+    const auto c = parsed(line);
+    EXPECT_EQ(c.verb, Verb::count_sessions);
+    EXPECT_EQ(c.protocol, ip_protocol::udp);
+  }
+}
+
+TEST(Grammar, ProtocolsByNameAndNumber) {
+  for (const auto& name : protocol_names()) {
+    EXPECT_EQ(parsed("show services sessions protocol " + std::string(name.keyword)).protocol, name.number);
+    EXPECT_EQ(parsed("show services sessions protocol " + std::to_string(name.number)).protocol, name.number);
+  }
+  EXPECT_EQ(parsed("show services sessions protocol 0").protocol, 0);
+  EXPECT_EQ(parsed("show services sessions protocol 255").protocol, 255);
+}
+
+TEST(Grammar, ApplicationProtocolsOfTheManual) {
+  for (const char* word : {"bootp",       "dce-rpc",     "dce-rpc-portmap",
+                           "dns",         "exec",        "ftp",
+                           "h323",        "icmp",        "icmpv6",
+                           "iiop",        "ike-esp-nat", "ip",
+                           "login",       "netbios",     "netshow",
+                           "pptp",        "realaudio",   "rpc",
+                           "rpc-portmap", "rtsp",        "rsh",
+                           "sip",         "shell",       "snmp",
+                           "sql",         "talk",        "tftp",
+                           "traceroute",  "winframe",    "none"}) {
+    EXPECT_TRUE(parsed(std::string("show services sessions application-protocol ") + word).application_protocol)
+        << word;
+  }
+  EXPECT_EQ(parsed("show services sessions application-protocol sql").application_protocol,
+            parse_application_protocol("sqlnet"));
+  EXPECT_EQ(parsed("show services sessions count application-protocol none").application_protocol,
+            kNoApplicationProtocol);
+}
+
+TEST(Grammar, CaretStandsUnderTheOffendingWord) {
+  EXPECT_EQ(refused("show services sessions bogus"),
+            "user@icr> show services sessions bogus\n"
+            "                                 ^\n"
+            "syntax error, expecting <command>.\n");
+  EXPECT_EQ(refused("frobnicate"),
+            "user@icr> frobnicate\n"
+            "          ^\n"
+            "unknown command.\n");
+  EXPECT_EQ(refused("show services sessions source-port"),
+            "user@icr> show services sessions source-port\n"
+            "                                            ^\n"
+            "syntax error.\n");
+  EXPECT_EQ(refused("show services"),
+            "user@icr> show services\n"
+            "                       ^\n"
+            "syntax error, expecting <command>.\n");
+  EXPECT_EQ(refused("show services sessions source-port 70000 count"),
+            "user@icr> show services sessions source-port 70000 count\n"
+            "                                             ^\n"
+            "number: 70000: Value must be a number from 0 to 65535 at 70000\n");
+}
+
+TEST(Grammar, AmbiguousPrefixesListTheirCompletions) {
+  EXPECT_EQ(refused("show services sessions source-p 5"),
+            "user@icr> show services sessions source-p 5\n"
+            "                                 ^\n"
+            "'source-p' is ambiguous.\n"
+            "Possible completions:\n"
+            "  source-port          Source port (0..65535)\n"
+            "  source-prefix        Source address or prefix\n");
+  EXPECT_THAT(refused("show services sessions s x"), HasSubstr("  service-set          "));
+  EXPECT_THAT(refused("show services se"), HasSubstr("'se' is ambiguous.\nPossible completions:\n  service-sets "));
+  EXPECT_THAT(refused("show services sessions protocol i"),
+              HasSubstr("'i' is ambiguous.\nPossible completions:\n  icmp"));
+}
+
+TEST(Grammar, WrongValuesAreNamed) {
+  const std::string sessions = "show services sessions ";
+  EXPECT_THAT(refused(sessions + "source-prefix 192.0.2.999"), HasSubstr("\ninvalid ip address '192.0.2.999'\n"));
+  EXPECT_THAT(refused(sessions + "source-prefix 192.0.2.0/33"),
+              HasSubstr("\nprefix length 33 is larger than 32 in '192.0.2.0/33'\n"));
+  EXPECT_THAT(refused(sessions + "destination-prefix 2001:db8::/129"),
+              HasSubstr("\nprefix length 129 is larger than 128 in '2001:db8::/129'\n"));
+  EXPECT_THAT(refused(sessions + "destination-prefix 2001:db8::/x"), HasSubstr("\ninvalid prefix length 'x'\n"));
+  EXPECT_THAT(refused(sessions + "destination-prefix 192.0.2.0/"), HasSubstr("\ninvalid prefix length ''\n"));
+  EXPECT_THAT(refused(sessions + "protocol 256"),
+              HasSubstr("\nnumber: 256: Value must be a number from 0 to 255 at 256\n"));
+  EXPECT_THAT(refused(sessions + "protocol nothing"), HasSubstr("\ninvalid value 'nothing' for protocol\n"));
+  EXPECT_THAT(refused(sessions + "application-protocol quake"),
+              HasSubstr("\ninvalid value 'quake' for application-protocol\n"));
+  EXPECT_THAT(refused(sessions + "limit 0"),
+              HasSubstr("\nnumber: 0: Value must be a number from 1 to 4294967295 at 0\n"));
+  EXPECT_THAT(refused(sessions + "destination-port -1"),
+              HasSubstr("\nnumber: -1: Value must be a number from 0 to 65535 at -1\n"));
+  EXPECT_THAT(refused(sessions + "interface 0/0/0"), HasSubstr("\ninvalid value '0/0/0' for interface\n"));
+  EXPECT_THAT(refused(sessions + "interface ms-0/0/0.x"), HasSubstr("\ninvalid value 'ms-0/0/0.x' for interface\n"));
+  EXPECT_THAT(refused(sessions + "service-set -a"), HasSubstr("\ninvalid value '-a' for service-set\n"));
+}
+
+TEST(Grammar, WordsThatDoNotGoTogetherAreRefused) {
+  for (const char* rest : {"brief extensive", "terse brief", "utilization protocol tcp", "protocol tcp utilization",
+                           "count utilization", "protocol tcp protocol udp", "count count"}) {
+    EXPECT_THAT(refused(std::string("show services sessions ") + rest), HasSubstr("syntax error, expecting <command>."))
+        << rest;
+  }
+  EXPECT_THAT(refused("clear services sessions limit 5"), HasSubstr("syntax error"));
+  EXPECT_THAT(refused("request services redundancy-set rs1"), HasSubstr("syntax error"));
+  EXPECT_THAT(refused("request services redundancy-set rs1 switchover now"), HasSubstr("syntax error"));
+  EXPECT_THAT(refused(""), HasSubstr("syntax error"));
+}
+
+}  // namespace
+}  // namespace icr::cli

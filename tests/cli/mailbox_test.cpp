@@ -1,0 +1,119 @@
+// Questions are worked on in slices, in turn, and never more of them than the mailbox has room for.
+#include "node/query/mailbox.h"
+
+#include <gtest/gtest.h>
+#include <poll.h>
+
+#include "tests/cli/cluster_fixture.h"
+
+namespace icr::test {
+namespace {
+
+class Mailbox : public testing::Test {
+ protected:
+  std::unique_ptr<node::QueryTask> task(QueryKind kind) {
+    auto out = std::make_unique<node::QueryTask>();
+    out->request.kind = kind;
+    out->request.limit = kPageSessions;
+    out->answer_to = completions_;
+    out->reply.counts.push_back({0, {}});
+    return out;
+  }
+  bool readable() const {
+    pollfd item{mailbox_.descriptor(), POLLIN, 0};
+    return poll(&item, 1, 0) == 1;
+  }
+  void fill(std::uint32_t slots) {
+    auto& shard = card_.add(0, SetRole::master, 2);
+    for (std::uint32_t slot = 0; slot < slots; ++slot) {
+      shard.put(make_session(slot, 0, key("192.0.2.1", 1, "198.51.100.1", 53, ip_protocol::udp)));
+    }
+  }
+
+  FakeCard card_;
+  std::shared_ptr<node::Completions> completions_ = std::make_shared<node::Completions>();
+  node::CardMailbox mailbox_{4};
+};
+
+TEST_F(Mailbox, AnIdleMailboxDoesNothing) {
+  EXPECT_FALSE(readable());
+  EXPECT_FALSE(mailbox_.run(card_, TimePoint{}));
+  EXPECT_TRUE(completions_->drain().empty());
+}
+
+TEST_F(Mailbox, AScanIsCutIntoSlicesAndOthersHaveTheirTurn) {
+  fill(1000);
+  auto count = task(QueryKind::count);
+  count->request.filter.protocol = ip_protocol::udp;
+  auto status = task(QueryKind::status);
+  ASSERT_TRUE(mailbox_.post(count));
+  EXPECT_TRUE(readable());
+  EXPECT_TRUE(mailbox_.run(card_, TimePoint{}, 100)) << "900 slots are left";
+  EXPECT_FALSE(readable());
+  ASSERT_TRUE(mailbox_.post(status));
+  EXPECT_TRUE(mailbox_.run(card_, TimePoint{}, 100));
+  EXPECT_TRUE(mailbox_.run(card_, TimePoint{}, 100));
+  auto done = completions_->drain();
+  ASSERT_EQ(done.size(), 1U) << "the short question does not wait for the long one";
+  EXPECT_EQ(done[0]->request.kind, QueryKind::status);
+  int slices = 2;
+  while (mailbox_.run(card_, TimePoint{}, 100)) ++slices;
+  EXPECT_EQ(slices + 1, 10);
+  done = completions_->drain();
+  ASSERT_EQ(done.size(), 1U);
+  EXPECT_EQ(done[0]->reply.counts[0].total(), 1000U);
+}
+
+TEST_F(Mailbox, TooManyQuestionsStayWithTheCaller) {
+  fill(1);
+  for (int i = 0; i < 4; ++i) {
+    auto one = task(QueryKind::status);
+    EXPECT_TRUE(mailbox_.post(one));
+    EXPECT_EQ(one, nullptr);
+  }
+  auto fifth = task(QueryKind::status);
+  EXPECT_FALSE(mailbox_.post(fifth));
+  EXPECT_NE(fifth, nullptr);
+  while (mailbox_.run(card_, TimePoint{})) {
+  }
+  EXPECT_TRUE(mailbox_.post(fifth)) << "there is room again";
+}
+
+TEST_F(Mailbox, ASetThatIsNotThereIsRefused) {
+  fill(1);
+  for (const auto kind : {QueryKind::page, QueryKind::count, QueryKind::clear, QueryKind::switchover}) {
+    auto one = task(kind);
+    one->request.set = 5;
+    ASSERT_TRUE(mailbox_.post(one));
+    EXPECT_FALSE(mailbox_.run(card_, TimePoint{}));
+    const auto done = completions_->drain();
+    ASSERT_EQ(done.size(), 1U);
+    EXPECT_EQ(done[0]->reply.error, QueryError::unknown_target);
+  }
+}
+
+TEST_F(Mailbox, APageEndsAtItsLimitAndNamesTheNext) {
+  fill(10);
+  auto page = task(QueryKind::page);
+  page->request.limit = 4;
+  page->cursor = 3;
+  ASSERT_TRUE(mailbox_.post(page));
+  while (mailbox_.run(card_, TimePoint{}, 2)) {
+  }
+  auto done = completions_->drain();
+  ASSERT_EQ(done.size(), 1U);
+  EXPECT_EQ(done[0]->sessions.size(), 4U);
+  EXPECT_EQ(done[0]->reply.next_cursor, 7U);
+  EXPECT_FALSE(done[0]->reply.done);
+  auto beyond = task(QueryKind::page);
+  beyond->cursor = 4000000000U;
+  ASSERT_TRUE(mailbox_.post(beyond));
+  EXPECT_FALSE(mailbox_.run(card_, TimePoint{}));
+  done = completions_->drain();
+  ASSERT_EQ(done.size(), 1U);
+  EXPECT_TRUE(done[0]->reply.done);
+  EXPECT_TRUE(done[0]->sessions.empty());
+}
+
+}  // namespace
+}  // namespace icr::test

@@ -1,0 +1,309 @@
+// Who is asked, how answers are merged, and what is said when some are missing.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <set>
+
+#include "cli/merge/session_stream.h"
+#include "cli/merge/survey.h"
+#include "tests/cli/cluster_fixture.h"
+
+namespace icr::test {
+namespace {
+
+using cli::ExitCode;
+using cli::Source;
+using testing::HasSubstr;
+
+SetStatus status(std::uint16_t set, SetRole role, std::uint64_t term, SyncState sync = SyncState::hot) {
+  SetStatus out;
+  out.set = set;
+  out.role = role;
+  out.term = term;
+  out.sync = sync;
+  return out;
+}
+
+std::vector<Source> sources_of(std::vector<cli::SetReport> reports, bool every_copy = false) {
+  cli::Survey survey;
+  survey.sets = std::move(reports);
+  return cli::choose_sources(make_cluster(), survey, every_copy);
+}
+
+TEST(Sources, TheMasterOfTheHighestTermIsTheSource) {
+  auto sources = sources_of({{0, 0, status(0, SetRole::standby, 4)}, {1, 0, status(0, SetRole::master, 3)}});
+  ASSERT_EQ(sources.size(), 1U);
+  EXPECT_EQ(sources[0].interface, "ms-1/0/0");
+  // Two who call themselves master: the older term is a chassis that has not heard yet.
+  sources = sources_of({{0, 0, status(0, SetRole::master, 4)}, {1, 0, status(0, SetRole::master, 5)}});
+  ASSERT_EQ(sources.size(), 1U);
+  EXPECT_EQ(sources[0].chassis, 1);
+}
+
+TEST(Sources, WithoutAMasterTheBestTwinIs) {
+  auto sources = sources_of({{0, 0, status(0, SetRole::initializing, 9)}, {1, 0, status(0, SetRole::standby, 3)}});
+  ASSERT_EQ(sources.size(), 1U);
+  EXPECT_EQ(sources[0].chassis, 1);
+  sources =
+      sources_of({{0, 0, status(0, SetRole::standby, 9, SyncState::cold)}, {1, 0, status(0, SetRole::standby, 3)}});
+  ASSERT_EQ(sources.size(), 1U);
+  EXPECT_EQ(sources[0].chassis, 1);
+  sources = sources_of({{0, 0, status(0, SetRole::standby, 3)}, {1, 0, status(0, SetRole::standby, 3)}});
+  ASSERT_EQ(sources.size(), 1U) << "of equal copies one is taken, not both and not none";
+}
+
+TEST(Sources, AreOrderedByInterfaceThenSet) {
+  const auto sources = sources_of({{0, 1, status(1, SetRole::standby, 3)},
+                                   {0, 1, status(2, SetRole::master, 1)},
+                                   {1, 1, status(1, SetRole::master, 3)},
+                                   {1, 0, status(0, SetRole::master, 3)}},
+                                  true);
+  ASSERT_EQ(sources.size(), 4U);
+  EXPECT_EQ(sources[0].interface, "ms-1/0/0");
+  EXPECT_EQ(sources[1].interface, "vms-2/0/0");
+  EXPECT_EQ(sources[1].set, 1);
+  EXPECT_EQ(sources[2].interface, "vms-2/0/0");
+  EXPECT_EQ(sources[2].set, 2);
+  EXPECT_TRUE(sources[2].stand_alone);
+  EXPECT_EQ(sources[3].interface, "vms-3/0/0");
+}
+
+class Merge : public testing::Test {
+ protected:
+  /// All chassis answer but those in `silent_`.
+  FakeTransport transport() {
+    return FakeTransport([this](std::uint16_t chassis, const QueryRequest& request) -> Result<QueryReply> {
+      if (silent_.count(chassis) != 0) return fail("no answer");
+      return answer_from(fake_, chassis, request);
+    });
+  }
+  void fill(std::uint32_t sessions) {
+    for (std::uint32_t i = 0; i < sessions; ++i) {
+      const auto flow = key("192.0.2.1", static_cast<std::uint16_t>(i), "198.51.100.1", 53, ip_protocol::udp);
+      fake_.put_everywhere(0, make_session(3 * i, 0, flow));
+      fake_.put_everywhere(1, make_session(2 * i, 2, flow));
+    }
+  }
+  /// Reads everything, as (interface, slot).
+  std::vector<std::pair<std::string, std::uint32_t>> stream(FakeTransport& transport,
+                                                            std::optional<std::uint32_t> limit,
+                                                            std::vector<cli::Silence>& silent) {
+    const auto survey = cli::take_survey(fake_.cluster, transport, std::nullopt);
+    std::vector<std::pair<std::string, std::uint32_t>> out;
+    cli::stream_sessions(
+        fake_.cluster, transport, cli::choose_sources(fake_.cluster, survey, false), {}, limit,
+        [&](const Source& source, const SessionRecord& record) { out.emplace_back(source.interface, record.ref.slot); },
+        silent);
+    return out;
+  }
+
+  FakeCluster fake_;
+  std::set<std::uint16_t> silent_;
+};
+
+TEST_F(Merge, EachSessionOnceInOrderOverManyPages) {
+  constexpr std::uint32_t kSessions = 5000;
+  fill(kSessions);
+  auto transport = this->transport();
+  std::vector<cli::Silence> silent;
+  const auto seen = stream(transport, std::nullopt, silent);
+  EXPECT_TRUE(silent.empty());
+  ASSERT_EQ(seen.size(), 2 * kSessions);
+  for (std::uint32_t i = 0; i < kSessions; ++i) {
+    ASSERT_EQ(seen[i], std::make_pair(std::string("ms-0/0/0"), 3 * i));
+    ASSERT_EQ(seen[kSessions + i], std::make_pair(std::string("vms-3/0/0"), 2 * i));
+  }
+}
+
+TEST_F(Merge, LimitCountsOverTheMergedAnswer) {
+  fill(1500);
+  for (const std::uint32_t limit : {1U, 1024U, 1025U, 1500U, 1501U, 2999U, 3000U, 5000U}) {
+    auto transport = this->transport();
+    std::vector<cli::Silence> silent;
+    EXPECT_EQ(stream(transport, limit, silent).size(), std::min(limit, 3000U)) << limit;
+  }
+}
+
+TEST_F(Merge, NoChassisIsAskedForMoreThanOnePageAhead) {
+  fill(5000);
+  std::map<std::uint16_t, int> waiting;
+  int most = 0;
+  FakeTransport inner = transport();
+  struct Counting final : cli::Transport {
+    Counting(FakeTransport& to, std::map<std::uint16_t, int>& w, int& m) : inner(to), waiting(w), most(m) {}
+    void ask(std::uint16_t chassis, QueryRequest request) override {
+      if (request.kind == QueryKind::page) most = std::max(most, ++waiting[chassis]);
+      inner.ask(chassis, std::move(request));
+    }
+    std::optional<cli::Answer> next() override {
+      auto answer = inner.next();
+      if (answer && answer->request.kind == QueryKind::page) --waiting[answer->chassis];
+      return answer;
+    }
+    FakeTransport& inner;
+    std::map<std::uint16_t, int>& waiting;
+    int& most;
+  } counting(inner, waiting, most);
+  EXPECT_EQ(run_line("show services sessions", fake_.cluster, counting).code, ExitCode::ok);
+  EXPECT_EQ(most, 1);
+}
+
+TEST_F(Merge, ASilentMasterIsReplacedByItsTwinAndNamed) {
+  fill(10);
+  silent_ = {1};
+  auto transport = this->transport();
+  const auto output = run_line("show services sessions count", fake_.cluster, transport);
+  EXPECT_EQ(output.code, ExitCode::incomplete);
+  EXPECT_EQ(output.error, "error: chassis right did not answer: no answer\n");
+  EXPECT_THAT(output.out, HasSubstr("ms-0/0/0    ss1                                       10\n"));
+  EXPECT_THAT(output.out, HasSubstr("vms-2/0/0   PIC2_0                                10            0"));
+}
+
+TEST_F(Merge, NobodyAnswers) {
+  silent_ = {0, 1};
+  for (const char* line : {"show services sessions", "show services sessions count", "clear services sessions",
+                           "show services redundancy-group", "show services sessions utilization",
+                           "show services service-sets statistics packet-drops"}) {
+    auto transport = this->transport();
+    const auto output = run_line(line, fake_.cluster, transport);
+    EXPECT_EQ(output.code, ExitCode::incomplete) << line;
+    EXPECT_EQ(output.out, "") << line;
+    EXPECT_EQ(output.error,
+              "error: chassis left did not answer: no answer\nerror: chassis right did not answer: no answer\n")
+        << line;
+  }
+}
+
+TEST_F(Merge, AChassisThatFailsOnTheWayIsNamedAndTheRestIsShown) {
+  fill(3000);
+  int pages = 0;
+  FakeTransport transport([&](std::uint16_t chassis, const QueryRequest& request) -> Result<QueryReply> {
+    if (chassis == 0 && request.kind == QueryKind::page && ++pages == 2) return fail("the connection was lost");
+    return answer_from(fake_, chassis, request);
+  });
+  std::vector<cli::Silence> silent;
+  const auto seen = stream(transport, std::nullopt, silent);
+  ASSERT_EQ(silent.size(), 1U);
+  EXPECT_EQ(silent[0].chassis, 0);
+  EXPECT_EQ(seen.size(), kPageSessions + 3000);
+}
+
+TEST_F(Merge, PagesThatMakeNoSenseAreRefused) {
+  fill(10);
+  const std::vector<std::function<void(QueryReply&)>> lies = {
+      [](QueryReply& r) {
+        r.done = false;
+        r.next_cursor = 0;
+      },
+      [](QueryReply& r) { r.sessions[0].service_set = 2; },
+      [](QueryReply& r) { r.sessions[0].service_set = 999; },
+      [](QueryReply& r) { r.sessions[0].nat_pool = 2; },
+      [](QueryReply& r) { r.sessions[1].ref.slot = r.sessions[0].ref.slot; },
+      [](QueryReply& r) {
+        r.done = false;
+        r.next_cursor = 5;
+      },
+      [](QueryReply& r) { r.error = QueryError::wrong_cluster; },
+  };
+  for (std::size_t lie = 0; lie < lies.size(); ++lie) {
+    FakeTransport transport([&](std::uint16_t chassis, const QueryRequest& request) -> Result<QueryReply> {
+      auto reply = answer_from(fake_, chassis, request);
+      if (chassis == 0 && request.kind == QueryKind::page) lies[lie](*reply);
+      return reply;
+    });
+    const auto output = run_line("show services sessions", fake_.cluster, transport);
+    EXPECT_EQ(output.code, ExitCode::incomplete) << lie;
+    EXPECT_THAT(output.error, HasSubstr("chassis left did not answer: it")) << lie;
+    EXPECT_EQ(output.out.find("ms-0/0/0"), std::string::npos) << lie;
+    EXPECT_NE(output.out.find("vms-3/0/0"), std::string::npos) << lie;
+  }
+}
+
+TEST_F(Merge, AStatusOfASetThatIsNotThereIsRefused) {
+  FakeTransport transport([&](std::uint16_t chassis, const QueryRequest& request) -> Result<QueryReply> {
+    auto reply = answer_from(fake_, chassis, request);
+    if (chassis == 0 && request.kind == QueryKind::status) reply->status[0].set = 61;
+    return reply;
+  });
+  const auto output = run_line("show services sessions", fake_.cluster, transport);
+  EXPECT_EQ(output.code, ExitCode::incomplete);
+  EXPECT_THAT(output.error, HasSubstr("chassis left did not answer: its answer makes no sense"));
+}
+
+TEST_F(Merge, ClearAsksOnlyMasters) {
+  fill(10);
+  auto transport = this->transport();
+  const auto output = run_line("clear services sessions source-port 3", fake_.cluster, transport);
+  EXPECT_EQ(output.code, ExitCode::ok);
+  EXPECT_EQ(output.error, "");
+  for (const auto& [chassis, request] : transport.asked) {
+    if (request.kind != QueryKind::clear) continue;
+    EXPECT_TRUE(fake_.shard(chassis, request.set).is_master());
+  }
+  EXPECT_EQ(fake_.shard(0, 0).sessions_of(0), 9U);
+  EXPECT_EQ(fake_.shard(1, 0).sessions_of(0), 10U) << "the twin hears of it by replication, not from the CLI";
+  EXPECT_EQ(fake_.shard(1, 1).sessions_of(2), 9U);
+}
+
+TEST_F(Merge, ClearWithoutAMasterClearsNothing) {
+  fill(10);
+  silent_ = {1};
+  auto transport = this->transport();
+  const auto output = run_line("clear services sessions interface vms-2/0/0", fake_.cluster, transport);
+  EXPECT_EQ(output.code, ExitCode::incomplete);
+  EXPECT_THAT(output.error, HasSubstr("error: no master of redundancy set rs2 answers: its sessions are not cleared"));
+  EXPECT_EQ(fake_.shard(0, 1).sessions_of(2), 10U);
+}
+
+TEST_F(Merge, ClearOfAStandbyIsRefused) {
+  fill(10);
+  auto transport = this->transport();
+  const auto output = run_line("clear services sessions interface ms-1/0/0", fake_.cluster, transport, 1);
+  EXPECT_EQ(output.code, ExitCode::command_error);
+  EXPECT_EQ(output.error, "error: chassis right is not master of what is to be cleared\n");
+  // And the card itself would refuse, too.
+  QueryRequest request;
+  request.kind = QueryKind::clear;
+  request.card = 0;
+  request.set = 0;
+  const auto reply = answer_from(fake_, 1, request);
+  ASSERT_TRUE(reply);
+  EXPECT_EQ(reply->error, QueryError::refused);
+  EXPECT_EQ(fake_.shard(1, 0).sessions_of(0), 10U);
+}
+
+TEST_F(Merge, SwitchoverGoesToTheMasterOnly) {
+  auto transport = this->transport();
+  const auto output = run_line("request services redundancy-set rs2 switchover", fake_.cluster, transport);
+  EXPECT_EQ(output.code, ExitCode::ok);
+  EXPECT_EQ(output.out, "switchover started\n");
+  EXPECT_EQ(fake_.shard(1, 1).switchovers, 1);
+  EXPECT_EQ(fake_.shard(0, 1).switchovers, 0);
+}
+
+TEST_F(Merge, SwitchoverErrorsAreTheOperators) {
+  fake_.shard(1, 1).switchover_refusal = "the standby is cold";
+  auto first = transport();
+  auto output = run_line("request services redundancy-set rs2 switchover", fake_.cluster, first);
+  EXPECT_EQ(output.code, ExitCode::command_error);
+  EXPECT_EQ(output.error, "error: chassis right: the standby is cold\n");
+
+  auto second = transport();
+  output = run_line("request services redundancy-set nosuch switchover", fake_.cluster, second);
+  EXPECT_EQ(output.code, ExitCode::command_error);
+  EXPECT_EQ(output.error, "error: redundancy set nosuch not found\n");
+  EXPECT_TRUE(second.asked.empty()) << "nothing is sent";
+}
+
+TEST_F(Merge, OneChassisIsAskedAlone) {
+  fill(4);
+  auto transport = this->transport();
+  const auto output = run_line("show services sessions count", fake_.cluster, transport, 1);
+  EXPECT_EQ(output.code, ExitCode::ok);
+  for (const auto& [chassis, request] : transport.asked) EXPECT_EQ(chassis, 1);
+  EXPECT_THAT(output.out, HasSubstr("ms-1/0/0    ss1                                        4\n"));
+}
+
+}  // namespace
+}  // namespace icr::test
