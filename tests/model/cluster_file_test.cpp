@@ -79,9 +79,12 @@ TEST(ClusterConfigs, TwoChassisMeansWhatItSays) {
 
   ASSERT_EQ(c.firewall_rules.size(), 1U);
   EXPECT_EQ(c.firewall_rules[0].direction, MatchDirection::input);
-  ASSERT_EQ(c.firewall_rules[0].terms.size(), 1U);
-  EXPECT_EQ(c.firewall_rules[0].terms[0].then, FirewallAction::accept);
-  EXPECT_EQ(c.firewall_rules[0].terms[0].from.source_addresses.size(), 2U);
+  ASSERT_FALSE(c.firewall_rules[0].terms.empty());
+  const auto& last = c.firewall_rules[0].terms.back();
+  EXPECT_EQ(last.name, "inside-hosts");
+  EXPECT_EQ(last.then, FirewallAction::accept);
+  EXPECT_EQ(last.from.source_addresses.size(), 2U);
+  EXPECT_THAT(last.from.applications, IsEmpty());
   ASSERT_EQ(c.nat_rules.size(), 1U);
   EXPECT_EQ(c.nat_rules[0].terms[0].source_pool, 0);
   ASSERT_EQ(c.nat_pools.size(), 1U);
