@@ -7,7 +7,8 @@ WORKDIR /src
 COPY packages.txt lab/install-packages ./
 RUN mkdir lab && mv install-packages lab/ && lab/install-packages build run && rm -rf /var/lib/apt/lists/*
 COPY . .
-RUN cmake --preset release && cmake --build --preset release --target icrd icr
+RUN CCACHE_BASEDIR=/src CCACHE_NOHASHDIR=1 CCACHE_SLOPPINESS=locale CCACHE_REMOTE_STORAGE="file:/src/build/release/ccache|read-only" \
+    sh -c 'cmake --preset release && cmake --build --preset release --target icrd icr'
 # The shared libraries that the programs load, by package name: that is all that the last stage needs of this one.
 RUN ldd build/release/bin/icrd build/release/bin/icr | awk '$2 == "=>" && $3 ~ /^\// { print $3 }' | sort -u | \
     while read -r library; do dpkg-query -S "$library" 2>/dev/null || dpkg-query -S "/usr$library"; done | \
