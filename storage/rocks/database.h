@@ -25,8 +25,6 @@ struct RocksStore::Database {
   Database& operator=(const Database&) = delete;
   ~Database();
 
-  /// Writes `batch`. After a failure RocksDB refuses everything until it is told to go on, so a failed write tries
-  /// that.
   Result<void> write(rocksdb::WriteBatch& batch, bool sync);
   /// False: there is no such key. An Error: damage.
   Result<bool> get(rocksdb::ColumnFamilyHandle* family, std::string_view key, std::vector<std::uint64_t>& out,

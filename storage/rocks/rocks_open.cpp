@@ -3,10 +3,9 @@
 #include <rocksdb/env.h>
 #include <rocksdb/table.h>
 
-#include <cerrno>
-#include <chrono>
-#include <cstring>
-#include <ctime>
+#include <array>
+#include <cstdarg>
+#include <cstdio>
 #include <optional>
 #include <system_error>
 #include <utility>
@@ -22,15 +21,27 @@ using rocks::slice;
 
 constexpr const char* kLogFamily = "log";
 
+/// RocksDB's own log goes where ours goes. Not only for the eyes: its log in a file ends the process with an assertion
+/// when the disk is full.
+class LogBridge final : public rocksdb::Logger {
+ public:
+  LogBridge() : rocksdb::Logger(rocksdb::WARN_LEVEL) {}
+  using rocksdb::Logger::Logv;
+  void Logv(const char* format, va_list arguments) override {
+    std::array<char, 512> text{};
+    (void)std::vsnprintf(text.data(), text.size(), format, arguments);
+    log::debug("rocksdb", "{}", text.data());
+  }
+};
+
 rocksdb::Options database_options() {
   rocksdb::Options options;
+  options.info_log = std::make_shared<LogBridge>();
   options.max_background_jobs = 2;
   options.max_total_wal_size = 64U << 20U;
   options.bytes_per_sync = 1U << 20U;
   options.wal_bytes_per_sync = 1U << 20U;
   options.info_log_level = rocksdb::WARN_LEVEL;
-  options.max_log_file_size = 1U << 20U;
-  options.keep_log_file_num = 2;
   options.write_buffer_size = 16U << 20U;
   options.max_write_buffer_number = 2;
   options.target_file_size_base = 32U << 20U;
@@ -192,7 +203,7 @@ Result<std::unique_ptr<RocksStore>> RocksStore::open(const fs::path& folder_give
                                                      WallMillis wall_now) {
   fs::path folder = folder_given.lexically_normal();
   if (!folder.has_filename()) folder = folder.parent_path();
-  std::unique_ptr<RocksStore> store(new RocksStore(folder, identity));
+  std::unique_ptr<RocksStore> store(new RocksStore(folder, identity, wall_now));
   std::vector<std::pair<std::string, std::uint64_t>> terms;
   std::error_code code;
   const auto status = fs::status(folder, code);
@@ -230,19 +241,39 @@ Result<std::unique_ptr<RocksStore>> RocksStore::open(const fs::path& folder_give
 }
 
 Result<void> RocksStore::set_aside(std::string_view reason, WallMillis wall_now) {
-  const auto terms = read_terms(*db_);
+  if (db_) terms_ = read_terms(*db_);
   db_.reset();
   auto moved = move_aside(folder_, reason, wall_now);
-  if (moved) {
-    put_aside_ = *moved;
-    auto made = create(folder_, identity_, terms, wall_now);
-    if (!made) return tl::unexpected(made.error());
-    db_ = std::move(*made);
-    return {};
+  if (!moved) {
+    if (auto again = open_existing(folder_)) db_ = std::move(*again);
+    return tl::unexpected(moved.error());
   }
-  auto again = open_existing(folder_);
-  if (again) db_ = std::move(*again);
-  return tl::unexpected(moved.error());
+  put_aside_ = *moved;
+  auto made = create(folder_, identity_, terms_, wall_now);
+  if (!made) return tl::unexpected(made.error());
+  db_ = std::move(*made);
+  return {};
+}
+
+Result<void> RocksStore::reopen() {
+  if (db_) terms_ = read_terms(*db_);
+  db_.reset();
+  std::error_code code;
+  if (fs::exists(folder_, code)) {
+    auto opened = open_existing(folder_);
+    if (opened) {
+      db_ = std::move(*opened);
+      return {};
+    }
+    if (!opened.error().movable) return fail("{}: {}", folder_.string(), opened.error().what);
+    auto moved = move_aside(folder_, opened.error().what, opened_at_);
+    if (!moved) return tl::unexpected(moved.error());
+    put_aside_ = *moved;
+  }
+  auto made = create(folder_, identity_, terms_, opened_at_);
+  if (!made) return tl::unexpected(made.error());
+  db_ = std::move(*made);
+  return {};
 }
 
 }  // namespace icr::storage

@@ -4,6 +4,7 @@
 #include <rocksdb/write_batch.h>
 
 #include <array>
+#include <chrono>
 #include <ctime>
 #include <limits>
 #include <utility>
@@ -73,9 +74,6 @@ RocksStore::Database::~Database() {
 Result<void> RocksStore::Database::write(rocksdb::WriteBatch& batch, bool sync) {
   rocksdb::WriteOptions options;
   options.sync = sync;
-  const auto status = db->Write(options, &batch);
-  if (status.ok()) return {};
-  if (const auto resumed = db->Resume(); !resumed.ok()) return as_result(status);
   return as_result(db->Write(options, &batch));
 }
 
@@ -91,26 +89,47 @@ Result<bool> RocksStore::Database::get(rocksdb::ColumnFamilyHandle* family, std:
   return true;
 }
 
-RocksStore::RocksStore(std::filesystem::path folder, StoreIdentity identity)
-    : folder_(std::move(folder)), identity_(std::move(identity)) {}
+RocksStore::RocksStore(std::filesystem::path folder, StoreIdentity identity, WallMillis opened_at)
+    : folder_(std::move(folder)), identity_(std::move(identity)), opened_at_(opened_at) {}
 
 RocksStore::~RocksStore() = default;
 
+template <class Fill>
+Result<void> RocksStore::write(bool sync, Fill&& fill) {
+  const auto once = [&]() -> Result<void> {
+    rocksdb::WriteBatch batch;
+    fill(batch);  // anew each time: the handles of the column families die with the database
+    return db_->write(batch, sync);
+  };
+  Result<void> written = fail("the store is closed");
+  if (db_) written = once();
+  if (written) return written;
+  // RocksDB refuses everything after a failed write, and its own recovery wants more room than a small disk has. What
+  // was written before is in the write-ahead log, so closing and opening is safe, and works as soon as the disk does.
+  const auto now = std::chrono::steady_clock::now();
+  if (now < next_reopen_) return written;
+  if (auto opened = reopen(); opened) {
+    written = once();
+  } else if (written.error().message != opened.error().message) {
+    written = fail("{}; opening the store again: {}", written.error().message, opened.error().message);
+  }
+  next_reopen_ = std::chrono::steady_clock::now() + std::chrono::seconds(1);
+  return written;
+}
+
 Result<void> RocksStore::append(std::string_view set, std::uint64_t sequence, std::span<const std::uint8_t> record) {
-  if (!db_) return fail("the store is closed");
-  rocksdb::WriteBatch batch;
-  rocks::put_sealed(batch, db_->log, log_key(set, sequence), record);
-  return db_->write(batch, false);
+  return write(false,
+               [&](rocksdb::WriteBatch& batch) { rocks::put_sealed(batch, db_->log, log_key(set, sequence), record); });
 }
 
 Result<void> RocksStore::commit(std::string_view set, const Manifest& manifest) {
-  if (!db_) return fail("the store is closed");
   const std::string begin = log_key(set, 0);
   const std::string end = log_key(set, manifest.from_sequence);
-  rocksdb::WriteBatch batch;
-  rocks::put_sealed(batch, db_->meta, rocks::manifest_key(set), bytes_of(encode_manifest(set, manifest)));
-  batch.DeleteRange(db_->log, begin, end);
-  if (auto ok = db_->write(batch, true); !ok) return ok;
+  auto written = write(true, [&](rocksdb::WriteBatch& batch) {
+    rocks::put_sealed(batch, db_->meta, rocks::manifest_key(set), bytes_of(encode_manifest(set, manifest)));
+    batch.DeleteRange(db_->log, begin, end);
+  });
+  if (!written) return written;
   // Files with nothing but the forgotten part go at once, not with the next compaction.
   const rocksdb::Slice first(begin);
   const rocksdb::Slice last(end);
@@ -122,22 +141,19 @@ Result<void> RocksStore::commit(std::string_view set, const Manifest& manifest) 
 }
 
 Result<void> RocksStore::truncate(std::string_view set, std::uint64_t last_good) {
-  if (!db_) return fail("the store is closed");
   if (last_good == std::numeric_limits<std::uint64_t>::max()) return {};
-  rocksdb::WriteBatch batch;
   std::string end = log_key(set, std::numeric_limits<std::uint64_t>::max());
   end.push_back('\0');  // the first key behind the log of this set
-  batch.DeleteRange(db_->log, log_key(set, last_good + 1), end);
-  return db_->write(batch, true);
+  return write(true,
+               [&](rocksdb::WriteBatch& batch) { batch.DeleteRange(db_->log, log_key(set, last_good + 1), end); });
 }
 
 Result<void> RocksStore::remember_term(std::string_view set, std::uint64_t term) {
-  if (!db_) return fail("the store is closed");
   // A mark that cannot be read is replaced: a term that is known is better than none.
   if (const auto known = this->term(set); known && *known >= term) return {};
-  rocksdb::WriteBatch batch;
-  rocks::put_sealed(batch, db_->meta, rocks::term_key(set), bytes_of(encode_term(set, term)));
-  return db_->write(batch, true);
+  return write(true, [&](rocksdb::WriteBatch& batch) {
+    rocks::put_sealed(batch, db_->meta, rocks::term_key(set), bytes_of(encode_term(set, term)));
+  });
 }
 
 Result<std::uint64_t> RocksStore::term(std::string_view set) {

@@ -1,10 +1,13 @@
 // The store on disk: RocksDB in one folder per chassis. The only user of RocksDB.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "storage/store.h"
 
@@ -44,11 +47,19 @@ class RocksStore final : public Store {
   struct Database;  ///< the open RocksDB (storage/rocks/database.h)
 
  private:
-  RocksStore(std::filesystem::path folder, StoreIdentity identity);
+  RocksStore(std::filesystem::path folder, StoreIdentity identity, WallMillis opened_at);
+  /// Writes what `fill(WriteBatch&)` puts into a batch; after a failure, at most once a second, with a database opened
+  /// anew.
+  template <class Fill>
+  Result<void> write(bool sync, Fill&& fill);
+  Result<void> reopen();
 
   std::filesystem::path folder_;
   StoreIdentity identity_;
-  std::unique_ptr<Database> db_;
+  WallMillis opened_at_;
+  std::unique_ptr<Database> db_;                              ///< null after opening anew has failed
+  std::vector<std::pair<std::string, std::uint64_t>> terms_;  ///< as they were when the database was closed
+  std::chrono::steady_clock::time_point next_reopen_;
   std::filesystem::path put_aside_;
 };
 
