@@ -28,16 +28,21 @@ sys.path.insert(0, ROOT)
 from lab import netns  # noqa: E402
 from lab.processes import Processes  # noqa: E402
 
-NETWORKS = ("inside", "outside", "icl")
 CHASSIS = {"left": 2, "right": 3}  # last number of a chassis' own addresses on the inside and outside networks
 PLACES = ("switch", "left", "right", "client", "server")  # each is a namespace PREFIX-PLACE
 
 CLIENT, CLIENT_V6 = "198.18.0.10", "2001:db8:18::10"
 SERVER, SERVER_V6 = "198.19.0.10", "2001:db8:19::10"
 SINK = "198.19.0.11"  # where the session generator sends to
-INSIDE_GATEWAY, INSIDE_GATEWAY_V6 = "198.18.0.1", "2001:db8:18::1"
-OUTSIDE_GATEWAY, OUTSIDE_GATEWAY_V6 = "198.19.0.1", "2001:db8:19::1"
-NAT_POOL = "203.0.113.0/28"
+
+# What the cluster file's interfaces lead to: (inside interface, its network, outside interface, its network, NAT pool).
+# The second pair is there for cluster files that name it. A network's hosts are its first three numbers and .1 (the
+# cluster), .2 and .3 (the chassis), .10 (client or server).
+PAIRS = (
+    ("inside0", "198.18.0", "2001:db8:18:", "outside0", "198.19.0", "2001:db8:19:", "203.0.113.0/28"),
+    ("inside1", "198.18.1", "2001:db8:118:", "outside1", "198.19.1", "2001:db8:119:", "203.0.113.16/28"),
+)
+SECOND_SERVER = "198.19.1.10"
 OPERATOR = "192.0.2.254"  # the switch namespace on the inter-chassis link
 
 DEFAULT_CLUSTER = os.path.join(ROOT, "cluster-configs", "two-chassis.yaml")
@@ -80,6 +85,7 @@ class Lab:
         self.cluster_file = os.path.join(self.folder, "cluster.yaml")
         self.programs = os.path.join(build or os.path.join(ROOT, "build", "release"), "bin")
         self.processes = Processes(self.folder)
+        self._cluster_text = ""
 
     # --- the network -------------------------------------------------------------------------------------------------
 
@@ -95,26 +101,29 @@ class Lab:
         netns.ip_batch(None, [f"netns add {self.namespace(place)}" for place in PLACES])
         for place in PLACES:
             self._set_kernel_values(place)
+        pairs = PAIRS[: 2 if "inside1" in self._cluster_text else 1]
         switch = self.namespace("switch")
         lines = ["link set lo up"]
-        for network in NETWORKS:
+        for network in ["icl"] + [interface for pair in pairs for interface in (pair[0], pair[3])]:
             lines += [f"link add {network} type bridge forward_delay 0", f"link set {network} up"]
         lines.append(f"address add {OPERATOR}/24 dev icl")
         netns.ip_batch(switch, lines)
         for number, (name, host) in enumerate(CHASSIS.items(), start=1):
-            self._plug(name, "inside0", "inside", [f"198.18.0.{host}/24", f"2001:db8:18::{host}/64"])
-            self._plug(name, "outside0", "outside", [f"198.19.0.{host}/24", f"2001:db8:19::{host}/64"])
+            for inside, net, net6, outside, far, far6, _ in pairs:
+                self._plug(name, inside, inside, [f"{net}.{host}/24", f"{net6}:{host}/64"])
+                self._plug(name, outside, outside, [f"{far}.{host}/24", f"{far6}:{host}/64"])
             self._plug(name, "icl0", "icl", [f"192.0.2.{number}/24"])
-        self._plug("client", "eth0", "inside", [f"{CLIENT}/24", f"{CLIENT_V6}/64"])
-        self._plug("server", "eth0", "outside", [f"{SERVER}/24", f"{SINK}/24", f"{SERVER_V6}/64"])
-        netns.ip_batch(
-            self.namespace("client"),
-            [f"route add default via {INSIDE_GATEWAY}", f"route add default via {INSIDE_GATEWAY_V6}"],
-        )
-        netns.ip_batch(
-            self.namespace("server"),
-            [f"route add {NAT_POOL} via {OUTSIDE_GATEWAY}", f"route add 2001:db8:18::/64 via {OUTSIDE_GATEWAY_V6}"],
-        )
+        for number, (inside, net, net6, outside, far, far6, pool) in enumerate(pairs):
+            sink = [f"{SINK}/24"] if number == 0 else []
+            self._plug("client", f"eth{number}", inside, [f"{net}.10/24", f"{net6}:10/64"])
+            self._plug("server", f"eth{number}", outside, [f"{far}.10/24", *sink, f"{far6}:10/64"])
+            target, target6 = ("default", "default") if number == 0 else (f"{far}.0/24", f"{far6}:/64")
+            netns.ip_batch(
+                self.namespace("client"), [f"route add {target} via {net}.1", f"route add {target6} via {net6}:1"]
+            )
+            netns.ip_batch(
+                self.namespace("server"), [f"route add {pool} via {far}.1", f"route add {net6}:/64 via {far6}:1"]
+            )
 
     def _set_kernel_values(self, place):
         values = {}
@@ -146,9 +155,9 @@ class Lab:
         """The cluster file with data folders of this lab's own, so that labs do not share checkpoints."""
         with open(self.source, encoding="utf-8") as source:
             text = source.read()
-        text = re.sub(r"(data-folder:\s*)\S*/([\w-]+)", rf"\g<1>{self.data}/\g<2>", text)
+        self._cluster_text = re.sub(r"(data-folder:\s*)\S*/([\w-]+)", rf"\g<1>{self.data}/\g<2>", text)
         with open(self.cluster_file, "w", encoding="utf-8") as out:
-            out.write(text)
+            out.write(self._cluster_text)
 
     def down(self):
         """Ends the lab's processes, removes its namespaces and folders. Nothing happens if there is no lab."""
