@@ -147,7 +147,7 @@ void Sender::pump(TimePoint now, const Header& header, Outlet& outlet, std::size
 TimePoint Sender::next_deadline() const {
   if (epoch_ == 0) return kNever;
   // A blocked outlet, a full window or a bulk copy go on when the peer or the next tick says so.
-  TimePoint at = next_audit_;
+  TimePoint at = source_.high_water() == 0 ? kNever : next_audit_;
   if (!state_.empty())
     at = std::min(at, state_since_ == kNever ? TimePoint::min() : state_since_ + limits_.flush_after);
   if (!refresh_.empty() && refresh_since_ != kNever) at = std::min(at, refresh_since_ + limits_.refresh_after);

@@ -70,21 +70,16 @@ class RedundancyMember::Outputs : public RoleOutput {
     member_.receiver_.stop();
     member_.sender_.stop();
     member_.heartbeat_now_ = true;
-    log::info("redundancy", "set={} role=MASTER term={} reason=\"{}\"", member_.set_.name, term,
-              member_.role_.reason());
     member_.output_.become_master(term);
   }
   void on_standby(std::uint64_t term) override {
     member_.receiver_.stop();
     member_.sender_.stop();
     member_.heartbeat_now_ = true;
-    log::info("redundancy", "set={} role=STANDBY term={} reason=\"{}\"", member_.set_.name, term,
-              member_.role_.reason());
     member_.output_.become_standby(term);
   }
   void on_reassert(std::uint64_t term) override {
     member_.heartbeat_now_ = true;
-    log::warn("redundancy", "set={} another master was met; this one stays, term={}", member_.set_.name, term);
     member_.output_.reassert_master(term);
   }
   void on_handing_over(bool active) override { member_.output_.handing_over(active); }
@@ -385,12 +380,7 @@ TimePoint RedundancyMember::next_deadline() const {
 
 Result<void> RedundancyMember::request_switchover(TimePoint now) {
   auto begun = role_.request_switchover(now);
-  if (begun) {
-    heartbeat_now_ = true;
-    log::info("redundancy", "set={} switchover requested", set_.name);
-  } else {
-    log::warn("redundancy", "set={} switchover refused: {}", set_.name, begun.error().message);
-  }
+  if (begun) heartbeat_now_ = true;
   return begun;
 }
 

@@ -59,8 +59,8 @@ class VirtualWire {
   bool chance(double p) { return p > 0 && std::uniform_real_distribution<>(0, 1)(random_) < p; }
   Duration delay() {
     if (faults.delay_max <= faults.delay_min) return faults.delay_min;
-    return Duration(std::uniform_int_distribution<Duration::rep>(faults.delay_min.count(),
-                                                                 faults.delay_max.count())(random_));
+    return Duration(
+        std::uniform_int_distribution<Duration::rep>(faults.delay_min.count(), faults.delay_max.count())(random_));
   }
 
   std::mt19937_64& random_;

@@ -1,0 +1,241 @@
+// The ZeroMQ link over loopback TCP.
+#include "replication/zmq/link.h"
+
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <cstring>
+#include <thread>
+
+#include "replication/protocol.h"
+
+namespace icr::replication {
+namespace {
+
+using Bytes = std::vector<std::uint8_t>;
+
+/// Two neighbouring ports of loopback that nobody uses.
+std::uint16_t free_ports() {
+  for (int attempt = 0; attempt < 100; ++attempt) {
+    int sockets[2];
+    std::uint16_t port = 0;
+    bool both = true;
+    for (int i = 0; i < 2; ++i) {
+      sockets[i] = ::socket(AF_INET, SOCK_STREAM, 0);
+      sockaddr_in address{};
+      address.sin_family = AF_INET;
+      address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+      address.sin_port = htons(i == 0 ? 0 : static_cast<std::uint16_t>(port + 1));
+      both = ::bind(sockets[i], reinterpret_cast<sockaddr*>(&address), sizeof address) == 0 && both;
+      if (i != 0) continue;
+      socklen_t size = sizeof address;
+      ::getsockname(sockets[0], reinterpret_cast<sockaddr*>(&address), &size);
+      port = ntohs(address.sin_port);
+    }
+    for (const int s : sockets) ::close(s);
+    if (both && port < 65534) return port;
+  }
+  return 0;
+}
+
+Endpoint loopback(std::uint16_t port) { return {IpAddress::v4(INADDR_LOOPBACK), port}; }
+
+class Log : public LinkVisitor {
+ public:
+  void on_control(std::span<const std::uint8_t> m) override { control.emplace_back(m.begin(), m.end()); }
+  void on_data(std::span<const std::uint8_t> m) override { data.emplace_back(m.begin(), m.end()); }
+  void on_connected() override { ++connected; }
+  void on_disconnected() override { ++disconnected; }
+
+  std::vector<Bytes> control;
+  std::vector<Bytes> data;
+  int connected = 0;
+  int disconnected = 0;
+};
+
+struct End {
+  std::unique_ptr<Link> link;
+  Log log;
+};
+
+std::uint64_t counter(const Link& link, std::string_view name) {
+  CounterList list;
+  link.append_to(list);
+  for (const auto& c : list) {
+    if (c.name == name) return c.value;
+  }
+  ADD_FAILURE() << "no counter " << name;
+  return 0;
+}
+
+class LinkTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    auto context = Context::create();
+    ASSERT_TRUE(context);
+    context_ = *context;
+    left_port_ = free_ports();
+    do right_port_ = free_ports();
+    while (right_port_ >= left_port_ - 1 && right_port_ <= left_port_ + 1);
+  }
+  void open(End& end, bool left) {
+    LinkConfig config;
+    config.bind = loopback(left ? left_port_ : right_port_);
+    config.connect = loopback(left ? right_port_ : left_port_);
+    config.own_id = left ? "0/0" : "0/1";
+    config.peer_id = left ? "0/1" : "0/0";
+    auto link = Link::open(context_, config);
+    ASSERT_TRUE(link) << link.error().message;
+    end.link = std::move(*link);
+  }
+  /// Waits on the descriptors as a worker does, until the condition holds.
+  template <class Condition>
+  bool await(std::initializer_list<End*> ends, Condition condition) {
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    while (std::chrono::steady_clock::now() < until) {
+      std::vector<pollfd> polled;
+      bool more = false;
+      for (End* end : ends) {
+        if (!end->link) continue;
+        more = end->link->drain(end->log, 64) || more;
+        for (const int fd : end->link->descriptors()) polled.push_back({fd, POLLIN, 0});
+      }
+      if (condition()) return true;
+      if (!more) ::poll(polled.data(), polled.size(), 20);
+    }
+    return false;
+  }
+  static Bytes text(std::string_view s) { return {s.begin(), s.end()}; }
+
+  std::shared_ptr<Context> context_;
+  std::uint16_t left_port_ = 0;
+  std::uint16_t right_port_ = 0;
+  End left_;
+  End right_;
+};
+
+TEST_F(LinkTest, CarriesBothKindsBothWays) {
+  open(left_, true);
+  open(right_, false);
+  ASSERT_TRUE(await({&left_, &right_}, [this] { return left_.log.connected == 1 && right_.log.connected == 1; }));
+  ASSERT_TRUE(await({&left_, &right_}, [this] { return left_.link->send_data(text("d1")); }));
+  EXPECT_TRUE(left_.link->send_control(text("c1")));
+  EXPECT_TRUE(right_.link->send_control(text("c2")));
+  const Bytes big(200000, 7);
+  ASSERT_TRUE(await({&left_, &right_}, [&] { return right_.link->send_data(big); }));
+  ASSERT_TRUE(await({&left_, &right_}, [this] {
+    return !left_.log.control.empty() && !left_.log.data.empty() && !right_.log.control.empty() &&
+           !right_.log.data.empty();
+  }));
+  EXPECT_EQ(right_.log.control[0], text("c1"));
+  EXPECT_EQ(right_.log.data[0], text("d1"));
+  EXPECT_EQ(left_.log.control[0], text("c2"));
+  EXPECT_EQ(left_.log.data[0], big);
+  EXPECT_FALSE(left_.link->pending());
+}
+
+TEST_F(LinkTest, SendingWithoutAConnectionIsRefusedAndNeverBlocks) {
+  open(left_, true);
+  EXPECT_FALSE(left_.link->send_control(text("x")));
+  EXPECT_FALSE(left_.link->send_data(text("x")));
+  EXPECT_EQ(counter(*left_.link, "link-control-blocked"), 1U);
+  EXPECT_EQ(counter(*left_.link, "link-data-blocked"), 1U);
+}
+
+TEST_F(LinkTest, ClosingAndComingBackIsToldOnceEach) {
+  open(left_, true);
+  open(right_, false);
+  ASSERT_TRUE(await({&left_, &right_}, [this] { return left_.log.connected == 1 && right_.log.connected == 1; }));
+  right_.link.reset();
+  ASSERT_TRUE(await({&left_}, [this] { return left_.log.disconnected == 1; }));
+  open(right_, false);
+  ASSERT_TRUE(await({&left_, &right_}, [this] { return left_.log.connected == 2 && right_.log.connected == 2; }));
+  ASSERT_TRUE(await({&left_, &right_}, [this] { return left_.link->send_control(text("again")); }));
+  ASSERT_TRUE(await({&left_, &right_}, [this] { return !right_.log.control.empty(); }));
+  EXPECT_EQ(left_.log.disconnected, 1);
+}
+
+TEST_F(LinkTest, AKilledPeerProcessIsNoticedAtOnce) {
+  // The child must not inherit a ZeroMQ context: fork before one is used.
+  const pid_t child = ::fork();
+  if (child == 0) {
+    auto context = Context::create();
+    LinkConfig config{loopback(right_port_), loopback(left_port_), "0/1", "0/0"};
+    auto link = context ? Link::open(*context, config) : fail("no context");
+    if (!link) ::_exit(1);
+    Log log;
+    for (;;) {
+      (void)(*link)->drain(log, 64);
+      (void)(*link)->send_control(text("alive"));
+      ::usleep(1000);
+    }
+  }
+  ASSERT_GT(child, 0);
+  open(left_, true);
+  const bool heard = await({&left_}, [this] { return left_.log.connected == 1 && !left_.log.control.empty(); });
+  ::kill(child, SIGKILL);
+  const auto killed = std::chrono::steady_clock::now();
+  const bool noticed = await({&left_}, [this] { return left_.log.disconnected == 1; });
+  const auto after = std::chrono::steady_clock::now() - killed;
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  ASSERT_TRUE(heard);
+  ASSERT_TRUE(noticed);
+  // Far below any heartbeat timeout, with room for a loaded machine.
+  EXPECT_LT(after, std::chrono::milliseconds(400));
+}
+
+TEST_F(LinkTest, AnAddressThatIsTakenIsAnError) {
+  open(left_, true);
+  LinkConfig config{loopback(left_port_), loopback(right_port_), "0/1", "0/0"};
+  const auto second = Link::open(context_, config);
+  ASSERT_FALSE(second);
+  EXPECT_NE(second.error().message.find(std::to_string(left_port_)), std::string::npos) << second.error().message;
+}
+
+TEST_F(LinkTest, StrangersAreRefusedAndCounted) {
+  open(left_, true);
+  LinkConfig config{loopback(right_port_), loopback(left_port_), "0/9", "0/0"};
+  auto stranger = Link::open(context_, config);
+  ASSERT_TRUE(stranger);
+  End other;
+  other.link = std::move(*stranger);
+  ASSERT_TRUE(await({&left_, &other}, [&] { return other.link->send_control(text("let me in")); }));
+  ASSERT_TRUE(await({&left_, &other}, [this] { return counter(*left_.link, "link-refused-strangers") == 1; }));
+  EXPECT_TRUE(left_.log.control.empty());
+}
+
+TEST_F(LinkTest, GarbageOnTheSocketIsCounted) {
+  open(left_, true);
+  const int raw = ::socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(left_port_);
+  ASSERT_EQ(::connect(raw, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  const std::string garbage = "GET / HTTP/1.1\r\nHost: icr\r\n\r\n" + std::string(500, 'x');
+  ASSERT_GT(::send(raw, garbage.data(), garbage.size(), MSG_NOSIGNAL), 0);
+  EXPECT_TRUE(await({&left_}, [this] { return counter(*left_.link, "link-failed-handshakes") != 0; }));
+  ::close(raw);
+  open(right_, false);
+  EXPECT_TRUE(await({&left_, &right_}, [this] { return left_.log.connected == 1 && right_.log.connected == 1; }));
+}
+
+TEST_F(LinkTest, AMessageThatIsTooLongIsNotDelivered) {
+  open(left_, true);
+  open(right_, false);
+  ASSERT_TRUE(await({&left_, &right_}, [this] { return left_.log.connected == 1 && right_.log.connected == 1; }));
+  const Bytes huge(kMaxMessageBytes + 1);
+  ASSERT_TRUE(await({&left_, &right_}, [&] { return left_.link->send_control(huge); }));
+  ASSERT_TRUE(await({&left_, &right_}, [this] { return left_.log.disconnected >= 1; }));
+  EXPECT_TRUE(right_.log.control.empty());
+}
+
+}  // namespace
+}  // namespace icr::replication

@@ -1,0 +1,420 @@
+// Two members of a set, whole but for their engines and sockets, joined by wires in virtual time.
+#include "node/redundancy/member.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "model/log.h"
+#include "support/fake_table.h"
+#include "support/sessions.h"
+#include "support/virtual_wire.h"
+
+namespace icr::node {
+namespace {
+
+using test::FakeTable;
+using test::udp_session;
+using test::VirtualWire;
+using ::testing::HasSubstr;
+
+Cluster two_chassis(bool preempt) {
+  Cluster cluster;
+  cluster.digest = 0x5eed;
+  cluster.chassis.resize(2);
+  RedundancySet set;
+  set.name = "rs1";
+  set.members = {{0, "ms-0/0/0", 200}, {1, "ms-1/0/0", 100}};
+  set.heartbeat_interval = 100ms;
+  set.heartbeat_count = 5;
+  set.hold_time = 2s;
+  set.preempt = preempt;
+  set.max_sessions = 500;
+  cluster.redundancy_sets.push_back(set);
+  return cluster;
+}
+
+/// One chassis: a table and a member; it can crash and come back.
+class Node : public MemberOutput {
+ public:
+  Node(const Cluster& cluster, std::uint16_t index, std::mt19937_64& random, const TimePoint& now)
+      : control(random), data(random), cluster_(cluster), index_(index), now_(now) {}
+
+  void start() {
+    member.emplace(cluster_, 0, index_, ++boots_ * 0x1000000001ULL + index_, persisted, *table, *table, *this, now_);
+    table->listen(&*member);
+  }
+  void crash() {
+    member.reset();
+    table.emplace(500);
+    role = "down";
+  }
+
+  bool send_control(std::span<const std::uint8_t> message) override {
+    control.send(now_, message);
+    return true;
+  }
+  bool send_data(std::span<const std::uint8_t> message) override {
+    data.send(now_, message);
+    return true;
+  }
+  void persist_term(std::uint64_t term) override { persisted = term; }
+  void become_master(std::uint64_t term) override {
+    role = "master";
+    EXPECT_EQ(persisted, term);
+    ++masterships;
+  }
+  void become_standby(std::uint64_t) override { role = "standby"; }
+  void reassert_master(std::uint64_t) override { ++reasserted; }
+  void handing_over(bool active) override { handing = active; }
+
+  bool hot() const { return member && member->status().sync == Sync::hot; }
+  std::uint64_t counter(std::string_view name) const {
+    CounterList list;
+    member->append_to(list);
+    for (const auto& c : list) {
+      if (c.name == name) return c.value;
+    }
+    ADD_FAILURE() << "no counter " << name;
+    return 0;
+  }
+
+  std::optional<FakeTable> table{500};
+  std::optional<RedundancyMember> member;
+  VirtualWire control;
+  VirtualWire data;
+  std::uint64_t persisted = 0;
+  std::string role = "initializing";
+  int masterships = 0;
+  int reasserted = 0;
+  bool handing = false;
+
+ private:
+  const Cluster& cluster_;
+  std::uint16_t index_;
+  const TimePoint& now_;
+  std::uint64_t boots_ = 0;
+};
+
+class MemberTest : public ::testing::Test {
+ protected:
+  MemberTest() { log::set_level(log::Level::error); }
+
+  void step(Duration by = 1ms) {
+    now_ += by;
+    deliver(left_, right_);
+    deliver(right_, left_);
+    for (Node* node : {&left_, &right_}) {
+      if (node->member) node->member->tick(now_, 1U << 16U);
+    }
+  }
+  void deliver(Node& from, Node& to) {
+    while (const auto bytes = from.control.take(now_)) {
+      if (to.member) to.member->on_control(now_, *bytes);
+    }
+    while (const auto bytes = from.data.take(now_)) {
+      if (to.member) to.member->on_data(now_, *bytes);
+    }
+  }
+  template <class Condition>
+  bool run_until(Condition condition, Duration limit = 30s) {
+    for (const TimePoint end = now_ + limit; now_ < end;) {
+      if (condition()) return true;
+      step();
+    }
+    return condition();
+  }
+  void run_for(Duration time) {
+    for (const TimePoint end = now_ + time; now_ < end;) step();
+  }
+  /// Starts both; left is master and right is hot.
+  void bring_up() {
+    left_.start();
+    right_.start();
+    ASSERT_TRUE(run_until(
+        [this] { return left_.role == "master" && right_.hot() && left_.member->status().peer_sync == Sync::hot; }));
+  }
+  void fill(Node& node, std::uint32_t count) {
+    for (std::uint32_t i = 0; i < count; ++i) node.table->create(i, udp_session(i), now_);
+  }
+  bool equal() const {
+    return left_.table->digest() == right_.table->digest() && left_.table->size() == right_.table->size();
+  }
+  void cut(bool on) {
+    for (Node* node : {&left_, &right_}) node->control.faults.cut = node->data.faults.cut = on;
+  }
+  Duration detection() const { return 500ms; }
+
+  Cluster cluster_ = two_chassis(false);
+  std::mt19937_64 random_{3};
+  TimePoint now_{1s};
+  Node left_{cluster_, 0, random_, now_};
+  Node right_{cluster_, 1, random_, now_};
+};
+
+TEST_F(MemberTest, TheOneWithTheHigherPriorityIsElectedAtOnce) {
+  const TimePoint begin = now_;
+  bring_up();
+  EXPECT_LT(now_ - begin, 300ms) << "two members that hear each other need no hold time";
+  EXPECT_EQ(right_.role, "standby");
+  EXPECT_TRUE(left_.member->status().peer_hears_us);
+}
+
+TEST_F(MemberTest, SessionsGoToTheTwin) {
+  bring_up();
+  fill(left_, 400);
+  ASSERT_TRUE(run_until([this] { return equal(); }));
+  for (std::uint32_t i = 0; i < 100; ++i) left_.table->destroy(i);
+  ASSERT_TRUE(run_until([this] { return equal(); }));
+  EXPECT_EQ(right_.table->size(), 300U);
+}
+
+TEST_F(MemberTest, AClosedConnectionMakesAHotStandbyMasterWithinMilliseconds) {
+  bring_up();
+  fill(left_, 400);
+  ASSERT_TRUE(run_until([this] { return equal(); }));
+  left_.crash();
+  const TimePoint begin = now_;
+  right_.member->on_peer_disconnected(now_);
+  ASSERT_TRUE(run_until([this] { return right_.role == "master"; }));
+  EXPECT_LE(now_ - begin, 5ms);
+  EXPECT_EQ(right_.table->size(), 400U);
+  EXPECT_EQ(right_.member->term() % 2, 1U);
+}
+
+TEST_F(MemberTest, WhatArrivesWithTheLossStillCounts) {
+  bring_up();
+  left_.data.faults.delay_min = left_.data.faults.delay_max = 1ms;
+  left_.table->create(7, udp_session(7), now_);
+  run_for(1ms);
+  left_.member->tick(now_ + 1ms, 1U << 16U);
+  left_.crash();
+  right_.member->on_peer_disconnected(now_);
+  ASSERT_TRUE(run_until([this] { return right_.role == "master"; }));
+  EXPECT_TRUE(right_.table->live(7));
+}
+
+TEST_F(MemberTest, SilenceMakesAHotStandbyMasterAfterTheConfiguredTime) {
+  bring_up();
+  left_.crash();
+  const TimePoint begin = now_;
+  ASSERT_TRUE(run_until([this] { return right_.role == "master"; }));
+  EXPECT_GE(now_ - begin, detection() - 100ms);
+  EXPECT_LE(now_ - begin, detection() + 10ms);
+}
+
+TEST_F(MemberTest, AColdStandbyDoesNotBelieveAClosedConnectionAlone) {
+  left_.start();
+  right_.start();
+  right_.data.faults.cut = left_.data.faults.cut = true;  // the copy cannot come
+  ASSERT_TRUE(run_until([this] { return left_.role == "master" && right_.role == "standby"; }));
+  right_.member->on_peer_disconnected(now_);
+  run_for(100ms);
+  EXPECT_EQ(right_.role, "standby");
+  run_for(2s);
+  EXPECT_EQ(right_.role, "standby") << "the master is still heard";
+  left_.crash();
+  ASSERT_TRUE(run_until([this] { return right_.role == "master"; }));
+}
+
+TEST_F(MemberTest, AMasterThatWasKilledComesBackAsAStandbyAndBecomesHot) {
+  bring_up();
+  fill(left_, 300);
+  ASSERT_TRUE(run_until([this] { return equal(); }));
+  left_.crash();
+  ASSERT_TRUE(run_until([this] { return right_.role == "master"; }));
+  left_.start();
+  ASSERT_TRUE(run_until([this] { return left_.role == "standby" && left_.hot(); }));
+  EXPECT_TRUE(equal());
+  EXPECT_EQ(right_.masterships, 1);
+}
+
+TEST_F(MemberTest, AHotStandbyTakesOverFromAMasterThatRestartedFasterThanAnybodyNoticed) {
+  bring_up();
+  fill(left_, 300);
+  ASSERT_TRUE(run_until([this] { return equal(); }));
+  left_.crash();
+  left_.start();
+  ASSERT_TRUE(run_until([this] { return right_.role == "master" && left_.hot(); }, 2s));
+  EXPECT_EQ(right_.table->size(), 300U);
+  EXPECT_TRUE(equal());
+}
+
+TEST_F(MemberTest, SwitchoverMovesMastershipWithoutLosingASession) {
+  bring_up();
+  fill(left_, 300);
+  ASSERT_TRUE(left_.member->request_switchover(now_));
+  step();
+  EXPECT_TRUE(left_.handing);
+  ASSERT_TRUE(run_until([this] { return right_.role == "master" && left_.role == "standby"; }, 1s));
+  EXPECT_FALSE(left_.handing);
+  EXPECT_EQ(right_.table->size(), 300U);
+  ASSERT_TRUE(run_until([this] { return left_.hot() && right_.member->status().peer_sync == Sync::hot; }));
+  EXPECT_TRUE(equal());
+  // And back, asked for on the standby.
+  ASSERT_TRUE(left_.member->request_switchover(now_));
+  ASSERT_TRUE(run_until([this] { return left_.role == "master" && right_.hot(); }, 2s));
+  EXPECT_EQ(left_.table->size(), 300U);
+}
+
+TEST_F(MemberTest, SwitchoverIsRefusedWithoutAHotPeer) {
+  left_.start();
+  ASSERT_TRUE(run_until([this] { return left_.role == "master"; }));
+  EXPECT_THAT(left_.member->request_switchover(now_).error().message, HasSubstr("not connected"));
+  right_.start();
+  left_.data.faults.cut = true;
+  ASSERT_TRUE(run_until([this] { return right_.role == "standby"; }));
+  run_for(200ms);
+  EXPECT_THAT(left_.member->request_switchover(now_).error().message, HasSubstr("Cold"));
+}
+
+TEST_F(MemberTest, ASwitchoverWhoseOfferDoesNotArriveIsCalledOff) {
+  bring_up();
+  ASSERT_TRUE(left_.member->request_switchover(now_));
+  left_.control.faults.loss = 0.999;
+  right_.member->tick(now_, 0);
+  run_for(300ms);
+  left_.control.faults.loss = 0;
+  ASSERT_TRUE(run_until([this] { return !left_.handing; }, 5s));
+  const int masters = (left_.role == "master" ? 1 : 0) + (right_.role == "master" ? 1 : 0);
+  EXPECT_EQ(masters, 1);
+}
+
+TEST_F(MemberTest, AfterASplitTheHigherTermStaysAndBothAreTwinsAgain) {
+  bring_up();
+  fill(left_, 300);
+  ASSERT_TRUE(run_until([this] { return equal(); }));
+  cut(true);
+  ASSERT_TRUE(run_until([this] { return right_.role == "master"; }));
+  EXPECT_EQ(left_.role, "master");
+  left_.table->destroy(5);
+  left_.table->create(400, udp_session(9000), now_);
+  right_.table->destroy(6);
+  right_.table->create(401, udp_session(9001), now_);
+  cut(false);
+  ASSERT_TRUE(run_until([this] { return left_.role == "standby" && left_.hot(); }));
+  EXPECT_EQ(right_.role, "master");
+  EXPECT_GE(right_.reasserted, 1);
+  EXPECT_TRUE(equal());
+  EXPECT_TRUE(left_.table->live(401));
+  EXPECT_FALSE(left_.table->live(400));
+  EXPECT_FALSE(left_.table->live(6));
+}
+
+TEST_F(MemberTest, APreferredStandbyTakesMastershipBack) {
+  cluster_ = two_chassis(true);
+  bring_up();
+  fill(left_, 100);
+  ASSERT_TRUE(run_until([this] { return equal(); }));
+  left_.crash();
+  ASSERT_TRUE(run_until([this] { return right_.role == "master"; }));
+  left_.start();
+  ASSERT_TRUE(run_until([this] { return left_.role == "master" && right_.hot(); }, 10s));
+  EXPECT_EQ(left_.table->size(), 100U);
+}
+
+TEST_F(MemberTest, APauseOfItsOwnIsNotSilenceOfThePeer) {
+  bring_up();
+  now_ += 3s;  // nobody runs, as in a stopped machine
+  right_.member->tick(now_, 0);
+  EXPECT_EQ(right_.role, "standby");
+  EXPECT_EQ(right_.counter("own-pauses"), 1U);
+  run_for(1s);
+  EXPECT_EQ(left_.role, "master");
+  EXPECT_EQ(right_.role, "standby");
+}
+
+TEST_F(MemberTest, MessagesOfAFormerBootAreRefused) {
+  bring_up();
+  std::vector<VirtualWire::Bytes> old;
+  left_.table->create(1, udp_session(1), now_);
+  now_ += 150ms;
+  left_.member->tick(now_, 1U << 16U);
+  now_ += 2ms;
+  left_.member->tick(now_, 1U << 16U);
+  while (const auto bytes = left_.control.take(now_ + 1s)) old.push_back(*bytes);
+  ASSERT_FALSE(old.empty());
+  left_.crash();
+  left_.start();
+  ASSERT_TRUE(run_until([this] { return right_.role == "master" && left_.hot(); }));
+  const auto before = right_.counter("refused-other-boot");
+  for (const auto& bytes : old) right_.member->on_control(now_, bytes);
+  EXPECT_EQ(right_.counter("refused-other-boot"), before + old.size());
+  EXPECT_EQ(right_.role, "master");
+}
+
+TEST_F(MemberTest, AMessageOnTheWrongLinkIsRefused) {
+  bring_up();
+  left_.table->create(1, udp_session(1), now_);
+  now_ += 2ms;
+  left_.member->tick(now_, 1U << 16U);
+  now_ += 2ms;
+  left_.member->tick(now_, 1U << 16U);
+  const auto batch = left_.data.take(now_ + 1s);
+  ASSERT_TRUE(batch);
+  right_.member->on_control(now_, *batch);
+  EXPECT_EQ(right_.counter("refused-wrong-link"), 1U);
+  EXPECT_FALSE(right_.table->live(1));
+}
+
+TEST_F(MemberTest, DamagedMessagesChangeNothingAndAreAllCounted) {
+  bring_up();
+  fill(left_, 100);
+  ASSERT_TRUE(run_until([this] { return equal(); }));
+  const auto digest = right_.table->digest();
+  replication::MessageWriter writer;
+  for (std::uint64_t boot = 1; boot < 300; ++boot) {
+    replication::Header header;
+    header.cluster_digest = boot % 3 == 0 ? cluster_.digest : boot;
+    header.boot = boot;
+    header.term = 2;
+    header.member = static_cast<std::uint8_t>(boot % 3 == 0 ? 0 : 1);
+    right_.member->on_data(now_, writer.write(header, replication::BulkEnd{{1, 1, 1}}));
+    right_.member->on_control(now_, writer.write(header, replication::Handover{1, 1}));
+  }
+  EXPECT_EQ(right_.role, "standby");
+  EXPECT_EQ(right_.table->digest(), digest);
+  EXPECT_EQ(right_.counter("refused-wrong-cluster") + right_.counter("refused-other-boot"), 598U);
+}
+
+TEST_F(MemberTest, BadWeatherEndsInTwins) {
+  for (Node* node : {&left_, &right_}) {
+    node->control.faults = {0.1, 0.1, 100us, 20ms, false};
+    node->data.faults = {0.1, 0.1, 100us, 20ms, false};
+  }
+  left_.start();
+  right_.start();
+  ASSERT_TRUE(run_until([this] { return (left_.role == "master" && right_.hot()); }));
+  for (int i = 0; i < 500; ++i) {
+    const auto slot = static_cast<std::uint32_t>(random_() % 500);
+    if (left_.table->live(slot)) {
+      left_.table->destroy(slot);
+    } else {
+      left_.table->create(slot, udp_session(static_cast<std::uint32_t>(random_() % 1000)), now_);
+    }
+    step();
+  }
+  ASSERT_TRUE(run_until([this] { return equal(); }));
+  EXPECT_EQ(left_.role, "master");
+  EXPECT_GT(right_.counter("gaps"), 0U);
+}
+
+TEST_F(MemberTest, DeadlinesAreKeptSoThatAnIdleWorkerMaySleep) {
+  bring_up();
+  run_for(100ms);
+  int ticks = 0;
+  for (const TimePoint end = now_ + 1s; now_ < end && ticks < 10000; ++ticks) {
+    const TimePoint next =
+        std::min({left_.member->next_deadline(), right_.member->next_deadline(), left_.control.next(),
+                  right_.control.next(), left_.data.next(), right_.data.next()});
+    now_ = std::max(now_, next);
+    step(Duration(0));
+  }
+  EXPECT_LT(ticks, 400);
+  EXPECT_EQ(left_.role, "master");
+  EXPECT_TRUE(right_.hot());
+}
+
+}  // namespace
+}  // namespace icr::node

@@ -1,0 +1,213 @@
+// Messages: what is written is read back; whatever else arrives is refused, with a counter.
+#include "replication/protocol.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "support/sessions.h"
+
+namespace icr::replication {
+namespace {
+
+using Bytes = std::vector<std::uint8_t>;
+
+const Header kSender{0x1122334455667788ULL, 77, 5, 3, 1};
+
+class ProtocolTest : public ::testing::Test {
+ protected:
+  Bytes keep(MessageWriter::Bytes bytes) { return {bytes.begin(), bytes.end()}; }
+  std::uint64_t refused() const {
+    CounterList list;
+    reader_.append_to(list);
+    std::uint64_t sum = 0;
+    for (const auto& counter : list) sum += counter.value;
+    return sum;
+  }
+  /// One of each kind.
+  std::vector<Bytes> one_of_each() {
+    Heartbeat beat;
+    beat.number = 9;
+    beat.role = 2;
+    beat.sync = 1;
+    beat.state_term = 4;
+    beat.stream = {11, 1, 0};
+    std::vector<Bytes> out;
+    out.push_back(keep(writer_.write(kSender, beat)));
+    out.push_back(keep(writer_.write(kSender, Handover{11, 4})));
+    out.push_back(keep(writer_.write(kSender, SyncRequest{11})));
+    out.push_back(keep(writer_.write(kSender, StreamBegin{{11, 1, 1}, 1024})));
+    BatchEncoder rows;
+    for (std::uint32_t i = 0; i < 3; ++i) {
+      auto record = test::udp_session(i);
+      record.ref = {i, 1};
+      record.has_counters = i == 1;
+      rows.add(record);
+    }
+    rows.add_tombstone({7, 2});
+    out.push_back(keep(writer_.write(kSender, Position{11, 1, 2}, rows)));
+    out.push_back(keep(writer_.write(kSender, BulkEnd{{11, 1, 3}})));
+    out.push_back(keep(writer_.write(kSender, Audit{{11, 1, 4}, 0, 64, 3, 99})));
+    out.push_back(keep(writer_.write(kSender, Ack{11, 1, 3})));
+    out.push_back(keep(writer_.write(kSender, Nack{11, 1, 3})));
+    return out;
+  }
+
+  MessageReader reader_{kSender};
+  MessageWriter writer_;
+};
+
+TEST_F(ProtocolTest, EveryKindComesBackAsItWasWritten) {
+  const auto messages = one_of_each();
+  ASSERT_EQ(messages.size(), std::variant_size_v<Body>);
+  for (std::size_t kind = 0; kind < messages.size(); ++kind) {
+    const Message* message = reader_.read(messages[kind]);
+    ASSERT_NE(message, nullptr) << kind;
+    EXPECT_EQ(message->body.index(), kind);
+    EXPECT_EQ(message->header.boot, kSender.boot);
+    EXPECT_EQ(message->header.term, kSender.term);
+  }
+  const Message* message = reader_.read(messages[0]);
+  const auto& beat = std::get<Heartbeat>(message->body);
+  EXPECT_EQ(beat.number, 9U);
+  EXPECT_EQ(beat.role, 2);
+  EXPECT_EQ(beat.stream.epoch, 11U);
+  message = reader_.read(messages[4]);
+  const auto rows = BatchDecoder::check(std::get<Batch>(message->body).sessions, kMaxBatchRows);
+  ASSERT_TRUE(rows) << rows.error().message;
+  EXPECT_EQ(rows->sessions(), 3U);
+  EXPECT_EQ(rows->tombstones(), 1U);
+  EXPECT_EQ(refused(), 0U);
+}
+
+TEST_F(ProtocolTest, IsReadAtAnyAlignment) {
+  const auto messages = one_of_each();
+  for (const auto& bytes : messages) {
+    for (std::size_t shift = 0; shift < 8; ++shift) {
+      Bytes moved(bytes.size() + shift);
+      std::copy(bytes.begin(), bytes.end(), moved.begin() + static_cast<std::ptrdiff_t>(shift));
+      EXPECT_NE(reader_.read(std::span(moved).subspan(shift)), nullptr);
+    }
+  }
+}
+
+TEST_F(ProtocolTest, EveryTruncationIsRefused) {
+  std::uint64_t expected = 0;
+  for (const auto& bytes : one_of_each()) {
+    for (std::size_t length = 0; length < bytes.size(); ++length) {
+      // A copy of exactly that size, so that reading beyond it is found by the sanitizer.
+      const Bytes cut(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(length));
+      // FlatBuffers pads at the end for alignment only; what is cut there may still be whole.
+      if (reader_.read(cut) == nullptr) ++expected;
+    }
+  }
+  EXPECT_EQ(reader_.refused(Refusal::malformed) + reader_.refused(Refusal::wrong_cluster) +
+                reader_.refused(Refusal::unknown_body) + reader_.refused(Refusal::bad_value),
+            expected);
+  EXPECT_GT(expected, 500U);
+}
+
+TEST_F(ProtocolTest, FlippedBitsNeverBreakTheReader) {
+  std::mt19937_64 random(1);
+  std::uint64_t refused_here = 0;
+  for (const auto& bytes : one_of_each()) {
+    for (std::size_t bit = 0; bit < bytes.size() * 8; ++bit) {
+      Bytes damaged = bytes;
+      damaged[bit / 8] = static_cast<std::uint8_t>(damaged[bit / 8] ^ 1U << (bit % 8));
+      const Message* message = reader_.read(damaged);
+      if (message == nullptr) {
+        ++refused_here;
+      } else if (const auto* batch = std::get_if<Batch>(&message->body)) {
+        // The rows may be anything now; the decoder must take or refuse them without harm.
+        if (const auto rows = BatchDecoder::check(batch->sessions, kMaxBatchRows)) {
+          std::size_t seen = 0;
+          rows->for_each_session([&seen](const SessionRecord&) { ++seen; });
+          rows->for_each_tombstone([&seen](SessionRef) { ++seen; });
+          EXPECT_EQ(seen, rows->sessions() + rows->tombstones());
+        }
+      }
+    }
+  }
+  EXPECT_EQ(refused(), refused_here);
+  EXPECT_GT(refused_here, 1000U);
+}
+
+TEST_F(ProtocolTest, NoiseIsRefused) {
+  std::mt19937_64 random(2);
+  for (int round = 0; round < 5000; ++round) {
+    Bytes noise(random() % 600);
+    for (auto& byte : noise) byte = static_cast<std::uint8_t>(random());
+    if (noise.size() >= 8 && round % 2 == 0) std::copy_n("ICRM", 4, noise.begin() + 4);
+    EXPECT_EQ(reader_.read(noise), nullptr);
+  }
+  EXPECT_EQ(refused(), 5000U);
+}
+
+TEST_F(ProtocolTest, OversizedIsRefusedUnread) {
+  const Bytes big(kMaxMessageBytes + 1);
+  EXPECT_EQ(reader_.read(big), nullptr);
+  EXPECT_EQ(reader_.refused(Refusal::oversized), 1U);
+}
+
+TEST_F(ProtocolTest, StrangersAreToldApart) {
+  const auto refused_for = [this](Header header, Refusal why) {
+    const auto before = reader_.refused(why);
+    EXPECT_EQ(reader_.read(writer_.write(header, SyncRequest{1})), nullptr);
+    return reader_.refused(why) - before;
+  };
+  Header other = kSender;
+  ++other.cluster_digest;
+  EXPECT_EQ(refused_for(other, Refusal::wrong_cluster), 1U);
+  other = kSender;
+  other.set = 4;
+  EXPECT_EQ(refused_for(other, Refusal::wrong_set), 1U);
+  other = kSender;
+  other.member = 0;  // ourselves
+  EXPECT_EQ(refused_for(other, Refusal::wrong_member), 1U);
+  other.member = 9;
+  EXPECT_EQ(refused_for(other, Refusal::wrong_member), 1U);
+  other = kSender;
+  other.boot = 0;
+  EXPECT_EQ(refused_for(other, Refusal::bad_value), 1U);
+  other = kSender;
+  other.term = kMaxNumber;
+  EXPECT_EQ(refused_for(other, Refusal::bad_value), 1U);
+}
+
+TEST_F(ProtocolTest, NumbersOutOfRangeAreRefused) {
+  const auto check = [this](const auto& body) { return reader_.read(writer_.write(kSender, body)) == nullptr; };
+  EXPECT_TRUE(check(SyncRequest{0}));
+  EXPECT_TRUE(check(StreamBegin{{0, 1, 1}, 10}));
+  EXPECT_TRUE(check(StreamBegin{{1, 2, 1}, 10}));  // before its own attempt
+  EXPECT_TRUE(check(StreamBegin{{1, 1, 1}, kMaxSlots + 1}));
+  EXPECT_TRUE(check(BulkEnd{{1, 1, kMaxNumber}}));
+  EXPECT_TRUE(check(Audit{{1, 1, 1}, 0, kMaxAuditSlots + 1, 0, 0}));
+  EXPECT_TRUE(check(Audit{{1, 1, 1}, kMaxSlots, 1, 0, 0}));
+  EXPECT_TRUE(check(Ack{1, 1, kMaxNumber}));
+  EXPECT_TRUE(check(Nack{1, 1, 0}));
+  Heartbeat beat;
+  beat.number = 1;
+  EXPECT_FALSE(check(beat));
+  beat.role = 3;
+  EXPECT_TRUE(check(beat));
+  beat.role = 0;
+  beat.sync = 3;
+  EXPECT_TRUE(check(beat));
+  beat.sync = 0;
+  beat.state_term = kSender.term + 1;  // claims a state of a term that it does not know
+  EXPECT_TRUE(check(beat));
+  EXPECT_EQ(reader_.refused(Refusal::bad_value), 12U);
+}
+
+TEST_F(ProtocolTest, HugeCountsAreRefused) {
+  BatchEncoder rows;
+  for (std::uint32_t i = 0; i <= kMaxBatchRows; ++i) rows.add_tombstone({i, 1});
+  const Bytes bytes = keep(writer_.write(kSender, Position{1, 1, 1}, rows));
+  const Message* message = reader_.read(bytes);
+  ASSERT_NE(message, nullptr);
+  EXPECT_FALSE(BatchDecoder::check(std::get<Batch>(message->body).sessions, kMaxBatchRows));
+}
+
+}  // namespace
+}  // namespace icr::replication

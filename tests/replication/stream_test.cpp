@@ -1,0 +1,411 @@
+// Sender and receiver: what one table holds, the other one gets, whatever happens on the way.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "replication/receiver.h"
+#include "replication/sender.h"
+#include "support/fake_table.h"
+#include "support/sessions.h"
+#include "support/virtual_wire.h"
+
+namespace icr::replication {
+namespace {
+
+using test::FakeTable;
+using test::udp_session;
+using test::VirtualWire;
+
+constexpr std::uint64_t kReceiverBoot = 0xabcdef0123456789ULL;
+const Header kMaster{1, 10, 2, 0, 0};
+const Header kStandby{1, 11, 2, 0, 1};
+
+class WireOutlet : public Outlet {
+ public:
+  WireOutlet(VirtualWire& wire, const TimePoint& now) : wire_(wire), now_(now) {}
+  bool send(std::span<const std::uint8_t> message) override {
+    if (blocked) return false;
+    wire_.send(now_, message);
+    return true;
+  }
+  bool blocked = false;
+
+ private:
+  VirtualWire& wire_;
+  const TimePoint& now_;
+};
+
+class Marks : public ChangeListener {
+ public:
+  explicit Marks(Sender& sender) : sender_(sender) {}
+  void changed(std::uint32_t slot, Change change) override { sender_.changed(slot, change); }
+
+ private:
+  Sender& sender_;
+};
+
+SenderLimits small_limits() {
+  SenderLimits limits;
+  limits.batch_rows = 16;
+  limits.flush_rows = 4;
+  limits.audit_slots = 64;
+  limits.audit_interval = 5ms;
+  return limits;
+}
+
+class StreamTest : public ::testing::Test {
+ protected:
+  StreamTest() { master_.listen(&marks_); }
+
+  /// What the member does with messages and heartbeats, in its simplest form.
+  void step() {
+    now_ += 1ms;
+    while (const auto bytes = forward_.take(now_)) deliver_to_standby(*bytes);
+    while (const auto bytes = backward_.take(now_)) deliver_to_master(*bytes);
+    if (++steps_ % 20 == 0) {
+      receiver_.on_master_position(now_, sender_.position());
+      const Position p = receiver_.position();
+      sender_.on_ack({p.epoch, p.base, p.sequence});
+    }
+    receiver_.pump(now_, kStandby, standby_writer_, back_outlet_);
+    sender_.pump(now_, kMaster, out_outlet_, budget_);
+  }
+  void deliver_to_standby(const VirtualWire::Bytes& bytes) {
+    const Message* m = from_master_.read(bytes);
+    ASSERT_NE(m, nullptr);
+    if (const auto* b = std::get_if<StreamBegin>(&m->body)) receiver_.on_begin(now_, *b);
+    if (const auto* b = std::get_if<Batch>(&m->body)) receiver_.on_batch(now_, *b);
+    if (const auto* b = std::get_if<BulkEnd>(&m->body)) receiver_.on_bulk_end(now_, *b);
+    if (const auto* b = std::get_if<Audit>(&m->body)) receiver_.on_audit(now_, *b);
+  }
+  void deliver_to_master(const VirtualWire::Bytes& bytes) {
+    const Message* m = from_standby_.read(bytes);
+    ASSERT_NE(m, nullptr);
+    if (const auto* b = std::get_if<SyncRequest>(&m->body)) {
+      if (!sender_.active() || b->epoch > sender_.position().epoch) sender_.start(now_, b->epoch);
+    }
+    if (const auto* b = std::get_if<Ack>(&m->body)) sender_.on_ack(*b);
+    if (const auto* b = std::get_if<Nack>(&m->body)) sender_.on_nack(*b);
+  }
+  bool in_step() const {
+    return receiver_.copy() == Copy::hot && sender_.drained() && master_.digest() == standby_.digest();
+  }
+  /// Steps until the condition holds; false after `limit` steps.
+  template <class Condition>
+  bool run_until(Condition condition, int limit = 20000) {
+    for (int i = 0; i < limit; ++i) {
+      if (condition()) return true;
+      step();
+    }
+    return condition();
+  }
+  bool settle(int limit = 20000) {
+    return run_until([this] { return in_step(); }, limit);
+  }
+  void fill(std::uint32_t count) {
+    for (std::uint32_t i = 0; i < count; ++i) master_.create(i, udp_session(i), now_);
+  }
+  /// Something happens on the master.
+  void churn(int changes) {
+    for (int i = 0; i < changes; ++i) {
+      const auto slot = static_cast<std::uint32_t>(random_() % master_.capacity());
+      if (!master_.live(slot)) {
+        master_.create(slot, udp_session(static_cast<std::uint32_t>(random_() % 4096)), now_);
+      } else if (random_() % 3 == 0) {
+        master_.destroy(slot);
+      } else if (random_() % 2 == 0) {
+        master_.change_state(slot, TcpState::established, now_);
+      } else {
+        master_.touch(slot, 100, now_);
+      }
+    }
+  }
+  void lose(double loss, double duplicate, Duration jitter) {
+    for (VirtualWire* wire : {&forward_, &backward_}) {
+      wire->faults = {loss, duplicate, 100us, 100us + jitter, false};
+    }
+  }
+
+  std::mt19937_64 random_{7};
+  TimePoint now_{1s};
+  FakeTable master_{1000};
+  FakeTable standby_{1000};
+  Sender sender_{master_, small_limits()};
+  Receiver receiver_{standby_, standby_, kReceiverBoot};
+  Marks marks_{sender_};
+  VirtualWire forward_{random_};
+  VirtualWire backward_{random_};
+  WireOutlet out_outlet_{forward_, now_};
+  WireOutlet back_outlet_{backward_, now_};
+  MessageReader from_master_{kMaster};
+  MessageReader from_standby_{kStandby};
+  MessageWriter standby_writer_;
+  int steps_ = 0;
+  std::size_t budget_ = 1U << 20U;
+};
+
+TEST_F(StreamTest, ColdStandbyBecomesHotWithEverything) {
+  fill(700);
+  receiver_.follow(now_, kMaster.boot, 2);
+  EXPECT_EQ(receiver_.copy(), Copy::requested);
+  ASSERT_TRUE(settle());
+  EXPECT_EQ(standby_.size(), 700U);
+  EXPECT_EQ(sender_.counters().bulk_sessions, 700U);
+  EXPECT_EQ(receiver_.counters().gaps, 0U);
+  EXPECT_EQ(receiver_.counters().duplicates, 0U);
+}
+
+TEST_F(StreamTest, WhatTheMasterDoesNotHaveIsSweptAtTheEndOfTheCopy) {
+  fill(10);
+  for (std::uint32_t i = 5; i < 30; ++i) standby_.create(i, udp_session(2000 + i), now_);
+  receiver_.follow(now_, kMaster.boot, 2);
+  ASSERT_TRUE(settle());
+  EXPECT_EQ(standby_.size(), 10U);
+  EXPECT_EQ(receiver_.counters().swept, 20U);
+}
+
+TEST_F(StreamTest, ChangesDuringTheCopyArriveAndDeletedOnesStayDeleted) {
+  fill(900);
+  budget_ = 1;  // a batch at a time
+  receiver_.follow(now_, kMaster.boot, 2);
+  ASSERT_TRUE(run_until([this] { return receiver_.copy() == Copy::cold; }));
+  for (int i = 0; i < 300; ++i) {
+    churn(5);
+    step();
+  }
+  ASSERT_TRUE(settle());
+}
+
+TEST_F(StreamTest, BirthStateAndDeathGoToTheTwin) {
+  receiver_.follow(now_, kMaster.boot, 2);
+  ASSERT_TRUE(settle());
+  master_.create(3, udp_session(1), now_);
+  ASSERT_TRUE(settle());
+  EXPECT_TRUE(standby_.live(3));
+  master_.change_state(3, TcpState::established, now_);
+  ASSERT_TRUE(settle());
+  master_.destroy(3);
+  ASSERT_TRUE(settle());
+  EXPECT_FALSE(standby_.live(3));
+  EXPECT_EQ(standby_.generation(3), 1U);
+  master_.create(3, udp_session(2), now_);
+  ASSERT_TRUE(settle());
+  EXPECT_EQ(standby_.generation(3), 2U);
+}
+
+TEST_F(StreamTest, ASlotThatChangesOftenIsSentInItsNewestStateOnly) {
+  receiver_.follow(now_, kMaster.boot, 2);
+  master_.create(3, udp_session(1), now_);
+  ASSERT_TRUE(settle());
+  const auto before = sender_.counters().sessions;
+  for (int i = 0; i < 50; ++i) master_.change_state(3, TcpState::established, now_);
+  ASSERT_TRUE(settle());
+  EXPECT_EQ(sender_.counters().sessions - before, 1U);
+}
+
+TEST_F(StreamTest, CountersFollowWithoutAStateChange) {
+  receiver_.follow(now_, kMaster.boot, 2);
+  master_.create(3, udp_session(1), now_);
+  ASSERT_TRUE(settle());
+  master_.touch(3, 1500, now_);
+  const auto batches = receiver_.counters().batches;
+  ASSERT_TRUE(run_until([&] { return receiver_.counters().batches > batches; }));
+  EXPECT_EQ(sender_.pending_refresh(), 0U);
+}
+
+TEST_F(StreamTest, DuplicatesAreCountedAndHarmless) {
+  fill(500);
+  lose(0, 1, 0us);
+  receiver_.follow(now_, kMaster.boot, 2);
+  ASSERT_TRUE(settle());
+  EXPECT_GT(receiver_.counters().duplicates, 10U);
+  EXPECT_EQ(receiver_.counters().gaps, 0U);
+  EXPECT_EQ(sender_.counters().streams, 1U);
+}
+
+TEST_F(StreamTest, AGapIsReportedAndOnlyTheLostPartIsSentAgain) {
+  fill(500);
+  receiver_.follow(now_, kMaster.boot, 2);
+  ASSERT_TRUE(settle());
+  forward_.faults.loss = 1;
+  for (std::uint32_t i = 0; i < 6; ++i) master_.change_state(i, TcpState::established, now_);
+  for (int i = 0; i < 5; ++i) step();
+  EXPECT_FALSE(in_step());
+  forward_.faults.loss = 0;
+  const auto before = sender_.counters().sessions;
+  for (std::uint32_t i = 100; i < 106; ++i) master_.change_state(i, TcpState::established, now_);
+  ASSERT_TRUE(settle());
+  EXPECT_GE(receiver_.counters().gaps, 1U);
+  EXPECT_GE(sender_.counters().rewinds, 1U);
+  EXPECT_EQ(sender_.counters().streams, 1U);
+  EXPECT_LE(sender_.counters().sessions - before, 24U);
+}
+
+TEST_F(StreamTest, TheLossOfTheVeryLastMessageIsNoticed) {
+  fill(5);
+  receiver_.follow(now_, kMaster.boot, 2);
+  ASSERT_TRUE(settle());
+  ASSERT_TRUE(run_until([this] { return sender_.unacknowledged_bytes() == 0; }));
+  forward_.faults.loss = 1;
+  master_.destroy(2);
+  for (int i = 0; i < 3; ++i) step();
+  forward_.faults.loss = 0;
+  ASSERT_TRUE(settle());
+  EXPECT_FALSE(standby_.live(2));
+}
+
+TEST_F(StreamTest, ATwinComesOutOfEveryKindOfWeather) {
+  for (const double loss : {0.0, 0.02, 0.2}) {
+    for (const double duplicate : {0.0, 0.3}) {
+      for (const Duration jitter : {Duration(0), Duration(5ms), Duration(60ms)}) {
+        SCOPED_TRACE(fmt::format("loss {} duplicate {} jitter {} ns", loss, duplicate, jitter.count()));
+        lose(loss, duplicate, jitter);
+        receiver_.stop();
+        receiver_.follow(now_, kMaster.boot, 2);
+        for (int i = 0; i < 300; ++i) {
+          churn(3);
+          step();
+        }
+        ASSERT_TRUE(settle(60000)) << "state " << sender_.pending_state() << " unacknowledged "
+                                   << sender_.unacknowledged_bytes();
+        EXPECT_EQ(receiver_.counters().audits_failed, 0U);
+      }
+    }
+  }
+  EXPECT_GT(receiver_.counters().gaps, 0U);
+  EXPECT_GT(receiver_.counters().former_attempt, 0U);
+  EXPECT_GT(receiver_.counters().audits_passed, 0U);
+}
+
+TEST_F(StreamTest, AStreamGoesOnAfterACutWithoutACopy) {
+  fill(800);
+  receiver_.follow(now_, kMaster.boot, 2);
+  ASSERT_TRUE(settle());
+  forward_.faults.cut = backward_.faults.cut = true;
+  for (int i = 0; i < 100; ++i) {
+    churn(2);
+    step();
+  }
+  const auto bulk = sender_.counters().bulk_sessions;
+  forward_.faults.cut = backward_.faults.cut = false;
+  ASSERT_TRUE(settle());
+  EXPECT_EQ(sender_.counters().bulk_sessions, bulk);
+  EXPECT_EQ(sender_.counters().streams, 1U);
+}
+
+TEST_F(StreamTest, TheWindowBoundsWhatIsOnItsWay) {
+  SenderLimits limits = small_limits();
+  limits.window_bytes = 8192;
+  Sender sender(master_, limits);
+  fill(1000);
+  sender.start(now_, 5);
+  backward_.faults.cut = true;
+  for (int i = 0; i < 50; ++i) sender.pump(now_, kMaster, out_outlet_, 1U << 20U);
+  EXPECT_LT(sender.unacknowledged_bytes(), limits.window_bytes + 4096U);
+  EXPECT_GT(sender.counters().window_full, 0U);
+  const auto sent = sender.counters().messages;
+  sender.on_ack({5, 1, sender.position().sequence});
+  sender.pump(now_, kMaster, out_outlet_, 1U << 20U);
+  EXPECT_GT(sender.counters().messages, sent);
+}
+
+TEST_F(StreamTest, ABlockedLinkLosesNothing) {
+  fill(300);
+  receiver_.follow(now_, kMaster.boot, 2);
+  for (int i = 0; i < 400; ++i) {
+    out_outlet_.blocked = random_() % 2 == 0;
+    churn(1);
+    step();
+  }
+  out_outlet_.blocked = false;
+  ASSERT_TRUE(settle());
+  EXPECT_GT(sender_.counters().outlet_full, 10U);
+  EXPECT_EQ(receiver_.counters().gaps, 0U);
+}
+
+TEST_F(StreamTest, WordsOfAnotherStreamOrAttemptHaveNoEffect) {
+  fill(100);
+  receiver_.follow(now_, kMaster.boot, 2);
+  ASSERT_TRUE(settle());
+  const Position p = sender_.position();
+  const auto acked = sender_.acknowledged();
+  sender_.on_ack({p.epoch + 1, p.base, p.sequence});
+  sender_.on_ack({p.epoch, p.base + 1, p.sequence});
+  sender_.on_ack({p.epoch, p.base, p.sequence + 1});
+  sender_.on_nack({p.epoch, p.base, p.sequence + 2});
+  sender_.on_nack({p.epoch + 1, p.base, p.sequence});
+  EXPECT_EQ(sender_.counters().acks_ignored, 3U);
+  EXPECT_EQ(sender_.counters().nacks_ignored, 2U);
+  EXPECT_EQ(sender_.acknowledged(), acked);
+  EXPECT_EQ(sender_.counters().rewinds, 0U);
+
+  receiver_.on_bulk_end(now_, BulkEnd{{p.epoch + 1, 1, 1}});
+  EXPECT_EQ(receiver_.counters().other_stream, 1U);
+  EXPECT_EQ(receiver_.position().sequence, p.sequence);
+}
+
+TEST_F(StreamTest, ATableOfAnotherSizeIsNotCopied) {
+  FakeTable small(10);
+  Receiver receiver(small, small, kReceiverBoot);
+  receiver.follow(now_, kMaster.boot, 2);
+  const auto epoch = receiver.position().epoch;
+  receiver.on_begin(now_, StreamBegin{{epoch, 1, 1}, 1000});
+  EXPECT_EQ(receiver.copy(), Copy::requested);
+  EXPECT_TRUE(receiver.capacity_differs());
+  EXPECT_EQ(receiver.counters().capacity_refused, 1U);
+}
+
+TEST_F(StreamTest, ADifferenceIsFoundByTheAuditAndMended) {
+  fill(200);
+  receiver_.follow(now_, kMaster.boot, 2);
+  ASSERT_TRUE(settle());
+  standby_.destroy(77);
+  ASSERT_NE(master_.digest(), standby_.digest());
+  ASSERT_TRUE(run_until([this] { return receiver_.counters().audits_failed != 0; }));
+  ASSERT_TRUE(settle());
+  EXPECT_EQ(receiver_.counters().restarts, 1U);
+  EXPECT_EQ(sender_.counters().streams, 2U);
+}
+
+TEST_F(StreamTest, InvalidRowsAreRefusedAsAWhole) {
+  receiver_.follow(now_, kMaster.boot, 2);
+  ASSERT_TRUE(settle());
+  BatchEncoder rows;
+  for (std::uint32_t i = 0; i <= kMaxBatchRows; ++i) rows.add_tombstone({i % 900, 1});
+  Position p = receiver_.position();
+  ++p.sequence;
+  MessageWriter writer;
+  const auto bytes = writer.write(kMaster, p, rows);
+  const Message* message = from_master_.read(bytes);
+  ASSERT_NE(message, nullptr);
+  receiver_.on_batch(now_, std::get<Batch>(message->body));
+  EXPECT_EQ(receiver_.counters().invalid_batches, 1U);
+  EXPECT_EQ(receiver_.position().sequence, p.sequence - 1);
+}
+
+TEST_F(StreamTest, ANewSessionCostsAtMostTheRowAndATraceOfAnEnvelope) {
+  FakeTable big(20000);
+  Sender sender(big);
+  Marks marks(sender);
+  big.listen(&marks);
+  sender.start(now_, 5);
+  const auto pump = [&] {
+    sender.pump(now_, kMaster, out_outlet_, 1U << 20U, true);
+    sender.on_ack({5, 1, sender.position().sequence});
+  };
+  pump();
+  const auto before = sender.counters().bytes;
+  for (std::uint32_t i = 0; i < 20000; ++i) {
+    big.create(i, udp_session(i), now_);
+    if (i % 256 == 255) pump();  // a burst
+  }
+  pump();
+  pump();
+  const double each = static_cast<double>(sender.counters().bytes - before) / 20000.0;
+  EXPECT_EQ(sender.counters().sessions, 20000U);
+  EXPECT_LE(each, static_cast<double>(sizeof(fbs::Session4)) + 1.0);
+}
+
+}  // namespace
+}  // namespace icr::replication
