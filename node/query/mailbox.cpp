@@ -66,8 +66,8 @@ bool CardMailbox::run(CardView& card, TimePoint now, std::uint32_t max_slots) {
   active_.pop_front();
   if (work(*task, card, now, max_slots)) {
     waiting_.fetch_sub(1, std::memory_order_relaxed);
-    // The task owns a share of where it goes to: taken out first, or it would be freed under the call.
-    const auto answer_to = task->answer_to;
+    // A task that waits in Completions must not own a share of them: neither would ever be freed.
+    const auto answer_to = std::move(task->answer_to);
     answer_to->push(std::move(task));
   } else {
     active_.push_back(std::move(task));
