@@ -1,0 +1,82 @@
+// The program itself: options, cluster file, exit codes.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+namespace icr::test {
+namespace {
+
+using testing::HasSubstr;
+using testing::StartsWith;
+
+struct Run {
+  std::string text;  ///< standard output and error
+  int code = -1;
+};
+
+Run run(const std::string& arguments, const std::string& environment = "ICR_CLUSTER=") {
+  Run out;
+  const std::string command = environment + " " + ICR_PROGRAM + " " + arguments + " 2>&1";
+  std::FILE* pipe = popen(command.c_str(), "r");
+  if (pipe == nullptr) return out;
+  char buffer[4096];
+  for (std::size_t got = 0; (got = std::fread(buffer, 1, sizeof buffer, pipe)) != 0;) out.text.append(buffer, got);
+  const int status = pclose(pipe);
+  out.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  return out;
+}
+
+const std::string kGoodFile = "cluster-configs/two-chassis.yaml";
+
+TEST(Program, ChecksAClusterFile) {
+  const auto good = run("check " + kGoodFile);
+  EXPECT_EQ(good.code, 0);
+  EXPECT_THAT(good.text, StartsWith(kGoodFile + ": ok, 2 chassis, 2 cards, 1 redundancy sets, 1 service sets\n"));
+  const auto missing = run("check /nonexistent/cluster.yaml");
+  EXPECT_EQ(missing.code, 2);
+  EXPECT_THAT(missing.text, HasSubstr("/nonexistent/cluster.yaml"));
+  EXPECT_EQ(run("check").code, 1);
+}
+
+TEST(Program, AWrongClusterFileStopsEverything) {
+  const auto file = std::filesystem::path(testing::TempDir()) / "icr-wrong-cluster.yaml";
+  std::ofstream(file) << "cluster: x\nchasis: []\n";
+  const auto wrong = run("--cluster " + file.string() + " show services sessions");
+  std::filesystem::remove(file);
+  EXPECT_EQ(wrong.code, 2);
+  EXPECT_THAT(wrong.text, HasSubstr(file.string() + ":2:"));
+}
+
+TEST(Program, BadInputIsAnsweredBeforeTheFileIsRead) {
+  const auto bad = run("--cluster /nonexistent show services sessions prot bogus");
+  EXPECT_EQ(bad.code, 1);
+  EXPECT_EQ(bad.text,
+            "user@icr> show services sessions prot bogus\n"
+            "                                      ^\n"
+            "invalid value 'bogus' for protocol\n");
+  EXPECT_EQ(run("").code, 1);
+  EXPECT_EQ(run("--timeout 0 show services sessions").code, 1);
+  EXPECT_EQ(run("--help").code, 0);
+}
+
+TEST(Program, TheClusterFileComesFromTheEnvironment) {
+  // Nobody listens on the addresses of the example: each chassis is named.
+  const auto out = run("--timeout 300 show services sessions", "ICR_CLUSTER=" + kGoodFile);
+  EXPECT_EQ(out.code, 3);
+  EXPECT_THAT(out.text, HasSubstr("error: chassis left did not answer: "));
+  EXPECT_THAT(out.text, HasSubstr("error: chassis right did not answer: "));
+  const auto one = run("--timeout 300 --chassis right show services sessions", "ICR_CLUSTER=" + kGoodFile);
+  EXPECT_EQ(one.code, 3);
+  EXPECT_THAT(one.text, StartsWith("error: chassis right did not answer: "));
+  const auto unknown = run("--chassis middle show services sessions", "ICR_CLUSTER=" + kGoodFile);
+  EXPECT_EQ(unknown.code, 1);
+  EXPECT_EQ(unknown.text, "error: chassis middle not found in " + kGoodFile + "\n");
+}
+
+}  // namespace
+}  // namespace icr::test
