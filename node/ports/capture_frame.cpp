@@ -11,6 +11,7 @@ using Bytes = std::span<const std::uint8_t>;
 
 constexpr unsigned kIpv4 = 0x0800;
 constexpr unsigned kIpv6 = 0x86dd;
+constexpr std::size_t kCooked2Header = 20;
 
 unsigned read16(Bytes bytes, std::size_t at) {
   return static_cast<unsigned>(bytes[at]) << 8 | static_cast<unsigned>(bytes[at + 1]);
@@ -51,10 +52,9 @@ Bytes after_family(Bytes frame) {
 
 /// Linux cooked capture v2: the EtherType is first.
 Bytes after_cooked2(Bytes frame) {
-  constexpr std::size_t kHeader = 20;
-  if (frame.size() < kHeader) return {};
+  if (frame.size() < kCooked2Header) return {};
   const unsigned type = read16(frame, 0);
-  return type == kIpv4 || type == kIpv6 ? frame.subspan(kHeader) : Bytes{};
+  return type == kIpv4 || type == kIpv6 ? frame.subspan(kCooked2Header) : Bytes{};
 }
 
 }  // namespace

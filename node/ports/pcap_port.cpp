@@ -10,6 +10,12 @@
 #include "node/ports/capture_frame.h"
 
 namespace icr::node {
+namespace {
+
+/// The seconds of the file format have 32 bits.
+constexpr std::int64_t kLargestSeconds = std::numeric_limits<std::uint32_t>::max();
+
+}  // namespace
 
 Result<std::unique_ptr<PcapPort>> PcapPort::open(const PacketPort& config) {
   const std::string where = fmt::format("port unit {}", config.unit);
@@ -72,7 +78,6 @@ void PcapPort::fetch() {
       continue;
     }
     // With nanosecond precision libpcap puts nanoseconds into tv_usec. A corrupt file may hold any number there.
-    constexpr std::int64_t kLargestSeconds = std::numeric_limits<std::uint32_t>::max();
     const auto seconds = std::clamp<std::int64_t>(header->ts.tv_sec, 0, kLargestSeconds);
     const auto fraction = std::clamp<std::int64_t>(header->ts.tv_usec, 0, 999'999'999);
     TimePoint time{std::chrono::seconds(seconds) + std::chrono::nanoseconds(fraction)};
@@ -125,7 +130,7 @@ void PcapPort::tx(const Packet& packet) {
   }
   const auto since_epoch = now_.time_since_epoch();
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(since_epoch);
-  if (since_epoch < Duration::zero() || seconds.count() > std::numeric_limits<std::uint32_t>::max()) {
+  if (since_epoch < Duration::zero() || seconds.count() > kLargestSeconds) {
     ++counters_.tx_bad_time;
     return;
   }

@@ -10,6 +10,9 @@ namespace {
 
 using Bytes = std::vector<std::uint8_t>;
 
+constexpr std::array<std::uint8_t, 16> kAllNodes = {0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
+constexpr std::uint8_t kRouterAndOverride = 0xa0;
+
 void append(Bytes& out, std::span<const std::uint8_t> bytes) {
   for (const std::uint8_t byte : bytes) out.push_back(byte);
 }
@@ -33,8 +36,6 @@ Bytes gratuitous_arp(std::span<const std::uint8_t> address, const EthernetAddres
 }
 
 Bytes neighbour_advertisement(std::span<const std::uint8_t> address, const EthernetAddress& owner) {
-  constexpr std::array<std::uint8_t, 16> kAllNodes = {0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
-  constexpr std::uint8_t kRouterAndOverride = 0xa0;
   Bytes message;
   append(message, {136, 0, 0, 0, kRouterAndOverride, 0, 0, 0});
   append(message, address);

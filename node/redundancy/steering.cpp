@@ -26,6 +26,7 @@ namespace icr::node {
 namespace {
 
 constexpr std::string_view kComponent = "steering";
+constexpr auto kLeaseSeconds = static_cast<std::uint32_t>(Steering::kLease / 1s);
 /// When announcements go out, counted from acquire().
 constexpr std::array<Duration, 7> kAnnounceAt = {0ms, 100ms, 500ms, 1s, 2500ms, 5s, 10s};
 
@@ -196,10 +197,8 @@ int AddressSteering::add(Held& held) {
   if (index == 0) return -NLE_NODEV;
   const auto request = request_for(*held.address, index);
   if (!request) return -NLE_NOMEM;
-  constexpr auto kSeconds =
-      static_cast<std::uint32_t>(std::chrono::duration_cast<std::chrono::seconds>(kLease).count());
-  rtnl_addr_set_valid_lifetime(request.get(), kSeconds);
-  rtnl_addr_set_preferred_lifetime(request.get(), kSeconds);
+  rtnl_addr_set_valid_lifetime(request.get(), kLeaseSeconds);
+  rtnl_addr_set_preferred_lifetime(request.get(), kLeaseSeconds);
   // Duplicate detection would keep the address unusable for a second, and the last owner is dead or has let go.
   if (!held.address->address.is_v4()) rtnl_addr_set_flags(request.get(), IFA_F_NODAD);
   const int code = rtnl_addr_add(socket_.get(), request.get(), NLM_F_CREATE | NLM_F_REPLACE);

@@ -42,8 +42,8 @@ class SteeringTest : public test::InNewNamespace {
     InNewNamespace::SetUp();
     if (IsSkipped()) return;
     for (const std::string name : {"va0", "va1"}) {
-      output_of("ip link add " + name + " type veth peer name " + name + "p");
-      output_of("ip link set " + name + " up && ip link set " + name + "p up");
+      output_of(fmt::format("ip link add {0} type veth peer name {0}p", name));
+      output_of(fmt::format("ip link set {0} up && ip link set {0}p up", name));
     }
   }
 
@@ -170,7 +170,7 @@ class Neighbour {
       prctl(PR_SET_PDEATHSIG, SIGKILL);
       const bool done = unshare(CLONE_NEWNET) == 0 && write(ready[1], "x", 1) == 1;
       close(ready[1]);
-      while (done) pause();
+      if (done) pause();  // until it is killed
       _exit(1);
     }
     close(ready[1]);

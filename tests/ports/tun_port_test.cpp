@@ -34,9 +34,8 @@ class TunPortTest : public test::InNewNamespace {
     if (IsSkipped()) return;
     output_of("sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 net.ipv4.conf.all.rp_filter=0");
     for (const char* name : {"in0", "out0"}) {
-      const std::string n = name;
-      output_of("ip link add " + n + " type veth peer name " + n + "p");
-      output_of("ip link set " + n + " up && ip link set " + n + "p up");
+      output_of(fmt::format("ip link add {0} type veth peer name {0}p", name));
+      output_of(fmt::format("ip link set {0} up && ip link set {0}p up", name));
     }
     output_of("ip addr add 198.18.0.1/24 dev in0 && ip addr add 198.19.0.1/24 dev out0");
     output_of("ip addr add 2001:db8:18::1/64 dev in0 nodad && ip addr add 2001:db8:19::1/64 dev out0 nodad");
@@ -209,8 +208,9 @@ TEST_F(TunPortTest, RestartingLeavesOneRuleAndReplacesStaleOnes) {
   const auto port = open({"in0", "out0"});
   for (const char* family : {"-4", "-6"}) {
     const std::string rules = output_of(std::string("ip ") + family + " rule show priority 7300");
-    EXPECT_EQ(rules, "7300:\tfrom all iif in0 lookup " + table + " proto 73\n7300:\tfrom all iif out0 lookup " + table +
-                         " proto 73\n");
+    EXPECT_EQ(rules, fmt::format("7300:\tfrom all iif in0 lookup {0} proto 73\n"
+                                 "7300:\tfrom all iif out0 lookup {0} proto 73\n",
+                                 table));
     EXPECT_THAT(output_of(std::string("ip ") + family + " rule show priority 100"), HasSubstr("lookup 4711"));
     const std::string routes = output_of(std::string("ip ") + family + " route show table " + table);
     EXPECT_THAT(routes, HasSubstr(std::string("default dev ") + kDevice));
