@@ -69,7 +69,6 @@ void append_extensive(const Cluster& cluster, const Source& source, const Sessio
   const std::int64_t age_s = record.age / static_cast<std::uint32_t>(1s / kTick);
   fmt::format_to(std::back_inserter(out), "Session ID: {}, Service-set: {}, Status: Normal",
                  usf_session_id(source.set, record.ref.slot), name);
-  if (!source.stand_alone) fmt::format_to(std::back_inserter(out), ", State: {}", ha_state(source));
   fmt::format_to(std::back_inserter(out),
                  "\nFlags: 0x{:04x}/0x0/0x0/0x0\n"
                  "Policy name: {}\n"
