@@ -1,0 +1,132 @@
+#include "sim/oracle.h"
+
+#include <algorithm>
+#include <tuple>
+
+namespace icr::sim {
+namespace {
+
+/// A removal older than this has certainly been written by a checkpointer whose disk works.
+constexpr Duration kCertainlyWritten = 1s;
+
+}  // namespace
+
+std::uint32_t conversation_of(const SessionRecord& record) {
+  // 198.18.x.y and the port carry the number: 16 and 8 bits of it.
+  return (record.flow[0].source.to_v4() & 0xffffU) << 8U | (record.flow[0].source_port & 0xffU);
+}
+
+void Oracle::violation(TimePoint now, const std::string& text) {
+  if (violations_.size() < 20) {
+    violations_.push_back(fmt::format("{} ms: {}", now.time_since_epoch() / Duration(1ms), text));
+  }
+}
+
+void Oracle::on_start(Chassis& chassis, TimePoint now) {
+  View& view = views_[chassis.index()];
+  ++view.lineage;
+  view.held.clear();
+  view.removed.clear();
+  SessionRecord record;
+  for (std::uint32_t slot = 0; slot < chassis.shard().high_water(); ++slot) {
+    if (!chassis.shard().read(slot, now, record)) continue;
+    const Life life{slot, record.ref.generation, conversation_of(record)};
+    view.held[slot] = life;
+    if (view.durable.contains(life)) {
+      violation(now, fmt::format("chassis {}: conversation {} came back from a checkpoint that was written after its "
+                                 "end",
+                                 chassis.index(), life.conversation));
+    }
+  }
+  view.durable.clear();
+}
+
+void Oracle::on_crash(Chassis& chassis, bool everything_durable, TimePoint now) {
+  View& view = views_[chassis.index()];
+  view.durable.clear();
+  if (!everything_durable) return;
+  for (const auto& [life, removal] : view.removed) {
+    if (now - removal.at > kCertainlyWritten) view.durable.insert(life);
+  }
+}
+
+void Oracle::on_master(Chassis& chassis, std::uint64_t term) {
+  const std::pair<std::uint16_t, std::uint64_t> who{chassis.index(), chassis.boot()};
+  const auto [known, fresh] = terms_.emplace(term, who);
+  if (!fresh && known->second != who) {
+    violations_.push_back(
+        fmt::format("term {} is used twice: by chassis {} and chassis {}", term, known->second.first, who.first));
+  }
+}
+
+void Oracle::on_standby(Chassis& chassis) { ++views_[chassis.index()].lineage; }
+
+std::vector<std::uint32_t> Oracle::look(Chassis& chassis, TimePoint now, std::optional<std::uint32_t> sent_by) {
+  View& view = views_[chassis.index()];
+  std::vector<Life> appeared;
+  std::vector<Life> gone;
+  SessionRecord record;
+  for (const std::uint32_t slot : chassis.take_changed_slots()) {
+    const bool live = chassis.shard().read(slot, now, record);
+    const Life life{slot, record.ref.generation, live ? conversation_of(record) : 0};
+    const auto before = view.held.find(slot);
+    if (before != view.held.end()) {
+      if (live && before->second == life) continue;
+      gone.push_back(before->second);
+      view.held.erase(before);
+    }
+    if (live) appeared.push_back(life);
+  }
+  // While a copy comes in, sessions may move to the slots that the master keeps them in. What a standby lacks when it
+  // is hot is removed.
+  if (chassis.active() || chassis.status().sync == node::Sync::hot) {
+    for (const Life& life : gone) view.removed[life] = {view.lineage, now};
+  }
+  for (const Life& life : appeared) {
+    view.held[life.slot] = life;
+    if (chassis.active()) {
+      ++births_;
+      if (sent_by == life.conversation) {
+        view.removed.erase(life);
+        continue;
+      }
+      violation(now, fmt::format("chassis {} is master and conversation {} appeared in it without a packet",
+                                 chassis.index(), life.conversation));
+    }
+    const auto removed = view.removed.find(life);
+    if (removed == view.removed.end()) continue;
+    if (removed->second.lineage == view.lineage) {
+      violation(now,
+                fmt::format("chassis {}: conversation {} came back in slot {}, {} ms after its end", chassis.index(),
+                            life.conversation, life.slot, (now - removed->second.at) / Duration(1ms)));
+    }
+    view.removed.erase(removed);
+  }
+  std::vector<std::uint32_t> ended;
+  if (!chassis.active()) return ended;
+  for (const Life& life : gone) {
+    const bool goes_on = std::any_of(appeared.begin(), appeared.end(),
+                                     [&life](const Life& a) { return a.conversation == life.conversation; });
+    if (!goes_on) ended.push_back(life.conversation);
+  }
+  deaths_ += gone.size();
+  return ended;
+}
+
+void Oracle::check_ports(const Chassis& chassis, TimePoint now) {
+  if (!chassis.active()) return;
+  std::map<std::tuple<IpAddress, std::uint16_t, std::uint8_t>, std::uint32_t> owners;
+  SessionRecord record;
+  for (std::uint32_t slot = 0; slot < chassis.shard().high_water(); ++slot) {
+    if (!chassis.shard().read(slot, now, record) || record.nat_type == NatType::none) continue;
+    const auto translated =
+        std::make_tuple(record.flow[1].destination, record.flow[1].destination_port, record.protocol());
+    const auto [owner, fresh] = owners.emplace(translated, slot);
+    if (fresh) continue;
+    violation(now, fmt::format("chassis {}: {}:{} protocol {} is owned by slot {} and slot {}", chassis.index(),
+                               std::get<0>(translated).to_string(), std::get<1>(translated), record.protocol(),
+                               owner->second, slot));
+  }
+}
+
+}  // namespace icr::sim

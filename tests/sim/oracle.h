@@ -1,0 +1,73 @@
+// Knows the traffic, watches both chassis, and says when something that must never happen has happened.
+//
+// Every conversation has a flow key of its own that is never used again once an active chassis has removed its session,
+// so a session that is seen again after that has come back from somewhere. Invariants (docs/architecture.md):
+//   2  a term is used by one chassis, in one life of it;
+//   3  no two sessions of an active table own the same translated address, port and protocol;
+//   4  a session that a chassis has seen removed does not appear in it again - unless the chassis has meanwhile become
+//      the standby of another master, whose word it then takes, or has restarted from a checkpoint that is older;
+//   5  after quiet, the digests are equal (World::settle).
+#pragma once
+
+#include <array>
+#include <compare>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "sim/chassis.h"
+
+namespace icr::sim {
+
+class Oracle {
+ public:
+  /// A chassis has started: what it holds now came from its checkpoint.
+  void on_start(Chassis& chassis, TimePoint now);
+  void on_crash(Chassis& chassis, bool everything_durable, TimePoint now);
+  void on_master(Chassis& chassis, std::uint64_t term);
+  void on_standby(Chassis& chassis);
+  /// Looks at what has changed in a table. `sent_by`: the conversation whose packet it has just handled, if any.
+  /// Returns conversations whose session an active chassis has removed.
+  std::vector<std::uint32_t> look(Chassis& chassis, TimePoint now, std::optional<std::uint32_t> sent_by);
+  /// Scans a whole table for translated ports with two owners.
+  void check_ports(const Chassis& chassis, TimePoint now);
+
+  [[nodiscard]] const std::vector<std::string>& violations() const { return violations_; }
+  [[nodiscard]] std::uint64_t births() const { return births_; }
+  [[nodiscard]] std::uint64_t deaths() const { return deaths_; }
+
+ private:
+  /// One life of a conversation's session. The packets of a conversation may give it a new one in another slot or
+  /// generation.
+  struct Life {
+    std::uint32_t slot = 0;
+    std::uint32_t generation = 0;
+    std::uint32_t conversation = 0;
+    auto operator<=>(const Life&) const = default;
+  };
+  struct Removal {
+    std::uint64_t lineage = 0;
+    TimePoint at;
+  };
+  struct View {
+    std::uint64_t lineage = 0;           ///< grows when the chassis begins to take another one's word
+    std::map<std::uint32_t, Life> held;  ///< by slot
+    std::map<Life, Removal> removed;     ///< when it was last seen removed
+    std::set<Life> durable;              ///< removals that must be on disk
+  };
+  void violation(TimePoint now, const std::string& text);
+
+  std::array<View, 2> views_;
+  std::map<std::uint64_t, std::pair<std::uint16_t, std::uint64_t>> terms_;  ///< term -> chassis, boot
+  std::vector<std::string> violations_;
+  std::uint64_t births_ = 0;
+  std::uint64_t deaths_ = 0;
+};
+
+/// The conversation that a session belongs to, by its flow key (see Traffic).
+[[nodiscard]] std::uint32_t conversation_of(const SessionRecord& record);
+
+}  // namespace icr::sim

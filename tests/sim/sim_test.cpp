@@ -1,0 +1,162 @@
+// Whole chassis in virtual time, under faults. ICR_SIM_SEED replays one seed, ICR_SIM_SEEDS says how many are run
+// (300).
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <iostream>
+
+#include "model/log.h"
+#include "sim/world.h"
+
+namespace icr::sim {
+namespace {
+
+std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
+  const char* text = std::getenv(name);
+  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
+}
+
+/// One whole life from one seed. The violations, joined.
+std::string live(std::uint64_t seed, Totals& totals) {
+  const Cluster cluster = simulated_cluster(seed % 4 == 3);
+  World world(cluster, seed);
+  world.start(0);
+  if (seed % 3 != 0) world.start(1);
+  world.run(20s);
+  if (world.violations().empty()) world.settle(40s);
+  if (world.violations().empty()) world.prove_alive();
+  totals.add(world.finish());
+  std::string out;
+  for (const auto& violation : world.violations()) out += violation + "\n";
+  if (out.empty()) return out;
+  out += "What happened before:\n";
+  for (const auto& event : world.events()) out += "  " + event + "\n";
+  return out;
+}
+
+TEST(Simulation, InvariantsHoldUnderEverySeed) {
+  log::set_level(log::Level::error);
+  const bool replay = std::getenv("ICR_SIM_SEED") != nullptr;
+  const std::uint64_t first = from_environment("ICR_SIM_SEED", 1);
+  const std::uint64_t count = replay ? 1 : from_environment("ICR_SIM_SEEDS", 300);
+  Totals totals;
+  int failed = 0;
+  for (std::uint64_t seed = first; seed < first + count && failed < 5; ++seed) {
+    const std::string violations = live(seed, totals);
+    if (violations.empty()) continue;
+    ++failed;
+    ADD_FAILURE() << "ICR_SIM_SEED=" << seed << " replays this:\n" << violations;
+  }
+  std::cout << count << " seeds: " << totals.to_string() << "\n";
+  if (count < 100) return;
+  // A simulation in which nothing goes wrong shows nothing.
+  EXPECT_GT(totals.crashes, count);
+  EXPECT_GT(totals.took_over_hot, count / 2);
+  EXPECT_GT(totals.took_over_cold, 0U);
+  EXPECT_GT(totals.split_brains, 0U);
+  EXPECT_GT(totals.switchovers_begun, count / 10);
+  EXPECT_GT(totals.gaps, count);
+  EXPECT_GT(totals.attempts_after_loss, count / 2);
+  EXPECT_GT(totals.births, 50 * count);
+  EXPECT_GT(totals.deaths, 50 * count);
+}
+
+TEST(Simulation, ASeedReplaysExactly) {
+  log::set_level(log::Level::error);
+  Totals once;
+  Totals again;
+  EXPECT_EQ(live(42, once), live(42, again));
+  EXPECT_EQ(once.to_string(), again.to_string());
+}
+
+/// A pair that is up, with a hot standby and traffic, in good weather.
+class Scenario : public ::testing::Test {
+ protected:
+  Scenario() : cluster_(simulated_cluster(false)), world_(cluster_, 7) {
+    log::set_level(log::Level::error);
+    world_.set_traffic(0);
+    world_.start(0);
+    world_.start(1);
+    run(2s);
+    world_.set_traffic(15);
+    run(3s);
+  }
+  void run(Duration time) {
+    for (const TimePoint end = world_.now() + time; world_.now() < end;) world_.step(1ms);
+  }
+  template <class Condition>
+  bool run_until(Condition condition, Duration limit) {
+    for (const TimePoint end = world_.now() + limit; world_.now() < end && !condition();) world_.step(1ms);
+    return condition();
+  }
+  void quiesce() {
+    world_.set_traffic(0);
+    ASSERT_TRUE(run_until([this] { return world_.twins(); }, 2s));
+  }
+  void TearDown() override {
+    for (const auto& violation : world_.violations()) ADD_FAILURE() << violation;
+  }
+
+  Cluster cluster_;
+  World world_;
+};
+
+TEST_F(Scenario, TakeoverKeepsEverySessionAndEveryMapping) {
+  quiesce();
+  const auto sessions = world_.chassis(0).shard().sessions();
+  const auto digest = world_.chassis(0).shard().digest();
+  ASSERT_GT(sessions, 10U);
+  world_.crash(0, true, true);
+  ASSERT_TRUE(run_until([this] { return world_.chassis(1).active(); }, 10ms));
+  EXPECT_EQ(world_.chassis(1).shard().sessions(), sessions);
+  EXPECT_EQ(world_.chassis(1).shard().digest(), digest);
+  const auto changed = world_.traffic().mapping_changes();
+  const auto trips = world_.traffic().round_trips();
+  world_.set_traffic(0.001);  // the conversations go on, new ones do not begin
+  run(2s);
+  EXPECT_EQ(world_.traffic().mapping_changes(), changed);
+  EXPECT_GT(world_.traffic().round_trips(), trips);
+}
+
+TEST_F(Scenario, SwitchoverUnderTrafficLosesNothing) {
+  for (int round = 0; round < 6; ++round) {
+    const auto from = world_.master();
+    ASSERT_TRUE(from);
+    ASSERT_TRUE(run_until([this] { return world_.twins(); }, 5s));
+    run(200ms);
+    ASSERT_TRUE(world_.chassis(*from).member().request_switchover(world_.now()));
+    ASSERT_TRUE(run_until([&] { return world_.master() && *world_.master() != *from; }, 1s)) << "round " << round;
+    run(1s);
+  }
+  EXPECT_EQ(world_.traffic().mapping_changes(), 0U);
+}
+
+TEST_F(Scenario, BothKilledAtOnceComeBackFromTheirCheckpoints) {
+  quiesce();
+  run(1500ms);
+  ASSERT_TRUE(run_until([this] { return world_.twins(); }, 2s));
+  const auto sessions = world_.chassis(0).shard().sessions();
+  ASSERT_GT(sessions, 10U);
+  world_.crash(0, true, false);
+  world_.crash(1, true, false);
+  world_.start(0);
+  world_.start(1);
+  ASSERT_TRUE(run_until([this] { return world_.twins(); }, 5s));
+  EXPECT_EQ(world_.chassis(0).shard().sessions(), sessions);
+  EXPECT_TRUE(world_.chassis(0).active()) << "it was master, so its state is the newest";
+}
+
+TEST_F(Scenario, AStandbyThatStartsLateBecomesHotWhileTrafficRuns) {
+  world_.crash(1, false, true);
+  world_.set_traffic(30);
+  run(3s);
+  const auto trips = world_.traffic().round_trips();
+  world_.start(1);
+  ASSERT_TRUE(run_until([this] { return world_.chassis(1).member().status().sync == node::Sync::hot; }, 1s));
+  run(1s);
+  EXPECT_GT(world_.traffic().round_trips(), trips);
+  quiesce();
+}
+
+}  // namespace
+}  // namespace icr::sim

@@ -1,0 +1,442 @@
+#include "sim/world.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "model/cluster_file.h"
+
+namespace icr::sim {
+namespace {
+
+enum What { kStart, kHeal, kResume, kUnblock, kDiskWorks, kCalm };
+
+}  // namespace
+
+Cluster simulated_cluster(bool preempt) {
+  const std::string text = fmt::format(R"(
+cluster: simulated
+chassis:
+  - name: left
+    inter-chassis: {{ address: 192.0.2.1, port: 7400 }}
+    query: {{ address: 192.0.2.1, port: 7300 }}
+    cards:
+      - name: ms-0/0/0
+        ports: [ {{ unit: 1, type: tun, device: a1 }}, {{ unit: 2, type: tun, device: a2 }} ]
+  - name: right
+    inter-chassis: {{ address: 192.0.2.2, port: 7400 }}
+    query: {{ address: 192.0.2.2, port: 7300 }}
+    cards:
+      - name: ms-1/0/0
+        ports: [ {{ unit: 1, type: tun, device: b1 }}, {{ unit: 2, type: tun, device: b2 }} ]
+redundancy-sets:
+  - name: rs1
+    id: 1
+    members:
+      - {{ chassis: left, card: ms-0/0/0, priority: 200 }}
+      - {{ chassis: right, card: ms-1/0/0, priority: 100 }}
+    service-sets: [cgn]
+    heartbeat-interval: 100
+    heartbeat-count: 3
+    hold-time: 1
+    preempt: {}
+service-sets:
+  - name: cgn
+    inside-unit: 1
+    outside-unit: 2
+    stateful-firewall-rules: [outbound]
+    nat-rules: [to-the-pool]
+stateful-firewall:
+  rules:
+    - {{ name: outbound, match-direction: input, terms: [ {{ name: all, then: accept }} ] }}
+nat:
+  pools:
+    - {{ name: pool1, addresses: [203.0.113.0/31], port-range: {{ low: 1024, high: 1071 }} }}
+  rules:
+    - name: to-the-pool
+      match-direction: input
+      terms:
+        - {{ name: all, then: {{ translated: {{ source-pool: pool1, translation-type: napt-44 }} }} }}
+timeouts: {{ inactivity-timeout: 4, open-timeout: 4, close-timeout: 1 }}
+)",
+                                       preempt ? "yes" : "no");
+  auto cluster = parse_cluster(text, "simulated");
+  if (!cluster) {
+    ADD_FAILURE() << cluster.error().message;
+    return {};
+  }
+  cluster->redundancy_sets[0].max_sessions = 160;  // fewer than a file may ask for
+  return std::move(*cluster);
+}
+
+void Totals::add(const Totals& o) {
+  crashes += o.crashes;
+  cuts += o.cuts;
+  pauses += o.pauses;
+  storms += o.storms;
+  disk_failures += o.disk_failures;
+  switchovers_begun += o.switchovers_begun;
+  masterships += o.masterships;
+  split_brains += o.split_brains;
+  births += o.births;
+  deaths += o.deaths;
+  round_trips += o.round_trips;
+  messages_lost += o.messages_lost;
+  took_over_hot += o.took_over_hot;
+  took_over_cold += o.took_over_cold;
+  gaps += o.gaps;
+  duplicates += o.duplicates;
+  attempts_after_loss += o.attempts_after_loss;
+  copies += o.copies;
+  mapping_changes += o.mapping_changes;
+}
+
+std::string Totals::to_string() const {
+  return fmt::format(
+      "crashes {}, cuts {}, pauses {}, storms {}, disk failures {}, switchovers {}, masterships {} (hot takeovers {}, "
+      "cold {}), two masters met {}, sessions born {}, ended {}, round trips {}, mappings changed {}, messages lost "
+      "{}, "
+      "gaps {}, duplicates {}, attempts after loss {}, copies {}",
+      crashes, cuts, pauses, storms, disk_failures, switchovers_begun, masterships, took_over_hot, took_over_cold,
+      split_brains, births, deaths, round_trips, mapping_changes, messages_lost, gaps, duplicates, attempts_after_loss,
+      copies);
+}
+
+/// Keeps what the engine lets out.
+class World::Catch final : public node::PacketSink {
+ public:
+  void send(const node::Packet& packet) override {
+    out = Passed{Bytes(packet.data, packet.data + packet.length), packet.unit};
+  }
+  std::optional<Passed> out;
+};
+
+World::World(const Cluster& cluster, std::uint64_t seed)
+    : random_(seed),
+      chassis_{Chassis(cluster, 0, random_, *this), Chassis(cluster, 1, random_, *this)},
+      traffic_(random_, [this](std::uint32_t unit, const Bytes& packet, std::uint32_t conversation) {
+        return carry(unit, packet, conversation);
+      }) {
+  weather(false);
+  next_fault_ = now_ + 3s;
+}
+
+bool World::chance(double p) { return std::uniform_real_distribution<>(0, 1)(random_) < p; }
+
+Duration World::between(Duration low, Duration high) {
+  return Duration(std::uniform_int_distribution<Duration::rep>(low.count(), high.count())(random_));
+}
+
+void World::note(const std::string& event) {
+  events_.push_back(fmt::format("{} ms: {}", now_.time_since_epoch() / Duration(1ms), event));
+  if (events_.size() > 40) events_.pop_front();
+}
+
+void World::on_master(Chassis& chassis, std::uint64_t term) {
+  note(fmt::format("chassis {} is master in term {}: {}", chassis.index(), term, chassis.status().reason));
+  ++totals_.masterships;
+  oracle_.on_master(chassis, term);
+}
+
+void World::on_standby(Chassis& chassis, std::uint64_t term) {
+  note(fmt::format("chassis {} is standby in term {}: {}", chassis.index(), term, chassis.status().reason));
+  oracle_.on_standby(chassis);
+}
+
+void World::on_draw(Chassis& chassis) { drawn_to_ = chassis.index(); }
+
+void World::start(std::size_t index) {
+  note(fmt::format("chassis {} starts", index));
+  chassis_[index].start(now_);
+  oracle_.on_start(chassis_[index], now_);
+  if (link_up_) connect();
+}
+
+void World::connect() {
+  for (Chassis& c : chassis_) {
+    if (c.up() && chassis_[1U - c.index()].up()) c.member().on_peer_connected(now_);
+  }
+}
+
+void World::crash(std::size_t index, bool everything_durable, bool connection_closes) {
+  Chassis& victim = chassis_[index];
+  note(fmt::format("chassis {} crashes, connection closes {}", index, connection_closes));
+  count_of(victim);
+  ++totals_.crashes;
+  const bool written =
+      everything_durable && now_ >= disk_bad_until_[index] && !victim.paused && victim.checkpoint_backlog() == 0;
+  oracle_.on_crash(victim, written, now_);
+  victim.crash(everything_durable ? std::numeric_limits<std::size_t>::max()
+                                  : random_() % (victim.store().unsynced() + 1));
+  Chassis& other = chassis_[1U - index];
+  if (connection_closes && link_up_ && other.up()) other.member().on_peer_disconnected(now_);
+}
+
+void World::count_of(Chassis& c) {
+  totals_.took_over_hot += c.counter("took-over-hot");
+  totals_.took_over_cold += c.counter("took-over-cold");
+  totals_.gaps += c.counter("gaps");
+  totals_.duplicates += c.counter("duplicate-messages");
+  totals_.attempts_after_loss += c.counter("attempts-after-loss");
+  totals_.copies += c.counter("copies-completed");
+  totals_.split_brains += c.counter("met-another-master");
+  if (c.counter("audits-failed") != 0) {
+    violations_.push_back(fmt::format("chassis {}: {} audits failed", c.index(), c.counter("audits-failed")));
+  }
+}
+
+void World::deliver(Chassis& from, Chassis& to) {
+  if (to.up() && to.paused) return;  // they wait in its sockets
+  while (const auto bytes = from.control.take(now_)) {
+    if (!to.up()) continue;
+    to.on_control(now_, *bytes);
+    watch(to, std::nullopt);
+  }
+  while (const auto bytes = from.data.take(now_)) {
+    if (!to.up()) continue;
+    to.on_data(now_, *bytes);
+    watch(to, std::nullopt);
+  }
+}
+
+void World::watch(Chassis& chassis, std::optional<std::uint32_t> sent_by) {
+  for (const std::uint32_t ended : oracle_.look(chassis, now_, sent_by)) traffic_.end(ended);
+}
+
+std::optional<Passed> World::carry(std::uint32_t unit, const Bytes& bytes, std::uint32_t conversation) {
+  if (!drawn_to_) return std::nullopt;
+  Chassis& chassis = chassis_[*drawn_to_];
+  if (!chassis.up() || chassis.paused) return std::nullopt;
+  node::Packet& packet = buffers_.packets()[0];
+  std::copy(bytes.begin(), bytes.end(), packet.data);
+  packet.length = static_cast<std::uint32_t>(bytes.size());
+  packet.unit = unit;
+  Catch out;
+  chassis.process(now_, packet, out);
+  watch(chassis, conversation);
+  return std::move(out.out);
+}
+
+void World::step(Duration by) {
+  now_ += by;
+  std::vector<Later> due;
+  std::erase_if(later_, [this, &due](const Later& l) {
+    if (l.at > now_) return false;
+    due.push_back(l);
+    return true;
+  });
+  for (const Later& l : due) happen(l);
+  deliver(chassis_[0], chassis_[1]);
+  deliver(chassis_[1], chassis_[0]);
+  for (Chassis& c : chassis_) {
+    if (!c.up()) continue;
+    if (!c.paused) c.run(now_);
+    watch(c, std::nullopt);
+  }
+  if (per_second_ > 0) traffic_.run(now_, per_second_);
+  if (now_ >= next_port_check_) {
+    next_port_check_ = now_ + 50ms;
+    for (const Chassis& c : chassis_) oracle_.check_ports(c, now_);
+  }
+}
+
+void World::weather(bool bad) {
+  for (Chassis& c : chassis_) {
+    for (test::VirtualWire* wire : {&c.control, &c.data}) {
+      const bool cut = wire->faults.cut;
+      wire->faults = {0, 0, 50us, 300us, cut};
+      if (!bad) continue;
+      wire->faults.loss = chance(0.5) ? 0.2 * std::uniform_real_distribution<>(0, 1)(random_) : 0;
+      wire->faults.duplicate = chance(0.5) ? 0.3 : 0;
+      wire->faults.delay_max = between(1ms, 150ms);
+    }
+  }
+}
+
+void World::heal() {
+  for (Chassis& c : chassis_) c.control.faults.cut = c.data.faults.cut = false;
+  if (!link_up_) {
+    link_up_ = true;
+    connect();
+  }
+}
+
+void World::happen(const Later& later) {
+  static constexpr std::array<const char*, 6> kNames = {"start",   "the link heals", "resume",
+                                                        "unblock", "the disk works", "good weather"};
+  note(fmt::format("{} ({})", kNames[static_cast<std::size_t>(later.what)], later.index));
+  Chassis& c = chassis_[later.index];
+  switch (later.what) {
+    case kStart:
+      if (!c.up()) start(later.index);
+      break;
+    case kHeal:
+      heal();
+      break;
+    case kResume:
+      c.paused = false;
+      break;
+    case kUnblock:
+      c.data_blocked = false;
+      break;
+    case kDiskWorks:
+      c.store().fail_writes(false);
+      disk_bad_until_[later.index] = now_ + 2s;
+      break;
+    case kCalm:
+      weather(false);
+      break;
+    default:
+      break;
+  }
+}
+
+void World::fault() {
+  next_fault_ = now_ + between(100ms, 3s);
+  const std::size_t index = random_() % 2;
+  Chassis& c = chassis_[index];
+  switch (random_() % 10) {
+    case 0:
+    case 1:
+    case 2:
+      if (c.up()) crash(index, chance(0.5), chance(0.7));
+      if (chance(0.1) && chassis_[1U - index].up()) {
+        crash(1U - index, chance(0.5), false);
+        later_.push_back({now_ + between(1ms, 3s), kStart, 1U - index});
+      }
+      later_.push_back({now_ + between(1ms, 5s), kStart, index});
+      break;
+    case 3: {
+      ++totals_.cuts;
+      const bool one_way = chance(0.3);
+      note(fmt::format("the link is cut{}", one_way ? fmt::format(", from chassis {} only", index) : ""));
+      for (Chassis& side : chassis_) {
+        if (one_way && side.index() != index) continue;
+        side.control.faults.cut = side.data.faults.cut = true;
+      }
+      link_up_ = false;
+      if (chance(0.3)) {
+        for (Chassis& side : chassis_) {
+          if (side.up()) side.member().on_peer_disconnected(now_);
+        }
+      }
+      later_.push_back({now_ + between(20ms, 3s), kHeal, 0});
+      break;
+    }
+    case 4:
+      note(fmt::format("chassis {} pauses", index));
+      ++totals_.pauses;
+      c.paused = true;
+      later_.push_back({now_ + between(10ms, 1500ms), kResume, index});
+      break;
+    case 5:
+    case 6:
+      note("bad weather");
+      ++totals_.storms;
+      weather(true);
+      later_.push_back({now_ + between(200ms, 5s), kCalm, 0});
+      break;
+    case 7:
+      note(fmt::format("chassis {} cannot send data", index));
+      c.data_blocked = true;
+      later_.push_back({now_ + between(10ms, 2s), kUnblock, index});
+      break;
+    case 8:
+      ++totals_.disk_failures;
+      c.store().fail_writes(true);
+      disk_bad_until_[index] = TimePoint::max();
+      later_.push_back({now_ + between(50ms, 2s), kDiskWorks, index});
+      break;
+    default:
+      // The network may believe either of two masters.
+      if (chassis_[0].active() && chassis_[1].active()) drawn_to_ = index;
+      if (c.up() && !c.paused && c.member().request_switchover(now_)) {
+        note(fmt::format("switchover asked for on chassis {}", index));
+        ++totals_.switchovers_begun;
+      }
+      break;
+  }
+}
+
+void World::run(Duration time) {
+  for (const TimePoint end = now_ + time; now_ < end && violations().empty();) {
+    if (now_ >= next_fault_) fault();
+    step(between(200us, 4ms));
+  }
+}
+
+std::optional<std::size_t> World::master() const {
+  std::optional<std::size_t> out;
+  for (const Chassis& c : chassis_) {
+    if (!c.active()) continue;
+    if (out) return std::nullopt;
+    out = c.index();
+  }
+  return out;
+}
+
+bool World::twins() const {
+  const auto m = master();
+  if (!m || !chassis_[0].up() || !chassis_[1].up()) return false;
+  return chassis_[1U - *m].status().sync == node::Sync::hot &&
+         chassis_[0].shard().digest() == chassis_[1].shard().digest() &&
+         chassis_[0].shard().sessions() == chassis_[1].shard().sessions();
+}
+
+void World::settle(Duration limit) {
+  per_second_ = 0;
+  const std::vector<Later> open = std::exchange(later_, {});
+  for (const Later& l : open) happen(l);
+  for (std::size_t i = 0; i < 2; ++i) {
+    chassis_[i].paused = chassis_[i].data_blocked = false;
+    chassis_[i].store().fail_writes(false);
+    if (!chassis_[i].up()) start(i);
+  }
+  weather(false);
+  heal();
+  const TimePoint end = now_ + limit;
+  while (now_ < end && !twins()) step(between(500us, 4ms));
+  if (!twins()) {
+    std::string text = "the chassis do not agree after quiet:";
+    for (Chassis& c : chassis_) {
+      const auto s = c.member().status();
+      text += fmt::format(" [{}: {} {} term {} sessions {} digest {:x} pending {} unacknowledged {} peer {} {}]",
+                          c.index(), node::to_string(s.role), node::to_string(s.sync), s.term, c.shard().sessions(),
+                          c.shard().digest(), s.pending_state, s.unacknowledged_bytes, s.peer_present,
+                          node::to_string(s.peer_role));
+    }
+    violations_.push_back(text);
+  }
+}
+
+void World::prove_alive() {
+  const auto before = traffic_.round_trips();
+  per_second_ = 20;
+  for (const TimePoint end = now_ + 2s; now_ < end;) step(between(500us, 4ms));
+  // Ports and slots may all be taken by sessions whose ends are gone; they must not stay so.
+  for (const TimePoint end = now_ + 60s; now_ < end && traffic_.round_trips() == before;) step(10ms);
+  if (traffic_.round_trips() == before) violations_.push_back("no packet passes after everything is mended");
+  settle(10s);
+}
+
+std::vector<std::string> World::violations() const {
+  std::vector<std::string> out = violations_;
+  out.insert(out.end(), oracle_.violations().begin(), oracle_.violations().end());
+  out.insert(out.end(), traffic_.violations().begin(), traffic_.violations().end());
+  return out;
+}
+
+Totals World::finish() {
+  for (Chassis& c : chassis_) {
+    if (c.up()) count_of(c);
+    totals_.messages_lost += c.control.lost() + c.data.lost();
+  }
+  totals_.births = oracle_.births();
+  totals_.deaths = oracle_.deaths();
+  totals_.round_trips = traffic_.round_trips();
+  totals_.mapping_changes = traffic_.mapping_changes();
+  return totals_;
+}
+
+}  // namespace icr::sim
