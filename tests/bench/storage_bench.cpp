@@ -1,0 +1,166 @@
+// storage.checkpoint_1m_s, storage.recover_1m_s: a million NAPT44 sessions, half TCP and half UDP, from the table of a
+// chassis to RocksDB (in the folder that TMPDIR names) and back into another table.
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "model/cluster.h"
+#include "node/flow/shard.h"
+#include "storage/restore.h"
+#include "storage/rocks/rocks_store.h"
+#include "storage/writer.h"
+
+namespace {
+
+using namespace icr;
+
+constexpr std::uint32_t kSessions = 1'000'000;
+constexpr int kRuns = 3;
+constexpr WallMillis kWall = 1'700'000'000'000;
+
+Cluster cluster() {
+  Cluster out;
+  out.name = "bench";
+  out.digest = 1;
+  NatPool pool;
+  pool.name = "p";
+  pool.addresses = {Prefix::of(IpAddress::v4(0xcb007100), 24)};
+  out.nat_pools.push_back(pool);
+  NatRule rule;
+  rule.name = "r";
+  NatTerm term;
+  term.source_pool = 0;
+  rule.terms.push_back(term);
+  out.nat_rules.push_back(rule);
+  ServiceSet service;
+  service.name = "s";
+  service.nat_rules = {0};
+  out.service_sets.push_back(service);
+  RedundancySet set;
+  set.name = "rs";
+  set.id = 1;
+  set.members.resize(1);
+  set.service_sets = {0};
+  set.max_sessions = 1U << 20U;
+  out.redundancy_sets.push_back(set);
+  return out;
+}
+
+SessionRecord session(std::uint32_t i) {
+  SessionRecord r;
+  r.ref = {i, 1};
+  r.version = 1;
+  const bool tcp = i % 2 == 0;
+  FlowKey& out = r.flow[0];
+  out.source = IpAddress::v4(0xc6120000U + i / 16);
+  out.destination = IpAddress::v4(0xc0000200U + i % 250);
+  out.source_port = static_cast<std::uint16_t>(1024 + i % 50000);
+  out.destination_port = tcp ? 443 : 53;
+  out.protocol = tcp ? ip_protocol::tcp : ip_protocol::udp;
+  r.flow[1] = out.mirrored();
+  r.flow[1].destination = IpAddress::v4(0xcb007100U + i / 60000);
+  r.flow[1].destination_port = static_cast<std::uint16_t>(2000 + i % 60000);
+  r.nat_type = NatType::napt44;
+  r.nat_pool = 1;
+  r.timeout_s = 3600;
+  r.has_tcp = tcp;
+  if (tcp) {
+    r.tcp_state = TcpState::established;
+    r.tcp[0] = TcpWindow{i, i + 65535, 65535, 7, kTcpWindowKnown};
+    r.tcp[1] = r.tcp[0];
+  }
+  r.has_counters = true;
+  r.counters[0] = {i, i * std::uint64_t{100}};
+  r.counters[1] = {i, i * std::uint64_t{900}};
+  return r;
+}
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+/// One checkpoint and one recovery. False: something went wrong, and was said.
+bool run(const std::filesystem::path& folder, const Cluster& config, node::Shard& source, double& write_s,
+         double& read_s) {
+  const TimePoint now = TimePoint{} + 1000s;
+  const storage::StoreIdentity identity{"bench", config.name, config.digest};
+  auto store = storage::RocksStore::open(folder, identity, kWall);
+  if (!store) {
+    std::fprintf(stderr, "%s\n", store.error().message.c_str());
+    return false;
+  }
+  {
+    storage::Writer writer(std::move(*store));
+    auto& output = writer.add_shard("rs");
+    storage::Checkpointer checkpointer("rs", config.digest, source, output, {}, 1, 0);
+    writer.start();
+    const auto start = std::chrono::steady_clock::now();
+    while (!checkpointer.flush_all(now, kWall, 2)) std::this_thread::yield();
+    writer.stop();  // the manifest is on disk, synced
+    write_s = seconds_since(start);
+    if (output.losses() != 0) {
+      std::fprintf(stderr, "the disk lost something\n");
+      return false;
+    }
+  }
+  node::Shard target(config, 0, 7, now);
+  const auto start = std::chrono::steady_clock::now();
+  store = storage::RocksStore::open(folder, identity, kWall);
+  if (!store) {
+    std::fprintf(stderr, "%s\n", store.error().message.c_str());
+    return false;
+  }
+  const auto restored = storage::restore(**store, "rs", config.digest, target.capacity(), target, now, kWall + 1000);
+  read_s = seconds_since(start);
+  if (!restored || restored->sessions != kSessions || target.digest() != source.digest()) {
+    std::fprintf(stderr, "what came back is not what was written\n");
+    return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+int main() {
+  const Cluster config = cluster();
+  const TimePoint now = TimePoint{} + 1000s;
+  node::Shard source(config, 0, 5, now);
+  source.begin_pass(now);
+  for (std::uint32_t i = 0; i < kSessions; ++i) {
+    if (source.apply(session(i), now) != Applied::created) {
+      std::fprintf(stderr, "session %u is refused\n", i);
+      return 1;
+    }
+  }
+  (void)source.end_pass(now);
+  std::vector<double> write_s;
+  std::vector<double> read_s;
+  for (int i = 0; i < kRuns; ++i) {
+    std::string folder = (std::filesystem::temp_directory_path() / "icr-bench-XXXXXX").string();
+    if (mkdtemp(folder.data()) == nullptr) return 1;
+    double write = 0;
+    double read = 0;
+    const bool good = run(std::filesystem::path(folder) / "store", config, source, write, read);
+    std::error_code ignored;
+    std::filesystem::remove_all(folder, ignored);
+    if (!good) return 1;
+    write_s.push_back(write);
+    read_s.push_back(read);
+  }
+  std::printf("storage.checkpoint_1m_s %.3f s\n", median(write_s));
+  std::printf("storage.recover_1m_s %.3f s\n", median(read_s));
+  return 0;
+}
