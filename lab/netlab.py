@@ -43,7 +43,7 @@ PAIRS = (
     ("inside1", "198.18.1", "2001:db8:118:", "outside1", "198.19.1", "2001:db8:119:", "203.0.113.16/28"),
 )
 SECOND_SERVER = "198.19.1.10"
-OPERATOR = "192.0.2.254"  # the switch namespace on the inter-chassis link
+OPERATOR = "198.51.100.254"  # the switch namespace on the inter-chassis link
 
 DEFAULT_CLUSTER = os.path.join(ROOT, "cluster-configs", "two-chassis.yaml")
 
@@ -112,7 +112,7 @@ class Lab:
             for inside, net, net6, outside, far, far6, _ in pairs:
                 self._plug(name, inside, inside, [f"{net}.{host}/24", f"{net6}:{host}/64"])
                 self._plug(name, outside, outside, [f"{far}.{host}/24", f"{far6}:{host}/64"])
-            self._plug(name, "icl0", "icl", [f"192.0.2.{number}/24"])
+            self._plug(name, "icl0", "icl", [f"198.51.100.{number}/24"])
         for number, (inside, net, net6, outside, far, far6, pool) in enumerate(pairs):
             sink = [f"{SINK}/24"] if number == 0 else []
             self._plug("client", f"eth{number}", inside, [f"{net}.10/24", f"{net6}:10/64"])

@@ -35,7 +35,7 @@ def containers(engine):
         engine.compose("up", "-d", timeout=120)
         yield engine
     finally:
-        print(engine.compose("logs", "--no-color", "--tail", "40", check=False).stdout)
+        print(engine.compose("logs", "--no-color", "--tail", "25", check=False).stdout)
         engine.compose("down", "-v", timeout=120)
 
 

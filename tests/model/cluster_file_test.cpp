@@ -36,9 +36,9 @@ TEST(ClusterConfigs, TwoChassisMeansWhatItSays) {
   EXPECT_EQ(c.name, "two-chassis");
   ASSERT_EQ(c.chassis.size(), 2U);
   EXPECT_EQ(c.chassis[0].name, "left");
-  EXPECT_EQ(c.chassis[0].inter_chassis_address.to_string(), "192.0.2.1");
+  EXPECT_EQ(c.chassis[0].inter_chassis_address.to_string(), "198.51.100.1");
   EXPECT_EQ(c.chassis[0].inter_chassis_port, 7400);
-  EXPECT_EQ(c.chassis[1].query.to_string(), "192.0.2.2:7300");
+  EXPECT_EQ(c.chassis[1].query.to_string(), "198.51.100.2:7300");
   EXPECT_EQ(c.chassis[1].data_folder, "/var/lib/icr/right");
   const auto* card = c.chassis[1].card("ms-1/0/0");
   ASSERT_NE(card, nullptr);
@@ -66,7 +66,7 @@ TEST(ClusterConfigs, TwoChassisMeansWhatItSays) {
   EXPECT_EQ(set.virtual_addresses[3].interface, "outside0");
   EXPECT_EQ(set.virtual_addresses[3].address.to_string(), "2001:db8:19::1");
   EXPECT_EQ(set.virtual_addresses[3].prefix_length, 64);
-  EXPECT_EQ(c.control_endpoint(0, 1).to_zmq(), "tcp://192.0.2.2:7400");
+  EXPECT_EQ(c.control_endpoint(0, 1).to_zmq(), "tcp://198.51.100.2:7400");
 
   ASSERT_EQ(c.service_sets.size(), 1U);
   const auto& service = c.service_sets[0];
