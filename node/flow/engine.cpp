@@ -100,6 +100,8 @@ void Engine::handle(Packet& packet, Staged& staged, Ticks now, PacketSink& out) 
         return counters_.drop(Drop::fragment_limit);
       case FragmentTable::Verdict::full:
         return counters_.drop(Drop::fragment_table_full);
+      case FragmentTable::Verdict::refused:
+        return counters_.drop(Drop::fragment_refused);
     }
   }
   Shard& shard = *shards_[staged.binding->shard];
@@ -172,6 +174,8 @@ void Engine::handle_later_fragment(Packet& packet, Staged& staged, Ticks now, Pa
       return counters_.drop(Drop::fragment_limit);
     case FragmentTable::Verdict::full:
       return counters_.drop(Drop::fragment_table_full);
+    case FragmentTable::Verdict::refused:
+      return counters_.drop(Drop::fragment_refused);
   }
   const Session& session = shards_[handle.shard]->table().at(handle.ref.slot);
   if (!session.live || session.generation != handle.ref.generation) return counters_.drop(Drop::fragment_refused);

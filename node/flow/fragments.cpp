@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace icr::node {
 
@@ -43,16 +44,15 @@ FragmentTable::Entry* FragmentTable::find(const Headers& h, std::uint32_t unit) 
 FragmentTable::Verdict FragmentTable::enter(const Headers& h, const Packet& packet, Ticks now, SessionHandle& handle) {
   Entry* entry = find(h, packet.unit);
   if (entry != nullptr && now - entry->started >= lifetime_) {
-    (void)forget(*entry);
+    timed_out_ += forget(*entry);
     entry = nullptr;
   }
   if (entry == nullptr) {
     Entry* const set = set_of(h, packet.unit);
     entry = std::find_if(set, set + kWays, [&](const Entry& e) { return !e.used || now - e.started >= lifetime_; });
     if (entry == set + kWays) return Verdict::full;
-    (void)forget(*entry);
+    timed_out_ += forget(*entry);
     entry->used = true;
-    entry->resolved = false;
     entry->protocol = protocol_of(h);
     entry->id = h.fragment_id;
     entry->unit = packet.unit;
@@ -60,6 +60,7 @@ FragmentTable::Verdict FragmentTable::enter(const Headers& h, const Packet& pack
     entry->destination = h.key.destination;
     entry->started = now;
   }
+  if (entry->refused) return Verdict::refused;
   const auto begin = static_cast<std::uint16_t>(h.fragment_offset);
   const auto end = static_cast<std::uint16_t>(h.fragment_offset + h.l4_length);
   for (std::uint16_t i = 0; i < entry->fragments; ++i) {
@@ -67,13 +68,15 @@ FragmentTable::Verdict FragmentTable::enter(const Headers& h, const Packet& pack
   }
   if (entry->fragments == limit_) return Verdict::limit;
   if (!h.later_fragment || entry->resolved) {
-    entry->extents[entry->fragments++] = {begin, end};
+    note_extent(*entry, h, {begin, end});
     handle = entry->handle;
+    // Nothing more will come: make room.
+    if (entry->resolved && entry->complete()) (void)forget(*entry);
     return Verdict::forward;
   }
   const std::uint32_t slot = free_held_head_;
   if (slot == kNone || h.l3_length > 65536) return Verdict::full;
-  entry->extents[entry->fragments++] = {begin, end};
+  note_extent(*entry, h, {begin, end});
   free_held_head_ = held_[slot].next;
   std::memcpy(buffer(slot), packet.data, h.l3_length);
   held_[slot] = Held{h.l3_length, entry->first_held};
@@ -83,18 +86,34 @@ FragmentTable::Verdict FragmentTable::enter(const Headers& h, const Packet& pack
 
 std::uint32_t FragmentTable::reject(const Headers& h, std::uint32_t unit) {
   Entry* entry = find(h, unit);
-  return entry == nullptr ? 0 : forget(*entry);
-}
-
-std::uint32_t FragmentTable::expire(Ticks now) {
-  std::uint32_t dropped = 0;
-  for (Entry& entry : entries_) {
-    if (entry.used && now - entry.started >= lifetime_) dropped += forget(entry);
-  }
+  if (entry == nullptr) return 0;
+  const std::uint32_t dropped = drop_held(*entry);
+  entry->refused = true;
   return dropped;
 }
 
+std::uint32_t FragmentTable::expire(Ticks now) {
+  for (Entry& entry : entries_) {
+    if (entry.used && now - entry.started >= lifetime_) timed_out_ += forget(entry);
+  }
+  return std::exchange(timed_out_, 0);
+}
+
+void FragmentTable::note_extent(Entry& entry, const Headers& h, Extent extent) {
+  entry.extents[entry.fragments++] = extent;
+  entry.covered += h.l4_length;
+  if (!h.more_fragments) entry.total = h.fragment_offset + h.l4_length;
+}
+
 std::uint32_t FragmentTable::forget(Entry& entry) {
+  const std::uint32_t dropped = drop_held(entry);
+  entry.used = entry.resolved = entry.refused = false;
+  entry.fragments = 0;
+  entry.total = entry.covered = 0;
+  return dropped;
+}
+
+std::uint32_t FragmentTable::drop_held(Entry& entry) {
   std::uint32_t dropped = 0;
   for (std::uint32_t i = entry.first_held; i != kNone; ++dropped) {
     const std::uint32_t next = held_[i].next;
@@ -102,8 +121,6 @@ std::uint32_t FragmentTable::forget(Entry& entry) {
     i = next;
   }
   entry.first_held = kNone;
-  entry.used = false;
-  entry.fragments = 0;
   return dropped;
 }
 

@@ -31,6 +31,7 @@ class FragmentTable {
     overlap,  ///< drop: covers octets that another fragment covers
     limit,    ///< drop: more fragments of one packet than fragment-limit allows
     full,     ///< drop: no room for another packet in fragments, or for another held one
+    refused,  ///< drop: the first fragment was refused
   };
 
   /// `seed` keys the hash of the table.
@@ -56,6 +57,7 @@ class FragmentTable {
       i = next;
     }
     entry->first_held = kNone;
+    if (entry->complete()) (void)forget(*entry);
   }
 
   /// The first fragment was refused: what was held goes, and what still comes is refused as well. Returns how many were
@@ -78,6 +80,7 @@ class FragmentTable {
   struct Entry {
     bool used = false;
     bool resolved = false;
+    bool refused = false;
     std::uint8_t protocol = 0;
     std::uint16_t fragments = 0;
     std::uint32_t id = 0;
@@ -86,7 +89,11 @@ class FragmentTable {
     Ticks started = 0;
     SessionHandle handle;
     std::uint32_t first_held = kNone;
+    std::uint32_t total = 0;    ///< octets of the packet, once its last fragment was seen
+    std::uint32_t covered = 0;  ///< octets seen
     std::array<Extent, kMaxFragments> extents;
+
+    [[nodiscard]] bool complete() const { return total != 0 && covered == total; }
   };
   struct Held {
     std::uint32_t length = 0;
@@ -97,6 +104,8 @@ class FragmentTable {
   [[nodiscard]] Entry* find(const Headers& headers, std::uint32_t unit);
   [[nodiscard]] bool matches(const Entry& entry, const Headers& headers, std::uint32_t unit) const;
   std::uint32_t forget(Entry& entry);
+  std::uint32_t drop_held(Entry& entry);
+  static void note_extent(Entry& entry, const Headers& headers, Extent extent);
   void free_held(std::uint32_t index);
   [[nodiscard]] std::uint8_t* buffer(std::uint32_t index) { return memory_.get() + std::size_t{index} * 65536; }
 
@@ -106,6 +115,7 @@ class FragmentTable {
   std::vector<Entry> entries_;
   std::vector<Held> held_;
   std::uint32_t free_held_head_ = 0;
+  std::uint32_t timed_out_ = 0;  ///< held fragments dropped since the last expire()
   std::unique_ptr<std::uint8_t[]> memory_;
 };
 

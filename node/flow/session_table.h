@@ -40,6 +40,7 @@ struct alignas(64) Session {
   std::uint32_t lifetime_s = 0;
   std::uint32_t pass = 0;          ///< last pass (SessionSink::begin_pass) that named this slot
   std::uint32_t window_epoch = 0;  ///< activation in which `windows` was learnt; older: learn again
+  std::uint32_t syn_end = 0;       ///< what an answer to the last SYN acknowledges
   // Line 2
   FlowCounters counters[2];
   TcpWindow windows[2];

@@ -5,6 +5,10 @@
 #include "node/flow/shard.h"
 
 namespace icr::node {
+namespace {
+/// Ticks are compared modulo 2^32; an age beyond a quarter of that (three years) would turn into the future.
+constexpr Ticks kLongestAge = 1U << 30;
+}  // namespace
 
 void ShardCounters::append_to(CounterList& out) const {
   out.push_back({"twin-sessions-created", applied_created});
@@ -95,8 +99,10 @@ Applied Shard::apply(const SessionRecord& r, TimePoint now) {
       return Applied::unchanged;
     }
   }
-  const bool update = session.live && same_keys && session.generation == r.ref.generation;
-  if (session.live && !update) unlink(slot);
+  const bool update = session.live && same_keys && session.generation == r.ref.generation &&
+                      session.service_set == r.service_set && session.nat_pool == r.nat_pool;
+  const bool replaced = session.live && !update;
+  if (replaced) unlink(slot);
   if (!update) {
     table_.claim(slot);
     // Where the record comes from it is alive, so whoever holds its flow keys here has died there.
@@ -108,14 +114,16 @@ Applied Shard::apply(const SessionRecord& r, TimePoint now) {
         twin_changed(other->slot);
       }
     }
-    const std::uint32_t generation = session.generation;
+    const Session before = session;
     session = Session{};
     session.initiator = r.flow[0];
     session.responder = r.flow[1];
     if (!table_.insert(slot)) {
-      session.generation = generation;
+      session.generation = before.generation;
+      session.pass = before.pass;
       table_.release(slot);
       ++counters_.refused_index;
+      if (replaced) twin_changed(slot);
       return Applied::refused;
     }
     ++service(r.service_set)->sessions;
@@ -134,9 +142,9 @@ Applied Shard::apply(const SessionRecord& r, TimePoint now) {
   session.policy = r.policy;
   session.timeout_s = r.timeout_s;
   session.lifetime_s = r.lifetime_s;
-  session.last_activity = at - r.idle;
+  session.last_activity = at - std::min(r.idle, kLongestAge);
   session.last_refresh = at;
-  session.created = at - r.age;
+  session.created = at - std::min(r.age, kLongestAge);
   session.pass = pass_;
   session.window_epoch = 0;
   if (r.has_tcp) {

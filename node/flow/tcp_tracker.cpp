@@ -12,10 +12,24 @@ bool after(std::uint32_t a, std::uint32_t b) { return static_cast<std::int32_t>(
 
 /// How far an old acknowledgement may lag; at least a classic window, so that a shrinking window does not hurt.
 constexpr std::uint32_t kMaxAckWindow = 66000;
-/// Bit of TcpWindow::flags that is ours alone: the FIN of that direction was acknowledged.
+/// Windows end here (RFC 7323 section 2.3); what a record says beyond it is not believed.
+constexpr std::uint32_t kMaxWindow = 1U << 30;
+constexpr std::uint8_t kMaxScale = 14;
+
+// Bits of TcpWindow::flags that are ours alone.
+/// The FIN of that direction was acknowledged.
 constexpr std::uint8_t kFinAcked = 0x8;
-/// Likewise: `end` is not learnt yet, but the other side has acknowledged that far.
+/// `end` is not what that side was seen to send, but what the other side has acknowledged.
 constexpr std::uint8_t kAckSeen = 0x10;
+/// Learnt in the middle of the connection: that side may have sent up to a window more than was seen.
+constexpr std::uint8_t kTaken = 0x20;
+/// Taken, and the other side has acknowledged exactly what was learnt: from now on the windows are enforced.
+constexpr std::uint8_t kConfirmed = 0x40;
+/// A SYN of that direction passed on a live connection; Session::syn_end is what an answer to it acknowledges.
+constexpr std::uint8_t kSynPending = 0x80;
+
+void set_flags(TcpWindow& w, std::uint8_t bits) { w.flags = static_cast<std::uint8_t>(w.flags | bits); }
+void clear_flags(TcpWindow& w, std::uint8_t bits) { w.flags = static_cast<std::uint8_t>(w.flags & ~bits); }
 
 struct Segment {
   std::uint32_t seq, ack, end;
@@ -37,12 +51,18 @@ struct Segment {
 
 void note_scale(TcpWindow& w, const Headers& h) {
   const int scale = window_scale_option(h);
-  w.flags = static_cast<std::uint8_t>(w.flags & ~kTcpWindowScaled);
+  clear_flags(w, kTcpWindowScaled);
   w.scale = 0;
   if (scale >= 0) {
-    w.flags |= kTcpWindowScaled;
+    set_flags(w, kTcpWindowScaled);
     w.scale = static_cast<std::uint8_t>(scale);
   }
+}
+
+/// The scale is not known: the widest, so that no segment is dropped for it.
+void assume_scale(TcpWindow& w) {
+  set_flags(w, kTcpWindowScaled);
+  w.scale = kMaxScale;
 }
 
 /// The window a segment advertises, in octets. SYNs are never scaled; scaling is on only if both SYNs carried the
@@ -52,28 +72,52 @@ std::uint32_t advertised(const Segment& s, const TcpWindow& sender, const TcpWin
   return s.syn || !scaled ? s.window : std::uint32_t{s.window} << sender.scale;
 }
 
+/// The widest window that this side may have advertised: what was seen, or, learnt in the middle, what it could be.
+std::uint32_t widest(const TcpWindow& w) {
+  std::uint32_t window = std::max(w.max_window, 1U);
+  if ((w.flags & kTaken) != 0) window = std::max(window, 65535U << w.scale);
+  return std::min(window, kMaxWindow);
+}
+
+/// Taken, and not confirmed: what was learnt may have been wrong, and the segment at hand is as good a witness.
+bool doubtful(const TcpWindow& w) { return (w.flags & (kTaken | kConfirmed)) == kTaken; }
+
 /// Takes the segment's word for where its side stands.
 void learn(TcpWindow& sender, const TcpWindow& receiver, const Segment& s, std::uint32_t window) {
   // A retransmission may be the first thing that is seen, when the other side has long acknowledged more.
   if ((sender.flags & kAckSeen) == 0 || after(s.end, sender.end)) sender.end = s.end;
-  sender.flags = static_cast<std::uint8_t>(sender.flags & ~kAckSeen);
-  sender.max_window = std::max(window, 1U);
-  // What the other side allows is not known until it speaks: allow a full window of ours beyond the end.
-  const std::uint32_t generous = std::max({receiver.max_window, 65535U << receiver.scale, 1U});
+  clear_flags(sender, kAckSeen);
+  sender.max_window = std::max({s.syn ? 0U : sender.max_window, window, 1U});
+  // What the other side allows is not known until it speaks: allow the widest window beyond the end. In the middle of a
+  // connection two, because acknowledgements may have passed that were not seen here.
+  const bool told = s.syn && (receiver.flags & kTcpWindowKnown) != 0;
+  std::uint32_t generous =
+      told ? widest(receiver) : std::min(std::max(widest(receiver), 65535U << receiver.scale), kMaxWindow);
+  if ((sender.flags & kTaken) != 0) generous = std::min(2 * generous, kMaxWindow);
   sender.max_end = sender.end + generous;
-  sender.flags |= kTcpWindowKnown;
+  set_flags(sender, kTcpWindowKnown);
+}
+
+/// A SYN tells all there is to know of its side.
+void learn_syn(TcpWindow& sender, const TcpWindow& receiver, const Headers& segment, const Segment& s) {
+  sender = TcpWindow{};
+  note_scale(sender, segment);
+  learn(sender, receiver, s, s.window);
 }
 
 /// Sender's segment was accepted: move the marks.
 void advance(TcpWindow& sender, TcpWindow& receiver, const Segment& s, std::uint32_t window) {
-  if (after(s.end, sender.end)) sender.end = s.end;
-  sender.max_window = std::max(sender.max_window, std::max(window, 1U));
-  if (s.has_ack && (receiver.flags & kTcpWindowKnown) != 0) {
-    const std::uint32_t allowed = s.ack + std::max(window, 1U);
-    if (after(allowed, receiver.max_end)) receiver.max_end = allowed;
+  if (!after(sender.end, s.end)) {
+    sender.end = s.end;
+    clear_flags(sender, kAckSeen);
   }
-  if (s.fin) sender.flags |= kTcpWindowFin;
-  if (s.has_ack && (receiver.flags & kTcpWindowFin) != 0 && !after(receiver.end, s.ack)) receiver.flags |= kFinAcked;
+  sender.max_window = std::max({sender.max_window, window, 1U});
+  if (s.fin) set_flags(sender, kTcpWindowFin);
+  if (!s.has_ack || (receiver.flags & kTcpWindowKnown) == 0) return;
+  const std::uint32_t allowed = s.ack + std::max(window, 1U);
+  if (after(allowed, receiver.max_end)) receiver.max_end = allowed;
+  if ((receiver.flags & kTcpWindowFin) != 0 && !after(receiver.end, s.ack)) set_flags(receiver, kFinAcked);
+  if ((receiver.flags & (kTaken | kAckSeen)) == kTaken && s.ack == receiver.end) set_flags(receiver, kConfirmed);
 }
 
 TcpState next_state(const Session& session, Direction d, const Segment& s) {
@@ -106,9 +150,109 @@ TcpState next_state(const Session& session, Direction d, const Segment& s) {
 bool believable_rst(const Session& session, Direction d, const Segment& s) {
   const TcpWindow& sender = session.windows[static_cast<unsigned>(d)];
   const TcpWindow& receiver = session.windows[static_cast<unsigned>(opposite(d))];
+  if ((receiver.flags & kSynPending) != 0 && s.has_ack && s.ack == session.syn_end) return true;
   if (session.tcp_state == TcpState::syn_sent && d == Direction::responder) return s.has_ack && s.ack == receiver.end;
   if ((sender.flags & kTcpWindowKnown) == 0) return true;
-  return !after(s.seq, sender.max_end) && !after(sender.end - std::max(receiver.max_window, 1U), s.seq);
+  return !after(s.seq, sender.max_end) && !after(sender.end - widest(receiver), s.seq);
+}
+
+bool in_window(const TcpWindow& sender, const TcpWindow& receiver, const Segment& s) {
+  return !after(s.seq, sender.max_end) && !after(sender.end - widest(receiver), s.end);
+}
+
+/// A SYN without ACK.
+TcpVerdict follow_syn(Session& session, Direction d, const Headers& segment, const Segment& s, bool& state_changed) {
+  TcpWindow& sender = session.windows[static_cast<unsigned>(d)];
+  TcpWindow& receiver = session.windows[static_cast<unsigned>(opposite(d))];
+  const bool over = session.tcp_state == TcpState::closed || session.tcp_state == TcpState::time_wait ||
+                    session.tcp_state == TcpState::closing;
+  if (d == Direction::initiator && over) return TcpVerdict::new_connection;
+  session.syn_end = s.seq + 1;
+  if (session.tcp_state != TcpState::syn_sent) {
+    // A SYN on a live connection: its receiver answers with a challenge ACK (RFC 5961 section 4). It moves nothing
+    // here. A receiver that has forgotten the connection answers with SYN and ACK or RST: remember what that will be.
+    set_flags(sender, kSynPending);
+    clear_flags(receiver, kSynPending);
+    return TcpVerdict::accept;
+  }
+  // The initiator's again: the same one retransmitted, or it started over with another number. The responder's:
+  // simultaneous open (RFC 9293 section 3.5).
+  learn_syn(sender, receiver, segment, s);
+  if (d == Direction::responder) {
+    session.tcp_state = TcpState::syn_received;
+    state_changed = true;
+  }
+  return TcpVerdict::accept;
+}
+
+/// The responder's SYN and ACK, in answer to the initiator's SYN.
+TcpVerdict follow_syn_ack(Session& session, const Headers& segment, const Segment& s, bool& state_changed) {
+  TcpWindow& receiver = session.windows[0];
+  TcpWindow& sender = session.windows[1];
+  // A receiver may leave out data that came with the SYN (RFC 7413). A twin may not know of the latest SYN.
+  const bool answers = !after(session.syn_end, s.ack) && !after(s.ack, receiver.end);
+  if (!answers && (receiver.flags & kTaken) == 0) return TcpVerdict::bad_ack;  // acknowledges another SYN
+  if (!answers) receiver.end = s.ack;
+  learn_syn(sender, receiver, segment, s);
+  if ((receiver.flags & sender.flags & kTcpWindowScaled) == 0) receiver.scale = sender.scale = 0;
+  receiver.max_end = s.ack + std::max<std::uint32_t>(s.window, 1);
+  set_flags(receiver, kTcpWindowKnown);
+  session.tcp_state = TcpState::syn_received;
+  state_changed = true;
+  return TcpVerdict::accept;
+}
+
+/// Another segment before the responder's SYN and ACK was seen. True: the handshake took place elsewhere, go on.
+bool handshake_missed(Session& session, Direction d, const Headers& segment, TcpVerdict& verdict) {
+  if ((session.windows[0].flags & session.windows[1].flags & kTaken) != 0) {
+    // A twin whose news of the handshake were lost with the master.
+    if ((session.windows[0].flags & kTcpWindowScaled) != 0) assume_scale(session.windows[1]);
+    session.tcp_state = TcpState::established;
+    return true;
+  }
+  // Half-open on the responder's side: its ACK must reach the initiator, which answers with a RST (RFC 9293 section
+  // 3.5.1). Everything else has no business before the handshake.
+  const bool bare_ack = d == Direction::responder && segment.payload_length == 0 && segment.tcp_flags == tcp_flag::ack;
+  verdict = bare_ack ? TcpVerdict::accept : TcpVerdict::bad_handshake;
+  return false;
+}
+
+/// SYN and ACK in answer to a SYN that passed on a connection which its receiver has forgotten: it begins anew.
+bool begins_anew(Session& session, Direction d, const Headers& segment, const Segment& s) {
+  TcpWindow& sender = session.windows[static_cast<unsigned>(d)];
+  TcpWindow& receiver = session.windows[static_cast<unsigned>(opposite(d))];
+  if (!s.syn || !s.has_ack || (receiver.flags & kSynPending) == 0 || s.ack != session.syn_end) return false;
+  // One that fits the connection as it is known is a retransmission.
+  if ((sender.flags & kTcpWindowKnown) != 0 && in_window(sender, receiver, s)) return false;
+  receiver = TcpWindow{};
+  learn_syn(sender, receiver, segment, s);
+  // What the SYN announced is forgotten, but its answer has the option only if the SYN had it.
+  if ((sender.flags & kTcpWindowScaled) != 0) assume_scale(receiver);
+  receiver.end = s.ack;
+  receiver.max_end = s.ack + std::max<std::uint32_t>(s.window, 1);
+  set_flags(receiver, kTcpWindowKnown | kTaken);
+  set_flags(sender, kTaken);
+  session.tcp_state = TcpState::syn_received;
+  return true;
+}
+
+/// The sender's segment against the windows of both sides, where they are known.
+TcpVerdict judge(TcpWindow& sender, TcpWindow& receiver, const Segment& s, std::uint32_t window) {
+  if (!in_window(sender, receiver, s)) {
+    if (!doubtful(sender)) return TcpVerdict::bad_sequence;
+    clear_flags(sender, kAckSeen);
+    learn(sender, receiver, s, window);
+  }
+  if (!s.has_ack || (receiver.flags & kTcpWindowKnown) == 0) return TcpVerdict::accept;
+  const std::uint32_t most = (receiver.flags & kTaken) != 0 ? receiver.max_end : receiver.end;
+  const bool beyond = after(s.ack, most);
+  const bool behind = after(receiver.end - std::max(widest(sender), kMaxAckWindow), s.ack);
+  if ((beyond || behind) && !doubtful(receiver)) return TcpVerdict::bad_ack;
+  if (after(s.ack, receiver.end)) {
+    receiver.end = s.ack;
+    set_flags(receiver, kAckSeen);
+  }
+  return TcpVerdict::accept;
 }
 
 }  // namespace
@@ -117,87 +261,79 @@ void TcpTracker::start(Session& session, const Headers& segment, std::uint32_t w
   const Segment s(segment);
   session.windows[0] = session.windows[1] = TcpWindow{};
   session.window_epoch = window_epoch;
-  if (s.syn) note_scale(session.windows[0], segment);
-  learn(session.windows[0], session.windows[1], s, s.window);
+  session.syn_end = s.seq + 1;
   session.tcp_state = s.syn && !s.has_ack ? TcpState::syn_sent : TcpState::established;
+  if (session.tcp_state == TcpState::syn_sent) {
+    learn_syn(session.windows[0], session.windows[1], segment, s);
+    return;
+  }
+  // From the middle of a connection: how its windows are scaled was said before.
+  if (s.syn) note_scale(session.windows[0], segment);
+  if (!s.syn || (session.windows[0].flags & kTcpWindowScaled) != 0) {
+    if (!s.syn) assume_scale(session.windows[0]);
+    assume_scale(session.windows[1]);
+  }
+  for (TcpWindow& w : session.windows) set_flags(w, kTaken);
+  learn(session.windows[0], session.windows[1], s, advertised(s, session.windows[0], session.windows[1]));
 }
 
 TcpVerdict TcpTracker::follow(Session& session, Direction d, const Headers& segment, std::uint32_t window_epoch,
                               bool& state_changed) {
   if (session.window_epoch != window_epoch) {
     session.window_epoch = window_epoch;
-    for (TcpWindow& w : session.windows) w.flags = static_cast<std::uint8_t>(w.flags & ~(kTcpWindowKnown | kAckSeen));
+    session.syn_end = session.windows[0].end;
+    for (TcpWindow& w : session.windows) {
+      clear_flags(w, kTcpWindowKnown | kAckSeen | kConfirmed | kSynPending);
+      set_flags(w, kTaken);
+    }
   }
   const Segment s(segment);
   TcpWindow& sender = session.windows[static_cast<unsigned>(d)];
   TcpWindow& receiver = session.windows[static_cast<unsigned>(opposite(d))];
-  const bool over = session.tcp_state == TcpState::closed || session.tcp_state == TcpState::time_wait ||
-                    session.tcp_state == TcpState::closing;
 
-  if (s.syn && !s.has_ack) {
-    if (d == Direction::initiator && over) return TcpVerdict::new_connection;
-    if (d == Direction::initiator && session.tcp_state == TcpState::syn_sent) {
-      // A SYN again: the same one retransmitted, or the initiator started over with another number.
-      note_scale(sender, segment);
-      learn(sender, receiver, s, s.window);
-      return TcpVerdict::accept;
-    }
-    if (d == Direction::responder && session.tcp_state == TcpState::syn_sent) {
-      // Simultaneous open (RFC 9293 section 3.5).
-      note_scale(sender, segment);
-      learn(sender, receiver, s, s.window);
-      session.tcp_state = TcpState::syn_received;
-      state_changed = true;
-      return TcpVerdict::accept;
-    }
-    // A SYN on a live connection: its receiver answers with a challenge ACK (RFC 5961 section 4). It moves nothing
-    // here.
-    return TcpVerdict::accept;
-  }
+  if (s.syn && !s.has_ack) return follow_syn(session, d, segment, s, state_changed);
 
   if (s.rst) {
-    if (!believable_rst(session, d, s)) return TcpVerdict::bad_rst;
+    const bool believed = believable_rst(session, d, s);
+    // An initiator resets what a half-open responder still believes in, and goes on with its SYN.
+    if (!believed && session.tcp_state == TcpState::syn_sent && d == Direction::initiator) return TcpVerdict::accept;
+    if (!believed) return TcpVerdict::bad_rst;
     state_changed = session.tcp_state != TcpState::closed;
     session.tcp_state = TcpState::closed;
     return TcpVerdict::accept;
   }
 
-  if (session.tcp_state == TcpState::syn_sent) {
-    if (d == Direction::initiator) return TcpVerdict::bad_handshake;  // data before the handshake
-    if (!s.syn) return TcpVerdict::bad_handshake;                     // answer without SYN
-    if (s.ack != receiver.end) return TcpVerdict::bad_ack;            // acknowledges another SYN
-    note_scale(sender, segment);
-    if ((receiver.flags & sender.flags & kTcpWindowScaled) == 0) receiver.scale = sender.scale = 0;
-    learn(sender, receiver, s, s.window);
-    receiver.max_end = s.ack + std::max<std::uint32_t>(s.window, 1);
-    session.tcp_state = TcpState::syn_received;
+  const TcpState before = session.tcp_state;
+  if (before == TcpState::syn_sent) {
+    if (d == Direction::responder && s.syn) return follow_syn_ack(session, segment, s, state_changed);
+    TcpVerdict verdict = TcpVerdict::accept;
+    if (!handshake_missed(session, d, segment, verdict)) return verdict;
+  }
+
+  if (begins_anew(session, d, segment, s)) {
     state_changed = true;
     return TcpVerdict::accept;
   }
-
   const std::uint32_t window = advertised(s, sender, receiver);
   const bool receiver_known = (receiver.flags & kTcpWindowKnown) != 0;
   if ((sender.flags & kTcpWindowKnown) == 0) {
     learn(sender, receiver, s, window);
-    if (s.has_ack && receiver_known && after(s.ack, receiver.end)) receiver.end = s.ack;
-  } else {
-    if (after(s.seq, sender.max_end)) return TcpVerdict::bad_sequence;
-    if (after(sender.end - std::max(receiver.max_window, 1U), s.end)) return TcpVerdict::bad_sequence;
-    if (s.has_ack && receiver_known) {
-      if (after(s.ack, receiver.end)) return TcpVerdict::bad_ack;
-      if (after(receiver.end - std::max(sender.max_window, kMaxAckWindow), s.ack)) return TcpVerdict::bad_ack;
+    if (s.has_ack && receiver_known && after(s.ack, receiver.end)) {
+      receiver.end = s.ack;
+      set_flags(receiver, kAckSeen);
     }
+  } else if (const TcpVerdict verdict = judge(sender, receiver, s, window); verdict != TcpVerdict::accept) {
+    return verdict;
   }
   if (s.has_ack && !receiver_known && ((receiver.flags & kAckSeen) == 0 || after(s.ack, receiver.end))) {
     receiver.end = s.ack;
-    receiver.flags |= kAckSeen;
+    set_flags(receiver, kAckSeen);
   }
   advance(sender, receiver, s, window);
-  const TcpState next = next_state(session, d, s);
-  if (next != session.tcp_state) {
-    session.tcp_state = next;
-    state_changed = true;
-  }
+  // Of a segment in fragments only the beginning was seen: where it ends is what its receiver will acknowledge.
+  if (segment.fragment) clear_flags(sender, kTcpWindowKnown);
+  session.tcp_state = next_state(session, d, s);
+  state_changed = session.tcp_state != before;
   return TcpVerdict::accept;
 }
 

@@ -1,0 +1,210 @@
+// Fragments: in every order, overlapping, too many, too late, refused.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "tests/flow/bed.h"
+
+namespace icr::node::test {
+namespace {
+
+constexpr auto kClient = "198.18.0.10";
+constexpr auto kServer = "198.19.0.10";
+
+std::vector<Bytes> bytes_of(const std::vector<Sent>& sent) {
+  std::vector<Bytes> out;
+  for (const Sent& s : sent) out.push_back(s.bytes);
+  return out;
+}
+
+/// Sends fragments in the given order; what came out, put together.
+Bytes through(Bed& bed, std::uint32_t unit, const std::vector<Bytes>& fragments,
+              const std::vector<std::size_t>& order) {
+  std::vector<Bytes> out;
+  for (const std::size_t i : order) {
+    for (Bytes& b : bytes_of(bed.send(unit, fragments[i]))) out.push_back(std::move(b));
+  }
+  EXPECT_EQ(out.size(), fragments.size());
+  return reassembled(out);
+}
+
+TEST(EngineFragments, EveryOrderOfFourFragments) {
+  std::vector<std::size_t> order = {0, 1, 2, 3};
+  Bed bed;
+  std::uint32_t id = 1;
+  do {
+    const Spec spec = udp(kClient, 5000, kServer, 53, 900);
+    const Bytes whole = through(bed, kInside, fragments_of(build(spec), 256, id), order);
+    ASSERT_FALSE(whole.empty());
+    const Seen seen = look(whole);
+    EXPECT_TRUE(seen.checksums);
+    EXPECT_EQ(seen.payload, spec.payload);
+    EXPECT_EQ(seen.destination_port, 53);
+    EXPECT_NE(seen.source, kClient);
+    // And back.
+    const Spec answer = udp(kServer, 53, seen.source, seen.source_port, 901);
+    const Bytes back = through(bed, kOutside, fragments_of(build(answer), 256, id), order);
+    ASSERT_FALSE(back.empty());
+    EXPECT_TRUE(look(back).checksums);
+    EXPECT_EQ(look(back).destination, kClient);
+    EXPECT_EQ(look(back).payload, answer.payload);
+    ++id;
+  } while (std::next_permutation(order.begin(), order.end()));
+  EXPECT_EQ(bed.shard->sessions(), 1U);
+  EXPECT_EQ(bed.record().counters[0].packets, 24U * 4);
+  bed.expect_accounted();
+}
+
+TEST(EngineFragments, TcpIcmpAndIpv6) {
+  Bed bed;
+  const Bytes ping = build([] {
+    Spec s = echo(kClient, kServer, 4);
+    s.payload.resize(600, 1);
+    return s;
+  }());
+  Bytes whole = through(bed, kInside, fragments_of(ping, 248), {2, 0, 1});
+  ASSERT_FALSE(whole.empty());
+  EXPECT_TRUE(look(whole).checksums);
+  const Spec six = udp("2001:db8:18::1", 5, "2001:db8:19::1", 53, 3000);
+  whole = through(bed, kInside, fragments_of(build(six), 1232, 0xdeadbeef), {1, 2, 0});
+  EXPECT_EQ(whole, build(six));
+  bed.expect_accounted();
+}
+
+TEST(EngineFragments, AConnectionGoesOnAfterASegmentInFragments) {
+  Bed bed;
+  const Seen syn = bed.pass(kInside, tcp(kClient, 40000, kServer, 80, kSyn, 1000, 0));
+  (void)bed.pass(kOutside, tcp(kServer, 80, syn.source, syn.source_port, kSyn | kAck, 5000, 1001));
+  (void)bed.pass(kInside, tcp(kClient, 40000, kServer, 80, kAck, 1001, 5001));
+  for (std::uint32_t i = 0; i < 20; ++i) {
+    // The first fragment shows only a part of what the server will acknowledge.
+    const Spec data = tcp(kClient, 40000, kServer, 80, kAck | kPsh, 1001 + i * 3000, 5001, 3000);
+    const Bytes whole = through(bed, kInside, fragments_of(build(data), 1480, i + 1), {0, 1, 2});
+    ASSERT_FALSE(whole.empty());
+    ASSERT_TRUE(look(whole).checksums);
+    (void)bed.pass(kOutside, tcp(kServer, 80, syn.source, syn.source_port, kAck, 5001, 1001 + (i + 1) * 3000));
+  }
+  (void)bed.pass(kInside, tcp(kClient, 40000, kServer, 80, kAck, 1001 + 60000, 5001, 10));
+}
+
+TEST(EngineFragments, OverlapIsRefused) {
+  Bed bed;
+  const auto f = fragments_of(build(udp(kClient, 5000, kServer, 53, 900)), 256);
+  EXPECT_EQ(bed.send(kInside, f[0]).size(), 1U);
+  bed.expect_drop(kInside, f[0], Drop::fragment_overlap);
+  EXPECT_EQ(bed.send(kInside, f[1]).size(), 1U);
+  bed.expect_drop(kInside, f[1], Drop::fragment_overlap);
+  // One that begins in the middle of another.
+  const auto shifted = fragments_of(build(udp(kClient, 5000, kServer, 53, 900)), 296);
+  bed.expect_drop(kInside, shifted[1], Drop::fragment_overlap);
+  EXPECT_EQ(bed.send(kInside, f[2]).size(), 1U);
+  EXPECT_EQ(bed.send(kInside, f[3]).size(), 1U);
+}
+
+TEST(EngineFragments, LimitOfFragmentsPerPacket) {
+  Plan plan;
+  plan.timeouts = "  fragment-limit: 3\n";
+  Bed bed(plan);
+  const auto f = fragments_of(build(udp(kClient, 5000, kServer, 53, 900)), 128);
+  for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(bed.send(kInside, f[i]).size(), 1U);
+  bed.expect_drop(kInside, f[3], Drop::fragment_limit);
+}
+
+TEST(EngineFragments, WithoutTheFirstTheyGoAfterTheReassemblyTimeout) {
+  Plan plan;
+  plan.timeouts = "  reassembly-timeout: 2\n";
+  Bed bed(plan);
+  const auto f = fragments_of(build(udp(kClient, 5000, kServer, 53, 900)), 256);
+  EXPECT_TRUE(bed.send(kInside, f[1]).empty());
+  EXPECT_TRUE(bed.send(kInside, f[3]).empty());
+  EXPECT_EQ(bed.engine->counters().fragments_held, 2U);
+  bed.wait(1500ms);
+  EXPECT_EQ(bed.drops(Drop::fragment_timeout), 0U);
+  bed.wait(1500ms);
+  EXPECT_EQ(bed.drops(Drop::fragment_timeout), 2U);
+  bed.expect_accounted();
+  // The first one comes at last: it goes out alone.
+  EXPECT_EQ(bed.send(kInside, f[0]).size(), 1U);
+}
+
+TEST(EngineFragments, HeldOnesThatTimedOutAreCountedAlsoWhenTheirPlaceIsTakenBefore) {
+  Plan plan;
+  plan.timeouts = "  reassembly-timeout: 1\n";
+  Bed bed(plan);
+  const auto f = fragments_of(build(udp(kClient, 5000, kServer, 53, 900)), 256);
+  EXPECT_TRUE(bed.send(kInside, f[1]).empty());
+  bed.now += 2s;  // no tick in between: the same packet comes again
+  EXPECT_TRUE(bed.send(kInside, f[1]).empty());
+  bed.wait(3s);
+  EXPECT_EQ(bed.drops(Drop::fragment_timeout), 2U);
+  bed.expect_accounted();
+}
+
+TEST(EngineFragments, TheOthersShareTheFateOfARefusedFirst) {
+  Plan plan;
+  plan.firewall_terms = "      - { name: no, then: discard }\n";
+  Bed bed(plan);
+  const auto f = fragments_of(build(udp(kClient, 5000, kServer, 53, 900)), 256);
+  EXPECT_TRUE(bed.send(kInside, f[2]).empty());
+  EXPECT_EQ(bed.drops(Drop::fragment_refused), 0U);
+  EXPECT_TRUE(bed.send(kInside, f[0]).empty());
+  EXPECT_EQ(bed.drops(Drop::firewall_discard), 1U);
+  EXPECT_EQ(bed.drops(Drop::fragment_refused), 1U);
+  // What comes later is refused at once, and takes no room.
+  bed.expect_drop(kInside, f[1], Drop::fragment_refused);
+  bed.expect_drop(kInside, f[3], Drop::fragment_refused);
+  EXPECT_EQ(bed.engine->counters().fragments_held, 1U);
+  bed.expect_accounted();
+}
+
+TEST(EngineFragments, OfASessionThatIsGoneMeanwhile) {
+  Bed bed;
+  const auto f = fragments_of(build(udp(kClient, 5000, kServer, 53, 900)), 256);
+  EXPECT_EQ(bed.send(kInside, f[0]).size(), 1U);
+  bed.shard->remove(0);
+  bed.expect_drop(kInside, f[1], Drop::fragment_refused);
+}
+
+TEST(EngineFragments, RoomIsBoundedAndComesBack) {
+  Bed bed;
+  // 256 are held at most; every one of them has its own packet.
+  std::uint32_t id = 1;
+  const Bytes packet = build(udp(kClient, 5000, kServer, 53, 900));
+  std::uint64_t held = 0;
+  for (; id <= 400; ++id) {
+    EXPECT_TRUE(bed.send(kInside, fragments_of(packet, 256, id)[1]).empty());
+    held = bed.engine->counters().fragments_held;
+  }
+  EXPECT_EQ(held, 256U);
+  EXPECT_EQ(bed.drops(Drop::fragment_table_full), 400U - 256);
+  bed.wait(5s);
+  EXPECT_TRUE(bed.send(kInside, fragments_of(packet, 256, id)[1]).empty());
+  EXPECT_EQ(bed.engine->counters().fragments_held, 257U);
+  bed.wait(5s);
+  bed.expect_accounted();
+}
+
+TEST(EngineFragments, CompletePacketsLeaveRoomAtOnce) {
+  Bed bed;
+  // Far more packets within the reassembly time than there are entries.
+  for (std::uint32_t id = 1; id <= 5000; ++id) {
+    const auto f = fragments_of(build(udp(kClient, 5000, kServer, 53, 900)), 512, id);
+    for (const std::size_t i : {std::size_t{1}, std::size_t{0}}) (void)bed.send(kInside, f[i]);
+  }
+  EXPECT_EQ(bed.engine->counters().packets_out, 10000U);
+  EXPECT_EQ(bed.engine->counters().dropped(), 0U);
+}
+
+TEST(EngineFragments, AnAtomicFragmentIsAWholePacket) {
+  Bed bed;
+  Spec s = udp("2001:db8:18::1", 5, "2001:db8:19::1", 53, 100);
+  s.v6_first = 44;
+  s.v6_extensions = {17, 0, 0, 0, 0, 0, 0, 9};
+  const auto sent = bed.send(kInside, s);
+  ASSERT_EQ(sent.size(), 1U);
+  EXPECT_EQ(sent[0].bytes, build(s));
+  EXPECT_EQ(bed.shard->sessions(), 1U);
+}
+
+}  // namespace
+}  // namespace icr::node::test
