@@ -78,6 +78,19 @@ Result<void> check_lock(const fs::path& folder) {
   return {};
 }
 
+/// Renames so that it still holds after the machine died.
+Result<void> rename_durably(const fs::path& from, const fs::path& to) {
+  std::error_code code;
+  fs::rename(from, to, code);
+  if (code) return fail("{} cannot be renamed to {}: {}", from.string(), to.string(), code.message());
+  const fs::path parent = to.has_parent_path() ? to.parent_path() : fs::path(".");
+  std::unique_ptr<rocksdb::Directory> directory;
+  auto status = rocksdb::Env::Default()->NewDirectory(parent.string(), &directory);
+  if (status.ok()) status = directory->Fsync();
+  if (!status.ok()) return fail("{}: cannot be synced: {}", parent.string(), status.ToString());
+  return {};
+}
+
 using DatabasePtr = std::unique_ptr<RocksStore::Database>;
 
 /// Opens what is there. Nothing is created.
@@ -137,8 +150,7 @@ Result<DatabasePtr> create(const fs::path& folder, const StoreIdentity& identity
     }
     if (auto ok = made.write(batch, true); !ok) return tl::unexpected(ok.error().in(unfinished.string()));
   }
-  fs::rename(unfinished, folder, code);
-  if (code) return fail("{} cannot be renamed to {}: {}", unfinished.string(), folder.string(), code.message());
+  if (auto renamed = rename_durably(unfinished, folder); !renamed) return tl::unexpected(renamed.error());
   auto opened = open_existing(folder);
   if (!opened) return fail("{}: {}", folder.string(), opened.error().what);
   return std::move(*opened);
@@ -149,10 +161,8 @@ Result<fs::path> move_aside(const fs::path& folder, std::string_view reason, Wal
   fs::path target = stem;
   std::error_code code;
   for (int copy = 2; fs::exists(fs::symlink_status(target, code)); ++copy) target = fmt::format("{}-{}", stem, copy);
-  fs::rename(folder, target, code);
-  if (code) {
-    return fail("{} cannot be used ({}) and cannot be put aside as {}: {}", folder.string(), reason, target.string(),
-                code.message());
+  if (auto renamed = rename_durably(folder, target); !renamed) {
+    return fail("the store cannot be used ({}) and cannot be put aside: {}", reason, renamed.error().message);
   }
   log::error("storage", "store put aside, a new one is begun folder={} moved-to={} reason=\"{}\"", folder.string(),
              target.string(), reason);
