@@ -94,12 +94,14 @@ flatbuffers::Offset<flatbuffers::Vector<const T*>> joined(flatbuffers::FlatBuffe
                                                           const std::vector<T>& first, const std::vector<T>& second) {
   const std::size_t total = first.size() + second.size();
   if (total == 0) return 0;
-  T* rows = nullptr;
-  const auto offset = builder.CreateUninitializedVectorOfStructs<T>(total, &rows);
-  // An empty vector's data() may be null, which memcpy must not see.
-  if (!first.empty()) std::memcpy(static_cast<void*>(rows), first.data(), first.size() * sizeof(T));
-  if (!second.empty()) std::memcpy(static_cast<void*>(rows + first.size()), second.data(), second.size() * sizeof(T));
-  return offset;
+  // Not CreateUninitializedVectorOfStructs(), which aligns a column to the size of its rows instead of to their
+  // alignment: up to a hundred wasted bytes, in messages that often carry one session.
+  builder.StartVector(total * sizeof(T) / flatbuffers::AlignOf<T>(), flatbuffers::AlignOf<T>());
+  // A buffer is built back to front.
+  if (!second.empty())
+    builder.PushBytes(reinterpret_cast<const std::uint8_t*>(second.data()), second.size() * sizeof(T));
+  if (!first.empty()) builder.PushBytes(reinterpret_cast<const std::uint8_t*>(first.data()), first.size() * sizeof(T));
+  return flatbuffers::Offset<flatbuffers::Vector<const T*>>(builder.EndVector(total));
 }
 
 }  // namespace
