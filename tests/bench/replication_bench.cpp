@@ -1,0 +1,302 @@
+// replication.cpu_us_per_session, replication.wire_bytes_per_session: new UDP NAPT44 sessions, in bursts of 256, from
+// the table of the master through sender, messages in memory and receiver into the table of the standby; processor time
+// of both sides together. replication.bulk_1m_s: a million sessions, half of them TCP, from one member to a cold one
+// over ZeroMQ on loopback, a thread each, from the request for the copy until the standby is hot.
+#include <arpa/inet.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "model/cluster.h"
+#include "model/log.h"
+#include "node/flow/shard.h"
+#include "node/redundancy/member.h"
+#include "replication/zmq/link.h"
+
+namespace {
+
+using namespace icr;
+
+constexpr int kRuns = 3;
+constexpr std::uint32_t kNewSessions = 400'000;
+constexpr std::uint32_t kBurst = 256;
+constexpr std::uint32_t kBulkSessions = 1'000'000;
+
+Cluster cluster(std::uint16_t left_port, std::uint16_t right_port) {
+  Cluster out;
+  out.name = "bench";
+  out.digest = 1;
+  out.chassis.resize(2);
+  for (auto& chassis : out.chassis) chassis.inter_chassis_address = IpAddress::v4(INADDR_LOOPBACK);
+  out.chassis[0].inter_chassis_port = left_port;
+  out.chassis[1].inter_chassis_port = right_port;
+  NatPool pool;
+  pool.name = "p";
+  pool.addresses = {Prefix::of(IpAddress::v4(0xcb007100), 24)};
+  out.nat_pools.push_back(pool);
+  NatRule rule;
+  rule.name = "r";
+  NatTerm term;
+  term.source_pool = 0;
+  rule.terms.push_back(term);
+  out.nat_rules.push_back(rule);
+  ServiceSet service;
+  service.name = "s";
+  service.nat_rules = {0};
+  out.service_sets.push_back(service);
+  RedundancySet set;
+  set.name = "rs";
+  set.id = 1;
+  set.members = {{0, "ms-0/0/0", 200}, {1, "ms-1/0/0", 100}};
+  set.service_sets = {0};
+  set.heartbeat_count = 50;
+  set.hold_time = 1ms;
+  set.max_sessions = 1U << 20U;
+  out.redundancy_sets.push_back(set);
+  return out;
+}
+
+SessionRecord session(std::uint32_t i, bool tcp) {
+  SessionRecord r;
+  r.ref = {i, 1};
+  r.version = 1;
+  FlowKey& out = r.flow[0];
+  out.source = IpAddress::v4(0xc6120000U + i / 16);
+  out.destination = IpAddress::v4(0xc0000200U + i % 250);
+  out.source_port = static_cast<std::uint16_t>(1024 + i % 50000);
+  out.destination_port = tcp ? 443 : 53;
+  out.protocol = tcp ? ip_protocol::tcp : ip_protocol::udp;
+  r.flow[1] = out.mirrored();
+  r.flow[1].destination = IpAddress::v4(0xcb007100U + i / 60000);
+  r.flow[1].destination_port = static_cast<std::uint16_t>(2000 + i % 60000);
+  r.nat_type = NatType::napt44;
+  r.nat_pool = 1;
+  r.timeout_s = 3600;
+  r.has_tcp = tcp;
+  if (tcp) {
+    r.tcp_state = TcpState::established;
+    r.tcp[0] = r.tcp[1] = TcpWindow{i, i + 65535, 65535, 7, kTcpWindowKnown};
+  }
+  r.has_counters = true;
+  r.counters[0] = {1, 64};
+  return r;
+}
+
+TimePoint clock_now() { return TimePoint(std::chrono::steady_clock::now().time_since_epoch()); }
+
+double cpu_seconds() {
+  timespec t{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) * 1e-9;
+}
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+[[noreturn]] void give_up(const char* why) {
+  std::fprintf(stderr, "replication_bench: %s\n", why);
+  std::exit(1);
+}
+
+/// Copies, as a link does.
+class Mailbox final : public replication::Outlet {
+ public:
+  bool send(std::span<const std::uint8_t> message) override {
+    bytes += message.size();
+    messages.emplace_back(message.begin(), message.end());
+    return true;
+  }
+  std::vector<std::vector<std::uint8_t>> messages;
+  std::uint64_t bytes = 0;
+};
+
+struct NewSessions {
+  double cpu_us = 0;
+  double bytes = 0;
+};
+
+NewSessions run_new_sessions(const Cluster& config) {
+  using namespace replication;
+  const TimePoint now{std::chrono::hours(1)};
+  node::Shard master(config, std::uint16_t{0}, 1, now);
+  node::Shard standby(config, std::uint16_t{0}, 2, now);
+  const Header left{1, 10, 2, 0, 0};
+  const Header right{1, 11, 2, 0, 1};
+  Sender sender(master);
+  Receiver receiver(standby, standby, 11);
+  MessageReader from_left(left);
+  MessageReader from_right(right);
+  MessageWriter writer;
+  Mailbox forward;
+  Mailbox backward;
+  const auto turn = [&](bool urgent) {
+    sender.pump(now, left, forward, std::size_t{1} << 30U, urgent);
+    for (const auto& bytes : forward.messages) {
+      const Message* m = from_left.read(bytes);
+      if (m == nullptr) give_up("a message was refused");
+      if (const auto* begin = std::get_if<StreamBegin>(&m->body)) receiver.on_begin(now, *begin);
+      if (const auto* batch = std::get_if<Batch>(&m->body)) receiver.on_batch(now, *batch);
+      if (const auto* end = std::get_if<BulkEnd>(&m->body)) receiver.on_bulk_end(now, *end);
+    }
+    forward.messages.clear();
+    receiver.pump(now, right, writer, backward);
+    for (const auto& bytes : backward.messages) {
+      const Message* m = from_right.read(bytes);
+      if (m == nullptr) give_up("an answer was refused");
+      if (const auto* request = std::get_if<SyncRequest>(&m->body)) sender.start(now, request->epoch);
+      if (const auto* ack = std::get_if<Ack>(&m->body)) sender.on_ack(*ack);
+    }
+    backward.messages.clear();
+  };
+  receiver.follow(now, left.boot, left.term);
+  while (receiver.copy() != Copy::hot) turn(true);
+
+  forward.bytes = 0;
+  double spent = 0;
+  for (std::uint32_t first = 0; first < kNewSessions; first += kBurst) {
+    // The engine sets sessions up: that is not replication.
+    for (std::uint32_t i = first; i < first + kBurst && i < kNewSessions; ++i)
+      (void)master.apply(session(i, false), now);
+    const double before = cpu_seconds();
+    for (std::uint32_t i = first; i < first + kBurst && i < kNewSessions; ++i) sender.changed(i, Change::state);
+    turn(false);
+    spent += cpu_seconds() - before;
+  }
+  if (standby.sessions() != kNewSessions || standby.digest() != master.digest()) give_up("the tables differ");
+  return {spent * 1e6 / kNewSessions, static_cast<double>(forward.bytes) / kNewSessions};
+}
+
+/// A member with its link, run by one thread as a card's worker does.
+class Side final : private node::MemberOutput, private replication::LinkVisitor {
+ public:
+  Side(const Cluster& config, std::uint16_t index, node::Shard& shard)
+      : config_(config),
+        index_(index),
+        shard_(shard),
+        member_(config, 0, index, 100U + index, 0, shard, shard, *this, clock_now()) {
+    shard.add_listener(member_);
+  }
+  void open(const std::shared_ptr<replication::Context>& context) {
+    auto link = replication::Link::open(context, config_, 0, index_);
+    if (!link) give_up(link.error().message.c_str());
+    link_ = std::move(*link);
+  }
+  void poll() {
+    bool more = link_->drain(*this, 16);
+    member_.tick(clock_now(), 512U * 1024U);
+    more = link_->pending() || more;
+    const Duration wait = member_.next_deadline() <= clock_now() ? Duration(0) : member_.next_deadline() - clock_now();
+    if (more || wait < 1ms) return;
+    std::vector<pollfd> polled;
+    for (const int fd : link_->descriptors()) polled.push_back({fd, POLLIN, 0});
+    (void)::poll(polled.data(), polled.size(), static_cast<int>(std::min<Duration>(wait, 10ms) / Duration(1ms)));
+  }
+  [[nodiscard]] const node::RedundancyMember& member() const { return member_; }
+
+ private:
+  bool send_control(std::span<const std::uint8_t> message) override { return link_->send_control(message); }
+  bool send_data(std::span<const std::uint8_t> message) override { return link_->send_data(message); }
+  void persist_term(std::uint64_t) override {}
+  void become_master(std::uint64_t) override { shard_.activate(clock_now()); }
+  void become_standby(std::uint64_t) override { shard_.deactivate(); }
+  void reassert_master(std::uint64_t) override {}
+  void handing_over(bool) override {}
+  void on_control(std::span<const std::uint8_t> message) override { member_.on_control(clock_now(), message); }
+  void on_data(std::span<const std::uint8_t> message) override { member_.on_data(clock_now(), message); }
+  void on_connected() override { member_.on_peer_connected(clock_now()); }
+  void on_disconnected() override { member_.on_peer_disconnected(clock_now()); }
+
+  const Cluster& config_;
+  std::uint16_t index_;
+  node::Shard& shard_;
+  node::RedundancyMember member_;
+  std::unique_ptr<replication::Link> link_;
+};
+
+double run_bulk(const Cluster& config, const std::shared_ptr<replication::Context>& context) {
+  const TimePoint now = clock_now();
+  node::Shard full(config, std::uint16_t{0}, 1, now);
+  node::Shard empty(config, std::uint16_t{0}, 2, now);
+  for (std::uint32_t i = 0; i < kBulkSessions; ++i) (void)full.apply(session(i, i % 2 == 0), now);
+  std::atomic<bool> stop{false};
+  std::atomic<bool> serving{false};
+  std::thread master([&] {
+    Side side(config, 0, full);
+    side.open(context);
+    while (!stop) {
+      side.poll();
+      serving = side.member().role() == node::Role::master;
+    }
+  });
+  while (!serving) std::this_thread::yield();
+  Side side(config, 1, empty);
+  side.open(context);
+  TimePoint asked = TimePoint::max();
+  const TimePoint limit = clock_now() + 60s;
+  while (side.member().status().sync != node::Sync::hot) {
+    side.poll();
+    if (asked == TimePoint::max() && side.member().status().epoch != 0) asked = clock_now();
+    if (clock_now() > limit) give_up("the standby does not become hot");
+  }
+  const Duration took = clock_now() - asked;
+  stop = true;
+  master.join();
+  if (empty.sessions() != kBulkSessions || empty.digest() != full.digest()) give_up("the copy differs");
+  return std::chrono::duration<double>(took).count();
+}
+
+/// Two pairs of neighbouring free ports.
+std::pair<std::uint16_t, std::uint16_t> free_ports() {
+  std::vector<std::uint16_t> found;
+  std::vector<int> open;
+  while (found.size() < 2) {
+    const int socket = ::socket(AF_INET, SOCK_STREAM, 0);
+    if (socket < 0) give_up("no socket");
+    open.push_back(socket);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    if (::bind(socket, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) give_up("no port");
+    (void)::getsockname(socket, reinterpret_cast<sockaddr*>(&address), &size);
+    const std::uint16_t port = ntohs(address.sin_port);
+    if (port % 2 == 0) found.push_back(port);
+  }
+  for (const int socket : open) ::close(socket);
+  return {found[0], found[1]};
+}
+
+}  // namespace
+
+int main() {
+  log::set_level(log::Level::error);
+  std::vector<double> cpu;
+  std::vector<double> bytes;
+  std::vector<double> bulk;
+  const auto context = replication::Context::create();
+  if (!context) give_up(context.error().message.c_str());
+  for (int run = 0; run < kRuns; ++run) {
+    const auto [left, right] = free_ports();
+    const Cluster config = cluster(left, right);
+    const NewSessions fresh = run_new_sessions(config);
+    cpu.push_back(fresh.cpu_us);
+    bytes.push_back(fresh.bytes);
+    bulk.push_back(run_bulk(config, *context));
+  }
+  std::printf("replication.cpu_us_per_session %.3f us\n", median(cpu));
+  std::printf("replication.wire_bytes_per_session %.2f bytes\n", median(bytes));
+  std::printf("replication.bulk_1m_s %.3f s\n", median(bulk));
+  return 0;
+}
