@@ -1,0 +1,151 @@
+// query.filter_1m_ms, query.count_1m_ms, query.count_filtered_1m_ms: questions to a card with a million sessions, from
+// the mailbox to the encoded answers, as the card's worker and the query server handle them.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <memory>
+#include <vector>
+
+#include "model/cluster_file.h"
+#include "node/card/set_runner.h"
+#include "node/query/mailbox.h"
+
+namespace {
+
+using namespace icr;
+using namespace icr::node;
+
+constexpr std::uint32_t kSessions = 1'000'000;
+constexpr int kRuns = 7;
+
+constexpr std::string_view kCluster = R"(
+cluster: bench
+chassis:
+  - name: left
+    inter-chassis: { address: 192.0.2.1, port: 7400 }
+    query: { address: 192.0.2.1, port: 7300 }
+    cards: [ { name: ms-0/0/0, ports: [ { unit: 1, type: tun, device: in }, { unit: 2, type: tun, device: out } ] } ]
+service-sets:
+  - name: cgn
+    inside-unit: 1
+    outside-unit: 2
+    nat-rules: [to-the-pool]
+    interface: { chassis: left, card: ms-0/0/0, max-sessions: 1000000 }
+nat:
+  pools: [ { name: pool1, addresses: [203.0.113.0/26] } ]
+  rules:
+    - name: to-the-pool
+      match-direction: input
+      terms: [ { name: all, then: { translated: { source-pool: pool1, translation-type: napt-44 } } } ]
+)";
+
+/// A card with one set.
+class BenchCard final : public CardView {
+ public:
+  explicit BenchCard(ShardView& shard) : shards_{&shard} {}
+  std::span<ShardView* const> shards() override { return shards_; }
+  [[nodiscard]] CardUtilization utilization(TimePoint /*now*/) const override { return {}; }
+  void counters(std::vector<CounterGroup>& /*out*/) const override {}
+
+ private:
+  std::vector<ShardView*> shards_;
+};
+
+/// Asks until the answer is complete. Returns sessions found (page) or counted.
+std::uint64_t ask(CardMailbox& mailbox, CardView& card, QueryRequest request, TimePoint now) {
+  const auto completions = std::make_shared<Completions>();
+  flatbuffers::FlatBufferBuilder builder;
+  std::uint64_t found = 0;
+  for (bool done = false; !done;) {
+    auto task = std::make_unique<QueryTask>();
+    task->request = request;
+    task->cursor = request.cursor;
+    task->answer_to = completions;
+    if (request.kind == QueryKind::count) task->reply.counts.push_back({0, {}});
+    if (!mailbox.post(task)) return 0;
+    while (mailbox.run(card, now)) {
+    }
+    for (const auto& finished : completions->drain()) {
+      found += finished->found;
+      for (const auto& row : finished->reply.counts) found += row.total();
+      done = finished->reply.done || request.kind == QueryKind::count;
+      request.cursor = finished->reply.next_cursor;
+      encode_reply(finished->reply, finished->sessions, builder);
+    }
+  }
+  return found;
+}
+
+bool measure(const char* name, CardView& card, const QueryRequest& request, std::uint64_t expected, TimePoint now) {
+  std::vector<double> times;
+  CardMailbox mailbox;
+  for (int i = 0; i < kRuns; ++i) {
+    const auto from = std::chrono::steady_clock::now();
+    const std::uint64_t found = ask(mailbox, card, request, now);
+    const std::chrono::duration<double, std::milli> time = std::chrono::steady_clock::now() - from;
+    if (found != expected) {
+      fmt::print(stderr, "{}: {} sessions instead of {}\n", name, found, expected);
+      return false;
+    }
+    times.push_back(time.count());
+  }
+  std::nth_element(times.begin(), times.begin() + kRuns / 2, times.end());
+  fmt::print("{} {:.4g} ms\n", name, times[kRuns / 2]);
+  (void)std::fflush(stdout);
+  return true;
+}
+
+int run() {
+  auto cluster = parse_cluster(kCluster, "bench");
+  if (!cluster) {
+    fmt::print(stderr, "{}\n", cluster.error().message);
+    return 1;
+  }
+  const TimePoint now{std::chrono::hours(1)};
+  const auto shard = std::make_unique<Shard>(*cluster, std::uint16_t{0}, 1, now);
+  SessionRecord r;
+  r.version = 1;
+  r.nat_type = NatType::napt44;
+  r.nat_pool = 1;
+  r.timeout_s = 30;
+  r.has_counters = true;
+  const FlowKey key{{}, IpAddress::v4(0xc6130001), 0, 53, ip_protocol::udp};
+  r.flow = {key, key};
+  for (std::uint32_t i = 0; i < kSessions; ++i) {
+    r.ref = {i, 1};
+    // Ten sessions a host, one pool address for 60,000 of them.
+    r.flow[0].source = IpAddress::v4(0xc6120000U + i % 100'000);
+    r.flow[0].source_port = static_cast<std::uint16_t>(1024 + i / 100'000);
+    r.flow[1].source = r.flow[0].destination;
+    r.flow[1].source_port = 53;
+    r.flow[1].destination = IpAddress::v4(0xcb007100U + i / 60'000);
+    r.flow[1].destination_port = static_cast<std::uint16_t>(1024 + i % 60'000);
+    if (shard->apply(r, now) != Applied::created) {
+      fmt::print(stderr, "session {} was refused\n", i);
+      return 1;
+    }
+  }
+  shard->activate(now);
+  SetRunner runner(*cluster, 0, *shard, SetStart{1, 0, nullptr, 1}, now);
+  BenchCard card(runner);
+
+  QueryRequest filtered;
+  filtered.kind = QueryKind::page;
+  filtered.limit = kPageSessions;
+  filtered.filter.source_prefix = Prefix::parse("198.18.1.0/24");
+  QueryRequest all;
+  all.kind = QueryKind::count;
+  QueryRequest some = all;
+  some.filter = filtered.filter;
+  constexpr std::uint64_t kMatching = 256 * 10;
+  const bool good = measure("query.filter_1m_ms", card, filtered, kMatching, now) &&
+                    measure("query.count_1m_ms", card, all, kSessions, now) &&
+                    measure("query.count_filtered_1m_ms", card, some, kMatching, now);
+  return good ? 0 : 1;
+}
+
+}  // namespace
+
+int main() { return run(); }
