@@ -23,15 +23,21 @@ MemoryStore::Shard& MemoryStore::shard(std::string_view set) {
   return found != shards_.end() ? found->second : shards_[std::string(set)];
 }
 
+bool MemoryStore::fails() {
+  if (fail_next_ == 0) return failing_;
+  --fail_next_;
+  return true;
+}
+
 Result<void> MemoryStore::append(std::string_view set, std::uint64_t sequence, std::span<const std::uint8_t> record) {
-  if (failing_) return fail("no space left (simulated)");
+  if (fails()) return fail("no space left (simulated)");
   shard(set).log[sequence] = sealed(record);
   unsynced_.push_back({std::string(set), sequence});
   return {};
 }
 
 Result<void> MemoryStore::commit(std::string_view set, const Manifest& manifest) {
-  if (failing_) return fail("no space left (simulated)");
+  if (fails()) return fail("no space left (simulated)");
   Shard& s = shard(set);
   s.manifest = sealed(bytes_of(encode_manifest(set, manifest)));
   s.log.erase(s.log.begin(), s.log.lower_bound(manifest.from_sequence));
@@ -46,7 +52,7 @@ Result<void> MemoryStore::truncate(std::string_view set, std::uint64_t last_good
 }
 
 Result<void> MemoryStore::remember_term(std::string_view set, std::uint64_t term) {
-  if (failing_) return fail("no space left (simulated)");
+  if (fails()) return fail("no space left (simulated)");
   Shard& s = shard(set);
   s.term = std::max(s.term, term);
   unsynced_.clear();

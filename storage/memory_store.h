@@ -34,6 +34,8 @@ class MemoryStore final : public Store {
   void flip_bit(std::string_view set, std::uint64_t sequence, std::size_t bit);
   void lose(std::string_view set, std::uint64_t sequence);
   void fail_writes(bool fail) { failing_ = fail; }
+  /// The next `count` writes fail, the ones behind them do not.
+  void fail_next(std::uint32_t count) { fail_next_ = count; }
   [[nodiscard]] std::uint64_t times_set_aside() const { return times_set_aside_; }
 
  private:
@@ -47,10 +49,12 @@ class MemoryStore final : public Store {
     std::uint64_t sequence = 0;
   };
   Shard& shard(std::string_view set);
+  [[nodiscard]] bool fails();
 
   std::map<std::string, Shard, std::less<>> shards_;
   std::vector<Position> unsynced_;
   bool failing_ = false;
+  std::uint32_t fail_next_ = 0;
   std::uint64_t times_set_aside_ = 0;
 };
 

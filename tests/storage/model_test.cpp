@@ -130,6 +130,7 @@ TEST_P(ModelTest, WhatSurvivesIsWhatComesBack) {
       for (std::uint64_t i = below(8); i > 0; --i) mutate();
       if (below(50) == 0) store.fail_writes(true);
       if (below(5) == 0) store.fail_writes(false);
+      if (below(40) == 0) store.fail_next(static_cast<std::uint32_t>(1 + below(3)));
       if (below(100) == 0) term += 2;
       (void)checkpointer.tick(at(now), kWall, term, static_cast<std::uint32_t>(1 + below(80)));
       now += std::chrono::milliseconds(below(120));
@@ -137,6 +138,7 @@ TEST_P(ModelTest, WhatSurvivesIsWhatComesBack) {
     const bool quiet = below(2) == 0;
     if (quiet) {
       store.fail_writes(false);
+      store.fail_next(0);
       witness.refuse_percent = 0;
       for (int i = 0; i < 3; ++i) {  // a pause after a loss, then everything that is due
         now += 6s;
@@ -148,6 +150,7 @@ TEST_P(ModelTest, WhatSurvivesIsWhatComesBack) {
     const auto before_crash = contents(table, at(now));
 
     store.fail_writes(false);
+    store.fail_next(0);
     const std::uint64_t durable = witness.committed.to_sequence;
     store.crash(quiet ? store.unsynced() : below(store.unsynced() + 1));
 
