@@ -171,13 +171,15 @@ Applied Shard::erase(SessionRef dead, TimePoint /*now*/) {
     return Applied::unchanged;
   }
   const bool was_live = session.live;
+  // Also a slot that is empty is used now: cursors must come by it, for its generation is the tombstone.
+  table_.claim(dead.slot);
   if (was_live) {
     unlink(dead.slot);
-    table_.release(dead.slot);
     ++counters_.applied_deleted;
   } else {
     ++counters_.applied_unchanged;
   }
+  table_.release(dead.slot);
   session.generation = dead.generation;
   session.pass = pass_;
   twin_changed(dead.slot);

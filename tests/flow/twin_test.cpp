@@ -168,6 +168,17 @@ TEST(Twin, OlderAndBuriedRecordsChangeNothing) {
   EXPECT_EQ(shard.digest(), s.slow_digest());
 }
 
+TEST(Twin, TombstoneOfASlotNeverUsedIsWithinReachOfCursors) {
+  Bed s({}, 2, false);
+  EXPECT_EQ(s.shard->high_water(), 0U);
+  EXPECT_EQ(s.shard->erase({7, 4}, s.now), Applied::unchanged);
+  EXPECT_EQ(s.shard->high_water(), 8U) << "a bulk copy and a base checkpoint must come by it";
+  SessionRecord out;
+  EXPECT_FALSE(s.shard->read(7, s.now, out));
+  EXPECT_EQ(out.ref, (SessionRef{7, 4}));
+  EXPECT_EQ(s.shard->sessions(), 0U) << "and the slot is still free";
+}
+
 TEST(Twin, APassSweepsWhatItDoesNotName) {
   Bed s({}, 2, false);
   Shard& shard = *s.shard;
