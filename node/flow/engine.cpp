@@ -73,8 +73,15 @@ void Engine::process(std::span<Packet> burst, TimePoint now, PacketSink& out) {
       table.prefetch(staged.hash);
     }
     // Stage 2: ask for the sessions.
+    std::size_t again = 0;
     for (std::size_t i = 0; i < n; ++i) {
-      if (staged_[i].binding != nullptr) shards_[staged_[i].binding->shard]->table().prefetch_session(staged_[i].hash);
+      const Staged& staged = staged_[i];
+      if (staged.binding == nullptr) continue;
+      if (!shards_[staged.binding->shard]->table().prefetch_session(staged.hash)) again_[again++] = i;
+    }
+    for (std::size_t i = 0; i < again; ++i) {
+      const Staged& staged = staged_[again_[i]];
+      shards_[staged.binding->shard]->table().prefetch_second(staged.hash);
     }
     // Stage 3: act, in order. A session that an earlier packet of the burst set up is found by a later one.
     for (std::size_t i = 0; i < n; ++i) {

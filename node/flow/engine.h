@@ -5,6 +5,7 @@
 // after construction.
 #pragma once
 
+#include <array>
 #include <span>
 #include <vector>
 
@@ -73,7 +74,8 @@ class Engine {
   std::vector<std::uint32_t> binding_units_;
   FragmentTable fragments_;
   std::vector<Staged> staged_;
-  std::vector<std::uint8_t> scratch_;  ///< packets of our own: RST, ICMP
+  std::array<std::size_t, kStageSize> again_{};  ///< those of staged_ whose session is not in its first bucket
+  std::vector<std::uint8_t> scratch_;            ///< packets of our own: RST, ICMP
   EngineCounters counters_;
   Ticks last_expiry_ = 0;
   Ticks reject_tick_ = 0;

@@ -40,11 +40,15 @@ std::size_t SessionTable::memory() const {
   return capacity_ * sizeof(Session) + bucket_count_ * sizeof(Bucket) + capacity_ / 8;
 }
 
-std::optional<std::uint32_t> SessionTable::find_in(std::size_t bucket, std::uint16_t tag, const FlowKey& key) const {
-  const Bucket& line = buckets_[bucket];
+unsigned SessionTable::ways_with(const Bucket& line, std::uint16_t tag) {
   const __m128i tags = _mm_load_si128(reinterpret_cast<const __m128i*>(line.tags));
   const __m128i equal = _mm_cmpeq_epi16(tags, _mm_set1_epi16(static_cast<short>(tag)));
-  auto mask = static_cast<unsigned>(_mm_movemask_epi8(equal));
+  return static_cast<unsigned>(_mm_movemask_epi8(equal));
+}
+
+std::optional<std::uint32_t> SessionTable::find_in(std::size_t bucket, std::uint16_t tag, const FlowKey& key) const {
+  const Bucket& line = buckets_[bucket];
+  unsigned mask = ways_with(line, tag);
   while (mask != 0) {
     const unsigned way = static_cast<unsigned>(__builtin_ctz(mask)) / 2;
     if (key_of(line.references[way]) == key) return line.references[way];
@@ -53,18 +57,21 @@ std::optional<std::uint32_t> SessionTable::find_in(std::size_t bucket, std::uint
   return std::nullopt;
 }
 
-void SessionTable::prefetch_session(std::uint64_t hash) const {
-  const std::uint16_t tag = tag_of(hash);
-  const Bucket& line = buckets_[first_bucket(hash)];
-  for (unsigned way = 0; way < kWays; ++way) {
-    if (line.tags[way] == tag) {
-      const Session& session = slab_[line.references[way] >> 1];
-      __builtin_prefetch(&session);
-      __builtin_prefetch(reinterpret_cast<const char*>(&session) + 64);
-      __builtin_prefetch(reinterpret_cast<const char*>(&session) + 128);
-      return;
-    }
-  }
+bool SessionTable::prefetch_session_in(std::size_t bucket, std::uint16_t tag) const {
+  const Bucket& line = buckets_[bucket];
+  const unsigned mask = ways_with(line, tag);
+  if (mask == 0) return false;
+  const char* const session = reinterpret_cast<const char*>(&slab_[line.references[__builtin_ctz(mask) / 2] >> 1]);
+  __builtin_prefetch(session);
+  __builtin_prefetch(session + 64);
+  __builtin_prefetch(session + 128);
+  return true;
+}
+
+bool SessionTable::prefetch_session(std::uint64_t hash) const {
+  if (prefetch_session_in(first_bucket(hash), tag_of(hash))) return true;
+  __builtin_prefetch(&buckets_[second_bucket(hash)]);
+  return false;
 }
 
 std::optional<FlowRef> SessionTable::find(const FlowKey& key, std::uint64_t hash) const {
@@ -121,16 +128,18 @@ void SessionTable::remove(std::uint32_t slot) {
 }
 
 bool SessionTable::enter(std::uint64_t hash, std::uint32_t reference) {
-  Bucket* best = nullptr;
-  unsigned best_free = 0;
-  for (Bucket* candidate : {&buckets_[first_bucket(hash)], &buckets_[second_bucket(hash)]}) {
-    const auto free = static_cast<unsigned>(std::count(candidate->tags, candidate->tags + kWays, std::uint16_t{0}));
-    if (free > best_free) {
-      best = candidate;
+  const auto free_in = [](const Bucket& b) { return std::count(b.tags, b.tags + kWays, std::uint16_t{0}); };
+  Bucket* best = &buckets_[first_bucket(hash)];
+  auto best_free = free_in(*best);
+  // A look-up reads the first bucket first: only a rather full one is left for the emptier of the two.
+  if (best_free < kCrowdedWays) {
+    Bucket* const second = &buckets_[second_bucket(hash)];
+    if (const auto free = free_in(*second); free > best_free) {
+      best = second;
       best_free = free;
     }
   }
-  if (best == nullptr) {
+  if (best_free == 0) {
     if (side_.size() == kSideEntries) return false;
     side_.push_back({hash, reference});
     return true;

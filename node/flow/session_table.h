@@ -1,8 +1,8 @@
 // The table of sessions of one redundancy set: a slab of sessions by slot, and an index with both directions of each.
 //
 // Fixed capacity, allocated and touched at construction; nothing allocates afterwards. Open addressing: a bucket is one
-// cache line of 8 tags and 8 references; each flow has two candidate buckets, and goes to the emptier one; a handful
-// that find both full go to a short list on the side. One thread.
+// cache line of 8 tags and 8 references; each flow has two candidate buckets, and goes to the first, or, if that is
+// crowded, to the emptier one; a handful that find both full go to a short list on the side. One thread.
 #pragma once
 
 #include <cstdint>
@@ -69,8 +69,10 @@ class SessionTable {
   [[nodiscard]] std::uint64_t hash(const FlowKey& key) const { return hash_of(key, seed_); }
   /// Asks for the cache lines that find() of a key with this hash will read first.
   void prefetch(std::uint64_t hash) const { __builtin_prefetch(&buckets_[first_bucket(hash)]); }
-  /// Second stage: the session behind the first tag that matches.
-  void prefetch_session(std::uint64_t hash) const;
+  /// Second stage: the session behind the first tag that matches; or, when the result is false, the second bucket.
+  [[nodiscard]] bool prefetch_session(std::uint64_t hash) const;
+  /// Third stage, after false: the session behind the first tag that matches there.
+  void prefetch_second(std::uint64_t hash) const { (void)prefetch_session_in(second_bucket(hash), tag_of(hash)); }
   [[nodiscard]] std::optional<FlowRef> find(const FlowKey& key, std::uint64_t hash) const;
   [[nodiscard]] std::optional<FlowRef> find(const FlowKey& key) const { return find(key, hash(key)); }
 
@@ -95,6 +97,7 @@ class SessionTable {
 
  private:
   static constexpr unsigned kWays = 8;
+  static constexpr std::ptrdiff_t kCrowdedWays = 4;  ///< free ways below which the second bucket is considered
   static constexpr std::size_t kSideEntries = 64;
 
   struct alignas(64) Bucket {
@@ -129,6 +132,9 @@ class SessionTable {
     const Session& session = slab_[reference >> 1];
     return (reference & 1U) == 0 ? session.initiator : session.responder;
   }
+  /// Two bits of the result for each way that holds the tag.
+  static unsigned ways_with(const Bucket& line, std::uint16_t tag);
+  [[nodiscard]] bool prefetch_session_in(std::size_t bucket, std::uint16_t tag) const;
   [[nodiscard]] std::optional<std::uint32_t> find_in(std::size_t bucket, std::uint16_t tag, const FlowKey& key) const;
   [[nodiscard]] bool enter(std::uint64_t hash, std::uint32_t reference);
   void leave(std::uint64_t hash, std::uint32_t reference);
