@@ -71,7 +71,7 @@ def main():
     try:
         lab.up()
         for name in CHASSIS:
-            lab.start_chassis(name, log_level="warn")
+            lab.start_chassis(name)
         lab.wait_for_redundancy()
         work.start_sink()
         listener = netns.open_socket(lab.namespace("server"), socket.AF_INET, socket.SOCK_DGRAM)
@@ -93,7 +93,7 @@ def main():
             times.append((capture.first_from(macs[standby], killed_ns, 10) - killed_ns) / 1e6)
             print(f"kill {len(times)}: {master} -> {standby} {times[-1]:.1f} ms", file=sys.stderr, flush=True)
             wait_until(lambda: lab.master() == standby, 10, f"{standby} to be master")
-            lab.start_chassis(master, log_level="warn")
+            lab.start_chassis(master)
     finally:
         lab.down()
     print(f"replication.takeover_ms.p50 {statistics.median(times):.1f} ms")
