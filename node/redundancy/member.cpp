@@ -148,10 +148,10 @@ void RedundancyMember::on_message(TimePoint now, std::span<const std::uint8_t> b
     return;
   }
   if (const auto* beat = std::get_if<rep::Heartbeat>(&message->body)) {
-    if (accept_boot(message->header.boot, true)) on_heartbeat(now, message->header, *beat);
+    if (accept_boot(message->header.boot, beat->number)) on_heartbeat(now, message->header, *beat);
     return;
   }
-  if (!accept_boot(message->header.boot, false)) return;
+  if (!accept_boot(message->header.boot, 0)) return;
   // What is left over from before the connection closed proves nothing about now.
   if (!drain_grace_) heard_at_ = std::max(heard_at_, now);
   if (!accept_term(message->header.term)) return;
@@ -162,20 +162,22 @@ void RedundancyMember::on_message(TimePoint now, std::span<const std::uint8_t> b
   }
 }
 
-/// A boot becomes known by its first heartbeat only; the one it replaces is never listened to again.
-bool RedundancyMember::accept_boot(std::uint64_t boot, bool heartbeat) {
+/// A boot becomes known by its first heartbeat (`number`; other messages carry none) only, and the one it replaces is
+/// not listened to any more. Unless that goes on while the new one falls silent: then the new one was a late message of
+/// a process that died before.
+bool RedundancyMember::accept_boot(std::uint64_t boot, std::uint64_t number) {
   if (boot == peer_boot_) return true;
-  if (!heartbeat) {
+  const auto retired = std::find_if(retired_boots_.begin(), retired_boots_.end(),
+                                    [boot](const RetiredBoot& r) { return r.boot == boot; });
+  const bool revived = retired != retired_boots_.end() && peer_lost_told_ && number > retired->last_number;
+  if (number == 0 || (retired != retired_boots_.end() && !revived)) {
     ++counters_.other_boot;
     return false;
   }
-  if (std::find(retired_boots_.begin(), retired_boots_.end(), boot) != retired_boots_.end()) {
-    ++counters_.other_boot;
-    return false;
-  }
+  if (revived) retired_boots_.erase(retired);
   if (peer_boot_ != 0) {
     if (retired_boots_.size() == kRetiredBoots) retired_boots_.erase(retired_boots_.begin());
-    retired_boots_.push_back(peer_boot_);
+    retired_boots_.push_back({peer_boot_, peer_number_});
   }
   peer_boot_ = boot;
   peer_number_ = 0;
@@ -198,6 +200,7 @@ void RedundancyMember::on_heartbeat(TimePoint now, const rep::Header& header, co
   peer_number_ = beat.number;
   const bool first_contact = peer_lost_told_ || peer_beat_.heard_boot != own_.boot;
   peer_beat_ = beat;
+  if (heard_ever_ && peer_lost_told_) log::info("redundancy", "set={} peer is heard again", set_.name);
   heard_ever_ = true;
   if (!drain_grace_) heard_at_ = now;
   peer_lost_told_ = false;
@@ -315,11 +318,19 @@ void RedundancyMember::check_liveness(TimePoint now) {
     ++counters_.silences;
     peer_lost_told_ = true;
     drain_grace_ = false;
+    // One that takes over says so itself; a master that has lost its standby would say nothing.
+    if (role_.role() == Role::master) {
+      log::warn("redundancy", "set={} peer is silent for {} ms: no standby is left", set_.name,
+                (now - heard_at_) / 1ms);
+    }
     role_.on_peer_lost(now, true);
     return;
   }
   if (drain_grace_ && now >= grace_until_) {
     drain_grace_ = false;
+    if (role_.role() == Role::master) {
+      log::warn("redundancy", "set={} connection to the peer closed: no standby is left", set_.name);
+    }
     role_.on_peer_lost(now, false);
     // A master, or one that took over, has no use for the proof by silence any more.
     peer_lost_told_ = role_.role() == Role::master;

@@ -36,7 +36,8 @@ class MemberOutput {
   virtual void become_master(std::uint64_t term) = 0;
   /// Let go of the traffic, then stop the engine; the table is the master's now.
   virtual void become_standby(std::uint64_t term) = 0;
-  /// Two masters met and the other one yields: announce the virtual addresses once more.
+  /// The other member was master too, or may have been while it was out of sight, and is not any more: announce the
+  /// virtual addresses once more.
   virtual void reassert_master(std::uint64_t term) = 0;
   /// True: a switchover is under way: established sessions go on, new ones are refused (dropped, never reset).
   virtual void handing_over(bool active) = 0;
@@ -139,7 +140,7 @@ class RedundancyMember : public ChangeListener {
   };
 
   void on_message(TimePoint now, std::span<const std::uint8_t> bytes, bool data_link);
-  bool accept_boot(std::uint64_t boot, bool heartbeat);
+  bool accept_boot(std::uint64_t boot, std::uint64_t number);
   bool accept_term(std::uint64_t term);
   void on_heartbeat(TimePoint now, const replication::Header& header, const replication::Heartbeat& beat);
   void on_stream_message(TimePoint now, const replication::Message& message);
@@ -174,7 +175,11 @@ class RedundancyMember : public ChangeListener {
   TimePoint grace_limit_;
   std::uint64_t peer_boot_ = 0;
   std::uint64_t peer_number_ = 0;
-  std::vector<std::uint64_t> retired_boots_;
+  struct RetiredBoot {
+    std::uint64_t boot = 0;
+    std::uint64_t last_number = 0;  ///< of its heartbeats
+  };
+  std::vector<RetiredBoot> retired_boots_;
   replication::Heartbeat peer_beat_;
 
   std::uint64_t number_ = 0;

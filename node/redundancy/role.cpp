@@ -70,6 +70,8 @@ void RoleMachine::follow(TimePoint now, std::string reason) {
 
 void RoleMachine::on_peer(TimePoint now, const PeerReport& report) {
   const std::uint64_t known = highest_;
+  // It may have drawn traffic while it was out of sight, or until it yielded.
+  const bool was_rival = !peer_present_ || peer_.role == Role::master;
   peer_ = report;
   peer_present_ = true;
   highest_ = std::max(highest_, report.term);
@@ -94,6 +96,8 @@ void RoleMachine::on_peer(TimePoint now, const PeerReport& report) {
         yield(now);
       } else if (report.term > term_) {
         take_mastership(now, "a higher term was known to the peer");
+      } else if (was_rival) {
+        output_.on_reassert(term_);
       } else if (report.asks_switchover && !handing_over() && now >= asked_handover_not_before_) {
         if (!begin_handover(now)) {
           ++counters_.switchovers_refused;

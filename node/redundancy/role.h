@@ -51,7 +51,8 @@ class RoleOutput {
   virtual void on_master(std::uint64_t term) = 0;
   /// Also called for a standby whose master is in a new term.
   virtual void on_standby(std::uint64_t term) = 0;
-  /// Another master has been met and will yield: traffic must be drawn here again.
+  /// Another master has been met and will yield, or a peer that may have been one is back: traffic must be drawn here
+  /// again.
   virtual void on_reassert(std::uint64_t term) = 0;
   /// True: a switchover is under way; false: it is over (called before on_standby) or was called off.
   virtual void on_handing_over(bool active) = 0;

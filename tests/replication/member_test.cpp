@@ -344,6 +344,21 @@ TEST_F(MemberTest, MessagesOfAFormerBootAreRefused) {
   EXPECT_EQ(right_.role, "master");
 }
 
+TEST_F(MemberTest, ALateHeartbeatOfADeadProcessDoesNotMakeItDeafToTheLivingOne) {
+  // Left lives twice; right hears the second life first.
+  left_.start();
+  now_ += 1ms;
+  left_.member->tick(now_, 0);
+  const auto late = left_.control.take(now_ + 1s);
+  ASSERT_TRUE(late);
+  left_.crash();
+  bring_up();
+  right_.member->on_control(now_, *late);
+  ASSERT_TRUE(run_until([this] { return left_.role == "standby" || right_.role == "standby"; }));
+  fill(left_.role == "master" ? left_ : right_, 50);
+  ASSERT_TRUE(run_until([this] { return equal() && left_.table->size() == 50; }));
+}
+
 TEST_F(MemberTest, AMessageOnTheWrongLinkIsRefused) {
   bring_up();
   left_.table->create(1, udp_session(1), now_);

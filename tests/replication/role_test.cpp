@@ -178,6 +178,17 @@ TEST_F(RoleTest, OfTwoMastersTheLowerTermYieldsAndTheOtherDrawsTheTrafficAgain) 
   EXPECT_EQ(out_.last, "standby 3");
 }
 
+TEST_F(RoleTest, AMasterDrawsTheTrafficAgainWhenItsPeerIsBack) {
+  RoleMachine m = master_with_hot_standby();
+  const int before = out_.reasserted;
+  m.on_peer_lost(now_, true);
+  // What it did meanwhile is not known: it may have been master and have yielded already.
+  m.on_peer(now_, peer(Role::standby, m.term(), Sync::cold));
+  EXPECT_EQ(out_.reasserted, before + 1);
+  m.on_peer(now_, peer(Role::standby, m.term(), Sync::hot));
+  EXPECT_EQ(out_.reasserted, before + 1);
+}
+
 TEST_F(RoleTest, AMasterGoesOnAboveATermThatOnlyItsPeerKnew) {
   RoleMachine m = machine(0);
   m.tick(now_ + 3s);

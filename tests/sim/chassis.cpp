@@ -91,10 +91,7 @@ bool Chassis::send_data(std::span<const std::uint8_t> message) {
   return true;
 }
 
-void Chassis::persist_term(std::uint64_t term) {
-  // Terms are small and synchronous; a simulated disk that fails must not make two masters of one term.
-  (void)disk_->remember_term(term);
-}
+void Chassis::persist_term(std::uint64_t term) { term_persisted_ = disk_->remember_term(term); }
 
 void Chassis::become_master(std::uint64_t term) {
   if (!shard_->active()) shard_->activate(now_);

@@ -56,6 +56,8 @@ class Chassis final : private node::MemberOutput, private ChangeListener {
   [[nodiscard]] storage::MemoryStore& store() { return store_; }
   [[nodiscard]] std::uint16_t index() const { return index_; }
   [[nodiscard]] std::uint64_t boot() const { return boot_; }
+  /// The disk has taken the last term.
+  [[nodiscard]] bool term_persisted() const { return term_persisted_; }
   [[nodiscard]] std::size_t checkpoint_backlog() const { return checkpointer_ ? checkpointer_->backlog() : 0; }
   [[nodiscard]] std::uint64_t counter(std::string_view name) const;
   /// Slots that changed since the last call.
@@ -88,6 +90,7 @@ class Chassis final : private node::MemberOutput, private ChangeListener {
   std::unique_ptr<storage::Checkpointer> checkpointer_;
   std::set<std::uint32_t> changed_slots_;
   std::uint64_t boot_ = 0;
+  bool term_persisted_ = false;
   TimePoint now_;
   TimePoint next_shard_tick_;
 };

@@ -51,9 +51,11 @@ void Oracle::on_crash(Chassis& chassis, bool everything_durable, TimePoint now) 
 }
 
 void Oracle::on_master(Chassis& chassis, std::uint64_t term) {
-  const std::pair<std::uint16_t, std::uint64_t> who{chassis.index(), chassis.boot()};
+  // A term that a failing disk did not keep may be taken again, by the same chassis only.
+  const std::pair<std::uint16_t, std::uint64_t> who{chassis.index(), chassis.term_persisted() ? chassis.boot() : 0};
   const auto [known, fresh] = terms_.emplace(term, who);
-  if (!fresh && known->second != who) {
+  const auto& [index, boot] = known->second;
+  if (!fresh && (index != who.first || (boot != 0 && boot != chassis.boot()))) {
     violations_.push_back(
         fmt::format("term {} is used twice: by chassis {} and chassis {}", term, known->second.first, who.first));
   }
@@ -87,7 +89,8 @@ std::vector<std::uint32_t> Oracle::look(Chassis& chassis, TimePoint now, std::op
     if (chassis.active()) {
       ++births_;
       if (sent_by == life.conversation) {
-        view.removed.erase(life);
+        // Born, wherever another life of the same slot and generation may have ended in a split.
+        for (View& each : views_) each.removed.erase(life);
         continue;
       }
       violation(now, fmt::format("chassis {} is master and conversation {} appeared in it without a packet",
