@@ -12,6 +12,7 @@
 
 #include "model/log.h"
 #include "storage/rocks/database.h"
+#include "storage/rocks/file_keeper.h"
 
 namespace icr::storage {
 namespace {
@@ -225,6 +226,7 @@ Result<std::unique_ptr<RocksStore>> RocksStore::open(const fs::path& folder_give
     if (!empty) {
       if (auto free = check_lock(folder); !free) return tl::unexpected(free.error());
       std::string reason;
+      store->keeper_ = std::make_unique<rocks::FileKeeper>(folder);
       auto opened = open_existing(folder);
       if (opened) {
         bool terms_are_ours = false;
@@ -237,8 +239,13 @@ Result<std::unique_ptr<RocksStore>> RocksStore::open(const fs::path& folder_give
         opened->reset();
       } else {
         reason = opened.error().what;
-        if (!opened.error().movable) return fail("{}: {}", folder.string(), reason);
+        if (!opened.error().movable) {
+          store->keeper_->put_back();
+          return fail("{}: {}", folder.string(), reason);
+        }
       }
+      store->keeper_->put_back();
+      store->keeper_.reset();
       auto moved = move_aside(folder, reason, wall_now);
       if (!moved) return tl::unexpected(moved.error());
       store->put_aside_ = *moved;
@@ -253,6 +260,8 @@ Result<std::unique_ptr<RocksStore>> RocksStore::open(const fs::path& folder_give
 Result<void> RocksStore::set_aside(std::string_view reason, WallMillis wall_now) {
   if (db_) terms_ = read_terms(*db_);
   db_.reset();
+  if (keeper_) keeper_->put_back();
+  keeper_.reset();
   auto moved = move_aside(folder_, reason, wall_now);
   if (!moved) {
     if (auto again = open_existing(folder_)) db_ = std::move(*again);

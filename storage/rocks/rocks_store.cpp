@@ -11,6 +11,7 @@
 
 #include "model/log.h"
 #include "storage/rocks/database.h"
+#include "storage/rocks/file_keeper.h"
 
 namespace icr::storage {
 namespace {
@@ -102,6 +103,7 @@ Result<void> RocksStore::write(bool sync, Fill&& fill) {
     return db_->write(batch, sync);
   };
   Result<void> written = fail("the store is closed");
+  keeper_.reset();
   if (db_) written = once();
   if (written) return written;
   // RocksDB refuses everything after a failed write, and its own recovery wants more room than a small disk has. What

@@ -13,6 +13,10 @@
 
 namespace icr::storage {
 
+namespace rocks {
+class FileKeeper;
+}
+
 /// Two column families: `meta` (identity, manifests, terms; synced) and `log` (batches under set | sequence, the last
 /// in big-endian order; in the write-ahead log at once, synced with the next manifest). Values are sealed records
 /// (storage/record.h) on top of RocksDB's own checksums.
@@ -57,6 +61,7 @@ class RocksStore final : public Store {
   std::filesystem::path folder_;
   StoreIdentity identity_;
   WallMillis opened_at_;
+  std::unique_ptr<rocks::FileKeeper> keeper_;                 ///< until the first write: the store has proved sound
   std::unique_ptr<Database> db_;                              ///< null after opening anew has failed
   std::vector<std::pair<std::string, std::uint64_t>> terms_;  ///< as they were when the database was closed
   std::chrono::steady_clock::time_point next_reopen_;

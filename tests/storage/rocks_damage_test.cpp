@@ -170,6 +170,44 @@ TEST_F(RocksDamage, TruncatedFiles) {
   EXPECT_GT(prefix_, 0);
 }
 
+TEST_F(RocksDamage, TablesThatADamagedManifestDoesNotNameAreKept) {
+  const TemporaryFolder copy;
+  const fs::path path = copy.path() / "store";
+  int put_aside = 0;
+  for (const auto& file : files()) {
+    if (file.string().rfind("MANIFEST-", 0) != 0) continue;
+    for (std::uint64_t length = 0; length < size_of(file); length += 7) {
+      fs::copy(template_->live_copy, path, fs::copy_options::recursive);
+      fs::resize_file(path / file, length);
+      auto store = RocksStore::open(path, kIdentity, kWall);
+      ASSERT_TRUE(store) << store.error().message;
+      fs::path kept = (*store)->put_aside();
+      if (kept.empty()) {
+        FakeTable back(kSlots);
+        const auto restored = storage::restore(**store, "rs-1", kDigest, kSlots, back, at(0s), kWall);
+        ASSERT_TRUE(restored);
+        if (!restored->damage.empty()) {
+          ASSERT_TRUE((*store)->set_aside(restored->damage, kWall));
+          kept = (*store)->put_aside();
+        }
+      }
+      if (!kept.empty()) {
+        ++put_aside;
+        for (const auto& each : files()) {
+          if (each.extension() != ".sst") continue;
+          ASSERT_TRUE(fs::exists(kept / each)) << file << " cut to " << length << ": " << each;
+          EXPECT_EQ(fs::file_size(kept / each), size_of(each));
+        }
+      }
+      store->reset();
+      fs::remove_all(path);
+      fs::remove_all(path.string() + ".kept");
+      if (!kept.empty()) fs::remove_all(kept);
+    }
+  }
+  EXPECT_GT(put_aside, 0);
+}
+
 TEST_F(RocksDamage, MissingFiles) {
   for (const auto& file : files()) {
     examine(file.string() + " removed", [&](const fs::path& store) { fs::remove(store / file); });
