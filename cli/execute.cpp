@@ -229,8 +229,8 @@ class Execution {
       }
       shown = where;
       for (const auto& group : groups) {
-        std::string heading =
-            server ? "Query server" : fmt::format("Interface: {}", cluster_.chassis[where].cards[card].name);
+        std::string heading = server ? "Query server and storage"
+                                     : fmt::format("Interface: {}", cluster_.chassis[where].cards[card].name);
         if (!group.service_set.empty()) heading += fmt::format(", Service set: {}", group.service_set);
         env_.out(render_counters(heading, group.counters, command_.level == Level::extensive));
       }

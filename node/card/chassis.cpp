@@ -113,7 +113,9 @@ Result<void> Chassis::start() {
     mailboxes.push_back(&cards_.back()->mailbox());
   }
   if (writer_) writer_->start();
-  query_ = std::make_unique<QueryServer>(cluster_, index_, std::move(mailboxes));
+  query_ = std::make_unique<QueryServer>(cluster_, index_, std::move(mailboxes), [this](CounterList& out) {
+    if (writer_) writer_->append_to(out);
+  });
   if (auto serving = query_->start(); !serving) return serving;
   for (const auto& card : cards_) {
     if (auto running = card->start(context_); !running) return running;

@@ -76,6 +76,7 @@ bool SetRunner::poll(TimePoint now, WallMillis wall_now) {
       more = true;
     }
   }
+  if (unremembered_term_ != 0 && disk_->remember_term(unremembered_term_)) unremembered_term_ = 0;
   if (checkpointer_) more |= checkpointer_->tick(now, wall_now, member_.term(), kCheckpointRowsPerRound);
   if (const auto due = steering_->next_deadline(); due && *due <= now) {
     steering_->tick(now);
@@ -114,8 +115,8 @@ bool SetRunner::send_data(std::span<const std::uint8_t> message) { return link_ 
 void SetRunner::persist_term(std::uint64_t term) {
   // Handed to the storage thread, not waited for: a takeover must not cost a disk flush. Should the machine die before
   // it is written, this chassis may take the same term again, which no other can ever have taken (terms are unique to a
-  // member).
-  if (disk_ != nullptr) (void)disk_->remember_term(term);
+  // member). One that the storage thread does not take now is offered again by poll().
+  if (disk_ != nullptr) unremembered_term_ = disk_->remember_term(term) ? 0 : term;
 }
 
 void SetRunner::become_master(std::uint64_t term) {

@@ -90,6 +90,7 @@ class SetRunner final : public ShardView, private MemberOutput, private replicat
   std::unique_ptr<replication::Link> link_;
   std::unique_ptr<Steering> steering_;
   TimePoint next_shard_tick_;
+  std::uint64_t unremembered_term_ = 0;  ///< the disk has yet to take it; 0: none
   bool released_ = false;
   std::uint64_t steering_failures_ = 0;
   std::uint64_t cleared_ = 0;

@@ -1,6 +1,7 @@
 #include "node/query/server.h"
 
 #include <csignal>
+#include <cstring>
 #include <utility>
 #include <zmq.hpp>
 
@@ -14,6 +15,11 @@ constexpr std::string_view kComponent = "query";
 constexpr int kReceiveBudget = 64;
 /// Replies that may wait for one client. A client asks for one page at a time, so more is a client that does not read.
 constexpr int kSendQueue = 128;
+/// libzmq does not tell of every handshake that fails, nor why it closes a connection later: that it was there and is
+/// gone is always told.
+constexpr int kConnectionEvents = ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
+                                  ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
+constexpr const char* kMonitor = "inproc://connections";
 
 std::vector<ServiceSetCount> rows_for(const Cluster& cluster, const QueryRequest& request) {
   std::vector<ServiceSetCount> rows;
@@ -31,10 +37,16 @@ std::vector<ServiceSetCount> rows_for(const Cluster& cluster, const QueryRequest
 struct QueryServer::Sockets {
   zmq::context_t context{1};
   zmq::socket_t router{context, zmq::socket_type::router};
+  zmq::socket_t monitor{context, zmq::socket_type::pair};
 };
 
-QueryServer::QueryServer(const Cluster& cluster, std::uint16_t chassis, std::vector<CardMailbox*> cards)
-    : cluster_(cluster), chassis_(chassis), cards_(std::move(cards)), completions_(std::make_shared<Completions>()) {}
+QueryServer::QueryServer(const Cluster& cluster, std::uint16_t chassis, std::vector<CardMailbox*> cards,
+                         MoreCounters more_counters)
+    : cluster_(cluster),
+      chassis_(chassis),
+      cards_(std::move(cards)),
+      more_counters_(std::move(more_counters)),
+      completions_(std::make_shared<Completions>()) {}
 
 QueryServer::~QueryServer() { stop(); }
 
@@ -52,6 +64,9 @@ Result<void> QueryServer::start() {
     router.set(zmq::sockopt::sndhwm, kSendQueue);
     router.set(zmq::sockopt::handshake_ivl, 3000);
     if (!where.address.is_v4()) router.set(zmq::sockopt::ipv6, true);
+    if (zmq_socket_monitor(router.handle(), kMonitor, kConnectionEvents) != 0) throw zmq::error_t();
+    sockets_->monitor.set(zmq::sockopt::linger, 0);
+    sockets_->monitor.connect(kMonitor);
     router.bind(address);
     endpoint_ = router.get(zmq::sockopt::last_endpoint);
   } catch (const zmq::error_t& error) {
@@ -70,7 +85,10 @@ void QueryServer::stop() {
 }
 
 void QueryServer::append_to(CounterList& out) const {
-  static constexpr std::array<const char*, kCountEnd> kNames = {"query-requests",
+  static constexpr std::array<const char*, kCountEnd> kNames = {"query-connections-accepted",
+                                                                "query-connections-closed",
+                                                                "query-failed-handshakes",
+                                                                "query-requests",
                                                                 "query-replies",
                                                                 "query-refused-malformed",
                                                                 "query-refused-wrong-cluster",
@@ -82,6 +100,7 @@ void QueryServer::append_to(CounterList& out) const {
   for (std::size_t i = 0; i < kCountEnd; ++i) {
     out.push_back({kNames[i], counters_[i].load(std::memory_order_relaxed)});
   }
+  if (more_counters_) more_counters_(out);
 }
 
 void QueryServer::serve() {
@@ -92,10 +111,11 @@ void QueryServer::serve() {
       {sockets_->router.handle(), 0, ZMQ_POLLIN, 0},
       {nullptr, completions_->descriptor(), ZMQ_POLLIN, 0},
       {nullptr, stop_.descriptor(), ZMQ_POLLIN, 0},
+      {sockets_->monitor.handle(), 0, ZMQ_POLLIN, 0},
   };
   for (;;) {
     try {
-      zmq::poll(items, 3, std::chrono::milliseconds(-1));
+      zmq::poll(items, 4, std::chrono::milliseconds(-1));
       if ((items[2].revents & ZMQ_POLLIN) != 0) return;
       if ((items[1].revents & ZMQ_POLLIN) != 0) {
         for (auto& task : completions_->drain()) {
@@ -103,6 +123,7 @@ void QueryServer::serve() {
           send(task->client, task->reply, task->sessions);
         }
       }
+      if ((items[3].revents & ZMQ_POLLIN) != 0) take_connection_events();
       if ((items[0].revents & ZMQ_POLLIN) != 0) receive();
     } catch (const zmq::error_t& error) {
       if (error.num() == EINTR) continue;
@@ -131,6 +152,20 @@ void QueryServer::receive() {
       continue;
     }
     take(id.to_string(), payload.data(), payload.size());
+  }
+}
+
+void QueryServer::take_connection_events() {
+  zmq::message_t event;
+  for (int i = 0; i < kReceiveBudget && sockets_->monitor.recv(event, zmq::recv_flags::dontwait); ++i) {
+    // Two frames: event number (and a value that is not needed), then the endpoint.
+    std::uint16_t number = 0;
+    if (event.size() >= sizeof number) std::memcpy(&number, event.data(), sizeof number);
+    while (event.more() && sockets_->monitor.recv(event, zmq::recv_flags::dontwait)) {
+    }
+    count(number == ZMQ_EVENT_ACCEPTED       ? kConnectionsAccepted
+          : number == ZMQ_EVENT_DISCONNECTED ? kConnectionsClosed
+                                             : kFailedHandshakes);
   }
 }
 

@@ -4,6 +4,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
@@ -19,8 +20,12 @@ namespace icr::node {
 /// Takes questions from the network, checks them, posts them to the cards, sends the answers. Never touches a session.
 class QueryServer {
  public:
+  /// Counters of the chassis that belong to no card; called on the server's thread.
+  using MoreCounters = std::function<void(CounterList&)>;
+
   /// `cards`: one mailbox for each of Chassis::cards, in that order. All references must outlive the server.
-  QueryServer(const Cluster& cluster, std::uint16_t chassis, std::vector<CardMailbox*> cards);
+  QueryServer(const Cluster& cluster, std::uint16_t chassis, std::vector<CardMailbox*> cards,
+              MoreCounters more_counters = {});
   ~QueryServer();
   QueryServer(const QueryServer&) = delete;
   QueryServer& operator=(const QueryServer&) = delete;
@@ -37,6 +42,9 @@ class QueryServer {
 
  private:
   enum Count : std::size_t {
+    kConnectionsAccepted,
+    kConnectionsClosed,
+    kFailedHandshakes,
     kRequests,
     kReplies,
     kRefusedMalformed,
@@ -52,6 +60,7 @@ class QueryServer {
 
   void serve();
   void receive();
+  void take_connection_events();
   void take(std::string client, const void* data, std::size_t size);
   void refuse(const std::string& client, std::uint64_t request_id, QueryError error, std::string reason);
   void send(const std::string& client, const QueryReply& reply, BatchEncoder& sessions);
@@ -60,6 +69,7 @@ class QueryServer {
   const Cluster& cluster_;
   const std::uint16_t chassis_;
   const std::vector<CardMailbox*> cards_;
+  const MoreCounters more_counters_;
   const std::shared_ptr<Completions> completions_;
   std::string endpoint_;
   std::unique_ptr<Sockets> sockets_;

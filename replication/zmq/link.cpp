@@ -25,6 +25,9 @@ constexpr int kUnacknowledgedMs = 3000;
 constexpr int kConnectionEvents = ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED;
 constexpr int kHandshakeFailures =
     ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
+// libzmq does not tell of every handshake that fails, nor why it closes a connection later: that it was there and is
+// gone is always told.
+constexpr int kIncomingEvents = kHandshakeFailures | ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED;
 
 void configure(zmq::socket_t& socket, const IpAddress& address) {
   socket.set(zmq::sockopt::linger, 0);
@@ -124,8 +127,7 @@ struct Link::Impl {
         data_out(make_dealer(zmq(), data_port(config.connect), config.own_id, kDataHighWater)),
         data_in(make_router(zmq(), data_port(config.bind), kDataHighWater)),
         connection(make_monitor(zmq(), control_out, kConnectionEvents)),
-        strangers{make_monitor(zmq(), control_in, kHandshakeFailures),
-                  make_monitor(zmq(), data_in, kHandshakeFailures)} {}
+        incoming{make_monitor(zmq(), control_in, kIncomingEvents), make_monitor(zmq(), data_in, kIncomingEvents)} {}
 
   static Endpoint data_port(Endpoint control) {
     ++control.port;
@@ -176,8 +178,10 @@ struct Link::Impl {
         visitor.on_disconnected();
       }
     }
-    for (auto& monitor : strangers) {
-      while (take_event(monitor) != 0) ++failed_handshakes;
+    for (auto& monitor : incoming) {
+      while (const std::uint16_t event = take_event(monitor)) {
+        ++(event == ZMQ_EVENT_ACCEPTED ? accepted : event == ZMQ_EVENT_DISCONNECTED ? closed : failed_handshakes);
+      }
     }
   }
 
@@ -188,7 +192,7 @@ struct Link::Impl {
   zmq::socket_t data_out;
   zmq::socket_t data_in;
   zmq::socket_t connection;
-  std::array<zmq::socket_t, 2> strangers;
+  std::array<zmq::socket_t, 2> incoming;
   std::vector<int> descriptors;
   zmq::message_t identity;
   zmq::message_t payload;
@@ -196,6 +200,8 @@ struct Link::Impl {
 
   std::uint64_t connects = 0;
   std::uint64_t disconnects = 0;
+  std::uint64_t accepted = 0;
+  std::uint64_t closed = 0;
   std::uint64_t failed_handshakes = 0;
   std::uint64_t refused_parts = 0;
   std::uint64_t refused_strangers = 0;
@@ -218,7 +224,7 @@ Result<std::unique_ptr<Link>> Link::open(std::shared_ptr<Context> context, const
     impl->control_out.connect(place.to_zmq());
     impl->data_out.connect(Impl::data_port(place).to_zmq());
     for (auto* socket :
-         {&impl->control_in, &impl->data_in, &impl->connection, &impl->strangers[0], &impl->strangers[1]}) {
+         {&impl->control_in, &impl->data_in, &impl->connection, &impl->incoming[0], &impl->incoming[1]}) {
       impl->descriptors.push_back(socket->get(zmq::sockopt::fd));
     }
     return std::unique_ptr<Link>(new Link(std::move(impl)));
@@ -293,7 +299,7 @@ bool Link::pending() {
   try {
     bool any = false;
     for (auto* socket :
-         {&impl_->control_in, &impl_->data_in, &impl_->connection, &impl_->strangers[0], &impl_->strangers[1]}) {
+         {&impl_->control_in, &impl_->data_in, &impl_->connection, &impl_->incoming[0], &impl_->incoming[1]}) {
       any = (socket->get(zmq::sockopt::events) & ZMQ_POLLIN) != 0 || any;
     }
     return any;
@@ -306,6 +312,8 @@ bool Link::pending() {
 void Link::append_to(CounterList& out) const {
   out.push_back({"link-connects", impl_->connects});
   out.push_back({"link-disconnects", impl_->disconnects});
+  out.push_back({"link-connections-accepted", impl_->accepted});
+  out.push_back({"link-connections-closed", impl_->closed});
   out.push_back({"link-failed-handshakes", impl_->failed_handshakes});
   out.push_back({"link-refused-parts", impl_->refused_parts});
   out.push_back({"link-refused-strangers", impl_->refused_strangers});
