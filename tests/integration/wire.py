@@ -90,6 +90,20 @@ class Read:
         place = self.place(index)
         return None if place is None else Read(self.raw, place + struct.unpack_from("<I", self.raw, place)[0])
 
+    def tables(self, index):
+        place = self.place(index)
+        if place is None:
+            return []
+        place += struct.unpack_from("<I", self.raw, place)[0]
+        spots = [place + 4 + 4 * i for i in range(struct.unpack_from("<I", self.raw, place)[0])]
+        return [Read(self.raw, spot + struct.unpack_from("<I", self.raw, spot)[0]) for spot in spots]
+
+    def text(self, index):
+        place = self.place(index)
+        place += struct.unpack_from("<I", self.raw, place)[0]
+        length = struct.unpack_from("<I", self.raw, place)[0]
+        return self.raw[place + 4 : place + 4 + length].decode()
+
 
 # --- between peers ---------------------------------------------------------------------------------------------------
 
@@ -147,6 +161,12 @@ def answer(raw):
     """(request id, error) of an answer."""
     reply = Read(raw).table(1)
     return reply.number(0, "Q"), reply.number(1, "B")
+
+
+def counters(raw):
+    """{name: value} of the first group of counters in an answer."""
+    group = Read(raw).table(1).tables(9)[0]
+    return {counter.text(0): counter.number(1, "Q") for counter in group.tables(1)}
 
 
 # --- ZMTP ------------------------------------------------------------------------------------------------------------
