@@ -1,0 +1,238 @@
+// Writes the seeds of the fuzz targets: icr_make_seeds FOLDER. Run it when a format has changed, and commit the result.
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "model/query.h"
+#include "node/packet/checksum.h"
+#include "replication/protocol.h"
+#include "storage/record.h"
+#include "tests/fuzz/fuzz_cluster.h"
+
+namespace {
+
+using namespace icr;
+using Bytes = std::vector<std::uint8_t>;
+
+std::filesystem::path folder;
+
+void write(const char* target, const std::string& name, const Bytes& bytes) {
+  std::filesystem::create_directories(folder / target);
+  std::ofstream out(folder / target / name, std::ios::binary);
+  out.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+}
+
+Bytes bytes_of(const std::uint8_t* data, std::size_t size) { return Bytes(data, data + size); }
+
+SessionRecord record(std::uint32_t slot, bool tcp, bool six) {
+  SessionRecord r;
+  r.ref = {slot, 1};
+  r.version = 3;
+  const auto protocol = tcp ? ip_protocol::tcp : ip_protocol::udp;
+  r.flow[0] = {*IpAddress::parse(six ? "2001:db8:18::1" : "198.18.0.10"),
+               *IpAddress::parse(six ? "2001:db8:19::1" : "198.19.0.10"), static_cast<std::uint16_t>(4000 + slot), 80,
+               protocol};
+  r.flow[1] = r.flow[0].mirrored();
+  if (!six) {
+    r.flow[1].destination = *IpAddress::parse("203.0.113.1");
+    r.flow[1].destination_port = static_cast<std::uint16_t>(2000 + slot);
+    r.nat_type = NatType::napt44;
+    r.nat_pool = 1;
+  }
+  r.timeout_s = 30;
+  r.age = 100;
+  r.has_tcp = tcp;
+  if (tcp) r.tcp_state = TcpState::established;
+  r.has_counters = slot % 2 == 0;
+  return r;
+}
+
+BatchEncoder batch() {
+  BatchEncoder out;
+  for (std::uint32_t slot = 0; slot < 6; ++slot) out.add(record(slot, slot % 2 == 0, slot % 3 == 0));
+  out.add_tombstone({9, 4});
+  return out;
+}
+
+// -- Packets --
+
+Bytes packet(std::uint8_t protocol, bool out, const Bytes& transport, std::uint16_t fragment = 0) {
+  Bytes p(20);
+  p[0] = 0x45;
+  node::store16(&p[2], static_cast<std::uint16_t>(20 + transport.size()));
+  node::store16(&p[4], 7);
+  node::store16(&p[6], fragment);
+  p[8] = 64;
+  p[9] = protocol;
+  const std::uint32_t a = IpAddress::parse("198.18.0.10")->to_v4();
+  const std::uint32_t b = IpAddress::parse("198.19.0.10")->to_v4();
+  node::store32(&p[12], out ? a : b);
+  node::store32(&p[16], out ? b : a);
+  node::store16(&p[10], node::checksum_finish(node::checksum_add(p.data(), 20)));
+  p.insert(p.end(), transport.begin(), transport.end());
+  return p;
+}
+
+Bytes udp() { return {0x10, 0, 0, 53, 0, 12, 0, 0, 1, 2, 3, 4}; }
+Bytes tcp(std::uint8_t flags, std::uint8_t seq, std::uint8_t ack) {
+  return {0x10, 0, 0, 80, 0, 0, 0, seq, 0, 0, 0, ack, 0x60, flags, 0xff, 0xff, 0, 0, 0, 0, 1, 3, 3, 7};
+}
+Bytes swapped(Bytes t) {
+  std::swap(t[0], t[2]);
+  std::swap(t[1], t[3]);
+  return t;
+}
+
+void add(Bytes& list, std::uint8_t unit, const Bytes& p) {
+  list.insert(list.end(), {unit, 10, static_cast<std::uint8_t>(p.size() >> 8), static_cast<std::uint8_t>(p.size())});
+  list.insert(list.end(), p.begin(), p.end());
+}
+
+void packets() {
+  Bytes list;
+  add(list, 1, packet(17, true, udp()));
+  add(list, 3, packet(17, true, udp()));
+  add(list, 4, packet(17, false, swapped(udp())));
+  write("icr_packets_fuzz", "udp", list);
+  list.clear();
+  add(list, 3, packet(6, true, tcp(0x02, 1, 0)));
+  add(list, 4, packet(6, false, swapped(tcp(0x12, 9, 2))));
+  add(list, 3, packet(6, true, tcp(0x10, 2, 10)));
+  add(list, 253, packet(6, true, tcp(0x11, 2, 10)));
+  add(list, 4, packet(6, false, swapped(tcp(0x11, 10, 3))));
+  add(list, 3, packet(6, true, tcp(0x04, 3, 11)));
+  write("icr_packets_fuzz", "tcp", list);
+  list.clear();
+  Bytes error = {3, 1, 0, 0, 0, 0, 0, 0};
+  const Bytes inside = packet(17, true, udp());
+  error.insert(error.end(), inside.begin(), inside.end());
+  node::store16(&error[2], node::checksum_finish(node::checksum_add(error.data(), error.size())));
+  add(list, 3, inside);
+  add(list, 4, packet(1, false, error));
+  add(list, 1, packet(1, true, {8, 0, 0, 0, 0, 9, 0, 1}));
+  write("icr_packets_fuzz", "icmp", list);
+  list.clear();
+  Bytes first = udp();
+  first.resize(24, 5);
+  add(list, 1, packet(17, true, Bytes(16, 6), 3));
+  add(list, 1, packet(17, true, first, 0x2000));
+  add(list, 1, packet(17, true, Bytes(16, 6), 5));
+  write("icr_packets_fuzz", "fragments", list);
+  list.clear();
+  Bytes six(40);
+  six[0] = 0x60;
+  six[5] = 8 + 12;
+  six[6] = 44;
+  six[7] = 64;
+  std::copy_n(IpAddress::parse("2001:db8:18::1")->bytes.begin(), 16, six.begin() + 8);
+  std::copy_n(IpAddress::parse("2001:db8:19::1")->bytes.begin(), 16, six.begin() + 24);
+  six.insert(six.end(), {17, 0, 0, 0, 0, 0, 0, 1});
+  const Bytes datagram = udp();
+  six.insert(six.end(), datagram.begin(), datagram.end());
+  add(list, 3, six);
+  write("icr_packets_fuzz", "ipv6", list);
+}
+
+// -- FlatBuffers --
+
+void records() {
+  flatbuffers::FlatBufferBuilder builder;
+  BatchEncoder encoder = batch();
+  builder.Finish(encoder.finish(builder));
+  for (const std::uint8_t mode : {std::uint8_t{0}, std::uint8_t{1}, std::uint8_t{3}}) {
+    Bytes out = {mode};
+    out.insert(out.end(), builder.GetBufferPointer(), builder.GetBufferPointer() + builder.GetSize());
+    write("icr_records_fuzz", "batch-" + std::to_string(mode), out);
+  }
+}
+
+void messages() {
+  using namespace icr::replication;
+  MessageWriter writer;
+  const Header header{1, 77, 3, 0, 1};
+  const Position position{5, 1, 2};
+  Bytes all;
+  const auto keep = [&](const std::string& name, MessageWriter::Bytes message) {
+    Bytes out = {static_cast<std::uint8_t>(message.size() >> 8), static_cast<std::uint8_t>(message.size())};
+    out.insert(out.end(), message.begin(), message.end());
+    write("icr_messages_fuzz", name, out);
+  };
+  Heartbeat beat;
+  beat.number = 1;
+  beat.role = 1;
+  beat.sync = 2;
+  keep("heartbeat", writer.write(header, beat));
+  keep("handover", writer.write(header, Handover{5, 9}));
+  keep("sync-request", writer.write(header, SyncRequest{5}));
+  keep("stream-begin", writer.write(header, StreamBegin{position, 1024}));
+  BatchEncoder encoder = batch();
+  keep("batch", writer.write(header, position, encoder));
+  keep("bulk-end", writer.write(header, BulkEnd{position}));
+  keep("audit", writer.write(header, Audit{position, 0, 64, 3, 99}));
+  keep("ack", writer.write(header, Ack{5, 1, 2}));
+  keep("nack", writer.write(header, Nack{5, 1, 2}));
+}
+
+void queries() {
+  flatbuffers::FlatBufferBuilder builder;
+  const auto keep = [&](const std::string& name) {
+    write("icr_query_fuzz", name, bytes_of(builder.GetBufferPointer(), builder.GetSize()));
+  };
+  QueryRequest request;
+  request.kind = QueryKind::page;
+  request.limit = 10;
+  request.filter.protocol = 6;
+  request.filter.source_prefix = Prefix::parse("198.18.0.0/24");
+  request.filter.service_sets = {0, 1};
+  encode_request(request, builder);
+  keep("request");
+  QueryReply reply;
+  BatchEncoder sessions = batch();
+  reply.counts.push_back({1, {1, 2, 3, 4}});
+  reply.counters.push_back({"cgn", {{"packets-in", 5}}});
+  reply.status.emplace_back();
+  reply.status.back().reason = "test";
+  reply.text = "done";
+  encode_reply(reply, sessions, builder);
+  keep("reply");
+}
+
+void checkpoints() {
+  using namespace icr::storage;
+  const auto keep = [](const std::string& name, const RecordBytes& bytes) {
+    Bytes plain = {1};
+    plain.insert(plain.end(), bytes.data(), bytes.data() + bytes.size());
+    write("icr_checkpoint_fuzz", name, plain);
+    Bytes sealed = {0};
+    const auto seal = seal_of({bytes.data(), bytes.size()});
+    sealed.insert(sealed.end(), seal.begin(), seal.end());
+    sealed.insert(sealed.end(), bytes.data(), bytes.data() + bytes.size());
+    write("icr_checkpoint_fuzz", name + "-sealed", sealed);
+  };
+  flatbuffers::FlatBufferBuilder builder;
+  BatchEncoder encoder = batch();
+  keep("batch", encode_batch(builder, BatchHeader{"rs1", 1, 2, 3, 4}, encoder));
+  keep("manifest", encode_manifest("rs1", Manifest{}));
+  keep("identity", encode_identity(StoreIdentity{"left", "fuzz", 1}, 5));
+  keep("term", encode_term("rs1", 9));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 2) return 2;
+  folder = argv[1];
+  packets();
+  records();
+  messages();
+  queries();
+  checkpoints();
+  write("icr_cluster_file_fuzz", "cluster",
+        bytes_of(reinterpret_cast<const std::uint8_t*>(fuzz::kClusterText.data()), fuzz::kClusterText.size()));
+  write("icr_cluster_file_fuzz", "small", [] {
+    const std::string text = "cluster: x\nchassis: [ { name: a } ]\nservice-sets: []\n";
+    return Bytes(text.begin(), text.end());
+  }());
+  return 0;
+}

@@ -1,0 +1,28 @@
+// Questions and answers of the cluster's CLI, from the network.
+#include "model/query.h"
+#include "tests/fuzz/fuzz_cluster.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace icr;
+  flatbuffers::FlatBufferBuilder builder;
+  if (const auto request = decode_request(data, size)) {
+    // What was understood survives its own encoding.
+    encode_request(*request, builder);
+    const auto again = decode_request(builder.GetBufferPointer(), builder.GetSize());
+    fuzz::require(again.has_value() && again->filter == request->filter && again->kind == request->kind &&
+                  again->cursor == request->cursor && again->request_id == request->request_id);
+    SessionRecord record;
+    (void)request->filter.matches(record);
+  }
+  if (const auto reply = decode_reply(data, size)) {
+    BatchEncoder sessions;
+    for (const SessionRecord& r : reply->sessions) sessions.add(r);
+    encode_reply(*reply, sessions, builder);
+    const auto again = decode_reply(builder.GetBufferPointer(), builder.GetSize());
+    if (builder.GetSize() <= kMaxReplyBytes) {
+      fuzz::require(again.has_value() && again->sessions.size() == reply->sessions.size() &&
+                    again->counters.size() == reply->counters.size() && again->text == reply->text);
+    }
+  }
+  return 0;
+}
