@@ -139,7 +139,7 @@ void SetRunner::become_standby(std::uint64_t term) {
 }
 
 void SetRunner::reassert_master(std::uint64_t term) {
-  log::warn("role", "set={} chassis={} term={} another master yields; announcing again", config_.name,
+  log::warn("role", "set={} chassis={} term={} the peer may have drawn traffic: announcing again", config_.name,
             cluster_.chassis[chassis_].name, term);
   if (const auto drawn = steering_->acquire(now_); !drawn) ++steering_failures_;
 }

@@ -139,7 +139,10 @@ void RedundancyMember::on_data(TimePoint now, std::span<const std::uint8_t> mess
 
 void RedundancyMember::on_message(TimePoint now, std::span<const std::uint8_t> bytes, bool data_link) {
   const rep::Message* message = reader_.read(bytes);
-  if (message == nullptr) return;
+  if (message == nullptr) {
+    on_refused(now);
+    return;
+  }
   const bool stream =
       std::holds_alternative<rep::StreamBegin>(message->body) || std::holds_alternative<rep::Batch>(message->body) ||
       std::holds_alternative<rep::BulkEnd>(message->body) || std::holds_alternative<rep::Audit>(message->body);
@@ -160,6 +163,19 @@ void RedundancyMember::on_message(TimePoint now, std::span<const std::uint8_t> b
   } else {
     on_feedback(now, *message);
   }
+}
+
+/// A peer that runs another cluster file cannot be understood, but it is alive and may well be master: whoever starts
+/// beside it must not draw its traffic away.
+void RedundancyMember::on_refused(TimePoint now) {
+  const std::uint64_t refused = reader_.refused(rep::Refusal::wrong_cluster);
+  if (refused == other_cluster_) return;
+  other_cluster_ = refused;
+  role_.hold(now, now + set_.heartbeat_interval * set_.heartbeat_count, "peer runs another cluster file");
+  if (other_cluster_told_) return;
+  other_cluster_told_ = true;
+  log::error("redundancy", "set={} peer runs another cluster file: its messages are refused{}", set_.name,
+             role_.role() == Role::initializing ? ", and this member does not become master beside it" : "");
 }
 
 /// A boot becomes known by its first heartbeat (`number`; other messages carry none) only, and the one it replaces is
@@ -202,6 +218,7 @@ void RedundancyMember::on_heartbeat(TimePoint now, const rep::Header& header, co
   peer_beat_ = beat;
   if (heard_ever_ && peer_lost_told_) log::info("redundancy", "set={} peer is heard again", set_.name);
   heard_ever_ = true;
+  other_cluster_told_ = false;
   if (!drain_grace_) heard_at_ = now;
   peer_lost_told_ = false;
 

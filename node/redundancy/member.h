@@ -145,6 +145,7 @@ class RedundancyMember : public ChangeListener {
   void on_heartbeat(TimePoint now, const replication::Header& header, const replication::Heartbeat& beat);
   void on_stream_message(TimePoint now, const replication::Message& message);
   void on_feedback(TimePoint now, const replication::Message& message);
+  void on_refused(TimePoint now);
   void check_liveness(TimePoint now);
   void send_heartbeat(TimePoint now);
   void after_receiver(TimePoint now);
@@ -170,7 +171,9 @@ class RedundancyMember : public ChangeListener {
   bool peer_lost_told_ = true;  ///< the role machine knows that the peer is gone
   TimePoint heard_at_;
   TimePoint last_tick_;
-  bool drain_grace_ = false;  ///< the connection is closed; what is still on its way in may arrive until ...
+  std::uint64_t other_cluster_ = 0;  ///< messages of a peer with another cluster file, so far
+  bool other_cluster_told_ = false;  ///< that was logged
+  bool drain_grace_ = false;         ///< the connection is closed; what is still on its way in may arrive until ...
   TimePoint grace_until_;
   TimePoint grace_limit_;
   std::uint64_t peer_boot_ = 0;

@@ -165,6 +165,14 @@ void RoleMachine::on_peer_lost(TimePoint now, bool silent) {
   }
 }
 
+void RoleMachine::hold(TimePoint now, TimePoint until, std::string reason) {
+  if (role_ != Role::initializing || config_.stand_alone) return;
+  hold_until_ = std::max(hold_until_, until);
+  if (reason_ == reason) return;
+  reason_ = std::move(reason);
+  changed_at_ = now;
+}
+
 void RoleMachine::on_sync(TimePoint now, Sync sync) {
   if (role_ != Role::standby || sync == sync_) return;
   sync_ = sync;

@@ -69,6 +69,9 @@ class RoleMachine {
   void on_peer(TimePoint now, const PeerReport& report);
   /// The peer's connection is closed (`silent` false) or it has not been heard for too long (`silent` true).
   void on_peer_lost(TimePoint now, bool silent);
+  /// A starting member must not become master by the end of its hold time before `until`: somebody is there that it
+  /// cannot understand.
+  void hold(TimePoint now, TimePoint until, std::string reason);
   /// Progress of the own copy while standby.
   void on_sync(TimePoint now, Sync sync);
   /// The master offers mastership, and everything it named has been applied.

@@ -631,6 +631,23 @@ def test_without_a_tun_device(elsewhere, tmp_path):
     refused_start(tmp_path, r"port unit 1 device ms000\.1: .*/dev/net/tun", launcher=["unshare", "-m", "sh", "-c", hide, "sh"])
 
 
+def test_peers_with_different_cluster_files(elsewhere, tmp_path):
+    """The one that starts beside a master says so, and does not become a second master; nor does the master yield."""
+    left = Chassis(tmp_path, "left").wait_until_ready()
+    wait_until(lambda: left.status() == "MASTER", 20, "left to be master")
+    other = write_cluster(tmp_path, CLUSTER.replace("high: 65535", "high: 65534"), "other.yaml")
+    right = Chassis(tmp_path, "right", other).wait_until_ready()
+    try:
+        wait_until(lambda: right.counters()["refused-wrong-cluster"] > 15, 20, "1.5 s of refused heartbeats, of 0.3 s hold time")
+        assert (left.status(), right.status()) == ("MASTER", "INITIALIZING")
+        for chassis in (left, right):
+            assert chassis.log.count("peer runs another cluster file: its messages are refused") == 1, chassis.log
+        left.stop()
+        wait_until(lambda: right.status() == "MASTER", 20, "right to be master once it is alone")
+    finally:
+        assert [left.stop(), right.stop()] == [0, 0]
+
+
 def test_two_of_the_same_chassis(chassis):
     """The second one says why it does not start; the first one does not notice."""
     refused_start(chassis.folder, r"left: cannot be locked, is it in use by another process\?", cluster=chassis.cluster)

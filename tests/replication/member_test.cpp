@@ -39,12 +39,14 @@ Cluster two_chassis(bool preempt) {
 class Node : public MemberOutput {
  public:
   Node(const Cluster& cluster, std::uint16_t index, std::mt19937_64& random, const TimePoint& now)
-      : control(random), data(random), cluster_(cluster), index_(index), now_(now) {}
+      : control(random), data(random), cluster_(&cluster), index_(index), now_(now) {}
 
   void start() {
-    member.emplace(cluster_, 0, index_, ++boots_ * 0x1000000001ULL + index_, persisted, *table, *table, *this, now_);
+    member.emplace(*cluster_, 0, index_, ++boots_ * 0x1000000001ULL + index_, persisted, *table, *table, *this, now_);
     table->listen(&*member);
   }
+  /// Before start(): the cluster file that it reads.
+  void read(const Cluster& cluster) { cluster_ = &cluster; }
   void crash() {
     member.reset();
     table.emplace(500);
@@ -91,7 +93,7 @@ class Node : public MemberOutput {
   bool handing = false;
 
  private:
-  const Cluster& cluster_;
+  const Cluster* cluster_;
   std::uint16_t index_;
   const TimePoint& now_;
   std::uint64_t boots_ = 0;
@@ -341,6 +343,29 @@ TEST_F(MemberTest, MessagesOfAFormerBootAreRefused) {
   const auto before = right_.counter("refused-other-boot");
   for (const auto& bytes : old) right_.member->on_control(now_, bytes);
   EXPECT_EQ(right_.counter("refused-other-boot"), before + old.size());
+  EXPECT_EQ(right_.role, "master");
+}
+
+TEST_F(MemberTest, OneThatStartsWithAnotherClusterFileDoesNotBecomeMasterBesideAMaster) {
+  bring_up();
+  right_.crash();
+  Cluster other = two_chassis(false);
+  other.digest = 0x0dd;
+  right_.read(other);
+  right_.start();
+  run_for(20s);
+  EXPECT_EQ(left_.role, "master");
+  EXPECT_EQ(right_.member->role(), Role::initializing);
+  EXPECT_EQ(right_.member->status().reason, "peer runs another cluster file");
+  EXPECT_GT(right_.counter("refused-wrong-cluster"), 0U);
+  EXPECT_GT(left_.counter("refused-wrong-cluster"), 0U);
+
+  // The other one is restarted with the new file, too: whoever is first becomes master.
+  left_.crash();
+  ASSERT_TRUE(run_until([this] { return right_.role == "master"; }, 3s));
+  left_.read(other);
+  left_.start();
+  ASSERT_TRUE(run_until([this] { return left_.hot(); }));
   EXPECT_EQ(right_.role, "master");
 }
 
