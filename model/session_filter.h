@@ -25,8 +25,8 @@ struct SessionFilter {
   /// A question for the application protocols rpc, rpc-portmap, dce-rpc and dce-rpc-portmap is one question (as in
   /// Junos): each of them matches sessions of all four.
   [[nodiscard]] bool matches(const SessionRecord& record) const;
-  /// What `key`, the initiator flow, alone decides: false means that matches() is false as well. For tables that can look at a key
-  /// without making a record.
+  /// What `key`, the initiator flow, alone decides: false means that matches() is false as well. For tables that can
+  /// look at a key without making a record.
   [[nodiscard]] bool admits(const FlowKey& key) const;
   [[nodiscard]] bool has_service_set(std::uint16_t service_set) const;
   /// True where nothing but the service set decides, so that counters per service set are the answer to a count.
