@@ -5,6 +5,7 @@
 #include <array>
 #include <atomic>
 #include <cstring>
+#include <random>
 #include <zmq.hpp>
 
 #include "replication/protocol.h"
@@ -56,6 +57,14 @@ zmq::socket_t make_router(zmq::context_t& context, const Endpoint& own, int high
   socket.set(zmq::sockopt::router_handover, true);
   socket.set(zmq::sockopt::rcvhwm, high_water);
   return socket;
+}
+
+/// A ROUTER gives a name to the newest connection that claims it, so that a peer can come back before its old
+/// connection is known to be dead; and it never gives it back. Nobody else must be able to claim a name by chance or by
+/// guessing.
+std::string unique_id(const std::string& own_id) {
+  std::random_device device;
+  return fmt::format("{}/{:08x}{:08x}", own_id, device(), device());
 }
 
 /// Receives what happens to a socket's connections.
@@ -121,10 +130,11 @@ Result<std::shared_ptr<Context>> Context::create() {
 struct Link::Impl {
   explicit Impl(std::shared_ptr<Context> owner, const LinkConfig& config)
       : context(std::move(owner)),
-        peer_id(config.peer_id),
-        control_out(make_dealer(zmq(), config.connect, config.own_id, kControlHighWater)),
+        peer_id(config.peer_id + "/"),
+        own_id(unique_id(config.own_id)),
+        control_out(make_dealer(zmq(), config.connect, own_id, kControlHighWater)),
         control_in(make_router(zmq(), config.bind, kControlHighWater)),
-        data_out(make_dealer(zmq(), data_port(config.connect), config.own_id, kDataHighWater)),
+        data_out(make_dealer(zmq(), data_port(config.connect), own_id, kDataHighWater)),
         data_in(make_router(zmq(), data_port(config.bind), kDataHighWater)),
         connection(make_monitor(zmq(), control_out, kConnectionEvents)),
         incoming{make_monitor(zmq(), control_in, kIncomingEvents), make_monitor(zmq(), data_in, kIncomingEvents)} {}
@@ -148,7 +158,7 @@ struct Link::Impl {
     }
     if (parts != 1) {
       ++refused_parts;
-    } else if (identity.size() != peer_id.size() || std::memcmp(identity.data(), peer_id.data(), peer_id.size()) != 0) {
+    } else if (identity.size() <= peer_id.size() || std::memcmp(identity.data(), peer_id.data(), peer_id.size()) != 0) {
       ++refused_strangers;
     } else {
       visit(std::span(static_cast<const std::uint8_t*>(payload.data()), payload.size()));
@@ -186,7 +196,8 @@ struct Link::Impl {
   }
 
   std::shared_ptr<Context> context;
-  std::string peer_id;
+  std::string peer_id;  ///< what the peer's name begins with
+  std::string own_id;
   zmq::socket_t control_out;
   zmq::socket_t control_in;
   zmq::socket_t data_out;

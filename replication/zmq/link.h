@@ -38,7 +38,7 @@ class Context {
 struct LinkConfig {
   Endpoint bind;        ///< own control endpoint; data is one port higher
   Endpoint connect;     ///< the peer's
-  std::string own_id;   ///< "set/chassis": how the peer's ROUTER names this side
+  std::string own_id;   ///< "set/chassis"; the peer's ROUTER knows this side by it, "/" and a random number
   std::string peer_id;  ///< messages of anybody else are refused
 };
 

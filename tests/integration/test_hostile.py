@@ -20,7 +20,7 @@ from lab.netlab import wait_until
 
 ROUNDS = 400
 LEFT, RIGHT = 0, 1  # members
-PEER_NAME = b"0/1"  # of chassis right, as chassis left expects it
+PEER_NAME = b"0/1/0"  # of chassis right, as chassis left expects it: the last part is any
 SOCKETS = {"control": CONTROL, "data": DATA, "query": QUERY}
 
 
@@ -285,7 +285,7 @@ def peer(chassis, attacker, dice):
 def test_strangers_at_the_inter_chassis_link(chassis, attacker, digest):
     sound = wire.envelope("Heartbeat", wire.heartbeat(1), digest, 7, 0, RIGHT)
     grown = Grown(chassis)
-    names = (None, b"0/0", b"1/1", b"0/11", b"0", b"\xff" * 255)
+    names = (None, b"0/0/0", b"1/1/0", b"0/11/0", b"0", b"0/1", b"0/1/", b"\xff" * 255)
     for port in (CONTROL, DATA):
         for name in names:
             dealer = attacker.dealer(port, name)
@@ -629,6 +629,26 @@ def test_without_the_right_to_make_devices(elsewhere, tmp_path):
 def test_without_a_tun_device(elsewhere, tmp_path):
     hide = 'mount -t tmpfs none /dev/net && exec "$@"'
     refused_start(tmp_path, r"port unit 1 device ms000\.1: .*/dev/net/tun", launcher=["unshare", "-m", "sh", "-c", hide, "sh"])
+
+
+def test_connections_in_the_name_of_the_peer(elsewhere, attacker, tmp_path):
+    """They come and go beside the peer's own: neither side loses the other."""
+    pair = [Chassis(tmp_path, name).wait_until_ready() for name in ("left", "right")]
+    try:
+        wait_until(lambda: [one.status() for one in pair] == ["MASTER", "STANDBY"], 20, "master and standby")
+        grown = [Grown(one) for one in pair]
+        for name in (b"0/1", b"0/1/", b"0/1/0", b"0/1/ffffffffffffffff", b"0/0/0"):
+            for port in (CONTROL, DATA, FAKE_CONTROL, FAKE_DATA):
+                attacker.dealer(port, name).send(b"x")
+        grown[0].wait_for(control_messages_received=15, refused_malformed=4)
+        for each in attacker.sockets:
+            each.close()
+        for each in grown:
+            after = each.wait_for(control_messages_received=each.now()["control-messages-received"] + 15)
+            assert not {"peer-silences", "peer-disconnects", "became-master", "became-standby"} & set(after), after
+        assert [one.status() for one in pair] == ["MASTER", "STANDBY"]
+    finally:
+        assert [one.stop() for one in pair] == [0, 0]
 
 
 def test_peers_with_different_cluster_files(elsewhere, tmp_path):

@@ -211,6 +211,24 @@ TEST_F(LinkTest, StrangersAreRefusedAndCounted) {
   EXPECT_TRUE(left_.log.control.empty());
 }
 
+TEST_F(LinkTest, AConnectionInTheNameOfThePeerDoesNotCutThePeerOff) {
+  open(left_, true);
+  open(right_, false);
+  ASSERT_TRUE(await({&left_, &right_}, [&] { return right_.link->send_control(text("before")); }));
+  ASSERT_TRUE(await({&left_, &right_}, [this] { return left_.log.control.size() == 1; }));
+  const LinkConfig config{loopback(free_ports()), loopback(left_port_), "0/1", "0/0"};
+  End impostor;
+  auto link = Link::open(context_, config);
+  ASSERT_TRUE(link) << link.error().message;
+  impostor.link = std::move(*link);
+  ASSERT_TRUE(await({&left_, &right_, &impostor}, [&] { return impostor.link->send_control(text("me, too")); }));
+  ASSERT_TRUE(await({&left_, &right_, &impostor}, [this] { return left_.log.control.size() == 2; }));
+  impostor.link.reset();
+  ASSERT_TRUE(right_.link->send_control(text("after")));
+  EXPECT_TRUE(await({&left_, &right_}, [this] { return left_.log.control.size() == 3; }));
+  EXPECT_EQ(right_.log.disconnected, 0);
+}
+
 TEST_F(LinkTest, GarbageOnTheSocketIsCounted) {
   open(left_, true);
   const int raw = ::socket(AF_INET, SOCK_STREAM, 0);
