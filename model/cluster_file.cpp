@@ -19,7 +19,7 @@ std::string NameBook::define(const YamlMap& map) {
   if (!field) return {};
   (void)field->name();
   if (!field->is_scalar()) return {};
-  const std::string name = field->node().text.substr(0, 63);
+  std::string name = field->node().text.substr(0, 63);
   const auto [place, added] = names_.emplace(name, Definition{index, field->node().place.line});
   if (!added) {
     field->wrong(fmt::format("{} '{}' is defined already in line {}", what_, name, place->second.line),

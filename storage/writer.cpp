@@ -34,17 +34,19 @@ class Writer::Shard final : public CheckpointOutput {
 
 bool Writer::Shard::offer(std::uint64_t sequence, RecordBytes&& record) {
   Item item{Item::Kind::record, this, sequence, std::move(record), {}};
-  if (writer_.push(std::move(item))) return true;
+  if (writer_.push(item)) return true;
   record = std::move(item.record);
   return false;
 }
 
 bool Writer::Shard::commit(const Manifest& manifest) {
-  return writer_.push(Item{Item::Kind::manifest, this, 0, {}, manifest});
+  Item item{Item::Kind::manifest, this, 0, {}, manifest};
+  return writer_.push(item);
 }
 
 bool Writer::Shard::remember_term(std::uint64_t term) {
-  return writer_.push(Item{Item::Kind::term, this, term, {}, {}});
+  Item item{Item::Kind::term, this, term, {}, {}};
+  return writer_.push(item);
 }
 
 Writer::Writer(std::unique_ptr<Store> store, const WriterOptions& options)
@@ -70,7 +72,7 @@ void Writer::stop() {
   if (thread_.joinable()) thread_.join();
 }
 
-bool Writer::push(Item&& item) {
+bool Writer::push(Item& item) {
   const std::size_t size = item.record.size();
   if (waiting_bytes_.load(std::memory_order_relaxed) + size > options_.max_bytes) {
     refused_full_.fetch_add(1, std::memory_order_relaxed);

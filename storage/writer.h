@@ -53,7 +53,8 @@ class Writer {
     Manifest manifest;
   };
 
-  bool push(Item&& item);
+  /// Takes the item and answers true, or leaves it as it is.
+  bool push(Item& item);
   void run();
   void write(Item& item);
   void note(Shard& shard, const char* what, const Result<void>& result);

@@ -94,6 +94,21 @@ Result<void> rename_durably(const fs::path& from, const fs::path& to) {
 
 using DatabasePtr = std::unique_ptr<RocksStore::Database>;
 
+/// True if the folder looks as if RocksDB had ever worked in it, however damaged. Anything else - a home folder, named
+/// by mistake - is not ours to rename.
+bool has_traces_of_a_store(const fs::path& folder) {
+  std::error_code code;
+  for (const auto& entry : fs::directory_iterator(folder, code)) {
+    const std::string name = entry.path().filename().string();
+    const std::string extension = entry.path().extension().string();
+    if (name == "CURRENT" || name == "IDENTITY" || name == "LOCK" || name.starts_with("MANIFEST-") ||
+        name.starts_with("OPTIONS-") || extension == ".sst" || extension == ".log") {
+      return true;
+    }
+  }
+  return false;
+}
+
 /// Opens what is there. Nothing is created.
 tl::expected<DatabasePtr, Obstacle> open_existing(const fs::path& folder) {
   const rocksdb::Options options = database_options();
@@ -224,6 +239,9 @@ Result<std::unique_ptr<RocksStore>> RocksStore::open(const fs::path& folder_give
     const bool empty = fs::is_empty(folder, code);
     if (code) return fail("{}: {}", folder.string(), code.message());
     if (!empty) {
+      if (!has_traces_of_a_store(folder)) {
+        return fail("{}: holds files, but no store; name an empty or a new folder as data-folder", folder.string());
+      }
       if (auto free = check_lock(folder); !free) return tl::unexpected(free.error());
       std::string reason;
       store->keeper_ = std::make_unique<rocks::FileKeeper>(folder);

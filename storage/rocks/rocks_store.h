@@ -29,7 +29,8 @@ class RocksStore final : public Store {
   /// A store that cannot be read, belongs to another chassis or cluster, or was written under another cluster
   /// configuration is renamed to "<folder>.set-aside-<UTC time>" (logged as an error, with the reason) and a new one is
   /// begun; it is never written to. In the last case, and where they can still be read, the terms are taken over. An
-  /// Error: the folder is in use by another process, cannot be written, or cannot be renamed.
+  /// Error: the folder is in use by another process, cannot be written, cannot be renamed, or holds other things than a
+  /// store (those are not touched).
   [[nodiscard]] static Result<std::unique_ptr<RocksStore>> open(const std::filesystem::path& folder,
                                                                 const StoreIdentity& identity, WallMillis wall_now);
   ~RocksStore() override;

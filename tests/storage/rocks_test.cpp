@@ -189,16 +189,18 @@ TEST(RocksStore, AFolderInUseIsRefusedAndLeftAlone) {
   EXPECT_EQ(back.size(), 10U);
 }
 
-TEST(RocksStore, WhatIsNotAStoreIsNotWrittenInto) {
+TEST(RocksStore, WhatIsNotAStoreIsNotTouched) {
   const TemporaryFolder folder;
   const fs::path path = folder.path() / "store";
   fs::create_directory(path);
   std::ofstream(path / "holiday.jpg") << "precious";
-  auto store = opened(path);
+  const auto refused = RocksStore::open(path, kIdentity, kWall);
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message, HasSubstr("no store"));
   std::string kept;
-  std::ifstream(store->put_aside() / "holiday.jpg") >> kept;
+  std::ifstream(path / "holiday.jpg") >> kept;
   EXPECT_EQ(kept, "precious");
-  store.reset();
+  EXPECT_EQ(std::distance(fs::directory_iterator(path), fs::directory_iterator()), 1);
 
   const fs::path file = folder.path() / "file";
   std::ofstream(file) << "not a folder";
