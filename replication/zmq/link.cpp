@@ -139,6 +139,16 @@ struct Link::Impl {
         connection(make_monitor(zmq(), control_out, kConnectionEvents)),
         incoming{make_monitor(zmq(), control_in, kIncomingEvents), make_monitor(zmq(), data_in, kIncomingEvents)} {}
 
+  /// A monitored socket tells its monitor that it closes, and the I/O thread of the context waits for ever, with all
+  /// other links, if nobody is there to hear it: so monitoring ends first.
+  ~Impl() {
+    for (auto* socket : {&control_out, &control_in, &data_in}) {
+      (void)zmq_socket_monitor(socket->handle(), nullptr, 0);
+    }
+  }
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+
   static Endpoint data_port(Endpoint control) {
     ++control.port;
     return control;

@@ -161,6 +161,23 @@ TEST_F(LinkTest, ClosingAndComingBackIsToldOnceEach) {
   EXPECT_EQ(left_.log.disconnected, 1);
 }
 
+TEST_F(LinkTest, ClosingALinkNeverStopsTheOthersOfItsContext) {
+  for (int round = 0; round < 50; ++round) {
+    SCOPED_TRACE(round);
+    End one;
+    End two;
+    open(one, true);
+    open(two, false);
+    ASSERT_TRUE(await({&one, &two}, [&] { return one.log.connected == 1 && two.log.connected == 1; }));
+    // While the other side reconnects, with events on their way.
+    one.link.reset();
+    two.link.reset();
+    left_port_ = free_ports();
+    do right_port_ = free_ports();
+    while (right_port_ >= left_port_ - 1 && right_port_ <= left_port_ + 1);
+  }
+}
+
 TEST_F(LinkTest, AKilledPeerProcessIsNoticedAtOnce) {
   // The child must not inherit a ZeroMQ context: fork before one is used.
   const pid_t child = ::fork();
