@@ -18,7 +18,6 @@ namespace icr::storage {
 namespace {
 
 namespace fs = std::filesystem;
-using rocks::slice;
 
 constexpr const char* kLogFamily = "log";
 
