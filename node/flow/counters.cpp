@@ -79,8 +79,6 @@ void EngineCounters::append_to(CounterList& out) const {
   out.push_back({"bytes-in", bytes_in});
   out.push_back({"packets-out", packets_out});
   out.push_back({"sessions-created", sessions_created});
-  out.push_back({"sessions-closed", sessions_closed});
-  out.push_back({"sessions-cleared", sessions_cleared});
   out.push_back({"sessions-reused", sessions_reused});
   out.push_back({"icmp-errors-translated", icmp_errors_translated});
   out.push_back({"rejects-sent", rejects_sent});

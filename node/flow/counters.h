@@ -48,8 +48,6 @@ struct EngineCounters {
   std::uint64_t bytes_in = 0;
   std::uint64_t packets_out = 0;
   std::uint64_t sessions_created = 0;
-  std::uint64_t sessions_closed = 0;   ///< by timeout, RST or both FINs
-  std::uint64_t sessions_cleared = 0;  ///< by the operator
   std::uint64_t sessions_reused = 0;   ///< a SYN on a connection that was over
   std::uint64_t icmp_errors_translated = 0;
   std::uint64_t rejects_sent = 0;

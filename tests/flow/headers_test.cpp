@@ -26,7 +26,7 @@ HeaderError read(Bytes packet) {
 }
 
 /// IPv4 UDP packet with some octets of the header replaced, and its header checksum right again.
-Bytes changed(Spec spec, std::initializer_list<std::pair<std::size_t, std::uint8_t>> octets) {
+Bytes changed(const Spec& spec, std::initializer_list<std::pair<std::size_t, std::uint8_t>> octets) {
   Bytes p = build(spec);
   for (const auto& [at, value] : octets) p[at] = value;
   if (p[0] >> 4 == 4) fix_ip_checksum(p);

@@ -234,11 +234,9 @@ class Endpoint {
   void read_application(std::vector<SegmentSpec>& out) {
     if (unread_ == 0 || state_ != State::open) return;
     const std::uint32_t before = unread_;
-    if (reader_ == 0) {
-      unread_ = 0;
-    } else if (reader_ == 1) {
+    if (reader_ == 1) {
       unread_ -= std::min(unread_, 3000U);
-    } else if (below(random_, 150) == 0) {
+    } else if (reader_ == 0 || below(random_, 150) == 0) {
       unread_ = 0;
     }
     const bool was_shut = buffer_ - std::min(buffer_, before) < kMss;

@@ -2,6 +2,7 @@
 #include "replication/protocol.h"
 #include "tests/fuzz/fuzz_cluster.h"
 
+// NOLINTNEXTLINE(readability-identifier-naming): the name that libFuzzer calls
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace icr;
   replication::Header expected;

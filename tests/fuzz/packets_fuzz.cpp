@@ -29,6 +29,7 @@ std::uint64_t slow_digest(const Shard& shard, TimePoint now) {
 
 }  // namespace
 
+// NOLINTNEXTLINE(readability-identifier-naming): the name that libFuzzer calls
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   // Made once, because that takes longer than an input; each input leaves nothing behind.
   static TimePoint now{std::chrono::hours(1)};

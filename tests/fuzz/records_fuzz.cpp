@@ -3,6 +3,7 @@
 #include "node/flow/shard.h"
 #include "tests/fuzz/fuzz_cluster.h"
 
+// NOLINTNEXTLINE(readability-identifier-naming): the name that libFuzzer calls
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace icr;
   if (size == 0) return 0;
