@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import random
 import re
 import socket
 import subprocess
@@ -35,10 +36,23 @@ def built(packet):
     return type(packet)(bytes(packet))
 
 
+given_ports = set()
+
+
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """The first of two free ports, below those that the kernel gives to connections (which would come in between)."""
+    for port in random.SystemRandom().sample(range(20000, 30000, 2), 100):
+        if port in given_ports:
+            continue
+        try:
+            with socket.socket() as first, socket.socket() as second:
+                first.bind(("127.0.0.1", port))
+                second.bind(("127.0.0.1", port + 1))
+                given_ports.add(port)
+                return port
+        except OSError:
+            continue
+    raise RuntimeError("no free port between 20000 and 30000")
 
 
 def write_capture(path, packets):
