@@ -48,7 +48,7 @@ struct EngineCounters {
   std::uint64_t bytes_in = 0;
   std::uint64_t packets_out = 0;
   std::uint64_t sessions_created = 0;
-  std::uint64_t sessions_reused = 0;   ///< a SYN on a connection that was over
+  std::uint64_t sessions_reused = 0;  ///< a SYN on a connection that was over
   std::uint64_t icmp_errors_translated = 0;
   std::uint64_t rejects_sent = 0;
   std::uint64_t rejects_suppressed = 0;  ///< not sent: rate limit

@@ -15,6 +15,24 @@ constexpr std::uint32_t kRejectsPerSecond = 100;
 /// The wire key with which a packet of flow `d` leaves: the other flow, seen from its sender's side.
 FlowKey egress_key(const Session& session, Direction d) { return session.flow(opposite(d)).mirrored(); }
 
+/// Why a fragment is dropped; Drop::count: it is not.
+Drop drop_of(FragmentTable::Verdict verdict) {
+  switch (verdict) {
+    case FragmentTable::Verdict::overlap:
+      return Drop::fragment_overlap;
+    case FragmentTable::Verdict::limit:
+      return Drop::fragment_limit;
+    case FragmentTable::Verdict::full:
+      return Drop::fragment_table_full;
+    case FragmentTable::Verdict::refused:
+      return Drop::fragment_refused;
+    case FragmentTable::Verdict::forward:
+    case FragmentTable::Verdict::held:
+      break;
+  }
+  return Drop::count;
+}
+
 }  // namespace
 
 Engine::Engine(const Cluster& cluster, std::vector<Shard*> shards, const Timeouts& limits, std::uint64_t seed)
@@ -97,19 +115,8 @@ void Engine::handle(Packet& packet, Staged& staged, Ticks now, PacketSink& out) 
   if (headers.icmp == IcmpKind::error) return handle_icmp_error(packet, staged, now, out);
   if (headers.fragment) {
     SessionHandle unused;
-    switch (fragments_.enter(headers, packet, now, unused)) {
-      case FragmentTable::Verdict::forward:
-      case FragmentTable::Verdict::held:
-        break;
-      case FragmentTable::Verdict::overlap:
-        return counters_.drop(Drop::fragment_overlap);
-      case FragmentTable::Verdict::limit:
-        return counters_.drop(Drop::fragment_limit);
-      case FragmentTable::Verdict::full:
-        return counters_.drop(Drop::fragment_table_full);
-      case FragmentTable::Verdict::refused:
-        return counters_.drop(Drop::fragment_refused);
-    }
+    const Drop refused = drop_of(fragments_.enter(headers, packet, now, unused));
+    if (refused != Drop::count) return counters_.drop(refused);
   }
   Shard& shard = *shards_[staged.binding->shard];
   if (const auto flow = shard.table().find(headers.key, staged.hash)) {
@@ -169,21 +176,12 @@ void Engine::pass_on(Packet& packet, Staged& staged, FlowRef flow, Ticks now, Pa
 
 void Engine::handle_later_fragment(Packet& packet, Staged& staged, Ticks now, PacketSink& out) {
   SessionHandle handle;
-  switch (fragments_.enter(staged.headers, packet, now, handle)) {
-    case FragmentTable::Verdict::forward:
-      break;
-    case FragmentTable::Verdict::held:
-      ++counters_.fragments_held;
-      return;
-    case FragmentTable::Verdict::overlap:
-      return counters_.drop(Drop::fragment_overlap);
-    case FragmentTable::Verdict::limit:
-      return counters_.drop(Drop::fragment_limit);
-    case FragmentTable::Verdict::full:
-      return counters_.drop(Drop::fragment_table_full);
-    case FragmentTable::Verdict::refused:
-      return counters_.drop(Drop::fragment_refused);
+  const FragmentTable::Verdict verdict = fragments_.enter(staged.headers, packet, now, handle);
+  if (verdict == FragmentTable::Verdict::held) {
+    ++counters_.fragments_held;
+    return;
   }
+  if (const Drop refused = drop_of(verdict); refused != Drop::count) return counters_.drop(refused);
   const Session& session = shards_[handle.shard]->table().at(handle.ref.slot);
   if (!session.live || session.generation != handle.ref.generation) return counters_.drop(Drop::fragment_refused);
   (void)forward(packet, staged, {handle.ref.slot, handle.direction}, now, out);
