@@ -125,7 +125,7 @@ class Chassis:
 
     def counters(self):
         """{name: value} of every counter of the chassis. Names of ports carry their unit, so none is there twice but
-        for sessions-cleared, of card and set."""
+        for sessions-cleared, of the set."""
         shown = self.icr("show services service-sets statistics packet-drops extensive")
         return {name: int(value) for name, value in re.findall(r"^  (\S+) +(\d+)$", shown, re.M)}
 
