@@ -61,7 +61,7 @@ Result<std::uint8_t> parse_protocol_value(std::string_view text) {
   }
   std::vector<std::string_view> words;
   for (const auto& name : protocol_names()) words.push_back(name.keyword);
-  const auto word = unique_word(std::move(words), text, "protocol");
+  const auto word = unique_word(words, text, "protocol");
   if (!word) return tl::unexpected(word.error());
   return *parse_protocol(*word);
 }
