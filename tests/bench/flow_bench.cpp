@@ -112,8 +112,8 @@ class Bench {
     std::shuffle(order_.begin(), order_.end(), random_);
   }
 
-  /// Each frame once, in random order; `engine` null: the generator alone. The clock is read at each burst, and the
-  /// slowest twentieth of the bursts is left out: there the machine did something else.
+  /// Each frame once, in random order; `engine` null: the generator alone. The clock is read at each burst, and
+  /// all bursts count: what the engine does seldom and slowly is part of its cost.
   Cost round(Engine* engine, TimePoint now, CountingSink& sink) {
     std::array<Packet, kBurst> burst;
     bursts_.clear();
@@ -143,8 +143,6 @@ class Bench {
     }
     const std::chrono::duration<double, std::nano> time = std::chrono::steady_clock::now() - from;
     const double clocks_per_ns = static_cast<double>(last - first) / time.count();
-    std::sort(bursts_.begin(), bursts_.end());
-    bursts_.resize(bursts_.size() * 19 / 20);
     const double sum = std::accumulate(bursts_.begin(), bursts_.end(), 0.0);
     const double clocks = sum / (static_cast<double>(bursts_.size()) * kBurst);
     return {clocks, clocks / clocks_per_ns};
