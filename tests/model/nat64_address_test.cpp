@@ -53,7 +53,7 @@ TEST(Nat64Address, EveryAddressComesBack) {
                            "2001:db8:122:344::/64", "2001:db8:122:344::/96"}) {
     const Prefix prefix = *Prefix::parse(text);
     for (int i = 0; i < 1000; ++i) {
-      const std::uint32_t v4 = random();
+      const auto v4 = static_cast<std::uint32_t>(random());
       EXPECT_EQ(extract_v4(prefix, embed_v4(prefix, v4)), v4);
     }
   }
