@@ -53,12 +53,13 @@ void fill_core(const fbs::SessionCore& core, SessionRecord& out) {
   out.flow[0].destination_port = core.initiator_destination_port();
   out.flow[1].source_port = core.responder_source_port();
   out.flow[1].destination_port = core.responder_destination_port();
-  out.flow[0].protocol = out.flow[1].protocol = core.protocol();
   out.service_set = core.service_set();
   out.policy = core.policy();
   out.nat_pool = core.nat_pool();
   out.tcp_state = static_cast<TcpState>(core.tcp_state());
   out.nat_type = static_cast<NatType>(core.nat_type_flag() & 0x0fU);
+  out.flow[0].protocol = core.protocol();
+  out.flow[1].protocol = responder_protocol(out.nat_type, core.protocol());
   out.flag = static_cast<SessionFlag>(core.nat_type_flag() >> 4U);
   out.alg = core.alg();
   out.has_tcp = (core.parts() & kPartTcp) != 0;
@@ -81,6 +82,18 @@ Result<void> check_core(const fbs::SessionCore& core, std::size_t& tcp, std::siz
   if (core.generation() == 0) return fail("session {}: generation 0", core.slot());
   tcp += (core.parts() & kPartTcp) != 0 ? 1U : 0U;
   counters += (core.parts() & kPartCounters) != 0 ? 1U : 0U;
+  return {};
+}
+
+Result<void> check_binding(const fbs::Binding& row) {
+  if (row.kind() == 0 || row.kind() >= kRecordKindCount)
+    return fail("binding {}: kind {} out of range", row.slot(), row.kind());
+  if (row.slot() >= kMaxRecordSlots) return fail("slot {} of a binding out of range", row.slot());
+  if (row.generation() == 0) return fail("binding {}: generation 0", row.slot());
+  if ((row.flags() & ~kKnownBindingFlags) != 0) return fail("binding {}: unknown flags {:#x}", row.slot(), row.flags());
+  if (row.kind() == static_cast<std::uint8_t>(RecordKind::port_block) && row.last_port() < row.external_port()) {
+    return fail("binding {}: ports {} to {}", row.slot(), row.external_port(), row.last_port());
+  }
   return {};
 }
 
@@ -107,6 +120,14 @@ flatbuffers::Offset<flatbuffers::Vector<const T*>> joined(flatbuffers::FlatBuffe
 }  // namespace
 
 void BatchEncoder::add(const SessionRecord& r) {
+  if (r.kind != RecordKind::session) {
+    const BindingRecord& b = r.binding;
+    bindings_.emplace_back(address16(b.internal), address16(b.external), b.term, r.ref.slot, r.ref.generation,
+                           r.version, b.timeout_s, b.idle, b.age, b.internal_port, b.external_port, b.last_port, b.pool,
+                           b.service_set, static_cast<std::uint8_t>(r.kind), b.protocol, b.flags, std::uint8_t{0},
+                           std::uint16_t{0});
+    return;
+  }
   const bool four = r.flow[0].source.is_v4() && r.flow[0].destination.is_v4() && r.flow[1].source.is_v4() &&
                     r.flow[1].destination.is_v4();
   const unsigned column = four ? 0 : 1;
@@ -130,20 +151,22 @@ std::size_t BatchEncoder::bytes() const {
   return v4_.size() * sizeof(fbs::Session4) + v6_.size() * sizeof(fbs::Session6) +
          (tcp_[0].size() + tcp_[1].size()) * sizeof(fbs::TcpPart) +
          (counters_[0].size() + counters_[1].size()) * sizeof(fbs::CounterPart) +
-         tombstones_.size() * sizeof(fbs::Tombstone);
+         tombstones_.size() * sizeof(fbs::Tombstone) + bindings_.size() * sizeof(fbs::Binding);
 }
 
 flatbuffers::Offset<fbs::SessionBatch> BatchEncoder::finish(flatbuffers::FlatBufferBuilder& builder) {
   static const std::vector<fbs::Session4> no_v4;
   static const std::vector<fbs::Session6> no_v6;
   static const std::vector<fbs::Tombstone> no_tombstones;
+  static const std::vector<fbs::Binding> no_bindings;
   const auto v4 = joined(builder, v4_, no_v4);
   const auto v6 = joined(builder, v6_, no_v6);
   const auto tcp = joined(builder, tcp_[0], tcp_[1]);
   const auto counters = joined(builder, counters_[0], counters_[1]);
   const auto tombstones = joined(builder, tombstones_, no_tombstones);
+  const auto bindings = joined(builder, bindings_, no_bindings);
   clear();
-  return fbs::CreateSessionBatch(builder, v4, v6, tcp, counters, tombstones);
+  return fbs::CreateSessionBatch(builder, v4, v6, tcp, counters, tombstones, bindings);
 }
 
 void BatchEncoder::clear() {
@@ -152,6 +175,7 @@ void BatchEncoder::clear() {
   for (auto& rows : tcp_) rows.clear();
   for (auto& rows : counters_) rows.clear();
   tombstones_.clear();
+  bindings_.clear();
 }
 
 Result<BatchDecoder> BatchDecoder::check(const fbs::SessionBatch* batch, std::size_t max_rows) {
@@ -161,7 +185,8 @@ Result<BatchDecoder> BatchDecoder::check(const fbs::SessionBatch* batch, std::si
   out.v4_ = size_of(batch->v4());
   out.v6_ = size_of(batch->v6());
   out.tombstones_ = size_of(batch->tombstones());
-  const std::size_t rows = out.v4_ + out.v6_ + out.tombstones_;
+  out.bindings_ = size_of(batch->bindings());
+  const std::size_t rows = out.v4_ + out.v6_ + out.tombstones_ + out.bindings_;
   if (rows > max_rows) return fail("{} rows in a batch, at most {} are accepted", rows, max_rows);
   // The verifier checks where vectors lie, not how their elements are aligned; reading them wants 8.
   const auto misaligned = [](const void* p) { return p != nullptr && reinterpret_cast<std::uintptr_t>(p) % 4 != 0; };
@@ -169,7 +194,8 @@ Result<BatchDecoder> BatchDecoder::check(const fbs::SessionBatch* batch, std::si
   if (misaligned(out.v4_ ? batch->v4()->Data() : nullptr) || misaligned8(out.v6_ ? batch->v6()->Data() : nullptr) ||
       misaligned(size_of(batch->tcp()) ? batch->tcp()->Data() : nullptr) ||
       misaligned8(size_of(batch->counters()) ? batch->counters()->Data() : nullptr) ||
-      misaligned(out.tombstones_ ? batch->tombstones()->Data() : nullptr)) {
+      misaligned(out.tombstones_ ? batch->tombstones()->Data() : nullptr) ||
+      misaligned8(out.bindings_ ? batch->bindings()->Data() : nullptr)) {
     return fail("misaligned column in a session batch");
   }
   std::size_t tcp = 0;
@@ -193,9 +219,36 @@ Result<BatchDecoder> BatchDecoder::check(const fbs::SessionBatch* batch, std::si
   }
   for (std::size_t row = 0; row < out.tombstones_; ++row) {
     const auto* dead = batch->tombstones()->Get(static_cast<unsigned>(row));
-    if (dead->slot() >= kMaxSlots) return fail("tombstone of slot {} out of range", dead->slot());
+    if (dead->slot() >= kMaxRecordSlots) return fail("tombstone of slot {} out of range", dead->slot());
+  }
+  for (std::size_t row = 0; row < out.bindings_; ++row) {
+    if (auto ok = check_binding(*batch->bindings()->Get(static_cast<unsigned>(row))); !ok) {
+      return tl::unexpected(ok.error());
+    }
   }
   return out;
+}
+
+void BatchDecoder::read_binding(std::size_t row, SessionRecord& out) const {
+  const fbs::Binding& from = *batch_->bindings()->Get(static_cast<unsigned>(row));
+  out = SessionRecord{};
+  out.ref = {from.slot(), from.generation()};
+  out.kind = static_cast<RecordKind>(from.kind());
+  out.version = from.version();
+  BindingRecord& b = out.binding;
+  b.term = from.term();
+  b.internal = from_address16(from.internal());
+  b.external = from_address16(from.external());
+  b.internal_port = from.internal_port();
+  b.external_port = from.external_port();
+  b.last_port = from.last_port();
+  b.protocol = from.protocol();
+  b.flags = from.flags();
+  b.pool = from.pool();
+  b.service_set = from.service_set();
+  b.timeout_s = from.timeout_s();
+  b.idle = from.idle();
+  b.age = from.age();
 }
 
 void BatchDecoder::read(std::size_t row, std::size_t& tcp, std::size_t& counters, SessionRecord& out) const {

@@ -30,13 +30,46 @@ std::string_view to_string(NatType type) {
       return "none";
     case NatType::napt44:
       return "NAPT-44";
+    case NatType::basic_nat44:
+      return "BASIC NAT44";
+    case NatType::dynamic_nat44:
+      return "DYNAMIC NAT44";
+    case NatType::deterministic_napt44:
+      return "DETERMINISTIC NAPT44";
+    case NatType::dnat44:
+      return "DNAT-44";
+    case NatType::twice_basic_nat44:
+      return "TWICE BASIC NAT44";
+    case NatType::twice_dynamic_nat44:
+      return "TWICE DYNAMIC NAT44";
+    case NatType::twice_napt44:
+      return "TWICE NAPT44";
+    case NatType::stateful_nat64:
+      return "STATEFUL NAT64";
+    case NatType::nptv6:
+      return "NPTV6";
   }
   return "none";
+}
+
+std::uint8_t responder_protocol(NatType type, std::uint8_t initiator) {
+  if (type != NatType::stateful_nat64) return initiator;
+  if (initiator == ip_protocol::icmp6) return ip_protocol::icmp;
+  return initiator == ip_protocol::icmp ? ip_protocol::icmp6 : initiator;
 }
 
 std::uint64_t digest_of(const SessionRecord& record) {
   constexpr std::uint64_t kSeed = 0x2d358dccaa6c78a5ULL;
   const std::uint64_t identity = std::uint64_t{record.ref.slot} << 32 | record.ref.generation;
+  if (record.kind != RecordKind::session) {
+    const BindingRecord& b = record.binding;
+    const FlowKey ends{b.internal, b.external, b.internal_port, b.external_port, b.protocol};
+    const std::uint64_t facts = std::uint64_t{record.version} << 32 | std::uint64_t{b.service_set} << 16 | b.pool;
+    const std::uint64_t more = std::uint64_t{b.last_port} << 16 |
+                               std::uint64_t{static_cast<std::uint8_t>(record.kind)} << 8 |
+                               static_cast<std::uint8_t>(b.flags & ~kBindingInUse);
+    return detail::mix(hash_of(ends, kSeed) ^ identity, detail::mix(facts ^ kSeed, b.term ^ ~kSeed) ^ more);
+  }
   const std::uint64_t state = std::uint64_t{record.version} << 32 | std::uint64_t{record.service_set} << 16 |
                               std::uint64_t{static_cast<std::uint8_t>(record.tcp_state)} << 8 |
                               static_cast<std::uint8_t>(record.nat_type);

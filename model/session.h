@@ -44,8 +44,20 @@ inline constexpr std::uint8_t kTcpStateCount = 8;
 [[nodiscard]] std::string_view to_string(TcpState state);
 
 /// How a session is translated; decides the words that `extensive` prints.
-enum class NatType : std::uint8_t { none = 0, napt44 = 1 };
-inline constexpr std::uint8_t kNatTypeCount = 2;
+enum class NatType : std::uint8_t {
+  none = 0,
+  napt44,
+  basic_nat44,
+  dynamic_nat44,
+  deterministic_napt44,
+  dnat44,
+  twice_basic_nat44,
+  twice_dynamic_nat44,
+  twice_napt44,
+  stateful_nat64,
+  nptv6,
+};
+inline constexpr std::uint8_t kNatTypeCount = 11;
 /// Junos' words for "Translation Type - ".
 [[nodiscard]] std::string_view to_string(NatType type);
 
@@ -79,11 +91,44 @@ struct FlowCounters {
   friend bool operator==(const FlowCounters&, const FlowCounters&) = default;
 };
 
+/// What a record is about. Bindings are ownership facts of NAT; they live in slots above those of the sessions.
+enum class RecordKind : std::uint8_t {
+  session = 0,
+  port_block,  ///< a range of ports of an external address -> the host that owns it
+  mapping,     ///< external endpoint -> internal endpoint (endpoint-independent mapping, RFC 4787 REQ-1)
+  pairing,     ///< host -> external address
+};
+inline constexpr std::uint8_t kRecordKindCount = 4;
+
+/// A NAT binding as a value. `internal` owns what is named of `external`.
+struct BindingRecord {
+  std::uint64_t term = 0;  ///< of the master that made it
+  IpAddress internal;
+  IpAddress external;
+  std::uint16_t internal_port = 0;  ///< mapping: port, or ICMP query identifier
+  std::uint16_t external_port = 0;  ///< mapping: the same, translated; port block: its first port
+  std::uint16_t last_port = 0;      ///< port block
+  std::uint8_t protocol = 0;        ///< mapping: of the internal side (ICMP and ICMPv6 differ)
+  std::uint8_t flags = 0;           ///< kBinding* bits
+  std::uint16_t pool = 0;           ///< index into Cluster::nat_pools
+  std::uint16_t service_set = 0;    ///< index into Cluster::service_sets
+  std::uint32_t timeout_s = 0;      ///< it lives this long after its last use
+  Ticks idle = 0;                   ///< since it was last used
+  Ticks age = 0;                    ///< since it was made
+  friend bool operator==(const BindingRecord&, const BindingRecord&) = default;
+};
+inline constexpr std::uint8_t kBindingActiveBlock = 0x1;  ///< port block: new ports of the host come from this one
+inline constexpr std::uint8_t kBindingExclusive = 0x2;    ///< pairing: the host has the whole address (dynamic NAT)
+inline constexpr std::uint8_t kBindingInUse = 0x4;        ///< sessions use it: it does not idle
+inline constexpr std::uint8_t kKnownBindingFlags = 0x7;
+
 /// A session as a value. `flow[0]` is the initiator flow (I) as it arrives on the inside or outside port where it
 /// began; `flow[1]` the responder flow (O) as it arrives on the other one. Without NAT they mirror each other; with
 /// source NAT the responder's destination is the translated source.
+/// A record of another kind has `ref`, `version`, `kind` and `binding`, and nothing else.
 struct SessionRecord {
   SessionRef ref;
+  RecordKind kind = RecordKind::session;
   std::uint32_t version = 0;  ///< grows with each change of the session that the twin must know
 
   std::array<FlowKey, 2> flow;
@@ -107,12 +152,17 @@ struct SessionRecord {
   bool has_counters = false;  ///< `counters` is meaningful; a receiver keeps what it has when it is not
   std::array<FlowCounters, 2> counters;
 
+  BindingRecord binding;  ///< unless kind is session
+
   [[nodiscard]] std::uint8_t protocol() const { return flow[0].protocol; }
 };
 
+/// Protocol of the responder flow: stateful NAT64 turns ICMPv6 into ICMP (or back); everything else keeps it.
+[[nodiscard]] std::uint8_t responder_protocol(NatType type, std::uint8_t initiator);
+
 /// Digest word of a record: equal on two twins that agree about everything a takeover needs (identity, version, keys,
-/// state; not idle time, age and counters). Sums of these words, modulo 2^64, are order-independent digests of sets of
-/// sessions.
+/// state; not idle time, age, counters, nor kBindingInUse). Sums of these words, modulo 2^64, are order-independent
+/// digests of sets of sessions.
 [[nodiscard]] std::uint64_t digest_of(const SessionRecord& record);
 
 /// The number that `Session:` and `Session ID:` print. The high bits name the redundancy set, the low bits the slot, so
@@ -120,19 +170,21 @@ struct SessionRecord {
 [[nodiscard]] std::uint32_t jsf_session_id(std::uint16_t set_ordinal, std::uint32_t slot);
 [[nodiscard]] std::uint64_t usf_session_id(std::uint16_t set_ordinal, std::uint32_t slot);
 inline constexpr std::uint32_t kMaxSlots = 1U << 26;  ///< slots of one redundancy set that a JSF session id can name
-inline constexpr std::uint16_t kMaxShards = 62;       ///< redundancy sets (and stand-alone shards) of one cluster
+/// Slots of one redundancy set, sessions and bindings together.
+inline constexpr std::uint32_t kMaxRecordSlots = 2 * kMaxSlots;
+inline constexpr std::uint16_t kMaxShards = 62;  ///< redundancy sets (and stand-alone shards) of one cluster
 
 /// Where records come from: a table whose slots can be read one by one. Only the thread that owns the table may call
 /// it.
 class SessionSource {
  public:
   virtual ~SessionSource() = default;
-  /// Slots are 0..capacity()-1.
+  /// Slots are 0..capacity()-1: first those of sessions, then those of bindings.
   [[nodiscard]] virtual std::uint32_t capacity() const = 0;
   /// Highest slot ever used + 1: no cursor needs to go further.
   [[nodiscard]] virtual std::uint32_t high_water() const = 0;
-  /// True: `out` is the session in `slot`, counters and TCP windows included. False: the slot is empty, and `out.ref`
-  /// carries its number and last generation (0: never used) - which is its tombstone.
+  /// True: `out` is the session (or binding) in `slot`, counters and TCP windows included. False: the slot is empty,
+  /// and `out.ref` carries its number and last generation (0: never used) - which is its tombstone.
   virtual bool read(std::uint32_t slot, TimePoint now, SessionRecord& out) const = 0;
 };
 

@@ -52,7 +52,7 @@ bool read_body(const fbs::Envelope& envelope, Body& out, Refusal& why) {
     case fbs::Body::StreamBegin: {
       const auto& b = *envelope.body_as_StreamBegin();
       out = StreamBegin{position_of(b), b.capacity()};
-      return sane(position_of(b)) && b.capacity() <= kMaxSlots;
+      return sane(position_of(b)) && b.capacity() <= kMaxRecordSlots;
     }
     case fbs::Body::Batch: {
       const auto& b = *envelope.body_as_Batch();
@@ -67,7 +67,7 @@ bool read_body(const fbs::Envelope& envelope, Body& out, Refusal& why) {
     case fbs::Body::Audit: {
       const auto& b = *envelope.body_as_Audit();
       out = Audit{position_of(b), b.first(), b.count(), b.sessions(), b.digest()};
-      return sane(position_of(b)) && b.count() <= kMaxAuditSlots && b.first() < kMaxSlots;
+      return sane(position_of(b)) && b.count() <= kMaxAuditSlots && b.first() < kMaxRecordSlots;
     }
     case fbs::Body::Ack: {
       const auto& b = *envelope.body_as_Ack();

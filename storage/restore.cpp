@@ -20,6 +20,11 @@ Ticks later(Ticks ticks, std::uint64_t by) {
 
 bool over(const SessionRecord& record) {
   constexpr std::uint64_t kTicksPerSecond = std::chrono::seconds(1) / kTick;
+  if (record.kind != RecordKind::session) {
+    // What its sessions use lives as long as they do; the sink finds out whether they are back.
+    return (record.binding.flags & kBindingInUse) == 0 &&
+           record.binding.idle >= record.binding.timeout_s * kTicksPerSecond;
+  }
   if (record.timeout_s != 0 && record.idle >= record.timeout_s * kTicksPerSecond) return true;
   return record.lifetime_s != 0 && record.age >= record.lifetime_s * kTicksPerSecond;
 }
@@ -93,6 +98,9 @@ void Replay::name_all(std::uint32_t record) {
   };
   each(view_.columns->v4());
   each(view_.columns->v6());
+  if (const auto* rows = view_.columns->bindings()) {
+    for (unsigned i = 0; i < rows->size(); ++i) name(rows->Get(i)->slot(), record);
+  }
   view_.rows.for_each_tombstone([&](SessionRef dead) { name(dead.slot, record); });
 }
 
@@ -169,6 +177,8 @@ void Replay::apply(SessionSink& sink, TimePoint now, WallMillis wall_now) {
       SessionRecord record = read;
       record.idle = later(record.idle, passed);
       record.age = later(record.age, passed);
+      record.binding.idle = later(record.binding.idle, passed);
+      record.binding.age = later(record.binding.age, passed);
       if (over(record)) {
         ++out_.expired;
         (void)sink.erase(record.ref, now);

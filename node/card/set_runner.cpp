@@ -210,9 +210,10 @@ Result<std::string> SetRunner::switchover(TimePoint now) {
 std::uint32_t SetRunner::scan(const SessionFilter& filter, std::uint32_t begin, std::uint32_t end, TimePoint now,
                               SessionVisitor& visitor) const {
   const SessionTable& table = shard_.table();
-  end = std::min(end, table.high_water());
+  // Above the sessions there are bindings, which a scan for sessions passes over.
+  const std::uint32_t last = std::min(end, table.high_water());
   SessionRecord record;
-  for (std::uint32_t slot = begin; slot < end; ++slot) {
+  for (std::uint32_t slot = begin; slot < last; ++slot) {
     const Session& session = table.at(slot);
     // Most sessions are rejected on the line that is in the cache, without a record being made.
     if (!session.live || !filter.admits(session.initiator)) continue;

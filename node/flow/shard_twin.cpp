@@ -28,6 +28,7 @@ bool Shard::read(std::uint32_t slot, TimePoint now, SessionRecord& out) const {
   const Session& s = table_.at(slot);
   out.ref = {slot, s.generation};
   if (!s.live) return false;
+  out.kind = RecordKind::session;
   const Ticks at = ticks_of(now);
   out.version = s.version;
   out.flow[0] = s.initiator;
@@ -59,6 +60,10 @@ void Shard::twin_changed(std::uint32_t slot) {
 void Shard::begin_pass(TimePoint /*now*/) { ++pass_; }
 
 bool Shard::acceptable(const SessionRecord& r) {
+  if (r.kind != RecordKind::session) {
+    ++counters_.refused_slot;
+    return false;
+  }
   if (r.ref.slot >= table_.capacity()) {
     ++counters_.refused_slot;
     return false;

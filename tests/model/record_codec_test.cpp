@@ -12,6 +12,7 @@ namespace icr {
 namespace {
 
 using test::expect_equal;
+using test::random_binding;
 using test::random_record;
 using testing::HasSubstr;
 
@@ -53,11 +54,15 @@ TEST(RecordCodec, AnyMixOfRecordsComesBack) {
     std::mt19937 random(seed);
     std::vector<SessionRecord> four;
     std::vector<SessionRecord> six;
+    std::vector<SessionRecord> bindings;
     std::vector<SessionRef> dead;
     for (unsigned i = 0; i < seed * 3; ++i) {
-      const unsigned kind = static_cast<unsigned>(random() % 3);
-      if (kind == 2) {
-        dead.push_back({static_cast<std::uint32_t>(random() % kMaxSlots), static_cast<std::uint32_t>(random())});
+      const unsigned kind = static_cast<unsigned>(random() % 4);
+      if (kind == 3) {
+        bindings.push_back(random_binding(random));
+        encoder.add(bindings.back());
+      } else if (kind == 2) {
+        dead.push_back({static_cast<std::uint32_t>(random() % kMaxRecordSlots), static_cast<std::uint32_t>(random())});
         encoder.add_tombstone(dead.back());
       } else {
         auto& column = kind == 0 ? four : six;
@@ -65,20 +70,22 @@ TEST(RecordCodec, AnyMixOfRecordsComesBack) {
         encoder.add(column.back());
       }
     }
-    EXPECT_EQ(encoder.size(), four.size() + six.size() + dead.size());
+    EXPECT_EQ(encoder.size(), four.size() + six.size() + bindings.size() + dead.size());
     const std::size_t payload = encoder.bytes();
     const auto buffer = encoded(encoder);
     EXPECT_TRUE(encoder.empty());
     EXPECT_GE(buffer.size, payload);
-    // The library pads each of the five columns to the size of its rows, and the table with it.
+    // The library pads each of the six columns to the size of its rows, and the table with it.
     EXPECT_LE(buffer.size, payload + 512);
 
     const auto decoder = decoded(buffer);
     ASSERT_TRUE(decoder) << decoder.error().message;
     EXPECT_EQ(decoder->sessions(), four.size() + six.size());
+    EXPECT_EQ(decoder->bindings(), bindings.size());
     EXPECT_EQ(decoder->tombstones(), dead.size());
     auto expected = four;
     expected.insert(expected.end(), six.begin(), six.end());
+    expected.insert(expected.end(), bindings.begin(), bindings.end());
     std::size_t row = 0;
     decoder->for_each_session([&](const SessionRecord& record) { expect_equal(record, expected[row++]); });
     EXPECT_EQ(row, expected.size());
@@ -113,6 +120,7 @@ TEST(RecordCodec, ClearForgets) {
   BatchEncoder encoder;
   encoder.add(random_record(random, true));
   encoder.add(random_record(random, false));
+  encoder.add(random_binding(random));
   encoder.add_tombstone({1, 2});
   EXPECT_GT(encoder.bytes(), 0U);
   encoder.clear();
@@ -204,7 +212,7 @@ TEST(RecordCodec, RefusesWhatTheVerifierCannotKnow) {
 
 TEST(RecordCodec, RefusesATombstoneOutOfRange) {
   flatbuffers::FlatBufferBuilder builder;
-  const std::vector<fbs::Tombstone> dead = {fbs::Tombstone(1, 1), fbs::Tombstone(kMaxSlots, 1)};
+  const std::vector<fbs::Tombstone> dead = {fbs::Tombstone(1, 1), fbs::Tombstone(kMaxRecordSlots, 1)};
   const auto column = builder.CreateVectorOfStructs(dead);
   const auto buffer = finished(builder, fbs::CreateSessionBatch(builder, 0, 0, 0, 0, column));
   const auto decoder = decoded(buffer);
@@ -212,9 +220,75 @@ TEST(RecordCodec, RefusesATombstoneOutOfRange) {
   EXPECT_THAT(decoder.error().message, HasSubstr("tombstone of slot"));
 }
 
+struct BindingFields {
+  std::uint32_t slot = kMaxRecordSlots - 1;
+  std::uint32_t generation = 1;
+  std::uint16_t first = 1024;
+  std::uint16_t last = 1151;
+  std::uint8_t kind = 1;
+  std::uint8_t flags = 0;
+};
+
+std::string refusal(const BindingFields& f) {
+  flatbuffers::FlatBufferBuilder builder;
+  const fbs::Address16 a(1, 2);
+  const std::vector<fbs::Binding> rows(
+      1, fbs::Binding(a, a, 1, f.slot, f.generation, 1, 300, 0, 0, 0, f.first, f.last, 0, 0, f.kind, 0, f.flags, 0, 0));
+  const auto column = builder.CreateVectorOfStructs(rows);
+  const auto buffer = finished(builder, fbs::CreateSessionBatch(builder, 0, 0, 0, 0, 0, column));
+  const auto decoder = decoded(buffer);
+  return decoder ? "" : decoder.error().message;
+}
+
+TEST(RecordCodec, RefusesABindingOutOfRange) {
+  EXPECT_EQ(refusal(BindingFields{}), "");
+  BindingFields bad;
+  bad.slot = kMaxRecordSlots;
+  EXPECT_THAT(refusal(bad), HasSubstr("slot 134217728 of a binding"));
+  bad = {};
+  bad.generation = 0;
+  EXPECT_THAT(refusal(bad), HasSubstr("generation 0"));
+  for (const std::uint8_t kind : {std::uint8_t{0}, kRecordKindCount}) {
+    bad = {};
+    bad.kind = kind;
+    EXPECT_THAT(refusal(bad), HasSubstr("kind"));
+  }
+  bad = {};
+  bad.flags = kKnownBindingFlags + 1;
+  EXPECT_THAT(refusal(bad), HasSubstr("unknown flags 0x8"));
+  bad = {};
+  bad.last = 1023;
+  EXPECT_THAT(refusal(bad), HasSubstr("ports 1024 to 1023"));
+  bad.kind = static_cast<std::uint8_t>(RecordKind::mapping);
+  EXPECT_EQ(refusal(bad), "") << "only a block has a last port";
+}
+
+TEST(RecordCodec, Nat64SpeaksIcmpv6OnOneSide) {
+  std::mt19937 random(3);
+  auto record = random_record(random, true);
+  record.nat_type = NatType::stateful_nat64;
+  record.flow[0].protocol = ip_protocol::icmp6;
+  record.flow[1].protocol = ip_protocol::icmp;
+  BatchEncoder encoder;
+  encoder.add(record);
+  std::swap(record.flow[0].protocol, record.flow[1].protocol);
+  encoder.add(record);
+  const auto buffer = encoded(encoder);
+  const auto decoder = decoded(buffer);
+  ASSERT_TRUE(decoder);
+  unsigned row = 0;
+  decoder->for_each_session([&](const SessionRecord& back) {
+    EXPECT_EQ(back.flow[0].protocol, row == 0 ? ip_protocol::icmp6 : ip_protocol::icmp);
+    EXPECT_EQ(back.flow[1].protocol, row == 0 ? ip_protocol::icmp : ip_protocol::icmp6);
+    ++row;
+  });
+  EXPECT_EQ(row, 2U);
+}
+
 Buffer good_buffer(std::mt19937& random) {
   BatchEncoder encoder;
   for (unsigned i = 0; i < 12; ++i) encoder.add(random_record(random, i % 3 == 0));
+  for (unsigned i = 0; i < 3; ++i) encoder.add(random_binding(random));
   encoder.add_tombstone({9, 4});
   return encoded(encoder);
 }
@@ -223,7 +297,8 @@ Buffer good_buffer(std::mt19937& random) {
 std::uint64_t read_all(const BatchDecoder& decoder) {
   std::uint64_t sum = 0;
   decoder.for_each_session([&](const SessionRecord& record) {
-    EXPECT_LT(record.ref.slot, kMaxSlots);
+    EXPECT_LT(record.ref.slot, record.kind == RecordKind::session ? kMaxSlots : kMaxRecordSlots);
+    EXPECT_LT(static_cast<unsigned>(record.kind), kRecordKindCount);
     EXPECT_LT(static_cast<unsigned>(record.tcp_state), kTcpStateCount);
     EXPECT_LT(static_cast<unsigned>(record.nat_type), kNatTypeCount);
     EXPECT_LT(static_cast<unsigned>(record.flag), kSessionFlagCount);
@@ -232,7 +307,7 @@ std::uint64_t read_all(const BatchDecoder& decoder) {
            (record.has_counters ? record.counters[1].bytes : 0);
   });
   decoder.for_each_tombstone([&](SessionRef ref) {
-    EXPECT_LT(ref.slot, kMaxSlots);
+    EXPECT_LT(ref.slot, kMaxRecordSlots);
     sum += ref.generation;
   });
   return sum;

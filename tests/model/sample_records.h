@@ -30,6 +30,7 @@ inline SessionRecord random_record(std::mt19937& random, bool v6) {
   for (auto& flow : r.flow) flow = FlowKey{address(), address(), port(), port(), protocol};
   r.tcp_state = static_cast<TcpState>(up_to(kTcpStateCount - 1));
   r.nat_type = static_cast<NatType>(up_to(kNatTypeCount - 1));
+  r.flow[1].protocol = responder_protocol(r.nat_type, protocol);
   r.flag = static_cast<SessionFlag>(up_to(kSessionFlagCount - 1));
   r.alg = static_cast<ApplicationProtocol>(up_to(static_cast<std::uint32_t>(application_protocols().size()) - 1));
   r.initiated_outside = word() % 2 == 0;
@@ -55,9 +56,37 @@ inline SessionRecord random_record(std::mt19937& random, bool v6) {
   return r;
 }
 
+/// A binding with every field drawn at random from its range.
+inline SessionRecord random_binding(std::mt19937& random) {
+  const auto word = [&] { return static_cast<std::uint32_t>(random()); };
+  const auto port = [&] { return static_cast<std::uint16_t>(random()); };
+  SessionRecord r;
+  r.ref = {word() % kMaxRecordSlots, 1 + word() % 0xffffffffU};
+  r.version = word();
+  r.kind = static_cast<RecordKind>(1 + word() % (kRecordKindCount - 1U));
+  BindingRecord& b = r.binding;
+  b.term = std::uint64_t{word()} << 32 | word();
+  for (IpAddress* address : {&b.internal, &b.external}) {
+    for (auto& byte : address->bytes) byte = static_cast<std::uint8_t>(random());
+  }
+  b.internal_port = port();
+  b.external_port = port();
+  b.last_port = static_cast<std::uint16_t>(b.external_port + word() % (65536U - b.external_port));
+  b.protocol = static_cast<std::uint8_t>(random());
+  b.flags = static_cast<std::uint8_t>(word() & kKnownBindingFlags);
+  b.pool = port();
+  b.service_set = port();
+  b.timeout_s = word();
+  b.idle = word();
+  b.age = word();
+  return r;
+}
+
 inline void expect_equal(const SessionRecord& a, const SessionRecord& b) {
   EXPECT_EQ(a.ref, b.ref);
   EXPECT_EQ(a.version, b.version);
+  ASSERT_EQ(a.kind, b.kind);
+  EXPECT_EQ(a.binding, b.binding);
   EXPECT_TRUE(a.flow[0] == b.flow[0]);
   EXPECT_TRUE(a.flow[1] == b.flow[1]);
   EXPECT_EQ(a.tcp_state, b.tcp_state);

@@ -37,6 +37,41 @@ TEST(SessionDigest, DependsOnEverythingThatATakeoverNeeds) {
   EXPECT_EQ(seen.size(), changes.size() + 1);
 }
 
+TEST(SessionDigest, OfABindingDependsOnWhoOwnsWhat) {
+  std::mt19937 random(5);
+  auto record = test::random_binding(random);
+  record.kind = RecordKind::port_block;
+  record.binding.flags = 0;
+  const std::vector<std::function<void(SessionRecord&)>> changes = {
+      [](auto& r) { r.ref.slot ^= 1; },
+      [](auto& r) { ++r.ref.generation; },
+      [](auto& r) { ++r.version; },
+      [](auto& r) { r.kind = RecordKind::pairing; },
+      [](auto& r) { ++r.binding.term; },
+      [](auto& r) { ++r.binding.internal.bytes[15]; },
+      [](auto& r) { ++r.binding.external.bytes[15]; },
+      [](auto& r) { ++r.binding.internal_port; },
+      [](auto& r) { ++r.binding.external_port; },
+      [](auto& r) { r.binding.last_port ^= 1; },
+      [](auto& r) { ++r.binding.protocol; },
+      [](auto& r) { r.binding.flags = kBindingActiveBlock; },
+      [](auto& r) { ++r.binding.pool; },
+      [](auto& r) { ++r.binding.service_set; },
+  };
+  std::set<std::uint64_t> seen = {digest_of(record)};
+  for (const auto& change : changes) {
+    auto other = record;
+    change(other);
+    seen.insert(digest_of(other));
+  }
+  EXPECT_EQ(seen.size(), changes.size() + 1);
+  auto other = record;
+  ++other.binding.idle;
+  ++other.binding.age;
+  other.binding.flags = kBindingInUse;
+  EXPECT_EQ(digest_of(record), digest_of(other));
+}
+
 TEST(SessionDigest, DoesNotDependOnTimesAndCounters) {
   std::mt19937 random(2);
   const auto record = test::random_record(random, false);
@@ -89,6 +124,10 @@ TEST(SessionWords, EveryStateAndTypeHasOne) {
   EXPECT_EQ(to_string(TcpState::established), "ESTABLISHED");
   EXPECT_EQ(to_string(NatType::napt44), "NAPT-44");
   EXPECT_EQ(to_string(NatType::none), "none");
+  EXPECT_EQ(to_string(NatType::nptv6), "NPTV6");
+  words.clear();
+  for (std::uint8_t type = 0; type < kNatTypeCount; ++type) words.insert(to_string(static_cast<NatType>(type)));
+  EXPECT_EQ(words.size(), kNatTypeCount);
 }
 
 TEST(Direction, OppositeIsItsOwnInverse) {

@@ -180,10 +180,10 @@ TEST_F(ProtocolTest, NumbersOutOfRangeAreRefused) {
   EXPECT_TRUE(check(SyncRequest{0}));
   EXPECT_TRUE(check(StreamBegin{{0, 1, 1}, 10}));
   EXPECT_TRUE(check(StreamBegin{{1, 2, 1}, 10}));  // before its own attempt
-  EXPECT_TRUE(check(StreamBegin{{1, 1, 1}, kMaxSlots + 1}));
+  EXPECT_TRUE(check(StreamBegin{{1, 1, 1}, kMaxRecordSlots + 1}));
   EXPECT_TRUE(check(BulkEnd{{1, 1, kMaxNumber}}));
   EXPECT_TRUE(check(Audit{{1, 1, 1}, 0, kMaxAuditSlots + 1, 0, 0}));
-  EXPECT_TRUE(check(Audit{{1, 1, 1}, kMaxSlots, 1, 0, 0}));
+  EXPECT_TRUE(check(Audit{{1, 1, 1}, kMaxRecordSlots, 1, 0, 0}));
   EXPECT_TRUE(check(Ack{1, 1, kMaxNumber}));
   EXPECT_TRUE(check(Nack{1, 1, 0}));
   Heartbeat beat;

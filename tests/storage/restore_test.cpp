@@ -87,6 +87,42 @@ TEST(Restore, WhoIsOverItsTimeoutIsATombstone) {
   EXPECT_FALSE(table.live(3));
 }
 
+TEST(Restore, BindingsComeBackLikeSessions) {
+  MemoryStore store;
+  SessionRecord block;
+  block.kind = RecordKind::port_block;
+  block.binding.internal = IpAddress::v4(0xc6120001);
+  block.binding.external = IpAddress::v4(0xc0000201);
+  block.binding.external_port = 1024;
+  block.binding.last_port = 1151;
+  block.binding.timeout_s = 30;
+  block.binding.idle = 50;
+  block.binding.term = 7;
+  SessionRecord stale = block;
+  stale.binding.idle = 200;
+  SessionRecord used = stale;
+  used.binding.flags = kBindingInUse;
+  Log log(store);
+  log.row(block, 1, 1).row(stale, 2, 1).row(used, 3, 1).row(block, 4, 1).write(1, kWall - 10'000);
+  SessionRecord owner = block;
+  owner.binding.internal = IpAddress::v4(0xc6120002);
+  log.row(owner, 4, 2).tombstone(5, 6).write(2, kWall - 10'000);
+  FakeTable table(16);
+  const Restored out = restored_into(table, store, kWall);
+  EXPECT_EQ(out.sessions, 3U);
+  EXPECT_EQ(out.expired, 1U);
+  SessionRecord back;
+  ASSERT_TRUE(table.read(1, at(0s), back));
+  EXPECT_EQ(back.kind, RecordKind::port_block);
+  EXPECT_EQ(back.binding.idle, 150U);
+  EXPECT_EQ(back.binding.term, 7U);
+  EXPECT_EQ(back.binding.last_port, 1151U);
+  EXPECT_FALSE(table.read(2, at(0s), back)) << "its time was over";
+  EXPECT_TRUE(table.read(3, at(0s), back)) << "its sessions decide";
+  ASSERT_TRUE(table.read(4, at(0s), back));
+  EXPECT_EQ(back.binding.internal, owner.binding.internal) << "the last record that names a slot";
+}
+
 TEST(Restore, AClockThatWentBackTakesNothingAway) {
   MemoryStore store;
   SessionRecord r = session(1);

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <unordered_map>
 #include <vector>
 
@@ -30,8 +31,8 @@ class FakeTable final : public SessionSource, public SessionSink {
       return false;
     }
     out = s.record;
-    out.idle = ticks(now - s.active);
-    out.age = ticks(now - s.born);
+    (s.record.kind == RecordKind::session ? out.idle : out.binding.idle) = ticks(now - s.active);
+    (s.record.kind == RecordKind::session ? out.age : out.binding.age) = ticks(now - s.born);
     return true;
   }
 
@@ -48,7 +49,7 @@ class FakeTable final : public SessionSource, public SessionSink {
     if (named && !newer(record, s)) return Applied::unchanged;
     const bool same = s.live && s.generation == record.ref.generation;
     if (s.live) bury(slot);
-    for (const FlowKey& key : record.flow) {
+    for (const FlowKey& key : keys_of(record)) {
       const auto other = index_.find(key);
       if (other == index_.end()) continue;
       ++displaced_;
@@ -147,6 +148,10 @@ class FakeTable final : public SessionSource, public SessionSink {
     std::size_t operator()(const FlowKey& key) const { return hash_of(key, 0x1234567); }
   };
 
+  /// Bindings have none.
+  static std::span<const FlowKey> keys_of(const SessionRecord& record) {
+    return std::span(record.flow).first(record.kind == RecordKind::session ? 2 : 0);
+  }
   static Ticks ticks(Duration d) { return static_cast<Ticks>(d / kTick); }
   static bool newer(const SessionRecord& record, const Slot& s) {
     if (record.ref.generation != s.generation) return record.ref.generation > s.generation;
@@ -157,16 +162,17 @@ class FakeTable final : public SessionSource, public SessionSink {
     s.record = record;
     s.generation = record.ref.generation;
     s.live = true;
-    s.active = now - record.idle * kTick;
-    s.born = now - record.age * kTick;
-    for (const FlowKey& key : record.flow) index_[key] = slot;
+    const bool session = record.kind == RecordKind::session;
+    s.active = now - (session ? record.idle : record.binding.idle) * kTick;
+    s.born = now - (session ? record.age : record.binding.age) * kTick;
+    for (const FlowKey& key : keys_of(record)) index_[key] = slot;
     if (slot >= high_water_) high_water_ = slot + 1;
     ++size_;
   }
   void bury(std::uint32_t slot) {
     Slot& s = slots_[slot];
     if (!s.live) return;
-    for (const FlowKey& key : s.record.flow) index_.erase(key);
+    for (const FlowKey& key : keys_of(s.record)) index_.erase(key);
     s.live = false;
     --size_;
   }

@@ -1,0 +1,76 @@
+// What a NAT pool looks like at one moment: the numbers behind `show services nat pool` and its relatives.
+#pragma once
+
+#include <cstdint>
+
+namespace icr {
+
+/// How the shards of a card hold the addresses of a pool.
+enum class NatPoolUse : std::uint8_t {
+  ports = 0,      ///< NAPT: sessions or mappings own single ports
+  port_blocks,    ///< NAPT out of blocks that hosts own
+  deterministic,  ///< NAPT out of the block that arithmetic gives a host
+  addresses,      ///< dynamic NAT: hosts own whole addresses
+  one_to_one,     ///< static source NAT: nothing is allocated
+  destination,    ///< destination NAT: nothing is allocated
+};
+inline constexpr std::uint8_t kNatPoolUseCount = 6;
+
+/// One pool as one service set uses it, on one card. Ports are counted per protocol: TCP, UDP and ICMP query
+/// identifiers of one address are three times the port range. Counters count from the start of the process; the other
+/// figures are of now.
+/// A pool belongs to one service set; figures of a pool that several share are of the pool.
+struct NatPoolStatus {
+  std::uint16_t service_set = 0;  ///< index into Cluster::service_sets
+  std::uint16_t pool = 0;         ///< index into Cluster::nat_pools
+  NatPoolUse use = NatPoolUse::ports;
+
+  std::uint64_t addresses = 0;
+  std::uint64_t addresses_in_use = 0;  ///< with a port, block or host on them
+  std::uint64_t ports = 0;             ///< all that the pool has
+  std::uint64_t ports_in_use = 0;      ///< owned by sessions and mappings
+  std::uint64_t max_ports_in_use = 0;
+
+  // Refusals: set-ups of sessions, each counted once under the reason.
+  std::uint64_t out_of_port_errors = 0;            ///< pool, block or deterministic range used up
+  std::uint64_t out_of_address_errors = 0;         ///< dynamic NAT: no address left (and no overload pool)
+  std::uint64_t parity_port_errors = 0;            ///< no port of the same parity left
+  std::uint64_t preserve_range_errors = 0;         ///< no port of the same range (0-1023, 1024-65535) left
+  std::uint64_t app_port_errors = 0;               ///< none left on the address that the host is paired with
+  std::uint64_t app_exceed_port_limit_errors = 0;  ///< limit-ports-per-host reached
+  std::uint64_t memory_allocation_errors = 0;      ///< no row left for another mapping, pairing or host
+
+  // Port blocks (and deterministic blocks: block_size, users).
+  std::uint32_t block_size = 0;
+  std::uint32_t max_blocks_per_host = 0;
+  std::uint64_t blocks = 0;
+  std::uint64_t blocks_in_use = 0;
+  std::uint64_t max_blocks_in_use = 0;
+  std::uint64_t block_allocations = 0;
+  std::uint64_t block_releases = 0;
+  std::uint64_t out_of_block_errors = 0;         ///< no free block in the pool
+  std::uint64_t max_blocks_exceeded_errors = 0;  ///< the host has as many as it may have, and they are full
+  std::uint64_t block_log_overflows = 0;         ///< messages about blocks that were lost because they came too fast
+
+  std::uint64_t users = 0;     ///< hosts that hold something of the pool; counted where hosts are followed, else 0
+  std::uint64_t mappings = 0;  ///< endpoint-independent mappings
+  std::uint64_t pairings = 0;  ///< hosts with a paired address
+
+  std::uint64_t eif_sessions = 0;  ///< live, begun from outside through endpoint-independent filtering
+  std::uint64_t eif_sessions_created = 0;
+  std::uint64_t eif_limit_exceeded = 0;  ///< eif-flow-limit reached
+  std::uint64_t eif_refused = 0;         ///< from outside to a mapping that does not let that sender in
+
+  std::uint64_t conflicts_refused = 0;  ///< bindings of a peer or a checkpoint that contradict what is held
+};
+
+/// One row of a listing of deterministic NAT: the ports of a host, or the host of a port.
+struct DeterministicBinding {
+  std::uint32_t internal = 0;  ///< IPv4, host order
+  std::uint32_t external = 0;
+  std::uint16_t first_port = 0;
+  std::uint16_t last_port = 0;
+  friend bool operator==(const DeterministicBinding&, const DeterministicBinding&) = default;
+};
+
+}  // namespace icr
