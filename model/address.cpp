@@ -8,8 +8,6 @@
 namespace icr {
 namespace {
 
-constexpr std::array<std::uint8_t, 12> kMappedHead = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-
 /// Bits of the 16-byte form that a prefix of `length` bits fixes.
 unsigned fixed_bits(const IpAddress& base, std::uint8_t length) { return base.is_v4() ? 96U + length : length; }
 
@@ -23,13 +21,6 @@ bool same_leading_bits(const IpAddress& a, const IpAddress& b, unsigned bits) {
 }
 
 }  // namespace
-
-IpAddress IpAddress::v4(std::uint32_t host_order) {
-  IpAddress out;
-  std::memcpy(out.bytes.data(), kMappedHead.data(), kMappedHead.size());
-  for (unsigned i = 0; i < 4; ++i) out.bytes[12 + i] = static_cast<std::uint8_t>(host_order >> (24 - 8 * i));
-  return out;
-}
 
 IpAddress IpAddress::v6(const std::uint8_t* network_order_16) {
   IpAddress out;
@@ -47,8 +38,6 @@ std::optional<IpAddress> IpAddress::parse(std::string_view text) {
   if (inet_pton(AF_INET6, owned.c_str(), out.bytes.data()) == 1) return out;
   return std::nullopt;
 }
-
-bool IpAddress::is_v4() const { return std::memcmp(bytes.data(), kMappedHead.data(), kMappedHead.size()) == 0; }
 
 std::string IpAddress::to_string() const {
   char text[INET6_ADDRSTRLEN];

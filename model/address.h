@@ -2,27 +2,45 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <compare>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <string>
 #include <string_view>
 
 namespace icr {
 
+static_assert(std::endian::native == std::endian::little);
+
 /// An IPv4 or IPv6 address in 16 bytes, network order; IPv4 as ::ffff:a.b.c.d (RFC 4291 section 2.5.5.2).
 struct IpAddress {
   std::array<std::uint8_t, 16> bytes{};
 
-  [[nodiscard]] static IpAddress v4(std::uint32_t host_order);
+  [[nodiscard]] static IpAddress v4(std::uint32_t host_order) {
+    IpAddress out;
+    out.bytes = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+    const std::uint32_t network_order = __builtin_bswap32(host_order);
+    std::memcpy(out.bytes.data() + 12, &network_order, 4);
+    return out;
+  }
   [[nodiscard]] static IpAddress v6(const std::uint8_t* network_order_16);
   /// Dotted quad or RFC 4291 text; no zone, no prefix length.
   [[nodiscard]] static std::optional<IpAddress> parse(std::string_view text);
 
-  [[nodiscard]] bool is_v4() const;
+  [[nodiscard]] bool is_v4() const {
+    std::uint64_t high;
+    std::uint32_t middle;
+    std::memcpy(&high, bytes.data(), 8);
+    std::memcpy(&middle, bytes.data() + 8, 4);
+    return high == 0 && middle == 0xffff0000U;
+  }
   /// Host order. Only when is_v4().
   [[nodiscard]] std::uint32_t to_v4() const {
-    return std::uint32_t{bytes[12]} << 24 | std::uint32_t{bytes[13]} << 16 | std::uint32_t{bytes[14]} << 8 | bytes[15];
+    std::uint32_t network_order;
+    std::memcpy(&network_order, bytes.data() + 12, 4);
+    return __builtin_bswap32(network_order);
   }
   /// Canonical text (RFC 5952 for IPv6).
   [[nodiscard]] std::string to_string() const;

@@ -17,6 +17,8 @@ struct FlowKey {
   std::uint16_t destination_port = 0;
   std::uint8_t protocol = 0;
 
+  /// True if both addresses are IPv4.
+  [[nodiscard]] bool is_v4() const { return source.is_v4() && destination.is_v4(); }
   [[nodiscard]] FlowKey mirrored() const {
     return FlowKey{destination, source, destination_port, source_port, protocol};
   }
@@ -41,12 +43,24 @@ inline std::uint64_t load64(const std::uint8_t* bytes) {
 }
 }  // namespace detail
 
+/// hash_of() of a key of IPv4, from its parts: addresses in host order, `ports` as ports_word() makes it.
+inline std::uint64_t hash_of_v4(std::uint32_t source, std::uint32_t destination, std::uint64_t ports,
+                                std::uint64_t seed) {
+  using detail::mix;
+  const std::uint64_t inner =
+      mix((std::uint64_t{source} << 32 | destination) ^ seed, ports ^ ~seed ^ 0xa0761d6478bd642fULL);
+  return mix(inner ^ 0x8ebc6af09c88c6e3ULL, seed ^ 0x589965cc75374cc3ULL);
+}
+inline std::uint64_t ports_word(std::uint16_t source_port, std::uint16_t destination_port, std::uint8_t protocol) {
+  return std::uint64_t{source_port} << 32 | std::uint64_t{destination_port} << 8 | protocol;
+}
+
 /// Hash of a key under a secret `seed` (hash flooding: an attacker must not be able to choose buckets).
 inline std::uint64_t hash_of(const FlowKey& key, std::uint64_t seed) {
   using detail::load64;
   using detail::mix;
-  const std::uint64_t ports =
-      std::uint64_t{key.source_port} << 32 | std::uint64_t{key.destination_port} << 8 | key.protocol;
+  const std::uint64_t ports = ports_word(key.source_port, key.destination_port, key.protocol);
+  if (key.is_v4()) return hash_of_v4(key.source.to_v4(), key.destination.to_v4(), ports, seed);
   const std::uint64_t a =
       mix(load64(key.source.bytes.data()) ^ seed, load64(key.source.bytes.data() + 8) ^ 0xa0761d6478bd642fULL);
   const std::uint64_t b = mix(load64(key.destination.bytes.data()) ^ ~seed,

@@ -216,7 +216,7 @@ std::uint32_t SetRunner::scan(const SessionFilter& filter, std::uint32_t begin, 
   for (std::uint32_t slot = begin; slot < last; ++slot) {
     const Session& session = table.at(slot);
     // Most sessions are rejected on the line that is in the cache, without a record being made.
-    if (!session.live || !filter.admits(session.initiator)) continue;
+    if (!session.live || !filter.admits(session.initiator())) continue;
     if (shard_.read(slot, now, record) && filter.matches(record) && !visitor.visit(record)) return slot + 1;
   }
   return std::max(begin, end);

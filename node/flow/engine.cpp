@@ -12,8 +12,11 @@ namespace {
 /// Rejects a second that are answered; the rest is dropped silently, so that a scan cannot make us a reflector.
 constexpr std::uint32_t kRejectsPerSecond = 100;
 
-/// The wire key with which a packet of flow `d` leaves: the other flow, seen from its sender's side.
-FlowKey egress_key(const Session& session, Direction d) { return session.flow(opposite(d)).mirrored(); }
+/// Cache lines of its session that a packet will touch.
+unsigned lines_of(const Headers& headers) {
+  return (headers.protocol == ip_protocol::tcp ? SessionTable::kLineTcp : 0U) |
+         (headers.v6 ? SessionTable::kLineWide : 0U);
+}
 
 /// Why a fragment is dropped; Drop::count: it is not.
 Drop drop_of(FragmentTable::Verdict verdict) {
@@ -95,11 +98,12 @@ void Engine::process(std::span<Packet> burst, TimePoint now, PacketSink& out) {
     for (std::size_t i = 0; i < n; ++i) {
       const Staged& staged = staged_[i];
       if (staged.binding == nullptr) continue;
-      if (!shards_[staged.binding->shard]->table().prefetch_session(staged.hash)) again_[again++] = i;
+      if (!shards_[staged.binding->shard]->table().prefetch_session(staged.hash, lines_of(staged.headers)))
+        again_[again++] = i;
     }
     for (std::size_t i = 0; i < again; ++i) {
       const Staged& staged = staged_[again_[i]];
-      shards_[staged.binding->shard]->table().prefetch_second(staged.hash);
+      shards_[staged.binding->shard]->table().prefetch_second(staged.hash, lines_of(staged.headers));
     }
     // Stage 3: act, in order. A session that an earlier packet of the burst set up is found by a later one.
     for (std::size_t i = 0; i < n; ++i) {
@@ -132,8 +136,7 @@ void Engine::handle(Packet& packet, Staged& staged, Ticks now, PacketSink& out) 
   }
   ++counters_.sessions_created;
   Session& session = shard.table().at(*result.slot);
-  ++session.counters[0].packets;
-  session.counters[0].bytes += headers.l3_length;
+  session.add_packet(Direction::initiator, headers.l3_length);
   pass_on(packet, staged, {*result.slot, Direction::initiator}, now, out);
 }
 
@@ -161,7 +164,7 @@ void Engine::pass_on(Packet& packet, Staged& staged, FlowRef flow, Ticks now, Pa
   const bool first_fragment = staged.headers.fragment && !staged.headers.later_fragment;
   const Headers before = first_fragment ? staged.headers : Headers{};
   const std::uint32_t ingress = packet.unit;
-  if (session.nat_type != NatType::none) rewrite(staged.headers, egress_key(session, flow.direction));
+  if (session.nat_type != NatType::none) rewrite(staged.headers, session.egress(flow.direction));
   emit(packet, staged.binding->other_unit, out);
   if (!first_fragment) return;
   const SessionHandle handle{staged.binding->shard, flow.direction, {flow.slot, session.generation}};
@@ -206,7 +209,7 @@ void Engine::handle_icmp_error(Packet& packet, Staged& staged, Ticks /*now*/, Pa
   session.flag = SessionFlag::found_existing;
   ++counters_.icmp_errors_translated;
   // RFC 5508 section 4: translate both headers; the session is neither refreshed nor closed.
-  const FlowKey egress = egress_key(session, flow->direction);
+  const FlowKey egress = session.egress(flow->direction);
   FlowKey outer = headers.key;
   outer.destination = egress.destination;
   if (headers.key.source == session.flow(flow->direction).source) outer.source = egress.source;

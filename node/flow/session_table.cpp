@@ -46,45 +46,47 @@ unsigned SessionTable::ways_with(const Bucket& line, std::uint16_t tag) {
   return static_cast<unsigned>(_mm_movemask_epi8(equal));
 }
 
-std::optional<std::uint32_t> SessionTable::find_in(std::size_t bucket, std::uint16_t tag, const FlowKey& key) const {
+std::optional<std::uint32_t> SessionTable::find_in(std::size_t bucket, std::uint16_t tag, const FlowKey& key,
+                                                   bool key_v4) const {
   const Bucket& line = buckets_[bucket];
   unsigned mask = ways_with(line, tag);
   while (mask != 0) {
     const unsigned way = static_cast<unsigned>(__builtin_ctz(mask)) / 2;
-    if (key_of(line.references[way]) == key) return line.references[way];
+    if (is_key_of(line.references[way], key, key_v4)) return line.references[way];
     mask &= ~(3U << (way * 2));
   }
   return std::nullopt;
 }
 
-bool SessionTable::prefetch_session_in(std::size_t bucket, std::uint16_t tag) const {
+bool SessionTable::prefetch_session_in(std::size_t bucket, std::uint16_t tag, unsigned lines) const {
   const Bucket& line = buckets_[bucket];
   const unsigned mask = ways_with(line, tag);
   if (mask == 0) return false;
   const char* const session = reinterpret_cast<const char*>(&slab_[line.references[__builtin_ctz(mask) / 2] >> 1]);
-  __builtin_prefetch(session);
-  __builtin_prefetch(session + 64);
-  __builtin_prefetch(session + 128);
+  __builtin_prefetch(session, 1);
+  if ((lines & kLineTcp) != 0) __builtin_prefetch(session + 64, 1);
+  if ((lines & kLineWide) != 0) __builtin_prefetch(session + 128);
   return true;
 }
 
-bool SessionTable::prefetch_session(std::uint64_t hash) const {
-  if (prefetch_session_in(first_bucket(hash), tag_of(hash))) return true;
+bool SessionTable::prefetch_session(std::uint64_t hash, unsigned lines) const {
+  if (prefetch_session_in(first_bucket(hash), tag_of(hash), lines)) return true;
   __builtin_prefetch(&buckets_[second_bucket(hash)]);
   return false;
 }
 
 std::optional<FlowRef> SessionTable::find(const FlowKey& key, std::uint64_t hash) const {
   const std::uint16_t tag = tag_of(hash);
-  auto reference = find_in(first_bucket(hash), tag, key);
-  if (!reference) reference = find_in(second_bucket(hash), tag, key);
+  const bool key_v4 = key.is_v4();
+  auto reference = find_in(first_bucket(hash), tag, key, key_v4);
+  if (!reference) reference = find_in(second_bucket(hash), tag, key, key_v4);
   if (!reference && !side_.empty()) {
     for (const SideEntry& entry : side_) {
-      if (entry.hash == hash && key_of(entry.reference) == key) reference = entry.reference;
+      if (entry.hash == hash && is_key_of(entry.reference, key, key_v4)) reference = entry.reference;
     }
   }
   if (!reference) return std::nullopt;
-  return FlowRef{*reference >> 1, (*reference & 1U) == 0 ? Direction::initiator : Direction::responder};
+  return FlowRef{*reference >> 1, direction_of(*reference)};
 }
 
 std::optional<std::uint32_t> SessionTable::allocate() {
@@ -102,11 +104,13 @@ void SessionTable::release(std::uint32_t slot) { (void)free_.mark(slot); }
 
 bool SessionTable::insert(std::uint32_t slot) {
   Session& session = slab_[slot];
-  const std::uint64_t initiator = hash(session.initiator);
-  const std::uint64_t responder = hash(session.responder);
+  const FlowKey initiator_key = session.initiator();
+  const FlowKey responder_key = session.responder();
+  const std::uint64_t initiator = hash(initiator_key);
+  const std::uint64_t responder = hash(responder_key);
   // A packet to oneself (key equal to its mirror) cannot be told apart by direction; the header check refuses those
   // before.
-  if (find(session.initiator, initiator) || find(session.responder, responder)) return false;
+  if (find(initiator_key, initiator) || find(responder_key, responder)) return false;
   if (!enter(initiator, slot << 1)) {
     ++full_refusals_;
     return false;
@@ -122,8 +126,8 @@ bool SessionTable::insert(std::uint32_t slot) {
 
 void SessionTable::remove(std::uint32_t slot) {
   Session& session = slab_[slot];
-  leave(hash(session.initiator), slot << 1);
-  leave(hash(session.responder), slot << 1 | 1U);
+  leave(hash(session.initiator()), slot << 1);
+  leave(hash(session.responder()), slot << 1 | 1U);
   session.live = false;
 }
 

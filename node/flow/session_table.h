@@ -13,41 +13,9 @@
 #include "model/dirty_set.h"
 #include "model/flow_key.h"
 #include "model/session.h"
+#include "node/flow/session.h"
 
 namespace icr::node {
-
-/// A session as the engine keeps it: three cache lines. The record format of everyone else is SessionRecord.
-struct alignas(64) Session {
-  // Line 0: what every packet of the initiator flow touches.
-  FlowKey initiator;
-  TcpState tcp_state = TcpState::none;
-  bool live = false;
-  std::uint32_t generation = 0;  ///< survives the session: the slot's tombstone
-  std::uint32_t version = 0;
-  Ticks last_activity = 0;
-  std::uint32_t timeout_s = 0;
-  Ticks last_refresh = 0;  ///< when the peer and the disk last heard of its counters and idle time
-  ApplicationProtocol alg = kNoApplicationProtocol;
-  NatType nat_type = NatType::none;
-  SessionFlag flag = SessionFlag::none;
-  bool initiated_outside = false;
-  // Line 1
-  FlowKey responder;
-  std::uint16_t service_set = 0;
-  std::uint16_t policy = 0;
-  std::uint16_t nat_pool = 0;
-  Ticks created = 0;
-  std::uint32_t lifetime_s = 0;
-  std::uint32_t pass = 0;          ///< last pass (SessionSink::begin_pass) that named this slot
-  std::uint32_t window_epoch = 0;  ///< activation in which `windows` was learnt; older: learn again
-  std::uint32_t syn_end = 0;       ///< what an answer to the last SYN acknowledges
-  // Line 2
-  FlowCounters counters[2];
-  TcpWindow windows[2];
-
-  [[nodiscard]] const FlowKey& flow(Direction d) const { return d == Direction::initiator ? initiator : responder; }
-};
-static_assert(sizeof(Session) == 192);
 
 /// A flow found in the index.
 struct FlowRef {
@@ -69,10 +37,14 @@ class SessionTable {
   [[nodiscard]] std::uint64_t hash(const FlowKey& key) const { return hash_of(key, seed_); }
   /// Asks for the cache lines that find() of a key with this hash will read first.
   void prefetch(std::uint64_t hash) const { __builtin_prefetch(&buckets_[first_bucket(hash)]); }
+  /// Lines of a session that a packet will touch, beside the first: bits.
+  static constexpr unsigned kLineTcp = 1, kLineWide = 2;
   /// Second stage: the session behind the first tag that matches; or, when the result is false, the second bucket.
-  [[nodiscard]] bool prefetch_session(std::uint64_t hash) const;
+  [[nodiscard]] bool prefetch_session(std::uint64_t hash, unsigned lines) const;
   /// Third stage, after false: the session behind the first tag that matches there.
-  void prefetch_second(std::uint64_t hash) const { (void)prefetch_session_in(second_bucket(hash), tag_of(hash)); }
+  void prefetch_second(std::uint64_t hash, unsigned lines) const {
+    (void)prefetch_session_in(second_bucket(hash), tag_of(hash), lines);
+  }
   [[nodiscard]] std::optional<FlowRef> find(const FlowKey& key, std::uint64_t hash) const;
   [[nodiscard]] std::optional<FlowRef> find(const FlowKey& key) const { return find(key, hash(key)); }
 
@@ -128,14 +100,17 @@ class SessionTable {
     const auto tag = static_cast<std::uint16_t>(hash);
     return tag == 0 ? std::uint16_t{1} : tag;
   }
-  [[nodiscard]] const FlowKey& key_of(std::uint32_t reference) const {
-    const Session& session = slab_[reference >> 1];
-    return (reference & 1U) == 0 ? session.initiator : session.responder;
+  [[nodiscard]] static Direction direction_of(std::uint32_t reference) {
+    return (reference & 1U) == 0 ? Direction::initiator : Direction::responder;
+  }
+  [[nodiscard]] bool is_key_of(std::uint32_t reference, const FlowKey& key, bool key_v4) const {
+    return slab_[reference >> 1].matches(direction_of(reference), key, key_v4);
   }
   /// Two bits of the result for each way that holds the tag.
   static unsigned ways_with(const Bucket& line, std::uint16_t tag);
-  [[nodiscard]] bool prefetch_session_in(std::size_t bucket, std::uint16_t tag) const;
-  [[nodiscard]] std::optional<std::uint32_t> find_in(std::size_t bucket, std::uint16_t tag, const FlowKey& key) const;
+  [[nodiscard]] bool prefetch_session_in(std::size_t bucket, std::uint16_t tag, unsigned lines) const;
+  [[nodiscard]] std::optional<std::uint32_t> find_in(std::size_t bucket, std::uint16_t tag, const FlowKey& key,
+                                                     bool key_v4) const;
   [[nodiscard]] bool enter(std::uint64_t hash, std::uint32_t reference);
   void leave(std::uint64_t hash, std::uint32_t reference);
 

@@ -11,10 +11,6 @@ namespace {
 /// A standby knows idle times only to the refresh interval; nothing expires sooner than this after a takeover.
 constexpr Ticks kTakeoverGrace = 300;
 
-/// How often peer and disk hear of a busy session's counters and idle time: a quarter of its timeout, between 1 s and
-/// 30 s.
-Ticks refresh_interval(const Session& session) { return std::clamp<Ticks>(session.timeout_s * 10 / 4, 10, 300); }
-
 ApplicationProtocol default_alg(std::uint8_t protocol) {
   static const ApplicationProtocol icmp = parse_application_protocol("icmp").value_or(0);
   static const ApplicationProtocol icmpv6 = parse_application_protocol("icmpv6").value_or(0);
@@ -91,13 +87,12 @@ SetUp Shard::set_up(const Headers& headers, std::uint16_t service_set, bool insi
   session = Session{};
   session.generation = generation;
   session.version = 1;
-  session.initiator = headers.key;
-  session.responder = headers.key.mirrored();
+  FlowKey responder = headers.key.mirrored();
   session.initiated_outside = !inside;
   session.service_set = service_set;
   session.policy = firewall.policy;
-  session.created = session.last_activity = session.last_refresh = now;
-  session.lifetime_s = s->config->timeouts.session_s;
+  session.created = session.last_activity = now;
+  session.refreshed(now);
   session.pass = pass_;
   const auto application = firewall.application ? firewall.application : nat.application;
   session.alg = default_alg(headers.protocol);
@@ -105,13 +100,14 @@ SetUp Shard::set_up(const Headers& headers, std::uint16_t service_set, bool insi
     session.alg = cluster_->applications[*application].application_protocol;
   }
   Drop drop = Drop::count;
-  if (nat.source_pool && !translate(session, *nat.source_pool, drop)) {
+  if (nat.source_pool && !translate(session, headers.key, *nat.source_pool, responder, drop)) {
     session.generation = generation - 1;
     table_.release(*slot);
     return {std::nullopt, drop, false};
   }
+  session.set_keys(headers.key, responder);
   if (!table_.insert(*slot)) {
-    const bool taken = table_.find(session.initiator).has_value() || table_.find(session.responder).has_value();
+    const bool taken = table_.find(headers.key).has_value() || table_.find(responder).has_value();
     release_port(session);
     session.generation = generation - 1;
     table_.release(*slot);
@@ -120,9 +116,8 @@ SetUp Shard::set_up(const Headers& headers, std::uint16_t service_set, bool insi
   // The idle timeout of the protocol is kept in lifetime of the state: TCP waits in the open-timeout until it is
   // established.
   if (tcp) TcpTracker::start(session, headers, window_epoch_);
-  session.timeout_s = timeout_for_state(session);
-  if (!tcp || session.tcp_state == TcpState::established)
-    session.timeout_s = idle_timeout(*s, application, headers.protocol);
+  const bool opening = tcp && session.tcp_state != TcpState::established;
+  session.set_timeout_s(opening ? timeout_for_state(session) : idle_timeout(*s, application, headers.protocol));
   ++s->sessions;
   ++created_;
   // The set-up that used the last of something says so (Flags: of show services sessions).
@@ -140,8 +135,8 @@ SetUp Shard::set_up(const Headers& headers, std::uint16_t service_set, bool insi
 
 bool Shard::follow(std::uint32_t slot, Direction direction, const Headers& headers, Ticks now, Drop& drop) {
   Session& session = table_.at(slot);
+  bool moved = false;
   if (headers.protocol == ip_protocol::tcp && !headers.later_fragment) {
-    bool moved = false;
     switch (TcpTracker::follow(session, direction, headers, window_epoch_, moved)) {
       case TcpVerdict::accept:
         break;
@@ -163,15 +158,13 @@ bool Shard::follow(std::uint32_t slot, Direction direction, const Headers& heade
     }
     const bool syn_again = (headers.tcp_flags & (tcp_flag::syn | tcp_flag::ack)) == tcp_flag::syn;
     if (syn_again) session.flag = SessionFlag::found_existing;
-    session.last_activity = now;
-    if (moved) state_changed(slot, session);
   }
-  FlowCounters& counters = session.counters[static_cast<unsigned>(direction)];
-  ++counters.packets;
-  counters.bytes += headers.l3_length;
+  session.add_packet(direction, headers.l3_length);
+  const bool refresh = session.refresh_due(now);
   session.last_activity = now;
-  if (now - session.last_refresh >= refresh_interval(session)) {
-    session.last_refresh = now;
+  if (moved) state_changed(slot, session);
+  if (refresh) {
+    session.refreshed(now);
     changed(slot, Change::refresh);
   }
   return true;
@@ -279,58 +272,60 @@ std::uint32_t Shard::timeout_for_state(const Session& session) const {
     default: {
       // The term that admitted the session is known by its ordinal only; its application is found again by its key.
       const bool inside = !session.initiated_outside;
-      auto application = s->policy.firewall(session.initiator, inside).application;
-      if (!application) application = s->policy.nat(session.initiator, inside).application;
-      return idle_timeout(*s, application, session.initiator.protocol);
+      const FlowKey initiator = session.initiator();
+      auto application = s->policy.firewall(initiator, inside).application;
+      if (!application) application = s->policy.nat(initiator, inside).application;
+      return idle_timeout(*s, application, session.protocol());
     }
   }
 }
 
 Ticks Shard::deadline_of(const Session& session) const {
-  Ticks deadline = session.last_activity + session.timeout_s * 10;
-  if (session.lifetime_s != 0) {
-    const Ticks end = session.created + session.lifetime_s * 10;
+  Ticks deadline = session.last_activity + session.timeout_s() * 10;
+  if (const std::uint32_t lifetime_s = service(session.service_set)->config->timeouts.session_s; lifetime_s != 0) {
+    const Ticks end = session.created + lifetime_s * 10;
     if (static_cast<std::int32_t>(end - deadline) < 0) deadline = end;
   }
   // A session that was taken over may have been busier than its twin knew.
-  const Ticks grace = activated_ + std::min<Ticks>(kTakeoverGrace, session.timeout_s * 10);
+  const Ticks grace = activated_ + std::min<Ticks>(kTakeoverGrace, session.timeout_s() * 10);
   const bool taken_over =
       session.window_epoch != window_epoch_ && static_cast<std::int32_t>(session.last_activity - activated_) < 0;
   if (taken_over && static_cast<std::int32_t>(grace - deadline) > 0) deadline = grace;
   return deadline;
 }
 
-bool Shard::translate(Session& session, std::uint16_t pool_index, Drop& drop) {
+bool Shard::translate(Session& session, const FlowKey& from, std::uint16_t pool_index, FlowKey& responder, Drop& drop) {
   PortPool* const p = pools_[pool_index].get();
   session.nat_type = NatType::napt44;
   session.nat_pool = static_cast<std::uint16_t>(pool_index + 1);
-  const FlowKey& from = session.initiator;
   if (PortPool::translates_port(from.protocol)) {
     const auto binding = p->allocate(from.source, from.protocol);
     if (!binding) {
       drop = Drop::out_of_ports;
       return false;
     }
-    session.responder.destination = binding->address;
-    session.responder.destination_port = binding->port;
+    responder.destination = binding->address;
+    responder.destination_port = binding->port;
     // An echo carries its identifier as both ports, so that a reply is the mirrored key.
-    if (from.protocol == ip_protocol::icmp) session.responder.source_port = binding->port;
+    if (from.protocol == ip_protocol::icmp) responder.source_port = binding->port;
     return true;
   }
-  session.responder.destination = p->paired_address(from.source);
+  responder.destination = p->paired_address(from.source);
   return true;
 }
 
 void Shard::claim_port(const Session& session) {
   PortPool* const p = pool(session.nat_pool);
-  if (p == nullptr || !PortPool::translates_port(session.initiator.protocol)) return;
-  (void)p->claim(session.responder.destination, session.initiator.protocol, session.responder.destination_port);
+  if (p == nullptr || !PortPool::translates_port(session.protocol())) return;
+  const FlowKey responder = session.responder();
+  (void)p->claim(responder.destination, session.protocol(), responder.destination_port);
 }
 
 void Shard::release_port(const Session& session) {
   PortPool* const p = pool(session.nat_pool);
-  if (p == nullptr || !PortPool::translates_port(session.initiator.protocol)) return;
-  p->release(session.responder.destination, session.initiator.protocol, session.responder.destination_port);
+  if (p == nullptr || !PortPool::translates_port(session.protocol())) return;
+  const FlowKey responder = session.responder();
+  p->release(responder.destination, session.protocol(), responder.destination_port);
 }
 
 void Shard::unlink(std::uint32_t slot) {
@@ -361,8 +356,8 @@ void Shard::observed(std::uint32_t slot, Change change) {
 void Shard::state_changed(std::uint32_t slot, Session& session) {
   ++session.version;
   const std::uint32_t timeout = timeout_for_state(session);
-  const bool shorter = timeout < session.timeout_s;
-  session.timeout_s = timeout;
+  const bool shorter = timeout < session.timeout_s();
+  session.set_timeout_s(timeout);
   // Lengthening is lazy (the wheel asks again); shortening is not.
   if (shorter) wheel_.arm(slot, deadline_of(session));
   changed(slot, Change::state);

@@ -128,8 +128,10 @@ class Shard final : public SessionSource, public SessionSink {
                                            std::uint8_t protocol) const;
   [[nodiscard]] std::uint32_t timeout_for_state(const Session& session) const;
   [[nodiscard]] Ticks deadline_of(const Session& session) const;
-  /// Chooses the translated source; false and `drop` when there is none.
-  [[nodiscard]] bool translate(Session& session, std::uint16_t pool_index, Drop& drop);
+  /// Chooses the translated source of a session that begins with a packet of key `from`, as the destination of
+  /// `responder`; false and `drop` when there is none.
+  [[nodiscard]] bool translate(Session& session, const FlowKey& from, std::uint16_t pool_index, FlowKey& responder,
+                               Drop& drop);
   void claim_port(const Session& session);
   void release_port(const Session& session);
   /// Takes a live session out of index, timers, ports and counts. Its slot stays taken and its generation stays.

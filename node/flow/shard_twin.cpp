@@ -31,8 +31,8 @@ bool Shard::read(std::uint32_t slot, TimePoint now, SessionRecord& out) const {
   out.kind = RecordKind::session;
   const Ticks at = ticks_of(now);
   out.version = s.version;
-  out.flow[0] = s.initiator;
-  out.flow[1] = s.responder;
+  out.flow[0] = s.initiator();
+  out.flow[1] = s.responder();
   out.tcp_state = s.tcp_state;
   out.nat_type = s.nat_type;
   out.flag = s.flag;
@@ -41,14 +41,14 @@ bool Shard::read(std::uint32_t slot, TimePoint now, SessionRecord& out) const {
   out.service_set = s.service_set;
   out.policy = s.policy;
   out.nat_pool = s.nat_pool;
-  out.timeout_s = s.timeout_s;
+  out.timeout_s = s.timeout_s();
   out.idle = at - s.last_activity;
   out.age = at - s.created;
-  out.lifetime_s = s.lifetime_s;
-  out.has_tcp = s.initiator.protocol == ip_protocol::tcp;
+  out.lifetime_s = service(s.service_set)->config->timeouts.session_s;
+  out.has_tcp = s.protocol() == ip_protocol::tcp;
   out.tcp = {s.windows[0], s.windows[1]};
   out.has_counters = true;
-  out.counters = {s.counters[0], s.counters[1]};
+  out.counters = {s.counters(Direction::initiator), s.counters(Direction::responder)};
   return true;
 }
 
@@ -93,7 +93,7 @@ Applied Shard::apply(const SessionRecord& r, TimePoint now) {
   if (!acceptable(r)) return Applied::refused;
   const std::uint32_t slot = r.ref.slot;
   Session& session = table_.at(slot);
-  const bool same_keys = session.initiator == r.flow[0] && session.responder == r.flow[1];
+  const bool same_keys = session.initiator() == r.flow[0] && session.responder() == r.flow[1];
   if (session.pass == pass_) {
     const bool older = r.ref.generation < session.generation;
     const bool buried = r.ref.generation == session.generation && !session.live && session.generation != 0;
@@ -121,8 +121,7 @@ Applied Shard::apply(const SessionRecord& r, TimePoint now) {
     }
     const Session before = session;
     session = Session{};
-    session.initiator = r.flow[0];
-    session.responder = r.flow[1];
+    session.set_keys(r.flow[0], r.flow[1]);
     if (!table_.insert(slot)) {
       session.generation = before.generation;
       session.pass = before.pass;
@@ -145,10 +144,9 @@ Applied Shard::apply(const SessionRecord& r, TimePoint now) {
   session.alg = r.alg;
   session.initiated_outside = r.initiated_outside;
   session.policy = r.policy;
-  session.timeout_s = r.timeout_s;
-  session.lifetime_s = r.lifetime_s;
+  session.set_timeout_s(r.timeout_s);
   session.last_activity = at - std::min(r.idle, kLongestAge);
-  session.last_refresh = at;
+  session.refreshed(at);
   session.created = at - std::min(r.age, kLongestAge);
   session.pass = pass_;
   session.window_epoch = 0;
@@ -157,8 +155,8 @@ Applied Shard::apply(const SessionRecord& r, TimePoint now) {
     session.windows[1] = r.tcp[1];
   }
   if (r.has_counters) {
-    session.counters[0] = r.counters[0];
-    session.counters[1] = r.counters[1];
+    session.set_counters(Direction::initiator, r.counters[0]);
+    session.set_counters(Direction::responder, r.counters[1]);
   }
   twin_changed(slot);
   ++(update ? counters_.applied_updated : counters_.applied_created);
@@ -217,9 +215,10 @@ void Shard::resolve_contested() {
   std::unordered_map<std::uint64_t, Owner> owners;
   for (std::uint32_t slot = 0; slot < table_.high_water(); ++slot) {
     const Session& session = table_.at(slot);
-    if (!session.live || session.nat_pool == 0 || !PortPool::translates_port(session.initiator.protocol)) continue;
-    const std::uint64_t port = std::uint64_t{session.responder.destination.to_v4()} << 24 |
-                               std::uint64_t{session.responder.destination_port} << 8 | session.initiator.protocol;
+    if (!session.live || session.nat_pool == 0 || !PortPool::translates_port(session.protocol())) continue;
+    const FlowKey responder = session.responder();
+    const std::uint64_t port = std::uint64_t{responder.destination.to_v4()} << 24 |
+                               std::uint64_t{responder.destination_port} << 8 | session.protocol();
     const auto [found, fresh] = owners.try_emplace(port, Owner{slot, session.created});
     if (fresh) continue;
     const bool younger = static_cast<std::int32_t>(session.created - found->second.created) >= 0;

@@ -43,8 +43,7 @@ TEST(SessionTable, BehavesLikeAMapUnderRandomUse) {
         ASSERT_EQ(slot.has_value(), live.size() < capacity);
         if (!slot) continue;
         ASSERT_FALSE(live.contains(*slot));
-        table.at(*slot).initiator = i;
-        table.at(*slot).responder = r;
+        table.at(*slot).set_keys(i, r);
         const bool inserted = table.insert(*slot);
         ASSERT_EQ(inserted, !model.contains(i) && !model.contains(r));
         ASSERT_EQ(table.at(*slot).live, inserted);
@@ -59,8 +58,8 @@ TEST(SessionTable, BehavesLikeAMapUnderRandomUse) {
         auto victim = live.lower_bound(static_cast<std::uint32_t>(random() % capacity));
         if (victim == live.end()) victim = live.begin();
         const std::uint32_t slot = *victim;
-        model.erase(table.at(slot).initiator);
-        model.erase(table.at(slot).responder);
+        model.erase(table.at(slot).initiator());
+        model.erase(table.at(slot).responder());
         table.remove(slot);
         ASSERT_FALSE(table.at(slot).live);
         table.release(slot);
@@ -89,8 +88,7 @@ TEST(SessionTable, FillsToTheLastSlot) {
   for (std::uint32_t i = 0; i < capacity; ++i) {
     const auto slot = table.allocate();
     ASSERT_TRUE(slot.has_value());
-    table.at(*slot).initiator = key_of(i, 7, 1);
-    table.at(*slot).responder = key_of(0xffff0000U, i, 1);
+    table.at(*slot).set_keys(key_of(i, 7, 1), key_of(0xffff0000U, i, 1));
     ASSERT_TRUE(table.insert(*slot));
   }
   EXPECT_FALSE(table.allocate().has_value());
@@ -128,8 +126,7 @@ TEST(SessionTable, TheSideListTakesWhatFindsBothBucketsFull) {
   bool refused = false;
   while (slots.size() < capacity && !refused) {
     const auto slot = table.allocate();
-    table.at(*slot).initiator = chosen();
-    table.at(*slot).responder = chosen();
+    table.at(*slot).set_keys(chosen(), chosen());
     refused = !table.insert(*slot);
     if (refused) {
       table.release(*slot);
@@ -141,21 +138,20 @@ TEST(SessionTable, TheSideListTakesWhatFindsBothBucketsFull) {
   EXPECT_EQ(table.full_refusals(), 1U);
   EXPECT_GT(slots.size() * 2, 16U + 32U) << "beyond two full buckets";
   for (const auto slot : slots) {
-    EXPECT_EQ(table.find(table.at(slot).initiator)->slot, slot);
-    EXPECT_EQ(table.find(table.at(slot).responder)->direction, Direction::responder);
+    EXPECT_EQ(table.find(table.at(slot).initiator())->slot, slot);
+    EXPECT_EQ(table.find(table.at(slot).responder())->direction, Direction::responder);
   }
   // Removing makes room again, wherever the flows were.
   std::mt19937 random(1);
   std::shuffle(slots.begin(), slots.end(), random);
   for (const auto slot : slots) {
-    const FlowKey initiator = table.at(slot).initiator;
+    const FlowKey initiator = table.at(slot).initiator();
     table.remove(slot);
     table.release(slot);
     EXPECT_FALSE(table.find(initiator).has_value());
   }
   const auto slot = table.allocate();
-  table.at(*slot).initiator = chosen();
-  table.at(*slot).responder = chosen();
+  table.at(*slot).set_keys(chosen(), chosen());
   EXPECT_TRUE(table.insert(*slot));
 }
 

@@ -1,0 +1,164 @@
+// A session as the engine keeps it: three cache lines, ordered by how often they are needed. The record format of
+// everyone else is SessionRecord (model/session.h).
+//
+// An established packet of IPv4 touches line 0 alone, TCP lines 0 and 1, IPv6 (and NAT64) also line 2.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+
+#include "model/flow_key.h"
+#include "model/session.h"
+
+namespace icr::node {
+
+struct alignas(64) Session {
+  // -- Line 0: what every packet needs. Private members are reached by the accessors below. --
+ private:
+  /// Initiator's source and destination, responder's source and destination; host order. Of a wide session: the
+  /// initiator's source, 16 octets.
+  std::uint32_t near_[4] = {};
+  std::uint16_t ports_[4] = {};  ///< in the same order
+  std::uint8_t protocols_[2] = {};
+
+ public:
+  bool live : 1 = false;
+  /// Some address is not IPv4: three of the four are in line 2.
+  bool wide : 1 = false;
+  bool initiated_outside : 1 = false;  ///< the initiator came in through the service set's outside port
+  /// The responder flow arrives on the initiator's side: both ends are behind the same side of the service set.
+  bool hairpin : 1 = false;
+  TcpState tcp_state = TcpState::none;
+  Ticks last_activity = 0;
+
+ private:
+  std::uint64_t bytes_[2] = {};
+  std::uint32_t packets_[2] = {};  ///< low halves
+
+ public:
+  std::uint16_t service_set = 0;
+
+ private:
+  std::uint16_t refreshed_ = 0;  ///< low bits of the tick at which peer and disk last heard of counters and idle time
+  std::uint16_t refresh_every_ = 0;  ///< ticks
+
+ public:
+  NatType nat_type = NatType::none;
+  SessionFlag flag = SessionFlag::none;
+
+  // -- Line 1: TCP, and what changes with the state. --
+  TcpWindow windows[2];
+  std::uint32_t window_epoch = 0;  ///< activation in which `windows` was learnt; older: learn again
+  std::uint32_t syn_end = 0;       ///< what an answer to the last SYN acknowledges
+  std::uint32_t generation = 0;    ///< survives the session: the slot's tombstone
+  std::uint32_t version = 0;
+
+ private:
+  std::uint32_t timeout_s_ = 0;
+
+ public:
+  Ticks created = 0;
+  std::uint32_t pass = 0;  ///< last pass (SessionSink::begin_pass) that named this slot
+  ApplicationProtocol alg = kNoApplicationProtocol;
+
+  // -- Line 2: the other addresses of a wide session, and what only set-up, end and questions need. --
+ private:
+  /// Initiator's destination, responder's source and destination; only if `wide`.
+  alignas(64) IpAddress far_[3] = {};
+  std::uint16_t packets_high_[2] = {};  ///< packets are counted in 48 bits
+
+ public:
+  static constexpr std::uint32_t kNoBinding = 0xffffffffU;
+  std::uint32_t binding = kNoBinding;  ///< slot of the NAT binding (mapping or pairing) that the session holds
+  std::uint16_t policy = 0;            ///< ordinal of the firewall term that admitted it, + 1
+  std::uint16_t nat_pool = 0;          ///< source pool, index + 1
+  std::uint16_t destination_pool = 0;  ///< index + 1
+  std::uint16_t nat_term = 0;          ///< ordinal of the NAT term in its service set, + 1
+
+  // -- Keys --
+
+  [[nodiscard]] FlowKey flow(Direction d) const {
+    const unsigned i = static_cast<unsigned>(d) * 2;
+    return FlowKey{address(i), address(i + 1), ports_[i], ports_[i + 1], protocols_[i / 2]};
+  }
+  [[nodiscard]] FlowKey initiator() const { return flow(Direction::initiator); }
+  [[nodiscard]] FlowKey responder() const { return flow(Direction::responder); }
+  /// The wire key with which a packet of flow `d` leaves: the other flow, seen from its sender's side.
+  [[nodiscard]] FlowKey egress(Direction d) const { return flow(opposite(d)).mirrored(); }
+  [[nodiscard]] std::uint8_t protocol() const { return protocols_[0]; }
+
+  /// Only while the session is not in the index.
+  void set_keys(const FlowKey& initiator, const FlowKey& responder) {
+    wide = !(initiator.is_v4() && responder.is_v4());
+    const IpAddress* const addresses[4] = {&initiator.source, &initiator.destination, &responder.source,
+                                           &responder.destination};
+    if (wide) {
+      std::memcpy(near_, initiator.source.bytes.data(), sizeof near_);
+      for (unsigned i = 0; i < 3; ++i) far_[i] = *addresses[i + 1];
+    } else {
+      for (unsigned i = 0; i < 4; ++i) near_[i] = addresses[i]->to_v4();
+    }
+    ports_[0] = initiator.source_port;
+    ports_[1] = initiator.destination_port;
+    ports_[2] = responder.source_port;
+    ports_[3] = responder.destination_port;
+    protocols_[0] = initiator.protocol;
+    protocols_[1] = responder.protocol;
+  }
+
+  /// True if flow `d` has this key. `key_v4`: key.is_v4(), which whoever looks up many knows.
+  [[nodiscard]] bool matches(Direction d, const FlowKey& key, bool key_v4) const {
+    if (wide) return flow(d) == key;
+    const unsigned i = static_cast<unsigned>(d) * 2;
+    return key_v4 && near_[i] == key.source.to_v4() && near_[i + 1] == key.destination.to_v4() &&
+           ports_[i] == key.source_port && ports_[i + 1] == key.destination_port && protocols_[i / 2] == key.protocol;
+  }
+
+  // -- Counters --
+
+  [[nodiscard]] FlowCounters counters(Direction d) const {
+    const auto i = static_cast<unsigned>(d);
+    return {std::uint64_t{packets_high_[i]} << 32 | packets_[i], bytes_[i]};
+  }
+  void set_counters(Direction d, const FlowCounters& c) {
+    const auto i = static_cast<unsigned>(d);
+    const std::uint64_t packets = std::min<std::uint64_t>(c.packets, (std::uint64_t{1} << 48) - 1);
+    packets_[i] = static_cast<std::uint32_t>(packets);
+    packets_high_[i] = static_cast<std::uint16_t>(packets >> 32);
+    bytes_[i] = c.bytes;
+  }
+  void add_packet(Direction d, std::uint32_t bytes) {
+    const auto i = static_cast<unsigned>(d);
+    bytes_[i] += bytes;
+    if (++packets_[i] == 0) [[unlikely]]
+      ++packets_high_[i];
+  }
+
+  // -- Times --
+
+  [[nodiscard]] std::uint32_t timeout_s() const { return timeout_s_; }
+  void set_timeout_s(std::uint32_t seconds) {
+    timeout_s_ = seconds;
+    // Peer and disk hear of a busy session's counters and idle time after a quarter of its timeout, 1 s to 30 s.
+    refresh_every_ = static_cast<std::uint16_t>(std::clamp<std::uint32_t>(seconds * 10 / 4, 10, 300));
+  }
+  void refreshed(Ticks now) { refreshed_ = static_cast<std::uint16_t>(now); }
+  /// True if peer and disk ought to hear of the session again. Before last_activity is set to `now`: beyond the 16 bits
+  /// of refreshed_ it tells.
+  [[nodiscard]] bool refresh_due(Ticks now) const {
+    return static_cast<std::uint16_t>(now - refreshed_) >= refresh_every_ || now - last_activity >= refresh_every_;
+  }
+
+ private:
+  [[nodiscard]] IpAddress address(unsigned i) const {
+    if (!wide) return IpAddress::v4(near_[i]);
+    if (i != 0) return far_[i - 1];
+    IpAddress out;
+    std::memcpy(out.bytes.data(), near_, sizeof near_);
+    return out;
+  }
+};
+static_assert(sizeof(Session) == 192);
+
+}  // namespace icr::node

@@ -1,0 +1,112 @@
+// The packed session: what is put in comes out, whatever the families of its two keys.
+#include "node/flow/session.h"
+
+#include <gtest/gtest.h>
+
+#include "node/flow/session_table.h"
+
+namespace icr::node::test {
+namespace {
+
+IpAddress address(const char* text) { return *IpAddress::parse(text); }
+
+const FlowKey kFour{address("198.18.0.10"), address("198.19.0.20"), 40000, 80, 6};
+const FlowKey kFourBack{address("198.19.0.20"), address("203.0.113.1"), 80, 2000, 6};
+const FlowKey kSix{address("2001:db8::10"), address("2001:db8:64::c613:14"), 40000, 80, 6};
+const FlowKey kSixBack{address("2001:db8:1::1"), address("2001:db8::10"), 80, 40000, 6};
+
+TEST(Session, KeepsItsKeysInEveryMixOfFamilies) {
+  for (const FlowKey& initiator : {kFour, kSix}) {
+    for (const FlowKey& responder : {kFourBack, kSixBack}) {
+      Session session;
+      session.set_keys(initiator, responder);
+      EXPECT_EQ(session.wide, !(initiator.is_v4() && responder.is_v4()));
+      EXPECT_TRUE(session.initiator() == initiator);
+      EXPECT_TRUE(session.responder() == responder);
+      EXPECT_TRUE(session.egress(Direction::initiator) == responder.mirrored());
+      EXPECT_TRUE(session.egress(Direction::responder) == initiator.mirrored());
+      for (const FlowKey& key : {kFour, kFourBack, kSix, kSixBack}) {
+        EXPECT_EQ(session.matches(Direction::initiator, key, key.is_v4()), key == initiator);
+        EXPECT_EQ(session.matches(Direction::responder, key, key.is_v4()), key == responder);
+      }
+    }
+  }
+}
+
+TEST(Session, EachPartOfAKeyIsCompared) {
+  Session session;
+  session.set_keys(kFour, kFourBack);
+  const auto differs = [&](auto change) {
+    FlowKey key = kFour;
+    change(key);
+    return !session.matches(Direction::initiator, key, key.is_v4());
+  };
+  EXPECT_TRUE(differs([](FlowKey& k) { k.source = address("198.18.0.11"); }));
+  EXPECT_TRUE(differs([](FlowKey& k) { k.destination = address("198.19.0.21"); }));
+  EXPECT_TRUE(differs([](FlowKey& k) { k.source = address("2001:db8::c612:a"); }));
+  EXPECT_TRUE(differs([](FlowKey& k) { ++k.source_port; }));
+  EXPECT_TRUE(differs([](FlowKey& k) { ++k.destination_port; }));
+  EXPECT_TRUE(differs([](FlowKey& k) { k.protocol = 17; }));
+}
+
+TEST(Session, TheTwoHalvesMayDifferInProtocol) {
+  const FlowKey in{address("2001:db8::10"), address("2001:db8:64::c613:14"), 7, 7, 58};
+  const FlowKey out{address("198.19.0.20"), address("203.0.113.1"), 9, 9, 1};
+  Session session;
+  session.set_keys(in, out);
+  EXPECT_EQ(session.protocol(), 58);
+  EXPECT_TRUE(session.initiator() == in);
+  EXPECT_TRUE(session.responder() == out);
+}
+
+TEST(Session, CountsBeyondThirtyTwoBits) {
+  Session session;
+  session.set_counters(Direction::responder, {0xfffffffeU, 0xffffffffffU});
+  for (int i = 0; i < 3; ++i) session.add_packet(Direction::responder, 100);
+  EXPECT_EQ(session.counters(Direction::responder), (FlowCounters{0x100000001U, 0xffffffffffU + 300}));
+  EXPECT_EQ(session.counters(Direction::initiator), FlowCounters{});
+  session.set_counters(Direction::initiator, {~std::uint64_t{0}, 1});
+  EXPECT_EQ(session.counters(Direction::initiator).packets, (std::uint64_t{1} << 48) - 1)
+      << "a record's word is bounded";
+}
+
+TEST(Session, RefreshIsDueAfterAQuarterOfTheTimeout) {
+  Session session;
+  session.set_timeout_s(20);
+  const Ticks start = 0x1fff0;  // the low 16 bits wrap soon
+  session.last_activity = start;
+  session.refreshed(start);
+  EXPECT_FALSE(session.refresh_due(start + 49));
+  EXPECT_TRUE(session.refresh_due(start + 50));
+  // Idle for so long that the low bits are equal again.
+  EXPECT_TRUE(session.refresh_due(start + 0x10000));
+  session.set_timeout_s(1);
+  EXPECT_FALSE(session.refresh_due(start + 9));
+  session.set_timeout_s(86400);
+  EXPECT_TRUE(session.refresh_due(start + 300));
+}
+
+TEST(SessionTableFamilies, AFlowIsFoundInSessionsOfTwoFamilies) {
+  SessionTable table(8, 3);
+  const auto enter = [&](const FlowKey& initiator, const FlowKey& responder) {
+    const std::uint32_t slot = *table.allocate();
+    table.at(slot).set_keys(initiator, responder);
+    EXPECT_TRUE(table.insert(slot));
+    return slot;
+  };
+  const std::uint32_t both = enter(kSix, kFourBack);
+  const std::uint32_t narrow = enter(kFour, kFour.mirrored());
+  const std::uint32_t wide = enter(kSixBack, kSixBack.mirrored());
+  EXPECT_EQ(table.find(kSix)->slot, both);
+  EXPECT_EQ(table.find(kFourBack)->slot, both);
+  EXPECT_EQ(table.find(kFourBack)->direction, Direction::responder);
+  EXPECT_EQ(table.find(kFour)->slot, narrow);
+  EXPECT_EQ(table.find(kSixBack.mirrored())->slot, wide);
+  EXPECT_FALSE(table.find(kSix.mirrored()).has_value());
+  table.remove(both);
+  EXPECT_FALSE(table.find(kFourBack).has_value());
+  EXPECT_FALSE(table.find(kSix).has_value());
+}
+
+}  // namespace
+}  // namespace icr::node::test
