@@ -7,16 +7,18 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-TAKEOVER = "replication.takeover_ms"
+# Benchmarks in the lab, which needs root: what their results' names begin with, and the program.
+IN_THE_LAB = {"port.tcp_ratio": "bench_tcp.py", "replication.takeover_ms": "bench_takeover.py"}
 
 
 def programs(names):
     """Commands that may measure something of `names` (all, if there are none). Names are handed on to them."""
     for program in sorted((ROOT / "build" / "release" / "bin").glob("icr_*_bench")):
         yield [str(program), *names]
-    if not names or any(TAKEOVER.startswith(name) or name.startswith(TAKEOVER) for name in names):
-        as_root = [] if os.geteuid() == 0 else ["sudo", "--"]
-        yield [*as_root, sys.executable, str(ROOT / "lab" / "bench_takeover.py")]
+    as_root = [] if os.geteuid() == 0 else ["sudo", "--"]
+    for prefix, program in IN_THE_LAB.items():
+        if not names or any(prefix.startswith(name) or name.startswith(prefix) for name in names):
+            yield [*as_root, sys.executable, str(ROOT / "lab" / program)]
 
 
 def main(names):

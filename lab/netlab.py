@@ -279,6 +279,14 @@ class Lab:
             logs = "".join(f"--- {name}\n{self.log_tail(name)}" for name in CHASSIS)
             raise LabError(f"{late}\n{answer.stdout}{answer.stderr}{logs}") from None
 
+    def card_counters(self, chassis):
+        """{name: sum over the chassis' cards and service sets} of all named counters of a chassis."""
+        shown = self.icr("show services service-sets statistics packet-drops extensive", chassis=chassis, accept=(0, 3))
+        totals = {}
+        for name, value in re.findall(r"^  (\S+) +(\d+)$", shown.stdout, re.MULTILINE):
+            totals[name] = totals.get(name, 0) + int(value)
+        return totals
+
     def session_count(self, chassis=None):
         """Sum of `show services sessions count`: of the cluster (each session once), or as one chassis tells it."""
         return parse_count(self.icr("show services sessions count", chassis=chassis, accept=(0, 3)).stdout)

@@ -13,11 +13,21 @@ inline constexpr std::uint32_t kMaxPacketBytes = 65535;
 
 /// An IP packet (no link layer). The buffer belongs to whoever made the Packet (PacketBuffers, the fragment store);
 /// `capacity` bytes may be written.
+///
+/// Offloads. A kernel hands over packets that it has not finished, and takes such packets back: `partial_checksum` and
+/// `segment_bytes` go with the packet from one port to the other, and the port that sends it finishes what is missing
+/// (node/ports/offload.h). In between addresses, ports and header lengths may change: whoever sends works from the
+/// headers that it finds. Fragments are never like that.
 struct Packet {
   std::uint8_t* data = nullptr;
   std::uint32_t length = 0;
   std::uint32_t capacity = 0;
   std::uint32_t unit = 0;  ///< unit of the card: where it came from, and after the engine where it goes
+  /// Not 0: several TCP segments (or UDP datagrams) of one flow in one packet, up to 64 KB. Each but the last one
+  /// carries so many octets of payload. Implies partial_checksum.
+  std::uint16_t segment_bytes = 0;
+  /// The TCP or UDP checksum is not there yet: what its field holds has no meaning, whoever sends the packet sets it.
+  bool partial_checksum = false;
 };
 
 /// A fixed set of packet buffers for one burst. Allocated once.

@@ -110,6 +110,8 @@ std::size_t PcapPort::rx_burst(std::span<Packet> packets) {
   std::memcpy(packet.data, next_.data(), next_.size());
   packet.length = static_cast<std::uint32_t>(next_.size());
   packet.unit = unit_;
+  packet.segment_bytes = 0;
+  packet.partial_checksum = false;
   ++counters_.rx_packets;
   counters_.rx_bytes += next_.size();
   return 1;

@@ -13,7 +13,14 @@
 
 #include "model/log.h"
 #include "node/ports/netlink.h"
+#include "node/ports/offload.h"
 #include "node/ports/tun_routing.h"
+
+// Of Linux 6.2; older headers do not have them.
+#ifndef TUN_F_USO4
+#define TUN_F_USO4 0x20
+#define TUN_F_USO6 0x40
+#endif
 
 namespace icr::node {
 namespace {
@@ -21,6 +28,11 @@ namespace {
 constexpr const char* kControlDevice = "/dev/net/tun";
 /// Packets that the kernel keeps for us while the worker is busy elsewhere; the default of 500 is half a millisecond.
 constexpr std::uint32_t kQueueLength = 10000;
+/// A burst ends here: what was received shall still be in the cache of the core when it is sent.
+constexpr std::size_t kBurstBytes = 256 * 1024;
+/// What we take and give back: partial checksums, TCP segments, and UDP datagrams (since Linux 6.2).
+constexpr unsigned kOffloads = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
+constexpr unsigned kDatagramOffloads = TUN_F_USO4 | TUN_F_USO6;
 
 std::string words(int error_number) { return std::generic_category().message(error_number); }
 
@@ -79,9 +91,13 @@ Result<std::unique_ptr<TunPort>> TunPort::open(const PacketPort& config) {
   std::unique_ptr<TunPort> port(new TunPort(descriptor, config.unit, config.device));
 
   ifreq request{};
-  request.ifr_flags = IFF_TUN | IFF_NO_PI;
+  request.ifr_flags = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR;
   std::memcpy(request.ifr_name, config.device.c_str(), config.device.size());
   if (ioctl(descriptor, TUNSETIFF, &request) < 0) return tl::unexpected(cannot_create(errno).in(where));
+  if (ioctl(descriptor, TUNSETOFFLOAD, kOffloads | kDatagramOffloads) < 0 &&
+      ioctl(descriptor, TUNSETOFFLOAD, kOffloads) < 0) {
+    return fail("{}: the kernel refuses checksum and segmentation offloads: {}", where, words(errno));
+  }
 
   const auto index = static_cast<int>(if_nametoindex(config.device.c_str()));
   if (index == 0) return fail("{}: the device vanished while it was being set up", where);
@@ -112,12 +128,14 @@ TunPort::~TunPort() { ::close(descriptor_); }
 
 std::size_t TunPort::rx_burst(std::span<Packet> packets) {
   std::size_t count = 0;
-  while (count < packets.size()) {
+  std::size_t bytes = 0;
+  while (count < packets.size() && bytes < kBurstBytes) {
     Packet& packet = packets[count];
+    offload::VnetHeader header;
     // One byte more than fits shows that the kernel cut the packet.
     std::uint8_t beyond = 0;
-    iovec parts[2] = {{packet.data, packet.capacity}, {&beyond, 1}};
-    const ssize_t got = readv(descriptor_, parts, 2);
+    iovec parts[3] = {{&header, sizeof header}, {packet.data, packet.capacity}, {&beyond, 1}};
+    const ssize_t got = readv(descriptor_, parts, 3);
     if (got < 0) {
       if (errno == EINTR) continue;
       if (errno == EAGAIN) break;
@@ -126,7 +144,11 @@ std::size_t TunPort::rx_burst(std::span<Packet> packets) {
       failure_logged_ = true;
       break;
     }
-    const auto length = static_cast<std::size_t>(got);
+    if (static_cast<std::size_t>(got) < sizeof header) {
+      ++counters_.rx_bad_offload;
+      continue;
+    }
+    const std::size_t length = static_cast<std::size_t>(got) - sizeof header;
     if (length > packet.capacity) {
       ++counters_.rx_oversize;
       continue;
@@ -137,8 +159,14 @@ std::size_t TunPort::rx_burst(std::span<Packet> packets) {
     }
     packet.length = static_cast<std::uint32_t>(length);
     packet.unit = unit_;
+    if (!offload::take(header, 0, packet)) {
+      ++counters_.rx_bad_offload;
+      continue;
+    }
     ++counters_.rx_packets;
     counters_.rx_bytes += length;
+    counters_.rx_large += packet.segment_bytes != 0 ? 1U : 0U;
+    bytes += length;
     ++count;
   }
   return count;
@@ -149,13 +177,20 @@ void TunPort::tx(const Packet& packet) {
     ++counters_.tx_oversize;
     return;
   }
+  offload::VnetHeader header;
+  if (!offload::describe(packet, 0, header)) {
+    ++counters_.tx_bad_offload;
+    return;
+  }
+  iovec parts[2] = {{&header, sizeof header}, {packet.data, packet.length}};
   ssize_t sent = 0;
   do {
-    sent = write(descriptor_, packet.data, packet.length);
+    sent = writev(descriptor_, parts, 2);
   } while (sent < 0 && errno == EINTR);
   if (sent >= 0) {
     ++counters_.tx_packets;
     counters_.tx_bytes += packet.length;
+    counters_.tx_large += header.gso_type != offload::kGsoNone ? 1U : 0U;
     return;
   }
   switch (errno) {
@@ -181,12 +216,16 @@ void TunPort::append_to(CounterList& out) const {
   const auto add = [&out](const char* name, std::uint64_t value) { out.push_back({name, value}); };
   add("rx-packets", counters_.rx_packets);
   add("rx-bytes", counters_.rx_bytes);
+  add("rx-large-packets", counters_.rx_large);
   add("rx-dropped-oversize", counters_.rx_oversize);
+  add("rx-dropped-bad-offload", counters_.rx_bad_offload);
   add("rx-dropped-link-local", counters_.rx_link_local);
   add("rx-errors", counters_.rx_errors);
   add("tx-packets", counters_.tx_packets);
   add("tx-bytes", counters_.tx_bytes);
+  add("tx-large-packets", counters_.tx_large);
   add("tx-dropped-oversize", counters_.tx_oversize);
+  add("tx-dropped-bad-offload", counters_.tx_bad_offload);
   add("tx-dropped-queue-full", counters_.tx_queue_full);
   add("tx-dropped-device-down", counters_.tx_device_down);
   add("tx-dropped-refused", counters_.tx_refused);

@@ -1,4 +1,7 @@
 // A packet port on a TUN device: the kernel routes packets into it and takes what comes out of it for received.
+//
+// Packets pass unfinished where the kernel has them so (node/ports/offload.h): checksums not computed, TCP segments and
+// UDP datagrams up to 64 KB in one packet. One system call moves one packet; there is no other way with TUN.
 #pragma once
 
 #include <cstdint>
@@ -27,11 +30,15 @@ class TunPort final : public Port {
  private:
   struct Counters {
     std::uint64_t rx_packets = 0, rx_bytes = 0;
-    std::uint64_t rx_oversize = 0;    ///< longer than a packet may be
-    std::uint64_t rx_link_local = 0;  ///< the kernel's own speech, not traffic
-    std::uint64_t rx_errors = 0;      ///< the device is gone or the read failed
+    std::uint64_t rx_large = 0;        ///< of them: several segments in one packet
+    std::uint64_t rx_oversize = 0;     ///< longer than a packet may be
+    std::uint64_t rx_bad_offload = 0;  ///< the virtio-net header contradicts the packet
+    std::uint64_t rx_link_local = 0;   ///< the kernel's own speech, not traffic
+    std::uint64_t rx_errors = 0;       ///< the device is gone or the read failed
     std::uint64_t tx_packets = 0, tx_bytes = 0;
+    std::uint64_t tx_large = 0;        ///< of them: several segments in one packet
     std::uint64_t tx_oversize = 0;     ///< longer than an IP packet can be
+    std::uint64_t tx_bad_offload = 0;  ///< unfinished, and no longer TCP or UDP
     std::uint64_t tx_queue_full = 0;   ///< EAGAIN, ENOBUFS, ENOMEM
     std::uint64_t tx_device_down = 0;  ///< EIO and EBADFD: the device is down or gone
     std::uint64_t tx_refused = 0;      ///< EINVAL: the kernel does not take it for an IP packet
