@@ -6,7 +6,7 @@
 namespace icr {
 namespace {
 
-constexpr std::size_t kMaxServiceSets = 4096;
+constexpr std::size_t kMaxServiceSets = 10'000;  // as many as a cluster file may have
 constexpr std::size_t kMaxSets = 64;
 constexpr std::size_t kMaxTables = 16384;
 

@@ -127,7 +127,7 @@ struct QueryReply {
 };
 
 inline constexpr std::uint32_t kPageSessions = 1024;
-inline constexpr std::size_t kMaxRequestBytes = 16 * 1024;
+inline constexpr std::size_t kMaxRequestBytes = 32 * 1024;  ///< a filter that names every service set fits
 inline constexpr std::size_t kMaxReplyBytes = 1024 * 1024;
 
 /// Writes one message into `builder` (cleared first).

@@ -12,6 +12,9 @@ using Clock = std::chrono::steady_clock;
 /// Attempts to connect that fail before a chassis counts as unreachable.
 constexpr int kConnectAttempts = 3;
 constexpr int kReconnectMillis = 50;
+/// How long a chassis that is busy is left alone, the first time and at most; doubled each time.
+constexpr auto kFirstPause = std::chrono::milliseconds(5);
+constexpr auto kLongestPause = std::chrono::milliseconds(160);
 
 }  // namespace
 
@@ -33,6 +36,15 @@ struct ZmqTransport::Line {
     dealer.connect(address);
   }
 
+  /// False: the line is broken now.
+  bool send(const QueryRequest& request) {
+    flatbuffers::FlatBufferBuilder builder(256);
+    encode_request(request, builder);
+    if (dealer.send(zmq::buffer(builder.GetBufferPointer(), builder.GetSize()), zmq::send_flags::dontwait)) return true;
+    broken = fmt::format("{} takes no more questions", address);
+    return false;
+  }
+
   zmq::socket_t dealer;
   zmq::socket_t monitor;
   std::string address;
@@ -42,6 +54,9 @@ struct ZmqTransport::Line {
   struct Outstanding {
     QueryRequest request;
     Clock::time_point deadline;
+    std::optional<Clock::time_point> ask_again = std::nullopt;  ///< the chassis was busy
+    Clock::duration pause = kFirstPause;                        ///< before it is asked again
+    bool was_busy = false;
   };
   std::map<std::uint64_t, Outstanding> outstanding;
 };
@@ -67,14 +82,9 @@ void ZmqTransport::ask(std::uint16_t chassis, QueryRequest request) {
   request.request_id = next_id_++;
   try {
     Line& line = line_to(chassis);
-    if (line.broken.empty()) {
-      flatbuffers::FlatBufferBuilder builder(256);
-      encode_request(request, builder);
-      if (line.dealer.send(zmq::buffer(builder.GetBufferPointer(), builder.GetSize()), zmq::send_flags::dontwait)) {
-        line.outstanding.emplace(request.request_id, Line::Outstanding{request, Clock::now() + timeout_});
-        return;
-      }
-      line.broken = fmt::format("{} takes no more questions", line.address);
+    if (line.broken.empty() && line.send(request)) {
+      line.outstanding.emplace(request.request_id, Line::Outstanding{request, Clock::now() + timeout_});
+      return;
     }
     ready_.push_back({chassis, std::move(request), fail("{}", line.broken)});
   } catch (const zmq::error_t& error) {
@@ -107,7 +117,9 @@ void ZmqTransport::wait() {
   for (auto& [chassis, line] : sockets_->lines) {
     items.push_back({line->dealer.handle(), 0, ZMQ_POLLIN, 0});
     items.push_back({line->monitor.handle(), 0, ZMQ_POLLIN, 0});
-    for (const auto& [id, question] : line->outstanding) earliest = std::min(earliest, question.deadline);
+    for (const auto& [id, question] : line->outstanding) {
+      earliest = std::min({earliest, question.deadline, question.ask_again.value_or(question.deadline)});
+    }
   }
   // Rounded up, so that the deadline has passed when poll returns for it.
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(earliest - Clock::now());
@@ -115,6 +127,7 @@ void ZmqTransport::wait() {
   for (auto& [chassis, line] : sockets_->lines) {
     read_answers(chassis, *line);
     read_events(chassis, *line);
+    ask_again(chassis, *line);
   }
   fail_late();
 }
@@ -129,6 +142,14 @@ void ZmqTransport::read_answers(std::uint16_t chassis, Line& line) {
     }
     const auto asked = line.outstanding.find(reply->request_id);
     if (asked == line.outstanding.end()) continue;  // too late: its question was given up
+    if (reply->error == QueryError::busy) {
+      // Nothing was done. Others ask as well: everyone waits for a time of his own.
+      auto& question = asked->second;
+      question.was_busy = true;
+      question.ask_again = Clock::now() + question.pause / 2 + question.pause * (random_() % 512) / 1024;
+      question.pause = std::min<Clock::duration>(2 * question.pause, kLongestPause);
+      continue;
+    }
     QueryRequest request = std::move(asked->second.request);
     line.outstanding.erase(asked);
     ready_.push_back({chassis, std::move(request), std::move(*reply)});
@@ -153,7 +174,16 @@ void ZmqTransport::read_events(std::uint16_t chassis, Line& line) {
   }
 }
 
-void ZmqTransport::fail_all(std::uint16_t chassis, Line& line, const std::string& why) {
+void ZmqTransport::ask_again(std::uint16_t chassis, Line& line) {
+  const auto now = Clock::now();
+  for (auto& [id, question] : line.outstanding) {
+    if (!question.ask_again || *question.ask_again > now) continue;
+    question.ask_again.reset();
+    if (!line.send(question.request)) return fail_all(chassis, line, line.broken);
+  }
+}
+
+void ZmqTransport::fail_all(std::uint16_t chassis, Line& line, std::string why) {
   line.broken = why;
   for (auto& [id, question] : line.outstanding) {
     ready_.push_back({chassis, std::move(question.request), fail("{}", why)});
@@ -170,8 +200,9 @@ void ZmqTransport::fail_late() {
         continue;
       }
       ready_.push_back({chassis, std::move(question->second.request),
-                        fail("no answer from {} within {} ms{}", line->address, timeout_.count(),
-                             line->connected ? "" : " (no connection)")});
+                        question->second.was_busy ? fail("{} was too busy for {} ms", line->address, timeout_.count())
+                                                  : fail("no answer from {} within {} ms{}", line->address,
+                                                         timeout_.count(), line->connected ? "" : " (no connection)")});
       question = line->outstanding.erase(question);
     }
   }

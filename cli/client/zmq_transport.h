@@ -3,6 +3,7 @@
 
 #include <map>
 #include <memory>
+#include <random>
 #include <vector>
 
 #include "cli/client/transport.h"
@@ -12,7 +13,8 @@
 namespace icr::cli {
 
 /// A question fails when it was not answered within `timeout`; earlier when the chassis cannot be connected to or the
-/// connection breaks. What arrives is bounded and verified (model/query.h); answers nobody asked for are ignored.
+/// connection breaks. A chassis that is busy is asked again, after growing pauses, within the same time. What arrives
+/// is bounded and verified (model/query.h); answers nobody asked for are ignored.
 class ZmqTransport final : public Transport {
  public:
   /// `cluster` must outlive the transport.
@@ -30,12 +32,14 @@ class ZmqTransport final : public Transport {
   void wait();
   void read_answers(std::uint16_t chassis, Line& line);
   void read_events(std::uint16_t chassis, Line& line);
-  void fail_all(std::uint16_t chassis, Line& line, const std::string& why);
+  void ask_again(std::uint16_t chassis, Line& line);
+  void fail_all(std::uint16_t chassis, Line& line, std::string why);
   void fail_late();
 
   const Cluster& cluster_;
   const std::chrono::milliseconds timeout_;
   std::uint64_t next_id_ = 1;
+  std::minstd_rand random_{std::random_device{}()};
   std::vector<Answer> ready_;
   std::unique_ptr<Sockets> sockets_;
 };

@@ -40,28 +40,61 @@ std::vector<std::unique_ptr<QueryTask>> Completions::drain() {
   return out;
 }
 
+namespace {
+
+template <class Tasks>
+std::size_t tasks_of(const Tasks& tasks, const std::string& client) {
+  return static_cast<std::size_t>(
+      std::count_if(tasks.begin(), tasks.end(), [&](const auto& task) { return task->client == client; }));
+}
+
+}  // namespace
+
 bool CardMailbox::post(std::unique_ptr<QueryTask>& task) {
   {
     const std::lock_guard lock(mutex_);
-    if (waiting_.load(std::memory_order_relaxed) >= max_tasks_) return false;
-    posted_.push_back(std::move(task));
-    waiting_.fetch_add(1, std::memory_order_release);
+    if (waiting_.load(std::memory_order_relaxed) < max_tasks_) {
+      posted_.push_back(std::move(task));
+      waiting_.fetch_add(1, std::memory_order_release);
+    } else {
+      // Places move only to who has fewer of them even afterwards.
+      const std::size_t own = tasks_of(posted_, task->client) + 1;
+      auto most = posted_.end();
+      std::size_t count = own + 1;
+      for (auto each = posted_.begin(); each != posted_.end(); ++each) {
+        const std::size_t of_client = tasks_of(posted_, (*each)->client);
+        if (of_client < count) continue;
+        count = of_client;
+        most = each;  // the last one, hence the newest, of that client
+      }
+      if (most == posted_.end()) return false;
+      std::unique_ptr<QueryTask> displaced = std::move(*most);
+      posted_.erase(most);
+      posted_.push_back(std::move(task));
+      task = std::move(displaced);
+    }
   }
   wakeup_.signal();
   return true;
 }
 
+void CardMailbox::take_in_hand() {
+  // The server holds this lock for a short walk over few tasks.
+  const std::lock_guard lock(mutex_);
+  if (posted_.empty()) return;
+  wakeup_.clear();
+  while (active_.size() < kTasksInHand && !posted_.empty()) {
+    const auto next = std::min_element(posted_.begin(), posted_.end(), [&](const auto& a, const auto& b) {
+      return tasks_of(active_, a->client) < tasks_of(active_, b->client);
+    });
+    active_.push_back(std::move(*next));
+    posted_.erase(next);
+  }
+}
+
 bool CardMailbox::run(CardView& card, TimePoint now, std::uint32_t max_slots) {
   if (waiting_.load(std::memory_order_acquire) == 0) return false;
-  {
-    // The server holds this lock for a push_back only.
-    const std::lock_guard lock(mutex_);
-    if (!posted_.empty()) {
-      wakeup_.clear();
-      for (auto& task : posted_) active_.push_back(std::move(task));
-      posted_.clear();
-    }
-  }
+  if (active_.size() < kTasksInHand) take_in_hand();
   std::unique_ptr<QueryTask> task = std::move(active_.front());
   active_.pop_front();
   if (work(*task, card, now, max_slots)) {
@@ -72,7 +105,7 @@ bool CardMailbox::run(CardView& card, TimePoint now, std::uint32_t max_slots) {
   } else {
     active_.push_back(std::move(task));
   }
-  return !active_.empty();
+  return waiting_.load(std::memory_order_relaxed) != 0;
 }
 
 namespace {

@@ -67,11 +67,17 @@ class Completions {
 /// Slots that run() looks at by default: at 100 ns a slot about 50 us, so packets never wait long.
 inline constexpr std::uint32_t kSliceSlots = 512;
 
+/// Questions that the worker has in hand at the same time; the others wait for their turn.
+inline constexpr std::size_t kTasksInHand = 8;
+
+/// Shares its places fairly: who asks much makes room for who asks little, so that no client can shut out another.
 class CardMailbox {
  public:
   explicit CardMailbox(std::size_t max_tasks = 64) : max_tasks_(max_tasks) {}
 
-  /// Any thread. Hands `task` over; if too many wait already it stays with the caller, and the result is false.
+  /// Any thread. Hands `task` over. What is left in `task` afterwards has no place here and was not begun: nothing; or,
+  /// if too many wait already, the newest question of the client that has the most; or `task` itself where no other
+  /// client has more than its own - then the result is false.
   bool post(std::unique_ptr<QueryTask>& task);
 
   /// Polls readable when a task was posted: for the worker that sleeps.
@@ -85,10 +91,13 @@ class CardMailbox {
   /// True: finished, the reply is complete.
   bool work(QueryTask& task, CardView& card, TimePoint now, std::uint32_t max_slots);
 
+  /// Takes waiting tasks in hand: first those of clients that have the fewest there.
+  void take_in_hand();
+
   const std::size_t max_tasks_;
   Wakeup wakeup_;
   std::mutex mutex_;
-  std::vector<std::unique_ptr<QueryTask>> posted_;  // under mutex_
+  std::vector<std::unique_ptr<QueryTask>> posted_;  // under mutex_, oldest first
   std::atomic<std::size_t> waiting_{0};             // posted and active tasks
   std::deque<std::unique_ptr<QueryTask>> active_;   // worker only
 };

@@ -214,7 +214,8 @@ void QueryServer::take(std::string client, const void* data, std::size_t size) {
   task->reply.request_id = id;
   task->cursor = task->request.kind == QueryKind::page ? task->request.cursor : 0;
   CardMailbox* const card = cards_[task->request.card];
-  if (!card->post(task)) refuse(task->client, id, QueryError::busy, "too many questions wait for this card");
+  card->post(task);
+  if (task) refuse(task->client, task->request.request_id, QueryError::busy, "too many questions wait for this card");
 }
 
 void QueryServer::refuse(const std::string& client, std::uint64_t request_id, QueryError error, std::string reason) {

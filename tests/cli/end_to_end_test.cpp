@@ -287,6 +287,61 @@ TEST_F(EndToEnd, AFloodOfQuestionsIsRefusedAsBusy) {
   EXPECT_EQ(busy, 6);
 }
 
+TEST_F(EndToEnd, AFloodOfOneClientDoesNotShutOutAnother) {
+  // The flood fills the card's mailbox before anybody works on it.
+  zmq::context_t context;
+  zmq::socket_t dealer(context, zmq::socket_type::dealer);
+  dealer.set(zmq::sockopt::linger, 0);
+  dealer.connect(servers_[0]->endpoint());
+  QueryRequest request;
+  request.cluster_digest = fake_.cluster.digest;
+  flatbuffers::FlatBufferBuilder builder;
+  encode_request(request, builder);
+  for (int i = 0; i < 100; ++i) {
+    dealer.send(zmq::buffer(builder.GetBufferPointer(), builder.GetSize()), zmq::send_flags::none);
+  }
+  EXPECT_TRUE(await(0, "query-refused-busy", 36));
+  std::thread late([&] {
+    // The operator's question takes the place of one of the flood's.
+    EXPECT_TRUE(await(0, "query-refused-busy", 37));
+    start_workers();
+  });
+  const auto output = run("show services redundancy-group");
+  late.join();
+  EXPECT_EQ(output.code, ExitCode::ok);
+  EXPECT_EQ(output.error, "");
+}
+
+TEST_F(EndToEnd, ABusyChassisIsAskedAgainWithinTheDeadline) {
+  // Many clients, each with one question: nobody has more than his share, so the operator's is refused.
+  zmq::context_t context;
+  QueryRequest request;
+  request.cluster_digest = fake_.cluster.digest;
+  flatbuffers::FlatBufferBuilder builder;
+  encode_request(request, builder);
+  std::vector<zmq::socket_t> others;
+  for (int i = 0; i < 64; ++i) {
+    auto& dealer = others.emplace_back(context, zmq::socket_type::dealer);
+    dealer.set(zmq::sockopt::linger, 0);
+    dealer.connect(servers_[0]->endpoint());
+    dealer.send(zmq::buffer(builder.GetBufferPointer(), builder.GetSize()), zmq::send_flags::none);
+  }
+  EXPECT_TRUE(await(0, "query-requests", 64));
+  for (auto& worker : workers_[1]) worker->start();
+  const auto refused = run("show services redundancy-group", 200ms);
+  EXPECT_EQ(refused.code, ExitCode::incomplete);
+  EXPECT_THAT(refused.error, HasSubstr("chassis left did not answer: tcp://127.0.0.1:"));
+  EXPECT_THAT(refused.error, HasSubstr(" was too busy for 200 ms"));
+  std::thread late([&] {
+    EXPECT_TRUE(await(0, "query-refused-busy", counter(0, "query-refused-busy") + 2));
+    for (auto& worker : workers_[0]) worker->start();
+  });
+  const auto output = run("show services redundancy-group");
+  late.join();
+  EXPECT_EQ(output.code, ExitCode::ok);
+  EXPECT_EQ(output.error, "");
+}
+
 TEST_F(EndToEnd, AClientThatLeavesDoesNoHarm) {
   {
     zmq::context_t context;

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 
+#include <algorithm>
+
 #include "tests/cli/cluster_fixture.h"
 
 namespace icr::test {
@@ -11,8 +13,9 @@ namespace {
 
 class Mailbox : public testing::Test {
  protected:
-  std::unique_ptr<node::QueryTask> task(QueryKind kind) {
+  std::unique_ptr<node::QueryTask> task(QueryKind kind, const std::string& client = "a") {
     auto out = std::make_unique<node::QueryTask>();
+    out->client = client;
     out->request.kind = kind;
     out->request.limit = kPageSessions;
     out->answer_to = completions_;
@@ -77,6 +80,58 @@ TEST_F(Mailbox, TooManyQuestionsStayWithTheCaller) {
   while (mailbox_.run(card_, TimePoint{})) {
   }
   EXPECT_TRUE(mailbox_.post(fifth)) << "there is room again";
+}
+
+TEST_F(Mailbox, WhoAsksMuchMakesRoomForWhoAsksLittle) {
+  fill(1);
+  /// Posts a question and says whose question has no place then.
+  const auto left_after = [&](const std::string& client) {
+    auto one = task(QueryKind::status, client);
+    const auto* const raw = one.get();
+    const bool taken = mailbox_.post(one);
+    EXPECT_EQ(taken, one.get() != raw);
+    return one ? one->client : std::string("nobody");
+  };
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(left_after("a"), "nobody");
+  EXPECT_EQ(left_after("a"), "a");
+  EXPECT_EQ(left_after("b"), "a");
+  EXPECT_EQ(left_after("b"), "a");
+  EXPECT_EQ(left_after("b"), "b") << "two each: that is fair";
+  EXPECT_EQ(left_after("c"), "b") << "the newest of those who have most";
+  EXPECT_EQ(left_after("d"), "a");
+  EXPECT_EQ(left_after("e"), "e") << "one each";
+  while (mailbox_.run(card_, TimePoint{})) {
+  }
+  std::string answered;
+  for (const auto& done : completions_->drain()) answered += done->client;
+  EXPECT_EQ(answered, "abcd");
+}
+
+TEST_F(Mailbox, TheWorkerTakesTurnsBetweenClients) {
+  fill(1000);
+  node::CardMailbox mailbox(64);
+  const auto post = [&](const std::string& client) {
+    auto one = task(QueryKind::count, client);
+    one->request.filter.protocol = ip_protocol::udp;
+    ASSERT_TRUE(mailbox.post(one));
+  };
+  for (int i = 0; i < 40; ++i) post("flood");
+  mailbox.run(card_, TimePoint{}, 1);
+  post("other");
+  // As many of the flood as the worker takes in hand may end before the other does, and no more.
+  std::size_t flood = 0;
+  bool other = false;
+  while (!other && mailbox.run(card_, TimePoint{}, 1)) {
+    for (const auto& done : completions_->drain()) {
+      other = other || done->client == "other";
+      flood += done->client == "flood" ? 1U : 0U;
+    }
+  }
+  EXPECT_TRUE(other);
+  EXPECT_LE(flood, 2 * node::kTasksInHand);
+  while (mailbox.run(card_, TimePoint{})) {
+  }
+  EXPECT_EQ(flood + completions_->drain().size(), 40U) << "nothing is lost";
 }
 
 TEST_F(Mailbox, ASetThatIsNotThereIsRefused) {
