@@ -1,161 +1,16 @@
-// flow.forward.1m, flow.setup, flow.bytes_per_session: one core, NAPT44, UDP with checksums, 1 M sessions in random
-// order, bursts of 64 frames of 128 octets.
-//
-// Frames lie in memory ready-made and are copied into the buffers of the burst, because the engine rewrites in place;
-// what the copying costs is measured alone and taken off.
-#include <fmt/format.h>
+// flow.forward.*, flow.forward_tcp.1m, flow.setup, flow.expire, flow.bytes_per_session, rules.1000: one core, NAPT44,
+// bursts of 64 frames of 128 octets, sessions in random order (tests/bench/flow_traffic.h).
 #include <unistd.h>
-#include <x86intrin.h>
 
-#include <algorithm>
-#include <array>
-#include <chrono>
-#include <cstdio>
-#include <cstring>
-#include <memory>
-#include <numeric>
-#include <random>
-#include <vector>
-
-#include "model/cluster_file.h"
-#include "node/flow/engine.h"
-#include "node/packet/checksum.h"
+#include "tests/bench/flow_traffic.h"
 
 namespace {
 
 using namespace icr;
-using namespace icr::node;
+using namespace icr::bench;
 
-constexpr std::uint32_t kSessions = 1'000'000;
-constexpr std::uint32_t kFrame = 128;
-constexpr std::size_t kBurst = 64;
-static_assert(kSessions % kBurst == 0);
-constexpr int kSetups = 3;
-constexpr int kRounds = 7;
-constexpr std::uint32_t kPoolAddresses = 64;
-
-constexpr std::string_view kCluster = R"(
-cluster: bench
-chassis:
-  - name: left
-    inter-chassis: { address: 192.0.2.1, port: 7400 }
-    query: { address: 192.0.2.1, port: 7300 }
-    cards: [ { name: ms-0/0/0, ports: [ { unit: 1, type: tun, device: in }, { unit: 2, type: tun, device: out } ] } ]
-service-sets:
-  - name: cgn
-    inside-unit: 1
-    outside-unit: 2
-    stateful-firewall-rules: [outbound]
-    nat-rules: [to-the-pool]
-    interface: { chassis: left, card: ms-0/0/0, max-sessions: 1000000 }
-stateful-firewall:
-  rules:
-    - { name: outbound, match-direction: input, terms: [ { name: hosts, from: { source-address: [198.18.0.0/15] }, then: accept } ] }
-nat:
-  pools: [ { name: pool1, addresses: [203.0.113.0/26] } ]
-  rules:
-    - name: to-the-pool
-      match-direction: input
-      terms: [ { name: hosts, from: { source-address: [198.18.0.0/15] }, then: { translated: { source-pool: pool1, translation-type: napt-44 } } } ]
-)";
-
-struct Cost {
-  double clocks = 0;
-  double ns = 0;
-};
-
-class CountingSink final : public PacketSink {
- public:
-  void send(const Packet& packet) override { sent += packet.length != 0 ? 1U : 0U; }
-  std::uint64_t sent = 0;
-};
-
-/// Median of each of the two figures.
-Cost median(std::vector<Cost> costs) {
-  Cost out;
-  const auto middle = costs.begin() + static_cast<std::ptrdiff_t>(costs.size() / 2);
-  std::nth_element(costs.begin(), middle, costs.end(),
-                   [](const Cost& a, const Cost& b) { return a.clocks < b.clocks; });
-  out.clocks = middle->clocks;
-  std::nth_element(costs.begin(), middle, costs.end(), [](const Cost& a, const Cost& b) { return a.ns < b.ns; });
-  out.ns = middle->ns;
-  return out;
-}
-
-/// The first frame of session `i`: its host and port follow from the number.
-void write_frame(std::uint32_t i, std::uint8_t* out) {
-  std::memset(out, 0x5a, kFrame);
-  out[0] = 0x45;
-  out[1] = 0;
-  store16(out + 2, kFrame);
-  store32(out + 4, 0);
-  out[8] = 64;
-  out[9] = ip_protocol::udp;
-  store16(out + 10, 0);
-  store32(out + 12, 0xc6120000U + i % 100000);
-  store32(out + 16, 0xc6336401U + i / 100000);
-  store16(out + 10, checksum_finish(checksum_add(out, 20)));
-  store16(out + 20, static_cast<std::uint16_t>(1024 + i % 60000));
-  store16(out + 22, 53);
-  store16(out + 24, kFrame - 20);
-  store16(out + 26, 0);
-  const std::uint64_t pseudo = checksum_add(out + 12, 8) + ip_protocol::udp + (kFrame - 20);
-  const std::uint16_t sum = checksum_finish(checksum_add(out + 20, kFrame - 20, pseudo));
-  store16(out + 26, sum == 0 ? 0xffff : sum);
-}
-
-class Bench {
- public:
-  Bench() : frames_(std::size_t{kSessions} * kFrame), buffers_(kBurst * kFrame), order_(kSessions) {
-    for (std::uint32_t i = 0; i < kSessions; ++i) write_frame(i, &frames_[std::size_t{i} * kFrame]);
-    std::iota(order_.begin(), order_.end(), 0U);
-    std::shuffle(order_.begin(), order_.end(), random_);
-  }
-
-  /// Each frame once, in random order; `engine` null: the generator alone. The clock is read at each burst, and
-  /// all bursts count: what the engine does seldom and slowly is part of its cost.
-  Cost round(Engine* engine, TimePoint now, CountingSink& sink) {
-    std::array<Packet, kBurst> burst;
-    bursts_.clear();
-    const auto from = std::chrono::steady_clock::now();
-    const std::uint64_t first = __rdtsc();
-    std::uint64_t last = first;
-    for (std::size_t at = 0; at < kSessions; at += kBurst) {
-      for (std::size_t i = 0; i < kBurst; ++i) {
-        std::uint8_t* const buffer = &buffers_[i * kFrame];
-        const std::size_t ahead = at + i + kBurst;
-        if (ahead < kSessions) {
-          const std::uint8_t* const next = &frames_[std::size_t{order_[ahead]} * kFrame];
-          __builtin_prefetch(next);
-          __builtin_prefetch(next + 64);
-        }
-        std::memcpy(buffer, &frames_[std::size_t{order_[at + i]} * kFrame], kFrame);
-        burst[i] = Packet{buffer, kFrame, kFrame, 1};
-      }
-      if (engine != nullptr) {
-        engine->process(burst, now, sink);
-      } else {
-        for (const Packet& packet : burst) sink.send(packet);
-      }
-      const std::uint64_t clock = __rdtsc();
-      bursts_.push_back(clock - last);
-      last = clock;
-    }
-    const std::chrono::duration<double, std::nano> time = std::chrono::steady_clock::now() - from;
-    const double clocks_per_ns = static_cast<double>(last - first) / time.count();
-    const double sum = std::accumulate(bursts_.begin(), bursts_.end(), 0.0);
-    const double clocks = sum / (static_cast<double>(bursts_.size()) * kBurst);
-    return {clocks, clocks / clocks_per_ns};
-  }
-  void shuffle() { std::shuffle(order_.begin(), order_.end(), random_); }
-
- private:
-  std::mt19937_64 random_{42};
-  std::vector<std::uint8_t> frames_;
-  std::vector<std::uint8_t> buffers_;
-  std::vector<std::uint32_t> order_;
-  std::vector<std::uint64_t> bursts_;
-};
+constexpr std::uint32_t kMillion = 1'000'000;
+constexpr TimePoint kStart{std::chrono::hours(1)};
 
 double resident_bytes() {
   std::FILE* file = std::fopen("/proc/self/statm", "r");
@@ -167,76 +22,241 @@ double resident_bytes() {
   return static_cast<double>(resident) * static_cast<double>(sysconf(_SC_PAGESIZE));
 }
 
-void show(const char* name, double value, const char* unit) {
-  fmt::print("{} {:.4g} {}\n", name, value, unit);
-  (void)std::fflush(stdout);
+bool complain(const char* what, std::uint64_t got, std::uint64_t expected) {
+  if (got == expected) return false;
+  fmt::print(stderr, "{}: {} instead of {}\n", what, got, expected);
+  return true;
 }
 
-int run() {
-  auto cluster = parse_cluster(kCluster, "bench");
-  if (!cluster) {
-    fmt::print(stderr, "{}\n", cluster.error().message);
-    return 1;
+/// A table with all its sessions, and the figures of its way there and back.
+class Table {
+ public:
+  Table(std::uint32_t sessions, const std::string& terms) : sessions_(sessions), order_(sessions) {
+    cluster_ = make_cluster(sessions, terms);
+    rounds_ = sessions > 4 * kMillion ? 3 : sessions < kMillion ? 200 : 7;
+    std::vector<double> alone;
+    for (int i = 0; i < std::min(rounds_, 20); ++i) {
+      alone.push_back(round(order_, nullptr, kStart, sink_,
+                            [&](std::size_t place, std::uint32_t s) { return frames_.write(place, s); }));
+    }
+    generator_ = median(alone);
   }
-  Bench bench;
-  CountingSink sink;
-  const TimePoint now{std::chrono::hours(1)};
-  std::vector<Cost> generator;
-  for (int i = 0; i < kRounds; ++i) {
-    bench.shuffle();
-    generator.push_back(bench.round(nullptr, now, sink));
-  }
-  const Cost alone = median(generator);
-  show("flow.generator", alone.clocks, "clocks");
+  [[nodiscard]] double generator() const { return generator_; }
 
-  std::vector<Cost> setups;
-  std::unique_ptr<Shard> shard;
-  std::unique_ptr<Engine> engine;
-  double grown = 0;
-  for (int i = 0; i < kSetups; ++i) {
-    engine.reset();
-    shard.reset();
+  /// Clocks to set up a session; < 0 when something went wrong.
+  double set_up(std::uint64_t seed = 1) {
+    node_.reset();
     const double before = resident_bytes();
-    shard = std::make_unique<Shard>(*cluster, std::uint16_t{0}, 1U + static_cast<unsigned>(i), now);
-    engine = std::make_unique<Engine>(*cluster, std::vector<Shard*>{shard.get()}, Timeouts{}, 1);
-    shard->activate(now);
-    bench.shuffle();
-    sink.sent = 0;
-    setups.push_back(bench.round(engine.get(), now, sink));
-    grown = resident_bytes() - before;
-    if (shard->sessions() != kSessions || sink.sent != kSessions) {
-      fmt::print(stderr, "{} sessions and {} packets out instead of {}\n", shard->sessions(), sink.sent, kSessions);
-      return 1;
+    node_ = std::make_unique<Node>(*cluster_, kStart, seed);
+    order_.shuffle();
+    sink_.sent = 0;
+    const double clocks = once(kStart);
+    resident_ = (resident_bytes() - before) / sessions_;
+    if (complain("sessions", node_->shard->sessions(), sessions_) || complain("packets out", sink_.sent, sessions_)) {
+      return -1;
     }
+    return clocks - generator_;
   }
-  const Cost setup = median(setups);
-  show("flow.setup", setup.clocks - alone.clocks, "clocks");
-  show("flow.setup_ns", setup.ns - alone.ns, "ns");
-  show("flow.setup_rate", 1e9 / (setup.ns - alone.ns), "sessions/s");
 
-  std::vector<Cost> rounds;
-  for (int i = 0; i < kRounds; ++i) {
-    bench.shuffle();
-    sink.sent = 0;
-    rounds.push_back(bench.round(engine.get(), now + 1s, sink));
-    if (sink.sent != kSessions || shard->sessions() != kSessions) {
-      fmt::print(stderr, "{} packets out instead of {}\n", sink.sent, kSessions);
-      return 1;
+  /// Clocks for a packet of an established session, median of the rounds. Time passes: the last packets of the
+  /// sessions are spread over 10 s.
+  double forward() {
+    std::vector<double> rounds;
+    for (int i = 0; i < rounds_; ++i) {
+      order_.shuffle();
+      sink_.sent = 0;
+      const TimePoint now = kStart + 1s + std::chrono::milliseconds(10'000LL * i / rounds_);
+      rounds.push_back(once(now));
+      if (complain("packets out", sink_.sent, sessions_)) return -1;
     }
+    return median(rounds) - generator_;
   }
-  const Cost forward = median(rounds);
-  show("flow.forward.1m", forward.clocks - alone.clocks, "clocks");
-  show("flow.forward.1m_ns", forward.ns - alone.ns, "ns");
 
-  // A bit per address, protocol and port, rounded to words; and a count of what is free.
-  const auto& pool = cluster->nat_pools[0];
-  const std::size_t words = (pool.port_high - pool.port_low + 64U) / 64U;
-  const std::size_t pool_bytes = std::size_t{kPoolAddresses} * 3 * (words * 8 + 4);
-  show("flow.bytes_per_session", static_cast<double>(shard->memory() + pool_bytes) / kSessions, "bytes");
-  show("flow.resident_per_session", grown / kSessions, "bytes");
-  return 0;
+  /// Clocks to time a session out, from the tick of the last packet to an empty table: everything that the timers do
+  /// for it counts. Last packets are spread evenly, in random order, over the ten seconds before.
+  double expire() {
+    order_.shuffle();
+    std::array<Packet, kBurst> burst;
+    for (std::size_t at = 0; at < sessions_; at += kBurst) {
+      const std::size_t n = std::min<std::size_t>(kBurst, sessions_ - at);
+      for (std::size_t i = 0; i < n; ++i) burst[i] = frames_.write(i, order_[at + i]);
+      const TimePoint now = kStart + 12s + std::chrono::milliseconds(10'000ULL * at / sessions_);
+      node_->engine->process(std::span(burst.data(), n), now, sink_);
+    }
+    const std::uint64_t created = node_->shard->sessions_created();
+    const Stopwatch watch;
+    for (TimePoint now = kStart + 22s; node_->shard->sessions() != 0 && now < kStart + 300s; now += 50ms) {
+      while (!node_->shard->tick(now, 64)) {
+      }
+    }
+    const double ns = watch.ns();
+    if (complain("sessions left", node_->shard->sessions(), 0) ||
+        complain("ports left", node_->shard->ports_in_use(), 0) || complain("sessions", created, sessions_)) {
+      return -1;
+    }
+    return ns * Stopwatch::clocks_per_ns() / sessions_;
+  }
+
+  [[nodiscard]] double resident() const { return resident_; }
+
+ private:
+  double once(TimePoint now) {
+    return round(order_, node_->engine.get(), now, sink_,
+                 [&](std::size_t place, std::uint32_t s) { return frames_.write(place, s); });
+  }
+
+  std::uint32_t sessions_;
+  Order order_;
+  Frames frames_{ip_protocol::udp};
+  CountingSink sink_;
+  std::unique_ptr<Cluster> cluster_;
+  std::unique_ptr<Node> node_;
+  int rounds_;
+  double generator_ = 0;
+  double resident_ = 0;
+};
+
+void show_forward(const std::string& name, double clocks) {
+  show(name, clocks, "clocks");
+  show(name + "_rate", Stopwatch::clocks_per_ns() * 1e3 / clocks, "Mpps");
+}
+
+bool forward_small() {
+  Table table(10'000, kOneTerm);
+  if (table.set_up() < 0) return false;
+  const double clocks = table.forward();
+  if (clocks < 0) return false;
+  show_forward("flow.forward.10k", clocks);
+  return true;
+}
+
+bool million() {
+  Table table(kMillion, kOneTerm);
+  show("flow.generator", table.generator(), "clocks");
+  std::vector<double> set_ups;
+  for (std::uint64_t i = 0; i < 3; ++i) {
+    set_ups.push_back(table.set_up(i + 1));
+    if (set_ups.back() < 0) return false;
+  }
+  const double set_up = median(set_ups);
+  show("flow.setup", set_up, "clocks");
+  show("flow.setup_rate", Stopwatch::clocks_per_ns() * 1e9 / set_up, "sessions/s");
+  const double forward = table.forward();
+  if (forward < 0) return false;
+  show_forward("flow.forward.1m", forward);
+  const double expire = table.expire();
+  if (expire < 0) return false;
+  show("flow.expire", expire, "clocks");
+  return true;
+}
+
+bool ten_million() {
+  Table table(10 * kMillion, kOneTerm);
+  const double set_up = table.set_up();
+  if (set_up < 0) return false;
+  show("flow.setup.10m", set_up, "clocks");
+  show("flow.bytes_per_session", table.resident(), "bytes");
+  const double forward = table.forward();
+  if (forward < 0) return false;
+  show_forward("flow.forward.10m", forward);
+  return true;
+}
+
+/// Keeps the port of pool addresses that each session was given.
+class Translations final : public PacketSink {
+ public:
+  explicit Translations(std::uint32_t sessions) : to(sessions) {}
+  void send(const Packet& packet) override { to[next_++] = {load32(packet.data + 12), load16(packet.data + 20)}; }
+  struct To {
+    std::uint32_t address;
+    std::uint16_t port;
+  };
+  std::vector<To> to;
+
+ private:
+  std::size_t next_ = 0;
+};
+
+bool forward_tcp() {
+  const auto cluster = make_cluster(kMillion, kOneTerm);
+  Node node(*cluster, kStart);
+  Frames frames(ip_protocol::tcp);
+  Order order(kMillion);
+  Translations translations(kMillion);
+  std::array<Packet, kBurst> burst;
+  // Handshakes: segments carry 88 octets, the SYNs as well (RFC 9293 lets them).
+  constexpr std::uint32_t kPayload = kFrame - 40;
+  const auto handshake = [&](PacketSink& sink, auto&& write) {
+    for (std::uint32_t at = 0; at < kMillion; at += kBurst) {
+      for (std::uint32_t i = 0; i < kBurst; ++i) burst[i] = write(i, at + i);
+      node.engine->process(burst, kStart, sink);
+    }
+  };
+  CountingSink sink;
+  static_assert(kMillion % kBurst == 0);
+  handshake(translations,
+            [&](std::uint32_t place, std::uint32_t s) { return frames.write(place, s, tcp_flag::syn, 0); });
+  constexpr std::uint32_t kFirst = kPayload + 1;
+  handshake(sink, [&](std::uint32_t place, std::uint32_t s) {
+    const auto& to = translations.to[s];
+    return frames.write_back(place, s, to.address, to.port, tcp_flag::syn | tcp_flag::ack, 0, kFirst);
+  });
+  std::uint32_t seq = kFirst;
+  const auto data = [&](std::size_t place, std::uint32_t s) {
+    return frames.write(place, s, tcp_flag::ack, seq, kFirst);
+  };
+  std::vector<double> alone;
+  std::vector<double> rounds;
+  for (int i = 0; i < 7; ++i) {
+    order.shuffle();
+    alone.push_back(round(order, nullptr, kStart, sink, data));
+    sink.sent = 0;
+    rounds.push_back(round(order, node.engine.get(), kStart + 1s, sink, data));
+    if (complain("segments out", sink.sent, kMillion)) return false;
+    seq += kPayload;
+  }
+  for (std::uint32_t slot = 0; slot < kMillion; slot += 1000) {
+    if (node.shard->table().at(slot).tcp_state != TcpState::established) return !complain("established", 0, 1);
+  }
+  show_forward("flow.forward_tcp.1m", median(rounds) - median(alone));
+  return true;
+}
+
+/// A thousand terms, each for the /26 of one server: a session's term is any of them.
+bool rules() {
+  std::string terms;
+  for (std::uint32_t i = 0; i < 1000; ++i) {
+    const std::uint32_t base = 0xc6130000U + i * 64;
+    terms += fmt::format(
+        "        - {{ name: t{}, from: {{ source-address: [198.18.0.0/15], destination-address: [{}/26] }}, then: "
+        "accept }}\n",
+        i, IpAddress::v4(base).to_string());
+  }
+  const auto set_up = [](const std::string& text) {
+    Table table(kMillion, text);
+    std::vector<double> out;
+    for (std::uint64_t i = 0; i < 3; ++i) out.push_back(table.set_up(i + 1));
+    return *std::min_element(out.begin(), out.end()) < 0 ? -1.0 : median(out);
+  };
+  const double one = set_up(kOneTerm);
+  const double thousand = set_up(terms);
+  if (one < 0 || thousand < 0) return false;
+  show("rules.1000", thousand, "clocks");
+  show("rules.1000_ratio", thousand / one, "x");
+  return true;
 }
 
 }  // namespace
 
-int main() { return run(); }
+int main(int argc, char** argv) {
+  const auto any = [&](std::initializer_list<const char*> names) {
+    return std::any_of(names.begin(), names.end(), [&](const char* name) { return wanted(argc, argv, name); });
+  };
+  bool good = true;
+  if (any({"flow.forward.10k"})) good &= forward_small();
+  if (any({"flow.generator", "flow.setup", "flow.forward.1m", "flow.expire"})) good &= million();
+  if (any({"flow.forward_tcp"})) good &= forward_tcp();
+  if (any({"rules"})) good &= rules();
+  if (any({"flow.forward.10m", "flow.bytes_per_session", "flow.setup.10m"})) good &= ten_million();
+  return good ? 0 : 1;
+}
