@@ -35,6 +35,9 @@ class ChecksumDelta {
     replace16(static_cast<std::uint16_t>(old_words >> 16), static_cast<std::uint16_t>(new_words >> 16));
     replace16(static_cast<std::uint16_t>(old_words), static_cast<std::uint16_t>(new_words));
   }
+  /// A word that was covered and no longer is; one that was not and now is.
+  void remove16(std::uint16_t word) { sum_ += static_cast<std::uint16_t>(~word); }
+  void add16(std::uint16_t word) { sum_ += word; }
   void add(const ChecksumDelta& other) { sum_ += other.sum_; }
 
   /// The checksum field after the replacement: ~(~HC + ~m + m').

@@ -71,9 +71,9 @@ HeaderError read_transport(Headers& h) {
       h.payload_length = h.l4_length - h.tcp_header_length;
       const std::uint8_t control = h.tcp_flags & (tcp_flag::syn | tcp_flag::fin | tcp_flag::rst | tcp_flag::ack);
       const bool syn = (control & tcp_flag::syn) != 0;
-      if (control == 0 || (syn && (control & (tcp_flag::fin | tcp_flag::rst)) != 0) || control == tcp_flag::fin) {
-        return HeaderError::tcp_flags;
-      }
+      if (control == 0) return HeaderError::tcp_no_flag;
+      if (syn && (control & (tcp_flag::fin | tcp_flag::rst)) != 0) return HeaderError::tcp_syn_fin;
+      if (control == tcp_flag::fin) return HeaderError::tcp_fin_no_ack;
       break;
     }
     case ip_protocol::udp: {
@@ -100,14 +100,36 @@ HeaderError read_transport(Headers& h) {
   }
   h.key.source_port = load16(l4);
   h.key.destination_port = load16(l4 + 2);
-  if (h.key.source_port == 0 || h.key.destination_port == 0) return HeaderError::port_zero;
+  if (h.key.source_port == 0 || h.key.destination_port == 0) {
+    return h.protocol == ip_protocol::tcp ? HeaderError::tcp_port_zero : HeaderError::udp_port_zero;
+  }
   return HeaderError::none;
 }
 
 HeaderError check_fragment(const Headers& h) {
-  if (h.fragment_offset + h.l4_length > 65535) return HeaderError::bad_fragment;
+  if (h.fragment_offset + h.l4_length > 65535) return HeaderError::ping_of_death;
   if (h.more_fragments && (h.l4_length == 0 || h.l4_length % 8 != 0)) return HeaderError::bad_fragment;
   return HeaderError::none;
+}
+
+/// Looks through IPv4 options (RFC 791 section 3.1), which are rare.
+void read_options(const std::uint8_t* at, const std::uint8_t* end, Headers& h) {
+  constexpr std::uint8_t kEnd = 0, kNoOperation = 1, kLooseSourceRoute = 131, kStrictSourceRoute = 137;
+  while (at < end && *at != kEnd) {
+    if (*at == kNoOperation) {
+      ++at;
+      continue;
+    }
+    if (end - at < 2 || at[1] < 2 || at[1] > end - at) {
+      h.bad_option = true;
+      return;
+    }
+    if (*at == kLooseSourceRoute || *at == kStrictSourceRoute) {
+      h.source_route = true;
+      if (at[1] < 3) h.bad_option = true;
+    }
+    at += at[1];
+  }
 }
 
 /// IPv4 header, both for whole packets and for quoted ones.
@@ -126,6 +148,9 @@ HeaderError read_v4(std::uint8_t* p, std::uint32_t size, bool quoted, Headers& h
   const std::uint32_t destination = load32(p + 16);
   if (!quoted) {
     if (const auto bad = check_v4_addresses(source, destination); bad != HeaderError::none) return bad;
+    if (p[8] == 0) return HeaderError::ip_ttl_zero;
+    if (p[9] == 0 || p[9] == 255) return HeaderError::ip_protocol;
+    if (header > 20) read_options(p + 20, p + header, h);
   }
   h.v6 = false;
   h.l3 = p;
@@ -160,6 +185,7 @@ HeaderError read_v6(std::uint8_t* p, std::uint32_t size, bool quoted, Headers& h
   h.key.destination = IpAddress::v6(p + 24);
   if (!quoted) {
     if (const auto bad = check_v6_addresses(h.key.source, h.key.destination); bad != HeaderError::none) return bad;
+    if (p[7] == 0) return HeaderError::ip_ttl_zero;
   }
   std::uint8_t next = p[6];
   std::uint32_t at = 40;
@@ -168,7 +194,8 @@ HeaderError read_v6(std::uint8_t* p, std::uint32_t size, bool quoted, Headers& h
     if (!extension) break;
     if (count == kMaxExtensionHeaders || at + 8 > total) return HeaderError::ip_extension_header;
     if (next == 44) {
-      if (h.fragment) return HeaderError::ip_extension_header;  // two fragment headers
+      if (h.fragment_header) return HeaderError::ip_extension_header;  // two of them
+      h.fragment_header = true;
       const std::uint16_t field = load16(p + at + 2);
       h.fragment_offset = field & 0xfff8U;
       h.more_fragments = (field & 1U) != 0;
@@ -180,12 +207,16 @@ HeaderError read_v6(std::uint8_t* p, std::uint32_t size, bool quoted, Headers& h
       if (h.later_fragment) break;  // what follows is payload
       continue;
     }
-    if (next == 43 && p[at + 2] == 0) return HeaderError::ip_extension_header;
+    if (next == 43) {
+      if (p[at + 2] == 0) return HeaderError::ip_extension_header;
+      h.source_route = h.source_route || p[at + 3] != 0;
+    }
     const std::uint32_t length = (p[at + 1] + 1U) * 8U;
     if (at + length > total) return HeaderError::ip_extension_header;
     next = p[at];
     at += length;
   }
+  if (next == 255 && !quoted) return HeaderError::ip_protocol;
   h.protocol = next;
   h.key.protocol = next;
   h.l4 = p + at;
@@ -228,20 +259,26 @@ bool read_quoted_headers(std::uint8_t* packet, std::uint32_t size, Headers& out)
   return true;
 }
 
-int window_scale_option(const Headers& h) {
+std::uint32_t tcp_option_at(const Headers& h, std::uint8_t kind) {
   const std::uint8_t* at = h.l4 + kMinTcpHeader;
   const std::uint8_t* const end = h.l4 + h.tcp_header_length;
   while (at < end) {
-    if (*at == 0) return -1;
+    if (*at == 0) return 0;
     if (*at == 1) {
       ++at;
       continue;
     }
-    if (end - at < 2 || at[1] < 2 || at[1] > end - at) return -1;
-    if (at[0] == 3 && at[1] == 3) return at[2] > 14 ? 14 : at[2];  // RFC 7323 section 2.3
+    if (end - at < 2 || at[1] < 2 || at[1] > end - at) return 0;
+    if (at[0] == kind) return static_cast<std::uint32_t>(at - h.l4);
     at += at[1];
   }
-  return -1;
+  return 0;
+}
+
+int window_scale_option(const Headers& h) {
+  const std::uint32_t at = tcp_option_at(h, 3);
+  if (at == 0 || h.l4[at + 1] != 3) return -1;
+  return h.l4[at + 2] > 14 ? 14 : h.l4[at + 2];  // RFC 7323 section 2.3
 }
 
 }  // namespace icr::node

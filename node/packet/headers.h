@@ -16,16 +16,22 @@ enum class HeaderError : std::uint8_t {
   ip_checksum,          ///< IPv4 header checksum wrong
   ip_bad_address,       ///< source multicast, broadcast, unspecified or loopback; destination unspecified or loopback
   ip_land,              ///< source equals destination
+  ip_ttl_zero,          ///< TTL or hop limit 0 on arrival
+  ip_protocol,          ///< protocol 0 or 255 (RFC 8200: 255)
   ip_multicast,         ///< destination multicast or broadcast: not the business of a flow engine
   ip_extension_header,  ///< IPv6 extension headers too many, too long, or a routing header type 0 (RFC 5095)
   tiny_fragment,        ///< first fragment without the whole transport header (RFC 1858)
-  bad_fragment,         ///< fragment beyond 65535 octets, or not a multiple of 8 before the last
+  bad_fragment,         ///< not a multiple of 8 before the last, or empty
+  ping_of_death,        ///< fragment that goes beyond 65535 octets
   short_tcp,            ///< TCP header cut short or data offset out of range
   short_udp,
   short_icmp,
-  udp_length,  ///< UDP length field below 8 or above the packet
-  tcp_flags,   ///< no flags, SYN with FIN or RST, FIN without ACK
-  port_zero,   ///< source or destination port 0
+  udp_length,      ///< UDP length field below 8 or above the packet
+  tcp_no_flag,     ///< none of SYN, ACK, FIN and RST
+  tcp_syn_fin,     ///< SYN with FIN or RST
+  tcp_fin_no_ack,  ///< FIN alone
+  tcp_port_zero,   ///< source or destination port 0
+  udp_port_zero,   ///< the same in UDP, or SCTP
   count
 };
 
@@ -48,8 +54,12 @@ struct Headers {
   bool fragment = false;        ///< any fragment
   bool later_fragment = false;  ///< offset is not 0: no transport header
   bool more_fragments = false;
+  bool fragment_header = false;  ///< IPv6: it has one, if only as an atomic fragment (RFC 6946)
   std::uint32_t fragment_id = 0;
   std::uint32_t fragment_offset = 0;  ///< octets
+
+  bool source_route = false;  ///< IPv4: loose or strict source route; IPv6: routing header with segments left
+  bool bad_option = false;    ///< IPv4 options that cannot be parsed
 
   std::uint8_t tcp_flags = 0;
   std::uint8_t tcp_header_length = 0;
@@ -65,6 +75,9 @@ struct Headers {
 /// checksums and total length are not checked. False where there is too little, or a later fragment, or an ICMP error
 /// in an ICMP error.
 [[nodiscard]] bool read_quoted_headers(std::uint8_t* packet, std::uint32_t size, Headers& out);
+
+/// Where an option of this kind is in the TCP header (offset from l4), or 0. Its length is in the header.
+[[nodiscard]] std::uint32_t tcp_option_at(const Headers& headers, std::uint8_t kind);
 
 /// Window scale option of a SYN (RFC 7323), or -1.
 [[nodiscard]] int window_scale_option(const Headers& headers);

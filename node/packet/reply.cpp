@@ -68,15 +68,21 @@ std::uint32_t make_reset(const Headers& h, std::uint8_t* out) {
 }
 
 std::uint32_t make_prohibited(const Headers& h, std::uint8_t* out) {
+  return h.v6 ? make_icmp_error(h, 1, 1, 0, out) : make_icmp_error(h, 3, 13, 0, out);
+}
+
+std::uint32_t make_icmp_error(const Headers& h, std::uint8_t type, std::uint8_t code, std::uint32_t field,
+                              std::uint8_t* out) {
   // As much of the packet as fits without exceeding 576 (RFC 1812 section 4.3.2.3) or the minimum MTU of IPv6.
   const std::uint32_t room = (h.v6 ? kReplyBytes - 40U : 576U - 20U) - 8U;
   const std::uint32_t quoted = std::min(h.l3_length, room);
   const std::uint8_t protocol = h.v6 ? ip_protocol::icmp6 : ip_protocol::icmp;
   const std::uint32_t ip = write_ip(h, protocol, 8 + quoted, out);
   std::uint8_t* const icmp = out + ip;
-  std::memset(icmp, 0, 8);
-  icmp[0] = h.v6 ? 1 : 3;
-  icmp[1] = h.v6 ? 1 : 13;
+  icmp[0] = type;
+  icmp[1] = code;
+  store16(icmp + 2, 0);
+  store32(icmp + 4, field);
   std::memcpy(icmp + 8, h.l3, quoted);
   const std::uint64_t pseudo =
       h.v6 ? pseudo_header(h.key.destination, h.key.source, true, protocol, 8 + quoted) : std::uint64_t{0};

@@ -75,13 +75,30 @@ void rewrite(Headers& headers, const FlowKey& to) {
 
 void rewrite_icmp_error(Headers& error, const FlowKey& outer_to, Headers& quoted, const FlowKey& quoted_to) {
   rewrite(quoted, quoted_to);
-  if (!error.v6) {
-    // The quoted packet is part of what the ICMP checksum covers; the message is short, and the engine verified it
-    // before.
-    store16(error.l4 + 2, 0);
-    store16(error.l4 + 2, checksum_finish(checksum_add(error.l4, error.l4_length)));
-  }
   rewrite(error, outer_to);
+  // The quoted packet is part of what the ICMP checksum covers, and where its own checksum is cut off the sum has
+  // changed. The engine verified the message before, so it is made anew.
+  store16(error.l4 + 2, 0);
+  std::uint64_t sum = 0;
+  if (error.v6) sum = checksum_add(error.l3 + 8, 32) + error.protocol + error.l4_length;
+  store16(error.l4 + 2, checksum_finish(checksum_add(error.l4, error.l4_length, sum)));
+}
+
+bool clamp_mss(const Headers& headers, std::uint16_t limit) {
+  constexpr std::uint8_t kMssOption = 2;
+  const std::uint32_t at = tcp_option_at(headers, kMssOption);
+  if (at == 0 || headers.l4[at + 1] != 4 || load16(headers.l4 + at + 2) <= limit) return false;
+  // The value may straddle two words of the checksum.
+  const std::uint32_t first = (at + 2) & ~1U;
+  const std::uint32_t last = (at + 3) & ~1U;
+  const std::uint16_t old_first = load16(headers.l4 + first);
+  const std::uint16_t old_last = load16(headers.l4 + last);
+  store16(headers.l4 + at + 2, limit);
+  ChecksumDelta delta;
+  delta.replace16(old_first, load16(headers.l4 + first));
+  if (last != first) delta.replace16(old_last, load16(headers.l4 + last));
+  store16(headers.l4 + 16, delta.apply(load16(headers.l4 + 16)));
+  return true;
 }
 
 }  // namespace icr::node

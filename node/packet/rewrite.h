@@ -16,4 +16,8 @@ void rewrite(Headers& headers, const FlowKey& to);
 /// read_quoted_headers().
 void rewrite_icmp_error(Headers& error, const FlowKey& outer_to, Headers& quoted, const FlowKey& quoted_to);
 
+/// Lowers the maximum segment size that a SYN announces (RFC 9293 section 3.7.1) to `limit`. True if it was higher. A
+/// SYN without the option stays as it is: its receiver then sends no more than 536 or 1220 octets.
+bool clamp_mss(const Headers& headers, std::uint16_t limit);
+
 }  // namespace icr::node

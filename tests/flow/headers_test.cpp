@@ -93,8 +93,8 @@ TEST(Headers, EachErrorHasItsPacket) {
     expect(build(s), HeaderError::ip_extension_header);
   }
   expect(changed(u, {{6, 0x20}, {7, 0}, {3, 20 + 4}}), HeaderError::bad_fragment);
-  expect(changed(u, {{6, 0x20}, {3, 20}}), HeaderError::bad_fragment);    // empty, and more to come
-  expect(changed(u, {{6, 0x1f}, {7, 0xff}}), HeaderError::bad_fragment);  // beyond 65535
+  expect(changed(u, {{6, 0x20}, {3, 20}}), HeaderError::bad_fragment);     // empty, and more to come
+  expect(changed(u, {{6, 0x1f}, {7, 0xff}}), HeaderError::ping_of_death);  // beyond 65535
   expect(changed(t, {{6, 0x20}, {3, 20 + 16}}), HeaderError::tiny_fragment);
   expect(changed(t, {{3, 20 + 19}}), HeaderError::short_tcp);
   expect(changed(t, {{32, 4 << 4}}), HeaderError::short_tcp);
@@ -103,14 +103,21 @@ TEST(Headers, EachErrorHasItsPacket) {
   expect(changed(echo(kA, kB, 1), {{3, 20 + 7}}), HeaderError::short_icmp);
   expect(changed(u, {{25, 7}}), HeaderError::udp_length);
   expect(changed(u, {{25, 39}}), HeaderError::udp_length);
-  for (const int flags : {0x00, 0x08, 0x20, 0x01, 0x03, 0x06, 0x13}) {
-    expect(changed(t, {{33, static_cast<std::uint8_t>(flags)}}), HeaderError::tcp_flags);
+  for (const int flags : {0x00, 0x08, 0x20}) {
+    expect(changed(t, {{33, static_cast<std::uint8_t>(flags)}}), HeaderError::tcp_no_flag);
   }
+  for (const int flags : {0x03, 0x06, 0x13}) {
+    expect(changed(t, {{33, static_cast<std::uint8_t>(flags)}}), HeaderError::tcp_syn_fin);
+  }
+  expect(changed(t, {{33, 0x01}}), HeaderError::tcp_fin_no_ack);
+  expect(changed(t, {{8, 0}}), HeaderError::ip_ttl_zero);
+  expect(changed(t, {{9, 0}}), HeaderError::ip_protocol);
+  expect(changed(t, {{9, 255}}), HeaderError::ip_protocol);
   for (const int flags : {0x02, 0x12, 0x10, 0x11, 0x04, 0x14, 0x18, 0xc2}) {
     expect(changed(t, {{33, static_cast<std::uint8_t>(flags)}}), HeaderError::none);
   }
-  expect(build(udp(kA, 0, kB, 2)), HeaderError::port_zero);
-  expect(build(tcp(kA, 1, kB, 0, kSyn, 1, 0)), HeaderError::port_zero);
+  expect(build(udp(kA, 0, kB, 2)), HeaderError::udp_port_zero);
+  expect(build(tcp(kA, 1, kB, 0, kSyn, 1, 0)), HeaderError::tcp_port_zero);
   for (std::size_t e = 0; e < static_cast<std::size_t>(HeaderError::count); ++e) {
     EXPECT_TRUE(seen.contains(static_cast<HeaderError>(e))) << "no packet for error " << e;
   }

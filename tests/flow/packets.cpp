@@ -71,10 +71,11 @@ Bytes with_ip(const Spec& s, const Bytes& transport) {
   Bytes out;
   if (is_v6(s.source)) {
     out.resize(40);
-    out[0] = 0x60;
+    out[0] = static_cast<std::uint8_t>(0x60 | s.traffic_class >> 4);
+    out[1] = static_cast<std::uint8_t>(s.traffic_class << 4);
     put16(out, 4, static_cast<std::uint32_t>(s.v6_extensions.size() + transport.size()));
     out[6] = s.v6_extensions.empty() ? s.protocol : s.v6_first;
-    out[7] = 64;
+    out[7] = s.ttl;
     std::copy(source.begin(), source.end(), out.begin() + 8);
     std::copy(destination.begin(), destination.end(), out.begin() + 24);
     out.insert(out.end(), s.v6_extensions.begin(), s.v6_extensions.end());
@@ -82,8 +83,10 @@ Bytes with_ip(const Spec& s, const Bytes& transport) {
     out.resize(20);
     out[0] = static_cast<std::uint8_t>(0x45 + s.ip_options.size() / 4);
     put16(out, 2, static_cast<std::uint32_t>(20 + s.ip_options.size() + transport.size()));
+    out[1] = s.traffic_class;
     put16(out, 4, s.ip_id);
-    out[8] = 64;
+    if (s.dont_fragment) out[6] = 0x40;
+    out[8] = s.ttl;
     out[9] = s.protocol;
     std::copy(source.begin(), source.end(), out.begin() + 12);
     std::copy(destination.begin(), destination.end(), out.begin() + 16);
@@ -118,6 +121,7 @@ Bytes build(const Spec& s) {
     put32(t, 8, s.ack);
     t[13] = s.flags;
     put16(t, 14, s.window);
+    t.insert(t.end(), s.tcp_options.begin(), s.tcp_options.end());
     if (s.scale >= 0) t.insert(t.end(), {1, 3, 3, static_cast<std::uint8_t>(s.scale)});
     t[12] = static_cast<std::uint8_t>(t.size() / 4 << 4);
   } else if (s.protocol == kUdp) {
@@ -248,6 +252,8 @@ Seen look(const Bytes& p) {
   s.source = six ? address_text(p, 8, 16) : address_text(p, 12, 4);
   s.destination = six ? address_text(p, 24, 16) : address_text(p, 16, 4);
   s.protocol = six ? p[6] : p[9];
+  s.ttl = six ? p[7] : p[8];
+  s.traffic_class = six ? static_cast<std::uint8_t>(p[0] << 4 | p[1] >> 4) : p[1];
   const std::size_t total = std::min<std::size_t>(six ? 40 + get16(p, 4) : get16(p, 2), p.size());
   s.transport.assign(p.begin() + static_cast<std::ptrdiff_t>(header), p.begin() + static_cast<std::ptrdiff_t>(total));
   const Bytes& t = s.transport;

@@ -22,6 +22,9 @@ struct Spec {
   Bytes payload;
 
   std::uint16_t ip_id = 0x1234;
+  std::uint8_t ttl = 64;  ///< or hop limit
+  std::uint8_t traffic_class = 0;
+  bool dont_fragment = false;
   Bytes ip_options;     ///< IPv4, a multiple of 4
   Bytes v6_extensions;  ///< whole extension headers; `v6_first` names the first of them
   std::uint8_t v6_first = 0;
@@ -29,7 +32,8 @@ struct Spec {
   std::uint32_t seq = 1000, ack = 0;
   std::uint8_t flags = kSyn;
   std::uint16_t window = 65535;
-  int scale = -1;  ///< window scale option; -1: none
+  int scale = -1;     ///< window scale option; -1: none
+  Bytes tcp_options;  ///< before the window scale, a multiple of 4
 
   std::uint8_t icmp_type = 8, icmp_code = 0;
   std::uint16_t icmp_sequence = 1;
@@ -58,6 +62,8 @@ struct Spec {
 struct Seen {
   std::string source, destination;
   std::uint8_t protocol = 0;
+  std::uint8_t ttl = 0;  ///< or hop limit
+  std::uint8_t traffic_class = 0;
   std::uint16_t source_port = 0, destination_port = 0;
   std::uint32_t seq = 0, ack = 0;
   std::uint8_t flags = 0;

@@ -198,5 +198,62 @@ TEST(Checksum, OddLengthsAndCarries) {
   }
 }
 
+// -- Maximum segment size (RFC 9293 section 3.7.1) --
+
+TEST(ClampMss, AtAnyPlaceAmongTheOptions) {
+  for (const bool six : {false, true}) {
+    for (unsigned padding = 0; padding < 8; ++padding) {
+      for (const unsigned mss : {536U, 1300U, 1301U, 1460U, 65535U}) {
+        Spec s = six ? tcp("2001:db8::1", 10, "2001:db8::2", 20, kSyn, 1, 0)
+                     : tcp("198.18.0.1", 10, "198.19.0.1", 20, kSyn, 1, 0);
+        s.tcp_options.assign(padding, 1);
+        s.tcp_options.insert(s.tcp_options.end(),
+                             {2, 4, static_cast<std::uint8_t>(mss >> 8), static_cast<std::uint8_t>(mss)});
+        while (s.tcp_options.size() % 4 != 0) s.tcp_options.push_back(0);
+        Bytes p = build(s);
+        Headers h;
+        ASSERT_EQ(read_headers(p.data(), static_cast<std::uint32_t>(p.size()), h), HeaderError::none);
+        EXPECT_EQ(clamp_mss(h, 1300), mss > 1300);
+        EXPECT_TRUE(look(p).checksums) << padding << " " << mss;
+        EXPECT_EQ(load16(h.l4 + 20 + padding + 2), std::min(mss, 1300U));
+      }
+    }
+  }
+}
+
+TEST(ClampMss, WithoutTheOptionNothingHappens) {
+  for (const Bytes& options :
+       {Bytes{}, Bytes{1, 1, 1, 0}, Bytes{2, 3, 0xff, 0xff}, Bytes{2, 9, 0xff, 0xff}, Bytes{0, 2, 4, 0xff}}) {
+    Spec s = tcp("198.18.0.1", 10, "198.19.0.1", 20, kSyn, 1, 0);
+    s.tcp_options = options;
+    Bytes p = build(s);
+    const Bytes before = p;
+    Headers h;
+    ASSERT_EQ(read_headers(p.data(), static_cast<std::uint32_t>(p.size()), h), HeaderError::none);
+    EXPECT_FALSE(clamp_mss(h, 536));
+    EXPECT_EQ(p, before);
+  }
+}
+
+// The quoted packet's checksum is cut off, or it has none: the message must still add up, also in IPv6.
+TEST(Rewrite, Ipv6ErrorsWithQuotesOfEveryLength) {
+  const Bytes whole = build(tcp("2001:db8::1", 10, "2001:db8:2::2", 20, kAck, 1, 2, 40));
+  for (std::size_t size = 48; size <= whole.size(); ++size) {
+    Bytes p = icmp_error("2001:db8:3::3", "2001:db8::1", 1, 4,
+                         Bytes(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(size)));
+    Headers error, quoted;
+    ASSERT_EQ(read_headers(p.data(), static_cast<std::uint32_t>(p.size()), error), HeaderError::none);
+    ASSERT_TRUE(read_quoted_headers(error.l4 + 8, error.l4_length - 8, quoted));
+    FlowKey outer = error.key;
+    outer.destination = *IpAddress::parse("2001:db8:ffff::9");
+    FlowKey inner = quoted.key;
+    inner.source = outer.destination;
+    rewrite_icmp_error(error, outer, quoted, inner);
+    const Seen seen = look(p);
+    EXPECT_TRUE(seen.checksums) << size;
+    EXPECT_EQ(look(seen.payload).source, "2001:db8:ffff::9");
+  }
+}
+
 }  // namespace
 }  // namespace icr::node::test

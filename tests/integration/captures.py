@@ -126,7 +126,8 @@ DROPS = set(
     """
     ip-version-errors ip-header-length-errors ip-total-length-errors ip-checksum-errors ip-bad-address ip-land-attack
     ip-multicast ip-extension-header-errors fragment-tiny fragment-bad-length tcp-header-length-errors
-    udp-header-length-errors icmp-header-length-errors udp-length-errors tcp-invalid-flags port-zero
+    udp-header-length-errors icmp-header-length-errors udp-length-errors tcp-no-flag tcp-syn-fin tcp-fin-no-ack
+    tcp-port-zero udp-port-zero ip-ttl-zero ip-illegal-protocol fragment-ping-of-death
     unknown-interface not-master handing-over wrong-interface firewall-discards firewall-rejects tcp-non-syn-discard
     tcp-invalid-seq-win-check tcp-invalid-ack-win-check tcp-invalid-rst tcp-invalid-flags-handshake nat-out-of-ports
     nat-conflict nat-no-session session-limit-drops session-setup-rate-drops no-session-id flow-index-full

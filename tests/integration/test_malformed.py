@@ -220,10 +220,12 @@ REFUSED = {
         v6() / IPv6ExtHdrFragment(id=1, m=1, nh=6) / Raw(bytes(tcp()[TCP])[:8]),
     ],
     "fragment-bad-length": [
-        v4(frag=8191, id=1) / Raw(bytes(1000)),  # the ping of death
-        v4(frag=8189, flags="MF", id=2) / Raw(bytes(64)),
         v4(frag=10, flags="MF", id=3) / Raw(bytes(13)),  # not a multiple of 8
         v4(frag=10, flags="MF", id=4),
+    ],
+    "fragment-ping-of-death": [
+        v4(frag=8191, id=1) / Raw(bytes(1000)),
+        v4(frag=8189, flags="MF", id=2) / Raw(bytes(64)),
         v6() / IPv6ExtHdrFragment(offset=8191, id=1, nh=17) / Raw(bytes(1000)),
     ],
     "tcp-header-length-errors": [
@@ -235,15 +237,13 @@ REFUSED = {
     "udp-header-length-errors": [v4(proto=17) / Raw(b"\0\1\0\2\0\x08"), v6(nh=17) / Raw(b"\0\1")],
     "icmp-header-length-errors": [v4(proto=1) / Raw(b"\x08\0\0\0"), v6(nh=58) / Raw(b"\x80\0\0")],
     "udp-length-errors": [*(udp(len=length) for length in range(8)), udp(len=16), udp(len=65535)],
-    "tcp-invalid-flags": [tcp(flags=flags) for flags in ("", "FSRPAU", "SF", "SR", "F", "FPU", "U")],
-    "port-zero": [
-        tcp(sport=0),
-        tcp(dport=0),
-        udp(sport=0),
-        udp(dport=0),
-        v6() / TCP(sport=0, dport=80, flags="S"),
-        v6() / UDP(sport=5, dport=0),
-    ],
+    "tcp-no-flag": [tcp(flags=flags) for flags in ("", "U")],
+    "tcp-syn-fin": [tcp(flags=flags) for flags in ("FSRPAU", "SF", "SR")],
+    "tcp-fin-no-ack": [tcp(flags=flags) for flags in ("F", "FPU")],
+    "tcp-port-zero": [tcp(sport=0), tcp(dport=0), v6() / TCP(sport=0, dport=80, flags="S")],
+    "udp-port-zero": [udp(sport=0), udp(dport=0), v6() / UDP(sport=5, dport=0)],
+    "ip-ttl-zero": [udp(ttl=0), v6(hlim=0) / UDP(sport=5, dport=6)],
+    "ip-illegal-protocol": [v4(proto=0) / Raw(bytes(20)), v4(proto=255) / Raw(bytes(20)), v6(nh=255) / Raw(bytes(20))],
     "tcp-non-syn-discard": [tcp(flags="A"), tcp(flags="R"), tcp(flags="FA"), tcp(flags="SA")],
     "icmp-error-malformed": [
         v4() / ICMP(type=3, code=3),
