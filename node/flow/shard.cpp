@@ -282,15 +282,16 @@ std::uint32_t Shard::timeout_for_state(const Session& session) const {
 
 Ticks Shard::deadline_of(const Session& session) const {
   Ticks deadline = session.last_activity + session.timeout_s() * 10;
-  if (const std::uint32_t lifetime_s = service(session.service_set)->config->timeouts.session_s; lifetime_s != 0) {
-    const Ticks end = session.created + lifetime_s * 10;
-    if (static_cast<std::int32_t>(end - deadline) < 0) deadline = end;
-  }
   // A session that was taken over may have been busier than its twin knew.
   const Ticks grace = activated_ + std::min<Ticks>(kTakeoverGrace, session.timeout_s() * 10);
   const bool taken_over =
       session.window_epoch != window_epoch_ && static_cast<std::int32_t>(session.last_activity - activated_) < 0;
   if (taken_over && static_cast<std::int32_t>(grace - deadline) > 0) deadline = grace;
+  // Its age the twin knows exactly.
+  if (const std::uint32_t lifetime_s = service(session.service_set)->config->timeouts.session_s; lifetime_s != 0) {
+    const Ticks end = session.created + lifetime_s * 10;
+    if (static_cast<std::int32_t>(end - deadline) < 0) deadline = end;
+  }
   return deadline;
 }
 

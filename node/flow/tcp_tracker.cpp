@@ -330,8 +330,11 @@ TcpVerdict TcpTracker::follow(Session& session, Direction d, const Headers& segm
     set_flags(receiver, kAckSeen);
   }
   advance(sender, receiver, s, window);
-  // Of a segment in fragments only the beginning was seen: where it ends is what its receiver will acknowledge.
-  if (segment.fragment) clear_flags(sender, kTcpWindowKnown);
+  // Of a segment in fragments only the beginning was seen: its sender may have sent more.
+  if (segment.fragment) {
+    set_flags(sender, kTaken);
+    clear_flags(sender, kConfirmed);
+  }
   session.tcp_state = next_state(session, d, s);
   state_changed = session.tcp_state != before;
   return TcpVerdict::accept;

@@ -218,6 +218,22 @@ TEST(EngineLimits, SessionTimeoutIsAbsolute) {
   EXPECT_EQ(bed.shard->sessions(), 0U);
 }
 
+TEST(EngineLimits, ATakeoverDoesNotExtendTheSessionTimeout) {
+  Plan plan;
+  plan.timeouts = "  inactivity-timeout: 60\n  session-timeout: 20\n";
+  Bed bed(plan);
+  (void)bed.pass(kInside, udp(kClient, 1, kServer, 53));
+  bed.wait(19s);
+  Bed twin(plan, 2, false);
+  twin.wait(19s);
+  EXPECT_EQ(twin.shard->apply(bed.record(), twin.now), Applied::created);
+  twin.shard->activate(twin.now);
+  twin.wait(500ms);
+  EXPECT_EQ(twin.shard->sessions(), 1U);
+  twin.wait(700ms);
+  EXPECT_EQ(twin.shard->sessions(), 0U);
+}
+
 TEST(EngineLimits, AnotherSynOfALiveConnectionIsFlagged) {
   Bed bed;
   (void)bed.pass(kInside, tcp(kClient, 1, kServer, 80, kSyn, 1, 0));

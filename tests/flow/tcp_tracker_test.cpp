@@ -264,7 +264,18 @@ TEST(TcpTracker, ASegmentInFragments) {
   EXPECT_TRUE(c.accepts(I, first));
   EXPECT_TRUE(c.accepts(R, {kA, 5001, 1001 + 4000})) << "more than the first fragment showed";
   EXPECT_TRUE(c.accepts(I, {kA, 1001 + 4000, 5001, 100}));
-  EXPECT_EQ(c.segment(R, {kA, 5001, 1001 + 4101}), TcpVerdict::bad_ack);
+  EXPECT_TRUE(c.accepts(R, {kA, 5001, 1001 + 4100}));
+  EXPECT_EQ(c.segment(R, {kA, 5001, 1001 + 4100 + 70000}), TcpVerdict::bad_ack);
+}
+
+TEST(TcpTracker, AnOlderSegmentAfterOneInFragments) {
+  Connection c;
+  c.open();
+  SegmentSpec first{kA, 1001, 5001, 1480};
+  first.fragment = true;
+  EXPECT_TRUE(c.accepts(I, first));
+  EXPECT_TRUE(c.accepts(I, {kA, 1001 + 3999, 5001})) << "a keep-alive, before what was seen to be sent ends";
+  EXPECT_TRUE(c.accepts(R, {kA, 5001, 1001 + 4000}));
 }
 
 TEST(TcpTracker, FromTheMiddleOfAConnection) {

@@ -1,0 +1,200 @@
+#include "tests/nat_model/tcp.h"
+
+namespace icr::node::test::nat_model {
+namespace {
+
+bool after(std::uint32_t a, std::uint32_t b) { return static_cast<std::int32_t>(a - b) > 0; }
+bool has(const Wire& s, std::uint8_t flag) { return (s.flags & flag) != 0; }
+/// Beyond every window: the widest here is 65535 << 2.
+bool far(std::uint32_t a, std::uint32_t b) { return after(a, b + (1U << 24)) || after(b, a + (1U << 24)); }
+
+bool over(TcpState s) { return s == TcpState::closing || s == TcpState::time_wait || s == TcpState::closed; }
+
+}  // namespace
+
+std::optional<Drop> drop_of(TcpFate fate) {
+  switch (fate) {
+    case TcpFate::bad_sequence:
+      return Drop::tcp_bad_sequence;
+    case TcpFate::bad_ack:
+      return Drop::tcp_bad_ack;
+    case TcpFate::bad_rst:
+      return Drop::tcp_bad_rst;
+    case TcpFate::bad_handshake:
+      return Drop::tcp_bad_handshake;
+    default:
+      return std::nullopt;
+  }
+}
+
+TcpFate judge(const Tcp& tcp, unsigned d, const Wire& s) {
+  const Tcp::End& sender = tcp.end[d];
+  const Tcp::End& receiver = tcp.end[1 - d];
+  if (has(s, kSyn) && !has(s, kAck)) return d == 0 && over(tcp.state) ? TcpFate::restart : TcpFate::pass;
+  if (has(s, kRst)) {
+    if (tcp.state == TcpState::syn_sent && d == 1) return s.ack == receiver.next ? TcpFate::pass : TcpFate::bad_rst;
+    return sender.spoke && far(s.seq, sender.next) ? TcpFate::bad_rst : TcpFate::pass;
+  }
+  if (tcp.state == TcpState::syn_sent) {
+    if (d == 1 && has(s, kSyn)) return s.ack == receiver.next ? TcpFate::pass : TcpFate::bad_ack;
+    // Half-open on the responder: its bare acknowledgement must get through, so that it is reset.
+    return d == 1 && s.flags == kAck && s.payload.empty() ? TcpFate::pass : TcpFate::bad_handshake;
+  }
+  if (sender.spoke && far(s.seq, sender.next)) return TcpFate::bad_sequence;
+  if (has(s, kAck) && receiver.spoke && after(s.ack, receiver.next)) return TcpFate::bad_ack;
+  return TcpFate::pass;
+}
+
+void open(Tcp& tcp, const Wire& s) {
+  tcp = Tcp{};
+  tcp.state = has(s, kAck) || !has(s, kSyn) ? TcpState::established : TcpState::syn_sent;
+  tcp.end[0].next = s.seq + static_cast<std::uint32_t>(s.payload.size()) + (has(s, kSyn) ? 1U : 0U);
+  tcp.end[0].acked = s.seq;
+  tcp.end[0].spoke = true;
+  tcp.end[0].scale = s.scale;
+  tcp.end[1].next = s.ack;
+  tcp.end[1].acked = s.ack;
+  tcp.strict = tcp.state == TcpState::syn_sent;
+}
+
+void follow(Tcp& tcp, unsigned d, const Wire& s) {
+  Tcp::End& sender = tcp.end[d];
+  Tcp::End& receiver = tcp.end[1 - d];
+  const std::uint32_t length =
+      static_cast<std::uint32_t>(s.payload.size()) + (has(s, kSyn) ? 1U : 0U) + (has(s, kFin) ? 1U : 0U);
+  if (has(s, kRst)) {
+    tcp.state = TcpState::closed;
+    return;
+  }
+  if (has(s, kSyn) && !has(s, kAck)) {
+    if (tcp.state != TcpState::syn_sent) return;  // a SYN on a live connection moves nothing
+    sender.next = s.seq + length;
+    sender.scale = s.scale;
+    return;
+  }
+  if (tcp.state == TcpState::syn_sent && !has(s, kSyn)) {
+    if (tcp.strict) return;  // the half-open responder's acknowledgement
+    tcp.state = TcpState::established;
+  }
+  if (!sender.spoke || after(s.seq + length, sender.next)) sender.next = s.seq + length;
+  sender.spoke = true;
+  if (has(s, kFin)) sender.fin = true;
+  if (has(s, kAck)) {
+    if (after(s.ack, receiver.acked)) receiver.acked = s.ack;
+    if (receiver.fin && s.ack == receiver.next) receiver.fin_acked = true;
+  }
+  if (has(s, kSyn)) {
+    sender.acked = s.seq;
+    sender.scale = s.scale;
+    if (tcp.state == TcpState::syn_sent) tcp.state = TcpState::syn_received;
+    return;
+  }
+  if (tcp.state == TcpState::closed) return;
+  if (tcp.state == TcpState::syn_received && d == 1 && !has(s, kFin)) return;
+  if (!tcp.end[0].fin && !tcp.end[1].fin) {
+    tcp.state = TcpState::established;
+  } else if (tcp.end[0].fin != tcp.end[1].fin) {
+    tcp.state = TcpState::fin_wait;
+  } else {
+    tcp.state = tcp.end[0].fin_acked && tcp.end[1].fin_acked ? TcpState::time_wait : TcpState::closing;
+  }
+}
+
+Segment next_segment(const Tcp& tcp, Dice& dice) {
+  Segment s;
+  const auto scale = [&] { return dice.chance(50) ? -1 : static_cast<int>(dice.below(3)); };
+  const auto fill = [&](unsigned d, std::uint8_t flags, std::size_t payload) {
+    s.direction = d;
+    s.flags = flags;
+    s.seq = tcp.end[d].next;
+    s.ack = (flags & kAck) != 0 ? tcp.end[1 - d].next : 0;
+    s.payload = payload;
+  };
+  const auto what = dice.below(100);
+  if (tcp.state == TcpState::syn_sent) {
+    if (what < 20 || (!tcp.strict && what < 30)) {
+      fill(0, kSyn, 0);  // again
+      s.seq = tcp.end[0].next - 1;
+      s.scale = tcp.end[0].scale;
+    } else if (what < 75) {
+      fill(1, kSyn | kAck, 0);
+      s.seq = dice.word();
+      s.scale = scale();
+      s.mss = dice.chance(50) ? static_cast<int>(dice.between(500, 9000)) : -1;
+      if (tcp.strict && dice.chance(10)) s.ack += 77;
+    } else if (what < 82) {
+      fill(1, kRst | kAck, 0);
+      s.seq = 0;
+      if (tcp.strict && dice.chance(30)) s.ack += 1U << 25;
+    } else if (what < 88) {
+      fill(1, kAck, 0);
+      if (!tcp.strict) fill(1, kSyn | kAck, 0);
+      s.seq = dice.word();
+    } else {
+      fill(dice.below(2), kAck | kPsh, dice.between(1, 40));
+      if (!tcp.strict) {
+        fill(0, kSyn, 0);
+        s.seq = tcp.end[0].next - 1;
+        s.scale = tcp.end[0].scale;
+      }
+    }
+    return s;
+  }
+  if (tcp.state == TcpState::syn_received) {
+    if (what < 70) {
+      fill(0, kAck, dice.chance(30) ? dice.between(1, 60) : 0);
+    } else if (what < 85) {
+      fill(1, kSyn | kAck, 0);
+      s.seq = tcp.end[1].next - 1;
+      s.scale = tcp.end[1].scale;
+    } else if (what < 92) {
+      fill(0, kRst, 0);
+    } else {
+      fill(1, kRst | kAck, 0);
+    }
+    return s;
+  }
+  if (tcp.state == TcpState::closed || tcp.state == TcpState::time_wait || tcp.state == TcpState::closing) {
+    if (what < 40) {
+      fill(0, kSyn, 0);
+      s.seq = dice.word();
+      s.scale = scale();
+    } else {
+      fill(dice.below(2), kAck, 0);  // what was under way, or the last acknowledgement
+    }
+    return s;
+  }
+  // Established, one end may have finished.
+  unsigned d = dice.below(2);
+  // Whoever has much out waits for the other.
+  if (tcp.end[d].next - tcp.end[d].acked > 20000) d = 1 - d;
+  const std::size_t payload = tcp.end[d].fin ? 0 : dice.below(4) == 0 ? 0 : dice.between(1, 200);
+  fill(d, payload == 0 ? kAck : kAck | kPsh, payload);
+  if (what < 60) return s;
+  if (what < 70) {
+    if (!tcp.end[d].fin) {
+      s.flags |= kFin;
+    }
+  } else if (what < 74) {
+    fill(d, kRst | kAck, 0);
+  } else if (what < 80) {  // sent again
+    s.payload = 0;
+    s.flags = kAck;
+    s.seq -= 1;
+  } else if (what < 84) {  // a SYN on a live connection
+    fill(0, kSyn, 0);
+    s.seq = dice.word();
+  } else if (tcp.strict && tcp.end[0].spoke && tcp.end[1].spoke) {
+    const std::uint32_t offset = dice.chance(50) ? 1U << 25 : 0U - (1U << 25);
+    const auto kind = dice.below(3);
+    if (kind == 0) s.seq += offset;
+    if (kind == 1) s.ack += 1000 + dice.below(1U << 24);
+    if (kind == 2) {
+      fill(d, kRst, 0);
+      s.seq += offset;
+    }
+  }
+  return s;
+}
+
+}  // namespace icr::node::test::nat_model

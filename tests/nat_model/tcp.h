@@ -1,0 +1,56 @@
+// TCP as two ends would see it: what is surely legal must pass, what is surely not must be dropped with its counter
+// (RFC 9293, RFC 5961). Segments in the grey zone in between are not made.
+#pragma once
+
+#include <array>
+#include <optional>
+
+#include "model/session.h"
+#include "node/flow/counters.h"
+#include "tests/nat_model/wire.h"
+#include "tests/nat_model/world.h"
+
+namespace icr::node::test::nat_model {
+
+struct Tcp {
+  struct End {
+    std::uint32_t next = 0;   ///< sequence number that it sends next
+    std::uint32_t acked = 0;  ///< what the other end has acknowledged
+    bool spoke = false;
+    bool fin = false, fin_acked = false;
+    int scale = -1;
+  };
+  TcpState state = TcpState::none;
+  std::array<End, 2> end;
+  /// False when the engine cannot know everything: after a takeover, or when a segment came in fragments.
+  bool strict = true;
+};
+
+enum class TcpFate : std::uint8_t {
+  pass,
+  restart,  ///< a SYN on a connection that is over begins a new one
+  bad_sequence,
+  bad_ack,
+  bad_rst,
+  bad_handshake,
+};
+[[nodiscard]] std::optional<Drop> drop_of(TcpFate fate);
+
+/// What must happen to a segment of `direction`.
+[[nodiscard]] TcpFate judge(const Tcp& tcp, unsigned direction, const Wire& segment);
+/// A segment that opens a session.
+void open(Tcp& tcp, const Wire& segment);
+/// A segment that passed.
+void follow(Tcp& tcp, unsigned direction, const Wire& segment);
+
+struct Segment {
+  unsigned direction = 0;
+  std::uint8_t flags = 0;
+  std::uint32_t seq = 0, ack = 0;
+  std::size_t payload = 0;
+  int scale = -1, mss = -1;
+};
+/// The next segment of a connection, or one that has no business there.
+[[nodiscard]] Segment next_segment(const Tcp& tcp, Dice& dice);
+
+}  // namespace icr::node::test::nat_model
