@@ -47,6 +47,7 @@ struct Card {
   std::string name;  ///< "ms-0/0/0", "vms-1/0/0"
   CardFamily family = CardFamily::ms;
   std::vector<PacketPort> ports;
+  std::uint32_t workers = 1;  ///< threads that forward: 1..16
   /// The port of that unit, or null.
   [[nodiscard]] const PacketPort* port(std::uint32_t unit) const;
 };

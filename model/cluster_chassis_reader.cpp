@@ -93,7 +93,7 @@ PacketPort read_port(const YamlField& field) {
 }
 
 Card read_card(const YamlField& field, NameBook& names) {
-  const YamlMap map(field, {"name", "ports"});
+  const YamlMap map(field, {"name", "workers", "ports"});
   Card out;
   out.name = names.define(map);
   if (const auto family = card_family(out.name)) {
@@ -102,6 +102,7 @@ Card read_card(const YamlField& field, NameBook& names) {
     f->wrong("'" + out.name + "' is no name of a services card",
              "write ms-F/P/0 or vms-F/P/0 with numbers, as ms-0/0/0 or vms-1/0/0");
   }
+  if (const auto f = map.get("workers")) out.workers = static_cast<std::uint32_t>(f->number(1, 16).value_or(1));
   if (const auto ports = map.require("ports", "a list of packet ports, one for each unit")) {
     for (const auto& item : ports->list(1)) {
       auto port = read_port(item);

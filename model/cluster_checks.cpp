@@ -233,6 +233,21 @@ void add_warnings(Draft& draft) {
       }
     }
   }
+  for (std::uint16_t chassis = 0; chassis < cluster.chassis.size(); ++chassis) {
+    for (const auto& card : cluster.chassis[chassis].cards) {
+      const auto sets = static_cast<std::uint32_t>(
+          std::count_if(cluster.redundancy_sets.begin(), cluster.redundancy_sets.end(), [&](const RedundancySet& set) {
+            return std::any_of(set.members.begin(), set.members.end(), [&](const RedundancyMember& member) {
+              return member.chassis == chassis && member.card == card.name;
+            });
+          }));
+      if (card.workers <= std::max(sets, 1U)) continue;
+      out.push_back(
+          fmt::format("Card {} of chassis {} has {} workers for {} redundancy sets and stand-alone service "
+                      "sets: a set is one worker's, {} start.",
+                      card.name, cluster.chassis[chassis].name, card.workers, sets, std::max(sets, 1U)));
+    }
+  }
 }
 
 }  // namespace icr::cluster_draft

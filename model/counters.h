@@ -18,4 +18,7 @@ struct NamedCounter {
 /// `void append_to(std::vector<NamedCounter>& out) const` which lists them all, zero or not.
 using CounterList = std::vector<NamedCounter>;
 
+/// Adds counters to those of the same name; names that are not in `sums` yet are appended.
+void add_counters(CounterList& sums, const CounterList& more);
+
 }  // namespace icr

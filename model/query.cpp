@@ -195,6 +195,16 @@ Result<const fbs::QueryMessage*> verified(const void* data, std::size_t size, st
 
 }  // namespace
 
+void CardUtilization::add(const CardUtilization& other) {
+  sessions += other.sessions;
+  slots += other.slots;
+  setup_rate += other.setup_rate;
+  setup_rate_limit += other.setup_rate_limit;
+  drop_rate += other.drop_rate;
+  teardown_rate += other.teardown_rate;
+  cpu_permyriad += other.cpu_permyriad;
+}
+
 std::string_view to_string(SetRole role) {
   switch (role) {
     case SetRole::unknown:

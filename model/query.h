@@ -103,7 +103,8 @@ struct CardUtilization {
   std::uint64_t setup_rate_limit = 0;  ///< sum of the service sets' limits; 0: none is configured
   std::uint64_t drop_rate = 0;
   std::uint64_t teardown_rate = 0;
-  std::uint32_t cpu_permyriad = 0;  ///< busy share of the worker thread in 1/100 percent
+  std::uint32_t cpu_permyriad = 0;         ///< busy share of the worker threads in 1/100 percent: their mean
+  void add(const CardUtilization& other);  ///< sums, also of cpu_permyriad: shares of one whole
 };
 
 /// Counters of one part of a card.

@@ -46,7 +46,7 @@ Result<Chassis::Prepared> Chassis::open_ports(const icr::Card& config) {
     if (!opened) return tl::unexpected(opened.error().in("card " + config.name));
     captures += (*opened)->is_capture() ? 1U : 0U;
     if (const auto arrival = (*opened)->next_arrival()) first = std::min(first, *arrival);
-    out.ports.push_back(std::move(*opened));
+    out.ports.push_back({port.unit, std::move(*opened)});
   }
   if (captures != 0 && captures != config.ports.size()) {
     return fail("card {}: has ports of type pcap and of type tun; all ports of a card must be of one type",
@@ -102,7 +102,8 @@ Result<void> Chassis::start() {
   auto context = replication::Context::create();
   if (!context) return tl::unexpected(context.error());
   context_ = std::move(*context);
-  std::vector<CardMailbox*> mailboxes;
+  std::vector<CardDoor> doors;
+  std::size_t workers = 0;
   for (Prepared& card : prepared) {
     for (CardSet& set : card.sets) {
       set.start.boot_id = boot_id_;
@@ -110,18 +111,19 @@ Result<void> Chassis::start() {
     }
     cards_.push_back(std::make_unique<Card>(cluster_, index_, *card.config, std::move(card.ports), std::move(card.sets),
                                             card.seed, card.now));
-    mailboxes.push_back(&cards_.back()->mailbox());
+    doors.push_back(cards_.back()->door());
+    workers += cards_.back()->workers();
   }
   if (writer_) writer_->start();
-  query_ = std::make_unique<QueryServer>(cluster_, index_, std::move(mailboxes), [this](CounterList& out) {
+  query_ = std::make_unique<QueryServer>(cluster_, index_, std::move(doors), [this](CounterList& out) {
     if (writer_) writer_->append_to(out);
   });
   if (auto serving = query_->start(); !serving) return serving;
   for (const auto& card : cards_) {
     if (auto running = card->start(context_); !running) return running;
   }
-  log::info("chassis", "chassis={} cluster={} cards={} query={} chassis ready", config.name, cluster_.name,
-            cards_.size(), query_->endpoint());
+  log::info("chassis", "chassis={} cluster={} cards={} workers={} query={} chassis ready", config.name, cluster_.name,
+            cards_.size(), workers, query_->endpoint());
   return {};
 }
 

@@ -35,7 +35,7 @@ class Chassis {
   /// A card before it is built.
   struct Prepared {
     const icr::Card* config = nullptr;
-    std::vector<std::unique_ptr<Port>> ports;
+    std::vector<UnitPort> ports;
     std::vector<CardSet> sets;
     std::uint64_t seed = 0;
     TimePoint now;  ///< what its tables are made with: the clock, or the first packet of its captures

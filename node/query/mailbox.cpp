@@ -6,6 +6,14 @@
 #include <algorithm>
 
 namespace icr::node {
+namespace {
+
+bool addresses_a_set(QueryKind kind) {
+  return kind == QueryKind::page || kind == QueryKind::count || kind == QueryKind::clear ||
+         kind == QueryKind::switchover;
+}
+
+}  // namespace
 
 Wakeup::Wakeup() : descriptor_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {}
 
@@ -92,6 +100,15 @@ void CardMailbox::take_in_hand() {
   }
 }
 
+void CardMailbox::take_over(std::unique_ptr<QueryTask> task) {
+  {
+    const std::lock_guard lock(mutex_);
+    posted_.push_back(std::move(task));
+    waiting_.fetch_add(1, std::memory_order_release);
+  }
+  wakeup_.signal();
+}
+
 bool CardMailbox::run(CardView& card, TimePoint now, std::uint32_t max_slots) {
   if (waiting_.load(std::memory_order_acquire) == 0) return false;
   if (active_.size() < kTasksInHand) take_in_hand();
@@ -99,6 +116,10 @@ bool CardMailbox::run(CardView& card, TimePoint now, std::uint32_t max_slots) {
   active_.pop_front();
   if (work(*task, card, now, max_slots)) {
     waiting_.fetch_sub(1, std::memory_order_relaxed);
+    if (next_ != nullptr && !addresses_a_set(task->request.kind) && task->reply.error == QueryError::none) {
+      next_->take_over(std::move(task));
+      return !active_.empty();
+    }
     // A task that waits in Completions must not own a share of them: neither would ever be freed.
     const auto answer_to = std::move(task->answer_to);
     answer_to->push(std::move(task));
@@ -215,11 +236,6 @@ ShardView* find_shard(CardView& card, std::uint16_t set) {
   return nullptr;
 }
 
-bool addresses_a_set(QueryKind kind) {
-  return kind == QueryKind::page || kind == QueryKind::count || kind == QueryKind::clear ||
-         kind == QueryKind::switchover;
-}
-
 void answer_status(QueryTask& task, CardView& card, TimePoint now) {
   for (const auto* shard : card.shards()) {
     SetStatus status;
@@ -227,7 +243,10 @@ void answer_status(QueryTask& task, CardView& card, TimePoint now) {
     status.set = shard->set();
     task.reply.status.push_back(std::move(status));
   }
-  task.reply.utilization = card.utilization(now);
+  // Parts of several workers: sets in the order of the cluster file.
+  std::sort(task.reply.status.begin(), task.reply.status.end(),
+            [](const SetStatus& a, const SetStatus& b) { return a.set < b.set; });
+  task.reply.utilization.add(card.utilization(now));
 }
 
 void answer_switchover(QueryTask& task, ShardView& shard, TimePoint now) {

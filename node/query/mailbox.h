@@ -80,6 +80,10 @@ class CardMailbox {
   /// client has more than its own - then the result is false.
   bool post(std::unique_ptr<QueryTask>& task);
 
+  /// The card's next worker: a question about the whole card goes on to it, with what was found here, and is answered
+  /// by the last one. Before the first post().
+  void hand_on_to(CardMailbox& next) { next_ = &next; }
+
   /// Polls readable when a task was posted: for the worker that sleeps.
   [[nodiscard]] int descriptor() const { return wakeup_.descriptor(); }
 
@@ -93,8 +97,11 @@ class CardMailbox {
 
   /// Takes waiting tasks in hand: first those of clients that have the fewest there.
   void take_in_hand();
+  /// Takes over a task that another worker of the card has done its part of. It has a place already.
+  void take_over(std::unique_ptr<QueryTask> task);
 
   const std::size_t max_tasks_;
+  CardMailbox* next_ = nullptr;
   Wakeup wakeup_;
   std::mutex mutex_;
   std::vector<std::unique_ptr<QueryTask>> posted_;  // under mutex_, oldest first

@@ -34,13 +34,18 @@ std::vector<ServiceSetCount> rows_for(const Cluster& cluster, const QueryRequest
 
 }  // namespace
 
+CardMailbox& CardDoor::of_set(std::uint16_t set) const {
+  const auto found = sets.find(set);
+  return *workers[found == sets.end() ? 0 : found->second];
+}
+
 struct QueryServer::Sockets {
   zmq::context_t context{1};
   zmq::socket_t router{context, zmq::socket_type::router};
   zmq::socket_t monitor{context, zmq::socket_type::pair};
 };
 
-QueryServer::QueryServer(const Cluster& cluster, std::uint16_t chassis, std::vector<CardMailbox*> cards,
+QueryServer::QueryServer(const Cluster& cluster, std::uint16_t chassis, std::vector<CardDoor> cards,
                          MoreCounters more_counters)
     : cluster_(cluster),
       chassis_(chassis),
@@ -213,8 +218,11 @@ void QueryServer::take(std::string client, const void* data, std::size_t size) {
   task->answer_to = completions_;
   task->reply.request_id = id;
   task->cursor = task->request.kind == QueryKind::page ? task->request.cursor : 0;
-  CardMailbox* const card = cards_[task->request.card];
-  card->post(task);
+  // A question about the card begins at its first worker.
+  const bool of_a_set = task->request.kind != QueryKind::status && task->request.kind != QueryKind::counters;
+  const CardDoor& card = cards_[task->request.card];
+  CardMailbox& worker = of_a_set ? card.of_set(task->request.set) : *card.workers.front();
+  worker.post(task);
   if (task) refuse(task->client, task->request.request_id, QueryError::busy, "too many questions wait for this card");
 }
 

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <thread>
@@ -17,14 +18,22 @@
 
 namespace icr::node {
 
+/// The way into one card.
+struct CardDoor {
+  std::vector<CardMailbox*> workers;          ///< in the order in which they hand on questions about the whole card
+  std::map<std::uint16_t, std::size_t> sets;  ///< redundancy set -> index of its worker
+  /// Who is asked about `set`; the first worker for a set that is not there, which it says.
+  [[nodiscard]] CardMailbox& of_set(std::uint16_t set) const;
+};
+
 /// Takes questions from the network, checks them, posts them to the cards, sends the answers. Never touches a session.
 class QueryServer {
  public:
   /// Counters of the chassis that belong to no card; called on the server's thread.
   using MoreCounters = std::function<void(CounterList&)>;
 
-  /// `cards`: one mailbox for each of Chassis::cards, in that order. All references must outlive the server.
-  QueryServer(const Cluster& cluster, std::uint16_t chassis, std::vector<CardMailbox*> cards,
+  /// `cards`: a door for each of Chassis::cards, in that order. All references must outlive the server.
+  QueryServer(const Cluster& cluster, std::uint16_t chassis, std::vector<CardDoor> cards,
               MoreCounters more_counters = {});
   ~QueryServer();
   QueryServer(const QueryServer&) = delete;
@@ -68,7 +77,7 @@ class QueryServer {
 
   const Cluster& cluster_;
   const std::uint16_t chassis_;
-  const std::vector<CardMailbox*> cards_;
+  const std::vector<CardDoor> cards_;
   const MoreCounters more_counters_;
   const std::shared_ptr<Completions> completions_;
   std::string endpoint_;

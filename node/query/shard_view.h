@@ -50,13 +50,13 @@ class ShardView {
                              SessionVisitor& visitor) const;
 };
 
-/// One services card.
+/// One services card, or what one of its workers has of it.
 class CardView {
  public:
   virtual ~CardView() = default;
   [[nodiscard]] virtual std::span<ShardView* const> shards() = 0;
   [[nodiscard]] virtual CardUtilization utilization(TimePoint now) const = 0;
-  /// Appends every named counter of the card and of its service sets.
+  /// Appends every named counter of the service sets, and adds the card's to the first group (made, if there is none).
   virtual void counters(std::vector<CounterGroup>& out) const = 0;
 };
 

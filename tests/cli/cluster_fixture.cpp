@@ -148,7 +148,8 @@ FakeShard& FakeCard::add(std::uint16_t set, SetRole role, std::uint64_t term) {
 CardUtilization FakeCard::utilization(TimePoint /*now*/) const { return load; }
 
 void FakeCard::counters(std::vector<CounterGroup>& out) const {
-  out.push_back({"", {{"packets-malformed", 3}, {"packets-too-long", 0}}});
+  if (out.empty()) out.emplace_back();
+  add_counters(out.front().counters, {{"packets-malformed", 3}, {"packets-too-long", 0}});
   out.push_back({"ss1", {{"session-limit-exceeded", 5}}});
 }
 

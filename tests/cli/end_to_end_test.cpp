@@ -56,12 +56,12 @@ class EndToEnd : public testing::Test {
  protected:
   void SetUp() override {
     for (std::uint16_t chassis = 0; chassis < 2; ++chassis) {
-      std::vector<node::CardMailbox*> mailboxes;
+      std::vector<node::CardDoor> doors;
       for (int card = 0; card < 2; ++card) {
         workers_[chassis][card] = std::make_unique<Worker>(fake_.cards[chassis][card], mailboxes_[chassis][card]);
-        mailboxes.push_back(&mailboxes_[chassis][card]);
+        doors.push_back({{&mailboxes_[chassis][card]}, {}});
       }
-      servers_[chassis] = std::make_unique<node::QueryServer>(fake_.cluster, chassis, mailboxes);
+      servers_[chassis] = std::make_unique<node::QueryServer>(fake_.cluster, chassis, doors);
       const auto started = servers_[chassis]->start();
       ASSERT_TRUE(started) << started.error().message;
       const auto& endpoint = servers_[chassis]->endpoint();

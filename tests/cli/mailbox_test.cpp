@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "node/query/server.h"
 #include "tests/cli/cluster_fixture.h"
 
 namespace icr::test {
@@ -132,6 +133,78 @@ TEST_F(Mailbox, TheWorkerTakesTurnsBetweenClients) {
   while (mailbox.run(card_, TimePoint{})) {
   }
   EXPECT_EQ(flood + completions_->drain().size(), 40U) << "nothing is lost";
+}
+
+/// A card of three workers; sets are dealt out, so their numbers are not in order.
+class Workers : public testing::Test {
+ protected:
+  Workers() {
+    parts_[0].add(0, SetRole::master, 2);
+    parts_[0].add(3, SetRole::master, 2);
+    parts_[1].add(1, SetRole::master, 2);
+    parts_[2].add(2, SetRole::standby, 2);
+    for (std::size_t i = 0; i < 3; ++i) {
+      parts_[i].load.slots = 100 * (i + 1);
+      parts_[i].load.cpu_permyriad = 1000;
+    }
+    mailboxes_[0].hand_on_to(mailboxes_[1]);
+    mailboxes_[1].hand_on_to(mailboxes_[2]);
+  }
+  std::unique_ptr<node::QueryTask> ask(QueryKind kind, std::uint16_t set, std::size_t worker) {
+    auto task = std::make_unique<node::QueryTask>();
+    task->request.kind = kind;
+    task->request.set = set;
+    task->answer_to = completions_;
+    EXPECT_TRUE(mailboxes_[worker].post(task));
+    for (std::size_t i = 0; i < 3; ++i) {
+      EXPECT_TRUE(completions_->drain().empty()) << "not before the last worker";
+      while (mailboxes_[i].run(parts_[i], TimePoint{})) {
+      }
+      if (i == worker && kind == QueryKind::count) break;
+    }
+    auto done = completions_->drain();
+    return done.size() == 1 ? std::move(done[0]) : nullptr;
+  }
+
+  FakeCard parts_[3];
+  node::CardMailbox mailboxes_[3];
+  std::shared_ptr<node::Completions> completions_ = std::make_shared<node::Completions>();
+};
+
+TEST_F(Workers, AQuestionAboutTheCardIsAnsweredByAllOfThemTogether) {
+  const auto status = ask(QueryKind::status, 0, 0);
+  ASSERT_NE(status, nullptr);
+  ASSERT_EQ(status->reply.status.size(), 4U);
+  for (std::uint16_t set = 0; set < 4; ++set) EXPECT_EQ(status->reply.status[set].set, set);
+  EXPECT_EQ(status->reply.utilization.slots, 600U);
+  EXPECT_EQ(status->reply.utilization.cpu_permyriad, 3000U);
+
+  const auto counters = ask(QueryKind::counters, 0, 0);
+  ASSERT_NE(counters, nullptr);
+  ASSERT_EQ(counters->reply.counters.size(), 4U) << "the card's own, and three of a service set";
+  EXPECT_EQ(counters->reply.counters[0].service_set, "");
+  ASSERT_EQ(counters->reply.counters[0].counters.size(), 2U);
+  EXPECT_EQ(counters->reply.counters[0].counters[0].value, 9U);
+}
+
+TEST_F(Workers, AQuestionAboutASetIsAnsweredByItsWorker) {
+  const node::CardDoor door{{&mailboxes_[0], &mailboxes_[1], &mailboxes_[2]}, {{0, 0}, {3, 0}, {1, 1}, {2, 2}}};
+  EXPECT_EQ(&door.of_set(3), &mailboxes_[0]);
+  EXPECT_EQ(&door.of_set(2), &mailboxes_[2]);
+  EXPECT_EQ(&door.of_set(77), &mailboxes_[0]) << "who will say that there is no such set";
+  const auto count = ask(QueryKind::count, 1, 1);
+  ASSERT_NE(count, nullptr);
+  EXPECT_EQ(count->reply.error, QueryError::none);
+}
+
+TEST(Counters, OfTheSameNameAreAddedWhateverTheirOrder) {
+  CounterList sums{{"a", 1}, {"b", 2}};
+  add_counters(sums, {{"a", 10}, {"b", 20}});
+  add_counters(sums, {{"c", 5}, {"b", 100}, {"a", 1000}});
+  ASSERT_EQ(sums.size(), 3U);
+  EXPECT_EQ(sums[0].value, 1011U);
+  EXPECT_EQ(sums[1].value, 122U);
+  EXPECT_EQ(sums[2].name, "c");
 }
 
 TEST_F(Mailbox, ASetThatIsNotThereIsRefused) {

@@ -1,0 +1,269 @@
+#include "node/card/worker.h"
+
+#include <poll.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <limits>
+
+#include "model/log.h"
+
+namespace icr::node {
+namespace {
+
+constexpr std::size_t kBurst = 64;
+/// Even a card with nothing to do looks around this often.
+constexpr Duration kLongestSleep = 50ms;
+/// How long a stopping card tries to get its last checkpoint accepted.
+constexpr Duration kShutdownLimit = 5s;
+
+TimePoint monotonic_now() {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return TimePoint(std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec));
+}
+
+WallMillis wall_now() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+}  // namespace
+
+Worker::Worker(const Cluster& cluster, std::uint16_t chassis, std::string name, std::uint32_t workers, WorkerPart part,
+               std::uint64_t seed, TimePoint now)
+    : cluster_(cluster),
+      name_(std::move(name)),
+      workers_(workers),
+      ports_(std::move(part.ports)),
+      buffers_(kBurst),
+      virtual_now_(now) {
+  for (const UnitPort& port : ports_) {
+    if (port.unit >= port_of_unit_.size()) port_of_unit_.resize(port.unit + 1, nullptr);
+    port_of_unit_[port.unit] = port.port.get();
+    captures_ = captures_ || port.port->is_capture();
+  }
+  std::vector<Shard*> engine_shards;
+  Timeouts limits;
+  for (CardSet& set : part.sets) {
+    engine_shards.push_back(set.shard.get());
+    for (const std::uint16_t index : cluster.redundancy_sets[set.shard->set()].service_sets) {
+      limits = cluster.service_sets[index].timeouts;
+    }
+    sets_.push_back(std::make_unique<SetRunner>(cluster, chassis, *set.shard, set.start, now));
+    views_.push_back(sets_.back().get());
+    shards_.push_back(std::move(set.shard));
+  }
+  engine_ = std::make_unique<Engine>(cluster, std::move(engine_shards), limits, seed);
+  sample_.at = now;
+}
+
+Worker::~Worker() { stop(); }
+
+Result<void> Worker::start(std::shared_ptr<replication::Context> context) {
+  std::promise<Result<void>> started;
+  auto outcome = started.get_future();
+  worker_ = std::thread([this, context = std::move(context), &started] { run(context, started); });
+  auto result = outcome.get();
+  if (!result && worker_.joinable()) worker_.join();
+  return result;
+}
+
+void Worker::ask_to_stop() {
+  stopping_.store(true, std::memory_order_release);
+  stop_wakeup_.signal();
+}
+
+void Worker::stop() {
+  ask_to_stop();
+  if (worker_.joinable()) worker_.join();
+}
+
+void Worker::run(const std::shared_ptr<replication::Context>& context, std::promise<Result<void>>& started) {
+  const TimePoint now = captures_ ? virtual_now_ : monotonic_now();
+  for (const auto& set : sets_) {
+    if (auto opened = set->open(context, now); !opened) {
+      started.set_value(tl::unexpected(opened.error().in("card " + name_)));
+      return;
+    }
+  }
+  started.set_value({});
+  if (captures_) {
+    run_captures();
+  } else {
+    run_real();
+  }
+  finish();
+}
+
+void Worker::run_real() {
+  std::vector<Packet>& packets = buffers_.packets();
+  while (!stopping_.load(std::memory_order_acquire)) {
+    const TimePoint now = monotonic_now();
+    bool more = false;
+    for (const auto& [unit, port] : ports_) {
+      const std::size_t n = port->rx_burst(packets);
+      if (n == 0) continue;
+      engine_->process(std::span(packets.data(), n), now, *this);
+      more = true;
+    }
+    engine_->tick(now);
+    more |= poll_sets(now);
+    more |= mailbox_.run(*this, now);
+    const TimePoint done = monotonic_now();
+    account(done - now, done);
+    if (!more) wait(done);
+  }
+}
+
+void Worker::run_captures() {
+  std::vector<Packet>& packets = buffers_.packets();
+  // Time is what the captures say: the port whose next packet is the oldest has its turn.
+  for (;;) {
+    Port* next = nullptr;
+    TimePoint earliest = TimePoint::max();
+    for (const auto& [unit, port] : ports_) {
+      const auto arrival = port->next_arrival();
+      if (arrival && *arrival < earliest) {
+        earliest = *arrival;
+        next = port.get();
+      }
+    }
+    if (next == nullptr || stopping_.load(std::memory_order_acquire)) break;
+    virtual_now_ = earliest;
+    for (const auto& [unit, port] : ports_) port->set_time(virtual_now_);
+    while (poll_sets(virtual_now_)) {
+    }
+    engine_->tick(virtual_now_);
+    const std::size_t n = next->rx_burst(packets);
+    if (n != 0) engine_->process(std::span(packets.data(), n), virtual_now_, *this);
+    (void)mailbox_.run(*this, virtual_now_);
+  }
+  log_counters();
+  at_end_.store(true, std::memory_order_release);
+  // The captures are over and their time stands still; questions are still answered.
+  while (!stopping_.load(std::memory_order_acquire)) {
+    if (!mailbox_.run(*this, virtual_now_)) wait(monotonic_now());
+  }
+}
+
+bool Worker::poll_sets(TimePoint now) {
+  const WallMillis wall = wall_now();
+  bool more = false;
+  for (const auto& set : sets_) more |= set->poll(now, wall);
+  return more;
+}
+
+void Worker::wait(TimePoint now) {
+  TimePoint until = now + kLongestSleep;
+  if (!captures_) {
+    for (const auto& set : sets_) until = std::min(until, set->next_deadline(now));
+  }
+  if (until <= now) return;
+  std::vector<int> descriptors{stop_wakeup_.descriptor(), mailbox_.descriptor()};
+  for (const auto& set : sets_) set->append_descriptors(descriptors);
+  for (const auto& [unit, port] : ports_) {
+    if (port->descriptor() >= 0) descriptors.push_back(port->descriptor());
+  }
+  std::vector<pollfd> polled;
+  polled.reserve(descriptors.size());
+  for (const int descriptor : descriptors) polled.push_back(pollfd{descriptor, POLLIN, 0});
+  const Duration sleep = until - now;
+  const timespec timeout{static_cast<time_t>(sleep / 1s), static_cast<long>((sleep % 1s).count())};
+  // An interrupted sleep is only a short one.
+  (void)::ppoll(polled.data(), polled.size(), &timeout, nullptr);
+}
+
+void Worker::finish() {
+  const TimePoint begun = monotonic_now();
+  bool done = false;
+  while (!done && monotonic_now() - begun < kShutdownLimit) {
+    done = true;
+    for (const auto& set : sets_) done &= set->shut_down(captures_ ? virtual_now_ : monotonic_now(), wall_now());
+    // The storage thread is behind: give it the processor.
+    if (!done) std::this_thread::yield();
+  }
+  if (!done) log::warn("card", "card={} the last checkpoint was not accepted within {} s", name_, kShutdownLimit / 1s);
+}
+
+void Worker::send(const Packet& packet) {
+  Port* const port = packet.unit < port_of_unit_.size() ? port_of_unit_[packet.unit] : nullptr;
+  if (port == nullptr) {
+    ++unknown_egress_;
+    return;
+  }
+  port->tx(packet);
+}
+
+void Worker::account(Duration busy, TimePoint now) {
+  busy_ += busy;
+  const Duration elapsed = now - sample_.at;
+  if (elapsed < 1s) return;
+  Sample next{now, 0, 0, engine_->counters().dropped(), {}};
+  for (const auto& shard : shards_) {
+    next.created += shard->sessions_created();
+    next.removed += shard->sessions_removed();
+  }
+  const auto rate = [&](std::uint64_t after, std::uint64_t before) {
+    return (after - before) * 1000 / static_cast<std::uint64_t>(elapsed / 1ms);
+  };
+  utilization_.setup_rate = rate(next.created, sample_.created);
+  utilization_.teardown_rate = rate(next.removed, sample_.removed);
+  utilization_.drop_rate = rate(next.dropped, sample_.dropped);
+  utilization_.cpu_permyriad = static_cast<std::uint32_t>(std::min<Duration::rep>(10000, busy_ * 10000 / elapsed));
+  busy_ = {};
+  sample_ = next;
+}
+
+CardUtilization Worker::utilization(TimePoint /*now*/) const {
+  CardUtilization out = utilization_;
+  out.cpu_permyriad /= workers_;  // of the card: each worker adds its share
+  for (const auto& shard : shards_) {
+    out.sessions += shard->sessions();
+    out.slots += shard->capacity();
+    for (const std::uint16_t index : cluster_.redundancy_sets[shard->set()].service_sets) {
+      out.setup_rate_limit += cluster_.service_sets[index].max_session_setup_rate.value_or(0);
+    }
+  }
+  return out;
+}
+
+void Worker::counters(std::vector<CounterGroup>& out) const {
+  CounterList own;
+  engine_->counters().append_to(own);
+  own.push_back({"unknown-egress-interface", unknown_egress_});
+  // The card's own group comes first; what the workers before this one counted is there already.
+  if (out.empty()) out.emplace_back();
+  add_counters(out.front().counters, own);
+  for (const auto& [unit, port] : ports_) {
+    CounterList counters;
+    port->append_to(counters);
+    for (const NamedCounter& counter : counters) {
+      out.front().counters.push_back({fmt::format("unit-{}-{}", unit, counter.name), counter.value});
+    }
+  }
+  for (const auto& set : sets_) {
+    CounterGroup group;
+    for (const std::uint16_t index : cluster_.redundancy_sets[set->set()].service_sets) {
+      if (!group.service_set.empty()) group.service_set += ", ";
+      group.service_set += cluster_.service_sets[index].name;
+    }
+    set->append_to(group.counters);
+    out.push_back(std::move(group));
+  }
+}
+
+void Worker::log_counters() const {
+  std::vector<CounterGroup> groups;
+  counters(groups);
+  std::string text;
+  for (const CounterGroup& group : groups) {
+    for (const NamedCounter& counter : group.counters) {
+      if (counter.value != 0) text += fmt::format(" {}={}", counter.name, counter.value);
+    }
+  }
+  log::info("card", "card={} captures read to the end:{}", name_, text);
+}
+
+}  // namespace icr::node

@@ -1,0 +1,107 @@
+// One worker of a services card: a thread that runs ports, an engine, redundancy sets and questions. It shares nothing
+// with the card's other workers: its sets have units, sessions and parts of the NAT pools of their own, so packets of
+// both directions of a session come to the same worker.
+#pragma once
+
+#include <atomic>
+#include <future>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "model/cluster.h"
+#include "model/result.h"
+#include "node/card/set_runner.h"
+#include "node/flow/engine.h"
+#include "node/ports/port.h"
+#include "node/query/mailbox.h"
+
+namespace icr::node {
+
+/// A redundancy set that a card carries, as the chassis prepared it.
+struct CardSet {
+  std::unique_ptr<Shard> shard;
+  SetStart start;
+};
+
+/// A port that was opened, and the unit it serves.
+struct UnitPort {
+  std::uint32_t unit = 0;
+  std::unique_ptr<Port> port;
+};
+
+/// What one worker of a card runs.
+struct WorkerPart {
+  std::vector<UnitPort> ports;  ///< all captures or none
+  std::vector<CardSet> sets;
+};
+
+class Worker final : public CardView, private PacketSink {
+ public:
+  /// `name` is the card's; it has `workers` of them. `now` is what the shards were made with. References must outlive
+  /// the worker.
+  Worker(const Cluster& cluster, std::uint16_t chassis, std::string name, std::uint32_t workers, WorkerPart part,
+         std::uint64_t seed, TimePoint now);
+  ~Worker() override;
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  /// Starts the thread; returns when it serves, or with the reason why it cannot.
+  [[nodiscard]] Result<void> start(std::shared_ptr<replication::Context> context);
+  /// Asks the thread to let go of its traffic, write a last checkpoint and end.
+  void ask_to_stop();
+  /// The same, then joins it. Idempotent.
+  void stop();
+  /// True when the captures have been read to their end (never for real ports).
+  [[nodiscard]] bool at_end() const { return at_end_.load(std::memory_order_acquire); }
+
+  [[nodiscard]] CardMailbox& mailbox() { return mailbox_; }
+
+  // -- CardView (worker thread): its part of the card --
+  [[nodiscard]] std::span<ShardView* const> shards() override { return views_; }
+  [[nodiscard]] CardUtilization utilization(TimePoint now) const override;
+  void counters(std::vector<CounterGroup>& out) const override;
+
+ private:
+  void send(const Packet& packet) override;
+  void run(const std::shared_ptr<replication::Context>& context, std::promise<Result<void>>& started);
+  void run_real();
+  void run_captures();
+  bool poll_sets(TimePoint now);
+  void wait(TimePoint now);
+  void finish();
+  void account(Duration busy, TimePoint now);
+  void log_counters() const;
+
+  const Cluster& cluster_;
+  const std::string name_;
+  const std::uint32_t workers_;
+  std::vector<UnitPort> ports_;
+  std::vector<Port*> port_of_unit_;
+  std::vector<std::unique_ptr<Shard>> shards_;
+  std::unique_ptr<Engine> engine_;
+  std::vector<std::unique_ptr<SetRunner>> sets_;
+  std::vector<ShardView*> views_;
+  PacketBuffers buffers_;
+  CardMailbox mailbox_;
+  Wakeup stop_wakeup_;
+  std::atomic<bool> stopping_{false};
+  std::atomic<bool> at_end_{false};
+  TimePoint virtual_now_;  ///< captures: their clock
+  bool captures_ = false;
+  std::uint64_t unknown_egress_ = 0;
+
+  // Of the last whole second.
+  struct Sample {
+    TimePoint at;
+    std::uint64_t created = 0, removed = 0, dropped = 0;
+    Duration busy{};
+  };
+  Sample sample_;
+  CardUtilization utilization_;
+  Duration busy_{};
+  std::thread worker_;
+};
+
+}  // namespace icr::node
