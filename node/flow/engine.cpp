@@ -12,12 +12,6 @@ namespace {
 /// Rejects a second that are answered; the rest is dropped silently, so that a scan cannot make us a reflector.
 constexpr std::uint32_t kRejectsPerSecond = 100;
 
-/// Cache lines of its session that a packet will touch.
-unsigned lines_of(const Headers& headers) {
-  return (headers.protocol == ip_protocol::tcp ? SessionTable::kLineTcp : 0U) |
-         (headers.v6 ? SessionTable::kLineWide : 0U);
-}
-
 /// Why a fragment is dropped; Drop::count: it is not.
 Drop drop_of(FragmentTable::Verdict verdict) {
   switch (verdict) {
@@ -60,57 +54,6 @@ const Engine::Binding* Engine::binding_of(std::uint32_t unit) const {
     if (binding_units_[i] == unit) return &bindings_[i];
   }
   return nullptr;
-}
-
-void Engine::process(std::span<Packet> burst, TimePoint now, PacketSink& out) {
-  const Ticks at = Shard::ticks_of(now);
-  while (!burst.empty()) {
-    const std::size_t n = std::min(burst.size(), kStageSize);
-    // Stage 1: read headers, hash, ask for the index.
-    for (std::size_t i = 0; i < n; ++i) {
-      Packet& packet = burst[i];
-      Staged& staged = staged_[i];
-      staged.binding = nullptr;
-      ++counters_.packets_in;
-      counters_.bytes_in += packet.length;
-      const Binding* const binding = binding_of(packet.unit);
-      if (binding == nullptr) {
-        counters_.drop(Drop::unknown_interface);
-        continue;
-      }
-      if (!shards_[binding->shard]->active()) {
-        counters_.drop(Drop::not_master);
-        continue;
-      }
-      const HeaderError error = read_headers(packet.data, packet.length, staged.headers);
-      if (error != HeaderError::none) {
-        ++counters_.header_errors[static_cast<std::size_t>(error)];
-        continue;
-      }
-      packet.length = staged.headers.l3_length;
-      staged.binding = binding;
-      const SessionTable& table = shards_[binding->shard]->table();
-      staged.hash = table.hash(staged.headers.key);
-      table.prefetch(staged.hash);
-    }
-    // Stage 2: ask for the sessions.
-    std::size_t again = 0;
-    for (std::size_t i = 0; i < n; ++i) {
-      const Staged& staged = staged_[i];
-      if (staged.binding == nullptr) continue;
-      if (!shards_[staged.binding->shard]->table().prefetch_session(staged.hash, lines_of(staged.headers)))
-        again_[again++] = i;
-    }
-    for (std::size_t i = 0; i < again; ++i) {
-      const Staged& staged = staged_[again_[i]];
-      shards_[staged.binding->shard]->table().prefetch_second(staged.hash, lines_of(staged.headers));
-    }
-    // Stage 3: act, in order. A session that an earlier packet of the burst set up is found by a later one.
-    for (std::size_t i = 0; i < n; ++i) {
-      if (staged_[i].binding != nullptr) handle(burst[i], staged_[i], at, out);
-    }
-    burst = burst.subspan(n);
-  }
 }
 
 void Engine::handle(Packet& packet, Staged& staged, Ticks now, PacketSink& out) {

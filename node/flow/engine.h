@@ -14,6 +14,7 @@
 #include "node/flow/fragments.h"
 #include "node/flow/shard.h"
 #include "node/packet/packet.h"
+#include "node/packet/plain.h"
 
 namespace icr::node {
 
@@ -53,7 +54,32 @@ class Engine {
     std::uint64_t hash = 0;
   };
 
+  /// What the stages hand on of each packet.
+  struct Look {
+    std::uint64_t hash = 0;
+    const Binding* binding = nullptr;  ///< null: dropped already
+    Shard* shard = nullptr;
+    std::uint32_t reference = SessionTable::kNoReference;  ///< the flow that it may be of
+    unsigned lines = 0;                                    ///< of the session, that it will touch
+    bool plain = false;                                    ///< `headers` describe it, otherwise Staged::headers
+    PlainHeaders headers;
+  };
+  /// A unit and what it means now.
+  struct Arrival {
+    std::uint32_t unit;
+    const Binding* binding;
+    Shard* shard;  ///< null: not active
+  };
+
   [[nodiscard]] const Binding* binding_of(std::uint32_t unit) const;
+  [[nodiscard]] Arrival arrival_of(std::uint32_t unit) const;
+  /// Stage 1: reads headers, hashes, and asks for the index.
+  void read(std::span<Packet> burst);
+  /// Stage 2: looks into the index, and asks for sessions.
+  void look_up(std::size_t count);
+  /// Stage 3 for a plain packet: forwards it if it is an ordinary one of the session it seemed to be of. False: nothing
+  /// was done.
+  [[nodiscard]] bool forward_plain(Packet& packet, const Look& look, Ticks now, PacketSink& out);
   void handle(Packet& packet, Staged& staged, Ticks now, PacketSink& out);
   void handle_later_fragment(Packet& packet, Staged& staged, Ticks now, PacketSink& out);
   void handle_icmp_error(Packet& packet, Staged& staged, Ticks now, PacketSink& out);
@@ -74,7 +100,8 @@ class Engine {
   std::vector<std::uint32_t> binding_units_;
   FragmentTable fragments_;
   std::vector<Staged> staged_;
-  std::array<std::size_t, kStageSize> again_{};  ///< those of staged_ whose session is not in its first bucket
+  std::array<Look, kStageSize> looks_;
+  std::array<std::size_t, kStageSize> again_{};  ///< those of looks_ that have no candidate in the first bucket
   std::vector<std::uint8_t> scratch_;            ///< packets of our own: RST, ICMP
   EngineCounters counters_;
   Ticks last_expiry_ = 0;

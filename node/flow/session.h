@@ -115,6 +115,24 @@ struct alignas(64) Session {
            ports_[i] == key.source_port && ports_[i + 1] == key.destination_port && protocols_[i / 2] == key.protocol;
   }
 
+  /// matches() of a live session that is neither wide nor a hairpin, from the parts of the key (host order).
+  [[nodiscard]] bool matches_plain(Direction d, std::uint32_t source, std::uint32_t destination,
+                                   std::uint16_t source_port, std::uint16_t destination_port,
+                                   std::uint8_t protocol) const {
+    const unsigned i = static_cast<unsigned>(d) * 2;
+    return live && !wide && !hairpin && near_[i] == source && near_[i + 1] == destination && ports_[i] == source_port &&
+           ports_[i + 1] == destination_port && protocols_[i / 2] == protocol;
+  }
+  struct PlainEgress {
+    std::uint32_t source, destination;
+    std::uint16_t source_port, destination_port;
+  };
+  /// egress() of a session that is not wide.
+  [[nodiscard]] PlainEgress plain_egress(Direction d) const {
+    const unsigned i = static_cast<unsigned>(opposite(d)) * 2;
+    return {near_[i + 1], near_[i], ports_[i + 1], ports_[i]};
+  }
+
   // -- Counters --
 
   [[nodiscard]] FlowCounters counters(Direction d) const {

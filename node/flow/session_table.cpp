@@ -1,6 +1,5 @@
 #include "node/flow/session_table.h"
 
-#include <emmintrin.h>
 #include <sys/mman.h>
 
 #include <algorithm>
@@ -40,12 +39,6 @@ std::size_t SessionTable::memory() const {
   return capacity_ * sizeof(Session) + bucket_count_ * sizeof(Bucket) + capacity_ / 8;
 }
 
-unsigned SessionTable::ways_with(const Bucket& line, std::uint16_t tag) {
-  const __m128i tags = _mm_load_si128(reinterpret_cast<const __m128i*>(line.tags));
-  const __m128i equal = _mm_cmpeq_epi16(tags, _mm_set1_epi16(static_cast<short>(tag)));
-  return static_cast<unsigned>(_mm_movemask_epi8(equal));
-}
-
 std::optional<std::uint32_t> SessionTable::find_in(std::size_t bucket, std::uint16_t tag, const FlowKey& key,
                                                    bool key_v4) const {
   const Bucket& line = buckets_[bucket];
@@ -56,23 +49,6 @@ std::optional<std::uint32_t> SessionTable::find_in(std::size_t bucket, std::uint
     mask &= ~(3U << (way * 2));
   }
   return std::nullopt;
-}
-
-bool SessionTable::prefetch_session_in(std::size_t bucket, std::uint16_t tag, unsigned lines) const {
-  const Bucket& line = buckets_[bucket];
-  const unsigned mask = ways_with(line, tag);
-  if (mask == 0) return false;
-  const char* const session = reinterpret_cast<const char*>(&slab_[line.references[__builtin_ctz(mask) / 2] >> 1]);
-  __builtin_prefetch(session, 1);
-  if ((lines & kLineTcp) != 0) __builtin_prefetch(session + 64, 1);
-  if ((lines & kLineWide) != 0) __builtin_prefetch(session + 128);
-  return true;
-}
-
-bool SessionTable::prefetch_session(std::uint64_t hash, unsigned lines) const {
-  if (prefetch_session_in(first_bucket(hash), tag_of(hash), lines)) return true;
-  __builtin_prefetch(&buckets_[second_bucket(hash)]);
-  return false;
 }
 
 std::optional<FlowRef> SessionTable::find(const FlowKey& key, std::uint64_t hash) const {
@@ -86,7 +62,7 @@ std::optional<FlowRef> SessionTable::find(const FlowKey& key, std::uint64_t hash
     }
   }
   if (!reference) return std::nullopt;
-  return FlowRef{*reference >> 1, direction_of(*reference)};
+  return flow_of(*reference);
 }
 
 std::optional<std::uint32_t> SessionTable::allocate() {

@@ -5,6 +5,8 @@
 // crowded, to the emptier one; a handful that find both full go to a short list on the side. One thread.
 #pragma once
 
+#include <emmintrin.h>
+
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -35,16 +37,29 @@ class SessionTable {
   [[nodiscard]] const Session& at(std::uint32_t slot) const { return slab_[slot]; }
 
   [[nodiscard]] std::uint64_t hash(const FlowKey& key) const { return hash_of(key, seed_); }
+  [[nodiscard]] std::uint64_t hash_v4(std::uint32_t source, std::uint32_t destination, std::uint16_t source_port,
+                                      std::uint16_t destination_port, std::uint8_t protocol) const {
+    return hash_of_v4(source, destination, ports_word(source_port, destination_port, protocol), seed_);
+  }
   /// Asks for the cache lines that find() of a key with this hash will read first.
   void prefetch(std::uint64_t hash) const { __builtin_prefetch(&buckets_[first_bucket(hash)]); }
   /// Lines of a session that a packet will touch, beside the first: bits.
   static constexpr unsigned kLineTcp = 1, kLineWide = 2;
-  /// Second stage: the session behind the first tag that matches; or, when the result is false, the second bucket.
-  [[nodiscard]] bool prefetch_session(std::uint64_t hash, unsigned lines) const;
-  /// Third stage, after false: the session behind the first tag that matches there.
-  void prefetch_second(std::uint64_t hash, unsigned lines) const {
-    (void)prefetch_session_in(second_bucket(hash), tag_of(hash), lines);
+  static constexpr std::uint32_t kNoReference = 0xffffffffU;
+  /// Second stage: the flow behind the first tag that matches, of which no more is known than that; its session is
+  /// asked for. kNoReference: none, and the second bucket is asked for.
+  [[nodiscard]] std::uint32_t candidate(std::uint64_t hash, unsigned lines) const {
+    const std::uint32_t reference = candidate_in(first_bucket(hash), tag_of(hash), lines);
+    if (reference == kNoReference) [[unlikely]]
+      __builtin_prefetch(&buckets_[second_bucket(hash)]);
+    return reference;
   }
+  /// Third stage, after kNoReference: the same in the second bucket.
+  [[nodiscard]] std::uint32_t candidate_second(std::uint64_t hash, unsigned lines) const {
+    return candidate_in(second_bucket(hash), tag_of(hash), lines);
+  }
+  /// A reference taken apart.
+  [[nodiscard]] static FlowRef flow_of(std::uint32_t reference) { return {reference >> 1, direction_of(reference)}; }
   [[nodiscard]] std::optional<FlowRef> find(const FlowKey& key, std::uint64_t hash) const;
   [[nodiscard]] std::optional<FlowRef> find(const FlowKey& key) const { return find(key, hash(key)); }
 
@@ -107,8 +122,22 @@ class SessionTable {
     return slab_[reference >> 1].matches(direction_of(reference), key, key_v4);
   }
   /// Two bits of the result for each way that holds the tag.
-  static unsigned ways_with(const Bucket& line, std::uint16_t tag);
-  [[nodiscard]] bool prefetch_session_in(std::size_t bucket, std::uint16_t tag, unsigned lines) const;
+  static unsigned ways_with(const Bucket& line, std::uint16_t tag) {
+    const __m128i tags = _mm_load_si128(reinterpret_cast<const __m128i*>(line.tags));
+    const __m128i equal = _mm_cmpeq_epi16(tags, _mm_set1_epi16(static_cast<short>(tag)));
+    return static_cast<unsigned>(_mm_movemask_epi8(equal));
+  }
+  [[nodiscard]] std::uint32_t candidate_in(std::size_t bucket, std::uint16_t tag, unsigned lines) const {
+    const Bucket& line = buckets_[bucket];
+    const unsigned mask = ways_with(line, tag);
+    if (mask == 0) return kNoReference;
+    const std::uint32_t reference = line.references[static_cast<unsigned>(__builtin_ctz(mask)) / 2];
+    const char* const session = reinterpret_cast<const char*>(&slab_[reference >> 1]);
+    __builtin_prefetch(session, 1);
+    if ((lines & kLineTcp) != 0) __builtin_prefetch(session + 64, 1);
+    if ((lines & kLineWide) != 0) __builtin_prefetch(session + 128);
+    return reference;
+  }
   [[nodiscard]] std::optional<std::uint32_t> find_in(std::size_t bucket, std::uint16_t tag, const FlowKey& key,
                                                      bool key_v4) const;
   [[nodiscard]] bool enter(std::uint64_t hash, std::uint32_t reference);

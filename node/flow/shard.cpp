@@ -159,14 +159,8 @@ bool Shard::follow(std::uint32_t slot, Direction direction, const Headers& heade
     const bool syn_again = (headers.tcp_flags & (tcp_flag::syn | tcp_flag::ack)) == tcp_flag::syn;
     if (syn_again) session.flag = SessionFlag::found_existing;
   }
-  session.add_packet(direction, headers.l3_length);
-  const bool refresh = session.refresh_due(now);
-  session.last_activity = now;
+  touch(slot, session, direction, headers.l3_length, now);
   if (moved) state_changed(slot, session);
-  if (refresh) {
-    session.refreshed(now);
-    changed(slot, Change::refresh);
-  }
   return true;
 }
 

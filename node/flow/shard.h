@@ -78,6 +78,17 @@ class Shard final : public SessionSource, public SessionSink {
   /// Follows a packet of a session. False: it must be dropped for `drop`. If `drop` is then Drop::count the session is
   /// over and gone: treat the packet as the first one of a new session.
   [[nodiscard]] bool follow(std::uint32_t slot, Direction direction, const Headers& headers, Ticks now, Drop& drop);
+  /// What follow() does for every packet that it lets pass: counts it, and notes that the session is in use.
+  void touch(std::uint32_t slot, Session& session, Direction direction, std::uint32_t bytes, Ticks now) {
+    session.add_packet(direction, bytes);
+    const bool refresh = session.refresh_due(now);
+    session.last_activity = now;
+    if (refresh) [[unlikely]] {
+      session.refreshed(now);
+      changed(slot, Change::refresh);
+    }
+  }
+  [[nodiscard]] std::uint32_t window_epoch() const { return window_epoch_; }
   /// True if the address belongs to a NAT pool of the service set.
   [[nodiscard]] bool is_pool_address(std::uint16_t service_set, const IpAddress& address) const;
 

@@ -340,4 +340,31 @@ TcpVerdict TcpTracker::follow(Session& session, Direction d, const Headers& segm
   return TcpVerdict::accept;
 }
 
+bool TcpTracker::follow_established(Session& session, Direction d, const std::uint8_t* tcp,
+                                    std::uint32_t payload_length, std::uint32_t window_epoch) {
+  TcpWindow& sender = session.windows[static_cast<unsigned>(d)];
+  TcpWindow& receiver = session.windows[static_cast<unsigned>(opposite(d))];
+  constexpr std::uint8_t kDoubt = kAckSeen | kTaken | kSynPending | kTcpWindowFin;
+  const bool usual = session.tcp_state == TcpState::established && session.window_epoch == window_epoch &&
+                     (sender.flags & receiver.flags & kTcpWindowKnown) != 0 &&
+                     ((sender.flags | receiver.flags) & kDoubt) == 0;
+  if (!usual) return false;
+  const std::uint32_t seq = load32(tcp + 4);
+  const std::uint32_t ack = load32(tcp + 8);
+  const std::uint32_t end = seq + payload_length;
+  const bool scaled = (sender.flags & receiver.flags & kTcpWindowScaled) != 0;
+  const std::uint32_t window = std::uint32_t{load16(tcp + 14)} << (scaled ? sender.scale : 0);
+  // in_window() and judge(), with windows that were not taken.
+  const std::uint32_t room = std::min(std::max(receiver.max_window, 1U), kMaxWindow);
+  const std::uint32_t lag = std::max(std::min(std::max(sender.max_window, 1U), kMaxWindow), kMaxAckWindow);
+  if (after(seq, sender.max_end) || after(sender.end - room, end)) return false;
+  if (after(ack, receiver.end) || after(receiver.end - lag, ack)) return false;
+  // advance()
+  if (after(end, sender.end)) sender.end = end;
+  const std::uint32_t open = std::max(window, 1U);
+  if (open > sender.max_window) sender.max_window = open;
+  if (after(ack + open, receiver.max_end)) receiver.max_end = ack + open;
+  return true;
+}
+
 }  // namespace icr::node

@@ -27,6 +27,12 @@ class TcpTracker {
   /// of each side.
   [[nodiscard]] static TcpVerdict follow(Session& session, Direction d, const Headers& segment,
                                          std::uint32_t window_epoch, bool& state_changed);
+
+  /// The usual case of follow(): a segment with ACK and without SYN, FIN and RST (`tcp`: its header; after that
+  /// come `payload_length` octets), in both windows of an established connection of which everything is known. True:
+  /// accepted and followed. False: nothing was done, ask follow().
+  [[nodiscard]] static bool follow_established(Session& session, Direction d, const std::uint8_t* tcp,
+                                               std::uint32_t payload_length, std::uint32_t window_epoch);
 };
 
 }  // namespace icr::node

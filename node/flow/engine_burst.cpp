@@ -1,0 +1,118 @@
+// The stages of a burst: what each of its packets needs is asked for before the first of them is acted upon.
+#include <algorithm>
+
+#include "node/flow/engine.h"
+#include "node/flow/tcp_tracker.h"
+
+namespace icr::node {
+
+void Engine::process(std::span<Packet> burst, TimePoint now, PacketSink& out) {
+  const Ticks at = Shard::ticks_of(now);
+  while (!burst.empty()) {
+    const auto part = burst.first(std::min(burst.size(), kStageSize));
+    read(part);
+    look_up(part.size());
+    // In order: a session that an earlier packet of the burst set up is found by a later one.
+    for (std::size_t i = 0; i < part.size(); ++i) {
+      const Look& look = looks_[i];
+      if (look.binding == nullptr) continue;
+      if (look.plain) {
+        if (forward_plain(part[i], look, at, out)) continue;
+        staged_[i].binding = look.binding;
+        staged_[i].hash = look.hash;
+        // It was read without error; only the whole of it is not known yet.
+        if (read_headers(part[i].data, part[i].length, staged_[i].headers) != HeaderError::none) continue;
+      }
+      handle(part[i], staged_[i], at, out);
+    }
+    burst = burst.subspan(part.size());
+  }
+}
+
+Engine::Arrival Engine::arrival_of(std::uint32_t unit) const {
+  const Binding* const binding = binding_of(unit);
+  Shard* const shard = binding == nullptr ? nullptr : shards_[binding->shard];
+  return {unit, binding, shard != nullptr && shard->active() ? shard : nullptr};
+}
+
+void Engine::read(std::span<Packet> burst) {
+  Arrival arrival = arrival_of(burst.front().unit);
+  counters_.packets_in += burst.size();
+  for (std::size_t i = 0; i < burst.size(); ++i) {
+    Packet& packet = burst[i];
+    Look& look = looks_[i];
+    look.binding = nullptr;
+    counters_.bytes_in += packet.length;
+    if (packet.unit != arrival.unit) arrival = arrival_of(packet.unit);
+    if (arrival.shard == nullptr) {
+      counters_.drop(arrival.binding == nullptr ? Drop::unknown_interface : Drop::not_master);
+      continue;
+    }
+    const SessionTable& table = arrival.shard->table();
+    look.plain = read_plain(packet.data, packet.length, look.headers);
+    if (look.plain) {
+      const PlainHeaders& h = look.headers;
+      packet.length = h.length;  // link padding is no part of the packet
+      look.lines = h.protocol == ip_protocol::tcp ? SessionTable::kLineTcp : 0U;
+      look.hash = table.hash_v4(h.source, h.destination, h.source_port, h.destination_port, h.protocol);
+    } else {
+      Staged& staged = staged_[i];
+      const HeaderError error = read_headers(packet.data, packet.length, staged.headers);
+      if (error != HeaderError::none) {
+        ++counters_.header_errors[static_cast<std::size_t>(error)];
+        continue;
+      }
+      packet.length = staged.headers.l3_length;
+      look.lines = (staged.headers.protocol == ip_protocol::tcp ? SessionTable::kLineTcp : 0U) |
+                   (staged.headers.v6 ? SessionTable::kLineWide : 0U);
+      look.hash = table.hash(staged.headers.key);
+      staged.binding = arrival.binding;
+      staged.hash = look.hash;
+    }
+    look.binding = arrival.binding;
+    look.shard = arrival.shard;
+    table.prefetch(look.hash);
+  }
+}
+
+void Engine::look_up(std::size_t count) {
+  std::size_t again = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    Look& look = looks_[i];
+    if (look.binding == nullptr) continue;
+    look.reference = look.shard->table().candidate(look.hash, look.lines);
+    again_[again] = i;
+    again += look.reference == SessionTable::kNoReference ? 1U : 0U;
+  }
+  for (std::size_t i = 0; i < again; ++i) {
+    Look& look = looks_[again_[i]];
+    look.reference = look.shard->table().candidate_second(look.hash, look.lines);
+  }
+}
+
+bool Engine::forward_plain(Packet& packet, const Look& look, Ticks now, PacketSink& out) {
+  if (look.reference == SessionTable::kNoReference) return false;
+  const FlowRef flow = SessionTable::flow_of(look.reference);
+  const PlainHeaders& h = look.headers;
+  Session& session = look.shard->table().at(flow.slot);
+  if (!session.matches_plain(flow.direction, h.source, h.destination, h.source_port, h.destination_port, h.protocol)) {
+    return false;
+  }
+  const bool from_initiator_side = look.binding->inside != session.initiated_outside;
+  if (from_initiator_side != (flow.direction == Direction::initiator)) return false;
+  if (session.service_set != look.binding->service_set) return false;
+  if (h.protocol == ip_protocol::tcp &&
+      !TcpTracker::follow_established(session, flow.direction, packet.data + detail::kPlainIp,
+                                      h.length - detail::kPlainIp - h.tcp_header_length, look.shard->window_epoch())) {
+    return false;
+  }
+  look.shard->touch(flow.slot, session, flow.direction, h.length, now);
+  if (session.nat_type != NatType::none) {
+    const Session::PlainEgress to = session.plain_egress(flow.direction);
+    rewrite_plain(packet.data, h, to.source, to.destination, to.source_port, to.destination_port);
+  }
+  emit(packet, look.binding->other_unit, out);
+  return true;
+}
+
+}  // namespace icr::node
