@@ -20,6 +20,12 @@ bool same_leading_bits(const IpAddress& a, const IpAddress& b, unsigned bits) {
   return ((a.bytes[whole] ^ b.bytes[whole]) & mask) == 0;
 }
 
+std::uint64_t low_half(const IpAddress& address) {
+  std::uint64_t out = 0;
+  for (std::size_t i = 8; i < 16; ++i) out = out << 8 | address.bytes[i];
+  return out;
+}
+
 }  // namespace
 
 IpAddress IpAddress::v6(const std::uint8_t* network_order_16) {
@@ -71,5 +77,34 @@ bool Prefix::contains(const IpAddress& address) const {
 }
 
 std::string Prefix::to_string() const { return base.to_string() + "/" + std::to_string(length); }
+
+AddressRange AddressRange::of(const Prefix& prefix) {
+  AddressRange out{prefix.base, prefix.base};
+  for (unsigned bit = fixed_bits(prefix.base, prefix.length); bit < 128; ++bit) {
+    out.high.bytes[bit / 8] = static_cast<std::uint8_t>(out.high.bytes[bit / 8] | 0x80U >> (bit % 8));
+  }
+  return out;
+}
+
+std::uint64_t AddressRange::count() const {
+  if (std::memcmp(low.bytes.data(), high.bytes.data(), 8) != 0) return ~std::uint64_t{0};
+  const std::uint64_t distance = low_half(high) - low_half(low);
+  return distance == ~std::uint64_t{0} ? distance : distance + 1;
+}
+
+std::optional<Prefix> AddressRange::as_prefix() const {
+  // The bits in which the two ends differ must be all of the last ones: 0 in `low`, 1 in `high`.
+  unsigned same = 0;
+  while (same < 128 && ((low.bytes[same / 8] ^ high.bytes[same / 8]) & (0x80U >> (same % 8))) == 0) ++same;
+  if (low.is_v4() && same < 96) return std::nullopt;
+  const auto prefix = Prefix::of(low, static_cast<std::uint8_t>(low.is_v4() ? same - 96 : same));
+  if (AddressRange::of(prefix) != *this) return std::nullopt;
+  return prefix;
+}
+
+std::string AddressRange::to_string() const {
+  const auto prefix = as_prefix();
+  return prefix ? prefix->to_string() : low.to_string() + "-" + high.to_string();
+}
 
 }  // namespace icr

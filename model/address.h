@@ -65,4 +65,29 @@ struct Prefix {
   friend auto operator<=>(const Prefix&, const Prefix&) = default;
 };
 
+/// All addresses from `low` to `high`, both included; of one family, `low` not above `high`.
+struct AddressRange {
+  IpAddress low;
+  IpAddress high;
+
+  [[nodiscard]] static AddressRange of(const Prefix& prefix);
+  /// IPv4 addresses are in no IPv6 range, also not in ::/0, whatever their 16 bytes say.
+  [[nodiscard]] bool contains(const IpAddress& address) const {
+    return low <= address && address <= high && address.is_v4() == low.is_v4();
+  }
+  [[nodiscard]] bool contains(const AddressRange& other) const { return contains(other.low) && contains(other.high); }
+  [[nodiscard]] bool overlaps(const AddressRange& other) const {
+    return low <= other.high && other.low <= high && low.is_v4() == other.low.is_v4();
+  }
+  [[nodiscard]] bool is_v4() const { return low.is_v4(); }
+  /// Number of addresses; 2^64 - 1 where there are more.
+  [[nodiscard]] std::uint64_t count() const;
+  /// The range as one prefix, if it is one.
+  [[nodiscard]] std::optional<Prefix> as_prefix() const;
+  /// "192.0.2.0/24" where it is one prefix, else "192.0.2.1-192.0.2.9".
+  [[nodiscard]] std::string to_string() const;
+
+  friend auto operator<=>(const AddressRange&, const AddressRange&) = default;
+};
+
 }  // namespace icr

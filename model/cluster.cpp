@@ -31,19 +31,6 @@ const Card* Chassis::card(std::string_view card_name) const {
   return found == cards.end() ? nullptr : &*found;
 }
 
-bool Application::matches(const FlowKey& key) const {
-  if (protocol && *protocol != key.protocol) return false;
-  if (source_port && !(has_ports(key.protocol) && source_port->contains(key.source_port))) return false;
-  if (destination_port && !(has_ports(key.protocol) && destination_port->contains(key.destination_port))) return false;
-  return true;
-}
-
-std::uint64_t NatPool::address_count() const {
-  std::uint64_t count = 0;
-  for (const auto& prefix : addresses) count += std::uint64_t{1} << (32U - prefix.length);
-  return count;
-}
-
 std::optional<std::uint16_t> Cluster::find_chassis(std::string_view chassis_name) const {
   return find_by_name(chassis, chassis_name);
 }

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "model/address.h"
-#include "model/protocol.h"
+#include "model/rules.h"
 #include "model/session.h"
 #include "model/time.h"
 
@@ -63,70 +63,11 @@ struct Chassis {
   [[nodiscard]] const Card* card(std::string_view card_name) const;
 };
 
-/// `application NAME`: what a term matches and how long its sessions may idle.
-struct Application {
-  std::string name;
-  std::optional<std::uint8_t> protocol;
-  struct PortRange {
-    std::uint16_t low = 0, high = 65535;
-    [[nodiscard]] bool contains(std::uint16_t port) const { return low <= port && port <= high; }
-  };
-  std::optional<PortRange> source_port;
-  std::optional<PortRange> destination_port;
-  std::optional<std::uint32_t> inactivity_timeout_s;
-  ApplicationProtocol application_protocol = kNoApplicationProtocol;
-  [[nodiscard]] bool matches(const FlowKey& key) const;
-};
-
-/// input: packets that enter on the service set's inside port; output: on the outside port (next-hop style service
-/// set).
-enum class MatchDirection : std::uint8_t { input, output, input_output };
-
-/// `from`: empty vectors match everything; entries of one vector are alternatives.
-struct MatchConditions {
-  std::vector<Prefix> source_addresses;
-  std::vector<Prefix> destination_addresses;
-  std::vector<std::uint16_t> applications;  ///< indices into Cluster::applications
-};
-
-enum class FirewallAction : std::uint8_t { accept, discard, reject };
-
-struct FirewallTerm {
-  std::string name;
-  MatchConditions from;
-  FirewallAction then = FirewallAction::discard;
-};
-
-struct FirewallRule {
-  std::string name;
-  MatchDirection direction = MatchDirection::input;
-  std::vector<FirewallTerm> terms;
-};
-
-struct NatPool {
-  std::string name;
-  std::vector<Prefix> addresses;  ///< IPv4; no address is in two pools
-  std::uint16_t port_low = 1024;
-  std::uint16_t port_high = 65535;
-  [[nodiscard]] std::uint64_t address_count() const;
-};
-
-struct NatTerm {
-  std::string name;
-  MatchConditions from;
-  std::optional<std::uint16_t> source_pool;  ///< index into Cluster::nat_pools; none: no-translation
-};
-
-struct NatRule {
-  std::string name;
-  MatchDirection direction = MatchDirection::input;
-  std::vector<NatTerm> terms;
-};
-
 /// `tcp-non-syn`: what a TCP packet that belongs to no session and carries no SYN does.
 enum class TcpNonSyn : std::uint8_t {
-  drop_flow,  ///< it is dropped and counted (default)
-  allow,      ///< it creates a session, where no address has to be translated
+  drop_flow,           ///< it is dropped and counted (default)
+  drop_flow_send_rst,  ///< and its sender gets a RST
+  allow,               ///< it creates a session, where no address has to be translated
 };
 
 /// Idle timeouts, [edit interfaces IF services-options]. Seconds.
@@ -150,7 +91,16 @@ struct ServiceSet {
   std::optional<std::uint32_t> max_sessions;            ///< session-limit maximum
   std::optional<std::uint32_t> max_session_setup_rate;  ///< per second
   TcpNonSyn tcp_non_syn = TcpNonSyn::drop_flow;
-  Timeouts timeouts;  ///< the cluster's, overridden by the service set's own
+  std::uint16_t tcp_mss = 0;                      ///< SYNs with a higher MSS option are rewritten; 0: none is
+  std::uint32_t max_flows = 0;                    ///< a session is two flows; 0: no limit
+  std::uint32_t max_sessions_per_subscriber = 0;  ///< of one inside address; 0: no limit
+  struct Nat64 {
+    std::uint32_t ipv6_mtu = 1280;     ///< what is sent to the IPv6 side is fragmented to fit (RFC 7915 section 4)
+    bool clear_dont_fragment = false;  ///< IPv4 packets that come out of IPv6 ones carry no DF
+  };
+  Nat64 nat64;
+  std::optional<std::uint16_t> screen;  ///< index into Cluster::screens
+  Timeouts timeouts;                    ///< the cluster's, overridden by the service set's own
 };
 
 struct VirtualAddress {
@@ -191,6 +141,7 @@ struct Cluster {
   std::vector<NatRule> nat_rules;
   std::vector<NatPool> nat_pools;
   std::vector<Application> applications;
+  std::vector<Screen> screens;
   std::uint64_t digest =
       0;  ///< of the meaning of the file, not of its spelling: equal digests make indices exchangeable
   std::vector<std::string> warnings;  ///< what is legal but surprising, in full sentences

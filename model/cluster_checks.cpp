@@ -51,6 +51,13 @@ void check_units(Draft& draft) {
   }
 }
 
+/// Pools of a term whose ports or addresses sessions own.
+std::vector<std::uint16_t> source_pools_of(const NatTerm& term) {
+  auto out = term.source_pools;
+  if (term.overload_pool) out.push_back(*term.overload_pool);
+  return out;
+}
+
 /// The ports of a pool are handed out by the session table of one redundancy set: two would hand out the same port.
 void check_pools(Draft& draft) {
   const auto& cluster = draft.cluster;
@@ -61,17 +68,58 @@ void check_pools(Draft& draft) {
     for (std::size_t i = 0; i < set.service_sets.size(); ++i) {
       for (const auto rule : cluster.service_sets[set.service_sets[i]].nat_rules) {
         for (const auto& term : cluster.nat_rules[rule].terms) {
-          if (!term.source_pool) continue;
-          const auto taken = owner.emplace(*term.source_pool, s);
-          if (taken.second || taken.first->second == s || !reported.insert(*term.source_pool).second) continue;
-          draft.set_service_uses[s][i].wrong(
-              fmt::format("nat pool {} would be used by {} and by {}", cluster.nat_pools[*term.source_pool].name,
-                          cluster.redundancy_sets[taken.first->second].name, set.name),
-              "give each redundancy set a pool of its own");
+          for (const auto pool : source_pools_of(term)) {
+            const auto taken = owner.emplace(pool, s);
+            if (taken.second || taken.first->second == s || !reported.insert(pool).second) continue;
+            draft.set_service_uses[s][i].wrong(
+                fmt::format("nat pool {} would be used by {} and by {}", cluster.nat_pools[pool].name,
+                            cluster.redundancy_sets[taken.first->second].name, set.name),
+                "give each redundancy set a pool of its own");
+          }
         }
       }
     }
   }
+}
+
+/// Reports each range that overlaps one that begins before it. `ranges` is sorted here.
+void check_overlaps(std::vector<ExternalRange> ranges) {
+  std::stable_sort(ranges.begin(), ranges.end(),
+                   [](const ExternalRange& a, const ExternalRange& b) { return a.range < b.range; });
+  const ExternalRange* widest = nullptr;  // the one that reaches farthest so far
+  for (const auto& next : ranges) {
+    const bool same_mapping =
+        widest != nullptr && next.internal && next.internal == widest->internal && next.range == widest->range;
+    if (widest != nullptr && widest->range.overlaps(next.range) && !same_mapping) {
+      const bool later = widest->field.node().place < next.field.node().place;
+      const auto& here = later ? next : *widest;
+      const auto& there = later ? *widest : next;
+      here.field.wrong(fmt::format("{} overlaps {} of {}", here.range.to_string(), there.range.to_string(),
+                                   here.owner == there.owner ? "the same pool" : there.owner),
+                       here.owner == there.owner ? "write each address once" : "give each address to one owner");
+    }
+    if (widest == nullptr || widest->range.high < next.range.high) widest = &next;
+  }
+}
+
+/// No address is in two pools or static mappings: two sessions could leave with the same address and port. Pools that
+/// are used as destination are lists of servers, which may be in several.
+void check_external_addresses(Draft& draft) {
+  const auto& pools = draft.cluster.nat_pools;
+  auto sources = draft.static_mappings;
+  for (std::size_t p = 0; p < pools.size(); ++p) {
+    std::vector<ExternalRange> own;
+    for (std::size_t i = 0; i < pools[p].addresses.size(); ++i) {
+      own.push_back(
+          {pools[p].addresses[i], "nat pool " + pools[p].name, std::nullopt, draft.pool_address_fields[p][i]});
+    }
+    if (draft.pool_uses[p] == PoolUse::destination) {
+      check_overlaps(std::move(own));
+    } else {
+      sources.insert(sources.end(), own.begin(), own.end());
+    }
+  }
+  check_overlaps(std::move(sources));
 }
 
 void check_limits(Draft& draft) {
@@ -168,8 +216,40 @@ void check_whole(Draft& draft) {
   if (!draft.mistakes.empty()) return;
   check_units(draft);
   check_pools(draft);
+  check_external_addresses(draft);
   check_limits(draft);
 }
+
+namespace {
+
+void add_pool_warnings(const NatPool& pool, std::vector<std::string>& out) {
+  if (pool.blocks && pool.ports_per_address() % pool.blocks->block_size != 0) {
+    out.push_back(fmt::format("NAT pool {}: {} ports of each address are left over by blocks of {}, and are not used.",
+                              pool.name, pool.ports_per_address() % pool.blocks->block_size, pool.blocks->block_size));
+  }
+  if (pool.preserve_range && (pool.port_low >= 1024 || pool.port_high < 1024)) {
+    out.push_back(
+        fmt::format("NAT pool {} preserves ranges, but has no ports {} 1024: sessions with such a port are "
+                    "not translated.",
+                    pool.name, pool.port_low >= 1024 ? "below" : "from"));
+  }
+}
+
+void add_application_warnings(const Application& application, std::vector<std::string>& out) {
+  FlowKey echo;
+  echo.protocol = application.protocol.value_or(0);
+  if ((application.icmp_type || application.icmp_code) && !application.matches(echo)) {
+    out.push_back(fmt::format("Application {} matches nothing: of ICMP only echo requests of code 0 begin a session.",
+                              application.name));
+  }
+  if (!needs_payload(application.application_protocol)) return;
+  out.push_back(
+      fmt::format("Application {} has application-protocol {}, whose payload is not inspected yet: sessions carry "
+                  "its name, but the connections that it opens need rules of their own.",
+                  application.name, application_protocol_keyword(application.application_protocol)));
+}
+
+}  // namespace
 
 void add_warnings(Draft& draft) {
   auto& cluster = draft.cluster;
@@ -190,7 +270,8 @@ void add_warnings(Draft& draft) {
       out.push_back(fmt::format("The nat rule {} is used by no service set.", cluster.nat_rules[i].name));
     }
     for (const auto& term : cluster.nat_rules[i].terms) {
-      if (term.source_pool) pools.insert(*term.source_pool);
+      for (const auto pool : source_pools_of(term)) pools.insert(pool);
+      if (term.destination_pool) pools.insert(*term.destination_pool);
     }
   }
   for (std::uint16_t i = 0; i < cluster.firewall_rules.size(); ++i) {
@@ -202,13 +283,8 @@ void add_warnings(Draft& draft) {
     if (pools.count(i) == 0)
       out.push_back(fmt::format("The nat pool {} is used by no nat rule.", cluster.nat_pools[i].name));
   }
-  for (const auto& application : cluster.applications) {
-    if (!needs_payload(application.application_protocol)) continue;
-    out.push_back(
-        fmt::format("Application {} has application-protocol {}, whose payload is not inspected yet: sessions carry "
-                    "its name, but the connections that it opens need rules of their own.",
-                    application.name, application_protocol_keyword(application.application_protocol)));
-  }
+  for (const auto& pool : cluster.nat_pools) add_pool_warnings(pool, out);
+  for (const auto& application : cluster.applications) add_application_warnings(application, out);
   for (const auto& set : cluster.redundancy_sets) {
     if (set.stand_alone()) continue;
     const auto family = [&](const RedundancyMember& member) {
@@ -222,10 +298,7 @@ void add_warnings(Draft& draft) {
     }
     for (const auto& address : set.virtual_addresses) {
       for (const auto& pool : cluster.nat_pools) {
-        if (std::none_of(pool.addresses.begin(), pool.addresses.end(),
-                         [&](const Prefix& p) { return p.contains(address.address); })) {
-          continue;
-        }
+        if (!pool.contains(address.address)) continue;
         out.push_back(
             fmt::format("Virtual address {} of redundancy set {} is in nat pool {}: packets to it go to the chassis "
                         "itself, not to translated sessions.",

@@ -12,6 +12,7 @@ class Digester {
   void number(std::uint64_t value) {
     for (unsigned i = 0; i < 8; ++i) byte(static_cast<std::uint8_t>(value >> (8 * i)));
   }
+  void flag(bool value) { byte(value ? 1 : 0); }
   void text(std::string_view value) {
     number(value.size());
     for (const char c : value) byte(static_cast<std::uint8_t>(c));
@@ -28,11 +29,22 @@ class Digester {
     number(values.size());
     for (const auto value : values) number(value);
   }
-  void prefixes(const std::vector<Prefix>& values) {
+  void prefix(const Prefix& value) {
+    address(value.base);
+    number(value.length);
+  }
+  void ranges(const std::vector<AddressRange>& values) {
     number(values.size());
     for (const auto& value : values) {
-      address(value.base);
-      number(value.length);
+      address(value.low);
+      address(value.high);
+    }
+  }
+  void ports(const std::vector<PortRange>& values) {
+    number(values.size());
+    for (const auto& value : values) {
+      number(value.low);
+      number(value.high);
     }
   }
   [[nodiscard]] std::uint64_t value() const { return state_; }
@@ -55,6 +67,7 @@ void add(Digester& d, const Chassis& chassis) {
   for (const auto& card : chassis.cards) {
     d.text(card.name);
     d.number(static_cast<std::uint64_t>(card.family));
+    d.number(card.workers);
     d.number(card.ports.size());
     for (const auto& port : card.ports) {
       d.number(port.unit);
@@ -100,6 +113,12 @@ void add(Digester& d, const ServiceSet& set) {
   d.maybe(set.max_sessions);
   d.maybe(set.max_session_setup_rate);
   d.number(static_cast<std::uint64_t>(set.tcp_non_syn));
+  d.number(set.tcp_mss);
+  d.number(set.max_flows);
+  d.number(set.max_sessions_per_subscriber);
+  d.number(set.nat64.ipv6_mtu);
+  d.flag(set.nat64.clear_dont_fragment);
+  d.maybe(set.screen);
   const auto& t = set.timeouts;
   d.number(t.inactivity_s);
   d.maybe(t.inactivity_tcp_s);
@@ -112,8 +131,12 @@ void add(Digester& d, const ServiceSet& set) {
 }
 
 void add(Digester& d, const MatchConditions& from) {
-  d.prefixes(from.source_addresses);
-  d.prefixes(from.destination_addresses);
+  d.ranges(from.source_addresses);
+  d.ranges(from.source_except);
+  d.ranges(from.destination_addresses);
+  d.ranges(from.destination_except);
+  d.ports(from.source_ports);
+  d.ports(from.destination_ports);
   d.numbers(from.applications);
 }
 
@@ -135,15 +158,41 @@ void add(Digester& d, const NatRule& rule) {
   for (const auto& term : rule.terms) {
     d.text(term.name);
     add(d, term.from);
-    d.maybe(term.source_pool);
+    d.number(static_cast<std::uint64_t>(term.type));
+    d.numbers(term.source_pools);
+    d.maybe(term.overload_pool);
+    d.maybe(term.destination_pool);
+    d.prefix(term.source_prefix.value_or(Prefix{}));
+    d.prefix(term.destination_prefix.value_or(Prefix{}));
+    d.flag(term.address_pooling_paired);
+    d.flag(term.endpoint_independent_mapping);
+    d.flag(term.endpoint_independent_filtering);
+    d.number(term.filtering_prefixes.size());
+    for (const auto& prefix : term.filtering_prefixes) d.prefix(prefix);
+    d.number(term.eif_flow_limit);
   }
 }
 
 void add(Digester& d, const NatPool& pool) {
   d.text(pool.name);
-  d.prefixes(pool.addresses);
+  d.ranges(pool.addresses);
   d.number(pool.port_low);
   d.number(pool.port_high);
+  d.number(static_cast<std::uint64_t>(pool.assignment));
+  d.flag(pool.preserve_parity);
+  d.flag(pool.preserve_range);
+  d.flag(pool.round_robin);
+  d.flag(pool.blocks.has_value());
+  const auto blocks = pool.blocks.value_or(NatPool::BlockAllocation{});
+  d.number(blocks.block_size);
+  d.number(blocks.max_blocks_per_address);
+  d.number(blocks.active_block_timeout_s);
+  d.flag(pool.deterministic.has_value());
+  const auto deterministic = pool.deterministic.value_or(NatPool::Deterministic{});
+  d.number(deterministic.block_size);
+  d.flag(deterministic.include_boundary_addresses);
+  d.number(pool.mapping_timeout_s);
+  d.number(pool.limit_ports_per_host);
 }
 
 void add(Digester& d, const Application& application) {
@@ -154,8 +203,28 @@ void add(Digester& d, const Application& application) {
     d.number(ports ? ports->low : 0);
     d.number(ports ? ports->high : 0);
   }
+  d.maybe(application.icmp_type);
+  d.maybe(application.icmp_code);
   d.maybe(application.inactivity_timeout_s);
   d.number(application.application_protocol);
+}
+
+void add(Digester& d, const Screen& screen) {
+  d.text(screen.name);
+  d.number(screen.sessions_per_source);
+  d.number(screen.sessions_per_destination);
+  d.flag(screen.syn_flood.has_value());
+  const auto syn = screen.syn_flood.value_or(Screen::SynFlood{});
+  for (const auto value : {syn.attack_threshold, syn.source_threshold, syn.destination_threshold, syn.timeout_s,
+                           screen.icmp_flood_threshold, screen.udp_flood_threshold}) {
+    d.number(value);
+  }
+  for (const bool value :
+       {screen.tcp_land, screen.tcp_winnuke, screen.tcp_syn_frag, screen.tcp_syn_fin, screen.tcp_no_flag,
+        screen.tcp_fin_no_ack, screen.icmp_fragment, screen.icmp_large, screen.icmp_ping_death, screen.ip_bad_option,
+        screen.ip_source_route_option, screen.ip_block_frag, screen.ip_tear_drop, screen.ip_unknown_protocol}) {
+    d.flag(value);
+  }
 }
 
 template <class T>
@@ -176,6 +245,7 @@ std::uint64_t digest_of(const Cluster& cluster) {
   add_all(d, cluster.nat_rules);
   add_all(d, cluster.nat_pools);
   add_all(d, cluster.applications);
+  add_all(d, cluster.screens);
   return d.value();
 }
 

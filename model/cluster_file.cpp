@@ -74,12 +74,16 @@ Result<Cluster> parse_cluster(std::string_view text, std::string_view name) {
   if (!tree) return tl::unexpected(Error{mistakes.to_string()});
 
   Draft draft(mistakes);
-  const YamlMap map(YamlField(*tree, {}, mistakes), {"cluster", "chassis", "redundancy-sets", "service-sets",
-                                                     "stateful-firewall", "nat", "applications", "timeouts"});
+  const YamlMap map(YamlField(*tree, {}, mistakes),
+                    {"cluster", "chassis", "redundancy-sets", "service-sets", "stateful-firewall", "nat",
+                     "applications", "application-sets", "prefix-lists", "screens", "timeouts"});
   if (const auto f = map.require("cluster", "the name of the cluster")) draft.cluster.name = f->name().value_or("");
   // Definitions are read before their uses, wherever they are in the file.
   if (const auto f = map.get("timeouts")) read_timeouts(*f, draft.timeouts);
   if (const auto f = map.get("applications")) read_applications(*f, draft);
+  if (const auto f = map.get("application-sets")) read_application_sets(*f, draft);
+  if (const auto f = map.get("prefix-lists")) read_prefix_lists(*f, draft);
+  if (const auto f = map.get("screens")) read_screens(*f, draft);
   if (const auto f = map.get("nat")) read_nat(*f, draft);
   if (const auto f = map.get("stateful-firewall")) read_stateful_firewall(*f, draft);
   if (const auto f = map.require("service-sets", "a list of service sets")) read_service_sets(*f, draft);

@@ -138,7 +138,7 @@ void read_redundancy_set(const YamlField& field, Draft& draft) {
 }
 
 /// N, or Nk for N thousand.
-std::optional<std::uint32_t> read_rate(const YamlField& field) {
+std::optional<std::uint32_t> read_thousands(const YamlField& field) {
   constexpr std::uint64_t kMost = 100'000'000;
   if (field.is_scalar() && !field.node().quoted && field.node().text.size() > 1 && field.node().text.back() == 'k') {
     YamlNode thousands = field.node();
@@ -150,10 +150,27 @@ std::optional<std::uint32_t> read_rate(const YamlField& field) {
   return number ? std::optional(static_cast<std::uint32_t>(*number)) : std::nullopt;
 }
 
+void read_nat_options(const YamlField& field, ServiceSet& out) {
+  const YamlMap map(field, {"max-sessions-per-subscriber", "stateful-nat64"});
+  if (const auto f = map.get("max-sessions-per-subscriber")) {
+    out.max_sessions_per_subscriber = static_cast<std::uint32_t>(f->number(1, 32'000).value_or(0));
+  }
+  if (const auto f = map.get("stateful-nat64")) {
+    const YamlMap nat64(*f, {"ipv6-mtu", "clear-dont-fragment-bit"});
+    if (const auto mtu = nat64.get("ipv6-mtu")) {
+      out.nat64.ipv6_mtu = static_cast<std::uint32_t>(mtu->number(1280, 9192).value_or(out.nat64.ipv6_mtu));
+    }
+    if (const auto clear = nat64.get("clear-dont-fragment-bit")) {
+      out.nat64.clear_dont_fragment = clear->yes_no().value_or(false);
+    }
+  }
+}
+
 void read_service_set(const YamlField& field, Draft& draft) {
-  constexpr std::array<std::string_view, 2> kNonSyn = {"drop-flow", "allow"};
+  constexpr std::array<std::string_view, 3> kNonSyn = {"drop-flow", "drop-flow-send-rst", "allow"};
   const YamlMap map(field, {"name", "inside-unit", "outside-unit", "interface", "stateful-firewall-rules", "nat-rules",
-                            "session-limit", "max-session-setup-rate", "tcp-non-syn", "timeouts"});
+                            "session-limit", "max-flows", "max-session-setup-rate", "tcp-non-syn", "tcp-mss",
+                            "nat-options", "screen", "timeouts"});
   ServiceSet out;
   out.name = draft.service_sets.define(map);
   const auto inside = map.require("inside-unit", "the unit that faces the inside network");
@@ -176,7 +193,11 @@ void read_service_set(const YamlField& field, Draft& draft) {
     const auto number = limit->number(1, kMaxSlots);
     if (number) out.max_sessions = static_cast<std::uint32_t>(*number);
   }
-  if (const auto f = map.get("max-session-setup-rate")) out.max_session_setup_rate = read_rate(*f);
+  if (const auto f = map.get("max-session-setup-rate")) out.max_session_setup_rate = read_thousands(*f);
+  if (const auto f = map.get("max-flows")) out.max_flows = read_thousands(*f).value_or(0);
+  if (const auto f = map.get("tcp-mss")) out.tcp_mss = static_cast<std::uint16_t>(f->number(536, 65535).value_or(0));
+  if (const auto f = map.get("nat-options")) read_nat_options(*f, out);
+  if (const auto f = map.get("screen")) out.screen = draft.screens.find(*f);
   if (const auto f = map.get("tcp-non-syn")) out.tcp_non_syn = static_cast<TcpNonSyn>(f->one_of(kNonSyn).value_or(0));
   out.timeouts = draft.timeouts;
   if (const auto f = map.get("timeouts")) read_timeouts(*f, out.timeouts);

@@ -24,32 +24,32 @@ std::string_view to_string(TcpState state) {
   return "none";
 }
 
-std::string_view to_string(NatType type) {
-  switch (type) {
-    case NatType::none:
-      return "none";
-    case NatType::napt44:
-      return "NAPT-44";
-    case NatType::basic_nat44:
-      return "BASIC NAT44";
-    case NatType::dynamic_nat44:
-      return "DYNAMIC NAT44";
-    case NatType::deterministic_napt44:
-      return "DETERMINISTIC NAPT44";
-    case NatType::dnat44:
-      return "DNAT-44";
-    case NatType::twice_basic_nat44:
-      return "TWICE BASIC NAT44";
-    case NatType::twice_dynamic_nat44:
-      return "TWICE DYNAMIC NAT44";
-    case NatType::twice_napt44:
-      return "TWICE NAPT44";
-    case NatType::stateful_nat64:
-      return "STATEFUL NAT64";
-    case NatType::nptv6:
-      return "NPTV6";
-  }
-  return "none";
+namespace {
+
+struct NatWords {
+  std::string_view shown;
+  std::string_view keyword;
+};
+constexpr std::array<NatWords, kNatTypeCount> kNatWords = {{
+    {"none", "no-translation"},
+    {"NAPT-44", "napt-44"},
+    {"BASIC NAT44", "basic-nat44"},
+    {"DYNAMIC NAT44", "dynamic-nat44"},
+    {"DETERMINISTIC NAPT44", "deterministic-napt44"},
+    {"DNAT-44", "dnat-44"},
+    {"TWICE BASIC NAT44", "twice-basic-nat-44"},
+    {"TWICE DYNAMIC NAT44", "twice-dynamic-nat-44"},
+    {"TWICE NAPT44", "twice-napt-44"},
+    {"STATEFUL NAT64", "stateful-nat64"},
+    {"NPTV6", "nptv6"},
+}};
+
+}  // namespace
+
+std::string_view to_string(NatType type) { return kNatWords[static_cast<std::uint8_t>(type) % kNatTypeCount].shown; }
+
+std::string_view translation_type_keyword(NatType type) {
+  return kNatWords[static_cast<std::uint8_t>(type) % kNatTypeCount].keyword;
 }
 
 std::uint8_t responder_protocol(NatType type, std::uint8_t initiator) {

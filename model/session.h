@@ -43,23 +43,25 @@ enum class TcpState : std::uint8_t {
 inline constexpr std::uint8_t kTcpStateCount = 8;
 [[nodiscard]] std::string_view to_string(TcpState state);
 
-/// How a session is translated; decides the words that `extensive` prints.
+/// How a session is translated, and what a NAT term asks for.
 enum class NatType : std::uint8_t {
   none = 0,
-  napt44,
-  basic_nat44,
-  dynamic_nat44,
-  deterministic_napt44,
-  dnat44,
-  twice_basic_nat44,
-  twice_dynamic_nat44,
-  twice_napt44,
-  stateful_nat64,
-  nptv6,
+  napt44 = 1,
+  basic_nat44 = 2,
+  dynamic_nat44 = 3,
+  deterministic_napt44 = 4,
+  dnat44 = 5,
+  twice_basic_nat44 = 6,
+  twice_dynamic_nat44 = 7,
+  twice_napt44 = 8,
+  stateful_nat64 = 9,
+  nptv6 = 10,
 };
 inline constexpr std::uint8_t kNatTypeCount = 11;
 /// Junos' words for "Translation Type - ".
 [[nodiscard]] std::string_view to_string(NatType type);
+/// The word of `translation-type` in the cluster file: "napt-44" ...; "no-translation" for none.
+[[nodiscard]] std::string_view translation_type_keyword(NatType type);
 
 /// Result of the last look-up for this session, as `Flags:` of `show services sessions` prints it (one value, not a bit
 /// set).

@@ -73,7 +73,7 @@ SetUp Shard::set_up(const Headers& headers, std::uint16_t service_set, bool insi
   if (tcp && (headers.tcp_flags & (tcp_flag::syn | tcp_flag::ack)) != tcp_flag::syn) {
     // From the middle of a connection: a new translation would only make its server reset it.
     const bool may =
-        s->config->tcp_non_syn == TcpNonSyn::allow && !nat.source_pool && (headers.tcp_flags & tcp_flag::rst) == 0;
+        s->config->tcp_non_syn == TcpNonSyn::allow && !nat.translates() && (headers.tcp_flags & tcp_flag::rst) == 0;
     if (!may) return {std::nullopt, Drop::tcp_non_syn, false};
   }
   if (s->config->max_sessions && s->sessions >= *s->config->max_sessions)
@@ -99,8 +99,9 @@ SetUp Shard::set_up(const Headers& headers, std::uint16_t service_set, bool insi
   if (application && cluster_->applications[*application].application_protocol != kNoApplicationProtocol) {
     session.alg = cluster_->applications[*application].application_protocol;
   }
-  Drop drop = Drop::count;
-  if (nat.source_pool && !translate(session, headers.key, *nat.source_pool, responder, drop)) {
+  Drop drop = Drop::out_of_ports;
+  const bool napt = nat.translates() && nat.term->type == NatType::napt44;
+  if (nat.translates() && !(napt && translate(session, headers.key, nat.term->source_pools.front(), responder, drop))) {
     session.generation = generation - 1;
     table_.release(*slot);
     return {std::nullopt, drop, false};

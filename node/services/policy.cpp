@@ -9,9 +9,10 @@ bool applies(MatchDirection direction, bool input) {
   return direction == MatchDirection::input_output || (direction == MatchDirection::input) == input;
 }
 
-bool any_contains(const std::vector<Prefix>& prefixes, const IpAddress& address) {
-  return prefixes.empty() ||
-         std::any_of(prefixes.begin(), prefixes.end(), [&](const Prefix& p) { return p.contains(address); });
+/// A term that translates sees only packets of the family that it translates.
+bool takes_family(NatType type, bool v4) {
+  if (type == NatType::none) return true;
+  return v4 != (type == NatType::stateful_nat64 || type == NatType::nptv6);
 }
 
 }  // namespace
@@ -26,8 +27,11 @@ ServicePolicy::ServicePolicy(const Cluster& cluster, std::uint16_t service_set) 
     const NatRule& rule = cluster.nat_rules[index];
     for (const NatTerm& term : rule.terms) {
       nat_.push_back({&term, rule.direction});
-      if (term.source_pool && std::find(pools_.begin(), pools_.end(), *term.source_pool) == pools_.end()) {
-        pools_.push_back(*term.source_pool);
+      if (term.source_prefix) continue;  // each host has its own address: nothing is taken
+      auto used = term.source_pools;
+      if (term.overload_pool) used.push_back(*term.overload_pool);
+      for (const std::uint16_t pool : used) {
+        if (std::find(pools_.begin(), pools_.end(), pool) == pools_.end()) pools_.push_back(pool);
       }
     }
   }
@@ -35,8 +39,7 @@ ServicePolicy::ServicePolicy(const Cluster& cluster, std::uint16_t service_set) 
 
 bool ServicePolicy::matches(const MatchConditions& from, const FlowKey& key,
                             std::optional<std::uint16_t>& application) const {
-  if (!any_contains(from.source_addresses, key.source)) return false;
-  if (!any_contains(from.destination_addresses, key.destination)) return false;
+  if (!from.matches_addresses_and_ports(key)) return false;
   if (from.applications.empty()) return true;
   for (const std::uint16_t index : from.applications) {
     if (cluster_->applications[index].matches(key)) {
@@ -63,11 +66,12 @@ FirewallDecision ServicePolicy::firewall(const FlowKey& key, bool input) const {
 
 NatDecision ServicePolicy::nat(const FlowKey& key, bool input) const {
   NatDecision decision;
-  // NAPT44 is all there is: IPv6 passes untranslated.
-  if (!key.source.is_v4()) return decision;
-  for (const Nat& nat : nat_) {
-    if (!applies(nat.direction, input) || !matches(nat.term->from, key, decision.application)) continue;
-    decision.source_pool = nat.term->source_pool;
+  for (std::size_t i = 0; i < nat_.size(); ++i) {
+    const Nat& nat = nat_[i];
+    if (!takes_family(nat.term->type, key.source.is_v4()) || !applies(nat.direction, input)) continue;
+    if (!matches(nat.term->from, key, decision.application)) continue;
+    decision.term = nat.term;
+    decision.ordinal = static_cast<std::uint16_t>(i + 1);
     return decision;
   }
   return decision;

@@ -17,8 +17,11 @@ struct FirewallDecision {
 
 /// What the NAT rules say.
 struct NatDecision {
-  std::optional<std::uint16_t> source_pool;
-  std::optional<std::uint16_t> application;
+  const NatTerm* term = nullptr;             ///< the term that matched, which may say no-translation; null: none did
+  std::uint16_t ordinal = 0;                 ///< of the term + 1 over all NAT rules of the service set; 0: none matched
+  std::optional<std::uint16_t> application;  ///< the application of the term that matched
+
+  [[nodiscard]] bool translates() const { return term != nullptr && term->type != NatType::none; }
 };
 
 /// Immutable after construction; holds a pointer to the cluster, which must outlive it.
@@ -30,7 +33,11 @@ class ServicePolicy {
   /// term matches is discarded.
   [[nodiscard]] FirewallDecision firewall(const FlowKey& key, bool input) const;
   [[nodiscard]] NatDecision nat(const FlowKey& key, bool input) const;
-  /// Pools that the rules of this service set translate to.
+  /// The NAT term with that ordinal (NatDecision::ordinal); null where there is none.
+  [[nodiscard]] const NatTerm* nat_term(std::uint16_t ordinal) const {
+    return ordinal == 0 || ordinal > nat_.size() ? nullptr : nat_[ordinal - 1U].term;
+  }
+  /// Pools that sessions of this service set take addresses and ports from: source and overload pools.
   [[nodiscard]] const std::vector<std::uint16_t>& pools() const { return pools_; }
 
  private:

@@ -9,9 +9,9 @@ constexpr std::uint32_t kProtocols = 3;
 }
 
 PortPool::PortPool(const NatPool& pool, std::uint64_t seed) : low_(pool.port_low), high_(pool.port_high), seed_(seed) {
-  for (const Prefix& prefix : pool.addresses) {
-    const std::uint32_t count = static_cast<std::uint32_t>(std::uint64_t{1} << (32U - prefix.length));
-    ranges_.push_back({prefix.base.to_v4(), count, addresses_});
+  for (const AddressRange& range : pool.addresses) {
+    const auto count = static_cast<std::uint32_t>(range.count());
+    ranges_.push_back({range.low.to_v4(), count, addresses_});
     addresses_ += count;
   }
   const std::uint32_t ports = high_ - low_ + 1;

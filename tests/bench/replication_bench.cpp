@@ -42,12 +42,13 @@ Cluster cluster(std::uint16_t left_port, std::uint16_t right_port) {
   out.chassis[1].inter_chassis_port = right_port;
   NatPool pool;
   pool.name = "p";
-  pool.addresses = {Prefix::of(IpAddress::v4(0xcb007100), 24)};
+  pool.addresses = {AddressRange::of(Prefix::of(IpAddress::v4(0xcb007100), 24))};
   out.nat_pools.push_back(pool);
   NatRule rule;
   rule.name = "r";
   NatTerm term;
-  term.source_pool = 0;
+  term.type = NatType::napt44;
+  term.source_pools = {0};
   rule.terms.push_back(term);
   out.nat_rules.push_back(rule);
   ServiceSet service;

@@ -55,7 +55,7 @@ Cluster make_cluster() {
                       {"second", MatchDirection::input, {term("rest")}}};
   NatPool pool;
   pool.name = "pool1";
-  pool.addresses = {*Prefix::parse("203.0.113.0/28")};
+  pool.addresses = {AddressRange::of(*Prefix::parse("203.0.113.0/28"))};
   c.nat_pools = {pool};
   const auto set = [](const char* name, std::uint16_t id, std::vector<RedundancyMember> members,
                       std::vector<std::uint16_t> service_sets) {

@@ -62,25 +62,31 @@ TEST(Policy, Directions) {
     EXPECT_EQ(policy.firewall(k, false).action == FirewallAction::accept, direction != MatchDirection::input);
   }
   const ServicePolicy policy(cluster, 0);
-  EXPECT_TRUE(policy.nat(k, true).source_pool.has_value());
-  EXPECT_FALSE(policy.nat(k, false).source_pool.has_value());
+  EXPECT_TRUE(policy.nat(k, true).translates());
+  EXPECT_FALSE(policy.nat(k, false).translates());
 }
 
 TEST(Policy, NatTranslatesWhatItsTermsSay) {
   Cluster cluster = make_cluster({});
   const ServicePolicy policy(cluster, 0);
-  EXPECT_EQ(policy.nat(key(kHost, kServer, 80), true).source_pool, std::optional<std::uint16_t>(0));
-  EXPECT_FALSE(policy.nat(key("198.51.100.7", kServer, 80), true).source_pool.has_value());
-  EXPECT_FALSE(policy.nat(key("2001:db8::1", "2001:db8::2", 80), true).source_pool.has_value());
+  const NatDecision decision = policy.nat(key(kHost, kServer, 80), true);
+  EXPECT_EQ(decision.term, &cluster.nat_rules[0].terms[0]);
+  EXPECT_EQ(decision.ordinal, 1);
+  EXPECT_EQ(policy.nat_term(1), decision.term);
+  EXPECT_EQ(policy.nat_term(0), nullptr);
+  EXPECT_EQ(policy.nat_term(2), nullptr);
+  EXPECT_FALSE(policy.nat(key("198.51.100.7", kServer, 80), true).translates());
+  EXPECT_FALSE(policy.nat(key("2001:db8::1", "2001:db8::2", 80), true).translates());
   EXPECT_EQ(policy.pools(), (std::vector<std::uint16_t>{0}));
   // no-translation before it.
   NatTerm none;
   none.name = "none";
-  none.from.destination_addresses = {*Prefix::parse("198.19.0.0/24")};
+  none.from.destination_addresses = {AddressRange::of(*Prefix::parse("198.19.0.0/24"))};
   cluster.nat_rules[0].terms.insert(cluster.nat_rules[0].terms.begin(), none);
   const ServicePolicy changed(cluster, 0);
-  EXPECT_FALSE(changed.nat(key(kHost, kServer, 80), true).source_pool.has_value());
-  EXPECT_TRUE(changed.nat(key(kHost, "198.19.1.1", 80), true).source_pool.has_value());
+  EXPECT_FALSE(changed.nat(key(kHost, kServer, 80), true).translates());
+  EXPECT_EQ(changed.nat(key(kHost, kServer, 80), true).ordinal, 1);
+  EXPECT_TRUE(changed.nat(key(kHost, "198.19.1.1", 80), true).translates());
 }
 
 TEST(Policy, WithoutAFirewallEverythingIsAccepted) {

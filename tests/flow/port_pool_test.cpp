@@ -16,7 +16,7 @@ using Owned = std::tuple<std::string, std::uint8_t, std::uint16_t>;
 
 NatPool pool_of(std::initializer_list<const char*> prefixes, std::uint16_t low, std::uint16_t high) {
   NatPool pool;
-  for (const char* p : prefixes) pool.addresses.push_back(*Prefix::parse(p));
+  for (const char* p : prefixes) pool.addresses.push_back(AddressRange::of(*Prefix::parse(p)));
   pool.port_low = low;
   pool.port_high = high;
   return pool;

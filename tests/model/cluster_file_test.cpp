@@ -86,7 +86,8 @@ TEST(ClusterConfigs, TwoChassisMeansWhatItSays) {
   EXPECT_EQ(last.from.source_addresses.size(), 2U);
   EXPECT_THAT(last.from.applications, IsEmpty());
   ASSERT_EQ(c.nat_rules.size(), 1U);
-  EXPECT_EQ(c.nat_rules[0].terms[0].source_pool, 0);
+  EXPECT_EQ(c.nat_rules[0].terms[0].type, NatType::napt44);
+  EXPECT_THAT(c.nat_rules[0].terms[0].source_pools, ElementsAre(0));
   ASSERT_EQ(c.nat_pools.size(), 1U);
   EXPECT_EQ(c.nat_pools[0].address_count(), 16U);
   EXPECT_EQ(c.nat_pools[0].port_low, 1024);

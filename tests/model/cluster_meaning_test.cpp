@@ -163,8 +163,8 @@ TEST(ClusterMeaning, RulesAndLimitsAreResolved) {
   EXPECT_THAT(rule.terms.at(0).from.applications, ElementsAre(0, 1));
   EXPECT_THAT(rule.terms.at(1).from.applications, IsEmpty());
   const auto& nat = c.nat_rules.at(0);
-  EXPECT_FALSE(nat.terms.at(0).source_pool);
-  EXPECT_EQ(nat.terms.at(1).source_pool, 0);
+  EXPECT_EQ(nat.terms.at(0).type, NatType::none);
+  EXPECT_THAT(nat.terms.at(1).source_pools, ElementsAre(0));
   EXPECT_EQ(c.nat_pools.at(0).address_count(), 1U);
   EXPECT_EQ(c.nat_pools.at(0).port_low, 5000);
 }
@@ -190,6 +190,16 @@ TEST(ClusterWarnings, AreGivenForWhatIsLegalButSurprising) {
   EXPECT_THAT(
       parsed(replaced("application-protocol: http", "application-protocol: ftp")).warnings,
       ElementsAre(HasSubstr("Application web has application-protocol ftp, whose payload is not inspected yet")));
+  EXPECT_THAT(parsed(replaced("protocol: 17, source-port: 1024-65535", "protocol: icmp, icmp-type: 13")).warnings,
+              ElementsAre(HasSubstr("Application high matches nothing")));
+  EXPECT_THAT(parsed(replaced("port-range: { low: 5000, high: 5999 }",
+                              "port: { secured-port-block-allocation: { block-size: 512 }, preserve-range: yes }"))
+                  .warnings,
+              ElementsAre(HasSubstr("NAT pool pool2 preserves ranges, but has no ports below 1024")));
+  EXPECT_THAT(parsed(replaced("port-range: { low: 5000, high: 5999 }",
+                              "port: { secured-port-block-allocation: { block-size: 500 } }"))
+                  .warnings,
+              ElementsAre(HasSubstr("NAT pool pool2: 12 ports of each address are left over by blocks of 500")));
   EXPECT_THAT(parsed(replaced("    nat-rules: nat2\n", "")).warnings,
               ElementsAre(HasSubstr("The nat rule nat2 is used by no service set")));
   EXPECT_THAT(
