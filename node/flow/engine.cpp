@@ -2,32 +2,27 @@
 
 #include <algorithm>
 
-#include "node/packet/checksum.h"
 #include "node/packet/reply.h"
 #include "node/packet/rewrite.h"
 
 namespace icr::node {
 namespace {
 
-/// Rejects a second that are answered; the rest is dropped silently, so that a scan cannot make us a reflector.
-constexpr std::uint32_t kRejectsPerSecond = 100;
+/// The largest fragment that NAT64 makes, or packet of our own.
+std::size_t scratch_bytes(const Cluster& cluster) {
+  std::size_t bytes = kReplyBytes;
+  for (const ServiceSet& s : cluster.service_sets) bytes = std::max<std::size_t>(bytes, s.nat64.ipv6_mtu);
+  return bytes;
+}
 
-/// Why a fragment is dropped; Drop::count: it is not.
-Drop drop_of(FragmentTable::Verdict verdict) {
-  switch (verdict) {
-    case FragmentTable::Verdict::overlap:
-      return Drop::fragment_overlap;
-    case FragmentTable::Verdict::limit:
-      return Drop::fragment_limit;
-    case FragmentTable::Verdict::full:
-      return Drop::fragment_table_full;
-    case FragmentTable::Verdict::refused:
-      return Drop::fragment_refused;
-    case FragmentTable::Verdict::forward:
-    case FragmentTable::Verdict::held:
-      break;
+std::vector<Prefix> nat64_prefixes(const Cluster& cluster, const ServiceSet& s) {
+  std::vector<Prefix> out;
+  for (const std::uint16_t rule : s.nat_rules) {
+    for (const NatTerm& term : cluster.nat_rules[rule].terms) {
+      if (term.type == NatType::stateful_nat64 && term.destination_prefix) out.push_back(*term.destination_prefix);
+    }
   }
-  return Drop::count;
+  return out;
 }
 
 }  // namespace
@@ -36,14 +31,20 @@ Engine::Engine(const Cluster& cluster, std::vector<Shard*> shards, const Timeout
     : shards_(std::move(shards)),
       fragments_(limits.fragment_limit, limits.reassembly_s, seed),
       staged_(kStageSize),
-      scratch_(kReplyBytes) {
+      scratch_(scratch_bytes(cluster)),
+      ipv4_id_(static_cast<std::uint16_t>(seed)) {
+  std::size_t count = 0;
+  for (const Shard* shard : shards_) count += cluster.redundancy_sets[shard->set()].service_sets.size();
+  services_.reserve(count);  // bindings point to them
   for (std::size_t i = 0; i < shards_.size(); ++i) {
     for (const std::uint16_t index : cluster.redundancy_sets[shards_[i]->set()].service_sets) {
       const ServiceSet& s = cluster.service_sets[index];
       const auto shard = static_cast<std::uint16_t>(i);
-      bindings_.push_back({shard, index, true, s.outside_unit});
+      const Screen* const screen = s.screen ? &cluster.screens[*s.screen] : nullptr;
+      Service& service = services_.emplace_back(Service{index, &s, screen, nat64_prefixes(cluster, s), {}, {}});
+      bindings_.push_back({shard, index, true, screen != nullptr, s.outside_unit, &service});
       binding_units_.push_back(s.inside_unit);
-      bindings_.push_back({shard, index, false, s.inside_unit});
+      bindings_.push_back({shard, index, false, screen != nullptr, s.inside_unit, &service});
       binding_units_.push_back(s.outside_unit);
     }
   }
@@ -58,12 +59,17 @@ const Engine::Binding* Engine::binding_of(std::uint32_t unit) const {
 
 void Engine::handle(Packet& packet, Staged& staged, Ticks now, PacketSink& out) {
   const Headers& headers = staged.headers;
+  if (staged.binding->screened) [[unlikely]] {
+    if (const Drop found = screen(*staged.binding->service->screen, headers); found != Drop::count) {
+      return drop_packet(packet, staged, found);
+    }
+  }
   if (headers.later_fragment) return handle_later_fragment(packet, staged, now, out);
-  if (headers.icmp == IcmpKind::error) return handle_icmp_error(packet, staged, now, out);
+  if (headers.icmp == IcmpKind::error) return handle_icmp_error(packet, staged, out);
   if (headers.fragment) {
     SessionHandle unused;
-    const Drop refused = drop_of(fragments_.enter(headers, packet, now, unused));
-    if (refused != Drop::count) return counters_.drop(refused);
+    const FragmentTable::Verdict verdict = fragments_.enter(headers, packet, now, unused);
+    if (verdict != FragmentTable::Verdict::forward) return drop_fragment(*staged.binding, verdict);
   }
   Shard& shard = *shards_[staged.binding->shard];
   if (const auto flow = shard.table().find(headers.key, staged.hash)) {
@@ -72,23 +78,41 @@ void Engine::handle(Packet& packet, Staged& staged, Ticks now, PacketSink& out) 
     ++counters_.sessions_reused;
     shard.remove(flow->slot);
   }
-  const SetUp result = shard.set_up(headers, staged.binding->service_set, staged.binding->inside, now);
+  handle_first(packet, staged, now, out);
+}
+
+void Engine::handle_first(Packet& packet, Staged& staged, Ticks now, PacketSink& out) {
+  const Binding& binding = *staged.binding;
+  Shard& shard = *shards_[binding.shard];
+  const Headers& headers = staged.headers;
+  ServiceSetCounters& counters = binding.service->counters;
+  const bool tcp = headers.protocol == ip_protocol::tcp;
+  if (tcp && (headers.tcp_flags & (tcp_flag::syn | tcp_flag::ack)) != tcp_flag::syn) count_first(binding, headers);
+  const SetUp result = shard.set_up(headers, binding.service_set, binding.inside, now);
   if (!result.slot) {
-    if (result.reject) reject(packet, staged, now, out);
-    return drop_packet(packet, staged, result.refused);
+    const bool non_syn = result.refused == Drop::tcp_non_syn;
+    if (result.reject || (non_syn && binding.service->config->tcp_non_syn == TcpNonSyn::drop_flow_send_rst)) {
+      reject(packet, staged, now, out);
+    }
+    const bool reset = non_syn && (headers.tcp_flags & tcp_flag::rst) != 0;
+    return drop_packet(packet, staged, reset ? Drop::tcp_rst_in_listen : result.refused);
   }
   ++counters_.sessions_created;
+  ++counters.new_accepts;
   Session& session = shard.table().at(*result.slot);
+  if (session.hairpin) ++counters.hairpinned_new;
   session.add_packet(Direction::initiator, headers.l3_length);
   pass_on(packet, staged, {*result.slot, Direction::initiator}, now, out);
 }
 
 bool Engine::forward(Packet& packet, Staged& staged, FlowRef flow, Ticks now, PacketSink& out) {
-  Shard& shard = *shards_[staged.binding->shard];
+  const Binding& binding = *staged.binding;
+  Shard& shard = *shards_[binding.shard];
   const Session& session = shard.table().at(flow.slot);
-  const bool from_initiator_side = staged.binding->inside != session.initiated_outside;
-  if (from_initiator_side != (flow.direction == Direction::initiator) ||
-      session.service_set != staged.binding->service_set) {
+  const bool from_initiator_side = binding.inside != session.initiated_outside;
+  // Of a hairpin session both ends are on the initiator's side.
+  if (from_initiator_side != (flow.direction == Direction::initiator || session.hairpin) ||
+      session.service_set != binding.service_set) {
     drop_packet(packet, staged, Drop::wrong_interface);
     return true;
   }
@@ -98,20 +122,42 @@ bool Engine::forward(Packet& packet, Staged& staged, FlowRef flow, Ticks now, Pa
     drop_packet(packet, staged, reason);
     return true;
   }
+  ++binding.service->counters.existing_accepts;
+  if (session.hairpin) [[unlikely]]
+    ++binding.service->counters.hairpinned_existing;
   pass_on(packet, staged, flow, now, out);
   return true;
 }
 
 void Engine::pass_on(Packet& packet, Staged& staged, FlowRef flow, Ticks now, PacketSink& out) {
-  const Session& session = shards_[staged.binding->shard]->table().at(flow.slot);
+  const Binding& binding = *staged.binding;
+  const Session& session = shards_[binding.shard]->table().at(flow.slot);
   const bool first_fragment = staged.headers.fragment && !staged.headers.later_fragment;
   const Headers before = first_fragment ? staged.headers : Headers{};
   const std::uint32_t ingress = packet.unit;
-  if (session.nat_type != NatType::none) rewrite(staged.headers, session.egress(flow.direction));
-  emit(packet, staged.binding->other_unit, out);
-  if (!first_fragment) return;
+  const std::uint32_t egress_unit = session.hairpin ? ingress : binding.other_unit;
+  if ((staged.headers.tcp_flags & tcp_flag::syn) != 0) [[unlikely]] {
+    limit_segments(binding, staged.headers, session, flow.direction);
+  }
+  if (session.nat_type != NatType::none) {
+    const FlowKey to = session.egress(flow.direction);
+    if (to.is_v4() == staged.headers.v6) [[unlikely]] {
+      // The other family; a hairpin session of NAT64 is IPv6 on both sides.
+      if (!send_nat64(packet, staged, to, egress_unit, now, out)) return;
+      if (first_fragment) resolve_fragments(before, ingress, staged, flow, now, out);
+      return;
+    }
+    rewrite(staged.headers, to);
+  }
+  emit(packet, egress_unit, out);
+  if (first_fragment) resolve_fragments(before, ingress, staged, flow, now, out);
+}
+
+void Engine::resolve_fragments(const Headers& first, std::uint32_t ingress, const Staged& staged, FlowRef flow,
+                               Ticks now, PacketSink& out) {
+  const Session& session = shards_[staged.binding->shard]->table().at(flow.slot);
   const SessionHandle handle{staged.binding->shard, flow.direction, {flow.slot, session.generation}};
-  fragments_.resolve(before, ingress, handle, [&](Packet& held) {
+  fragments_.resolve(first, ingress, handle, [&](Packet& held) {
     Staged later;
     later.binding = staged.binding;
     // It was read without error when it came; only its pointers are new.
@@ -127,39 +173,12 @@ void Engine::handle_later_fragment(Packet& packet, Staged& staged, Ticks now, Pa
     ++counters_.fragments_held;
     return;
   }
-  if (const Drop refused = drop_of(verdict); refused != Drop::count) return counters_.drop(refused);
+  if (verdict != FragmentTable::Verdict::forward) return drop_fragment(*staged.binding, verdict);
   const Session& session = shards_[handle.shard]->table().at(handle.ref.slot);
-  if (!session.live || session.generation != handle.ref.generation) return counters_.drop(Drop::fragment_refused);
+  if (!session.live || session.generation != handle.ref.generation) {
+    return drop(*staged.binding, Drop::fragment_refused);
+  }
   (void)forward(packet, staged, {handle.ref.slot, handle.direction}, now, out);
-}
-
-void Engine::handle_icmp_error(Packet& packet, Staged& staged, Ticks /*now*/, PacketSink& out) {
-  Headers& headers = staged.headers;
-  if (headers.fragment) return counters_.drop(Drop::icmp_error_malformed);
-  if (!icmp_checksum_ok(headers)) return counters_.drop(Drop::icmp_checksum);
-  Headers quoted;
-  if (!read_quoted_headers(headers.l4 + 8, headers.l4_length - 8, quoted) || quoted.v6 != headers.v6) {
-    return counters_.drop(Drop::icmp_error_malformed);
-  }
-  // The packet inside went the other way: its mirror is the flow that this error travels with.
-  SessionTable& table = shards_[staged.binding->shard]->table();
-  const auto flow = table.find(quoted.key.mirrored());
-  if (!flow) return counters_.drop(Drop::icmp_error_no_session);
-  Session& session = table.at(flow->slot);
-  const bool from_initiator_side = staged.binding->inside != session.initiated_outside;
-  if (from_initiator_side != (flow->direction == Direction::initiator)) return counters_.drop(Drop::wrong_interface);
-  if (!(headers.key.destination == quoted.key.source)) return counters_.drop(Drop::icmp_error_malformed);
-  session.flag = SessionFlag::found_existing;
-  ++counters_.icmp_errors_translated;
-  // RFC 5508 section 4: translate both headers; the session is neither refreshed nor closed.
-  const FlowKey egress = session.egress(flow->direction);
-  FlowKey outer = headers.key;
-  outer.destination = egress.destination;
-  if (headers.key.source == session.flow(flow->direction).source) outer.source = egress.source;
-  if (session.nat_type != NatType::none) {
-    rewrite_icmp_error(headers, outer, quoted, session.flow(opposite(flow->direction)));
-  }
-  emit(packet, staged.binding->other_unit, out);
 }
 
 void Engine::emit(Packet& packet, std::uint32_t unit, PacketSink& out) {
@@ -168,37 +187,51 @@ void Engine::emit(Packet& packet, std::uint32_t unit, PacketSink& out) {
   out.send(packet);
 }
 
-void Engine::drop_packet(const Packet& packet, const Staged& staged, Drop reason) {
-  counters_.drop(reason);
-  if (staged.headers.fragment && !staged.headers.later_fragment) {
-    const std::uint32_t held = fragments_.reject(staged.headers, packet.unit);
-    counters_.drops[static_cast<std::size_t>(Drop::fragment_refused)] += held;
-  }
-}
-
-void Engine::reject(const Packet& packet, const Staged& staged, Ticks now, PacketSink& out) {
-  const Headers& headers = staged.headers;
-  const bool reset = headers.protocol == ip_protocol::tcp;
-  if (reset && (headers.tcp_flags & tcp_flag::rst) != 0) return;  // never answer a RST with one
-  if (now - reject_tick_ >= 10) {
-    reject_tick_ = now;
-    rejects_this_second_ = 0;
-  }
-  if (++rejects_this_second_ > kRejectsPerSecond) {
-    ++counters_.rejects_suppressed;
-    return;
-  }
-  Packet answer{scratch_.data(), 0, static_cast<std::uint32_t>(scratch_.size()), packet.unit};
-  answer.length = reset ? make_reset(headers, scratch_.data()) : make_prohibited(headers, scratch_.data());
-  ++counters_.rejects_sent;
-  emit(answer, packet.unit, out);
-}
-
 void Engine::tick(TimePoint now) {
   const Ticks at = Shard::ticks_of(now);
   if (at - last_expiry_ < 5) return;
   last_expiry_ = at;
-  counters_.drops[static_cast<std::size_t>(Drop::fragment_timeout)] += fragments_.expire(at);
+  fragments_.expire(
+      at, [&](std::uint32_t unit, std::uint32_t dropped) { drop(*binding_of(unit), Drop::fragment_timeout, dropped); });
+}
+
+const Engine::Service* Engine::service_of(std::uint16_t service_set) const {
+  const auto found = std::find_if(services_.begin(), services_.end(),
+                                  [&](const Service& service) { return service.index == service_set; });
+  return found == services_.end() ? nullptr : &*found;
+}
+
+Engine::Service* Engine::service_of(std::uint16_t service_set) {
+  const auto found = std::find_if(services_.begin(), services_.end(),
+                                  [&](const Service& service) { return service.index == service_set; });
+  return found == services_.end() ? nullptr : &*found;
+}
+
+const ServiceSetCounters* Engine::counters_of(std::uint16_t service_set) const {
+  const Service* const service = service_of(service_set);
+  return service == nullptr ? nullptr : &service->counters;
+}
+
+void Engine::statistics(std::uint16_t service_set, ServiceSetStatus& out) const {
+  const Service* const service = service_of(service_set);
+  if (service == nullptr) return;
+  out.service_set = service_set;
+  service->counters.append_to(out);
+  for (std::size_t g = 0; g < kStatisticsGroupCount; ++g) {
+    // Lists of one group are always the same names in the same order.
+    const CounterList& before = service->cleared.groups[g];
+    for (std::size_t i = 0; i < before.size(); ++i) out.groups[g][i].value -= before[i].value;
+  }
+}
+
+void Engine::clear_statistics(std::uint16_t service_set, std::optional<StatisticsGroup> group) {
+  Service* const service = service_of(service_set);
+  if (service == nullptr) return;
+  ServiceSetStatus now;
+  service->counters.append_to(now);
+  for (std::size_t g = 0; g < kStatisticsGroupCount; ++g) {
+    if (!group || g == static_cast<std::size_t>(*group)) service->cleared.groups[g] = now.groups[g];
+  }
 }
 
 }  // namespace icr::node

@@ -6,13 +6,16 @@
 #pragma once
 
 #include <array>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "model/cluster.h"
+#include "model/service_set_status.h"
 #include "node/flow/counters.h"
 #include "node/flow/fragments.h"
 #include "node/flow/shard.h"
+#include "node/packet/nat64.h"
 #include "node/packet/packet.h"
 #include "node/packet/plain.h"
 
@@ -28,7 +31,7 @@ class PacketSink {
 class Engine {
  public:
   /// `shards`, which must outlive the engine, carry the service sets of one card. `limits` are the card's fragment
-  /// limits.
+  /// limits. `cluster` must outlive it too.
   Engine(const Cluster& cluster, std::vector<Shard*> shards, const Timeouts& limits, std::uint64_t seed);
 
   /// Handles a burst, in order. Buffers are rewritten in place and belong to the caller again afterwards.
@@ -38,14 +41,32 @@ class Engine {
   void tick(TimePoint now);
 
   [[nodiscard]] const EngineCounters& counters() const { return counters_; }
+  /// Since the start. Null if the service set is not on this card.
+  [[nodiscard]] const ServiceSetCounters* counters_of(std::uint16_t service_set) const;
+  /// Fills the groups in which the counters of a service set are shown, since they were cleared; nothing if it is not
+  /// on this card. `out.groups` must be empty.
+  void statistics(std::uint16_t service_set, ServiceSetStatus& out) const;
+  /// One group, or all.
+  void clear_statistics(std::uint16_t service_set, std::optional<StatisticsGroup> group);
 
  private:
+  /// A service set of the card: what the engine has to know of it, and what it counts for it.
+  struct Service {
+    std::uint16_t index = 0;  ///< in Cluster::service_sets
+    const ServiceSet* config = nullptr;
+    const Screen* screen = nullptr;      ///< null: none
+    std::vector<Prefix> nat64_prefixes;  ///< of its stateful-nat64 terms
+    ServiceSetCounters counters;
+    ServiceSetStatus cleared;  ///< what the counters were when each group was cleared
+  };
   /// What a unit of the card means: which service set, which side of it.
   struct Binding {
     std::uint16_t shard = 0;
     std::uint16_t service_set = 0;
     bool inside = false;
+    bool screened = false;  ///< packets pass screen() first
     std::uint32_t other_unit = 0;
+    Service* service = nullptr;
   };
   /// A packet of the burst between the stages.
   struct Staged {
@@ -53,7 +74,6 @@ class Engine {
     const Binding* binding = nullptr;  ///< null: dropped already
     std::uint64_t hash = 0;
   };
-
   /// What the stages hand on of each packet.
   struct Look {
     std::uint64_t hash = 0;
@@ -70,7 +90,14 @@ class Engine {
     const Binding* binding;
     Shard* shard;  ///< null: not active
   };
+  /// Packets of our own in the current second, so that nobody makes us a reflector.
+  struct Budget {
+    Ticks since = 0;
+    std::uint32_t used = 0;
+  };
 
+  [[nodiscard]] Service* service_of(std::uint16_t service_set);
+  [[nodiscard]] const Service* service_of(std::uint16_t service_set) const;
   [[nodiscard]] const Binding* binding_of(std::uint32_t unit) const;
   [[nodiscard]] Arrival arrival_of(std::uint32_t unit) const;
   /// Stage 1: reads headers, hashes, and asks for the index.
@@ -82,31 +109,63 @@ class Engine {
   [[nodiscard]] bool forward_plain(Packet& packet, const Look& look, Ticks now, PacketSink& out);
   void handle(Packet& packet, Staged& staged, Ticks now, PacketSink& out);
   void handle_later_fragment(Packet& packet, Staged& staged, Ticks now, PacketSink& out);
-  void handle_icmp_error(Packet& packet, Staged& staged, Ticks now, PacketSink& out);
+  /// No session: tries to set one up.
+  void handle_first(Packet& packet, Staged& staged, Ticks now, PacketSink& out);
+  void handle_icmp_error(Packet& packet, Staged& staged, PacketSink& out);
   /// Follows and forwards a packet of a live session, or drops it. False: its session is over, and the packet opens a
   /// new one.
   [[nodiscard]] bool forward(Packet& packet, Staged& staged, FlowRef flow, Ticks now, PacketSink& out);
   /// Translates a packet and sends it; a first fragment takes those that waited for it along.
   void pass_on(Packet& packet, Staged& staged, FlowRef flow, Ticks now, PacketSink& out);
+  void resolve_fragments(const Headers& first, std::uint32_t ingress, const Staged& staged, FlowRef flow, Ticks now,
+                         PacketSink& out);
   void emit(Packet& packet, std::uint32_t unit, PacketSink& out);
+
+  // -- Drops, screens and answers (engine_checks.cpp) --
+
+  void drop(const Binding& binding, Drop reason, std::uint64_t packets = 1);
+  /// A packet that cannot be read.
+  void drop(const Binding& binding, HeaderError error);
+  /// Of a packet that may be a first fragment: the others of its packet go too.
   void drop_packet(const Packet& packet, const Staged& staged, Drop reason);
+  void drop_fragment(const Binding& binding, FragmentTable::Verdict verdict);
+  /// What the service set's screen says of a packet that is readable; Drop::count: nothing.
+  [[nodiscard]] static Drop screen(const Screen& screen, const Headers& headers);
+  /// A TCP packet without session that is not a SYN.
+  void count_first(const Binding& binding, const Headers& headers);
   /// Tells the sender of a rejected packet (RST, or ICMP administratively prohibited), within a rate limit.
   void reject(const Packet& packet, const Staged& staged, Ticks now, PacketSink& out);
+  [[nodiscard]] bool take(Budget& budget, std::uint32_t limit, Ticks now);
+  /// Lowers the segment size that a SYN announces, where the service set or NAT64 asks for it.
+  void limit_segments(const Binding& binding, const Headers& headers, const Session& session, Direction direction);
+
+  // -- NAT64 and ICMP errors (engine_nat64.cpp) --
+
+  [[nodiscard]] Nat64Options nat64_options(const Binding& binding);
+  /// Makes it a packet of the other family and sends it. False: it was dropped, and the sender told.
+  [[nodiscard]] bool send_nat64(const Packet& packet, const Staged& staged, const FlowKey& to, std::uint32_t unit,
+                                Ticks now, PacketSink& out);
+  void tell_nat64_sender(const Packet& packet, const Staged& staged, Nat64 reason, Ticks now, PacketSink& out);
+  /// Who an ICMP error comes from, as its receiver shall see it.
+  [[nodiscard]] static IpAddress error_source(const Binding& binding, const Headers& headers, const Session& session,
+                                              Direction direction);
 
   static constexpr std::size_t kStageSize = 64;
 
   std::vector<Shard*> shards_;
+  std::vector<Service> services_;
   std::vector<Binding> bindings_;
   std::vector<std::uint32_t> binding_units_;
   FragmentTable fragments_;
   std::vector<Staged> staged_;
   std::array<Look, kStageSize> looks_;
   std::array<std::size_t, kStageSize> again_{};  ///< those of looks_ that have no candidate in the first bucket
-  std::vector<std::uint8_t> scratch_;            ///< packets of our own: RST, ICMP
+  std::vector<std::uint8_t> scratch_;            ///< packets of our own: RST, ICMP, IPv6 fragments
   EngineCounters counters_;
   Ticks last_expiry_ = 0;
-  Ticks reject_tick_ = 0;
-  std::uint32_t rejects_this_second_ = 0;
+  Budget rejects_;
+  Budget errors_;
+  std::uint16_t ipv4_id_ = 0;  ///< of the next packet out of IPv6
 };
 
 }  // namespace icr::node

@@ -45,7 +45,11 @@ void Engine::read(std::span<Packet> burst) {
     counters_.bytes_in += packet.length;
     if (packet.unit != arrival.unit) arrival = arrival_of(packet.unit);
     if (arrival.shard == nullptr) {
-      counters_.drop(arrival.binding == nullptr ? Drop::unknown_interface : Drop::not_master);
+      if (arrival.binding == nullptr) {
+        counters_.drop(Drop::unknown_interface);
+      } else {
+        drop(*arrival.binding, Drop::not_master);
+      }
       continue;
     }
     const SessionTable& table = arrival.shard->table();
@@ -59,7 +63,7 @@ void Engine::read(std::span<Packet> burst) {
       Staged& staged = staged_[i];
       const HeaderError error = read_headers(packet.data, packet.length, staged.headers);
       if (error != HeaderError::none) {
-        ++counters_.header_errors[static_cast<std::size_t>(error)];
+        drop(*arrival.binding, error);
         continue;
       }
       packet.length = staged.headers.l3_length;
@@ -101,11 +105,15 @@ bool Engine::forward_plain(Packet& packet, const Look& look, Ticks now, PacketSi
   const bool from_initiator_side = look.binding->inside != session.initiated_outside;
   if (from_initiator_side != (flow.direction == Direction::initiator)) return false;
   if (session.service_set != look.binding->service_set) return false;
+  // Of the screen's checks only those of TCP can find something in a plain packet.
+  if (look.binding->screened && h.protocol == ip_protocol::tcp) [[unlikely]]
+    return false;
   if (h.protocol == ip_protocol::tcp &&
       !TcpTracker::follow_established(session, flow.direction, packet.data + detail::kPlainIp,
                                       h.length - detail::kPlainIp - h.tcp_header_length, look.shard->window_epoch())) {
     return false;
   }
+  ++look.binding->service->counters.existing_accepts;
   look.shard->touch(flow.slot, session, flow.direction, h.length, now);
   if (session.nat_type != NatType::none) {
     const Session::PlainEgress to = session.plain_egress(flow.direction);

@@ -15,6 +15,7 @@ FragmentTable::FragmentTable(std::uint32_t fragment_limit, std::uint32_t reassem
       // Not touched until a fragment is held.
       memory_(std::make_unique_for_overwrite<std::uint8_t[]>(std::size_t{kHeld} * 65536)) {
   for (std::uint32_t i = 0; i + 1 < kHeld; ++i) held_[i].next = i + 1;
+  timed_out_.reserve(kTimedOutUnits);
 }
 
 namespace {
@@ -44,14 +45,14 @@ FragmentTable::Entry* FragmentTable::find(const Headers& h, std::uint32_t unit) 
 FragmentTable::Verdict FragmentTable::enter(const Headers& h, const Packet& packet, Ticks now, SessionHandle& handle) {
   Entry* entry = find(h, packet.unit);
   if (entry != nullptr && now - entry->started >= lifetime_) {
-    timed_out_ += forget(*entry);
+    time_out(*entry);
     entry = nullptr;
   }
   if (entry == nullptr) {
     Entry* const set = set_of(h, packet.unit);
     entry = std::find_if(set, set + kWays, [&](const Entry& e) { return !e.used || now - e.started >= lifetime_; });
     if (entry == set + kWays) return Verdict::full;
-    timed_out_ += forget(*entry);
+    time_out(*entry);
     entry->used = true;
     entry->protocol = protocol_of(h);
     entry->id = h.fragment_id;
@@ -92,11 +93,15 @@ std::uint32_t FragmentTable::reject(const Headers& h, std::uint32_t unit) {
   return dropped;
 }
 
-std::uint32_t FragmentTable::expire(Ticks now) {
-  for (Entry& entry : entries_) {
-    if (entry.used && now - entry.started >= lifetime_) timed_out_ += forget(entry);
+void FragmentTable::time_out(Entry& entry) {
+  const std::uint32_t dropped = forget(entry);
+  if (dropped == 0) return;
+  for (TimedOut& t : timed_out_) {
+    if (t.unit != entry.unit) continue;
+    t.fragments += dropped;
+    return;
   }
-  return std::exchange(timed_out_, 0);
+  timed_out_.push_back({entry.unit, dropped});
 }
 
 void FragmentTable::note_extent(Entry& entry, const Headers& h, Extent extent) {

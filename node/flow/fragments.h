@@ -64,8 +64,16 @@ class FragmentTable {
   /// held.
   std::uint32_t reject(const Headers& headers, std::uint32_t unit);
 
-  /// Forgets packets whose fragments did not come in time. Returns how many held fragments were dropped.
-  std::uint32_t expire(Ticks now);
+  /// Forgets packets whose fragments did not come in time. Calls `visit(unit, n)`: n held fragments were dropped that
+  /// had come in on that unit.
+  template <class Visit>
+  void expire(Ticks now, Visit&& visit) {
+    for (Entry& entry : entries_) {
+      if (entry.used && now - entry.started >= lifetime_) time_out(entry);
+    }
+    for (const TimedOut& t : timed_out_) visit(t.unit, t.fragments);
+    timed_out_.clear();
+  }
 
  private:
   static constexpr std::uint32_t kSets = 128;
@@ -73,6 +81,7 @@ class FragmentTable {
   static constexpr std::uint32_t kHeld = 256;
   static constexpr std::uint32_t kMaxFragments = 250;
   static constexpr std::uint32_t kNone = 0xffffffffU;
+  static constexpr std::size_t kTimedOutUnits = 1024;  ///< room without allocating
 
   struct Extent {
     std::uint16_t begin, end;  ///< octets
@@ -95,6 +104,10 @@ class FragmentTable {
 
     [[nodiscard]] bool complete() const { return total != 0 && covered == total; }
   };
+  struct TimedOut {
+    std::uint32_t unit;
+    std::uint32_t fragments;
+  };
   struct Held {
     std::uint32_t length = 0;
     std::uint32_t next = kNone;
@@ -104,6 +117,7 @@ class FragmentTable {
   [[nodiscard]] Entry* find(const Headers& headers, std::uint32_t unit);
   [[nodiscard]] bool matches(const Entry& entry, const Headers& headers, std::uint32_t unit) const;
   std::uint32_t forget(Entry& entry);
+  void time_out(Entry& entry);
   std::uint32_t drop_held(Entry& entry);
   static void note_extent(Entry& entry, const Headers& headers, Extent extent);
   void free_held(std::uint32_t index);
@@ -115,7 +129,7 @@ class FragmentTable {
   std::vector<Entry> entries_;
   std::vector<Held> held_;
   std::uint32_t free_held_head_ = 0;
-  std::uint32_t timed_out_ = 0;  ///< held fragments dropped since the last expire()
+  std::vector<TimedOut> timed_out_;  ///< held fragments dropped since the last expire(), by unit
   std::unique_ptr<std::uint8_t[]> memory_;
 };
 

@@ -147,11 +147,19 @@ bool Shard::follow(std::uint32_t slot, Direction direction, const Headers& heade
       case TcpVerdict::bad_sequence:
         drop = Drop::tcp_bad_sequence;
         return false;
+      case TcpVerdict::bad_syn:
+        drop = Drop::tcp_bad_syn;
+        return false;
       case TcpVerdict::bad_ack:
         drop = Drop::tcp_bad_ack;
         return false;
+      case TcpVerdict::bad_syn_ack:
+        drop = Drop::tcp_bad_syn_ack;
+        return false;
       case TcpVerdict::bad_rst:
-        drop = Drop::tcp_bad_rst;
+        drop = session.tcp_state == TcpState::syn_sent       ? Drop::tcp_bad_rst_in_syn_sent
+               : session.tcp_state == TcpState::syn_received ? Drop::tcp_bad_rst_in_syn_received
+                                                             : Drop::tcp_bad_rst;
         return false;
       case TcpVerdict::bad_handshake:
         drop = Drop::tcp_bad_handshake;

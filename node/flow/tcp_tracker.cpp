@@ -191,7 +191,7 @@ TcpVerdict follow_syn_ack(Session& session, const Headers& segment, const Segmen
   TcpWindow& sender = session.windows[1];
   // A receiver may leave out data that came with the SYN (RFC 7413). A twin may not know of the latest SYN.
   const bool answers = !after(session.syn_end, s.ack) && !after(s.ack, receiver.end);
-  if (!answers && (receiver.flags & kTaken) == 0) return TcpVerdict::bad_ack;  // acknowledges another SYN
+  if (!answers && (receiver.flags & kTaken) == 0) return TcpVerdict::bad_syn_ack;
   if (!answers) receiver.end = s.ack;
   learn_syn(sender, receiver, segment, s);
   if ((receiver.flags & sender.flags & kTcpWindowScaled) == 0) receiver.scale = sender.scale = 0;
@@ -323,7 +323,7 @@ TcpVerdict TcpTracker::follow(Session& session, Direction d, const Headers& segm
       set_flags(receiver, kAckSeen);
     }
   } else if (const TcpVerdict verdict = judge(sender, receiver, s, window); verdict != TcpVerdict::accept) {
-    return verdict;
+    return verdict == TcpVerdict::bad_sequence && s.syn ? TcpVerdict::bad_syn : verdict;
   }
   if (s.has_ack && !receiver_known && ((receiver.flags & kAckSeen) == 0 || after(s.ack, receiver.end))) {
     receiver.end = s.ack;

@@ -12,7 +12,9 @@ enum class TcpVerdict : std::uint8_t {
   accept,          ///< forward
   new_connection,  ///< a SYN of the initiator on a connection that is over: forget the session, set a new one up
   bad_sequence,    ///< outside the window: drop
+  bad_syn,         ///< the same, and it carries SYN: drop
   bad_ack,         ///< acknowledges what was never sent: drop
+  bad_syn_ack,     ///< SYN and ACK that acknowledges another SYN: drop
   bad_rst,         ///< RST that the receiver would not believe (RFC 5961): drop
   bad_handshake,   ///< flags that do not fit the handshake: drop
 };

@@ -16,8 +16,8 @@ bool bad_v4_source(std::uint32_t a) {
 }
 
 HeaderError check_v4_addresses(std::uint32_t source, std::uint32_t destination) {
-  if (bad_v4_source(source)) return HeaderError::ip_bad_address;
-  if (destination == 0 || (destination >> 24) == 127) return HeaderError::ip_bad_address;
+  if (bad_v4_source(source)) return HeaderError::ip_bad_source;
+  if (destination == 0 || (destination >> 24) == 127) return HeaderError::ip_bad_destination;
   if (destination == 0xffffffffU || (destination >> 28) == 0xe) return HeaderError::ip_multicast;
   if (source == destination) return HeaderError::ip_land;
   return HeaderError::none;
@@ -29,10 +29,13 @@ HeaderError check_v6_addresses(const IpAddress& source, const IpAddress& destina
   loopback.bytes[15] = 1;
   // Link-local multicast (neighbour discovery, MLD) is what a kernel sends on any device; it is not for us.
   if (destination.bytes[0] == 0xff) return HeaderError::ip_multicast;
-  if (source.bytes[0] == 0xff || source == kUnspecified || source == loopback) return HeaderError::ip_bad_address;
-  if (destination == kUnspecified || destination == loopback) return HeaderError::ip_bad_address;
   // A mapped address on the wire would be taken for IPv4 inside.
-  if (source.is_v4() || destination.is_v4()) return HeaderError::ip_bad_address;
+  if (source.bytes[0] == 0xff || source == kUnspecified || source == loopback || source.is_v4()) {
+    return HeaderError::ip_bad_source;
+  }
+  if (destination == kUnspecified || destination == loopback || destination.is_v4()) {
+    return HeaderError::ip_bad_destination;
+  }
   if (source == destination) return HeaderError::ip_land;
   return HeaderError::none;
 }

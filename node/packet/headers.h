@@ -14,7 +14,8 @@ enum class HeaderError : std::uint8_t {
   ip_header_length,     ///< header longer than the packet, IHL below 5
   ip_total_length,      ///< total length below the header or above what arrived
   ip_checksum,          ///< IPv4 header checksum wrong
-  ip_bad_address,       ///< source multicast, broadcast, unspecified or loopback; destination unspecified or loopback
+  ip_bad_source,        ///< multicast, broadcast, unspecified, loopback, or IPv4 mapped into IPv6
+  ip_bad_destination,   ///< unspecified, loopback, or IPv4 mapped into IPv6
   ip_land,              ///< source equals destination
   ip_ttl_zero,          ///< TTL or hop limit 0 on arrival
   ip_protocol,          ///< protocol 0 or 255 (RFC 8200: 255)

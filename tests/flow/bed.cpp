@@ -77,16 +77,39 @@ Cluster make_cluster(const Plan& plan) {
   return std::move(*cluster);
 }
 
-Bed::Bed(const Plan& plan, std::uint64_t seed, bool active) : cluster(make_cluster(plan)) {
+Bed::Bed(const Plan& plan, std::uint64_t seed, bool active) : cluster(make_cluster(plan)), seed_(seed) {
   shard = std::make_unique<Shard>(cluster, std::uint16_t{0}, seed, now);
-  engine = std::make_unique<Engine>(cluster, std::vector<Shard*>{shard.get()}, cluster.service_sets[0].timeouts, seed);
+  make_engine();
   if (active) shard->activate(now);
 }
 
+void Bed::make_engine() {
+  engine = std::make_unique<Engine>(cluster, std::vector<Shard*>{shard.get()}, cluster.service_sets[0].timeouts, seed_);
+}
+
+std::uint32_t Bed::plant(const FlowKey& initiator, const FlowKey& responder, NatType type, bool initiated_outside,
+                         bool hairpin) {
+  SessionTable& table = shard->table();
+  const std::uint32_t slot = table.allocate().value();
+  Session& session = table.at(slot);
+  session.set_keys(initiator, responder);
+  session.nat_type = type;
+  session.initiated_outside = initiated_outside;
+  session.hairpin = hairpin;
+  session.generation = 1;
+  session.tcp_state = initiator.protocol == 6 ? TcpState::syn_sent : TcpState::none;
+  session.created = session.last_activity = Shard::ticks_of(now);
+  session.set_timeout_s(30);
+  EXPECT_TRUE(table.insert(slot));
+  return slot;
+}
+
 std::vector<Sent> Bed::send(std::uint32_t unit, const Bytes& packet) {
-  // Room for nothing beyond the packet: a write past its end is seen by the sanitizer.
-  Bytes buffer = packet;
-  Packet p{buffer.data(), static_cast<std::uint32_t>(buffer.size()), static_cast<std::uint32_t>(buffer.size()), unit};
+  // Headroom as ports give it, and room for nothing beyond the packet: a write past its end is seen by the sanitizer.
+  Bytes buffer(kPacketHeadroom);
+  buffer.insert(buffer.end(), packet.begin(), packet.end());
+  const auto size = static_cast<std::uint32_t>(packet.size());
+  Packet p{buffer.data() + kPacketHeadroom, size, size, unit, kPacketHeadroom};
   out.sent.clear();
   engine->process(std::span(&p, 1), now, out);
   return out.sent;
@@ -144,7 +167,7 @@ std::uint64_t Bed::slow_digest() const {
 
 void Bed::expect_accounted() const {
   const EngineCounters& c = engine->counters();
-  EXPECT_EQ(c.packets_in + c.rejects_sent, c.packets_out + c.dropped());
+  EXPECT_EQ(c.packets_in + c.rejects_sent + c.errors_sent + c.fragments_made, c.packets_out + c.dropped());
 }
 
 }  // namespace icr::node::test

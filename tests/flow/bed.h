@@ -61,6 +61,12 @@ class Bed {
   void expect_drop(std::uint32_t unit, const Bytes& packet, Drop reason);
   void expect_drop(std::uint32_t unit, const Spec& spec, Drop reason) { expect_drop(unit, build(spec), reason); }
 
+  /// A session that nobody set up: how the engine follows it does not depend on who did. Returns its slot.
+  std::uint32_t plant(const FlowKey& initiator, const FlowKey& responder, NatType type, bool initiated_outside = false,
+                      bool hairpin = false);
+  /// After a change of `cluster`: an engine that knows of it.
+  void make_engine();
+
   /// Time goes on, in steps of 100 ms, and timers run.
   void wait(Duration time);
 
@@ -79,6 +85,9 @@ class Bed {
   std::unique_ptr<Shard> shard;
   std::unique_ptr<Engine> engine;
   Capture out;
+
+ private:
+  std::uint64_t seed_;
 };
 
 }  // namespace icr::node::test

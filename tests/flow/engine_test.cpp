@@ -253,7 +253,7 @@ TEST(Engine, TcpRefusalsHaveTheirCounters) {
   const SessionRecord r = bed.record(1);
   bed.expect_drop(kOutside,
                   tcp(kServer, 80, r.flow[1].destination.to_string(), r.flow[1].destination_port, kSyn | kAck, 7, 99),
-                  Drop::tcp_bad_ack);
+                  Drop::tcp_bad_syn_ack);
   EXPECT_EQ(bed.record(0).tcp_state, TcpState::established);
 }
 
@@ -262,7 +262,7 @@ TEST(Engine, MidConnectionIsAllowedWhereConfiguredAndNotTranslated) {
   plan.service_options = "tcp-non-syn: allow";
   Bed bed(plan);
   bed.expect_drop(kInside, tcp(kClient, 40001, kServer, 80, kAck, 5, 5), Drop::tcp_non_syn);  // would be translated
-  bed.expect_drop(kOutside, tcp(kServer, 80, kClient, 41, kRst, 5, 5), Drop::tcp_non_syn);
+  bed.expect_drop(kOutside, tcp(kServer, 80, kClient, 41, kRst, 5, 5), Drop::tcp_rst_in_listen);
   (void)bed.pass(kOutside, tcp(kServer, 80, kClient, 40001, kAck, 5, 5, 10));
   (void)bed.pass(kInside, tcp(kClient, 40001, kServer, 80, kAck, 5, 15));
   EXPECT_EQ(bed.record().tcp_state, TcpState::established);

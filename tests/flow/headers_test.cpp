@@ -65,16 +65,16 @@ TEST(Headers, EachErrorHasItsPacket) {
     expect(p, HeaderError::ip_checksum);
   }
   for (const char* source : {"0.0.0.0", "127.0.0.1", "224.0.0.1", "240.0.0.1", "255.255.255.255"}) {
-    expect(build(udp(source, 1, kB, 2)), HeaderError::ip_bad_address);
+    expect(build(udp(source, 1, kB, 2)), HeaderError::ip_bad_source);
   }
   for (const char* destination : {"0.0.0.0", "127.9.9.9"}) {
-    expect(build(udp(kA, 1, destination, 2)), HeaderError::ip_bad_address);
+    expect(build(udp(kA, 1, destination, 2)), HeaderError::ip_bad_destination);
   }
   for (const char* source : {"::", "::1", "ff02::1", "::ffff:192.0.2.1"}) {
-    expect(build(udp(source, 1, kB6, 2)), HeaderError::ip_bad_address);
+    expect(build(udp(source, 1, kB6, 2)), HeaderError::ip_bad_source);
   }
   for (const char* destination : {"::", "::1", "::ffff:192.0.2.1"}) {
-    expect(build(udp(kA6, 1, destination, 2)), HeaderError::ip_bad_address);
+    expect(build(udp(kA6, 1, destination, 2)), HeaderError::ip_bad_destination);
   }
   expect(build(udp(kA, 1, kA, 2)), HeaderError::ip_land);
   expect(build(udp(kA6, 1, kA6, 2)), HeaderError::ip_land);

@@ -140,8 +140,8 @@ TEST(TcpTracker, HandshakeRefusals) {
   EXPECT_EQ(c.segment(I, {kA, 1001, 5001, 10}), TcpVerdict::bad_handshake);
   EXPECT_EQ(c.segment(R, {kA, 5001, 1001, 10}), TcpVerdict::bad_handshake);
   EXPECT_EQ(c.segment(R, {kA | kF, 5001, 1001}), TcpVerdict::bad_handshake);
-  EXPECT_EQ(c.segment(R, {kS | kA, 5000, 900}), TcpVerdict::bad_ack);
-  EXPECT_EQ(c.segment(R, {kS | kA, 5000, 1002}), TcpVerdict::bad_ack);
+  EXPECT_EQ(c.segment(R, {kS | kA, 5000, 900}), TcpVerdict::bad_syn_ack);
+  EXPECT_EQ(c.segment(R, {kS | kA, 5000, 1002}), TcpVerdict::bad_syn_ack);
   EXPECT_EQ(c.session.tcp_state, TcpState::syn_sent);
   EXPECT_TRUE(c.accepts(R, {kS | kA, 5000, 1001}));
 }
@@ -150,7 +150,7 @@ TEST(TcpTracker, InitiatorStartsOverWithAnotherNumber) {
   Connection c;
   c.start({kS, 1000});
   EXPECT_TRUE(c.accepts(I, {kS, 900000}));
-  EXPECT_EQ(c.segment(R, {kS | kA, 5000, 1001}), TcpVerdict::bad_ack) << "of the first SYN";
+  EXPECT_EQ(c.segment(R, {kS | kA, 5000, 1001}), TcpVerdict::bad_syn_ack) << "of the first SYN";
   EXPECT_TRUE(c.accepts(R, {kS | kA, 5000, 900001}));
   EXPECT_TRUE(c.accepts(I, {kA, 900001, 5001, 50}));
 }
@@ -200,7 +200,7 @@ TEST(TcpTracker, ABlindSynMovesNothing) {
   EXPECT_TRUE(c.accepts(R, {kA, 5001, 1001}));
   EXPECT_TRUE(c.accepts(I, {kA, 1001, 5001, 100}));
   EXPECT_EQ(c.segment(I, {kA, 777001, 5001, 100}), TcpVerdict::bad_sequence);
-  EXPECT_EQ(c.segment(R, {kS | kA, 999000, 4242}), TcpVerdict::bad_sequence);
+  EXPECT_EQ(c.segment(R, {kS | kA, 999000, 4242}), TcpVerdict::bad_syn);
   EXPECT_EQ(c.session.tcp_state, TcpState::established);
 }
 

@@ -115,7 +115,8 @@ class Outcome:
         unread = sum(value for name, value in self.counters.items() if re.match(r"unit-\d+-rx-dropped-", name))
         assert ports + unread == sent and self.counters.get("packets-in", 0) == ports, self.counters
         drops = sum(value for name, value in self.counters.items() if name in DROPS)
-        forwarded = len(self.inside) + len(self.outside) - self.counters.get("rejects-sent", 0)
+        own = sum(self.counters.get(name, 0) for name in ("rejects-sent", "icmp-errors-sent", "fragments-made"))
+        forwarded = len(self.inside) + len(self.outside) - own
         # A held fragment is forwarded or dropped later, or still waits when the capture ends.
         waiting = ports - forwarded - drops
         assert 0 <= waiting <= self.counters.get("fragments-held", 0), self.counters
@@ -124,15 +125,26 @@ class Outcome:
 # Reasons of the flow engine to drop a packet. One that is missing here shows as a packet that is not accounted for.
 DROPS = set(
     """
-    ip-version-errors ip-header-length-errors ip-total-length-errors ip-checksum-errors ip-bad-address ip-land-attack
-    ip-multicast ip-extension-header-errors fragment-tiny fragment-bad-length tcp-header-length-errors
-    udp-header-length-errors icmp-header-length-errors udp-length-errors tcp-no-flag tcp-syn-fin tcp-fin-no-ack
-    tcp-port-zero udp-port-zero ip-ttl-zero ip-illegal-protocol fragment-ping-of-death
+    ip-version-errors ip-header-length-errors ip-total-length-errors ip-checksum-errors ip-bad-source
+    ip-bad-destination ip-land-attack ip-ttl-zero ip-illegal-protocol ip-multicast ip-extension-header-errors
+    fragment-tiny fragment-bad-length fragment-ping-of-death tcp-header-length-errors udp-header-length-errors
+    icmp-header-length-errors udp-length-errors tcp-no-flag tcp-syn-fin tcp-fin-no-ack tcp-port-zero udp-port-zero
     unknown-interface not-master handing-over wrong-interface firewall-discards firewall-rejects tcp-non-syn-discard
-    tcp-invalid-seq-win-check tcp-invalid-ack-win-check tcp-invalid-rst tcp-invalid-flags-handshake nat-out-of-ports
-    nat-conflict nat-no-session session-limit-drops session-setup-rate-drops no-session-id flow-index-full
-    icmp-error-no-session icmp-error-malformed icmp-checksum-errors icmp-no-session fragment-overlap fragment-limit
-    fragment-table-full fragment-timeout fragment-refused unknown-egress-interface
+    tcp-invalid-rst-in-listen tcp-invalid-seq-win-check tcp-invalid-xmit-syn tcp-invalid-ack-win-check
+    tcp-invalid-syn-ack tcp-invalid-rst tcp-invalid-rst-in-syn-sent tcp-invalid-rst-in-syn-recv
+    tcp-invalid-flags-handshake nat-out-of-ports nat-out-of-addresses nat-parity-port-errors
+    nat-preserve-range-errors nat-app-port-errors nat-port-limit-errors subscriber-session-limit-drops
+    nat-memory-errors nat-untranslatable nat-eif-filtered nat-eif-flow-limit-drops nat-conflict nat-no-session
+    nat64-hop-limit-exceeded nat64-packet-too-big nat64-source-route nat64-udp-checksum-zero nat64-icmp-fragment
+    nat64-icmp-no-equivalent nat64-protocol nat64-too-long session-limit-drops max-flows-drops
+    session-setup-rate-drops no-session-id flow-index-full icmp-error-no-session icmp-error-malformed
+    icmp-checksum-errors icmp-no-session fragment-overlap fragment-limit fragment-table-full fragment-timeout
+    fragment-refused screen-icmp-flood screen-udp-flood screen-tcp-syn-flood screen-tcp-syn-flood-source
+    screen-tcp-syn-flood-destination screen-source-session-limit screen-destination-session-limit screen-tcp-winnuke
+    screen-tcp-land-attack screen-tcp-no-flag screen-tcp-syn-fin screen-tcp-fin-no-ack screen-tcp-syn-fragment
+    screen-icmp-fragment screen-icmp-large-packet screen-icmp-ping-of-death screen-ip-tear-drop
+    screen-ip-source-route-option screen-ip-bad-options screen-ip-unknown-protocol screen-ip-block-fragment
+    unknown-egress-interface
     """.split()
 )
 

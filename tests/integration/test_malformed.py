@@ -184,17 +184,19 @@ REFUSED = {
         v4(src=HOST, dst=HOST) / UDP(sport=7, dport=7),
         v6(src=HOST6, dst=HOST6) / TCP(sport=139, dport=139, flags="S"),
     ],
-    "ip-bad-address": [
+    "ip-bad-source": [
         v4(src="127.0.0.1") / UDP(sport=1, dport=2),
         v4(src="224.0.0.1") / UDP(sport=1, dport=2),
         v4(src="255.255.255.255") / UDP(sport=1, dport=2),
         v4(src="0.0.0.0") / UDP(sport=1, dport=2),
-        v4(dst="127.0.0.1") / UDP(sport=1, dport=2),
-        v4(dst="0.0.0.0") / UDP(sport=1, dport=2),
         v6(src="::") / UDP(sport=1, dport=2),
         v6(src="::1") / UDP(sport=1, dport=2),
         v6(src="ff02::1") / UDP(sport=1, dport=2),
         v6(src="::ffff:198.18.0.10") / UDP(sport=1, dport=2),
+    ],
+    "ip-bad-destination": [
+        v4(dst="127.0.0.1") / UDP(sport=1, dport=2),
+        v4(dst="0.0.0.0") / UDP(sport=1, dport=2),
         v6(dst="::1") / UDP(sport=1, dport=2),
         v6(dst="::ffff:192.0.2.80") / UDP(sport=1, dport=2),
     ],
@@ -244,7 +246,8 @@ REFUSED = {
     "udp-port-zero": [udp(sport=0), udp(dport=0), v6() / UDP(sport=5, dport=0)],
     "ip-ttl-zero": [udp(ttl=0), v6(hlim=0) / UDP(sport=5, dport=6)],
     "ip-illegal-protocol": [v4(proto=0) / Raw(bytes(20)), v4(proto=255) / Raw(bytes(20)), v6(nh=255) / Raw(bytes(20))],
-    "tcp-non-syn-discard": [tcp(flags="A"), tcp(flags="R"), tcp(flags="FA"), tcp(flags="SA")],
+    "tcp-non-syn-discard": [tcp(flags="A"), tcp(flags="FA"), tcp(flags="SA")],
+    "tcp-invalid-rst-in-listen": [tcp(flags="R"), tcp(flags="RA")],
     "icmp-error-malformed": [
         v4() / ICMP(type=3, code=3),
         v4() / ICMP(type=3, code=3) / Raw(bytes(inner_udp())[:20]),

@@ -126,7 +126,7 @@ Model::Verdict Model::judge_first(std::uint32_t unit, const Wire& w) {
   const NatWord nat = nat_rule(cluster_, ss, w.key, inside);
   if (w.key.protocol == kTcp && (w.flags & (kSyn | kAck)) != kSyn) {
     const bool may = set.tcp_non_syn == TcpNonSyn::allow && nat.term == nullptr && (w.flags & kRst) == 0;
-    if (!may) return drop(Drop::tcp_non_syn);
+    if (!may) return drop((w.flags & kRst) != 0 ? Drop::tcp_rst_in_listen : Drop::tcp_non_syn);
   }
   const auto mine =
       std::count_if(sessions_.begin(), sessions_.end(), [&](const Live& s) { return s.service_set == ss; });
@@ -167,7 +167,7 @@ Model::Verdict Model::judge(std::uint32_t unit, const Wire& w) {
     end(*flow.session);
     return judge_first(unit, w);
   }
-  if (const auto reason = drop_of(fate)) v.reasons = {*reason};
+  if (const auto reason = drop_of(fate, flow.session->tcp, w)) v.reasons = {*reason};
   return v;
 }
 
@@ -396,12 +396,13 @@ void Model::icmp_error(std::uint32_t unit, const Wire& w) {
     }
     return;
   }
-  // RFC 5508 section 4.1: both headers; the outer source only if it is the host that is translated.
+  // RFC 5508 section 4.2: both headers; the outer source if it is the host that is translated, or a router beside it.
   const Live& s = *flow.session;
   const FlowKey egress = s.key[1 - flow.direction].mirrored();
   Wire out = w;
   out.key.destination = egress.destination;
-  if (w.key.source == s.key[flow.direction].source) out.key.source = egress.source;
+  const bool translated = !(s.key[flow.direction].source == egress.source);
+  if (w.key.source == s.key[flow.direction].source || (is_inside(unit) && translated)) out.key.source = egress.source;
   Wire inner = *w.about;
   inner.key = s.key[1 - flow.direction];
   out.about = std::make_shared<Wire>(inner);

@@ -121,7 +121,7 @@ std::string Rig::accounts(std::uint64_t held) const {
   for (std::size_t i = 0; i < sides_.size(); ++i) {
     const EngineCounters& c = sides_[i].engine->counters();
     const std::uint64_t kept = i == active_ ? held : 0;
-    if (c.packets_in + c.rejects_sent != c.packets_out + c.dropped() + kept) {
+    if (c.packets_in + c.rejects_sent + c.errors_sent + c.fragments_made != c.packets_out + c.dropped() + kept) {
       return fmt::format("engine {}: {} packets in and {} made, {} out, {} dropped, {} held", i, c.packets_in,
                          c.rejects_sent, c.packets_out, c.dropped(), kept);
     }

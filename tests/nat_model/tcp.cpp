@@ -12,14 +12,16 @@ bool over(TcpState s) { return s == TcpState::closing || s == TcpState::time_wai
 
 }  // namespace
 
-std::optional<Drop> drop_of(TcpFate fate) {
+std::optional<Drop> drop_of(TcpFate fate, const Tcp& tcp, const Wire& s) {
+  const bool opening = tcp.state == TcpState::syn_sent;
   switch (fate) {
     case TcpFate::bad_sequence:
-      return Drop::tcp_bad_sequence;
+      return has(s, kSyn) ? Drop::tcp_bad_syn : Drop::tcp_bad_sequence;
     case TcpFate::bad_ack:
-      return Drop::tcp_bad_ack;
+      return opening && has(s, kSyn) ? Drop::tcp_bad_syn_ack : Drop::tcp_bad_ack;
     case TcpFate::bad_rst:
-      return Drop::tcp_bad_rst;
+      if (opening) return Drop::tcp_bad_rst_in_syn_sent;
+      return tcp.state == TcpState::syn_received ? Drop::tcp_bad_rst_in_syn_received : Drop::tcp_bad_rst;
     case TcpFate::bad_handshake:
       return Drop::tcp_bad_handshake;
     default:

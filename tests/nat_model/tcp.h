@@ -34,7 +34,8 @@ enum class TcpFate : std::uint8_t {
   bad_rst,
   bad_handshake,
 };
-[[nodiscard]] std::optional<Drop> drop_of(TcpFate fate);
+/// The counter of a segment with this fate, by the state of the connection that it meets.
+[[nodiscard]] std::optional<Drop> drop_of(TcpFate fate, const Tcp& tcp, const Wire& s);
 
 /// What must happen to a segment of `direction`.
 [[nodiscard]] TcpFate judge(const Tcp& tcp, unsigned direction, const Wire& segment);
