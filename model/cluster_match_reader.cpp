@@ -6,6 +6,7 @@
 namespace icr::cluster_draft {
 namespace {
 
+constexpr std::size_t kMaxPortRanges = 1024;  // of one condition
 constexpr std::string_view kExcept = " except";
 
 /// An entry of a list that may end with the word "except", as in `198.18.0.66/32 except`.
@@ -194,6 +195,10 @@ std::vector<PortRange> read_port_conditions(const YamlField& field, Draft& draft
     }
     if (!ports) continue;
     if (!take_conditions(item, draft, 1)) break;
+    if (out.size() == kMaxPortRanges) {
+      item.wrong(fmt::format("more than {} port ranges", kMaxPortRanges), "write fewer");
+      break;
+    }
     out.push_back(*ports);
   }
   return out;

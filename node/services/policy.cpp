@@ -5,28 +5,32 @@
 namespace icr::node {
 namespace {
 
-bool applies(MatchDirection direction, bool input) {
-  return direction == MatchDirection::input_output || (direction == MatchDirection::input) == input;
-}
-
 /// A term that translates sees only packets of the family that it translates.
-bool takes_family(NatType type, bool v4) {
-  if (type == NatType::none) return true;
-  return v4 != (type == NatType::stateful_nat64 || type == NatType::nptv6);
+RuleClassifier::Rule rule_of(const NatTerm& term, MatchDirection direction) {
+  const bool six = term.type == NatType::stateful_nat64 || term.type == NatType::nptv6;
+  const bool any = term.type == NatType::none;
+  return {&term.from, direction, any || !six, any || six};
 }
 
 }  // namespace
 
 ServicePolicy::ServicePolicy(const Cluster& cluster, std::uint16_t service_set) : cluster_(&cluster) {
   const ServiceSet& set = cluster.service_sets[service_set];
+  std::vector<RuleClassifier::Rule> rules;
   for (const std::uint16_t index : set.firewall_rules) {
     const FirewallRule& rule = cluster.firewall_rules[index];
-    for (const FirewallTerm& term : rule.terms) firewall_.push_back({&term, rule.direction});
+    for (const FirewallTerm& term : rule.terms) {
+      firewall_terms_.push_back(&term);
+      rules.push_back({&term.from, rule.direction});
+    }
   }
+  firewall_ = RuleClassifier(cluster.applications, rules);
+  rules.clear();
   for (const std::uint16_t index : set.nat_rules) {
     const NatRule& rule = cluster.nat_rules[index];
     for (const NatTerm& term : rule.terms) {
-      nat_.push_back({&term, rule.direction});
+      nat_terms_.push_back(&term);
+      rules.push_back(rule_of(term, rule.direction));
       if (term.source_prefix) continue;  // each host has its own address: nothing is taken
       auto used = term.source_pools;
       if (term.overload_pool) used.push_back(*term.overload_pool);
@@ -35,46 +39,48 @@ ServicePolicy::ServicePolicy(const Cluster& cluster, std::uint16_t service_set) 
       }
     }
   }
-}
-
-bool ServicePolicy::matches(const MatchConditions& from, const FlowKey& key,
-                            std::optional<std::uint16_t>& application) const {
-  if (!from.matches_addresses_and_ports(key)) return false;
-  if (from.applications.empty()) return true;
-  for (const std::uint16_t index : from.applications) {
-    if (cluster_->applications[index].matches(key)) {
-      application = index;
-      return true;
-    }
-  }
-  return false;
+  nat_ = RuleClassifier(cluster.applications, rules);
 }
 
 FirewallDecision ServicePolicy::firewall(const FlowKey& key, bool input) const {
   FirewallDecision decision;
-  if (firewall_.empty()) return decision;
-  for (std::size_t i = 0; i < firewall_.size(); ++i) {
-    if (!applies(firewall_[i].direction, input) || !matches(firewall_[i].term->from, key, decision.application))
-      continue;
-    decision.action = firewall_[i].term->then;
-    decision.policy = static_cast<std::uint16_t>(i + 1);
+  if (firewall_terms_.empty()) return decision;
+  const auto match = firewall_.first(key, input);
+  if (!match) {
+    decision.action = FirewallAction::discard;
     return decision;
   }
-  decision.action = FirewallAction::discard;
+  decision.action = firewall_terms_[match->rule]->then;
+  decision.policy = static_cast<std::uint16_t>(match->rule + 1);
+  decision.application = match->application;
   return decision;
 }
 
 NatDecision ServicePolicy::nat(const FlowKey& key, bool input) const {
   NatDecision decision;
-  for (std::size_t i = 0; i < nat_.size(); ++i) {
-    const Nat& nat = nat_[i];
-    if (!takes_family(nat.term->type, key.source.is_v4()) || !applies(nat.direction, input)) continue;
-    if (!matches(nat.term->from, key, decision.application)) continue;
-    decision.term = nat.term;
-    decision.ordinal = static_cast<std::uint16_t>(i + 1);
-    return decision;
-  }
+  const auto match = nat_.first(key, input);
+  if (!match) return decision;
+  decision.term = nat_terms_[match->rule];
+  decision.ordinal = static_cast<std::uint16_t>(match->rule + 1);
+  decision.application = match->application;
   return decision;
+}
+
+std::optional<std::uint16_t> ServicePolicy::firewall_application(std::uint16_t policy, const FlowKey& key) const {
+  if (policy == 0 || policy > firewall_terms_.size()) return std::nullopt;
+  return first_application(firewall_terms_[policy - 1U]->from, key);
+}
+
+std::optional<std::uint16_t> ServicePolicy::nat_application(std::uint16_t ordinal, const FlowKey& key) const {
+  const NatTerm* const term = nat_term(ordinal);
+  return term == nullptr ? std::nullopt : first_application(term->from, key);
+}
+
+std::optional<std::uint16_t> ServicePolicy::first_application(const MatchConditions& from, const FlowKey& key) const {
+  for (const std::uint16_t index : from.applications) {
+    if (cluster_->applications[index].matches(key)) return index;
+  }
+  return std::nullopt;
 }
 
 }  // namespace icr::node

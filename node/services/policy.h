@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "model/cluster.h"
+#include "node/services/classifier.h"
 
 namespace icr::node {
 
@@ -35,27 +36,23 @@ class ServicePolicy {
   [[nodiscard]] NatDecision nat(const FlowKey& key, bool input) const;
   /// The NAT term with that ordinal (NatDecision::ordinal); null where there is none.
   [[nodiscard]] const NatTerm* nat_term(std::uint16_t ordinal) const {
-    return ordinal == 0 || ordinal > nat_.size() ? nullptr : nat_[ordinal - 1U].term;
+    return ordinal == 0 || ordinal > nat_terms_.size() ? nullptr : nat_terms_[ordinal - 1U];
   }
+  /// The application by which a firewall term (FirewallDecision::policy) or NAT term (NatDecision::ordinal) matched the
+  /// key: what the decision said when the session began, without evaluating the rules again.
+  [[nodiscard]] std::optional<std::uint16_t> firewall_application(std::uint16_t policy, const FlowKey& key) const;
+  [[nodiscard]] std::optional<std::uint16_t> nat_application(std::uint16_t ordinal, const FlowKey& key) const;
   /// Pools that sessions of this service set take addresses and ports from: source and overload pools.
   [[nodiscard]] const std::vector<std::uint16_t>& pools() const { return pools_; }
 
  private:
-  /// True if the conditions match; `application` is set to the one that did.
-  [[nodiscard]] bool matches(const MatchConditions& from, const FlowKey& key,
-                             std::optional<std::uint16_t>& application) const;
+  [[nodiscard]] std::optional<std::uint16_t> first_application(const MatchConditions& from, const FlowKey& key) const;
 
-  struct Firewall {
-    const FirewallTerm* term;
-    MatchDirection direction;
-  };
-  struct Nat {
-    const NatTerm* term;
-    MatchDirection direction;
-  };
   const Cluster* cluster_;
-  std::vector<Firewall> firewall_;
-  std::vector<Nat> nat_;
+  RuleClassifier firewall_;
+  RuleClassifier nat_;
+  std::vector<const FirewallTerm*> firewall_terms_;  ///< all rules' terms, in order
+  std::vector<const NatTerm*> nat_terms_;
   std::vector<std::uint16_t> pools_;
 };
 

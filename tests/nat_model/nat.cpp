@@ -53,8 +53,8 @@ bool translated_by_port(std::uint8_t protocol) { return protocol == kTcp || prot
 
 std::vector<IpAddress> addresses_of(const NatPool& pool) {
   std::vector<IpAddress> out;
-  for (const auto& prefix : pool.addresses) {
-    for (std::uint32_t v4 = prefix.base.to_v4(); prefix.contains(IpAddress::v4(v4)); ++v4) {
+  for (const auto& range : pool.addresses) {
+    for (std::uint32_t v4 = range.low.to_v4(); range.contains(IpAddress::v4(v4)); ++v4) {
       out.push_back(IpAddress::v4(v4));
     }
   }
@@ -94,7 +94,7 @@ NatWord nat_rule(const Cluster& cluster, std::uint16_t service_set, const FlowKe
     if (!on_side(cluster.nat_rules[rule].direction, inside)) continue;
     for (const NatTerm& term : cluster.nat_rules[rule].terms) {
       if (!matches(cluster, term.from, key, word.application)) continue;
-      if (term.source_pool) word.term = &term;
+      if (term.type != NatType::none) word.term = &term;
       return word;
     }
   }
@@ -104,7 +104,9 @@ NatWord nat_rule(const Cluster& cluster, std::uint16_t service_set, const FlowKe
 bool Nat::is_pool_address(std::uint16_t service_set, const IpAddress& address) const {
   for (const std::uint16_t rule : cluster_.service_sets[service_set].nat_rules) {
     for (const NatTerm& term : cluster_.nat_rules[rule].terms) {
-      if (term.source_pool && contains(cluster_.nat_pools[*term.source_pool], address)) return true;
+      for (const std::uint16_t pool : term.source_pools) {
+        if (contains(cluster_.nat_pools[pool], address)) return true;
+      }
     }
   }
   return false;
@@ -121,14 +123,14 @@ bool Nat::has_free_port(const NatPool& pool, std::uint8_t protocol) const {
 
 std::optional<NatRefusal> Nat::refusal(const NatTerm& term, const FlowKey& key) const {
   if (!translated_by_port(key.protocol)) return std::nullopt;
-  if (has_free_port(cluster_.nat_pools[*term.source_pool], key.protocol)) return std::nullopt;
+  if (has_free_port(cluster_.nat_pools[term.source_pools.front()], key.protocol)) return std::nullopt;
   return NatRefusal{Drop::out_of_ports, true};
 }
 
 std::string Nat::take(const NatTerm& term, const FlowKey& key, const FlowKey& egress, Translation& out) {
-  const NatPool& pool = cluster_.nat_pools[*term.source_pool];
+  const NatPool& pool = cluster_.nat_pools[term.source_pools.front()];
   out.type = NatType::napt44;
-  out.pool = term.source_pool;
+  out.pool = term.source_pools.front();
   if (!contains(pool, egress.source)) return "the source is no address of the pool";
   if (egress.destination != key.destination) return "the destination was changed";
   if (!translated_by_port(key.protocol)) return {};

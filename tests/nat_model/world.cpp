@@ -199,8 +199,8 @@ World make_world(Dice& dice) {
   add(world.hosts6, "2001:db8:18::", 3);
   add(world.servers6, "2001:db8:19::", 2);
   for (const NatPool& pool : world.cluster.nat_pools) {
-    for (const auto& prefix : pool.addresses) {
-      for (std::uint32_t a = prefix.base.to_v4(); prefix.contains(IpAddress::v4(a)); ++a) {
+    for (const auto& range : pool.addresses) {
+      for (std::uint32_t a = range.low.to_v4(); range.contains(IpAddress::v4(a)); ++a) {
         world.pool_addresses.push_back(IpAddress::v4(a));
       }
     }
