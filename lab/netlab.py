@@ -45,6 +45,9 @@ PAIRS = (
 SECOND_SERVER = "198.19.1.10"
 OPERATOR = "198.51.100.254"  # the switch namespace on the inter-chassis link
 
+# What inside hosts are called outside with NPTv6 (cluster-configs/nptv6.yaml).
+NPTV6_PREFIX = "2001:db8:99::/64"
+
 DEFAULT_CLUSTER = os.path.join(ROOT, "cluster-configs", "two-chassis.yaml")
 
 
@@ -121,8 +124,10 @@ class Lab:
             netns.ip_batch(
                 self.namespace("client"), [f"route add {target} via {net}.1", f"route add {target6} via {net6}:1"]
             )
+            translated6 = [f"route add {NPTV6_PREFIX} via {far6}:1"] if number == 0 else []
             netns.ip_batch(
-                self.namespace("server"), [f"route add {pool} via {far}.1", f"route add {net6}:/64 via {far6}:1"]
+                self.namespace("server"),
+                [f"route add {pool} via {far}.1", f"route add {net6}:/64 via {far6}:1", *translated6],
             )
 
     def _set_kernel_values(self, place):

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <set>
 
 namespace icr {
 namespace {
@@ -28,7 +29,20 @@ TEST(ClusterConfigs, EveryShippedFileLoadsWithoutWarnings) {
     EXPECT_THAT(cluster.warnings, IsEmpty()) << entry.path();
     EXPECT_NE(cluster.digest, 0U);
   }
-  EXPECT_GE(count, 3U);
+  EXPECT_GE(count, 14U);
+}
+
+TEST(ClusterConfigs, ThereIsOneForEachTranslationType) {
+  std::set<NatType> seen;
+  for (const auto& entry : std::filesystem::directory_iterator("cluster-configs")) {
+    if (entry.path().extension() != ".yaml") continue;
+    for (const auto& rule : loaded(entry.path().filename().string()).nat_rules) {
+      for (const auto& term : rule.terms) seen.insert(term.type);
+    }
+  }
+  for (std::uint8_t type = 1; type < kNatTypeCount; ++type) {
+    EXPECT_EQ(seen.count(static_cast<NatType>(type)), 1U) << translation_type_keyword(static_cast<NatType>(type));
+  }
 }
 
 TEST(ClusterConfigs, TwoChassisMeansWhatItSays) {
