@@ -1,26 +1,8 @@
 #include "node/flow/session_table.h"
 
-#include <sys/mman.h>
-
 #include <algorithm>
-#include <cstring>
-#include <new>
 
 namespace icr::node {
-
-void SessionTable::FreeMemory::operator()(void* memory) const { ::munmap(memory, bytes); }
-
-template <class T>
-SessionTable::Block<T> SessionTable::allocate_block(std::size_t count) {
-  // Huge pages where the kernel grants them: a lookup in a table of gigabytes is otherwise two TLB misses as well.
-  const std::size_t bytes = count * sizeof(T);
-  void* memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (memory == MAP_FAILED) throw std::bad_alloc();
-  (void)::madvise(memory, bytes, MADV_HUGEPAGE);
-  T* objects = static_cast<T*>(memory);
-  std::uninitialized_value_construct_n(objects, count);
-  return Block<T>(objects, FreeMemory{bytes});
-}
 
 SessionTable::SessionTable(std::uint32_t capacity, std::uint64_t seed)
     : capacity_(capacity),
@@ -29,15 +11,13 @@ SessionTable::SessionTable(std::uint32_t capacity, std::uint64_t seed)
       // most.
       bucket_count_(std::max<std::uint64_t>(2, (std::uint64_t{capacity} + 1) / 2)),
       free_(capacity),
-      slab_(allocate_block<Session>(capacity)),
-      buckets_(allocate_block<Bucket>(bucket_count_)) {
+      slab_(capacity),
+      buckets_(bucket_count_) {
   side_.reserve(kSideEntries);
   for (std::uint32_t slot = 0; slot < capacity; ++slot) free_.mark(slot);
 }
 
-std::size_t SessionTable::memory() const {
-  return capacity_ * sizeof(Session) + bucket_count_ * sizeof(Bucket) + capacity_ / 8;
-}
+std::size_t SessionTable::memory() const { return slab_.bytes() + buckets_.bytes() + capacity_ / 8; }
 
 std::optional<std::uint32_t> SessionTable::find_in(std::size_t bucket, std::uint16_t tag, const FlowKey& key,
                                                    bool key_v4) const {
@@ -131,12 +111,16 @@ bool SessionTable::enter(std::uint64_t hash, std::uint32_t reference) {
 }
 
 void SessionTable::leave(std::uint64_t hash, std::uint32_t reference) {
-  for (Bucket* candidate : {&buckets_[first_bucket(hash)], &buckets_[second_bucket(hash)]}) {
-    for (unsigned way = 0; way < kWays; ++way) {
-      if (candidate->tags[way] != 0 && candidate->references[way] == reference) {
-        candidate->tags[way] = 0;
+  const std::uint16_t tag = tag_of(hash);
+  for (const std::size_t bucket : {first_bucket(hash), second_bucket(hash)}) {
+    Bucket& line = buckets_[bucket];
+    for (unsigned mask = ways_with(line, tag); mask != 0;) {
+      const unsigned way = static_cast<unsigned>(__builtin_ctz(mask)) / 2;
+      if (line.references[way] == reference) {
+        line.tags[way] = 0;
         return;
       }
+      mask &= ~(3U << (way * 2));
     }
   }
   const auto found =

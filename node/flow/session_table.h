@@ -15,6 +15,8 @@
 #include "model/dirty_set.h"
 #include "model/flow_key.h"
 #include "model/session.h"
+#include "node/flow/huge_array.h"
+#include "node/flow/prefetch.h"
 #include "node/flow/session.h"
 
 namespace icr::node {
@@ -42,7 +44,7 @@ class SessionTable {
     return hash_of_v4(source, destination, ports_word(source_port, destination_port, protocol), seed_);
   }
   /// Asks for the cache lines that find() of a key with this hash will read first.
-  void prefetch(std::uint64_t hash) const { __builtin_prefetch(&buckets_[first_bucket(hash)]); }
+  void prefetch(std::uint64_t hash) const { prefetch_line(&buckets_[first_bucket(hash)]); }
   /// Lines of a session that a packet will touch, beside the first: bits.
   static constexpr unsigned kLineTcp = 1, kLineWide = 2;
   static constexpr std::uint32_t kNoReference = 0xffffffffU;
@@ -51,7 +53,7 @@ class SessionTable {
   [[nodiscard]] std::uint32_t candidate(std::uint64_t hash, unsigned lines) const {
     const std::uint32_t reference = candidate_in(first_bucket(hash), tag_of(hash), lines);
     if (reference == kNoReference) [[unlikely]]
-      __builtin_prefetch(&buckets_[second_bucket(hash)]);
+      prefetch_line(&buckets_[second_bucket(hash)]);
     return reference;
   }
   /// Third stage, after kNoReference: the same in the second bucket.
@@ -77,6 +79,13 @@ class SessionTable {
   /// Removes both flows from the index; the session is no longer live. The slot is not released.
   void remove(std::uint32_t slot);
 
+  /// Asks for what remove() of this slot, whose session is at hand, will need.
+  void prefetch_removal(std::uint32_t slot) const {
+    const Session& session = slab_[slot];
+    prefetch(hash(session.initiator()));
+    prefetch(hash(session.responder()));
+  }
+
   /// Insertions refused because both buckets and the side list were full.
   [[nodiscard]] std::uint64_t full_refusals() const { return full_refusals_; }
   /// Bytes held: slab, index and free set.
@@ -97,15 +106,6 @@ class SessionTable {
     std::uint64_t hash;
     std::uint32_t reference;
   };
-  struct FreeMemory {
-    std::size_t bytes;
-    void operator()(void* memory) const;
-  };
-  template <class T>
-  using Block = std::unique_ptr<T[], FreeMemory>;
-  template <class T>
-  static Block<T> allocate_block(std::size_t count);
-
   [[nodiscard]] std::size_t first_bucket(std::uint64_t hash) const { return scale(hash); }
   [[nodiscard]] std::size_t second_bucket(std::uint64_t hash) const { return scale(hash * 0x9e3779b97f4a7c15ULL); }
   [[nodiscard]] std::size_t scale(std::uint64_t hash) const {
@@ -133,9 +133,9 @@ class SessionTable {
     if (mask == 0) return kNoReference;
     const std::uint32_t reference = line.references[static_cast<unsigned>(__builtin_ctz(mask)) / 2];
     const char* const session = reinterpret_cast<const char*>(&slab_[reference >> 1]);
-    __builtin_prefetch(session, 1);
-    if ((lines & kLineTcp) != 0) __builtin_prefetch(session + 64, 1);
-    if ((lines & kLineWide) != 0) __builtin_prefetch(session + 128);
+    prefetch_line(session);
+    if ((lines & kLineTcp) != 0) prefetch_line(session + 64);
+    if ((lines & kLineWide) != 0) prefetch_line(session + 128);
     return reference;
   }
   [[nodiscard]] std::optional<std::uint32_t> find_in(std::size_t bucket, std::uint16_t tag, const FlowKey& key,
@@ -149,8 +149,8 @@ class SessionTable {
   std::uint32_t high_water_ = 0;
   std::uint64_t full_refusals_ = 0;
   DirtySet free_;
-  Block<Session> slab_;
-  Block<Bucket> buckets_;
+  HugeArray<Session> slab_;
+  HugeArray<Bucket> buckets_;
   std::vector<SideEntry> side_;
 };
 

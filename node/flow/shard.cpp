@@ -197,7 +197,7 @@ bool Shard::tick(TimePoint now, std::uint32_t budget) {
     const Session& session = table_.at(arm_cursor_);
     if (session.live) wheel_.arm(arm_cursor_, deadline_of(session));
   }
-  return wheel_.advance(at, budget, [&](std::uint32_t slot) {
+  const auto due = [&](std::uint32_t slot) {
     Session& session = table_.at(slot);
     if (!session.live) return;
     const Ticks deadline = deadline_of(session);
@@ -207,7 +207,23 @@ bool Shard::tick(TimePoint now, std::uint32_t budget) {
     }
     ++counters_.expired;
     remove(slot);
-  }) && arm_cursor_ >= arm_end_;
+  };
+  const bool done = wheel_.advance(
+      at, budget, due, [&](std::uint32_t slot) { prefetch_far(slot); },
+      [&](std::uint32_t slot) { prefetch_near(slot); });
+  return done && arm_cursor_ >= arm_end_;
+}
+
+void Shard::prefetch_far(std::uint32_t slot) const {
+  const char* const session = reinterpret_cast<const char*>(&table_.at(slot));
+  for (unsigned line = 0; line < sizeof(Session); line += 64) prefetch_line(session + line);
+  prefetch_line(&digest_words_[slot]);
+}
+
+void Shard::prefetch_near(std::uint32_t slot) const {
+  const Session& session = table_.at(slot);
+  // What idles less than its timeout is only armed again.
+  if (static_cast<std::int32_t>(deadline_of(session) - wheel_.now()) <= 0) table_.prefetch_removal(slot);
 }
 
 // -- Questions --

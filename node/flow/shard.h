@@ -107,7 +107,7 @@ class Shard final : public SessionSource, public SessionSink {
   [[nodiscard]] std::uint64_t digest() const { return digest_; }
   [[nodiscard]] std::uint64_t ports_in_use() const;
   [[nodiscard]] const ShardCounters& counters() const { return counters_; }
-  [[nodiscard]] std::size_t memory() const { return table_.memory() + std::size_t{table_.capacity()} * 22; }
+  [[nodiscard]] std::size_t memory() const { return table_.memory() + wheel_.memory() + digest_words_.bytes(); }
 
   // -- SessionSource --
   [[nodiscard]] std::uint32_t capacity() const override { return table_.capacity(); }
@@ -147,6 +147,9 @@ class Shard final : public SessionSource, public SessionSink {
   void release_port(const Session& session);
   /// Takes a live session out of index, timers, ports and counts. Its slot stays taken and its generation stays.
   void unlink(std::uint32_t slot);
+  /// Asks for what the end of the session in `slot` will need: far ahead of it, then near.
+  void prefetch_far(std::uint32_t slot) const;
+  void prefetch_near(std::uint32_t slot) const;
   /// Brings the digest up to date with the slot.
   void digest_slot(std::uint32_t slot);
   void changed(std::uint32_t slot, Change change);
@@ -173,7 +176,7 @@ class Shard final : public SessionSource, public SessionSink {
   Ticks activated_ = 0;
   std::uint32_t arm_cursor_ = 0;  ///< slots below it have their timer armed
   std::uint32_t arm_end_ = 0;
-  std::vector<std::uint64_t> digest_words_;  ///< by slot: its part of digest_
+  HugeArray<std::uint64_t> digest_words_;  ///< by slot: its part of digest_
   std::uint64_t digest_ = 0;
   std::uint64_t created_ = 0;
   std::uint64_t removed_ = 0;

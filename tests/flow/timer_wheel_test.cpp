@@ -14,7 +14,8 @@ constexpr std::uint32_t kAll = 0xffffffff;
 
 TEST(TimerWheel, ComesUpAtTheDeadlineWhateverTheDistance) {
   for (const Ticks start : {0U, 1000U, 0xfffffff0U, 0xffff0000U, 0x00ffff01U}) {
-    for (const std::uint32_t delta : {1U, 2U, 255U, 256U, 257U, 511U, 512U, 65535U, 65536U, 65537U, 131072U, 200000U}) {
+    for (const std::uint32_t delta :
+         {1U, 2U, 255U, 256U, 257U, 4095U, 4096U, 4097U, 8191U, 8192U, 65535U, 65536U, 65537U, 131072U, 200000U}) {
       TimerWheel wheel(1, start);
       wheel.arm(0, start + delta);
       EXPECT_TRUE(wheel.advance(start + delta - 1, kAll, [](std::uint32_t) { ADD_FAILURE() << "too early"; }));
@@ -48,7 +49,7 @@ TEST(TimerWheel, BehavesLikeAListOfDeadlines) {
         // In the past: at the next tick.
         model[slot] = delta < 1 ? now + 1 : deadline;
       }
-      const std::uint64_t jumps[] = {0, 1, 7, 300, 40000};
+      const std::uint64_t jumps[] = {0, 1, 7, 5000, 40000};
       now += random() % (jumps[random() % 5] + 1);
       std::vector<std::uint32_t> due;
       ASSERT_TRUE(wheel.advance(static_cast<Ticks>(now), kAll, [&](std::uint32_t slot) { due.push_back(slot); }));
@@ -77,6 +78,52 @@ TEST(TimerWheel, ABudgetSpreadsTheWork) {
   EXPECT_GE(rounds, 1000 / 64);
   EXPECT_EQ(wheel.now(), 100U);
   for (const int c : calls) EXPECT_EQ(c, 1);
+}
+
+TEST(TimerWheel, ABudgetAlsoSpreadsTheMoveFromACoarseBucketToFineOnes) {
+  constexpr std::uint32_t kSlots = 20000;
+  TimerWheel wheel(kSlots, 0);
+  for (std::uint32_t slot = 0; slot < kSlots; ++slot) wheel.arm(slot, 4096 + slot % 3);
+  std::vector<Ticks> at(kSlots, 0);
+  const auto note = [&](std::uint32_t slot) {
+    ASSERT_EQ(at[slot], 0U);
+    at[slot] = wheel.now();
+  };
+  int rounds = 0;
+  while (!wheel.advance(4098, 10, note)) {
+    // Meanwhile some are disarmed, some armed again, some moved far away.
+    const std::uint32_t slot = static_cast<std::uint32_t>(rounds) * 7 % kSlots;
+    if (at[slot] == 0 && rounds % 3 == 0) {
+      wheel.disarm(slot);
+      at[slot] = 1;
+    } else if (at[slot] == 0) {
+      wheel.arm(slot, wheel.now() + (rounds % 3 == 1 ? 2 : 100000));
+    }
+    ++rounds;
+  }
+  EXPECT_GE(rounds, static_cast<int>(kSlots / 80)) << "eight moves count as one call";
+  std::uint32_t armed = 0;
+  for (std::uint32_t slot = 0; slot < kSlots; ++slot) {
+    armed += wheel.armed(slot) ? 1U : 0U;
+    EXPECT_EQ(wheel.armed(slot), at[slot] == 0);
+  }
+  EXPECT_GT(armed, 100U);
+  while (!wheel.advance(200000, 1, note)) {
+  }
+  for (const Ticks t : at) EXPECT_NE(t, 0U);
+}
+
+TEST(TimerWheel, NamesWhatComesUpSoon) {
+  constexpr std::uint32_t kSlots = 1000;
+  TimerWheel wheel(kSlots, 0);
+  for (std::uint32_t slot = 0; slot < kSlots; ++slot) wheel.arm(slot, 10);
+  std::vector<int> far(kSlots);
+  std::vector<int> near(kSlots);
+  std::uint32_t known = 0;
+  EXPECT_TRUE(wheel.advance(
+      10, kAll, [&](std::uint32_t slot) { known += far[slot] == 1 && near[slot] == 1 ? 1U : 0U; },
+      [&](std::uint32_t slot) { ++far[slot]; }, [&](std::uint32_t slot) { EXPECT_EQ(near[slot]++, 0); }));
+  EXPECT_GE(known, kSlots - 16) << "all but the first were announced, once";
 }
 
 TEST(TimerWheel, ArmingInTheCallIsTheLazyWay) {
