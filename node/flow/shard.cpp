@@ -17,6 +17,28 @@ ApplicationProtocol default_alg(std::uint8_t protocol) {
   return protocol == ip_protocol::icmp ? icmp : protocol == ip_protocol::icmp6 ? icmpv6 : kNoApplicationProtocol;
 }
 
+Drop drop_of(ScreenDrop reason) {
+  switch (reason) {
+    case ScreenDrop::syn_flood:
+      return Drop::screen_syn_flood;
+    case ScreenDrop::syn_flood_source:
+      return Drop::screen_syn_flood_source;
+    case ScreenDrop::syn_flood_destination:
+      return Drop::screen_syn_flood_destination;
+    case ScreenDrop::icmp_flood:
+      return Drop::screen_icmp_flood;
+    case ScreenDrop::udp_flood:
+      return Drop::screen_udp_flood;
+    case ScreenDrop::sessions_of_source:
+      return Drop::screen_sessions_of_source;
+    case ScreenDrop::sessions_of_destination:
+      return Drop::screen_sessions_of_destination;
+    case ScreenDrop::none:
+      break;
+  }
+  return Drop::count;
+}
+
 }  // namespace
 
 Shard::Shard(const Cluster& cluster, std::uint16_t set, std::uint64_t seed, TimePoint now)
@@ -29,6 +51,10 @@ Shard::Shard(const Cluster& cluster, std::uint16_t set, std::uint64_t seed, Time
   for (const std::uint16_t index : cluster.redundancy_sets[set].service_sets) {
     services_.push_back(
         Service{index, &cluster.service_sets[index], ServicePolicy(cluster, index), 0, 0, ticks_of(now) - 10});
+    if (const auto& screen = cluster.service_sets[index].screen) {
+      services_.back().screen = std::make_unique<ScreenGuard>(cluster.screens[*screen], table_.capacity(),
+                                                              detail::mix(seed + index, 0x2545f4914f6cdd1dULL));
+    }
     for (const std::uint16_t p : services_.back().policy.pools()) {
       if (!pools_[p])
         pools_[p] = std::make_unique<PortPool>(cluster.nat_pools[p], detail::mix(seed + p, 0xeb44accab455d165ULL));
@@ -63,6 +89,10 @@ SetUp Shard::set_up(const Headers& headers, std::uint16_t service_set, bool insi
   if (icmp && headers.icmp != IcmpKind::echo_request) return {std::nullopt, Drop::icmp_no_session, false};
   if (!inside && is_pool_address(service_set, headers.key.destination))
     return {std::nullopt, Drop::nat_no_session, false};
+  if (s->screen) {
+    const Drop refused = drop_of(s->screen->admit(headers, now));
+    if (refused != Drop::count) return {std::nullopt, refused, false};
+  }
 
   const FirewallDecision firewall = s->policy.firewall(headers.key, inside);
   if (firewall.action == FirewallAction::discard) return {std::nullopt, Drop::firewall_discard, false};
@@ -78,6 +108,10 @@ SetUp Shard::set_up(const Headers& headers, std::uint16_t service_set, bool insi
   }
   if (s->config->max_sessions && s->sessions >= *s->config->max_sessions)
     return {std::nullopt, Drop::session_limit, false};
+  const std::uint32_t max_flows = s->config->max_flows;
+  if (max_flows != 0 && 2 * (std::uint64_t{s->sessions} + 1) > max_flows) {
+    return {std::nullopt, Drop::flow_limit, false};
+  }
   if (!take_setup_token(*s, now)) return {std::nullopt, Drop::session_setup_rate, false};
 
   const auto slot = table_.allocate();
@@ -119,7 +153,7 @@ SetUp Shard::set_up(const Headers& headers, std::uint16_t service_set, bool insi
   if (tcp) TcpTracker::start(session, headers, window_epoch_);
   const bool opening = tcp && session.tcp_state != TcpState::established;
   session.set_timeout_s(opening ? timeout_for_state(session) : idle_timeout(*s, application, headers.protocol));
-  ++s->sessions;
+  count_session(session, 1);
   ++created_;
   // The set-up that used the last of something says so (Flags: of show services sessions).
   if (s->config->max_sessions && s->sessions >= *s->config->max_sessions) {
@@ -283,16 +317,16 @@ std::uint32_t Shard::timeout_for_state(const Session& session) const {
   switch (session.tcp_state) {
     case TcpState::syn_sent:
     case TcpState::syn_received:
-      return s->config->timeouts.open_s;
+      return s->screen ? s->screen->open_timeout_s(s->config->timeouts.open_s) : s->config->timeouts.open_s;
     case TcpState::closing:
     case TcpState::time_wait:
     case TcpState::closed:
       return s->config->timeouts.close_s;
     default: {
-      // The term that admitted the session is known by its ordinal only; its application is found again by its key.
+      // The terms that admitted the session are not kept with it: its application is found again by its key.
       const bool inside = !session.initiated_outside;
       const FlowKey initiator = session.initiator();
-      auto application = s->policy.firewall(initiator, inside).application;
+      auto application = s->policy.firewall_application(session.policy, initiator);
       if (!application) application = s->policy.nat(initiator, inside).application;
       return idle_timeout(*s, application, session.protocol());
     }
@@ -353,7 +387,24 @@ void Shard::unlink(std::uint32_t slot) {
   table_.remove(slot);
   wheel_.disarm(slot);
   release_port(session);
-  if (Service* const s = service(session.service_set)) --s->sessions;
+  count_session(session, -1);
+}
+
+void Shard::count_session(const Session& session, int change) {
+  Service* const s = service(session.service_set);
+  if (s == nullptr) return;
+  if (change > 0) {
+    ++s->sessions;
+  } else {
+    --s->sessions;
+  }
+  if (!s->screen) return;
+  const FlowKey initiator = session.initiator();
+  if (change > 0) {
+    s->screen->begin(initiator.source, initiator.destination);
+  } else {
+    s->screen->end(initiator.source, initiator.destination);
+  }
 }
 
 void Shard::digest_slot(std::uint32_t slot) {

@@ -18,6 +18,7 @@
 #include "node/packet/headers.h"
 #include "node/services/policy.h"
 #include "node/services/port_pool.h"
+#include "node/services/screen.h"
 
 namespace icr::node {
 
@@ -129,11 +130,14 @@ class Shard final : public SessionSource, public SessionSink {
     std::uint32_t sessions = 0;
     std::uint64_t setup_tokens = 0;  ///< tenths of a session
     Ticks refilled = 0;
+    std::unique_ptr<ScreenGuard> screen = nullptr;  ///< null: the service set has none
   };
 
   [[nodiscard]] Service* service(std::uint16_t index);
   [[nodiscard]] const Service* service(std::uint16_t index) const;
   [[nodiscard]] PortPool* pool(std::uint16_t index_plus_one);
+  /// Counts a session that begins (+1) or ends (-1) for its service set.
+  void count_session(const Session& session, int change);
   [[nodiscard]] bool take_setup_token(Service& s, Ticks now);
   [[nodiscard]] std::uint32_t idle_timeout(const Service& s, std::optional<std::uint16_t> application,
                                            std::uint8_t protocol) const;

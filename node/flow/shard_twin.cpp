@@ -130,8 +130,8 @@ Applied Shard::apply(const SessionRecord& r, TimePoint now) {
       if (replaced) twin_changed(slot);
       return Applied::refused;
     }
-    ++service(r.service_set)->sessions;
     session.service_set = r.service_set;
+    count_session(session, 1);
     session.nat_pool = r.nat_pool;
     claim_port(session);
   }

@@ -1,5 +1,5 @@
-// What a service set refuses before a session begins: floods, too many sessions of one address, odd packets.
-// Junos' `services screen ids-option` and `nat-options max-sessions-per-subscriber`.
+// What a service set refuses before a session begins: floods, and too many sessions of one address.
+// Junos' `services screen ids-option`; its checks of single packets are in node/flow/engine_checks.cpp.
 //
 // Numbers of sessions are exact, in tables that hold every address of a full session table, so they never run out of
 // room; the owner reports each session that begins and ends, also those that a peer brought. Rates are counted per
@@ -8,39 +8,26 @@
 // construction; one thread.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <memory>
-#include <string_view>
+#include <vector>
 
-#include "model/cluster.h"
-#include "model/counters.h"
+#include "model/rules.h"
 #include "node/packet/headers.h"
 
 namespace icr::node {
 
-/// Why a screen refuses a packet.
+/// Why a screen refuses the first packet of a session.
 enum class ScreenDrop : std::uint8_t {
+  none,                   ///< it does not
   syn_flood,              ///< attack-threshold: SYNs to one address and port
   syn_flood_source,       ///< source-threshold
   syn_flood_destination,  ///< destination-threshold
   icmp_flood,
   udp_flood,
-  source_session_limit,
-  destination_session_limit,
-  subscriber_session_limit,  ///< nat-options max-sessions-per-subscriber
-  tcp_winnuke,
-  tcp_syn_fragment,
-  icmp_fragment,
-  icmp_large,
-  ip_bad_option,
-  ip_source_route,
-  ip_block_fragment,
-  ip_unknown_protocol,
-  count,  ///< none: the packet may pass
+  sessions_of_source,
+  sessions_of_destination,
 };
-/// Names as the CLI shows them.
-[[nodiscard]] std::string_view to_string(ScreenDrop reason);
 
 /// Number of sessions of each address, exact.
 class AddressCounts {
@@ -76,6 +63,7 @@ class RateTable {
   explicit RateTable(std::uint64_t seed);
   /// Counts an event of the address (and port) in this second; how many there were, this one included.
   [[nodiscard]] std::uint32_t count(const IpAddress& address, std::uint16_t port, Ticks now);
+  [[nodiscard]] static constexpr std::size_t memory() { return std::size_t{kSets} * kWays * sizeof(Entry); }
 
  private:
   static constexpr std::uint32_t kSets = 1024;
@@ -90,46 +78,27 @@ class RateTable {
   std::vector<Entry> entries_;
 };
 
-/// The screen and the per-address limits of one service set.
+/// The screen of one service set, as far as it concerns the beginning of sessions.
 class ScreenGuard {
  public:
-  /// `capacity`: most sessions at one time.
-  ScreenGuard(const Cluster& cluster, std::uint16_t service_set, std::uint32_t capacity, std::uint64_t seed);
+  /// `capacity`: most sessions at one time. `screen` must outlive the guard.
+  ScreenGuard(const Screen& screen, std::uint32_t capacity, std::uint64_t seed);
 
-  /// True if check() can say anything but count.
-  [[nodiscard]] bool checks_packets() const { return checks_packets_; }
-  /// Checks one packet, of a session or not. The reason is counted.
-  [[nodiscard]] ScreenDrop check(const Headers& headers);
-  /// Before a session is set up for this packet: rates and numbers of sessions. The reason is counted.
-  [[nodiscard]] ScreenDrop admit(const Headers& headers, bool inside, Ticks now);
-
-  /// A session began or ended. `subscriber` is its inside address.
-  void begin(const IpAddress& source, const IpAddress& destination, const IpAddress& subscriber);
-  void end(const IpAddress& source, const IpAddress& destination, const IpAddress& subscriber);
-
-  /// The handshake timeout in force: the service set's, or the screen's if that is shorter.
-  [[nodiscard]] std::uint32_t open_timeout_s() const { return open_timeout_s_; }
-  [[nodiscard]] std::uint64_t drops(ScreenDrop reason) const { return drops_[static_cast<std::size_t>(reason)]; }
-  /// Every counter, zero or not, in the order of ScreenDrop.
-  void append_to(CounterList& out) const;
+  /// Before a session is set up for this packet.
+  [[nodiscard]] ScreenDrop admit(const Headers& headers, Ticks now);
+  /// A session from `source` to `destination`, as its initiator names them, began or ended.
+  void begin(const IpAddress& source, const IpAddress& destination);
+  void end(const IpAddress& source, const IpAddress& destination);
+  /// The handshake timeout in force: `seconds`, or the screen's if that is shorter.
+  [[nodiscard]] std::uint32_t open_timeout_s(std::uint32_t seconds) const;
   [[nodiscard]] std::size_t memory() const;
 
  private:
-  [[nodiscard]] ScreenDrop find_anomaly(const Headers& headers) const;
   [[nodiscard]] ScreenDrop find_flood(const Headers& headers, Ticks now);
-  [[nodiscard]] ScreenDrop find_limit(const FlowKey& key, bool inside) const;
-  ScreenDrop counted(ScreenDrop reason) {
-    if (reason != ScreenDrop::count) ++drops_[static_cast<std::size_t>(reason)];
-    return reason;
-  }
 
-  const Screen* screen_ = nullptr;  ///< null: none
-  bool checks_packets_ = false;
-  std::uint32_t open_timeout_s_;
-  std::uint32_t per_subscriber_;
-  std::unique_ptr<AddressCounts> sources_, destinations_, subscribers_;  ///< null where there is no limit
+  const Screen* screen_;
+  std::unique_ptr<AddressCounts> sources_, destinations_;  ///< null where there is no limit
   std::unique_ptr<RateTable> syn_ports_, syn_sources_, syn_destinations_, icmp_, udp_;
-  std::array<std::uint64_t, static_cast<std::size_t>(ScreenDrop::count)> drops_{};
 };
 
 }  // namespace icr::node
