@@ -16,7 +16,9 @@ for target in "${targets[@]}"; do
   # Inputs that are found on the way are kept in a folder of their own, which begins empty: the run is repeatable.
   work=$(mktemp -d)
   log=$build/found/$target.log
-  if "$build/bin/$target" "$work" "tests/fuzz/seeds/$target" -runs="$runs" -seed=1 -max_len=4096 -timeout=20 \
+  seeds=("tests/fuzz/seeds/$target")
+  [ "$target" != icr_cluster_file_fuzz ] || seeds+=(cluster-configs)
+  if "$build/bin/$target" "$work" "${seeds[@]}" -runs="$runs" -seed=1 -max_len=4096 -timeout=20 \
     -verbosity=0 -print_funcs=0 -artifact_prefix="$build/found/$target-" >"$log" 2>&1; then
     echo "fuzz: $target: $runs inputs"
   else

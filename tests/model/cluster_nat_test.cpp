@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "model/cluster_file.h"
 
 namespace icr {
@@ -330,6 +332,82 @@ TEST(ClusterNat, ConditionsAreBounded) {
   ASSERT_FALSE(cluster);
   EXPECT_THAT(cluster.error().message, HasSubstr("terms[t262].from.source-prefix-list: the conditions of all terms"));
   EXPECT_EQ(std::count(cluster.error().message.begin(), cluster.error().message.end(), '\n'), 0);
+}
+
+TEST(ClusterNat, TheDigestDependsOnEveryValue) {
+  const std::string whole = text_of(
+      R"(    - { name: a, address: 203.0.113.0/28, address-allocation: round-robin, mapping-timeout: 600, limit-ports-per-address: 500, port: { automatic: sequential, preserve-parity: yes, secured-port-block-allocation: { block-size: 64, max-blocks-per-address: 4, active-block-timeout: 120 } } }
+    - { name: b, address: 203.0.113.16/28 }
+    - { name: c, address: 203.0.113.32/28, port: { deterministic-port-block-allocation: { block-size: 1000 } } }
+    - { name: d, address: 198.18.9.1 })",
+      R"(        - { name: napt, from: { source-address: [198.18.0.0/24, 198.18.0.9 except], destination-port: 80 }, then: { translated: { source-pool: a, translation-type: napt-44, address-pooling: paired, mapping-type: endpoint-independent, filtering-type: { endpoint-independent: { prefix-list: peers } }, secure-nat-mapping: { eif-flow-limit: 9 } } } }
+        - { name: fixed, from: { source-address: 198.18.1.0/28 }, then: { translated: { source-pool: c, translation-type: deterministic-napt44 } } }
+        - { name: dynamic, from: { source-port: 1-9 }, then: { translated: { source-pool: b, translation-type: dynamic-nat44 } } }
+        - { name: in, from: { destination-address: 203.0.114.1 }, then: { translated: { destination-pool: d, translation-type: dnat-44 } } }
+        - { name: basic, from: { source-address: 198.18.2.0/24 }, then: { translated: { source-prefix: 203.0.115.0/24, translation-type: basic-nat44 } } })",
+      "    tcp-mss: 1400\n    max-flows: 2000\n    screen: s\n    nat-options: { max-sessions-per-subscriber: 7, "
+      "stateful-nat64: { ipv6-mtu: 1300, clear-dont-fragment-bit: yes } }",
+      R"(prefix-lists: [{ name: peers, prefixes: 192.0.2.0/24 }]
+applications: [{ name: ping, protocol: icmp, icmp-type: 8, icmp-code: 0, inactivity-timeout: never }]
+screens: [{ name: s, limit-session: { source-ip-based: 10, destination-ip-based: 20 }, tcp: { syn-flood: { attack-threshold: 100, source-threshold: 101, destination-threshold: 102, timeout: 5 }, land: yes, winnuke: yes, syn-frag: yes, syn-fin: yes, tcp-no-flag: yes, fin-no-ack: yes }, icmp: { flood: { threshold: 30 }, fragment: yes, large: yes, ping-death: yes }, udp: { flood: { threshold: 40 } }, ip: { bad-option: yes, source-route-option: yes, block-frag: yes, tear-drop: yes, unknown-protocol: yes } }])");
+  std::vector<std::pair<std::string, std::string>> changes = {
+      {"workers: 4", "workers: 3"},
+      {"address-allocation: round-robin, ", ""},
+      {"mapping-timeout: 600", "mapping-timeout: 601"},
+      {"limit-ports-per-address: 500", "limit-ports-per-address: 501"},
+      {"automatic: sequential", "automatic: random-allocation"},
+      {"preserve-parity: yes", "preserve-parity: no"},
+      {"preserve-parity: yes", "preserve-parity: yes, preserve-range: yes"},
+      {"block-size: 64,", "block-size: 63,"},
+      {"max-blocks-per-address: 4", "max-blocks-per-address: 5"},
+      {"active-block-timeout: 120", "active-block-timeout: 121"},
+      {"block-size: 1000", "block-size: 1001"},
+      {"block-size: 1000", "block-size: 1000, include-boundary-addresses: yes"},
+      {"198.18.0.9 except", "198.18.0.10 except"},
+      {"198.18.0.9 except", "198.18.0.9"},
+      {"destination-port: 80", "destination-port: 81"},
+      {"destination-port: 80", "source-port: 80"},
+      {"source-port: 1-9", "source-port: 1-8"},
+      {"address-pooling: paired, ", ""},
+      {"filtering-type: { endpoint-independent: { prefix-list: peers } }", "filtering-type: endpoint-independent"},
+      {"prefixes: 192.0.2.0/24", "prefixes: 192.0.2.0/25"},
+      {"eif-flow-limit: 9", "eif-flow-limit: 10"},
+      {"source-pool: b, translation-type: dynamic-nat44", "source-pool: b, translation-type: napt-44"},
+      {"source-pool: b, translation-type: dynamic-nat44",
+       "source-pool: b, overload-pool: a, translation-type: dynamic-nat44"},
+      {"destination-pool: d", "destination-prefix: 198.18.9.1/32"},
+      {"source-prefix: 203.0.115.0/24", "source-prefix: 203.0.116.0/24"},
+      {"tcp-mss: 1400", "tcp-mss: 1401"},
+      {"max-flows: 2000", "max-flows: 2001"},
+      {"    screen: s\n", ""},
+      {"max-sessions-per-subscriber: 7", "max-sessions-per-subscriber: 8"},
+      {"ipv6-mtu: 1300", "ipv6-mtu: 1301"},
+      {"clear-dont-fragment-bit: yes", "clear-dont-fragment-bit: no"},
+      {"icmp-type: 8", "icmp-type: 9"},
+      {"icmp-code: 0", "icmp-code: 1"},
+      {"inactivity-timeout: never", "inactivity-timeout: 4"},
+      {"source-ip-based: 10", "source-ip-based: 11"},
+      {"destination-ip-based: 20", "destination-ip-based: 21"},
+      {"attack-threshold: 100", "attack-threshold: 99"},
+      {"source-threshold: 101", "source-threshold: 99"},
+      {"destination-threshold: 102", "destination-threshold: 99"},
+      {"timeout: 5 }", "timeout: 6 }"},
+      {"threshold: 30", "threshold: 31"},
+      {"threshold: 40", "threshold: 41"},
+  };
+  for (const char* check :
+       {"land", "winnuke", "syn-frag", "syn-fin", "tcp-no-flag", "fin-no-ack", ", fragment", "large", "ping-death",
+        "bad-option", "source-route-option", "block-frag", "tear-drop", "unknown-protocol"}) {
+    changes.emplace_back(std::string(check) + ": yes", std::string(check) + ": no");
+  }
+  std::set<std::uint64_t> digests = {parsed(whole).digest};
+  for (const auto& change : changes) {
+    std::string text = whole;
+    const auto at = text.find(change.first);
+    ASSERT_NE(at, std::string::npos) << change.first;
+    text.replace(at, change.first.size(), change.second);
+    EXPECT_TRUE(digests.insert(parsed(text).digest).second) << change.first << " -> " << change.second;
+  }
 }
 
 TEST(AddressRange, PrefixesAndBack) {
