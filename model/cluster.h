@@ -31,11 +31,11 @@ enum class CardFamily : std::uint8_t { ms, vms };  ///< ms-: JSF layouts (MS-MPC
 
 /// How packets of one unit of a card come and go.
 struct PacketPort {
-  enum class Kind : std::uint8_t { tun, pcap };
+  enum class Kind : std::uint8_t { tun, pcap, af_packet };
   std::uint32_t unit = 0;  ///< logical unit of the card's interface: ms-0/0/0.UNIT
   Kind kind = Kind::tun;
   // tun
-  std::string device;  ///< name of the TUN device, at most 15 characters
+  std::string device;  ///< name of the TUN device, at most 15 characters; af_packet: of the kernel's interface
   std::vector<std::string>
       steer_from;  ///< kernel interfaces whose incoming traffic is routed into this port (inside ports)
   // pcap

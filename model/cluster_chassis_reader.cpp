@@ -59,17 +59,19 @@ Endpoint read_endpoint(const YamlField& field) {
 }
 
 PacketPort read_port(const YamlField& field) {
-  constexpr std::array<std::string_view, 2> kTypes = {"tun", "pcap"};
+  constexpr std::array<std::string_view, 3> kTypes = {"tun", "pcap", "af-packet"};
   PacketPort out;
   const YamlNode* type_node = nullptr;
   for (const auto& entry : field.node().entries) {
     if (entry.key == "type" && type_node == nullptr) type_node = &entry.value;
   }
   const bool pcap = type_node != nullptr && type_node->text == "pcap";
-  const YamlMap map = pcap ? YamlMap(field, {"unit", "type", "read", "write"})
-                           : YamlMap(field, {"unit", "type", "device", "steer-from"});
-  out.kind = pcap ? PacketPort::Kind::pcap : PacketPort::Kind::tun;
-  if (const auto f = map.require("type", "tun or pcap")) (void)f->one_of(kTypes);
+  const bool af_packet = type_node != nullptr && type_node->text == "af-packet";
+  const YamlMap map = pcap        ? YamlMap(field, {"unit", "type", "read", "write"})
+                      : af_packet ? YamlMap(field, {"unit", "type", "interface"})
+                                  : YamlMap(field, {"unit", "type", "device", "steer-from"});
+  out.kind = pcap ? PacketPort::Kind::pcap : af_packet ? PacketPort::Kind::af_packet : PacketPort::Kind::tun;
+  if (const auto f = map.require("type", "tun, af-packet or pcap")) (void)f->one_of(kTypes);
   if (const auto f = map.require("unit", "the number after the dot in the names of interfaces")) {
     out.unit = static_cast<std::uint32_t>(f->number(0, kMaxUnit).value_or(0));
   }
@@ -78,6 +80,12 @@ PacketPort read_port(const YamlField& field) {
     if (const auto f = map.get("write")) out.write_file = f->text(4096).value_or("");
     if (!map.has("read") && !map.has("write")) {
       field.wrong("a pcap port without files", "write read: FILE, write: FILE or both");
+    }
+    return out;
+  }
+  if (af_packet) {
+    if (const auto f = map.require("interface", "the kernel's name of an Ethernet interface")) {
+      out.device = f->interface_name().value_or("");
     }
     return out;
   }
@@ -128,7 +136,7 @@ void check_devices(const YamlField& field, const Chassis& chassis) {
   for (const auto& card : chassis.cards) {
     for (const auto& port : card.ports) {
       const auto by = fmt::format("{}.{}", card.name, port.unit);
-      use("device ", port.device, by);
+      use(port.kind == PacketPort::Kind::af_packet ? "traffic from " : "device ", port.device, by);
       use("capture ", port.read_file, by);
       use("capture ", port.write_file, by);
       for (const auto& interface : port.steer_from) use("traffic from ", interface, by);

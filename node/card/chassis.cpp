@@ -49,7 +49,7 @@ Result<Chassis::Prepared> Chassis::open_ports(const icr::Card& config) {
     out.ports.push_back({port.unit, std::move(*opened)});
   }
   if (captures != 0 && captures != config.ports.size()) {
-    return fail("card {}: has ports of type pcap and of type tun; all ports of a card must be of one type",
+    return fail("card {}: has ports of type pcap and others; of captures all ports of a card must be, or none",
                 config.name);
   }
   out.seed = captures != 0 ? kCaptureSeed : random_word();

@@ -106,6 +106,7 @@ void Worker::run_real() {
       const std::size_t n = port->rx_burst(packets);
       if (n == 0) continue;
       engine_->process(std::span(packets.data(), n), now, *this);
+      for (const UnitPort& each : ports_) each.port->flush();
       more = true;
     }
     engine_->tick(now);

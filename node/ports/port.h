@@ -25,6 +25,9 @@ class Port {
   /// drop.
   virtual void tx(const Packet& packet) = 0;
 
+  /// Sends what tx() has collected. After each burst.
+  virtual void flush() {}
+
   /// A descriptor that polls readable when packets wait, or -1 for a capture.
   [[nodiscard]] virtual int descriptor() const = 0;
 

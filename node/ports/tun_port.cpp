@@ -12,6 +12,7 @@
 #include <system_error>
 
 #include "model/log.h"
+#include "node/ports/link_local.h"
 #include "node/ports/netlink.h"
 #include "node/ports/offload.h"
 #include "node/ports/tun_routing.h"
@@ -67,16 +68,6 @@ Error cannot_create(int error_number) {
     default:
       return Error{fmt::format("creating the TUN device failed: {}", words(error_number))};
   }
-}
-
-/// Link-local packets are never routed: on this device they are the kernel's own (multicast listener reports, which
-/// cannot be switched off).
-bool is_link_local(const std::uint8_t* packet, std::size_t length) {
-  if (length >= 20 && packet[0] >> 4 == 4) return packet[16] == 224 && packet[17] == 0 && packet[18] == 0;
-  if (length < 40 || packet[0] >> 4 != 6) return false;
-  const auto unicast = [packet](std::size_t at) { return packet[at] == 0xfe && (packet[at + 1] & 0xc0) == 0x80; };
-  const bool multicast = packet[24] == 0xff && (packet[25] & 0x0f) <= 2;
-  return multicast || unicast(8) || unicast(24);
 }
 
 }  // namespace

@@ -119,6 +119,7 @@ Result<void> set_rule(nl_sock* socket, int family, const std::string& interface,
   return {};
 }
 
+/// `device_index` 0: there is no device, what the table is asked for is dropped.
 Result<void> steer_family(nl_sock* socket, int family, const std::string& device, int device_index,
                           std::span<const std::string> interfaces) {
   const std::uint32_t table = routing_table_of(device);
@@ -135,6 +136,7 @@ Result<void> steer_family(nl_sock* socket, int family, const std::string& device
   for (const auto& interface : interfaces) {
     if (auto done = set_rule(socket, family, interface, table); !done) return done;
   }
+  if (device_index == 0) return {};
   if (const int code = add_default_route(socket, family, table, device_index); code < 0) {
     return netlink::refused(fmt::format("cannot add the {} route into {} to table {}", name_of(family), device, table),
                             code);
@@ -173,6 +175,18 @@ Result<void> steer_into(nl_sock* socket, const std::string& device, int device_i
   auto done = steer_family(socket, AF_INET6, device, device_index, interfaces);
   if (!done && ipv6_is_off(device)) {
     log::warn(kComponent, "device={} only IPv4 is steered, IPv6 is off here: {}", device, done.error().message);
+    return {};
+  }
+  return done;
+}
+
+Result<void> keep_from_forwarding(nl_sock* socket, const std::string& interface) {
+  const std::span<const std::string> interfaces(&interface, 1);
+  if (auto done = steer_family(socket, AF_INET, interface, 0, interfaces); !done) return done;
+  auto done = steer_family(socket, AF_INET6, interface, 0, interfaces);
+  if (!done && ipv6_is_off(interface)) {
+    log::warn(kComponent, "interface={} only IPv4 is kept from forwarding, IPv6 is off here: {}", interface,
+              done.error().message);
     return {};
   }
   return done;

@@ -30,6 +30,10 @@ inline constexpr std::uint8_t kSteeringProtocol = 73;
 [[nodiscard]] Result<void> steer_into(nl_sock* socket, const std::string& device, int device_index,
                                       std::span<const std::string> interfaces);
 
+/// Drops what comes in on `interface` and is not for this machine itself, IPv4 and IPv6: for a port that receives it
+/// there on its own. Idempotent; stays behind as the above does.
+[[nodiscard]] Result<void> keep_from_forwarding(nl_sock* socket, const std::string& interface);
+
 /// Logs a warning with the sysctl to set for each kernel setting that would keep packets from being forwarded.
 void warn_about_forwarding(std::string_view device);
 

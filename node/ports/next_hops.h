@@ -1,0 +1,93 @@
+// Who gets a packet that leaves by an Ethernet interface: the kernel's routes and neighbours of that interface,
+// mirrored through netlink, so that a look-up costs no system call. ARP and neighbour discovery stay with the kernel:
+// it is asked to resolve what is not known, and to confirm what is used.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "model/address.h"
+#include "model/result.h"
+#include "model/time.h"
+#include "node/ports/netlink.h"
+
+struct nl_cache_mngr;
+
+namespace icr::node {
+
+using EthernetAddress = std::array<std::uint8_t, 6>;
+
+/// One thread.
+class NextHops {
+ public:
+  /// Mirrors the main routing table, as far as it leads out of the interface, its neighbours, and all addresses of the
+  /// machine.
+  [[nodiscard]] static Result<std::unique_ptr<NextHops>> open(int interface_index);
+  ~NextHops();
+  NextHops(const NextHops&) = delete;
+  NextHops& operator=(const NextHops&) = delete;
+
+  /// Polls readable when the kernel has news.
+  [[nodiscard]] int descriptor() const;
+  /// Takes over what changed. True: something did. Call it when the descriptor is readable, and about every second.
+  bool update(TimePoint now);
+
+  enum class Outcome : std::uint8_t { known, pending, no_route };
+  /// The next hop's Ethernet address, in `out`. pending: the kernel was asked for it (at most once a second).
+  [[nodiscard]] Outcome find(const IpAddress& destination, TimePoint now, EthernetAddress& out);
+
+  /// An address of this machine: packets for it are not to be forwarded.
+  [[nodiscard]] bool is_local(const IpAddress& address) const { return local_.count(address) != 0; }
+
+  [[nodiscard]] std::uint64_t requests() const { return requests_; }  ///< resolutions asked of the kernel
+  [[nodiscard]] std::uint64_t resyncs() const { return resyncs_; }    ///< news were lost, everything was read again
+
+ private:
+  struct Hash {
+    std::size_t operator()(const IpAddress& address) const;
+  };
+  struct Route {
+    Prefix prefix;
+    std::uint32_t priority = 0;
+    std::optional<IpAddress> gateway;
+  };
+  struct Neighbour {
+    EthernetAddress mac{};
+    bool resolved = false;
+    bool stale = false;  ///< the kernel has not heard of it lately
+    bool used = false;   ///< since the last look
+    std::optional<TimePoint> asked;
+  };
+
+  explicit NextHops(int interface_index) : interface_index_(interface_index) {}
+  Result<void> subscribe();
+  void ask_for_everything();
+  void read_all();
+  void read_routes();
+  void read_neighbours();
+  void read_addresses();
+  void ask(const IpAddress& address, Neighbour& neighbour, TimePoint now);
+
+  const int interface_index_;
+  netlink::RouteSocket requests_socket_;
+  nl_cache_mngr* manager_ = nullptr;
+  nl_cache* route_cache_ = nullptr;  // the manager's
+  nl_cache* neighbour_cache_ = nullptr;
+  nl_cache* address_cache_ = nullptr;
+  nl_cache* link_cache_ = nullptr;
+  bool changed_ = false;
+  bool link_changed_ = false;
+  TimePoint confirmed_{};
+
+  std::vector<Route> routes_;  ///< longest prefix first, then the lowest priority
+  std::unordered_map<IpAddress, Neighbour, Hash> neighbours_;
+  std::unordered_map<IpAddress, bool, Hash> local_;
+  std::uint64_t requests_ = 0, resyncs_ = 0;
+};
+
+}  // namespace icr::node

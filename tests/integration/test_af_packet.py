@@ -1,0 +1,68 @@
+"""Ports of type af-packet: the chassis receives and sends on its Ethernet interfaces, without TUN devices."""
+
+import json
+import re
+
+import pytest
+
+from lab.netlab import CHASSIS, DEFAULT_CLUSTER, SERVER, SERVER_V6, Lab, wait_until
+from lab.workload import Workload
+
+
+@pytest.fixture
+def lab(tmp_path, request):
+    with open(DEFAULT_CLUSTER, encoding="utf-8") as source:
+        text = re.sub(r"type: tun, device: \S+, steer-from: \[(\w+)\]", r"type: af-packet, interface: \1", source.read())
+    assert text.count("af-packet") == 4
+    (tmp_path / "cluster.yaml").write_text(text)
+    out = Lab("icrafp", str(tmp_path / "cluster.yaml"))
+    out.up()
+    for name in CHASSIS:
+        out.start_chassis(name)
+    out.wait_for_redundancy()
+    yield out
+    if request.node.report_call.failed:
+        for name in CHASSIS:
+            print(f"--- log of chassis {name}\n{out.log_tail(name, 40)}\n{out.card_counters(name)}")
+    out.down()
+
+
+def test_a_download_survives_the_master(lab):
+    work = Workload(lab)
+    work.start_servers()
+    work.start_download(size=40_000_000, seconds=8)
+    master, standby = lab.master(), "right" if lab.master() == "left" else "left"
+    counters = lab.card_counters(master)
+    assert counters["unit-1-rx-packets"] > 0 and counters["unit-2-rx-packets"] > 0
+    wait_until(lambda: work.download_progress()["bytes"] > 5_000_000, 20, "some of the download")
+    wait_until(lambda: lab.session_count(standby) == lab.session_count(master), 10, "the twins")
+    lab.kill_chassis(master)
+    figures = work.wait_for_download(60)
+    assert "connections=1 status=200" in lab.log_tail("download")
+    assert figures["bytes"] == 40_000_000 and figures["checksum_ok"]
+    assert {peer.rpartition(".")[0] for peer in work.http_peers()} == {"203.0.113"}
+    assert lab.master() == standby
+
+
+@pytest.mark.parametrize("server", [SERVER, SERVER_V6], ids=["ipv4", "ipv6"])
+def test_segments_pass_together_in_both_directions(lab, server):
+    lab.start("iperf3-server", "server", "iperf3", "--server", "--interval", "0")
+    wait_until(lambda: ":5201 " in lab.run("server", "ss", "-Hlnt").stdout, 10, "iperf3 to listen")
+    for direction in ((), ("--reverse",)):
+        done = lab.run("client", "iperf3", "--client", server, "--json", "--bytes", "60M", *direction, timeout=60)
+        assert json.loads(done.stdout)["end"]["sum_received"]["bytes"] > 55_000_000
+    counters = lab.card_counters(lab.master())
+    for unit in (1, 2):
+        assert counters[f"unit-{unit}-rx-large-packets"] > 0 and counters[f"unit-{unit}-tx-large-packets"] > 0
+        for name in ("tx-dropped-no-route", "tx-dropped-unresolved", "tx-dropped-mtu", "tx-dropped-bad-offload"):
+            assert counters[f"unit-{unit}-{name}"] == 0
+
+
+def test_the_chassis_itself_can_be_reached(lab):
+    """Its own addresses, and the virtual ones, answer; nothing of that goes through the card."""
+    before = lab.card_counters(lab.master())["packets-in"]
+    for address in ("198.18.0.1", "198.18.0.2", "198.18.0.3"):
+        assert " 0% packet loss" in lab.run("client", "ping", "-c", "3", "-i", "0.05", address).stdout
+    assert lab.card_counters(lab.master())["packets-in"] == before
+    done = lab.run("client", "ping", "-c", "3", "-i", "0.05", SERVER)
+    assert " 0% packet loss" in done.stdout, "not even the first one: it waits for the next hop"
