@@ -56,6 +56,9 @@ Result<void> SetRunner::open(const std::shared_ptr<replication::Context>& contex
   auto steering = open_steering(config_.virtual_addresses, now);
   if (!steering) return tl::unexpected(steering.error().in("redundancy set " + config_.name));
   steering_ = std::move(*steering);
+  auto return_routes = ReturnRoutes::open(cluster_, shard_.set(), chassis_);
+  if (!return_routes) return tl::unexpected(return_routes.error().in("redundancy set " + config_.name));
+  return_routes_ = std::move(*return_routes);
   if (config_.stand_alone()) return {};
   auto link = replication::Link::open(context, cluster_, shard_.set(), chassis_);
   if (!link) return tl::unexpected(link.error().in("redundancy set " + config_.name));
@@ -102,6 +105,7 @@ bool SetRunner::shut_down(TimePoint now, WallMillis wall_now) {
   if (!released_) {
     released_ = true;
     steering_->release(now);
+    return_routes_->release();
     shard_.deactivate();
   }
   return !checkpointer_ || checkpointer_->flush_all(now, wall_now, member_.term());
@@ -122,6 +126,7 @@ void SetRunner::persist_term(std::uint64_t term) {
 void SetRunner::become_master(std::uint64_t term) {
   const bool already = shard_.active();
   if (!already) shard_.activate(now_);
+  return_routes_->acquire();
   // Between the two the engine forwards what still comes; nobody is drawn here before it does.
   if (const auto drawn = steering_->acquire(now_); !drawn) {
     ++steering_failures_;
@@ -133,6 +138,7 @@ void SetRunner::become_master(std::uint64_t term) {
 
 void SetRunner::become_standby(std::uint64_t term) {
   steering_->release(now_);
+  return_routes_->release();
   shard_.deactivate();
   log::info("role", "set={} chassis={} role=STANDBY term={} sessions={} reason=\"{}\"", config_.name,
             cluster_.chassis[chassis_].name, term, shard_.sessions(), member_.status().reason);
@@ -229,6 +235,7 @@ void SetRunner::append_to(CounterList& out) const {
   member_.append_to(out);
   if (link_) link_->append_to(out);
   steering_->append_to(out);
+  return_routes_->append_to(out);
   if (checkpointer_) checkpointer_->counters().append_to(out);
 }
 

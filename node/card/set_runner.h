@@ -15,6 +15,7 @@
 #include "node/flow/shard.h"
 #include "node/query/shard_view.h"
 #include "node/redundancy/member.h"
+#include "node/redundancy/return_routes.h"
 #include "node/redundancy/steering.h"
 #include "replication/zmq/link.h"
 #include "storage/checkpointer.h"
@@ -89,6 +90,7 @@ class SetRunner final : public ShardView, private MemberOutput, private replicat
   storage::CheckpointOutput* disk_;
   std::unique_ptr<replication::Link> link_;
   std::unique_ptr<Steering> steering_;
+  std::unique_ptr<ReturnRoutes> return_routes_;
   TimePoint next_shard_tick_;
   std::uint64_t unremembered_term_ = 0;  ///< the disk has yet to take it; 0: none
   bool released_ = false;

@@ -64,6 +64,7 @@ Result<void> change_link(nl_sock* socket, int interface_index, const LinkChange&
   };
   int code = 0;
   if (change.accept_any_source) code = set_ipv4(IPV4_DEVCONF_RP_FILTER, 0);
+  if (code == 0 && change.accept_any_source) code = set_ipv4(IPV4_DEVCONF_ACCEPT_LOCAL, 1);
   if (code == 0 && change.forward_ipv4) code = set_ipv4(IPV4_DEVCONF_FORWARDING, 1);
   if (code == 0 && change.promote_secondaries) code = set_ipv4(IPV4_DEVCONF_PROMOTE_SECONDARIES, 1);
   if (code == 0 && change.without_link_local_addresses) {

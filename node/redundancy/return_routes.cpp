@@ -1,0 +1,141 @@
+#include "node/redundancy/return_routes.h"
+
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <netlink/errno.h>
+#include <netlink/route/nexthop.h>
+#include <netlink/route/route.h>
+
+#include <algorithm>
+
+#include "model/log.h"
+#include "node/ports/netlink.h"
+#include "node/ports/tun_routing.h"
+
+namespace icr::node {
+namespace {
+
+/// Higher than what people write by hand: their routes win.
+constexpr std::uint32_t kMetric = 7300;
+
+/// One's address after the last of a prefix; nothing after the very last one.
+bool next_after(const Prefix& prefix, IpAddress& out) {
+  out = AddressRange::of(prefix).high;
+  for (std::size_t i = 16; i-- > (prefix.base.is_v4() ? 12U : 0U);) {
+    if (++out.bytes[i] != 0) return true;
+  }
+  return false;
+}
+
+/// The external addresses of a term's sources.
+void append_ranges(const Cluster& cluster, const NatTerm& term, std::vector<AddressRange>& out) {
+  const auto append = [&](std::uint16_t pool) {
+    const auto& addresses = cluster.nat_pools[pool].addresses;
+    out.insert(out.end(), addresses.begin(), addresses.end());
+  };
+  for (const std::uint16_t pool : term.source_pools) append(pool);
+  if (term.overload_pool) append(*term.overload_pool);
+  if (term.source_prefix) out.push_back(AddressRange::of(*term.source_prefix));
+}
+
+}  // namespace
+
+std::vector<Prefix> prefixes_of(const AddressRange& range) {
+  std::vector<Prefix> out;
+  IpAddress at = range.low;
+  for (bool more = at <= range.high; more;) {
+    // The shortest prefix that begins here and does not end beyond the range.
+    std::uint8_t length = 0;
+    Prefix prefix = Prefix::of(at, length);
+    while (!(prefix.base == at) || prefix.base.is_v4() != at.is_v4() || AddressRange::of(prefix).high > range.high) {
+      prefix = Prefix::of(at, ++length);
+    }
+    out.push_back(prefix);
+    more = next_after(prefix, at) && at <= range.high;
+  }
+  return out;
+}
+
+void ReturnRoutes::CloseSocket::operator()(nl_sock* socket) const { netlink::Deleter()(socket); }
+
+Result<std::unique_ptr<ReturnRoutes>> ReturnRoutes::open(const Cluster& cluster, std::uint16_t set,
+                                                         std::uint16_t chassis) {
+  std::unique_ptr<ReturnRoutes> out(new ReturnRoutes);
+  const RedundancySet& config = cluster.redundancy_sets[set];
+  const auto member = cluster.member_on(set, chassis);
+  const icr::Card* card = member ? cluster.chassis[chassis].card(config.members[*member].card) : nullptr;
+  if (card == nullptr) return out;
+  for (const std::uint16_t index : config.service_sets) {
+    const ServiceSet& service = cluster.service_sets[index];
+    const PacketPort* port = card->port(service.outside_unit);
+    if (port == nullptr || port->kind != PacketPort::Kind::tun) continue;
+    std::vector<AddressRange> ranges;
+    for (const std::uint16_t rule : service.nat_rules) {
+      for (const NatTerm& term : cluster.nat_rules[rule].terms) append_ranges(cluster, term, ranges);
+    }
+    for (const AddressRange& range : ranges) {
+      for (const Prefix& prefix : prefixes_of(range)) {
+        const bool known = std::any_of(out->routes_.begin(), out->routes_.end(),
+                                       [&](const Route& route) { return route.prefix == prefix; });
+        if (!known) out->routes_.push_back({prefix, port->device});
+      }
+    }
+  }
+  if (out->routes_.empty()) return out;
+  auto socket = netlink::open_route_socket();
+  if (!socket) return tl::unexpected(socket.error().in("return routes"));
+  out->socket_.reset(socket->release());
+  return out;
+}
+
+ReturnRoutes::~ReturnRoutes() { release(); }
+
+int ReturnRoutes::change(const Route& route, bool add) {
+  const auto index = static_cast<int>(if_nametoindex(route.device.c_str()));
+  if (index == 0) return -NLE_NODEV;
+  const netlink::Handle<rtnl_route> request(rtnl_route_alloc());
+  const auto destination = netlink::to_netlink(route.prefix.base, route.prefix.length);
+  rtnl_nexthop* hop = rtnl_route_nh_alloc();
+  if (!request || !destination || hop == nullptr) {
+    if (hop != nullptr) rtnl_route_nh_free(hop);
+    return -NLE_NOMEM;
+  }
+  const bool v4 = route.prefix.base.is_v4();
+  rtnl_route_nh_set_ifindex(hop, index);
+  rtnl_route_add_nexthop(request.get(), hop);  // the route owns it now
+  rtnl_route_set_family(request.get(), v4 ? AF_INET : AF_INET6);
+  rtnl_route_set_table(request.get(), RT_TABLE_MAIN);
+  rtnl_route_set_protocol(request.get(), kSteeringProtocol);
+  rtnl_route_set_type(request.get(), RTN_UNICAST);
+  rtnl_route_set_scope(request.get(), v4 ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE);
+  rtnl_route_set_priority(request.get(), kMetric);
+  if (const int code = rtnl_route_set_dst(request.get(), destination.get()); code < 0) return code;
+  return add ? rtnl_route_add(socket_.get(), request.get(), NLM_F_CREATE | NLM_F_REPLACE)
+             : rtnl_route_delete(socket_.get(), request.get(), 0);
+}
+
+void ReturnRoutes::acquire() {
+  acquired_ = true;
+  for (const Route& route : routes_) {
+    const int code = change(route, true);
+    ++(code == 0 ? added_ : refused_);
+    if (code == 0 || refusal_logged_) continue;
+    refusal_logged_ = true;
+    log::warn("steering", "device={} the return route of {} cannot be added, ICMP errors of this machine are lost: {}",
+              route.device, route.prefix.to_string(), netlink::describe(code));
+  }
+}
+
+void ReturnRoutes::release() {
+  if (!acquired_) return;
+  acquired_ = false;
+  // One that is gone already, with its device or by hand, is what is wanted.
+  for (const Route& route : routes_) (void)change(route, false);
+}
+
+void ReturnRoutes::append_to(CounterList& out) const {
+  out.push_back({"return-routes-added", added_});
+  out.push_back({"return-routes-refused", refused_});
+}
+
+}  // namespace icr::node
