@@ -108,6 +108,7 @@ void check_external_addresses(Draft& draft) {
   const auto& pools = draft.cluster.nat_pools;
   auto sources = draft.static_mappings;
   for (std::size_t p = 0; p < pools.size(); ++p) {
+    if (draft.pool_uses[p] == PoolUse::prefix) continue;  // the mappings that use it are there
     std::vector<ExternalRange> own;
     for (std::size_t i = 0; i < pools[p].addresses.size(); ++i) {
       own.push_back(

@@ -289,7 +289,6 @@ class Translated {
       return;
     }
     term_.source_prefix = external;
-    if (pools) return;
     draft_.static_mappings.push_back(
         {AddressRange::of(*external), fmt::format("nat term {}.{}", rule_, term_.name), internal, place});
   }

@@ -32,6 +32,11 @@ TEST(EngineMemory, NoAllocationPerPacket) {
   plan.firewall_terms =
       "      - { name: no, from: { destination-address: [198.19.0.66/32] }, then: reject }\n"
       "      - { name: all, then: accept }\n";
+  plan.service_options = "screen: s";
+  plan.timeouts +=
+      "screens:\n  - { name: s, limit-session: { source-ip-based: 5000, destination-ip-based: 5000 }, tcp: { "
+      "syn-flood: {} "
+      "}, icmp: { flood: { threshold: 500 } }, udp: { flood: { threshold: 500 } } }\n";
   Bed bed(plan);
   bed.out.recording = false;
   std::vector<Bytes> packets;
