@@ -207,9 +207,13 @@ HeaderError read_v6(std::uint8_t* p, std::uint32_t size, bool quoted, Headers& h
       h.fragment_id = load32(p + at + 4);
       next = p[at];
       at += 8;
-      if (h.later_fragment) break;  // what follows is payload
+      if (h.later_fragment) {  // what follows is payload
+        h.fragmented_extension = next == 0 || next == 43 || next == 44 || next == 60;
+        break;
+      }
       continue;
     }
+    h.fragmented_extension = h.fragment;
     if (next == 43) {
       if (p[at + 2] == 0) return HeaderError::ip_extension_header;
       h.source_route = h.source_route || p[at + 3] != 0;

@@ -55,7 +55,8 @@ struct Headers {
   bool fragment = false;        ///< any fragment
   bool later_fragment = false;  ///< offset is not 0: no transport header
   bool more_fragments = false;
-  bool fragment_header = false;  ///< IPv6: it has one, if only as an atomic fragment (RFC 6946)
+  bool fragment_header = false;       ///< IPv6: it has one, if only as an atomic fragment (RFC 6946)
+  bool fragmented_extension = false;  ///< IPv6: extension headers are part of what was cut into fragments
   std::uint32_t fragment_id = 0;
   std::uint32_t fragment_offset = 0;  ///< octets
 

@@ -58,6 +58,27 @@ void translate_echo(const Headers& h, const FlowKey& to, std::uint8_t* l4, std::
 
 }  // namespace
 
+bool foreign(const Headers& h) {
+  constexpr std::uint8_t kHopByHop = 0, kRouting = 43, kFragment = 44, kNoNext = 59, kDestination = 60;
+  // Without the extension headers offsets would change, by what only the first fragment knows.
+  if (h.fragmented_extension) return true;
+  switch (h.protocol) {
+    case ip_protocol::igmp:
+    case kNoNext:
+      return true;
+    case ip_protocol::icmp:
+      return h.v6;
+    case ip_protocol::icmp6:
+    case kHopByHop:
+    case kRouting:
+    case kFragment:
+    case kDestination:
+      return !h.v6;
+    default:
+      return false;
+  }
+}
+
 void translate_transport(const Headers& h, const FlowKey& to, std::uint8_t* l4, std::uint32_t available,
                          std::uint32_t length) {
   if (h.icmp == IcmpKind::echo_request || h.icmp == IcmpKind::echo_reply) {
@@ -79,26 +100,6 @@ void translate_transport(const Headers& h, const FlowKey& to, std::uint8_t* l4, 
 }
 
 namespace {
-
-/// Protocol numbers that would mean something else, or nothing, in the other family.
-bool foreign(const Headers& h) {
-  constexpr std::uint8_t kHopByHop = 0, kRouting = 43, kFragment = 44, kNoNext = 59, kDestination = 60;
-  switch (h.protocol) {
-    case ip_protocol::igmp:
-      return true;
-    case ip_protocol::icmp:
-      return h.v6;
-    case ip_protocol::icmp6:
-    case kHopByHop:
-    case kRouting:
-    case kFragment:
-    case kNoNext:
-    case kDestination:
-      return !h.v6;
-    default:
-      return false;
-  }
-}
 
 Nat64 obstacle(const Headers& h) {
   if (h.source_route) return Nat64::source_route;

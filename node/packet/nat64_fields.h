@@ -78,6 +78,10 @@ inline std::uint32_t write_v6(const IpFields& f, std::uint8_t* out) {
   return kV6Header + extra;
 }
 
+/// Protocol numbers that would mean something else, or nothing, in the other family, and fragments that cannot be told
+/// from such.
+[[nodiscard]] bool foreign(const Headers& h);
+
 /// Ports or identifier, ICMP type and checksum of a transport header at `l4` of which `available` octets are there,
 /// from those of `h` to those of `to`, in the other family. `length` is that of the whole transport message, which the
 /// pseudo-header of ICMPv6 covers (RFC 4443 section 2.3). A UDP checksum of 0 stays.

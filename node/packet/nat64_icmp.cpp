@@ -132,7 +132,8 @@ std::uint32_t datagram_length(const Headers& error, std::uint32_t quoted_headers
   std::uint32_t told = 0;
   if (error.v6 && (type == 1 || type == 3)) told = error.l4[4] * 8U;
   if (!error.v6 && (type == 3 || type == 11 || type == 12)) told = error.l4[5] * 4U;
-  return told > quoted_headers && told < all ? told : all;
+  // Less than 8 octets of transport cannot be meant (RFC 792).
+  return told >= quoted_headers + 8 && told < all ? told : all;
 }
 
 /// IP header of the quoted packet, in the other family: lengths are what the packet says of itself, and the hop limit
@@ -169,7 +170,8 @@ Nat64 translate_nat64_error(const Headers& error, const FlowKey& outer_to, const
   using namespace nat64;
   const bool to_v6 = !error.v6;
   const auto fields = to_v6 ? fields_to_v6(error, quoted, options) : fields_to_v4(error, options);
-  if (!fields) return Nat64::icmp_no_equal;
+  // Of ICMP only echo has an equal; what else is quoted was never translated.
+  if (!fields || foreign(quoted) || quoted.icmp == IcmpKind::other) return Nat64::icmp_no_equal;
   if (hop_limit_of(error) <= 1) return Nat64::hop_limit;
 
   const std::uint32_t outer = to_v6 ? kV6Header : kV4Header;

@@ -271,6 +271,14 @@ TEST(Nat64Icmp, FragmentInside) {
   EXPECT_TRUE(look(out6).checksums);
 }
 
+TEST(Nat64Icmp, ProtocolsInsideThatMeanSomethingElse) {
+  Bytes inside = inside4();
+  for (const int protocol : {0, 2, 43, 58, 60}) {
+    inside[9] = static_cast<std::uint8_t>(protocol);
+    EXPECT_EQ(to6(error4(3, 1, 0, inside)).verdict, Nat64::icmp_no_equal) << protocol;
+  }
+}
+
 TEST(Nat64Icmp, HopLimitOfTheErrorItself) {
   Bytes p = error4(3, 1);
   p[8] = 1;

@@ -290,6 +290,20 @@ TEST(Nat64Fragments, Ipv6FragmentsOfSection511) {
   EXPECT_EQ(seen.source_port, 5000);
 }
 
+TEST(Nat64Fragments, FragmentedExtensionHeadersAreRefused) {
+  Spec s = from6(100);
+  s.v6_first = 60;
+  s.v6_extensions = {17, 0, 1, 4, 0, 0, 0, 0};
+  for (const Bytes& piece : fragments_of(build(s), 64)) {
+    EXPECT_EQ(translate(piece, kTo4).verdict, Nat64::protocol_unknown);
+  }
+  // In front of the fragment header they are dropped like any other.
+  Spec before = from6(64);
+  before.v6_first = 60;
+  before.v6_extensions = {44, 0, 1, 4, 0, 0, 0, 0, 17, 0, 0, 1, 0, 0, 0, 9};
+  EXPECT_EQ(translate(build(before), kTo4).verdict, Nat64::done);
+}
+
 TEST(Nat64Fragments, AtomicFragmentsBecomeWholePackets) {
   Spec s = from6(1400);
   s.v6_first = 44;

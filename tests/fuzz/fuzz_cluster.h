@@ -1,6 +1,7 @@
 // The cluster that fuzz targets run in.
 #pragma once
 
+#include <cstdio>
 #include <cstdlib>
 #include <string_view>
 
@@ -60,8 +61,10 @@ inline const Cluster& cluster() {
 }
 
 /// An invariant that an input must not break: libFuzzer reports the abort with the input.
-inline void require(bool holds) {
-  if (!holds) std::abort();
+inline void require(bool holds, int line = __builtin_LINE()) {
+  if (holds) return;
+  std::fprintf(stderr, "broken in line %d\n", line);
+  std::abort();
 }
 
 }  // namespace icr::fuzz

@@ -8,6 +8,7 @@
 #include "node/packet/checksum.h"
 #include "replication/protocol.h"
 #include "storage/record.h"
+#include "tests/flow/packets.h"
 #include "tests/fuzz/fuzz_cluster.h"
 
 namespace {
@@ -218,6 +219,51 @@ void checkpoints() {
   keep("term", encode_term("rs1", 9));
 }
 
+// -- NAT64 --
+
+void nat64() {
+  namespace make = node::test;
+  constexpr auto kHost = "2001:db8:1::10", kServer6 = "2001:db8:64::c633:6407";
+  constexpr auto kPool = "203.0.113.1", kServer4 = "198.51.100.7";
+  const auto keep = [](const std::string& name, const Bytes& packet, std::uint8_t options = 1) {
+    Bytes input = {options, 20};
+    input.insert(input.end(), packet.begin(), packet.end());
+    write("icr_nat64_fuzz", name, input);
+  };
+  const Bytes udp6 = make::build(make::udp(kHost, 4000, kServer6, 53, 40));
+  const Bytes udp4 = make::build(make::udp(kServer4, 53, kPool, 5000, 40));
+  keep("udp6", udp6);
+  keep("udp4", udp4, 0);
+  make::Spec none = make::udp(kServer4, 53, kPool, 5000, 41);
+  none.udp_without_checksum = true;
+  keep("udp4-without-checksum", make::build(none));
+  keep("large", make::build(make::udp(kServer4, 53, kPool, 5000, 2000)), 3);
+  keep("tcp6", make::build(make::tcp(kHost, 4000, kServer6, 80, make::kSyn, 1, 0)), 5);
+  keep("tcp4", make::build(make::tcp(kServer4, 80, kPool, 5000, make::kAck, 1, 2, 100)));
+  keep("echo6", make::build(make::echo(kHost, kServer6, 7)));
+  keep("echo4", make::build(make::echo(kServer4, kPool, 7, true)));
+  keep("fragment6", make::fragments_of(make::build(make::udp(kHost, 4000, kServer6, 53, 400)), 200)[0]);
+  keep("fragment4", make::fragments_of(make::build(make::udp(kServer4, 53, kPool, 5000, 400)), 200)[1]);
+  make::Spec options = make::udp(kServer4, 53, kPool, 5000, 8);
+  options.ip_options = {7, 7, 4, 0, 0, 0, 0, 0};
+  keep("options", make::build(options));
+  make::Spec extensions = make::udp(kHost, 4000, kServer6, 53, 8);
+  extensions.v6_first = 60;
+  extensions.v6_extensions = {43, 0, 1, 4, 0, 0, 0, 0, 17, 0, 4, 0, 0, 0, 0, 0};
+  keep("extensions", make::build(extensions));
+  keep("error4", make::icmp_error("192.0.2.1", kPool, 11, 0, make::build(make::udp(kPool, 5000, kServer4, 53, 40))));
+  keep("error6",
+       make::icmp_error("2001:db8:64::1", kServer6, 2, 0, make::build(make::udp(kServer6, 53, kHost, 4000, 40))));
+  Bytes extended = make::build(make::udp(kPool, 5000, kServer4, 53, 40));
+  extended.resize(128);
+  extended.insert(extended.end(), {0x20, 0, 0, 0, 0, 8, 1, 1, 1, 2, 3, 4});
+  make::Spec outer = make::echo("192.0.2.1", kPool, 32);
+  outer.icmp_type = 11;
+  outer.icmp_sequence = 0;
+  outer.payload = extended;
+  keep("error4-extended", make::build(outer));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -228,6 +274,7 @@ int main(int argc, char** argv) {
   messages();
   queries();
   checkpoints();
+  nat64();
   write("icr_cluster_file_fuzz", "cluster",
         bytes_of(reinterpret_cast<const std::uint8_t*>(fuzz::kClusterText.data()), fuzz::kClusterText.size()));
   write("icr_cluster_file_fuzz", "small", [] {
