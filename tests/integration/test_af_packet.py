@@ -1,21 +1,19 @@
 """Ports of type af-packet: the chassis receives and sends on its Ethernet interfaces, without TUN devices."""
 
 import json
-import re
+import pathlib
 
 import pytest
 
-from lab.netlab import CHASSIS, DEFAULT_CLUSTER, SERVER, SERVER_V6, Lab, wait_until
+from lab.netlab import CHASSIS, SERVER, SERVER_V6, Lab, wait_until
 from lab.workload import Workload
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
-def lab(tmp_path, request):
-    with open(DEFAULT_CLUSTER, encoding="utf-8") as source:
-        text = re.sub(r"type: tun, device: \S+, steer-from: \[(\w+)\]", r"type: af-packet, interface: \1", source.read())
-    assert text.count("af-packet") == 4
-    (tmp_path / "cluster.yaml").write_text(text)
-    out = Lab("icrafp", str(tmp_path / "cluster.yaml"))
+def lab(request):
+    out = Lab("icrafp", str(ROOT / "cluster-configs" / "af-packet.yaml"))
     out.up()
     for name in CHASSIS:
         out.start_chassis(name)

@@ -147,6 +147,26 @@ TEST(ClusterConfigs, CaptureStandsAlone) {
   EXPECT_EQ(port->write_file, "outside-out.pcap");
 }
 
+TEST(ClusterConfigs, AfPacketPortsNameInterfaces) {
+  const auto c = loaded("af-packet.yaml");
+  for (const auto& chassis : c.chassis) {
+    const auto& ports = chassis.cards.at(0).ports;
+    ASSERT_EQ(ports.size(), 2U);
+    EXPECT_EQ(ports[0].kind, PacketPort::Kind::af_packet);
+    EXPECT_EQ(ports[0].device, "inside0");
+    EXPECT_EQ(ports[1].device, "outside0");
+    EXPECT_TRUE(ports[1].steer_from.empty());
+  }
+  EXPECT_NE(c.digest, loaded("two-chassis.yaml").digest);
+}
+
+TEST(ClusterConfigs, TwoWorkersHaveASetEach) {
+  const auto c = loaded("two-workers.yaml");
+  EXPECT_EQ(c.chassis.at(1).cards.at(0).workers, 2U);
+  EXPECT_EQ(c.redundancy_sets.size(), 2U);
+  EXPECT_TRUE(c.warnings.empty());
+}
+
 TEST(LoadClusterFile, SaysWhatItCannotRead) {
   const auto absent = load_cluster_file("cluster-configs/no-such-file.yaml");
   ASSERT_FALSE(absent);
