@@ -88,14 +88,20 @@ int main(int argc, char** argv) {
   CLI::App app(
       "Asks every chassis of an icr cluster at once and merges the answers.\n\n"
       "  icr show services sessions [brief | extensive | terse] [count] [filters]\n"
-      "  icr show services sessions utilization [interface NAME]\n"
+      "  icr show services sessions {utilization | analysis} [interface NAME]\n"
+      "  icr show services flows | stateful-firewall {flows | conversations | statistics}\n"
+      "  icr show services nat {pool | mappings | deterministic-nat | source | destination | static |\n"
+      "                         resource-usage | statistics} ...\n"
       "  icr show services redundancy-group [terse | brief | extensive]\n"
-      "  icr show services service-sets statistics packet-drops [extensive]\n"
-      "  icr clear services sessions [filters]\n"
+      "  icr show services service-sets {summary | memory-usage | cpu-usage}\n"
+      "  icr show services service-sets statistics {packet-drops | tcp | tcp-mss | integrity-drops | ...}\n"
+      "  icr clear services {sessions | flows} [filters]\n"
+      "  icr clear services nat {mappings | statistics}\n"
       "  icr request services redundancy-set NAME switchover\n"
       "  icr check FILE\n\n"
       "filters: application-protocol P, destination-port N, destination-prefix A, interface I, limit N,\n"
-      "protocol P, service-set S, source-port N, source-prefix A. Any unique prefix of a keyword will do.\n"
+      "nat, protocol P, service-set S, source-nat-pool P, source-port N, source-prefix A. Any unique prefix of a "
+      "keyword will do.\n"
       "Exit codes: 0 done, 1 command error, 2 wrong cluster file, 3 a chassis did not answer.\n",
       "icr");
   Options options;

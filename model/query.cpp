@@ -3,10 +3,13 @@
 #include <algorithm>
 #include <cstring>
 
+#include "model/query_status_codec.h"
+
 namespace icr {
 namespace {
 
-constexpr std::size_t kMaxServiceSets = 10'000;  // as many as a cluster file may have
+using namespace query_codec;
+
 constexpr std::size_t kMaxSets = 64;
 constexpr std::size_t kMaxTables = 16384;
 
@@ -16,13 +19,19 @@ fbs::Address16 to_address16(const IpAddress& address) {
   return {words[0], words[1]};
 }
 
-Result<std::optional<Prefix>> to_prefix(const fbs::Address16* address, std::uint8_t length) {
-  if (address == nullptr) return std::optional<Prefix>{};
+std::optional<IpAddress> to_address(const fbs::Address16* address) {
+  if (address == nullptr) return std::nullopt;
   const std::uint64_t words[2] = {address->high(), address->low()};
   IpAddress out;
   std::memcpy(out.bytes.data(), words, 16);
-  if (length > (out.is_v4() ? 32 : 128)) return fail("prefix length {} out of range", length);
-  return std::optional<Prefix>{Prefix::of(out, length)};
+  return out;
+}
+
+Result<std::optional<Prefix>> to_prefix(const fbs::Address16* in, std::uint8_t length) {
+  const auto address = to_address(in);
+  if (!address) return std::optional<Prefix>{};
+  if (length > (address->is_v4() ? 32 : 128)) return fail("prefix length {} out of range", length);
+  return std::optional<Prefix>{Prefix::of(*address, length)};
 }
 
 flatbuffers::Offset<fbs::QueryFilter> encode_filter(const SessionFilter& filter,
@@ -45,6 +54,8 @@ flatbuffers::Offset<fbs::QueryFilter> encode_filter(const SessionFilter& filter,
     out.add_destination_prefix_length(filter.destination_prefix->length);
   }
   out.add_service_sets(service_sets);
+  out.add_translated(filter.translated);
+  if (filter.nat_pool) out.add_nat_pool(*filter.nat_pool);
   return out.Finish();
 }
 
@@ -69,6 +80,8 @@ Result<SessionFilter> decode_filter(const fbs::QueryFilter* in) {
   if (!destination) return tl::unexpected(destination.error());
   out.source_prefix = *source;
   out.destination_prefix = *destination;
+  out.translated = in->translated();
+  out.nat_pool = optional_of(in->nat_pool());
   if (in->service_sets() != nullptr) {
     if (in->service_sets()->size() > kMaxServiceSets) return fail("{} service sets", in->service_sets()->size());
     out.service_sets.assign(in->service_sets()->begin(), in->service_sets()->end());
@@ -93,44 +106,11 @@ using CountRows = flatbuffers::Vector<const fbs::ServiceSetCount*>;
 
 Result<std::vector<ServiceSetCount>> decode_counts(const CountRows* rows) {
   std::vector<ServiceSetCount> out;
+  if (auto sound = check_rows(rows, kMaxServiceSets, "counts"); !sound) return tl::unexpected(sound.error());
   if (rows == nullptr) return out;
-  if (rows->size() > kMaxServiceSets) return fail("{} counts", rows->size());
-  // The verifier does not check how elements are aligned.
-  if (reinterpret_cast<std::uintptr_t>(rows->Data()) % alignof(fbs::ServiceSetCount) != 0 && rows->size() != 0) {
-    return fail("misaligned counts");
-  }
   for (const auto* row : *rows) {
     out.push_back({row->service_set(), {row->valid(), row->invalid(), row->pending(), row->other()}});
   }
-  return out;
-}
-
-flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<fbs::Counter>>> encode_counters(
-    const CounterList& counters, flatbuffers::FlatBufferBuilder& builder) {
-  std::vector<flatbuffers::Offset<fbs::Counter>> rows;
-  rows.reserve(counters.size());
-  for (const auto& counter : counters) {
-    rows.push_back(fbs::CreateCounter(builder, builder.CreateString(counter.name), counter.value));
-  }
-  return builder.CreateVector(rows);
-}
-
-/// What a peer says is printed on an operator's terminal: no control characters.
-std::string printable(const flatbuffers::String* text) {
-  if (text == nullptr) return {};
-  std::string out = text->str();
-  for (char& c : out) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
-  }
-  return out;
-}
-
-using CounterRows = flatbuffers::Vector<flatbuffers::Offset<fbs::Counter>>;
-
-CounterList decode_counters(const CounterRows* rows) {
-  CounterList out;
-  if (rows == nullptr) return out;
-  for (const auto* row : *rows) out.push_back({printable(row->name()), row->value()});
   return out;
 }
 
@@ -181,6 +161,23 @@ CardUtilization decode_utilization(const fbs::CardUtilization* in) {
   if (in == nullptr) return {};
   return {in->sessions(),  in->slots(),         in->setup_rate(),   in->setup_rate_limit(),
           in->drop_rate(), in->teardown_rate(), in->cpu_permyriad()};
+}
+
+/// Takes a part that was decoded into the reply.
+template <class T>
+Result<void> take(Result<T> part, T& into) {
+  if (!part) return tl::unexpected(part.error());
+  into = std::move(*part);
+  return {};
+}
+
+Result<void> decode_parts(const fbs::QueryReply& in, QueryReply& out) {
+  if (auto sound = take(decode_pools(in.nat_pools()), out.nat_pools); !sound) return sound;
+  if (auto sound = take(decode_uses(in.uses()), out.uses); !sound) return sound;
+  if (auto sound = take(decode_deterministic(in.deterministic()), out.deterministic); !sound) return sound;
+  if (auto sound = take(decode_statistics(in.statistics()), out.statistics); !sound) return sound;
+  if (auto sound = take(decode_analysis(in.analysis()), out.analysis); !sound) return sound;
+  return take(decode_usage(in.usage()), out.usage);
 }
 
 Result<const fbs::QueryMessage*> verified(const void* data, std::size_t size, std::size_t max_bytes,
@@ -238,12 +235,68 @@ SessionState state_of(const SessionRecord& record) {
   return closed ? SessionState::invalid : SessionState::valid;
 }
 
+bool addresses_a_set(QueryKind kind) {
+  switch (kind) {
+    case QueryKind::status:
+    case QueryKind::counters:
+    case QueryKind::server_counters:
+    case QueryKind::analysis:
+    case QueryKind::usage:
+      return false;
+    default:
+      return true;
+  }
+}
+
+void RateHistogram::add(std::uint64_t per_second) {
+  const auto bucket = std::find_if(kFrom.begin(), kFrom.end(), [&](std::uint32_t from) { return per_second >= from; });
+  ++seconds[static_cast<std::size_t>(bucket - kFrom.begin())];
+}
+
+void RateHistogram::add(const RateHistogram& other) {
+  for (std::size_t i = 0; i < seconds.size(); ++i) seconds[i] += other.seconds[i];
+}
+
+void CardAnalysis::add(const CardAnalysis& other) {
+  peak_sessions += other.peak_sessions;
+  peak_created_per_second += other.peak_created_per_second;
+  peak_deleted_per_second += other.peak_deleted_per_second;
+  packets_received += other.packets_received;
+  packets_transmitted += other.packets_transmitted;
+  slow_path_forward += other.slow_path_forward;
+  slow_path_discard += other.slow_path_discard;
+  samples += other.samples;
+  created.add(other.created);
+  deleted.add(other.deleted);
+}
+
 void encode_request(const QueryRequest& request, flatbuffers::FlatBufferBuilder& builder) {
   builder.Clear();
   const auto filter = encode_filter(request.filter, builder);
-  const auto root = fbs::CreateQueryRequest(builder, request.cluster_digest, request.request_id,
-                                            static_cast<std::uint8_t>(request.kind), request.card, request.set,
-                                            request.cursor, request.limit, request.by_state, filter);
+  fbs::QueryRequestBuilder out(builder);
+  out.add_cluster_digest(request.cluster_digest);
+  out.add_request_id(request.request_id);
+  out.add_kind(static_cast<std::uint8_t>(request.kind));
+  out.add_card(request.card);
+  out.add_set(request.set);
+  out.add_cursor(request.cursor);
+  out.add_limit(request.limit);
+  out.add_by_state(request.by_state);
+  out.add_filter(filter);
+  out.add_record_kinds(request.record_kinds);
+  if (request.group) out.add_group(static_cast<std::uint8_t>(*request.group));
+  fbs::Address16 host;
+  fbs::Address16 translated;
+  if (request.host) {
+    host = to_address16(*request.host);
+    out.add_host(&host);
+  }
+  if (request.translated) {
+    translated = to_address16(*request.translated);
+    out.add_translated(&translated);
+  }
+  if (request.port) out.add_port(*request.port);
+  const auto root = out.Finish();
   fbs::FinishQueryMessageBuffer(builder, fbs::CreateQueryMessage(builder, root, 0));
 }
 
@@ -265,9 +318,15 @@ void encode_reply(const QueryReply& reply, BatchEncoder& sessions, flatbuffers::
   const auto group_rows = builder.CreateVector(groups);
   const auto counts = encode_counts(reply.counts, builder);
   const auto utilization = encode_utilization(reply.utilization, builder);
-  const auto root =
-      fbs::CreateQueryReply(builder, reply.request_id, static_cast<std::uint8_t>(reply.error), reason, status_rows,
-                            utilization, batch, reply.next_cursor, reply.done, counts, group_rows, text);
+  const auto pools = encode_pools(reply.nat_pools, builder);
+  const auto uses = encode_uses(reply.uses, builder);
+  const auto deterministic = encode_deterministic(reply.deterministic, builder);
+  const auto statistics = encode_statistics(reply.statistics, builder);
+  const auto analysis = encode_analysis(reply.analysis, builder);
+  const auto usage = encode_usage(reply.usage, builder);
+  const auto root = fbs::CreateQueryReply(builder, reply.request_id, static_cast<std::uint8_t>(reply.error), reason,
+                                          status_rows, utilization, batch, reply.next_cursor, reply.done, counts,
+                                          group_rows, text, pools, uses, deterministic, statistics, analysis, usage);
   fbs::FinishQueryMessageBuffer(builder, fbs::CreateQueryMessage(builder, 0, root));
 }
 
@@ -289,6 +348,14 @@ Result<QueryRequest> decode_request(const void* data, std::size_t size) {
   out.limit = in->limit();
   out.by_state = in->by_state();
   out.filter = std::move(*filter);
+  out.record_kinds = in->record_kinds();
+  if (const auto group = in->group(); group.has_value()) {
+    if (*group >= kStatisticsGroupCount) return fail("group of statistics {} out of range", *group);
+    out.group = static_cast<StatisticsGroup>(*group);
+  }
+  out.host = to_address(in->host());
+  out.translated = to_address(in->translated());
+  out.port = optional_of(in->port());
   return out;
 }
 
@@ -331,6 +398,7 @@ Result<QueryReply> decode_reply(const void* data, std::size_t size) {
     }
   }
   out.text = printable(in->text());
+  if (auto sound = decode_parts(*in, out); !sound) return tl::unexpected(sound.error());
   return out;
 }
 

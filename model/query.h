@@ -6,29 +6,42 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "model/counters.h"
+#include "model/nat_status.h"
 #include "model/query_generated.h"
 #include "model/record_codec.h"
 #include "model/result.h"
+#include "model/service_set_status.h"
 #include "model/session.h"
 #include "model/session_filter.h"
 
 namespace icr {
 
 enum class QueryKind : std::uint8_t {
-  status = 1,       ///< of every redundancy set of the card, and the card's utilization
-  page = 2,         ///< sessions of one set
-  count = 3,        ///< matching sessions of one set, per service set
-  clear = 4,        ///< delete matching sessions of one set (only where it is not a standby)
-  switchover = 5,   ///< hand mastership of one set to the peer
-  counters = 6,     ///< every named counter of the card
-  server_counters,  ///< those of the query server itself
+  status = 1,             ///< of every redundancy set of the card, and the card's utilization
+  page = 2,               ///< sessions of one set
+  count = 3,              ///< matching sessions of one set, per service set
+  clear = 4,              ///< delete matching sessions of one set (only where it is not a standby)
+  switchover = 5,         ///< hand mastership of one set to the peer
+  counters = 6,           ///< every named counter of the card
+  server_counters = 7,    ///< those of the query server itself
+  nat_pools = 8,          ///< NAT pools of one set, per service set
+  bindings = 9,           ///< NAT bindings of one set, in pages as sessions
+  clear_bindings = 10,    ///< delete matching bindings of one set and the sessions that use them (master only)
+  deterministic = 11,     ///< who owns the ports: a host's of deterministic NAT, or a port's host
+  statistics = 12,        ///< counters per service set of one set, in pages
+  clear_statistics = 13,  ///< the counters of one set begin at zero again
+  analysis = 14,          ///< what the card remembers about its sessions
+  usage = 15,             ///< memory of the card and its service sets
 };
-inline constexpr std::uint8_t kQueryKindLast = static_cast<std::uint8_t>(QueryKind::server_counters);
+inline constexpr std::uint8_t kQueryKindLast = static_cast<std::uint8_t>(QueryKind::usage);
+/// True where a question is about one redundancy set of the card.
+[[nodiscard]] bool addresses_a_set(QueryKind kind);
 
 struct QueryRequest {
   std::uint64_t cluster_digest = 0;
@@ -36,11 +49,20 @@ struct QueryRequest {
   QueryKind kind = QueryKind::status;  ///< may be a value of a later release: the server answers `unknown_kind`
   std::uint16_t card = 0;              ///< index into Chassis::cards
   std::uint16_t set = 0;               ///< index into Cluster::redundancy_sets
-  std::uint32_t cursor = 0;            ///< page: first slot to look at
-  std::uint32_t limit = 0;             ///< page: at most this many sessions, 1..kPageSessions
-  bool by_state = false;  ///< count: tell valid, invalid ... apart (needs a scan); otherwise all in `valid`
+  std::uint32_t cursor = 0;  ///< page, bindings: first slot to look at; statistics: number of service sets to skip
+  std::uint32_t limit = 0;   ///< page, bindings: at most this many rows, 1..kPageSessions
+  bool by_state = false;     ///< count: tell valid, invalid ... apart (needs a scan); otherwise all in `valid`
   SessionFilter filter;
+  std::uint8_t record_kinds = 0;  ///< bindings, clear_bindings: bit (1 << RecordKind) for each kind that is meant
+  std::optional<StatisticsGroup> group;  ///< statistics, clear_statistics: this one only
+  std::optional<IpAddress> host;         ///< deterministic: whose ports
+  std::optional<IpAddress> translated;   ///< deterministic: whose host; neither: every host of the pool, in pages
+  std::optional<std::uint16_t> port;     ///< deterministic: of `translated`
 };
+/// Bits of QueryRequest::record_kinds.
+[[nodiscard]] constexpr std::uint8_t kind_bit(RecordKind kind) {
+  return static_cast<std::uint8_t>(1U << static_cast<unsigned>(kind));
+}
 
 enum class QueryError : std::uint8_t {
   none = 0,
@@ -113,21 +135,85 @@ struct CounterGroup {
   CounterList counters;
 };
 
+/// Who uses a binding.
+struct BindingUse {
+  std::uint32_t slot = 0;  ///< of the binding
+  std::uint32_t sessions = 0;
+  std::uint32_t ports = 0;  ///< owned through it: port block, pairing
+};
+
+/// A block of ports that deterministic NAT gives a host.
+struct DeterministicRow {
+  std::uint16_t service_set = 0;
+  std::uint16_t pool = 0;
+  DeterministicBinding binding;
+  std::uint32_t ports_in_use = 0;
+};
+
+/// Seconds of a card's life by how many sessions were created (or deleted) in them.
+struct RateHistogram {
+  /// Lower bounds of the buckets, as Junos cuts them; the last but one is "0 - 1000" without the zero.
+  static constexpr std::array<std::uint32_t, 14> kFrom = {400'000, 350'000, 300'000, 250'000, 200'000, 150'000, 50'000,
+                                                          40'000,  30'000,  20'000,  10'000,  1'000,   1,       0};
+  std::array<std::uint64_t, kFrom.size()> seconds{};
+  void add(std::uint64_t per_second);
+  void add(const RateHistogram& other);
+};
+
+/// What `show services sessions analysis` is made of, beside the numbers of live sessions. Since the card started; of
+/// several workers the sums, so their peaks need not have been at the same time.
+struct CardAnalysis {
+  std::uint64_t peak_sessions = 0;
+  std::uint64_t peak_created_per_second = 0;
+  std::uint64_t peak_deleted_per_second = 0;
+  std::uint64_t packets_received = 0;
+  std::uint64_t packets_transmitted = 0;
+  std::uint64_t slow_path_forward = 0;  ///< first packets that set a session up
+  std::uint64_t slow_path_discard = 0;  ///< packets that were refused one, or dropped
+  std::uint64_t samples = 0;            ///< seconds in the histograms
+  RateHistogram created;
+  RateHistogram deleted;
+  void add(const CardAnalysis& other);
+};
+
+/// Memory that a card uses, in bytes.
+struct CardUsage {
+  std::uint64_t machine = 0;       ///< all there is, whoever uses it
+  std::uint64_t used = 0;          ///< by tables and rules of this card
+  std::uint64_t sessions = 0;      ///< of them, for sessions that live
+  std::uint64_t sessions_max = 0;  ///< for as many sessions as there is room for
+  std::uint64_t policies = 0;      ///< rules and NAT pools
+  struct ServiceSetUse {
+    std::uint16_t service_set = 0;
+    std::uint64_t bytes = 0;  ///< its sessions and rules
+  };
+  std::vector<ServiceSetUse> service_sets;
+};
+
 struct QueryReply {
   std::uint64_t request_id = 0;
   QueryError error = QueryError::none;
   std::string reason;  ///< in words, when error is set
   std::vector<SetStatus> status;
   CardUtilization utilization;
-  std::vector<SessionRecord> sessions;  ///< filled by decode_reply(); the sender hands a BatchEncoder to encode_reply()
-  std::uint32_t next_cursor = 0;        ///< page: where the next page begins
-  bool done = false;                    ///< page: there is no next page
+  std::vector<SessionRecord>
+      sessions;  ///< or bindings; filled by decode_reply(); the sender hands a BatchEncoder to encode_reply()
+  std::uint32_t next_cursor = 0;  ///< where the next page begins
+  bool done = false;              ///< there is no next page
+  /// clear_bindings: bindings under `valid`, sessions under `invalid`.
   std::vector<ServiceSetCount> counts;  ///< count, clear: one row for each service set of the set that was asked for
   std::vector<CounterGroup> counters;
+  std::vector<NatPoolStatus> nat_pools;
+  std::vector<BindingUse> uses;  ///< bindings: one for each row of `sessions`, by slot
+  std::vector<DeterministicRow> deterministic;
+  std::vector<ServiceSetStatus> statistics;
+  CardAnalysis analysis;
+  CardUsage usage;
   std::string text;  ///< switchover: what was done, for the operator
 };
 
 inline constexpr std::uint32_t kPageSessions = 1024;
+inline constexpr std::uint32_t kPageServiceSets = 64;       ///< of statistics
 inline constexpr std::size_t kMaxRequestBytes = 32 * 1024;  ///< a filter that names every service set fits
 inline constexpr std::size_t kMaxReplyBytes = 1024 * 1024;
 

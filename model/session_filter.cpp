@@ -24,7 +24,7 @@ bool SessionFilter::has_service_set(std::uint16_t service_set) const {
 
 bool SessionFilter::only_service_sets() const {
   return !application_protocol && !protocol && !source_port && !destination_port && !source_prefix &&
-         !destination_prefix;
+         !destination_prefix && !translated && !nat_pool;
 }
 
 bool SessionFilter::admits(const FlowKey& key) const {
@@ -38,11 +38,23 @@ bool SessionFilter::admits(const FlowKey& key) const {
 
 bool SessionFilter::matches(const SessionRecord& record) const {
   if (!admits(record.flow[0]) || !has_service_set(record.service_set)) return false;
+  if (translated && record.nat_type == NatType::none) return false;
+  if (nat_pool && record.nat_pool != *nat_pool + 1) return false;
   if (application_protocol && *application_protocol != record.alg &&
       !(is_rpc(*application_protocol) && is_rpc(record.alg))) {
     return false;
   }
   return true;
+}
+
+bool SessionFilter::matches(const BindingRecord& binding) const {
+  if (!has_service_set(binding.service_set)) return false;
+  if (nat_pool && binding.pool != *nat_pool) return false;
+  if (protocol && binding.protocol != *protocol) return false;
+  if (source_port && binding.internal_port != *source_port) return false;
+  if (destination_port && binding.external_port != *destination_port) return false;
+  if (source_prefix && !source_prefix->contains(binding.internal)) return false;
+  return !destination_prefix || destination_prefix->contains(binding.external);
 }
 
 }  // namespace icr

@@ -20,6 +20,8 @@ struct SessionFilter {
   std::optional<std::uint16_t> destination_port;  ///< never matches a protocol without ports
   std::optional<Prefix> source_prefix;
   std::optional<Prefix> destination_prefix;
+  bool translated = false;                  ///< sessions with address translation only
+  std::optional<std::uint16_t> nat_pool;    ///< index into Cluster::nat_pools: the source address is out of this pool
   std::vector<std::uint16_t> service_sets;  ///< indices into Cluster::service_sets, ascending; empty: all
 
   /// A question for the application protocols rpc, rpc-portmap, dce-rpc and dce-rpc-portmap is one question (as in
@@ -28,6 +30,8 @@ struct SessionFilter {
   /// What `key`, the initiator flow, alone decides: false means that matches() is false as well. For tables that can
   /// look at a key without making a record.
   [[nodiscard]] bool admits(const FlowKey& key) const;
+  /// For a binding: the source is the host with its port, the destination the translated address and port.
+  [[nodiscard]] bool matches(const BindingRecord& binding) const;
   [[nodiscard]] bool has_service_set(std::uint16_t service_set) const;
   /// True where nothing but the service set decides, so that counters per service set are the answer to a count.
   [[nodiscard]] bool only_service_sets() const;

@@ -31,16 +31,25 @@ struct Candidate {
   const GrammarOption* option = nullptr;
 };
 
+bool offered(const GrammarOption& option, std::uint32_t used) { return (used & (option.bit | option.excluded)) == 0; }
+
 std::vector<Candidate> candidates(const GrammarNode& at, std::uint32_t used) {
   std::vector<Candidate> out;
   for (const auto& child : at.children) {
-    // Deeper words come before options: `show services sessions` has none of both.
-    if (!child.word.empty()) out.push_back({child.word, child.help, &child, nullptr});
+    if (used == 0 && !child.word.empty()) out.push_back({child.word, child.help, &child, nullptr});
   }
   for (const auto& option : at.options) {
-    if ((used & (option.bit | option.excluded)) == 0) out.push_back({option.word, option.help, nullptr, &option});
+    if (offered(option, used) && !option.word.empty()) out.push_back({option.word, option.help, nullptr, &option});
   }
   return out;
+}
+
+/// The option that takes a value without a keyword, if it may still come.
+const GrammarOption* bare_value(const GrammarNode& at, std::uint32_t used) {
+  for (const auto& option : at.options) {
+    if (option.word.empty() && offered(option, used)) return &option;
+  }
+  return nullptr;
 }
 
 std::vector<Candidate> matching(const std::vector<Candidate>& all, std::string_view text) {
@@ -94,6 +103,13 @@ tl::expected<Command, SyntaxError> parse_command(std::string_view line) {
     }
     const auto matches = matching(candidates(*at, used), word.text);
     if (matches.empty()) {
+      if (const auto* bare = bare_value(*at, used)) {
+        used |= bare->bit;
+        if (auto taken = bare->take(command, word.text); !taken) {
+          return tl::unexpected(SyntaxError{word.column, taken.error().message});
+        }
+        continue;
+      }
       return tl::unexpected(SyntaxError{word.column, std::string(i == 0 ? "unknown command." : kExpectingCommand)});
     }
     if (matches.size() > 1) return tl::unexpected(ambiguous(word, matches));

@@ -1,7 +1,8 @@
 // The words of the operator's language: a tree of keywords, and the parser that walks it.
 //
-// A node's children go deeper; its options may follow in any order, each once, and leave the parser where it is. Any
-// unique prefix of a keyword stands for it. The tree is data, so that a shell can complete from the same one.
+// A node's children go deeper; its options may follow in any order, each once, and leave the parser where it is. A
+// child cannot follow an option. Any unique prefix of a keyword stands for it. The tree is data, so that a shell can
+// complete from the same one.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +17,7 @@ namespace icr::cli {
 
 /// An order-free word, with or without a value.
 struct GrammarOption {
-  std::string_view word;
+  std::string_view word;  ///< empty: a value without a keyword, taken where no keyword fits
   std::string_view help;
   bool has_value = false;
   std::uint32_t bit = 0;       ///< marks it as used

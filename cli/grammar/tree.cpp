@@ -1,135 +1,142 @@
-// The tree itself: every word that icr understands.
+// The tree itself: every word that icr understands, but for NAT (nat_tree.cpp).
 #include "cli/grammar/grammar.h"
+#include "cli/grammar/options.h"
 #include "cli/grammar/values.h"
 
 namespace icr::cli {
 namespace {
 
-enum Bit : std::uint32_t {
-  kBrief = 1U << 0U,
-  kExtensive = 1U << 1U,
-  kTerse = 1U << 2U,
-  kCount = 1U << 3U,
-  kUtilization = 1U << 4U,
-  kApplicationProtocol = 1U << 5U,
-  kDestinationPort = 1U << 6U,
-  kDestinationPrefix = 1U << 7U,
-  kInterface = 1U << 8U,
-  kLimit = 1U << 9U,
-  kProtocol = 1U << 10U,
-  kServiceSet = 1U << 11U,
-  kSourcePort = 1U << 12U,
-  kSourcePrefix = 1U << 13U,
-};
-constexpr std::uint32_t kLevels = kBrief | kExtensive | kTerse;
+constexpr std::uint32_t kSessionLevels = kBrief | kExtensive | kTerse;
 
-/// Puts a parsed value where it belongs.
-template <class T, class Target>
-Result<void> store(const Result<T>& value, Target& target) {
-  if (!value) return tl::unexpected(value.error());
-  target = static_cast<typename Target::value_type>(*value);
+template <Verb verb>
+void enter(Command& c) {
+  c.verb = verb;
+}
+template <Verb verb>
+Result<void> become(Command& c, std::string_view /*none*/) {
+  c.verb = verb;
   return {};
 }
-
-Result<void> store(Result<Prefix> value, std::optional<Prefix>& target) {
-  if (!value) return tl::unexpected(value.error());
-  target = *value;
-  return {};
+template <StatisticsView group>
+void enter_statistics(Command& c) {
+  c.verb = Verb::show_service_set_statistics;
+  c.statistics = group;
 }
 
-std::vector<GrammarOption> levels(std::uint32_t excluded) {
-  return {
-      {"brief", "Display brief output", false, kBrief, kLevels | excluded,
+Options show_session_options() {
+  const Options nat = {
+      {"nat", "Translated sessions only", false, kNat, kUtilization,
        [](Command& c, std::string_view) -> Result<void> {
-         c.level = Level::brief;
+         c.nat = true;
          return {};
        }},
-      {"extensive", "Display extensive output", false, kExtensive, kLevels | excluded,
-       [](Command& c, std::string_view) -> Result<void> {
-         c.level = Level::extensive;
+      {"nat-port-overload-index", "Overload index of the translated port (0..127)", true, kOverloadIndex, kUtilization,
+       [](Command& c, std::string_view v) -> Result<void> {
+         const auto number = parse_number(v, 0, 127);
+         if (!number) return tl::unexpected(number.error());
+         c.overload_index = static_cast<std::uint8_t>(*number);
          return {};
        }},
-      {"terse", "Display terse output", false, kTerse, kLevels | excluded,
-       [](Command& c, std::string_view) -> Result<void> {
-         c.level = Level::terse;
+      {"source-nat-pool", "Name of the source NAT pool", true, kSourceNatPool, kUtilization,
+       [](Command& c, std::string_view v) -> Result<void> {
+         auto name = parse_name(v, "source-nat-pool");
+         if (!name) return tl::unexpected(name.error());
+         c.source_nat_pool = std::move(*name);
          return {};
        }},
   };
-}
-
-/// The filters that `show` and `clear` share.
-std::vector<GrammarOption> filters() {
-  return {
-      {"application-protocol", "Application protocol (ALG) of the session", true, kApplicationProtocol, kUtilization,
-       [](Command& c, std::string_view v) {
-         return store(parse_application_protocol_value(v), c.application_protocol);
-       }},
-      {"destination-port", "Destination port (0..65535)", true, kDestinationPort, kUtilization,
-       [](Command& c, std::string_view v) { return store(parse_number(v, 0, 65535), c.destination_port); }},
-      {"destination-prefix", "Destination address or prefix", true, kDestinationPrefix, kUtilization,
-       [](Command& c, std::string_view v) { return store(parse_prefix(v), c.destination_prefix); }},
-      {"interface", "Name of the services interface", true, kInterface, 0,
-       [](Command& c, std::string_view v) -> Result<void> {
-         auto name = parse_interface(v);
-         if (!name) return tl::unexpected(name.error());
-         c.interface = std::move(*name);
-         return {};
-       }},
-      {"protocol", "IP protocol, by name or number (0..255)", true, kProtocol, kUtilization,
-       [](Command& c, std::string_view v) { return store(parse_protocol_value(v), c.protocol); }},
-      {"service-set", "Name of the service set", true, kServiceSet, kUtilization,
-       [](Command& c, std::string_view v) -> Result<void> {
-         auto name = parse_name(v, "service-set");
-         if (!name) return tl::unexpected(name.error());
-         c.service_set = std::move(*name);
-         return {};
-       }},
-      {"source-port", "Source port (0..65535)", true, kSourcePort, kUtilization,
-       [](Command& c, std::string_view v) { return store(parse_number(v, 0, 65535), c.source_port); }},
-      {"source-prefix", "Source address or prefix", true, kSourcePrefix, kUtilization,
-       [](Command& c, std::string_view v) { return store(parse_prefix(v), c.source_prefix); }},
-  };
-}
-
-std::vector<GrammarOption> show_session_options() {
-  auto out = levels(kUtilization);
-  for (auto& filter : filters()) out.push_back(filter);
-  out.push_back({"count", "Display the number of matching sessions", false, kCount, kUtilization,
-                 [](Command& c, std::string_view) -> Result<void> {
-                   c.verb = Verb::count_sessions;
-                   return {};
-                 }});
-  out.push_back({"limit", "Maximum number of sessions to display", true, kLimit, kUtilization,
-                 [](Command& c, std::string_view v) { return store(parse_number(v, 1, 4294967295), c.limit); }});
-  out.push_back({"utilization", "Display statistical details about session utilization", false, kUtilization,
-                 ~std::uint32_t{kInterface}, [](Command& c, std::string_view) -> Result<void> {
-                   c.verb = Verb::show_utilization;
-                   return {};
-                 }});
+  Options out = levels(kSessionLevels, kUtilization) + session_filters() + nat;
+  out.push_back(verb_option("count", "Display the number of matching sessions", kCount, kUtilization,
+                            become<Verb::count_sessions>));
+  out = std::move(out) + limit_option("Maximum number of sessions to display");
+  out.push_back(verb_option("utilization", "Display statistical details about session utilization", kUtilization,
+                            ~std::uint32_t{kInterface}, become<Verb::show_utilization>));
   return out;
 }
 
-GrammarNode keyword(std::string_view word, std::string_view help, std::vector<GrammarNode> children) {
-  GrammarNode node;
-  node.word = word;
-  node.help = help;
-  node.children = std::move(children);
-  return node;
+GrammarNode flows_node() {
+  Options options =
+      levels(kSessionLevels, kAll) + session_filters() + limit_option("Maximum number of flows to display");
+  options.push_back(verb_option("count", "Display the number of matching flows", kCount, 0, become<Verb::count_flows>));
+  options.push_back(verb_option("all", "Display all flows", kAll, kSessionLevels | kAll,
+                                [](Command&, std::string_view) -> Result<void> { return {}; }));
+  return command("flows", "Display flows", enter<Verb::show_flows>, std::move(options));
 }
 
-/// A node where the line may end.
-GrammarNode command(std::string_view word, std::string_view help, void (*enter)(Command&),
-                    std::vector<GrammarOption> options) {
-  GrammarNode node;
-  node.word = word;
-  node.help = help;
-  node.complete = true;
-  node.enter = enter;
-  node.options = std::move(options);
-  return node;
+GrammarNode show_stateful_firewall() {
+  const Options where = service_set_option() + interface_option();
+  return keyword(
+      "stateful-firewall", "Display stateful firewall information",
+      {
+          command("conversations", "Display conversations", enter<Verb::show_conversations>,
+                  levels(kSessionLevels) + session_filters() + limit_option("Maximum number of conversations")),
+          flows_node(),
+          command("statistics", "Display stateful firewall statistics", enter<Verb::show_firewall_statistics>,
+                  levels(kBrief | kDetail | kExtensive | kSummary) + where),
+      });
 }
 
-GrammarNode build() {
+GrammarNode show_service_sets() {
+  const Options where = service_set_option() + interface_option();
+  return keyword(
+      "service-sets", "Display service sets",
+      {
+          command("cpu-usage", "Display CPU usage", enter<Verb::show_cpu_usage>, where),
+          command("memory-usage", "Display memory usage", enter<Verb::show_memory_usage>, where),
+          keyword("statistics", "Display statistics of service sets",
+                  {
+                      command("drop-flow-limit", "Display counters of flow limits",
+                              enter_statistics<StatisticsView::drop_flow_limit>, where),
+                      command("integrity-drops", "Display counters of packets with errors",
+                              enter_statistics<StatisticsView::integrity_drops>, where),
+                      command("packet-drops", "Display counters of dropped and refused packets",
+                              enter<Verb::show_packet_drops>, levels(kExtensive)),
+                      command("screen-drops", "Display counters of screens",
+                              enter_statistics<StatisticsView::screen_drops>, where),
+                      command("screen-session-limit-counters", "Display counters of the session limits of screens",
+                              enter_statistics<StatisticsView::screen_session_limits>, where),
+                      command("tcp", "Display counters of TCP tracking", enter_statistics<StatisticsView::tcp>, where),
+                      command("tcp-mss", "Display counters of TCP MSS rewriting",
+                              enter_statistics<StatisticsView::tcp_mss>, where),
+                  }),
+          command("summary", "Display a summary of service sets", enter<Verb::show_service_set_summary>,
+                  interface_option()),
+      });
+}
+
+GrammarNode show_services() {
+  GrammarNode sessions =
+      command("sessions", "Display session information", enter<Verb::show_sessions>, show_session_options());
+  sessions.children = {
+      command("analysis", "Display statistics of sessions", enter<Verb::show_analysis>, interface_option())};
+  return keyword("services", "Show services",
+                 {
+                     flows_node(),
+                     show_nat(),
+                     command("redundancy-group", "Display redundancy groups", enter<Verb::show_redundancy_groups>,
+                             levels(kSessionLevels)),
+                     show_service_sets(),
+                     std::move(sessions),
+                     show_stateful_firewall(),
+                 });
+}
+
+GrammarNode clear_services() {
+  return keyword("services", "Clear services",
+                 {
+                     command("flows", "Clear flows", enter<Verb::clear_flows>, session_filters()),
+                     clear_nat(),
+                     command("sessions", "Clear sessions", enter<Verb::clear_sessions>, session_filters()),
+                     keyword("stateful-firewall", "Clear stateful firewall information",
+                             {
+                                 command("flows", "Clear flows", enter<Verb::clear_conversations>, session_filters()),
+                                 command("statistics", "Clear statistics", enter<Verb::clear_firewall_statistics>,
+                                         service_set_option() + interface_option()),
+                             }),
+                 });
+}
+
+GrammarNode request_services() {
   GrammarNode set_name;
   set_name.help = "Name of the redundancy set";
   set_name.take = [](Command& c, std::string_view v) -> Result<void> {
@@ -138,35 +145,16 @@ GrammarNode build() {
     c.redundancy_set = std::move(*name);
     return {};
   };
-  set_name.children = {
-      command("switchover", "Hand mastership to the other chassis", [](Command& c) { c.verb = Verb::switchover; }, {})};
+  set_name.children = {command("switchover", "Hand mastership to the other chassis", enter<Verb::switchover>, {})};
+  return keyword("services", "Request services actions",
+                 {keyword("redundancy-set", "Act on a redundancy set", {std::move(set_name)})});
+}
 
-  GrammarNode extensive_only = command("packet-drops", "Display counters of dropped and refused packets",
-                                       [](Command& c) { c.verb = Verb::show_packet_drops; }, {levels(0)[1]});
-
-  GrammarNode show_services =
-      keyword("services", "Show services",
-              {
-                  command(
-                      "sessions", "Display session information", [](Command& c) { c.verb = Verb::show_sessions; },
-                      show_session_options()),
-                  command(
-                      "redundancy-group", "Display redundancy groups",
-                      [](Command& c) { c.verb = Verb::show_redundancy_groups; }, levels(0)),
-                  keyword("service-sets", "Display service sets",
-                          {keyword("statistics", "Display statistics of service sets", {std::move(extensive_only)})}),
-              });
-  GrammarNode clear_services =
-      keyword("services", "Clear services",
-              {command(
-                  "sessions", "Clear sessions", [](Command& c) { c.verb = Verb::clear_sessions; }, filters())});
-  GrammarNode request_services = keyword("services", "Request services actions",
-                                         {keyword("redundancy-set", "Act on a redundancy set", {std::move(set_name)})});
-
+GrammarNode build() {
   return keyword("", "",
-                 {keyword("clear", "Clear information in the system", {std::move(clear_services)}),
-                  keyword("request", "Make system-level requests", {std::move(request_services)}),
-                  keyword("show", "Show system information", {std::move(show_services)})});
+                 {keyword("clear", "Clear information in the system", {clear_services()}),
+                  keyword("request", "Make system-level requests", {request_services()}),
+                  keyword("show", "Show system information", {show_services()})});
 }
 
 }  // namespace

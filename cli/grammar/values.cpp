@@ -53,6 +53,12 @@ Result<Prefix> parse_prefix(std::string_view text) {
   return Prefix::of(*address, static_cast<std::uint8_t>(length));
 }
 
+Result<IpAddress> parse_address(std::string_view text) {
+  const auto address = IpAddress::parse(text);
+  if (!address) return fail("invalid ip address '{}'", text);
+  return *address;
+}
+
 Result<std::uint8_t> parse_protocol_value(std::string_view text) {
   if (all_digits(text)) {
     const auto number = parse_number(text, 0, 255);

@@ -1,56 +1,83 @@
 #include "cli/merge/session_stream.h"
 
 #include <algorithm>
+#include <limits>
 #include <map>
 
 namespace icr::cli {
 namespace {
 
-/// One chassis' part of the stream: its sources in order, one page asked for or waiting to be printed.
+/// One chassis' part of the stream: its reads in order, one page asked for or waiting to be printed.
 struct Lane {
-  std::vector<std::size_t> sources;  ///< indices into the list of sources
-  std::size_t at = 0;                ///< which of them is being read
+  std::vector<std::size_t> reads;  ///< indices into the list of reads
+  std::size_t at = 0;              ///< which of them is being read
   std::uint32_t cursor = 0;
   std::optional<QueryReply> page;
   bool failed = false;
 };
+
+using ServiceSets = std::vector<std::uint16_t>;
+
+bool has(const ServiceSets& service_sets, std::uint16_t service_set) {
+  return std::find(service_sets.begin(), service_sets.end(), service_set) != service_sets.end();
+}
+
+Result<void> check_record(const Cluster& cluster, const ServiceSets& service_sets, bool binding,
+                          const SessionRecord& record) {
+  if (binding != (record.kind != RecordKind::session)) return fail("a record of another kind");
+  const auto service_set = binding ? record.binding.service_set : record.service_set;
+  if (!has(service_sets, service_set)) {
+    return fail("a session of service set {}, which is not in the redundancy set", service_set);
+  }
+  const std::size_t pool = binding ? record.binding.pool + std::size_t{1} : record.nat_pool;
+  if (pool > cluster.nat_pools.size()) return fail("NAT pool {} out of range", pool);
+  return {};
+}
 
 /// What the codec cannot know: does the page answer the question, and do its indices exist?
 Result<void> check_page(const Cluster& cluster, const QueryRequest& asked, const QueryReply& page) {
   if (!page.done && page.next_cursor <= asked.cursor) return fail("a page that does not get on");
   if (page.sessions.size() > asked.limit) return fail("more sessions than were asked for");
   const auto& service_sets = cluster.redundancy_sets[asked.set].service_sets;
+  const bool bindings = asked.kind == QueryKind::bindings;
+  if (page.uses.size() != (bindings ? page.sessions.size() : 0)) return fail("bindings and their uses do not match");
   std::uint64_t lowest = asked.cursor;
-  for (const auto& record : page.sessions) {
+  for (std::size_t i = 0; i < page.sessions.size(); ++i) {
+    const auto& record = page.sessions[i];
     if (record.ref.slot < lowest || (!page.done && record.ref.slot >= page.next_cursor)) {
       return fail("slot {} out of its page", record.ref.slot);
     }
     lowest = std::uint64_t{record.ref.slot} + 1;
-    if (std::find(service_sets.begin(), service_sets.end(), record.service_set) == service_sets.end()) {
-      return fail("a session of service set {}, which is not in the redundancy set", record.service_set);
-    }
-    if (record.nat_pool > cluster.nat_pools.size()) return fail("NAT pool {} out of range", record.nat_pool);
+    if (bindings && page.uses[i].slot != record.ref.slot) return fail("uses of bindings that are not there");
+    if (auto sound = check_record(cluster, service_sets, bindings, record); !sound) return sound;
+  }
+  for (const auto& pool : page.nat_pools) {
+    if (!has(service_sets, pool.service_set)) return fail("a NAT pool of service set {}", pool.service_set);
+    if (pool.pool >= cluster.nat_pools.size()) return fail("NAT pool {} out of range", pool.pool);
+  }
+  for (const auto& row : page.deterministic) {
+    if (!has(service_sets, row.service_set)) return fail("a block of ports of service set {}", row.service_set);
+    if (row.pool >= cluster.nat_pools.size()) return fail("NAT pool {} out of range", row.pool);
+  }
+  for (const auto& status : page.statistics) {
+    if (!has(service_sets, status.service_set)) return fail("statistics of service set {}", status.service_set);
   }
   return {};
 }
 
 class Stream {
  public:
-  Stream(const Cluster& cluster, Transport& transport, const std::vector<Source>& sources, const SessionFilter& filter,
-         std::optional<std::uint32_t> limit, std::vector<Silence>& silent)
-      : cluster_(cluster),
-        transport_(transport),
-        sources_(sources),
-        filter_(filter),
-        left_(limit ? *limit : std::numeric_limits<std::uint64_t>::max()),
-        silent_(silent) {
-    for (std::size_t i = 0; i < sources.size(); ++i) lanes_[sources[i].chassis].sources.push_back(i);
+  /// `left`: how many records are still wanted.
+  Stream(const Cluster& cluster, Transport& transport, const std::vector<Read>& reads, const std::uint64_t& left,
+         std::vector<Silence>& silent)
+      : cluster_(cluster), transport_(transport), reads_(reads), left_(left), silent_(silent) {
+    for (std::size_t i = 0; i < reads.size(); ++i) lanes_[reads[i].source.chassis].reads.push_back(i);
   }
 
-  void run(const SessionPrinter& print) {
+  void run(const PagePrinter& print) {
     for (auto& [chassis, lane] : lanes_) ask(lane);
-    for (const auto& source : sources_) {
-      Lane& lane = lanes_[source.chassis];
+    for (const auto& read : reads_) {
+      Lane& lane = lanes_[read.source.chassis];
       for (bool more = true; more;) {
         while (!lane.page && !lane.failed) receive();
         if (lane.failed) break;
@@ -59,28 +86,21 @@ class Stream {
         // The next page is on its way while this one is printed.
         more = !page.done;
         advance(lane, page);
-        for (const auto& record : page.sessions) {
-          if (left_ == 0) return;
-          print(source, record);
-          --left_;
-        }
-        if (left_ == 0) return;
+        if (!print(read, page)) return;
       }
     }
   }
 
  private:
   void ask(Lane& lane) {
-    if (lane.at == lane.sources.size()) return;
-    const Source& source = sources_[lane.sources[lane.at]];
-    QueryRequest request;
-    request.kind = QueryKind::page;
-    request.card = source.card;
-    request.set = source.set;
+    if (lane.at == lane.reads.size()) return;
+    const Read& read = reads_[lane.reads[lane.at]];
+    QueryRequest request = read.request;
+    request.card = read.source.card;
+    request.set = read.source.set;
     request.cursor = lane.cursor;
     request.limit = static_cast<std::uint32_t>(std::min<std::uint64_t>(kPageSessions, left_));
-    request.filter = filter_;
-    transport_.ask(source.chassis, std::move(request));
+    transport_.ask(read.source.chassis, std::move(request));
   }
 
   void advance(Lane& lane, const QueryReply& page) {
@@ -114,19 +134,50 @@ class Stream {
 
   const Cluster& cluster_;
   Transport& transport_;
-  const std::vector<Source>& sources_;
-  const SessionFilter& filter_;
-  std::uint64_t left_;
+  const std::vector<Read>& reads_;
+  const std::uint64_t& left_;
   std::vector<Silence>& silent_;
   std::map<std::uint16_t, Lane> lanes_;
 };
 
+constexpr std::uint64_t kNoLimit = std::numeric_limits<std::uint64_t>::max();
+
 }  // namespace
 
-void stream_sessions(const Cluster& cluster, Transport& transport, const std::vector<Source>& sources,
-                     const SessionFilter& filter, std::optional<std::uint32_t> limit, const SessionPrinter& print,
-                     std::vector<Silence>& silent) {
-  Stream(cluster, transport, sources, filter, limit, silent).run(print);
+Read read_sessions(Source source, const SessionFilter& filter) {
+  QueryRequest request;
+  request.kind = QueryKind::page;
+  request.filter = filter;
+  return {std::move(source), std::move(request)};
+}
+
+std::vector<Read> reads_by_service_set(const Cluster& cluster, const std::vector<Source>& sources,
+                                       const SessionFilter& filter) {
+  std::vector<Read> out;
+  for (const auto& source : sources) {
+    for (const auto service_set : cluster.redundancy_sets[source.set].service_sets) {
+      if (!filter.has_service_set(service_set)) continue;
+      out.push_back(read_sessions(source, filter));
+      out.back().request.filter.service_sets = {service_set};
+    }
+  }
+  return out;
+}
+
+void stream_pages(const Cluster& cluster, Transport& transport, const std::vector<Read>& reads,
+                  const PagePrinter& print, std::vector<Silence>& silent) {
+  Stream(cluster, transport, reads, kNoLimit, silent).run(print);
+}
+
+void stream_records(const Cluster& cluster, Transport& transport, const std::vector<Read>& reads,
+                    std::optional<std::uint32_t> limit, const RecordPrinter& print, std::vector<Silence>& silent) {
+  std::uint64_t left = limit ? *limit : kNoLimit;
+  Stream(cluster, transport, reads, left, silent).run([&](const Read& read, const QueryReply& page) {
+    for (std::size_t i = 0; i < page.sessions.size() && left != 0; ++i, --left) {
+      print(read, page.sessions[i], page.uses.empty() ? BindingUse{} : page.uses[i]);
+    }
+    return left != 0;
+  });
 }
 
 }  // namespace icr::cli

@@ -121,6 +121,18 @@ Selection select(const Cluster& cluster, const Command& command) {
   out.filter.source_prefix = command.source_prefix;
   out.filter.destination_prefix = command.destination_prefix;
   if (command.interface) out.card = command.interface->card;
+  out.filter.translated = command.nat;
+  if (command.source_nat_pool) {
+    const auto pool = std::find_if(cluster.nat_pools.begin(), cluster.nat_pools.end(),
+                                   [&](const NatPool& each) { return each.name == *command.source_nat_pool; });
+    out.nothing = pool == cluster.nat_pools.end();
+    out.filter.nat_pool = static_cast<std::uint16_t>(pool - cluster.nat_pools.begin());
+  }
+  if (command.overload_index) {
+    // No port is ever used twice at a time: every translated session has the first use of its port.
+    out.nothing = out.nothing || *command.overload_index != 0;
+    out.filter.translated = true;
+  }
   const bool by_unit = command.interface && command.interface->unit;
   if (!command.service_set && !by_unit) return out;
   for (std::size_t i = 0; i < cluster.service_sets.size(); ++i) {
@@ -132,7 +144,7 @@ Selection select(const Cluster& cluster, const Command& command) {
     }
     out.filter.service_sets.push_back(static_cast<std::uint16_t>(i));
   }
-  out.nothing = out.filter.service_sets.empty();
+  out.nothing = out.nothing || out.filter.service_sets.empty();
   return out;
 }
 

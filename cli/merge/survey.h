@@ -63,7 +63,7 @@ struct Source {
 struct Selection {
   SessionFilter filter;
   std::string card;      ///< interface name; empty: any
-  bool nothing = false;  ///< no service set can match
+  bool nothing = false;  ///< nothing can match
   /// True if the source may hold sessions that match.
   [[nodiscard]] bool includes(const Cluster& cluster, const Source& source) const;
 };

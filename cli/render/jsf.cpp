@@ -19,36 +19,48 @@ bool is_icmp(std::uint8_t protocol) { return protocol == ip_protocol::icmp || pr
 /// ":port", or nothing where the protocol has none.
 std::string colon_port(bool shown, std::uint16_t port) { return shown ? fmt::format(":{}", port) : std::string(); }
 
-void append_nat_line(std::string_view label, const IpAddress& from, std::uint16_t from_port, const IpAddress& to,
-                     std::uint16_t to_port, std::uint8_t protocol, std::string& out) {
-  // Here an ICMP identifier does show, other than in the flow lines.
-  const bool ports = has_ports(protocol) || is_icmp(protocol);
-  fmt::format_to(std::back_inserter(out), "    {:<16}{:>15}{:<6}   -> {:>15}{:<6}  \n", label, from.to_string(),
-                 colon_port(ports, from_port), to.to_string(), colon_port(ports, to_port));
+struct NatLine {
+  std::string_view label;
+  const IpAddress& from;
+  std::uint16_t from_port;
+  const IpAddress& to;
+  std::uint16_t to_port;
+};
+
+void append_nat_line(const NatLine& line, bool ports, std::string& out) {
+  fmt::format_to(std::back_inserter(out), "    {:<16}{:>15}{:<6}   -> {:>15}{:<6}  \n", line.label,
+                 line.from.to_string(), colon_port(ports, line.from_port), line.to.to_string(),
+                 colon_port(ports, line.to_port));
 }
 
 void append_nat(const SessionRecord& record, std::string& out) {
-  const FlowKey& initiator = record.flow[0];
-  const FlowKey& responder = record.flow[1];
+  const FlowKey& in = record.flow[0];
+  const FlowKey& back = record.flow[1];
+  const bool icmp = is_icmp(in.protocol);
   fmt::format_to(std::back_inserter(out), "NAT PLugin Data:\n  NAT Action:   Translation Type - {}\n",
                  to_string(record.nat_type));
-  append_nat_line("NAT source", initiator.source, initiator.source_port, responder.destination,
-                  responder.destination_port, initiator.protocol, out);
-  if (initiator.destination != responder.source) {
-    append_nat_line("NAT Destination", initiator.destination, initiator.destination_port, responder.source,
-                    responder.source_port, initiator.protocol, out);
+  // An ICMP identifier stands where ports do, in both halves of the key. Unlike in the flow lines it is shown, as the
+  // source's.
+  const bool destination = in.destination != back.source || (!icmp && in.destination_port != back.source_port);
+  if (!destination || in.source != back.destination || in.source_port != back.destination_port) {
+    append_nat_line({"NAT source", in.source, in.source_port, back.destination, back.destination_port},
+                    icmp || has_ports(in.protocol), out);
+  }
+  if (destination) {
+    append_nat_line({"NAT Destination", in.destination, in.destination_port, back.source, back.source_port},
+                    has_ports(in.protocol), out);
   }
 }
 
-void append_flow(const FlowKey& key, char direction, const FlowCounters& counters, std::string& out) {
+}  // namespace
+
+void append_jsf_flow(const FlowKey& key, char direction, const FlowCounters& counters, std::string& out) {
   const bool ports = has_ports(key.protocol);
   fmt::format_to(std::back_inserter(out), "{:<8}{:>15}{:<6}  -> {:>15}{:<6}  {:<8} {}{:>16}\n",
                  capital_protocol(key.protocol), key.source.to_string(), colon_port(ports, key.source_port),
                  key.destination.to_string(), colon_port(ports, key.destination_port), "Forward", direction,
                  counters.packets);
 }
-
-}  // namespace
 
 void append_jsf_session(const Cluster& cluster, std::uint16_t set, const SessionRecord& record, bool extensive,
                         std::string& out) {
@@ -62,10 +74,30 @@ void append_jsf_session(const Cluster& cluster, std::uint16_t set, const Session
   out += '\n';
   if (extensive && record.nat_type != NatType::none) append_nat(record, out);
   for (unsigned direction = 0; direction < 2; ++direction) {
-    append_flow(record.flow[direction], direction == 0 ? 'I' : 'O', record.counters[direction], out);
+    append_jsf_flow(record.flow[direction], direction == 0 ? 'I' : 'O', record.counters[direction], out);
     if (!extensive) continue;
     fmt::format_to(std::back_inserter(out), "  Byte count: {}\n  Flow role: {}, Timeout: {}\n",
                    record.counters[direction].bytes, direction == 0 ? "Initiator" : "Responder", record.timeout_s);
+  }
+}
+
+void append_translations(const FlowKey& arrives, const FlowKey& leaves, bool initiator, std::string& out) {
+  const bool icmp = is_icmp(arrives.protocol);
+  const bool ports = has_ports(arrives.protocol);
+  // Of ICMP the identifier is the initiator's: its source's on the way out, its destination's on the way back.
+  const auto changes = [&](const IpAddress& from, std::uint16_t from_port, const IpAddress& to, std::uint16_t to_port,
+                           bool with_port) { return from != to || (with_port && from_port != to_port); };
+  const bool source_port = ports || (icmp && initiator);
+  const bool destination_port = ports || (icmp && !initiator);
+  if (changes(arrives.source, arrives.source_port, leaves.source, leaves.source_port, source_port)) {
+    append_nat_line({"NAT source", arrives.source, arrives.source_port, leaves.source, leaves.source_port}, source_port,
+                    out);
+  }
+  if (changes(arrives.destination, arrives.destination_port, leaves.destination, leaves.destination_port,
+              destination_port)) {
+    append_nat_line(
+        {"NAT dest", arrives.destination, arrives.destination_port, leaves.destination, leaves.destination_port},
+        destination_port, out);
   }
 }
 

@@ -33,6 +33,11 @@ class SessionRenderer {
 /// One session (JSF), without the interface line.
 void append_jsf_session(const Cluster& cluster, std::uint16_t set, const SessionRecord& record, bool extensive,
                         std::string& out);
+/// One flow (JSF): a line.
+void append_jsf_flow(const FlowKey& key, char direction, const FlowCounters& counters, std::string& out);
+/// What becomes of a flow that arrives and leaves as given: a line for the source and one for the destination, if they
+/// are translated.
+void append_translations(const FlowKey& arrives, const FlowKey& leaves, bool initiator, std::string& out);
 /// One session (USF), with the empty line after it.
 void append_usf_session(const Cluster& cluster, const Source& source, const SessionRecord& record, bool extensive,
                         WallMillis wall_now, std::string& out);

@@ -98,13 +98,13 @@ std::string render_counts(const std::vector<ServiceSetRow>& rows, CardFamily emp
   return out;
 }
 
-std::string render_cleared(const std::vector<ServiceSetRow>& rows) {
+std::string render_cleared(const std::vector<ServiceSetRow>& rows, std::string_view what, unsigned per_session) {
   constexpr auto* kFormat = "{:<12}{:<28}{:>30}\n";
   std::string out;
   auto to = std::back_inserter(out);
-  fmt::format_to(to, fmt::runtime(kFormat), kInterface, kServiceSet, "Sessions marked for deletion");
+  fmt::format_to(to, fmt::runtime(kFormat), kInterface, kServiceSet, what);
   for (const auto& row : rows) {
-    fmt::format_to(to, fmt::runtime(kFormat), row.interface, row.service_set, row.count.total());
+    fmt::format_to(to, fmt::runtime(kFormat), row.interface, row.service_set, per_session * row.count.total());
   }
   return out;
 }
@@ -159,11 +159,12 @@ std::string render_redundancy_groups(const Cluster& cluster, std::uint16_t chass
   return out;
 }
 
-std::string render_counters(const std::string& heading, const CounterList& counters, bool all) {
+std::string render_counters(const std::string& heading, const CounterList& counters, bool all, std::size_t indent) {
   std::string out;
   for (const auto& counter : counters) {
     if (!all && counter.value == 0) continue;
-    fmt::format_to(std::back_inserter(out), "  {:<48}{:>20}\n", counter.name, counter.value);
+    fmt::format_to(std::back_inserter(out), "{:<{}}{:<{}}{:>20}\n", "", indent, counter.name, 50 - indent,
+                   counter.value);
   }
   if (out.empty() && !all) return out;
   return heading + "\n" + out;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "cli/grammar/command.h"
@@ -23,8 +24,9 @@ struct ServiceSetRow {
 /// `count`: a table for ms- cards (one number), then one for vms- cards (by state), each only if it has rows; without
 /// any rows the heading for `empty_family`.
 [[nodiscard]] std::string render_counts(const std::vector<ServiceSetRow>& rows, CardFamily empty_family);
-/// `clear services sessions`.
-[[nodiscard]] std::string render_cleared(const std::vector<ServiceSetRow>& rows);
+/// `clear services sessions` and its relatives: `what` heads the numbers, each session counts `per_session`.
+[[nodiscard]] std::string render_cleared(const std::vector<ServiceSetRow>& rows, std::string_view what,
+                                         unsigned per_session);
 
 struct UtilizationRow {
   std::string interface;
@@ -37,6 +39,7 @@ struct UtilizationRow {
                                                    const std::vector<SetReport>& reports, Level level);
 
 /// Counters under a heading; without `all` only those that are not zero, and nothing at all if there is none.
-[[nodiscard]] std::string render_counters(const std::string& heading, const CounterList& counters, bool all);
+[[nodiscard]] std::string render_counters(const std::string& heading, const CounterList& counters, bool all,
+                                          std::size_t indent = 2);
 
 }  // namespace icr::cli

@@ -63,6 +63,19 @@ void append_extensive_wing(const Cluster& cluster, const Source& source, const S
                  record.counters[direction].bytes);
 }
 
+/// "Destination NAT pool: NAME\n", where the destination came out of one. The record names the source's pool only.
+std::string destination_pool_line(const Cluster& cluster, const SessionRecord& record) {
+  if (record.flow[0].destination == record.flow[1].source) return {};
+  for (const auto rule : cluster.service_sets[record.service_set].nat_rules) {
+    for (const auto& term : cluster.nat_rules[rule].terms) {
+      if (!term.destination_pool) continue;
+      const auto& pool = cluster.nat_pools[*term.destination_pool];
+      if (pool.contains(record.flow[1].source)) return fmt::format("Destination NAT pool: {}\n", pool.name);
+    }
+  }
+  return {};
+}
+
 void append_extensive(const Cluster& cluster, const Source& source, const SessionRecord& record, WallMillis wall_now,
                       std::string& out) {
   const auto& name = cluster.service_sets[record.service_set].name;
@@ -73,13 +86,14 @@ void append_extensive(const Cluster& cluster, const Source& source, const Sessio
                  "\nFlags: 0x{:04x}/0x0/0x0/0x0\n"
                  "Policy name: {}\n"
                  "Source NAT pool: {}\n"
+                 "{}"
                  "Maximum timeout: {}, Current timeout: {}\n"
                  "Session State: {}\n"
                  "Start time: {}, Duration: {}\n",
                  static_cast<unsigned>(record.flag), policy_name(cluster, record),
                  record.nat_pool == 0 ? std::string("Null") : cluster.nat_pools[record.nat_pool - 1U].name,
-                 record.timeout_s, seconds_left(record.timeout_s, record.idle), state_word(record),
-                 wall_now / 1000 - age_s, age_s);
+                 destination_pool_line(cluster, record), record.timeout_s, seconds_left(record.timeout_s, record.idle),
+                 state_word(record), wall_now / 1000 - age_s, age_s);
   append_extensive_wing(cluster, source, record, 0, out);
   append_extensive_wing(cluster, source, record, 1, out);
 }

@@ -64,6 +64,17 @@ class SetRunner final : public ShardView, private MemberOutput, private replicat
   Result<std::string> switchover(TimePoint now) override;
   std::uint32_t scan(const SessionFilter& filter, std::uint32_t begin, std::uint32_t end, TimePoint now,
                      SessionVisitor& visitor) const override;
+  [[nodiscard]] std::uint32_t first_binding() const override { return shard_.table().capacity(); }
+  [[nodiscard]] BindingUse use_of(std::uint32_t slot) const override { return {slot, 0, 0}; }
+  [[nodiscard]] bool holds_binding(const SessionRecord& /*session*/, const SessionFilter& /*filter*/,
+                                   std::uint8_t /*kinds*/) const override {
+    return false;
+  }
+  bool remove_binding(std::uint32_t /*slot*/, TimePoint /*now*/) override { return false; }
+  void nat_pools(std::vector<NatPoolStatus>& /*out*/) const override {}
+  std::uint32_t deterministic(const QueryRequest& /*request*/, std::vector<DeterministicRow>& /*out*/) const override {
+    return 0;
+  }
 
  private:
   // -- MemberOutput --

@@ -1,6 +1,7 @@
 #include "node/card/worker.h"
 
 #include <poll.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -27,6 +28,25 @@ TimePoint monotonic_now() {
 WallMillis wall_now() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
       .count();
+}
+
+std::uint64_t bytes_of(const MatchConditions& from) {
+  const auto ranges = from.source_addresses.size() + from.source_except.size() + from.destination_addresses.size() +
+                      from.destination_except.size();
+  const auto ports = from.source_ports.size() + from.destination_ports.size();
+  return ranges * sizeof(AddressRange) + ports * sizeof(PortRange) + from.applications.size() * sizeof(std::uint16_t);
+}
+
+/// What the rules of a service set take as they were configured; what is compiled from them is of the same order.
+std::uint64_t bytes_of_rules(const Cluster& cluster, const ServiceSet& service_set) {
+  std::uint64_t out = 0;
+  for (const auto rule : service_set.firewall_rules) {
+    for (const auto& term : cluster.firewall_rules[rule].terms) out += sizeof term + bytes_of(term.from);
+  }
+  for (const auto rule : service_set.nat_rules) {
+    for (const auto& term : cluster.nat_rules[rule].terms) out += sizeof term + bytes_of(term.from);
+  }
+  return out;
 }
 
 }  // namespace
@@ -215,6 +235,15 @@ void Worker::account(Duration busy, TimePoint now) {
   utilization_.cpu_permyriad = static_cast<std::uint32_t>(std::min<Duration::rep>(10000, busy_ * 10000 / elapsed));
   busy_ = {};
   sample_ = next;
+  // One sample a second: a longer gap (a worker that slept) is one sample as well.
+  std::uint64_t sessions = 0;
+  for (const auto& shard : shards_) sessions += shard->sessions();
+  analysis_.peak_sessions = std::max(analysis_.peak_sessions, sessions);
+  analysis_.peak_created_per_second = std::max(analysis_.peak_created_per_second, utilization_.setup_rate);
+  analysis_.peak_deleted_per_second = std::max(analysis_.peak_deleted_per_second, utilization_.teardown_rate);
+  analysis_.created.add(utilization_.setup_rate);
+  analysis_.deleted.add(utilization_.teardown_rate);
+  ++analysis_.samples;
 }
 
 CardUtilization Worker::utilization(TimePoint /*now*/) const {
@@ -253,6 +282,44 @@ void Worker::counters(std::vector<CounterGroup>& out) const {
     set->append_to(group.counters);
     out.push_back(std::move(group));
   }
+}
+
+void Worker::analysis(CardAnalysis& out) const {
+  CardAnalysis own = analysis_;
+  const EngineCounters& engine = engine_->counters();
+  own.packets_received = engine.packets_in;
+  own.packets_transmitted = engine.packets_out;
+  own.slow_path_forward = engine.sessions_created;
+  own.slow_path_discard = engine.dropped();
+  out.add(own);
+}
+
+void Worker::usage(CardUsage& out) const {
+  const long pages = ::sysconf(_SC_PHYS_PAGES);
+  const long page = ::sysconf(_SC_PAGESIZE);
+  out.machine = pages > 0 && page > 0 ? static_cast<std::uint64_t>(pages) * static_cast<std::uint64_t>(page) : 0;
+  for (const auto& shard : shards_) {
+    const std::uint64_t tables = shard->memory();
+    const std::uint64_t slots = shard->table().capacity();
+    const std::uint64_t each = slots == 0 ? 0 : tables / slots;
+    out.used += tables;
+    out.sessions += shard->sessions() * each;
+    out.sessions_max += tables;
+    for (const std::uint16_t index : cluster_.redundancy_sets[shard->set()].service_sets) {
+      const std::uint64_t rules = bytes_of_rules(cluster_, cluster_.service_sets[index]);
+      out.policies += rules;
+      out.used += rules;
+      out.service_sets.push_back({index, shard->sessions_of(index) * each + rules});
+    }
+  }
+}
+
+void Worker::statistics(std::uint16_t service_set, ServiceSetStatus& out) const {
+  engine_->statistics(service_set, out);
+}
+
+void Worker::clear_statistics(std::uint16_t service_set, std::optional<StatisticsGroup> group) {
+  engine_->clear_statistics(service_set, group);
 }
 
 void Worker::log_counters() const {

@@ -62,6 +62,10 @@ class Worker final : public CardView, private PacketSink {
   [[nodiscard]] std::span<ShardView* const> shards() override { return views_; }
   [[nodiscard]] CardUtilization utilization(TimePoint now) const override;
   void counters(std::vector<CounterGroup>& out) const override;
+  void analysis(CardAnalysis& out) const override;
+  void usage(CardUsage& out) const override;
+  void statistics(std::uint16_t service_set, ServiceSetStatus& out) const override;
+  void clear_statistics(std::uint16_t service_set, std::optional<StatisticsGroup> group) override;
 
  private:
   void send(const Packet& packet) override;
@@ -100,6 +104,7 @@ class Worker final : public CardView, private PacketSink {
   };
   Sample sample_;
   CardUtilization utilization_;
+  CardAnalysis analysis_;  ///< peaks and histograms; packets are counted by the engine
   Duration busy_{};
   std::thread worker_;
 };

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "model/cluster.h"
 #include "model/query.h"
 #include "model/time.h"
 #include "node/query/shard_view.h"
@@ -45,11 +46,15 @@ struct QueryTask {
   std::shared_ptr<Completions> answer_to;
 
   QueryReply reply;
-  BatchEncoder sessions;  ///< page: what was found; encoded into the reply by the server's thread
+  BatchEncoder sessions;  ///< page, bindings: what was found; encoded into the reply by the server's thread
 
-  std::uint32_t cursor = 0;  ///< next slot to look at
+  std::uint32_t cursor = 0;  ///< next slot (or service set, or row) to look at
   std::uint32_t found = 0;
 };
+
+/// Makes a task ready for a mailbox: its place to begin, and a row of numbers for each service set that is asked for.
+/// request.set exists where the kind addresses one.
+void prepare(QueryTask& task, const Cluster& cluster);
 
 /// Finished tasks, for the query server's thread.
 class Completions {
@@ -92,9 +97,6 @@ class CardMailbox {
   bool run(CardView& card, TimePoint now, std::uint32_t max_slots = kSliceSlots);
 
  private:
-  /// True: finished, the reply is complete.
-  bool work(QueryTask& task, CardView& card, TimePoint now, std::uint32_t max_slots);
-
   /// Takes waiting tasks in hand: first those of clients that have the fewest there.
   void take_in_hand();
   /// Takes over a task that another worker of the card has done its part of. It has a place already.

@@ -21,16 +21,8 @@ constexpr int kConnectionEvents = ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED | 
                                   ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
 constexpr const char* kMonitor = "inproc://connections";
 
-std::vector<ServiceSetCount> rows_for(const Cluster& cluster, const QueryRequest& request) {
-  std::vector<ServiceSetCount> rows;
-  for (const auto service_set : cluster.redundancy_sets[request.set].service_sets) {
-    if (!request.filter.has_service_set(service_set)) continue;
-    ServiceSetCount row;
-    row.service_set = service_set;
-    rows.push_back(row);
-  }
-  return rows;
-}
+/// True for kinds whose `limit` counts.
+bool has_limit(QueryKind kind) { return kind == QueryKind::page || kind == QueryKind::bindings; }
 
 }  // namespace
 
@@ -203,25 +195,20 @@ void QueryServer::take(std::string client, const void* data, std::size_t size) {
   if (request->card >= cards_.size()) {
     return refuse(client, id, QueryError::unknown_target, fmt::format("no card {}", request->card));
   }
+  if (addresses_a_set(request->kind) && request->set >= cluster_.redundancy_sets.size()) {
+    return refuse(client, id, QueryError::unknown_target, fmt::format("no redundancy set {}", request->set));
+  }
+  if (has_limit(request->kind) && (request->limit == 0 || request->limit > kPageSessions)) {
+    return refuse(client, id, QueryError::malformed, fmt::format("page of {} rows", request->limit));
+  }
   auto task = std::make_unique<QueryTask>();
-  if (request->kind != QueryKind::status && request->kind != QueryKind::counters) {
-    if (request->set >= cluster_.redundancy_sets.size()) {
-      return refuse(client, id, QueryError::unknown_target, fmt::format("no redundancy set {}", request->set));
-    }
-    task->reply.counts = rows_for(cluster_, *request);
-  }
-  if (request->kind == QueryKind::page && (request->limit == 0 || request->limit > kPageSessions)) {
-    return refuse(client, id, QueryError::malformed, fmt::format("page of {} sessions", request->limit));
-  }
   task->client = std::move(client);
   task->request = std::move(*request);
   task->answer_to = completions_;
-  task->reply.request_id = id;
-  task->cursor = task->request.kind == QueryKind::page ? task->request.cursor : 0;
+  prepare(*task, cluster_);
   // A question about the card begins at its first worker.
-  const bool of_a_set = task->request.kind != QueryKind::status && task->request.kind != QueryKind::counters;
   const CardDoor& card = cards_[task->request.card];
-  CardMailbox& worker = of_a_set ? card.of_set(task->request.set) : *card.workers.front();
+  CardMailbox& worker = addresses_a_set(task->request.kind) ? card.of_set(task->request.set) : *card.workers.front();
   worker.post(task);
   if (task) refuse(task->client, task->request.request_id, QueryError::busy, "too many questions wait for this card");
 }

@@ -7,11 +7,23 @@ namespace icr::node {
 std::uint32_t ShardView::scan(const SessionFilter& filter, std::uint32_t begin, std::uint32_t end, TimePoint now,
                               SessionVisitor& visitor) const {
   const SessionSource& source = sessions();
-  end = std::min(end, source.high_water());
+  end = std::min({end, source.high_water(), first_binding()});
   SessionRecord record;
   for (std::uint32_t slot = begin; slot < end; ++slot) {
     if (!source.read(slot, now, record) || record.kind != RecordKind::session) continue;
     if (filter.matches(record) && !visitor.visit(record)) return slot + 1;
+  }
+  return std::max(begin, end);
+}
+
+std::uint32_t ShardView::scan_bindings(const SessionFilter& filter, std::uint8_t kinds, std::uint32_t begin,
+                                       std::uint32_t end, TimePoint now, BindingVisitor& visitor) const {
+  const SessionSource& source = sessions();
+  end = std::min(end, source.high_water());
+  SessionRecord record;
+  for (std::uint32_t slot = std::max(begin, first_binding()); slot < end; ++slot) {
+    if (!source.read(slot, now, record) || (kinds & kind_bit(record.kind)) == 0) continue;
+    if (filter.matches(record.binding) && !visitor.visit(record, use_of(slot))) return slot + 1;
   }
   return std::max(begin, end);
 }

@@ -94,6 +94,46 @@ SessionRecord make_translated(std::uint32_t slot, std::uint16_t service_set, con
   return out;
 }
 
+SessionRecord make_binding(std::uint32_t row, RecordKind kind, std::uint16_t service_set, std::uint16_t pool,
+                           const char* internal, const char* external) {
+  SessionRecord out;
+  out.ref = {kFirstBinding + row, 1};
+  out.version = 1;
+  out.kind = kind;
+  out.binding.term = 1;
+  out.binding.internal = ip(internal);
+  out.binding.external = ip(external);
+  out.binding.pool = pool;
+  out.binding.service_set = service_set;
+  out.binding.timeout_s = 300;
+  if (kind == RecordKind::mapping) out.binding.protocol = ip_protocol::udp;
+  return out;
+}
+
+BindingUse FakeShard::use_of(std::uint32_t slot) const {
+  const auto use = uses.find(slot);
+  return use == uses.end() ? BindingUse{slot, 0, 0} : use->second;
+}
+
+bool FakeShard::holds_binding(const SessionRecord& session, const SessionFilter& filter, std::uint8_t kinds) const {
+  return kinds != 0 && session.nat_type != NatType::none &&
+         (!filter.source_prefix || filter.source_prefix->contains(session.flow[0].source));
+}
+
+bool FakeShard::remove_binding(std::uint32_t slot, TimePoint now) {
+  return use_of(slot).sessions == 0 && remove(slot, now);
+}
+
+std::uint32_t FakeShard::deterministic(const QueryRequest& request, std::vector<DeterministicRow>& out) const {
+  for (const auto& row : blocks) {
+    if (request.host && request.host->to_v4() != row.binding.internal) continue;
+    if (request.translated && request.translated->to_v4() != row.binding.external) continue;
+    if (request.port && (*request.port < row.binding.first_port || *request.port > row.binding.last_port)) continue;
+    out.push_back(row);
+  }
+  return static_cast<std::uint32_t>(blocks.size());
+}
+
 void FakeShard::put(const SessionRecord& record) {
   if (slots_.size() <= record.ref.slot) slots_.resize(record.ref.slot + 1);
   slots_[record.ref.slot] = record;
@@ -101,7 +141,9 @@ void FakeShard::put(const SessionRecord& record) {
 
 std::uint64_t FakeShard::sessions_of(std::uint16_t service_set) const {
   std::uint64_t count = 0;
-  for (const auto& slot : slots_) count += slot && slot->service_set == service_set ? 1U : 0U;
+  for (const auto& slot : slots_) {
+    count += slot && slot->kind == RecordKind::session && slot->service_set == service_set ? 1U : 0U;
+  }
   return count;
 }
 
@@ -113,7 +155,7 @@ void FakeShard::status(TimePoint /*now*/, SetStatus& out) const {
   out.term = term_;
   out.reason = "configured priority";
   out.reason_age_s = 42;
-  for (const auto& slot : slots_) out.sessions += slot ? 1U : 0U;
+  for (const auto& slot : slots_) out.sessions += slot && slot->kind == RecordKind::session ? 1U : 0U;
   out.sent_sequence = 7;
   out.acknowledged_sequence = 6;
   out.pending = 1;
@@ -151,6 +193,22 @@ void FakeCard::counters(std::vector<CounterGroup>& out) const {
   if (out.empty()) out.emplace_back();
   add_counters(out.front().counters, {{"packets-malformed", 3}, {"packets-too-long", 0}});
   out.push_back({"ss1", {{"session-limit-exceeded", 5}}});
+}
+
+void FakeCard::statistics(std::uint16_t service_set, ServiceSetStatus& out) const {
+  out = counted;
+  out.service_set = service_set;
+  for (const auto& [which, group] : cleared) {
+    if (which != service_set) continue;
+    for (std::size_t i = 0; i < kStatisticsGroupCount; ++i) {
+      if (group && static_cast<std::size_t>(*group) != i) continue;
+      for (auto& counter : out.groups[i]) counter.value = 0;
+    }
+  }
+}
+
+void FakeCard::clear_statistics(std::uint16_t service_set, std::optional<StatisticsGroup> group) {
+  cleared.emplace_back(service_set, group);
 }
 
 FakeCluster::FakeCluster() {
@@ -193,12 +251,7 @@ Result<QueryReply> answer_from(FakeCluster& fake, std::uint16_t chassis, const Q
   auto task = std::make_unique<node::QueryTask>();
   task->request = request;
   task->answer_to = completions;
-  task->cursor = request.kind == QueryKind::page ? request.cursor : 0;
-  if (request.kind == QueryKind::count || request.kind == QueryKind::clear) {
-    for (const auto service_set : fake.cluster.redundancy_sets[request.set].service_sets) {
-      if (request.filter.has_service_set(service_set)) task->reply.counts.push_back({service_set, {}});
-    }
-  }
+  node::prepare(*task, fake.cluster);
   if (!mailbox.post(task)) return fail("full");
   while (mailbox.run(fake.cards[chassis][request.card], TimePoint{}, 100)) {
   }

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -32,7 +33,13 @@ namespace icr::test {
 [[nodiscard]] SessionRecord make_translated(std::uint32_t slot, std::uint16_t service_set, const FlowKey& initiator,
                                             std::uint16_t port);
 
-/// Sessions of one set, as a vector of slots.
+/// Slots of fake shards from here on are bindings.
+inline constexpr std::uint32_t kFirstBinding = 20000;
+/// A binding in slot kFirstBinding + `row`.
+[[nodiscard]] SessionRecord make_binding(std::uint32_t row, RecordKind kind, std::uint16_t service_set,
+                                         std::uint16_t pool, const char* internal, const char* external);
+
+/// Sessions (and bindings) of one set, as a vector of slots.
 class FakeShard final : public node::ShardView, public SessionSource {
  public:
   FakeShard(std::uint16_t set, SetRole role, std::uint64_t term) : set_(set), role_(role), term_(term) {}
@@ -45,6 +52,12 @@ class FakeShard final : public node::ShardView, public SessionSource {
   bool is_master() const override { return role_ == SetRole::master; }
   bool remove(std::uint32_t slot, TimePoint now) override;
   Result<std::string> switchover(TimePoint now) override;
+  std::uint32_t first_binding() const override { return kFirstBinding; }
+  BindingUse use_of(std::uint32_t slot) const override;
+  bool holds_binding(const SessionRecord& session, const SessionFilter& filter, std::uint8_t kinds) const override;
+  bool remove_binding(std::uint32_t slot, TimePoint now) override;
+  void nat_pools(std::vector<NatPoolStatus>& out) const override { out = pools; }
+  std::uint32_t deterministic(const QueryRequest& request, std::vector<DeterministicRow>& out) const override;
 
   std::uint32_t capacity() const override { return static_cast<std::uint32_t>(slots_.size()); }
   std::uint32_t high_water() const override { return static_cast<std::uint32_t>(slots_.size()); }
@@ -53,6 +66,9 @@ class FakeShard final : public node::ShardView, public SessionSource {
   SyncState sync = SyncState::hot;
   std::string switchover_refusal;  ///< empty: it is done
   int switchovers = 0;
+  std::map<std::uint32_t, BindingUse> uses;  ///< by slot
+  std::vector<NatPoolStatus> pools;
+  std::vector<DeterministicRow> blocks;
 
  private:
   std::uint16_t set_;
@@ -67,7 +83,15 @@ class FakeCard final : public node::CardView {
   std::span<node::ShardView* const> shards() override { return views_; }
   CardUtilization utilization(TimePoint now) const override;
   void counters(std::vector<CounterGroup>& out) const override;
+  void analysis(CardAnalysis& out) const override { out.add(remembered); }
+  void usage(CardUsage& out) const override { out = memory; }
+  void statistics(std::uint16_t service_set, ServiceSetStatus& out) const override;
+  void clear_statistics(std::uint16_t service_set, std::optional<StatisticsGroup> group) override;
   CardUtilization load;
+  ServiceSetStatus counted;  ///< by every service set
+  std::vector<std::pair<std::uint16_t, std::optional<StatisticsGroup>>> cleared;
+  CardAnalysis remembered;
+  CardUsage memory;
 
  private:
   std::vector<std::unique_ptr<FakeShard>> shards_;

@@ -1,12 +1,8 @@
-// Every layout, character by character, against files in tests/golden/. Those of the sessions were made from the printf
-// formats of captured lines, not by this program. ICR_UPDATE_GOLDEN=1 rewrites them: then read the difference.
+// Every layout, character by character. Those of the sessions were made from the printf formats of captured lines, not
+// by this program.
+#include "tests/cli/golden.h"
+
 #include <gtest/gtest.h>
-
-#include <cstdlib>
-#include <fstream>
-#include <sstream>
-
-#include "tests/cli/cluster_fixture.h"
 
 namespace icr::test {
 namespace {
@@ -86,25 +82,7 @@ class Golden : public testing::Test {
   }
 
   void expect(const std::string& line, const std::string& file, std::optional<std::uint16_t> only = std::nullopt) {
-    FakeTransport transport([&](std::uint16_t chassis, const QueryRequest& request) -> Result<QueryReply> {
-      if (request.kind != QueryKind::server_counters) return answer_from(fake_, chassis, request);
-      QueryReply reply;
-      reply.counters = {{"", {{"query-requests", 12}, {"query-refused-malformed", 0}}}};
-      return reply;
-    });
-    const auto output = run_line(line, fake_.cluster, transport, only);
-    EXPECT_EQ(output.error, "") << line;
-    EXPECT_EQ(output.code, cli::ExitCode::ok) << line;
-    const std::string path = "tests/golden/" + file + ".txt";
-    if (std::getenv("ICR_UPDATE_GOLDEN") != nullptr) {
-      std::ofstream(path) << output.out;
-      return;
-    }
-    std::ifstream in(path);
-    ASSERT_TRUE(in) << path;
-    std::stringstream golden;
-    golden << in.rdbuf();
-    EXPECT_EQ(output.out, golden.str()) << line << " against " << path;
+    expect_golden(fake_, line, file, only);
   }
 
   FakeCluster fake_;

@@ -120,6 +120,94 @@ TEST(Grammar, ApplicationProtocolsOfTheManual) {
             kNoApplicationProtocol);
 }
 
+TEST(Grammar, EveryCommandOfNatHasItsVerb) {
+  const std::vector<std::pair<std::string, Verb>> lines = {
+      {"show services nat pool", Verb::show_nat_pools},
+      {"show services nat source pool all", Verb::show_source_pools},
+      {"show services nat source mappings detail", Verb::show_mappings},
+      {"show services nat source mappings endpoint-independent", Verb::show_mappings},
+      {"show services nat source mappings address-pooling-paired", Verb::show_mappings},
+      {"show services nat source mappings summary", Verb::show_mappings_summary},
+      {"show services nat source rule", Verb::show_nat_rules},
+      {"show services nat source port-block", Verb::show_port_blocks},
+      {"show services nat source deterministic", Verb::show_deterministic_usf},
+      {"show services nat source summary", Verb::show_source_summary},
+      {"show services nat destination pool", Verb::show_destination_pools},
+      {"show services nat destination rule", Verb::show_nat_rules},
+      {"show services nat destination summary", Verb::show_destination_summary},
+      {"show services nat static rule", Verb::show_nat_rules},
+      {"show services nat resource-usage source-pool", Verb::show_pool_usage},
+      {"show services nat mappings brief", Verb::show_mappings},
+      {"show services nat mappings summary", Verb::show_mappings_summary},
+      {"show services nat statistics", Verb::show_nat_statistics},
+      {"show services nat deterministic-nat internal-host 192.0.2.1", Verb::show_deterministic},
+      {"clear services nat mappings", Verb::clear_mappings},
+      {"clear services nat mappings app", Verb::clear_mappings},
+      {"clear services nat statistics", Verb::clear_nat_statistics},
+      {"clear services stateful-firewall statistics", Verb::clear_firewall_statistics},
+      {"clear services stateful-firewall flows", Verb::clear_conversations},
+      {"clear services flows", Verb::clear_flows},
+      {"show services sessions analysis", Verb::show_analysis},
+      {"show services flows count protocol tcp", Verb::count_flows},
+      {"show services stateful-firewall conversations", Verb::show_conversations},
+      {"show services stateful-firewall statistics summary", Verb::show_firewall_statistics},
+      {"show services service-sets summary", Verb::show_service_set_summary},
+      {"show services service-sets memory-usage", Verb::show_memory_usage},
+      {"show services service-sets cpu-usage", Verb::show_cpu_usage},
+      {"show services service-sets statistics tcp-mss", Verb::show_service_set_statistics},
+  };
+  for (const auto& [line, verb] : lines) EXPECT_EQ(parsed(line).verb, verb) << line;
+  EXPECT_EQ(parsed("sh serv nat map end").mappings, Mappings::endpoint_independent);
+  EXPECT_EQ(parsed("sh serv nat map addr").mappings, Mappings::address_pooling_paired);
+  EXPECT_EQ(parsed("show services nat static rule").rules, NatRules::fixed);
+  EXPECT_EQ(parsed("show services service-sets statistics tcp").statistics, StatisticsView::tcp);
+}
+
+TEST(Grammar, ANameMayStandAmongOptions) {
+  for (const char* line :
+       {"show services nat pool p1 detail service-set a", "show services nat pool detail p1 service-set a",
+        "show services nat pool service-set a detail p1"}) {
+    const auto c = parsed(line);
+    EXPECT_EQ(c.name, "p1") << line;
+    EXPECT_EQ(c.level, Level::detail) << line;
+    EXPECT_EQ(c.service_set, "a") << line;
+  }
+  EXPECT_FALSE(parsed("show services nat pool all").name) << "every pool";
+  EXPECT_FALSE(parsed("show services nat pool det").name) << "a keyword comes first";
+  EXPECT_THAT(refused("show services nat pool p1 p2"), HasSubstr("syntax error, expecting <command>."));
+  EXPECT_THAT(refused("show services nat pool -x"), HasSubstr("invalid value '-x' for name"));
+}
+
+TEST(Grammar, AddressesOfNat) {
+  auto c = parsed("show services nat mappings endpoint-independent private 192.0.2.0/24 public 203.0.113.1");
+  EXPECT_EQ(c.private_prefix->to_string(), "192.0.2.0/24");
+  EXPECT_EQ(c.public_prefix->to_string(), "203.0.113.1/32");
+  c = parsed("show services nat deterministic-nat nat-port-block 203.0.113.1 port 1024 service-set a");
+  EXPECT_EQ(c.translated->to_string(), "203.0.113.1");
+  EXPECT_EQ(c.port, 1024);
+  c = parsed("clear services nat mappings eim subscriber 2001:db8::1 port 53");
+  EXPECT_EQ(c.private_prefix->to_string(), "2001:db8::1/128");
+  EXPECT_EQ(c.port, 53);
+  EXPECT_THAT(refused("show services nat deterministic-nat internal-host 192.0.2.999"),
+              HasSubstr("invalid ip address '192.0.2.999'"));
+  EXPECT_THAT(refused("show services nat deterministic-nat internal-host"), HasSubstr("syntax error"));
+  EXPECT_THAT(refused("show services nat"), HasSubstr("syntax error, expecting <command>."));
+  EXPECT_THAT(refused("clear services nat mappings eim subscriber 192.0.2.0/24"), HasSubstr("invalid ip address"));
+}
+
+TEST(Grammar, FiltersOfTranslation) {
+  const auto c = parsed("show services sessions nat source-nat-pool p nat-port-overload-index 127");
+  EXPECT_TRUE(c.nat);
+  EXPECT_EQ(c.source_nat_pool, "p");
+  EXPECT_EQ(c.overload_index, 127);
+  EXPECT_THAT(refused("show services sessions nat-port-overload-index 128"),
+              HasSubstr("number: 128: Value must be a number from 0 to 127 at 128"));
+  EXPECT_THAT(refused("clear services sessions nat"), HasSubstr("syntax error"));
+  EXPECT_THAT(refused("show services sessions protocol tcp analysis"), HasSubstr("syntax error"))
+      << "a command of its own, not an option";
+  EXPECT_THAT(refused("show services sessions analysis protocol tcp"), HasSubstr("syntax error"));
+}
+
 TEST(Grammar, CaretStandsUnderTheOffendingWord) {
   EXPECT_EQ(refused("show services sessions bogus"),
             "user@icr> show services sessions bogus\n"

@@ -209,7 +209,9 @@ TEST(Counters, OfTheSameNameAreAddedWhateverTheirOrder) {
 
 TEST_F(Mailbox, ASetThatIsNotThereIsRefused) {
   fill(1);
-  for (const auto kind : {QueryKind::page, QueryKind::count, QueryKind::clear, QueryKind::switchover}) {
+  for (const auto kind : {QueryKind::page, QueryKind::count, QueryKind::clear, QueryKind::switchover,
+                          QueryKind::bindings, QueryKind::clear_bindings, QueryKind::nat_pools,
+                          QueryKind::deterministic, QueryKind::statistics, QueryKind::clear_statistics}) {
     auto one = task(kind);
     one->request.set = 5;
     ASSERT_TRUE(mailbox_.post(one));
@@ -217,6 +219,74 @@ TEST_F(Mailbox, ASetThatIsNotThereIsRefused) {
     const auto done = completions_->drain();
     ASSERT_EQ(done.size(), 1U);
     EXPECT_EQ(done[0]->reply.error, QueryError::unknown_target);
+  }
+}
+
+TEST_F(Mailbox, BindingsHavePagesAboveTheSessions) {
+  auto& shard = card_.add(0, SetRole::master, 2);
+  shard.put(make_session(0, 0, key("192.0.2.1", 1, "198.51.100.1", 53, ip_protocol::udp)));
+  for (std::uint32_t row = 0; row < 10; ++row) {
+    const auto kind = row % 2 == 0 ? RecordKind::mapping : RecordKind::pairing;
+    shard.put(make_binding(row, kind, 0, 0, "192.0.2.1", "203.0.113.1"));
+    shard.uses[kFirstBinding + row] = {kFirstBinding + row, row, 0};
+  }
+  const auto ask = [&](std::uint8_t kinds, std::uint32_t cursor) {
+    auto page = task(QueryKind::bindings);
+    page->request.record_kinds = kinds;
+    page->request.limit = 3;
+    page->cursor = cursor;
+    EXPECT_TRUE(mailbox_.post(page));
+    while (mailbox_.run(card_, TimePoint{}, 2)) {
+    }
+    auto done = completions_->drain();
+    return std::move(done.at(0));
+  };
+  auto page = ask(kind_bit(RecordKind::mapping), 0);
+  EXPECT_EQ(page->sessions.size(), 3U);
+  ASSERT_EQ(page->reply.uses.size(), 3U);
+  EXPECT_EQ(page->reply.uses[2].slot, kFirstBinding + 4);
+  EXPECT_EQ(page->reply.uses[2].sessions, 4U);
+  EXPECT_FALSE(page->reply.done);
+  EXPECT_EQ(page->reply.next_cursor, kFirstBinding + 5);
+  page = ask(kind_bit(RecordKind::mapping), page->reply.next_cursor);
+  EXPECT_EQ(page->sessions.size(), 2U);
+  EXPECT_TRUE(page->reply.done);
+  page = ask(kind_bit(RecordKind::port_block), 0);
+  EXPECT_TRUE(page->sessions.empty());
+  EXPECT_TRUE(page->reply.done);
+}
+
+TEST_F(Mailbox, StatisticsAndPoolsHavePages) {
+  auto& shard = card_.add(0, SetRole::master, 2);
+  shard.pools.resize(kPageSessions + 5);
+  auto statistics = task(QueryKind::statistics);
+  statistics->reply.counts.resize(kPageServiceSets + 3);
+  ASSERT_TRUE(mailbox_.post(statistics));
+  auto pools = task(QueryKind::nat_pools);
+  pools->cursor = kPageSessions;
+  ASSERT_TRUE(mailbox_.post(pools));
+  int slices = 1;
+  while (mailbox_.run(card_, TimePoint{})) ++slices;
+  EXPECT_GT(slices, 10) << "a few service sets at a time";
+  auto done = completions_->drain();
+  ASSERT_EQ(done.size(), 2U);
+  EXPECT_EQ(done[0]->reply.nat_pools.size(), 5U);
+  EXPECT_TRUE(done[0]->reply.done);
+  EXPECT_EQ(done[1]->reply.statistics.size(), kPageServiceSets);
+  EXPECT_FALSE(done[1]->reply.done);
+  EXPECT_EQ(done[1]->reply.next_cursor, kPageServiceSets);
+  EXPECT_TRUE(done[1]->reply.counts.empty()) << "rows of numbers are another question's";
+}
+
+TEST_F(Mailbox, OnlyAMasterClearsBindings) {
+  card_.add(0, SetRole::standby, 2);
+  for (const auto kind : {QueryKind::clear, QueryKind::clear_bindings}) {
+    auto one = task(kind);
+    ASSERT_TRUE(mailbox_.post(one));
+    EXPECT_FALSE(mailbox_.run(card_, TimePoint{}));
+    const auto done = completions_->drain();
+    ASSERT_EQ(done.size(), 1U);
+    EXPECT_EQ(done[0]->reply.error, QueryError::refused);
   }
 }
 

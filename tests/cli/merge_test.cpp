@@ -91,9 +91,15 @@ class Merge : public testing::Test {
                                                             std::vector<cli::Silence>& silent) {
     const auto survey = cli::take_survey(fake_.cluster, transport, std::nullopt);
     std::vector<std::pair<std::string, std::uint32_t>> out;
-    cli::stream_sessions(
-        fake_.cluster, transport, cli::choose_sources(fake_.cluster, survey, false), {}, limit,
-        [&](const Source& source, const SessionRecord& record) { out.emplace_back(source.interface, record.ref.slot); },
+    std::vector<cli::Read> reads;
+    for (auto& source : cli::choose_sources(fake_.cluster, survey, false)) {
+      reads.push_back(cli::read_sessions(std::move(source), {}));
+    }
+    cli::stream_records(
+        fake_.cluster, transport, reads, limit,
+        [&](const cli::Read& read, const SessionRecord& record, const BindingUse&) {
+          out.emplace_back(read.source.interface, record.ref.slot);
+        },
         silent);
     return out;
   }
@@ -162,9 +168,32 @@ TEST_F(Merge, ASilentMasterIsReplacedByItsTwinAndNamed) {
 
 TEST_F(Merge, NobodyAnswers) {
   silent_ = {0, 1};
-  for (const char* line : {"show services sessions", "show services sessions count", "clear services sessions",
-                           "show services redundancy-group", "show services sessions utilization",
-                           "show services service-sets statistics packet-drops"}) {
+  for (const char* line : {"show services sessions",
+                           "show services sessions count",
+                           "clear services sessions",
+                           "show services redundancy-group",
+                           "show services sessions utilization",
+                           "show services service-sets statistics packet-drops",
+                           "show services service-sets statistics tcp",
+                           "show services service-sets summary",
+                           "show services service-sets memory-usage",
+                           "show services service-sets cpu-usage",
+                           "show services nat pool",
+                           "show services nat source pool all",
+                           "show services nat mappings",
+                           "show services nat mappings summary",
+                           "show services nat source rule",
+                           "show services nat source port-block",
+                           "show services nat source deterministic",
+                           "show services nat source summary",
+                           "show services nat deterministic-nat internal-host 192.0.2.1",
+                           "show services nat statistics",
+                           "show services flows",
+                           "show services flows count",
+                           "show services stateful-firewall statistics",
+                           "show services sessions analysis",
+                           "clear services nat mappings",
+                           "clear services nat statistics"}) {
     auto transport = this->transport();
     const auto output = run_line(line, fake_.cluster, transport);
     EXPECT_EQ(output.code, ExitCode::incomplete) << line;
@@ -217,6 +246,61 @@ TEST_F(Merge, PagesThatMakeNoSenseAreRefused) {
     EXPECT_THAT(output.error, HasSubstr("chassis left did not answer: it")) << lie;
     EXPECT_EQ(output.out.find("ms-0/0/0"), std::string::npos) << lie;
     EXPECT_NE(output.out.find("vms-3/0/0"), std::string::npos) << lie;
+  }
+}
+
+TEST_F(Merge, AnswersAboutNatThatMakeNoSenseAreRefused) {
+  NatTerm term;
+  term.source_pools = {0};
+  term.type = NatType::napt44;
+  fake_.cluster.nat_rules = {{"rule", MatchDirection::input, {term}}};
+  fake_.cluster.service_sets[0].nat_rules = {0};
+  fake_.put_everywhere(0, make_binding(0, RecordKind::mapping, 0, 0, "192.0.2.1", "203.0.113.1"));
+  fake_.put_everywhere(0, make_binding(1, RecordKind::mapping, 0, 0, "192.0.2.2", "203.0.113.1"));
+  NatPoolStatus pool;
+  fake_.shard(0, 0).pools = {pool};
+  fake_.shard(0, 0).blocks = {{0, 0, {1, 2, 3, 4}, 5}};
+  fake_.cards[0][0].counted.group(StatisticsGroup::tcp) = {{"leaf", 1}};
+  struct Lie {
+    const char* line;
+    std::function<void(QueryReply&)> tell;
+  };
+  const std::vector<Lie> lies = {
+      {"show services nat pool interface ms-0/0/0", [](QueryReply& r) { r.nat_pools[0].pool = 1; }},
+      {"show services nat pool interface ms-0/0/0", [](QueryReply& r) { r.nat_pools[0].service_set = 2; }},
+      {"show services nat pool interface ms-0/0/0",
+       [](QueryReply& r) {
+         r.done = false;
+         r.next_cursor = 0;
+       }},
+      {"show services nat mappings interface ms-0/0/0", [](QueryReply& r) { r.sessions[0].binding.pool = 1; }},
+      {"show services nat mappings interface ms-0/0/0", [](QueryReply& r) { r.sessions[0].binding.service_set = 9; }},
+      {"show services nat mappings interface ms-0/0/0",
+       [](QueryReply& r) { r.sessions[0].kind = RecordKind::session; }},
+      {"show services nat mappings interface ms-0/0/0", [](QueryReply& r) { r.uses.pop_back(); }},
+      {"show services nat mappings interface ms-0/0/0", [](QueryReply& r) { r.uses[0].slot = 7; }},
+      {"show services nat deterministic-nat internal-host 0.0.0.1 interface ms-0/0/0",
+       [](QueryReply& r) { r.deterministic[0].pool = 1; }},
+      {"show services nat deterministic-nat internal-host 0.0.0.1 interface ms-0/0/0",
+       [](QueryReply& r) { r.deterministic[0].service_set = 2; }},
+      {"show services service-sets statistics tcp interface ms-0/0/0",
+       [](QueryReply& r) { r.statistics[0].service_set = 3; }},
+  };
+  for (std::size_t i = 0; i < lies.size(); ++i) {
+    for (const bool honest : {true, false}) {
+      FakeTransport transport([&](std::uint16_t chassis, const QueryRequest& request) -> Result<QueryReply> {
+        auto reply = answer_from(fake_, chassis, request);
+        if (!honest && request.kind != QueryKind::status) lies[i].tell(*reply);
+        return reply;
+      });
+      const auto output = run_line(lies[i].line, fake_.cluster, transport);
+      EXPECT_EQ(output.code, honest ? ExitCode::ok : ExitCode::incomplete) << i << output.error;
+      EXPECT_EQ(output.out.empty(), !honest) << i;
+      const testing::Matcher<std::string> said =
+          honest ? testing::Matcher<std::string>("")
+                 : HasSubstr("chassis left did not answer: its answer makes no sense");
+      EXPECT_THAT(output.error, said) << i;
+    }
   }
 }
 

@@ -71,6 +71,13 @@ QueryRequest full_request() {
   request.filter.source_prefix = Prefix::parse("192.0.2.0/25");
   request.filter.destination_prefix = Prefix::parse("2001:db8::/33");
   request.filter.service_sets = {1, 4};
+  request.filter.translated = true;
+  request.filter.nat_pool = 0;
+  request.record_kinds = kind_bit(RecordKind::mapping);
+  request.group = StatisticsGroup::tcp;
+  request.host = ip("192.0.2.1");
+  request.translated = ip("2001:db8::1");
+  request.port = 0;
   return request;
 }
 
@@ -95,6 +102,24 @@ QueryReply full_reply(BatchEncoder& sessions) {
   reply.utilization = {1, 2, 3, 4, 5, 6, 7};
   reply.counts = {{2, {4, 3, 2, 1}}};
   reply.counters = {{"ss1", {{"drops", 5}}}};
+  NatPoolStatus pool;
+  pool.service_set = 1;
+  pool.pool = 2;
+  pool.use = NatPoolUse::port_blocks;
+  pool.ports_in_use = 77;
+  pool.block_size = 128;
+  pool.conflicts_refused = 3;
+  reply.nat_pools = {pool};
+  reply.uses = {{40, 1, 2}, {35, 3, 4}};
+  reply.deterministic = {{3, 4, {0xc0000201, 0xcb007101, 1024, 2047}, 9}};
+  ServiceSetStatus statistics;
+  statistics.service_set = 5;
+  statistics.group(StatisticsGroup::nat) = {{"leaf", 6}};
+  reply.statistics = {statistics, statistics};
+  reply.statistics[1].service_set = 6;
+  reply.analysis.peak_sessions = 10;
+  reply.analysis.created.add(5000);
+  reply.usage = {1000, 500, 400, 450, 10, {{2, 300}}};
   return reply;
 }
 
@@ -113,6 +138,11 @@ TEST(QueryCodec, ARequestComesBackAsItWas) {
   EXPECT_EQ(got->limit, sent.limit);
   EXPECT_EQ(got->by_state, sent.by_state);
   EXPECT_EQ(got->filter, sent.filter);
+  EXPECT_EQ(got->record_kinds, sent.record_kinds);
+  EXPECT_EQ(got->group, sent.group);
+  EXPECT_EQ(got->host, sent.host);
+  EXPECT_EQ(got->translated, sent.translated);
+  EXPECT_EQ(got->port, sent.port);
 }
 
 TEST(QueryCodec, AReplyComesBackInSlotOrderAndPrintable) {
@@ -137,6 +167,98 @@ TEST(QueryCodec, AReplyComesBackInSlotOrderAndPrintable) {
   EXPECT_EQ(got->utilization.cpu_permyriad, 7U);
   EXPECT_EQ(got->counts[0].by_state, (std::array<std::uint64_t, 4>{4, 3, 2, 1}));
   EXPECT_EQ(got->counters[0].counters[0].name, "drops");
+  ASSERT_EQ(got->nat_pools.size(), 1U);
+  EXPECT_EQ(got->nat_pools[0].pool, 2U);
+  EXPECT_EQ(got->nat_pools[0].use, NatPoolUse::port_blocks);
+  EXPECT_EQ(got->nat_pools[0].ports_in_use, 77U);
+  EXPECT_EQ(got->nat_pools[0].block_size, 128U);
+  EXPECT_EQ(got->nat_pools[0].conflicts_refused, 3U);
+  ASSERT_EQ(got->uses.size(), 2U);
+  EXPECT_EQ(got->uses[0].slot, 35U) << "by slot, as the bindings";
+  EXPECT_EQ(got->uses[1].ports, 2U);
+  ASSERT_EQ(got->deterministic.size(), 1U);
+  EXPECT_EQ(got->deterministic[0].binding, sent.deterministic[0].binding);
+  EXPECT_EQ(got->deterministic[0].ports_in_use, 9U);
+  ASSERT_EQ(got->statistics.size(), 2U);
+  EXPECT_EQ(got->statistics[1].service_set, 6U);
+  EXPECT_EQ(got->statistics[1].group(StatisticsGroup::nat)[0].value, 6U);
+  EXPECT_TRUE(got->statistics[1].group(StatisticsGroup::tcp).empty());
+  EXPECT_EQ(got->analysis.peak_sessions, 10U);
+  EXPECT_EQ(got->analysis.created.seconds, sent.analysis.created.seconds);
+  EXPECT_EQ(got->usage.used, 500U);
+  ASSERT_EQ(got->usage.service_sets.size(), 1U);
+  EXPECT_EQ(got->usage.service_sets[0].bytes, 300U);
+}
+
+TEST(QueryCodec, RepliesOutOfRangeAreRefused) {
+  flatbuffers::FlatBufferBuilder builder;
+  const auto refused = [&](auto change) {
+    QueryReply reply;
+    change(reply);
+    BatchEncoder none;
+    encode_reply(reply, none, builder);
+    return !decode_reply(builder.GetBufferPointer(), builder.GetSize());
+  };
+  EXPECT_FALSE(refused([](QueryReply&) {}));
+  EXPECT_TRUE(refused([](QueryReply& r) { r.nat_pools.resize(kPageSessions + 1); }));
+  EXPECT_TRUE(refused([](QueryReply& r) {
+    r.nat_pools.resize(1);
+    r.nat_pools[0].use = static_cast<NatPoolUse>(kNatPoolUseCount);
+  }));
+  EXPECT_TRUE(refused([](QueryReply& r) { r.uses.resize(kPageSessions + 1); }));
+  EXPECT_TRUE(refused([](QueryReply& r) { r.deterministic.resize(kPageSessions + 1); }));
+  EXPECT_TRUE(refused([](QueryReply& r) { r.deterministic = {{0, 0, {1, 1, 5, 4}, 0}}; }));
+  EXPECT_FALSE(refused([](QueryReply& r) { r.statistics.resize(kPageServiceSets); }));
+  EXPECT_TRUE(refused([](QueryReply& r) {
+    for (std::uint16_t i = 0; i <= kPageServiceSets; ++i) {
+      r.statistics.emplace_back();
+      r.statistics.back().service_set = i;
+    }
+  }));
+  EXPECT_FALSE(refused([](QueryReply& r) { r.usage.service_sets.resize(10000); }));
+  EXPECT_TRUE(refused([](QueryReply& r) { r.usage.service_sets.resize(10001); }));
+}
+
+TEST(SessionFilter, BindingsAreMatchedByHostAndTranslation) {
+  auto record = make_binding(0, RecordKind::mapping, 3, 2, "192.0.2.72", "203.0.113.5");
+  record.binding.internal_port = 100;
+  record.binding.external_port = 40100;
+  const auto matches = [&](auto set) {
+    SessionFilter filter;
+    set(filter);
+    return filter.matches(record.binding);
+  };
+  EXPECT_TRUE(matches([](SessionFilter&) {}));
+  EXPECT_TRUE(matches([](SessionFilter& f) { f.source_prefix = Prefix::parse("192.0.2.0/24"); }));
+  EXPECT_FALSE(matches([](SessionFilter& f) { f.source_prefix = Prefix::parse("203.0.113.0/24"); }));
+  EXPECT_TRUE(matches([](SessionFilter& f) { f.destination_prefix = Prefix::parse("203.0.113.5/32"); }));
+  EXPECT_FALSE(matches([](SessionFilter& f) { f.destination_prefix = Prefix::parse("203.0.113.6/32"); }));
+  EXPECT_TRUE(matches([](SessionFilter& f) { f.source_port = 100; }));
+  EXPECT_FALSE(matches([](SessionFilter& f) { f.source_port = 40100; }));
+  EXPECT_TRUE(matches([](SessionFilter& f) { f.destination_port = 40100; }));
+  EXPECT_FALSE(matches([](SessionFilter& f) { f.destination_port = 100; }));
+  EXPECT_TRUE(matches([](SessionFilter& f) { f.nat_pool = 2; }));
+  EXPECT_FALSE(matches([](SessionFilter& f) { f.nat_pool = 3; }));
+  EXPECT_TRUE(matches([](SessionFilter& f) { f.protocol = ip_protocol::udp; }));
+  EXPECT_FALSE(matches([](SessionFilter& f) { f.protocol = ip_protocol::tcp; }));
+  EXPECT_FALSE(matches([](SessionFilter& f) { f.service_sets = {1, 2}; }));
+}
+
+TEST(SessionFilter, TranslationAndPool) {
+  const auto translated = make_translated(5, 0, key("192.0.2.10", 1, "198.51.100.20", 80, ip_protocol::tcp), 1025);
+  const auto plain = make_session(6, 0, key("192.0.2.10", 1, "198.51.100.20", 80, ip_protocol::tcp));
+  SessionFilter filter;
+  filter.translated = true;
+  EXPECT_TRUE(filter.matches(translated));
+  EXPECT_FALSE(filter.matches(plain));
+  EXPECT_FALSE(filter.only_service_sets()) << "a count must look at each session";
+  filter = {};
+  filter.nat_pool = 0;
+  EXPECT_TRUE(filter.matches(translated));
+  EXPECT_FALSE(filter.matches(plain));
+  EXPECT_FALSE(filter.only_service_sets());
+  filter.nat_pool = 1;
+  EXPECT_FALSE(filter.matches(translated));
 }
 
 TEST(QueryCodec, ValuesOutOfRangeAreRefused) {

@@ -197,6 +197,45 @@ void queries() {
   reply.text = "done";
   encode_reply(reply, sessions, builder);
   keep("reply");
+
+  request = {};
+  request.kind = QueryKind::bindings;
+  request.limit = 10;
+  request.record_kinds = kind_bit(RecordKind::mapping) | kind_bit(RecordKind::pairing);
+  request.filter.nat_pool = 0;
+  request.filter.translated = true;
+  encode_request(request, builder);
+  keep("request-bindings");
+  request = {};
+  request.kind = QueryKind::deterministic;
+  request.host = IpAddress::parse("198.18.0.10");
+  request.translated = IpAddress::parse("203.0.113.1");
+  request.port = 1024;
+  encode_request(request, builder);
+  keep("request-deterministic");
+  request = {};
+  request.kind = QueryKind::statistics;
+  request.group = StatisticsGroup::tcp;
+  encode_request(request, builder);
+  keep("request-statistics");
+
+  reply = {};
+  BatchEncoder none;
+  reply.nat_pools.resize(2);
+  reply.nat_pools[1].use = NatPoolUse::port_blocks;
+  reply.nat_pools[1].ports_in_use = 5;
+  reply.uses = {{9, 1, 2}};
+  reply.deterministic = {{1, 0, {0xc6120001, 0xcb007101, 1024, 2047}, 3}};
+  encode_reply(reply, none, builder);
+  keep("reply-nat");
+  reply = {};
+  reply.statistics.resize(1);
+  reply.statistics[0].group(StatisticsGroup::tcp) = {{"tcp-open-close-counters/tcp-first-pkt-rst", 5}};
+  reply.analysis.peak_sessions = 7;
+  reply.analysis.created.add(5000);
+  reply.usage = {1000, 500, 400, 450, 10, {{1, 300}}};
+  encode_reply(reply, none, builder);
+  keep("reply-statistics");
 }
 
 void checkpoints() {

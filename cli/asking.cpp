@@ -1,0 +1,135 @@
+#include "cli/asking.h"
+
+#include <algorithm>
+#include <map>
+
+namespace icr::cli {
+namespace {
+
+/// Text is handed on in pieces of about this size.
+constexpr std::size_t kFlushBytes = 64 * 1024;
+
+}  // namespace
+
+void Asking::survey() {
+  survey_ = take_survey(cluster_, env_.transport, env_.only_chassis);
+  silent_ = survey_.silent;
+}
+
+ExitCode Asking::finish() {
+  std::sort(silent_.begin(), silent_.end(), [](const Silence& a, const Silence& b) { return a.chassis < b.chassis; });
+  for (const auto& each : silent_) {
+    env_.error(fmt::format("error: chassis {} did not answer: {}\n", cluster_.chassis[each.chassis].name, each.why));
+  }
+  if (!silent_.empty()) return ExitCode::incomplete;
+  return refused_ ? ExitCode::command_error : ExitCode::ok;
+}
+
+std::vector<Source> Asking::sources(const Selection& selection) const {
+  auto out = choose_sources(cluster_, survey_, env_.only_chassis.has_value());
+  out.erase(std::remove_if(out.begin(), out.end(),
+                           [&](const Source& source) { return !selection.includes(cluster_, source); }),
+            out.end());
+  return out;
+}
+
+std::vector<Source> Asking::masters(const Selection& selection, std::string_view what) {
+  auto out = sources(selection);
+  // A twin is changed by its master, which tells it.
+  const auto standby =
+      std::stable_partition(out.begin(), out.end(), [](const Source& s) { return s.role == SetRole::master; });
+  if (!env_.only_chassis) {
+    for (auto each = standby; each != out.end(); ++each) {
+      refuse(fmt::format("no master of redundancy set {} answers: its {} are not cleared",
+                         cluster_.redundancy_sets[each->set].name, what));
+    }
+  } else if (standby == out.begin() && !out.empty()) {
+    refuse(fmt::format("chassis {} is not master of what is to be cleared", cluster_.chassis[*env_.only_chassis].name));
+  }
+  out.erase(standby, out.end());
+  return out;
+}
+
+void Asking::ask_each(const std::vector<Source>& sources, const Fill& fill, const Take& take) {
+  for (const auto& source : sources) {
+    QueryRequest request;
+    request.card = source.card;
+    request.set = source.set;
+    fill(source, request);
+    env_.transport.ask(source.chassis, std::move(request));
+  }
+  std::map<std::pair<std::uint16_t, std::uint16_t>, QueryReply> answers;
+  while (auto answer = env_.transport.next()) {
+    if (accepted(*answer) != nullptr) answers[{answer->chassis, answer->request.set}] = std::move(*answer->reply);
+  }
+  for (const auto& source : sources) {
+    const auto answer = answers.find({source.chassis, source.set});
+    if (answer != answers.end()) take(source, answer->second);
+  }
+}
+
+std::vector<ServiceSetRow> Asking::ask_for_rows(const std::vector<Source>& sources, const Fill& fill) {
+  std::vector<ServiceSetRow> rows;
+  ask_each(sources, fill, [&](const Source& source, const QueryReply& reply) {
+    for (const auto& count : reply.counts) {
+      if (count.service_set >= cluster_.service_sets.size()) {
+        note(silent_, source.chassis, "its answer makes no sense: a service set that does not exist");
+        continue;
+      }
+      rows.push_back({source.family, source.interface, cluster_.service_sets[count.service_set].name, count});
+    }
+  });
+  return rows;
+}
+
+const QueryReply* Asking::accepted(const Answer& answer) {
+  if (!answer.reply) {
+    note(silent_, answer.chassis, answer.reply.error().message);
+    return nullptr;
+  }
+  if (answer.reply->error == QueryError::none) return &*answer.reply;
+  if (answer.reply->error == QueryError::refused) {
+    refuse(fmt::format("chassis {}: {}", cluster_.chassis[answer.chassis].name, answer.reply->reason));
+  } else {
+    note(silent_, answer.chassis, "it refuses: " + answer.reply->reason);
+  }
+  return nullptr;
+}
+
+void Asking::refuse(std::string_view why) {
+  refused_ = true;
+  env_.error(fmt::format("error: {}\n", why));
+}
+
+void Asking::flush(std::string& text, bool all) const {
+  if (text.empty() || (!all && text.size() < kFlushBytes)) return;
+  env_.out(text);
+  text.clear();
+}
+
+void Asking::stream(const std::vector<Read>& reads, std::optional<std::uint32_t> limit, const Append& append) {
+  std::string text;
+  stream_records(
+      cluster_, env_.transport, reads, limit,
+      [&](const Read& read, const SessionRecord& record, const BindingUse& use) {
+        append(read, record, use, text);
+        flush(text, false);
+      },
+      silent_);
+  flush(text, true);
+}
+
+void Asking::stream_pages(const std::vector<Read>& reads, const AppendPage& append) {
+  std::string text;
+  cli::stream_pages(
+      cluster_, env_.transport, reads,
+      [&](const Read& read, const QueryReply& page) {
+        append(read, page, text);
+        flush(text, false);
+        return true;
+      },
+      silent_);
+  flush(text, true);
+}
+
+}  // namespace icr::cli

@@ -1,0 +1,122 @@
+// Cards, redundancy sets and all counters.
+#include <algorithm>
+#include <map>
+#include <tuple>
+
+#include "cli/commands.h"
+
+namespace icr::cli {
+
+void show_utilization(Asking& asking) {
+  std::vector<UtilizationRow> rows;
+  for (const auto& report : asking.surveyed().cards) {
+    const auto& card = asking.cluster().chassis[report.chassis].cards[report.card];
+    if (asking.command().interface && asking.command().interface->card != card.name) continue;
+    rows.push_back({card.name, report.utilization});
+  }
+  std::stable_sort(rows.begin(), rows.end(),
+                   [](const UtilizationRow& a, const UtilizationRow& b) { return a.interface < b.interface; });
+  if (!rows.empty()) asking.environment().out(render_utilization(rows));
+}
+
+void show_redundancy_groups(Asking& asking) {
+  bool first = true;
+  for (std::size_t i = 0; i < asking.cluster().chassis.size(); ++i) {
+    const auto text = render_redundancy_groups(asking.cluster(), static_cast<std::uint16_t>(i), asking.surveyed().sets,
+                                               asking.command().level);
+    if (text.empty()) continue;
+    if (!first) asking.environment().out("\n");
+    first = false;
+    asking.environment().out(text);
+  }
+}
+
+namespace {
+
+/// What each service set has dropped, by chassis and card; twins too. Few counters each, as many as are configured.
+std::map<std::pair<std::uint16_t, std::uint16_t>, std::vector<CounterGroup>> packet_drops_of_service_sets(
+    Asking& asking) {
+  std::vector<Read> reads;
+  for (auto& source : choose_sources(asking.cluster(), asking.surveyed(), true)) {
+    Read read{std::move(source), {}};
+    read.request.kind = QueryKind::statistics;
+    read.request.group = StatisticsGroup::packet_drops;
+    reads.push_back(std::move(read));
+  }
+  std::map<std::pair<std::uint16_t, std::uint16_t>, std::vector<CounterGroup>> out;
+  asking.stream_pages(reads, [&](const Read& read, const QueryReply& page, std::string&) {
+    for (const auto& status : page.statistics) {
+      const auto& counters = status.group(StatisticsGroup::packet_drops);
+      if (counters.empty()) continue;
+      out[{read.source.chassis, read.source.card}].push_back(
+          {asking.cluster().service_sets[status.service_set].name, counters});
+    }
+  });
+  return out;
+}
+
+}  // namespace
+
+void show_packet_drops(Asking& asking) {
+  // The survey said which cards answer; the query server's own counters come without a card.
+  std::vector<std::uint16_t> chassis;
+  for (const auto& report : asking.surveyed().cards) {
+    QueryRequest request;
+    request.kind = QueryKind::counters;
+    request.card = report.card;
+    asking.environment().transport.ask(report.chassis, request);
+    if (std::find(chassis.begin(), chassis.end(), report.chassis) != chassis.end()) continue;
+    chassis.push_back(report.chassis);
+    request.kind = QueryKind::server_counters;
+    asking.environment().transport.ask(report.chassis, std::move(request));
+  }
+  // By chassis, the cards first, then the server.
+  std::map<std::tuple<std::uint16_t, bool, std::uint16_t>, std::vector<CounterGroup>> answers;
+  while (auto answer = asking.environment().transport.next()) {
+    const auto* reply = asking.accepted(*answer);
+    const bool server = answer->request.kind == QueryKind::server_counters;
+    if (reply != nullptr) answers[{answer->chassis, server, answer->request.card}] = reply->counters;
+  }
+  auto of_service_sets = packet_drops_of_service_sets(asking);
+  const bool all = asking.command().level == Level::extensive;
+  std::optional<std::uint16_t> shown;
+  for (const auto& [key, groups] : answers) {
+    const auto& [where, server, card] = key;
+    std::string out;
+    if (shown != where) out = fmt::format("{}Chassis: {}\n", shown ? "\n" : "", asking.cluster().chassis[where].name);
+    shown = where;
+    const std::string interface =
+        server ? "" : fmt::format("Interface: {}", asking.cluster().chassis[where].cards[card].name);
+    for (const auto& group : groups) {
+      std::string heading = server ? "Query server and storage" : interface;
+      if (!group.service_set.empty()) heading += fmt::format(", Service set: {}", group.service_set);
+      out += render_counters(heading, group.counters, all);
+      // Behind the card's own.
+      if (server || &group != &groups.front()) continue;
+      for (const auto& each : of_service_sets[{where, card}]) {
+        out += render_counters(fmt::format("  Service set: {}", each.service_set), each.counters, all, 4);
+      }
+    }
+    asking.environment().out(out);
+  }
+}
+
+void switch_over(Asking& asking) {
+  const auto set = *asking.cluster().find_set(asking.command().redundancy_set);
+  for (const auto& source : choose_sources(asking.cluster(), asking.surveyed(), false)) {
+    if (source.set != set) continue;
+    if (source.role != SetRole::master) break;
+    QueryRequest request;
+    request.kind = QueryKind::switchover;
+    request.card = source.card;
+    request.set = set;
+    asking.environment().transport.ask(source.chassis, std::move(request));
+    while (auto answer = asking.environment().transport.next()) {
+      if (const auto* reply = asking.accepted(*answer)) asking.environment().out(reply->text + "\n");
+    }
+    return;
+  }
+  asking.refuse(fmt::format("no chassis that answers is master of redundancy set {}", asking.command().redundancy_set));
+}
+
+}  // namespace icr::cli

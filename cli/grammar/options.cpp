@@ -1,0 +1,130 @@
+#include "cli/grammar/options.h"
+
+#include "cli/grammar/values.h"
+
+namespace icr::cli {
+namespace {
+
+constexpr std::uint32_t kLevels = kBrief | kDetail | kExtensive | kSummary | kTerse;
+
+/// Puts a parsed value where it belongs.
+template <class T, class Target>
+Result<void> store(const Result<T>& value, Target& target) {
+  if (!value) return tl::unexpected(value.error());
+  target = static_cast<typename Target::value_type>(*value);
+  return {};
+}
+
+Result<void> store(Result<Prefix> value, std::optional<Prefix>& target) {
+  if (!value) return tl::unexpected(value.error());
+  target = *value;
+  return {};
+}
+
+template <Level level>
+Result<void> set_level(Command& c, std::string_view /*none*/) {
+  c.level = level;
+  return {};
+}
+
+}  // namespace
+
+Options operator+(Options a, const Options& b) {
+  a.insert(a.end(), b.begin(), b.end());
+  return a;
+}
+
+Options levels(std::uint32_t bits, std::uint32_t excluded) {
+  const std::uint32_t others = kLevels | excluded;
+  const Options all = {
+      {"brief", "Display brief output", false, kBrief, others, set_level<Level::brief>},
+      {"detail", "Display detailed output", false, kDetail, others, set_level<Level::detail>},
+      {"extensive", "Display extensive output", false, kExtensive, others, set_level<Level::extensive>},
+      {"summary", "Display summary output", false, kSummary, others, set_level<Level::summary>},
+      {"terse", "Display terse output", false, kTerse, others, set_level<Level::terse>},
+  };
+  Options out;
+  for (const auto& each : all) {
+    if ((each.bit & bits) != 0) out.push_back(each);
+  }
+  return out;
+}
+
+Options interface_option() {
+  return {{"interface", "Name of the services interface", true, kInterface, 0,
+           [](Command& c, std::string_view v) -> Result<void> {
+             auto name = parse_interface(v);
+             if (!name) return tl::unexpected(name.error());
+             c.interface = std::move(*name);
+             return {};
+           }}};
+}
+
+Options service_set_option() {
+  return {{"service-set", "Name of the service set", true, kServiceSet, kUtilization,
+           [](Command& c, std::string_view v) -> Result<void> {
+             auto name = parse_name(v, "service-set");
+             if (!name) return tl::unexpected(name.error());
+             c.service_set = std::move(*name);
+             return {};
+           }}};
+}
+
+Options session_filters() {
+  const Options traffic = {
+      {"application-protocol", "Application protocol (ALG) of the session", true, kApplicationProtocol, kUtilization,
+       [](Command& c, std::string_view v) {
+         return store(parse_application_protocol_value(v), c.application_protocol);
+       }},
+      {"destination-port", "Destination port (0..65535)", true, kDestinationPort, kUtilization,
+       [](Command& c, std::string_view v) { return store(parse_number(v, 0, 65535), c.destination_port); }},
+      {"destination-prefix", "Destination address or prefix", true, kDestinationPrefix, kUtilization,
+       [](Command& c, std::string_view v) { return store(parse_prefix(v), c.destination_prefix); }},
+      {"protocol", "IP protocol, by name or number (0..255)", true, kProtocol, kUtilization,
+       [](Command& c, std::string_view v) { return store(parse_protocol_value(v), c.protocol); }},
+      {"source-port", "Source port (0..65535)", true, kSourcePort, kUtilization,
+       [](Command& c, std::string_view v) { return store(parse_number(v, 0, 65535), c.source_port); }},
+      {"source-prefix", "Source address or prefix", true, kSourcePrefix, kUtilization,
+       [](Command& c, std::string_view v) { return store(parse_prefix(v), c.source_prefix); }},
+  };
+  return traffic + interface_option() + service_set_option();
+}
+
+Options limit_option(std::string_view help) {
+  return {{"limit", help, true, kLimit, kUtilization,
+           [](Command& c, std::string_view v) { return store(parse_number(v, 1, 4294967295), c.limit); }}};
+}
+
+GrammarOption verb_option(std::string_view word, std::string_view help, std::uint32_t bit, std::uint32_t excluded,
+                          Result<void> (*take)(Command& command, std::string_view value)) {
+  return {word, help, false, bit, excluded, take};
+}
+
+Options bare_name(std::string_view help) {
+  return {{"", help, true, kName, 0, [](Command& c, std::string_view v) -> Result<void> {
+             auto name = parse_name(v, "name");
+             if (!name) return tl::unexpected(name.error());
+             if (*name != "all") c.name = std::move(*name);
+             return {};
+           }}};
+}
+
+GrammarNode keyword(std::string_view word, std::string_view help, std::vector<GrammarNode> children) {
+  GrammarNode node;
+  node.word = word;
+  node.help = help;
+  node.children = std::move(children);
+  return node;
+}
+
+GrammarNode command(std::string_view word, std::string_view help, void (*enter)(Command&), Options options) {
+  GrammarNode node;
+  node.word = word;
+  node.help = help;
+  node.complete = true;
+  node.enter = enter;
+  node.options = std::move(options);
+  return node;
+}
+
+}  // namespace icr::cli

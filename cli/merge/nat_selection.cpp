@@ -1,0 +1,64 @@
+#include "cli/merge/nat_selection.h"
+
+#include <algorithm>
+
+namespace icr::cli {
+namespace {
+
+bool is_static(const NatTerm& term) {
+  return term.type == NatType::basic_nat44 || term.type == NatType::twice_basic_nat44 || term.type == NatType::nptv6;
+}
+
+bool translates(const NatTerm& term, NatRules which) {
+  switch (which) {
+    case NatRules::source:
+      return !is_static(term) && (term.type == NatType::none || !term.source_pools.empty());
+    case NatRules::destination:
+      return term.destination_pool || (term.destination_prefix && term.type != NatType::stateful_nat64);
+    case NatRules::fixed:
+      return is_static(term);
+  }
+  return false;
+}
+
+}  // namespace
+
+std::vector<PoolUse> pools_of(const Cluster& cluster, std::uint16_t service_set) {
+  std::vector<PoolUse> out;
+  const auto add = [&](std::uint16_t pool, NatType type, bool destination, const NatTerm& term) {
+    const bool known = std::any_of(
+        out.begin(), out.end(), [&](const PoolUse& use) { return use.pool == pool && use.destination == destination; });
+    if (!known) out.push_back({service_set, pool, type, destination, &term});
+  };
+  for (const auto rule : cluster.service_sets[service_set].nat_rules) {
+    for (const auto& term : cluster.nat_rules[rule].terms) {
+      for (const auto pool : term.source_pools) add(pool, term.type, false, term);
+      if (term.overload_pool) add(*term.overload_pool, NatType::napt44, false, term);
+      if (term.destination_pool) add(*term.destination_pool, NatType::dnat44, true, term);
+    }
+  }
+  return out;
+}
+
+NamedPool named_pool(const Cluster& cluster, const std::optional<std::string>& name) {
+  if (!name) return {};
+  const auto pool = std::find_if(cluster.nat_pools.begin(), cluster.nat_pools.end(),
+                                 [&](const NatPool& each) { return each.name == *name; });
+  if (pool == cluster.nat_pools.end()) return {false, std::nullopt};
+  return {true, static_cast<std::uint16_t>(pool - cluster.nat_pools.begin())};
+}
+
+std::vector<TermUse> terms_of(const Cluster& cluster, std::uint16_t service_set, NatRules which) {
+  std::vector<TermUse> out;
+  std::uint32_t position = 0;
+  for (const auto index : cluster.service_sets[service_set].nat_rules) {
+    const auto& rule = cluster.nat_rules[index];
+    for (const auto& term : rule.terms) {
+      ++position;
+      if (translates(term, which)) out.push_back({&rule, &term, position});
+    }
+  }
+  return out;
+}
+
+}  // namespace icr::cli

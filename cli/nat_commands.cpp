@@ -1,0 +1,367 @@
+#include <algorithm>
+#include <map>
+
+#include "cli/commands.h"
+#include "cli/merge/nat_selection.h"
+#include "cli/render/bindings.h"
+#include "cli/render/nat.h"
+
+namespace icr::cli {
+namespace {
+
+/// The figures of every pool of the sources, by source (index) and service set.
+using PoolsBySource = std::map<std::pair<std::size_t, std::uint16_t>, std::vector<PoolRow>>;
+
+/// A service set of a source that the words of the command leave, with the pools that they leave.
+struct Part {
+  std::size_t source = 0;
+  std::uint16_t service_set = 0;
+};
+
+std::vector<Part> parts_of(const Cluster& cluster, const std::vector<Source>& sources, const SessionFilter& filter) {
+  std::vector<Part> out;
+  for (std::size_t i = 0; i < sources.size(); ++i) {
+    for (const auto service_set : cluster.redundancy_sets[sources[i].set].service_sets) {
+      if (filter.has_service_set(service_set)) out.push_back({i, service_set});
+    }
+  }
+  return out;
+}
+
+Read read_of(const Source& source, QueryKind kind, const SessionFilter& filter) {
+  Read out{source, {}};
+  out.request.kind = kind;
+  out.request.filter = filter;
+  return out;
+}
+
+/// What a NAT command means.
+struct Meant {
+  Selection selection;
+  NamedPool pool;
+  std::vector<Source> sources;
+  std::vector<Part> parts;
+};
+
+Meant meant_by(Asking& asking) {
+  Meant out;
+  out.selection = select(asking.cluster(), asking.command());
+  out.pool = named_pool(asking.cluster(), asking.command().name);
+  if (!out.pool.found) out.selection.nothing = true;
+  out.sources = asking.sources(out.selection);
+  out.parts = parts_of(asking.cluster(), out.sources, out.selection.filter);
+  return out;
+}
+
+/// Asks for the figures of pools. As many as the configuration has.
+PoolsBySource ask_for_pools(Asking& asking, const Meant& meant) {
+  const Cluster& cluster = asking.cluster();
+  std::vector<Read> reads;
+  std::map<std::uint16_t, std::size_t> by_set;  // with --chassis and without, a set has one source
+  for (std::size_t i = 0; i < meant.sources.size(); ++i) {
+    by_set[meant.sources[i].set] = i;
+    reads.push_back(read_of(meant.sources[i], QueryKind::nat_pools, meant.selection.filter));
+  }
+  std::map<std::tuple<std::size_t, std::uint16_t, std::uint16_t>, NatPoolStatus> status;
+  std::vector<bool> answered(meant.sources.size());
+  asking.stream_pages(reads, [&](const Read& read, const QueryReply& page, std::string&) {
+    const std::size_t source = by_set[read.source.set];
+    answered[source] = true;
+    for (const auto& row : page.nat_pools) status[{source, row.service_set, row.pool}] = row;
+  });
+  PoolsBySource out;
+  for (const auto& part : meant.parts) {
+    if (!answered[part.source]) continue;
+    auto& rows = out[{part.source, part.service_set}];
+    for (const auto& use : pools_of(cluster, part.service_set)) {
+      if (!meant.pool.includes(use.pool)) continue;
+      PoolRow row{use, {}};
+      row.status.use = NatPoolUse::destination;
+      if (!use.destination) {
+        // A pool that the card does not speak of is not used there.
+        const auto found = status.find({part.source, part.service_set, use.pool});
+        if (found == status.end()) continue;
+        row.status = found->second;
+      }
+      rows.push_back(row);
+    }
+  }
+  return out;
+}
+
+/// Prints a block for each service set that has something to say, with an empty line in between.
+class Blocks {
+ public:
+  explicit Blocks(Asking& asking) : asking_(asking) {}
+  void add(const Source& source, std::uint16_t service_set, const std::string& text) {
+    if (text.empty()) return;
+    asking_.environment().out((first_ ? "" : "\n") +
+                              nat_heading(source.interface, asking_.cluster().service_sets[service_set].name) + text);
+    first_ = false;
+  }
+
+ private:
+  Asking& asking_;
+  bool first_ = true;
+};
+
+using RenderPools = std::function<std::string(std::uint16_t service_set, const std::vector<PoolRow>& rows)>;
+
+void show_pools_with(Asking& asking, const RenderPools& render) {
+  const Meant meant = meant_by(asking);
+  const auto pools = ask_for_pools(asking, meant);
+  Blocks blocks(asking);
+  for (const auto& [where, rows] : pools) {
+    blocks.add(meant.sources[where.first], where.second, render(where.second, rows));
+  }
+}
+
+void keep(std::vector<PoolRow>& rows, bool destination) {
+  rows.erase(
+      std::remove_if(rows.begin(), rows.end(), [&](const PoolRow& row) { return row.use.destination != destination; }),
+      rows.end());
+}
+
+std::uint8_t kinds_of(Mappings which) {
+  switch (which) {
+    case Mappings::all:
+      return kind_bit(RecordKind::mapping) | kind_bit(RecordKind::pairing);
+    case Mappings::endpoint_independent:
+      return kind_bit(RecordKind::mapping);
+    case Mappings::address_pooling_paired:
+      return kind_bit(RecordKind::pairing);
+    case Mappings::nptv6:
+      break;
+  }
+  return 0;
+}
+
+void restrict_to_addresses(const Command& command, SessionFilter& filter) {
+  filter.source_prefix = command.private_prefix;
+  filter.destination_prefix = command.public_prefix;
+  filter.source_port = command.port;
+}
+
+/// Prefixes that NPTv6 translates: they are configured, and need no state.
+void show_nptv6(Asking& asking, const Meant& meant) {
+  const Cluster& cluster = asking.cluster();
+  MappingRenderer renderer(cluster);
+  std::string out;
+  for (const auto& part : meant.parts) {
+    for (const auto& use : terms_of(cluster, part.service_set, NatRules::fixed)) {
+      if (use.term->type != NatType::nptv6 || !use.term->source_prefix || use.term->from.source_addresses.empty()) {
+        continue;
+      }
+      const Prefix to = *use.term->source_prefix;
+      const Prefix from = Prefix::of(use.term->from.source_addresses[0].low, to.length);
+      const auto& wanted_from = asking.command().private_prefix;
+      const auto& wanted_to = asking.command().public_prefix;
+      if (wanted_from && !from.contains(wanted_from->base)) continue;
+      if (wanted_to && !to.contains(wanted_to->base)) continue;
+      renderer.add_prefix(meant.sources[part.source], part.service_set, from.to_string(), to.to_string(), out);
+    }
+  }
+  asking.environment().out(out);
+}
+
+/// A read of bindings for each pool of each part, so that they come grouped.
+std::vector<Read> reads_by_pool(const Cluster& cluster, const Meant& meant, std::uint8_t kinds,
+                                const Command& command) {
+  std::vector<Read> out;
+  for (const auto& part : meant.parts) {
+    for (const auto& use : pools_of(cluster, part.service_set)) {
+      if (use.destination || !meant.pool.includes(use.pool)) continue;
+      Read read = read_of(meant.sources[part.source], QueryKind::bindings, meant.selection.filter);
+      read.request.record_kinds = kinds;
+      read.request.filter.service_sets = {part.service_set};
+      read.request.filter.nat_pool = use.pool;
+      restrict_to_addresses(command, read.request.filter);
+      out.push_back(std::move(read));
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+void show_nat_pools(Asking& asking) {
+  const bool detail = asking.command().level == Level::detail;
+  show_pools_with(asking, [&](std::uint16_t, const std::vector<PoolRow>& rows) {
+    std::string out;
+    if (!detail && !rows.empty()) out = render_pool_columns();
+    for (const auto& row : rows) {
+      out += detail ? render_pool_detail(asking.cluster(), row.use, row.status)
+                    : render_pool_brief(asking.cluster(), row.use, row.status);
+    }
+    return out;
+  });
+}
+
+void show_source_pools(Asking& asking) {
+  show_pools_with(asking, [&](std::uint16_t, std::vector<PoolRow> rows) {
+    keep(rows, false);
+    std::string out;
+    for (const auto& row : rows) {
+      out += (out.empty() ? "" : "\n") + render_source_pool(asking.cluster(), row.use, row.status);
+    }
+    return out;
+  });
+}
+
+void show_destination_pools(Asking& asking) {
+  show_pools_with(asking, [&](std::uint16_t, std::vector<PoolRow> rows) {
+    keep(rows, true);
+    std::string out;
+    for (const auto& row : rows) out += (out.empty() ? "" : "\n") + render_destination_pool(asking.cluster(), row.use);
+    return out;
+  });
+}
+
+void show_source_summary(Asking& asking) {
+  show_pools_with(asking, [&](std::uint16_t service_set, std::vector<PoolRow> rows) {
+    keep(rows, false);
+    return render_source_summary(asking.cluster(), service_set, rows);
+  });
+}
+
+void show_destination_summary(Asking& asking) {
+  show_pools_with(asking, [&](std::uint16_t service_set, std::vector<PoolRow> rows) {
+    keep(rows, true);
+    return render_destination_summary(asking.cluster(), service_set, rows);
+  });
+}
+
+void show_pool_usage(Asking& asking) {
+  show_pools_with(asking, [&](std::uint16_t, std::vector<PoolRow> rows) {
+    keep(rows, false);
+    return rows.empty() ? std::string() : render_pool_usage(asking.cluster(), rows);
+  });
+}
+
+void show_nat_rules(Asking& asking) {
+  const Cluster& cluster = asking.cluster();
+  const NatRules which = asking.command().rules;
+  const Selection selection = select(cluster, asking.command());
+  const auto sources = asking.sources(selection);
+  Blocks blocks(asking);
+  for (const auto& part : parts_of(cluster, sources, selection.filter)) {
+    std::string out;
+    std::size_t rules = 0;
+    for (const auto& use : terms_of(cluster, part.service_set, which)) {
+      if (asking.command().name && *asking.command().name != use.rule->name) continue;
+      ++rules;
+      out += "\n" + render_nat_rule(cluster, part.service_set, use, which);
+    }
+    if (rules != 0) blocks.add(sources[part.source], part.service_set, fmt::format("Total rules: {}\n", rules) + out);
+  }
+}
+
+void show_mappings(Asking& asking) {
+  const Meant meant = meant_by(asking);
+  if (asking.command().mappings == Mappings::nptv6) return show_nptv6(asking, meant);
+  MappingRenderer renderer(asking.cluster());
+  asking.stream(reads_by_pool(asking.cluster(), meant, kinds_of(asking.command().mappings), asking.command()),
+                std::nullopt,
+                [&](const Read& read, const SessionRecord& record, const BindingUse& use, std::string& out) {
+                  renderer.add(read.source, record, use, out);
+                });
+}
+
+void show_mappings_summary(Asking& asking) {
+  const Meant meant = meant_by(asking);
+  std::map<std::string, MappingTotals> totals;
+  for (const auto& [where, rows] : ask_for_pools(asking, meant)) {
+    auto& total = totals[meant.sources[where.first].interface];
+    for (const auto& [use, status] : rows) {
+      total.addresses += status.pairings;
+      total.endpoints += status.mappings;
+      if (use.term->endpoint_independent_filtering) total.filters += status.mappings;
+    }
+  }
+  bool first = true;
+  for (const auto& [interface, total] : totals) {
+    asking.environment().out((first ? "" : "\n") + render_mapping_totals(interface, total));
+    first = false;
+  }
+}
+
+void show_port_blocks(Asking& asking) {
+  const Meant meant = meant_by(asking);
+  const auto pools = ask_for_pools(asking, meant);
+  Blocks blocks(asking);
+  for (const auto& [where, rows] : pools) {
+    for (const auto& row : rows) {
+      if (row.status.use != NatPoolUse::port_blocks) continue;
+      const auto& source = meant.sources[where.first];
+      blocks.add(source, where.second, render_block_head(asking.cluster().nat_pools[row.use.pool], row.status));
+      Read read = read_of(source, QueryKind::bindings, {});
+      read.request.record_kinds = kind_bit(RecordKind::port_block);
+      read.request.filter.service_sets = {where.second};
+      read.request.filter.nat_pool = row.use.pool;
+      asking.stream({read}, std::nullopt,
+                    [](const Read&, const SessionRecord& record, const BindingUse& use, std::string& out) {
+                      out += render_block_row(record, use);
+                    });
+    }
+  }
+}
+
+void show_deterministic(Asking& asking) {
+  const Meant meant = meant_by(asking);
+  std::vector<Read> reads;
+  for (const auto& source : meant.sources) {
+    reads.push_back(read_of(source, QueryKind::deterministic, meant.selection.filter));
+    reads.back().request.host = asking.command().host;
+    reads.back().request.translated = asking.command().translated;
+    reads.back().request.port = asking.command().port;
+  }
+  asking.stream_pages(reads, [&](const Read& read, const QueryReply& page, std::string& out) {
+    for (const auto& row : page.deterministic) {
+      if (!read.request.filter.has_service_set(row.service_set)) continue;
+      out += render_deterministic(asking.cluster(), read.source.interface, row);
+    }
+  });
+}
+
+void show_deterministic_usf(Asking& asking) {
+  const Meant meant = meant_by(asking);
+  const auto pools = ask_for_pools(asking, meant);
+  Blocks blocks(asking);
+  for (const auto& [where, rows] : pools) {
+    for (const auto& row : rows) {
+      if (row.status.use != NatPoolUse::deterministic) continue;
+      const auto& source = meant.sources[where.first];
+      blocks.add(source, where.second, render_deterministic_head(asking.cluster().nat_pools[row.use.pool], row.status));
+      Read read = read_of(source, QueryKind::deterministic, {});
+      read.request.filter.service_sets = {where.second};
+      read.request.filter.nat_pool = row.use.pool;
+      asking.stream_pages({read}, [&](const Read&, const QueryReply& page, std::string& out) {
+        for (const auto& block : page.deterministic) {
+          // As Junos does: those in use.
+          if (block.ports_in_use != 0) out += render_deterministic_row(block, row.status.block_size);
+        }
+      });
+    }
+  }
+}
+
+void clear_mappings(Asking& asking) {
+  const Meant meant = meant_by(asking);
+  const auto sources = asking.masters(meant.selection, "mappings");
+  const auto rows = asking.ask_for_rows(sources, [&](const Source&, QueryRequest& request) {
+    request.kind = QueryKind::clear_bindings;
+    request.filter = meant.selection.filter;
+    request.record_kinds = kinds_of(asking.command().mappings);
+    restrict_to_addresses(asking.command(), request.filter);
+  });
+  if (rows.empty()) return;
+  std::string out = render_cleared_mappings_columns();
+  for (const auto& row : rows) {
+    out += render_cleared_mappings(row.interface, row.service_set,
+                                   row.count.by_state[static_cast<std::size_t>(SessionState::valid)],
+                                   row.count.by_state[static_cast<std::size_t>(SessionState::invalid)]);
+  }
+  asking.environment().out(out);
+}
+
+}  // namespace icr::cli

@@ -1,0 +1,55 @@
+// Who owns what of NAT pools: mappings, blocks of ports, deterministic blocks.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cli/merge/survey.h"
+#include "model/cluster.h"
+#include "model/query.h"
+
+namespace icr::cli {
+
+/// `show services nat mappings`: prints headings where interface, service set or pool changes.
+class MappingRenderer {
+ public:
+  /// `cluster` must outlive the renderer.
+  explicit MappingRenderer(const Cluster& cluster) : cluster_(cluster) {}
+  /// Must come grouped by interface, service set and pool.
+  void add(const Source& source, const SessionRecord& record, const BindingUse& use, std::string& out);
+  /// A prefix that NPTv6 translates.
+  void add_prefix(const Source& source, std::uint16_t service_set, const std::string& from, const std::string& to,
+                  std::string& out);
+
+ private:
+  void head(const Source& source, std::uint16_t service_set, std::string& out);
+
+  const Cluster& cluster_;
+  std::string heading_;
+  std::optional<std::uint16_t> pool_;
+};
+
+struct MappingTotals {
+  std::uint64_t addresses = 0;
+  std::uint64_t endpoints = 0;
+  std::uint64_t filters = 0;
+};
+/// `show services nat mappings summary`: one interface.
+[[nodiscard]] std::string render_mapping_totals(const std::string& interface, const MappingTotals& totals);
+
+/// `show services nat deterministic-nat`.
+[[nodiscard]] std::string render_deterministic(const Cluster& cluster, const std::string& interface,
+                                               const DeterministicRow& row);
+
+// `show services nat source deterministic` and `port-block`: what stands above the rows of a pool, and a row.
+[[nodiscard]] std::string render_deterministic_head(const NatPool& pool, const NatPoolStatus& status);
+[[nodiscard]] std::string render_deterministic_row(const DeterministicRow& row, std::uint32_t block_size);
+[[nodiscard]] std::string render_block_head(const NatPool& pool, const NatPoolStatus& status);
+[[nodiscard]] std::string render_block_row(const SessionRecord& record, const BindingUse& use);
+
+/// A line of `clear services nat mappings`.
+[[nodiscard]] std::string render_cleared_mappings(const std::string& interface, const std::string& service_set,
+                                                  std::uint64_t mappings, std::uint64_t sessions);
+[[nodiscard]] std::string render_cleared_mappings_columns();
+
+}  // namespace icr::cli

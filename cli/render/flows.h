@@ -1,0 +1,37 @@
+// Flows and conversations, as the commands of the stateful firewall print them: by interface and service set, two flows
+// for each session.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "cli/grammar/command.h"
+#include "cli/merge/survey.h"
+#include "cli/render/tables.h"
+#include "model/cluster.h"
+#include "model/session.h"
+
+namespace icr::cli {
+
+class FlowRenderer {
+ public:
+  /// `cluster` must outlive the renderer. `limit`: of flows, or of conversations.
+  FlowRenderer(const Cluster& cluster, Level level, bool conversations, std::optional<std::uint32_t> limit)
+      : cluster_(cluster), level_(level), conversations_(conversations), limit_(limit) {}
+
+  /// Sessions must come grouped by interface and service set.
+  void add(const Source& source, const SessionRecord& record, std::string& out);
+
+ private:
+  const Cluster& cluster_;
+  const Level level_;
+  const bool conversations_;
+  const std::optional<std::uint32_t> limit_;
+  std::string heading_;  ///< the last one printed
+  std::uint64_t flows_ = 0;
+};
+
+/// `show services flows count`: a session is two flows.
+[[nodiscard]] std::string render_flow_counts(const std::vector<ServiceSetRow>& rows);
+
+}  // namespace icr::cli

@@ -1,0 +1,79 @@
+#include "cli/commands.h"
+#include "cli/render/flows.h"
+#include "cli/render/sessions.h"
+
+namespace icr::cli {
+namespace {
+
+/// Which heading an empty table has: that of the interface's family, or else of the cards that there are.
+CardFamily empty_family(const Asking& asking) {
+  if (asking.command().interface) {
+    return asking.command().interface->card.substr(0, 3) == "vms" ? CardFamily::vms : CardFamily::ms;
+  }
+  for (const auto& chassis : asking.cluster().chassis) {
+    for (const auto& card : chassis.cards) {
+      if (card.family == CardFamily::ms) return CardFamily::ms;
+    }
+  }
+  return CardFamily::vms;
+}
+
+Asking::Fill filtered(QueryKind kind, const SessionFilter& filter) {
+  return [kind, &filter](const Source& source, QueryRequest& request) {
+    request.kind = kind;
+    request.by_state = source.family == CardFamily::vms;
+    request.filter = filter;
+  };
+}
+
+std::vector<ServiceSetRow> count(Asking& asking) {
+  const Selection selection = select(asking.cluster(), asking.command());
+  return asking.ask_for_rows(asking.sources(selection), filtered(QueryKind::count, selection.filter));
+}
+
+/// Only a heading, when nobody answered, would look like an answer.
+bool nobody_answered(Asking& asking) { return asking.surveyed().sets.empty() && !asking.silent().empty(); }
+
+}  // namespace
+
+void show_sessions(Asking& asking) {
+  const Selection selection = select(asking.cluster(), asking.command());
+  std::vector<Read> reads;
+  for (auto& source : asking.sources(selection)) reads.push_back(read_sessions(std::move(source), selection.filter));
+  SessionRenderer renderer(asking.cluster(), asking.command().level == Level::extensive, asking.environment().wall_now);
+  asking.stream(reads, asking.command().limit,
+                [&](const Read& read, const SessionRecord& record, const BindingUse& /*none*/, std::string& out) {
+                  renderer.add(read.source, record, out);
+                });
+}
+
+void count_sessions(Asking& asking) {
+  const auto rows = count(asking);
+  if (!nobody_answered(asking)) asking.environment().out(render_counts(rows, empty_family(asking)));
+}
+
+void show_flows(Asking& asking, bool conversations) {
+  const Selection selection = select(asking.cluster(), asking.command());
+  const auto reads = reads_by_service_set(asking.cluster(), asking.sources(selection), selection.filter);
+  std::optional<std::uint32_t> sessions = asking.command().limit;
+  if (sessions && !conversations) sessions = *sessions / 2 + *sessions % 2;
+  FlowRenderer renderer(asking.cluster(), asking.command().level, conversations, asking.command().limit);
+  asking.stream(reads, sessions,
+                [&](const Read& read, const SessionRecord& record, const BindingUse& /*none*/, std::string& out) {
+                  renderer.add(read.source, record, out);
+                });
+}
+
+void count_flows(Asking& asking) {
+  const auto rows = count(asking);
+  if (!nobody_answered(asking)) asking.environment().out(render_flow_counts(rows));
+}
+
+void clear_sessions(Asking& asking, std::string_view what, unsigned per_session) {
+  const Selection selection = select(asking.cluster(), asking.command());
+  const auto sources = asking.masters(selection, "sessions");
+  const auto rows = asking.ask_for_rows(sources, filtered(QueryKind::clear, selection.filter));
+  if (!rows.empty()) asking.environment().out(render_cleared(rows, what, per_session));
+}
+
+}  // namespace icr::cli

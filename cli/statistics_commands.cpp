@@ -1,0 +1,251 @@
+#include <algorithm>
+#include <map>
+
+#include "cli/commands.h"
+#include "cli/render/statistics.h"
+
+namespace icr::cli {
+namespace {
+
+/// Which group holds the counters of a command, and which of them it shows: those whose name has one of these parts
+/// (none: all).
+struct View {
+  StatisticsGroup group;
+  std::vector<std::string_view> parts;
+};
+
+View view_of(StatisticsView view) {
+  switch (view) {
+    case StatisticsView::drop_flow_limit:
+      return {StatisticsGroup::packet_drops, {"drop-flow", "flowlimit"}};
+    case StatisticsView::integrity_drops:
+      return {StatisticsGroup::integrity_drops, {}};
+    case StatisticsView::tcp:
+      return {StatisticsGroup::tcp, {}};
+    case StatisticsView::tcp_mss:
+      return {StatisticsGroup::tcp_mss, {}};
+    case StatisticsView::screen_drops:
+      return {StatisticsGroup::screen_drops, {}};
+    case StatisticsView::screen_session_limits:
+      return {StatisticsGroup::screen_drops, {"session-limit", "limit-session"}};
+  }
+  return {StatisticsGroup::tcp, {}};
+}
+
+CounterList shown(const CounterList& counters, const View& view) {
+  if (view.parts.empty()) return counters;
+  CounterList out;
+  for (const auto& counter : counters) {
+    if (std::any_of(view.parts.begin(), view.parts.end(),
+                    [&](std::string_view part) { return counter.name.find(part) != std::string::npos; })) {
+      out.push_back(counter);
+    }
+  }
+  return out;
+}
+
+std::vector<Read> reads_of(Asking& asking, StatisticsGroup group) {
+  const Selection selection = select(asking.cluster(), asking.command());
+  std::vector<Read> out;
+  for (auto& source : asking.sources(selection)) {
+    Read read{std::move(source), {}};
+    read.request.kind = QueryKind::statistics;
+    read.request.group = group;
+    read.request.filter = selection.filter;
+    out.push_back(std::move(read));
+  }
+  return out;
+}
+
+void show_group(Asking& asking, const View& view) {
+  StatisticsRenderer renderer;
+  asking.stream_pages(reads_of(asking, view.group), [&](const Read& read, const QueryReply& page, std::string& out) {
+    for (const auto& status : page.statistics) {
+      renderer.add(read.source.interface, asking.cluster().service_sets[status.service_set].name,
+                   shown(status.group(view.group), view), out);
+    }
+  });
+}
+
+/// Cards that answered and that the command means, in the order of their names.
+std::vector<CardReport> cards_of(const Asking& asking) {
+  std::vector<CardReport> out;
+  const auto& interface = asking.command().interface;
+  for (const auto& report : asking.surveyed().cards) {
+    const auto& card = asking.cluster().chassis[report.chassis].cards[report.card];
+    if (!interface || interface->card == card.name) out.push_back(report);
+  }
+  const auto name = [&](const CardReport& report) -> const std::string& {
+    return asking.cluster().chassis[report.chassis].cards[report.card].name;
+  };
+  std::stable_sort(out.begin(), out.end(), [&](const CardReport& a, const CardReport& b) { return name(a) < name(b); });
+  return out;
+}
+
+/// Asks each card the same question; hands out the replies in the order of the cards.
+void ask_cards(Asking& asking, QueryKind kind,
+               const std::function<void(const CardReport& report, const Card& card, const QueryReply& reply)>& take) {
+  const auto cards = cards_of(asking);
+  for (const auto& report : cards) {
+    QueryRequest request;
+    request.kind = kind;
+    request.card = report.card;
+    asking.environment().transport.ask(report.chassis, std::move(request));
+  }
+  std::map<std::pair<std::uint16_t, std::uint16_t>, QueryReply> answers;
+  while (auto answer = asking.environment().transport.next()) {
+    if (asking.accepted(*answer) == nullptr) continue;
+    answers[{answer->chassis, answer->request.card}] = std::move(*answer->reply);
+  }
+  for (const auto& report : cards) {
+    const auto answer = answers.find({report.chassis, report.card});
+    if (answer == answers.end()) continue;
+    take(report, asking.cluster().chassis[report.chassis].cards[report.card], answer->second);
+  }
+}
+
+/// Service sets that the configuration puts on a card.
+std::vector<std::uint16_t> service_sets_of(const Cluster& cluster, std::uint16_t chassis, const Card& card) {
+  std::vector<std::uint16_t> out;
+  for (const auto& set : cluster.redundancy_sets) {
+    for (const auto& member : set.members) {
+      if (member.chassis == chassis && member.card == card.name) {
+        out.insert(out.end(), set.service_sets.begin(), set.service_sets.end());
+      }
+    }
+  }
+  return out;
+}
+
+/// Sessions of a kind on each card where they are masters or the best copy.
+std::map<std::pair<std::uint16_t, std::uint16_t>, std::uint64_t> count_on_cards(Asking& asking,
+                                                                                const std::vector<Source>& sources,
+                                                                                const SessionFilter& filter) {
+  std::map<std::pair<std::uint16_t, std::uint16_t>, std::uint64_t> out;
+  asking.ask_each(
+      sources,
+      [&](const Source&, QueryRequest& request) {
+        request.kind = QueryKind::count;
+        request.filter = filter;
+      },
+      [&](const Source& source, const QueryReply& reply) {
+        for (const auto& row : reply.counts) out[{source.chassis, source.card}] += row.total();
+      });
+  return out;
+}
+
+}  // namespace
+
+void show_service_set_statistics(Asking& asking) { show_group(asking, view_of(asking.command().statistics)); }
+
+void show_nat_statistics(Asking& asking) { show_group(asking, {StatisticsGroup::nat, {}}); }
+
+void show_firewall_statistics(Asking& asking) {
+  const Level level = asking.command().level;
+  if (level == Level::detail || level == Level::extensive) {
+    return show_group(asking, {StatisticsGroup::stateful_firewall, {}});
+  }
+  const auto reads = reads_of(asking, StatisticsGroup::stateful_firewall);
+  bool first = true;
+  asking.stream_pages(reads, [&](const Read& read, const QueryReply& page, std::string& out) {
+    for (const auto& status : page.statistics) {
+      if (first) out += render_firewall_columns();
+      first = false;
+      out += render_firewall_line(read.source.interface, asking.cluster().service_sets[status.service_set].name,
+                                  firewall_totals(status.group(StatisticsGroup::stateful_firewall)));
+    }
+  });
+}
+
+void clear_statistics(Asking& asking, StatisticsGroup group) {
+  const Selection selection = select(asking.cluster(), asking.command());
+  asking.ask_each(
+      asking.sources(selection),
+      [&](const Source&, QueryRequest& request) {
+        request.kind = QueryKind::clear_statistics;
+        request.group = group;
+        request.filter = selection.filter;
+      },
+      [](const Source&, const QueryReply&) {});
+}
+
+void show_service_set_summary(Asking& asking) {
+  std::optional<CardFamily> heading;
+  ask_cards(asking, QueryKind::usage, [&](const CardReport& report, const Card& card, const QueryReply& reply) {
+    if (heading != card.family) {
+      asking.environment().out((heading ? "\n" : "") + render_summary_columns(card.family));
+    }
+    heading = card.family;
+    asking.environment().out(
+        render_summary_line({card.family, card.name, service_sets_of(asking.cluster(), report.chassis, card).size(),
+                             reply.usage, report.utilization.cpu_permyriad}));
+  });
+}
+
+void show_memory_usage(Asking& asking) {
+  const Selection selection = select(asking.cluster(), asking.command());
+  if (selection.nothing) return;
+  std::string out;
+  ask_cards(asking, QueryKind::usage, [&](const CardReport&, const Card& card, const QueryReply& reply) {
+    std::uint64_t of_service_sets = 0;
+    std::string rows;
+    for (const auto& use : reply.usage.service_sets) {
+      of_service_sets += use.bytes;
+      if (use.service_set >= asking.cluster().service_sets.size()) continue;
+      if (!selection.filter.has_service_set(use.service_set)) continue;
+      rows += render_memory_line(card.name, asking.cluster().service_sets[use.service_set].name, use.bytes);
+    }
+    if (!asking.command().service_set) {
+      rows += render_memory_line(card.name, "system", reply.usage.used - std::min(reply.usage.used, of_service_sets));
+    }
+    out += rows;
+  });
+  if (!out.empty()) asking.environment().out(render_memory_columns() + out);
+}
+
+void show_cpu_usage(Asking& asking) {
+  // A worker does everything in turn: what it is busy with is not told apart by service set, but if there is only one.
+  const Selection selection = select(asking.cluster(), asking.command());
+  if (selection.nothing) return;
+  std::string out;
+  for (const auto& report : cards_of(asking)) {
+    const auto& card = asking.cluster().chassis[report.chassis].cards[report.card];
+    const std::uint32_t busy = std::min(10000U, report.utilization.cpu_permyriad);
+    const auto service_sets = service_sets_of(asking.cluster(), report.chassis, card);
+    const bool told = service_sets.size() == 1;
+    if (told && selection.filter.has_service_set(service_sets[0])) {
+      out += render_cpu_line(card.name, asking.cluster().service_sets[service_sets[0]].name, busy);
+    }
+    if (asking.command().service_set) continue;
+    out += render_cpu_line(card.name, "System", told ? 0 : busy);
+    out += render_cpu_line(card.name, "Idle", 10000 - busy);
+  }
+  if (!out.empty()) asking.environment().out(render_cpu_columns() + out);
+}
+
+void show_analysis(Asking& asking) {
+  const Selection selection = select(asking.cluster(), asking.command());
+  const auto sources = asking.sources(selection);
+  SessionFilter ipv4;
+  ipv4.source_prefix = Prefix::parse("0.0.0.0/0");
+  const auto of_protocol = [](SessionFilter filter, std::uint8_t protocol) {
+    filter.protocol = protocol;
+    return filter;
+  };
+  auto all = count_on_cards(asking, sources, {});
+  auto all4 = count_on_cards(asking, sources, ipv4);
+  auto tcp = count_on_cards(asking, sources, of_protocol({}, ip_protocol::tcp));
+  auto tcp4 = count_on_cards(asking, sources, of_protocol(ipv4, ip_protocol::tcp));
+  auto udp = count_on_cards(asking, sources, of_protocol({}, ip_protocol::udp));
+  auto udp4 = count_on_cards(asking, sources, of_protocol(ipv4, ip_protocol::udp));
+  bool first = true;
+  ask_cards(asking, QueryKind::analysis, [&](const CardReport& report, const Card& card, const QueryReply& reply) {
+    const std::pair where{report.chassis, report.card};
+    const LiveSessions live{{all[where], all4[where]}, {tcp[where], tcp4[where]}, {udp[where], udp4[where]}};
+    asking.environment().out((first ? "" : "\n") +
+                             render_analysis(card.family, card.name, live, report.utilization, reply.analysis));
+    first = false;
+  });
+}
+
+}  // namespace icr::cli

@@ -1,0 +1,334 @@
+#include "node/query/work.h"
+
+#include <algorithm>
+
+namespace icr::node {
+namespace {
+
+/// Collects a page.
+class PageVisitor final : public SessionVisitor {
+ public:
+  PageVisitor(BatchEncoder& out, std::uint32_t& found, std::uint32_t limit) : out_(out), found_(found), limit_(limit) {}
+  bool visit(const SessionRecord& record) override {
+    out_.add(record);
+    return ++found_ < limit_;
+  }
+
+ private:
+  BatchEncoder& out_;
+  std::uint32_t& found_;
+  const std::uint32_t limit_;
+};
+
+/// Adds one to the row of the session's service set.
+void count_in(std::vector<ServiceSetCount>& rows, const SessionRecord& record, SessionState state) {
+  const auto row = std::find_if(rows.begin(), rows.end(),
+                                [&](const ServiceSetCount& r) { return r.service_set == record.service_set; });
+  if (row != rows.end()) ++row->by_state[static_cast<std::size_t>(state)];
+}
+
+class CountVisitor final : public SessionVisitor {
+ public:
+  CountVisitor(std::vector<ServiceSetCount>& rows, bool by_state) : rows_(rows), by_state_(by_state) {}
+  bool visit(const SessionRecord& record) override {
+    count_in(rows_, record, by_state_ ? state_of(record) : SessionState::valid);
+    return true;
+  }
+
+ private:
+  std::vector<ServiceSetCount>& rows_;
+  const bool by_state_;
+};
+
+/// Remembers what to delete: a table is not changed while it is scanned.
+class ClearVisitor final : public SessionVisitor {
+ public:
+  bool visit(const SessionRecord& record) override {
+    doomed.push_back({record.ref.slot, record.service_set});
+    return true;
+  }
+  struct Doomed {
+    std::uint32_t slot;
+    std::uint16_t service_set;
+  };
+  std::vector<Doomed> doomed;
+};
+
+void refuse(QueryTask& task, QueryError error, std::string reason) {
+  task.reply.error = error;
+  task.reply.reason = std::move(reason);
+}
+
+/// Collects a page of bindings.
+class BindingPageVisitor final : public BindingVisitor {
+ public:
+  explicit BindingPageVisitor(QueryTask& task) : task_(task) {}
+  bool visit(const SessionRecord& record, const BindingUse& use) override {
+    task_.sessions.add(record);
+    task_.reply.uses.push_back(use);
+    return ++task_.found < task_.request.limit;
+  }
+
+ private:
+  QueryTask& task_;
+};
+
+/// Remembers the sessions that hold a binding which is to be cleared.
+class HolderVisitor final : public SessionVisitor {
+ public:
+  HolderVisitor(const ShardView& shard, const QueryRequest& request, ClearVisitor& doomed)
+      : shard_(shard), request_(request), doomed_(doomed) {}
+  bool visit(const SessionRecord& record) override {
+    return !shard_.holds_binding(record, request_.filter, request_.record_kinds) || doomed_.visit(record);
+  }
+
+ private:
+  const ShardView& shard_;
+  const QueryRequest& request_;
+  ClearVisitor& doomed_;
+};
+
+class DoomedBindings final : public BindingVisitor {
+ public:
+  bool visit(const SessionRecord& record, const BindingUse& /*use*/) override {
+    doomed.push_back({record.ref.slot, record.binding.service_set});
+    return true;
+  }
+  std::vector<ClearVisitor::Doomed> doomed;
+};
+
+/// Looks at the next slots of the task's set. True: the scan is complete.
+bool scan_slice(QueryTask& task, const SessionFilter& filter, const ShardView& shard, TimePoint now,
+                std::uint32_t max_slots, SessionVisitor& visitor) {
+  const std::uint32_t end = std::min(shard.sessions().high_water(), shard.first_binding());
+  if (task.cursor >= end) return true;
+  const std::uint32_t slice_end = std::min(end, task.cursor + std::min(max_slots, end - task.cursor));
+  task.cursor = shard.scan(filter, task.cursor, slice_end, now, visitor);
+  return task.cursor >= end;
+}
+
+bool work_on_page(QueryTask& task, const ShardView& shard, TimePoint now, std::uint32_t max_slots) {
+  PageVisitor visitor(task.sessions, task.found, task.request.limit);
+  const bool scanned = scan_slice(task, task.request.filter, shard, now, max_slots, visitor);
+  task.reply.next_cursor = task.cursor;
+  task.reply.done = scanned;
+  return scanned || task.found >= task.request.limit;
+}
+
+bool work_on_count(QueryTask& task, const ShardView& shard, TimePoint now, std::uint32_t max_slots) {
+  if (task.request.filter.only_service_sets() && !task.request.by_state) {
+    for (auto& row : task.reply.counts) row.by_state[0] = shard.sessions_of(row.service_set);
+    return true;
+  }
+  CountVisitor visitor(task.reply.counts, task.request.by_state);
+  return scan_slice(task, task.request.filter, shard, now, max_slots, visitor);
+}
+
+bool refuse_unless_master(QueryTask& task, const ShardView& shard) {
+  if (shard.is_master()) return false;
+  refuse(task, QueryError::refused, "not master: sessions are cleared where they are used");
+  return true;
+}
+
+/// Deletes sessions, and counts each under `as`.
+void remove_all(QueryTask& task, ShardView& shard, const ClearVisitor& visitor, SessionState as, TimePoint now) {
+  for (const auto& doomed : visitor.doomed) {
+    if (!shard.remove(doomed.slot, now)) continue;
+    SessionRecord record;
+    record.service_set = doomed.service_set;
+    count_in(task.reply.counts, record, as);
+  }
+}
+
+/// A deletion costs more than a look.
+std::uint32_t slots_to_clear(std::uint32_t max_slots) { return std::max(1U, max_slots / 4); }
+
+bool work_on_clear(QueryTask& task, ShardView& shard, TimePoint now, std::uint32_t max_slots) {
+  if (refuse_unless_master(task, shard)) return true;
+  ClearVisitor visitor;
+  const bool scanned = scan_slice(task, task.request.filter, shard, now, slots_to_clear(max_slots), visitor);
+  remove_all(task, shard, visitor, SessionState::valid, now);
+  return scanned;
+}
+
+/// The next slots of bindings. True: there are no more.
+bool scan_bindings(QueryTask& task, const ShardView& shard, TimePoint now, std::uint32_t max_slots,
+                   BindingVisitor& visitor) {
+  const std::uint32_t end = shard.sessions().high_water();
+  task.cursor = std::max(task.cursor, shard.first_binding());
+  if (task.cursor >= end) return true;
+  const std::uint32_t slice_end = task.cursor + std::min(max_slots, end - task.cursor);
+  task.cursor =
+      shard.scan_bindings(task.request.filter, task.request.record_kinds, task.cursor, slice_end, now, visitor);
+  return task.cursor >= end;
+}
+
+bool work_on_bindings(QueryTask& task, const ShardView& shard, TimePoint now, std::uint32_t max_slots) {
+  task.reply.counts.clear();
+  BindingPageVisitor visitor(task);
+  task.reply.done = scan_bindings(task, shard, now, max_slots, visitor);
+  task.reply.next_cursor = task.cursor;
+  return task.reply.done || task.found >= task.request.limit;
+}
+
+/// First the sessions that hold such bindings, then the bindings. One that a session took up again in between stays.
+bool work_on_clear_bindings(QueryTask& task, ShardView& shard, TimePoint now, std::uint32_t max_slots) {
+  if (refuse_unless_master(task, shard)) return true;
+  const std::uint32_t slots = slots_to_clear(max_slots);
+  if (task.cursor < std::min(shard.first_binding(), shard.sessions().high_water())) {
+    // The filter speaks of bindings; of sessions it is the view that knows.
+    SessionFilter of_sessions;
+    of_sessions.service_sets = task.request.filter.service_sets;
+    ClearVisitor doomed;
+    HolderVisitor visitor(shard, task.request, doomed);
+    scan_slice(task, of_sessions, shard, now, slots, visitor);
+    remove_all(task, shard, doomed, SessionState::invalid, now);
+    return false;
+  }
+  DoomedBindings visitor;
+  const bool scanned = scan_bindings(task, shard, now, slots, visitor);
+  for (const auto& doomed : visitor.doomed) {
+    if (!shard.remove_binding(doomed.slot, now)) continue;
+    SessionRecord record;
+    record.service_set = doomed.service_set;
+    count_in(task.reply.counts, record, SessionState::valid);
+  }
+  return scanned;
+}
+
+void answer_nat_pools(QueryTask& task, const ShardView& shard) {
+  task.reply.counts.clear();
+  std::vector<NatPoolStatus> all;
+  shard.nat_pools(all);
+  for (; task.cursor < all.size() && task.reply.nat_pools.size() < kPageSessions; ++task.cursor) {
+    const auto& pool = all[task.cursor];
+    const auto& filter = task.request.filter;
+    if (filter.has_service_set(pool.service_set) && (!filter.nat_pool || *filter.nat_pool == pool.pool)) {
+      task.reply.nat_pools.push_back(pool);
+    }
+  }
+  task.reply.next_cursor = task.cursor;
+  task.reply.done = task.cursor >= all.size();
+}
+
+void answer_deterministic(QueryTask& task, const ShardView& shard) {
+  task.reply.counts.clear();
+  const std::uint32_t hosts = shard.deterministic(task.request, task.reply.deterministic);
+  task.reply.done =
+      task.request.host || task.request.translated || task.cursor >= hosts || hosts - task.cursor <= kPageSessions;
+  task.reply.next_cursor = task.reply.done ? hosts : task.cursor + kPageSessions;
+}
+
+/// Service sets that one slice may ask for their counters: a hundred of them each.
+constexpr std::uint32_t kServiceSetsPerSlice = 4;
+
+bool work_on_statistics(QueryTask& task, const CardView& card) {
+  const auto& rows = task.reply.counts;
+  for (std::uint32_t i = 0; i < kServiceSetsPerSlice && task.cursor < rows.size(); ++i, ++task.cursor) {
+    ServiceSetStatus status;
+    card.statistics(rows[task.cursor].service_set, status);
+    status.service_set = rows[task.cursor].service_set;
+    for (std::size_t group = 0; group < kStatisticsGroupCount; ++group) {
+      if (task.request.group && static_cast<std::size_t>(*task.request.group) != group) status.groups[group].clear();
+    }
+    task.reply.statistics.push_back(std::move(status));
+  }
+  task.reply.next_cursor = task.cursor;
+  task.reply.done = task.cursor >= rows.size();
+  if (!task.reply.done && task.reply.statistics.size() < kPageServiceSets) return false;
+  task.reply.counts.clear();
+  return true;
+}
+
+bool work_on_clear_statistics(QueryTask& task, CardView& card) {
+  const auto& rows = task.reply.counts;
+  for (std::uint32_t i = 0; i < kServiceSetsPerSlice && task.cursor < rows.size(); ++i, ++task.cursor) {
+    card.clear_statistics(rows[task.cursor].service_set, task.request.group);
+  }
+  return task.cursor >= rows.size();
+}
+
+ShardView* find_shard(CardView& card, std::uint16_t set) {
+  for (auto* shard : card.shards()) {
+    if (shard->set() == set) return shard;
+  }
+  return nullptr;
+}
+
+void answer_status(QueryTask& task, CardView& card, TimePoint now) {
+  for (const auto* shard : card.shards()) {
+    SetStatus status;
+    shard->status(now, status);
+    status.set = shard->set();
+    task.reply.status.push_back(std::move(status));
+  }
+  // Parts of several workers: sets in the order of the cluster file.
+  std::sort(task.reply.status.begin(), task.reply.status.end(),
+            [](const SetStatus& a, const SetStatus& b) { return a.set < b.set; });
+  task.reply.utilization.add(card.utilization(now));
+}
+
+void answer_switchover(QueryTask& task, ShardView& shard, TimePoint now) {
+  auto done = shard.switchover(now);
+  if (done) {
+    task.reply.text = std::move(*done);
+  } else {
+    refuse(task, QueryError::refused, std::move(done.error().message));
+  }
+}
+
+}  // namespace
+
+bool work_on(QueryTask& task, CardView& card, TimePoint now, std::uint32_t max_slots) {
+  ShardView* shard = nullptr;
+  if (addresses_a_set(task.request.kind)) {
+    shard = find_shard(card, task.request.set);
+    if (shard == nullptr) {
+      refuse(task, QueryError::unknown_target, "the card does not run this redundancy set");
+      return true;
+    }
+  }
+  switch (task.request.kind) {
+    case QueryKind::status:
+      answer_status(task, card, now);
+      return true;
+    case QueryKind::page:
+      return work_on_page(task, *shard, now, max_slots);
+    case QueryKind::count:
+      return work_on_count(task, *shard, now, max_slots);
+    case QueryKind::clear:
+      return work_on_clear(task, *shard, now, max_slots);
+    case QueryKind::switchover:
+      answer_switchover(task, *shard, now);
+      return true;
+    case QueryKind::counters:
+      card.counters(task.reply.counters);
+      return true;
+    case QueryKind::bindings:
+      return work_on_bindings(task, *shard, now, max_slots);
+    case QueryKind::clear_bindings:
+      return work_on_clear_bindings(task, *shard, now, max_slots);
+    case QueryKind::nat_pools:
+      answer_nat_pools(task, *shard);
+      return true;
+    case QueryKind::deterministic:
+      answer_deterministic(task, *shard);
+      return true;
+    case QueryKind::statistics:
+      return work_on_statistics(task, card);
+    case QueryKind::clear_statistics:
+      return work_on_clear_statistics(task, card);
+    case QueryKind::analysis:
+      card.analysis(task.reply.analysis);
+      return true;
+    case QueryKind::usage:
+      card.usage(task.reply.usage);
+      return true;
+    case QueryKind::server_counters:
+      break;
+  }
+  refuse(task, QueryError::unknown_kind, "a card does not answer this kind of question");
+  return true;
+}
+
+}  // namespace icr::node
