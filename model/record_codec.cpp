@@ -8,13 +8,15 @@ namespace {
 constexpr std::uint16_t kPartTcp = 0x1;
 constexpr std::uint16_t kPartCounters = 0x2;
 constexpr std::uint16_t kPartInitiatedOutside = 0x4;
-constexpr std::uint16_t kKnownParts = kPartTcp | kPartCounters | kPartInitiatedOutside;
+constexpr std::uint16_t kPartHairpin = 0x8;
+constexpr std::uint16_t kKnownParts = kPartTcp | kPartCounters | kPartInitiatedOutside | kPartHairpin;
 
 fbs::SessionCore core_of(const SessionRecord& r) {
   std::uint16_t parts = 0;
   if (r.has_tcp) parts |= kPartTcp;
   if (r.has_counters) parts |= kPartCounters;
   if (r.initiated_outside) parts |= kPartInitiatedOutside;
+  if (r.hairpin) parts |= kPartHairpin;
   const auto nat_and_flag =
       static_cast<std::uint8_t>(static_cast<unsigned>(r.nat_type) | static_cast<unsigned>(r.flag) << 4U);
   return fbs::SessionCore(r.ref.slot, r.ref.generation, r.version, r.timeout_s, r.lifetime_s, r.idle, r.age,
@@ -58,13 +60,16 @@ void fill_core(const fbs::SessionCore& core, SessionRecord& out) {
   out.nat_pool = core.nat_pool();
   out.tcp_state = static_cast<TcpState>(core.tcp_state());
   out.nat_type = static_cast<NatType>(core.nat_type_flag() & 0x0fU);
+  // The addresses are there already; the two flows differ in protocol where they differ in family.
+  const bool across = out.flow[0].source.is_v4() != out.flow[1].source.is_v4();
   out.flow[0].protocol = core.protocol();
-  out.flow[1].protocol = responder_protocol(out.nat_type, core.protocol());
+  out.flow[1].protocol = across ? protocol_across_families(core.protocol()) : core.protocol();
   out.flag = static_cast<SessionFlag>(core.nat_type_flag() >> 4U);
   out.alg = core.alg();
   out.has_tcp = (core.parts() & kPartTcp) != 0;
   out.has_counters = (core.parts() & kPartCounters) != 0;
   out.initiated_outside = (core.parts() & kPartInitiatedOutside) != 0;
+  out.hairpin = (core.parts() & kPartHairpin) != 0;
 }
 
 /// Counts the rows that a core announces and checks the values that the verifier cannot know.

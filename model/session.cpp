@@ -52,12 +52,6 @@ std::string_view translation_type_keyword(NatType type) {
   return kNatWords[static_cast<std::uint8_t>(type) % kNatTypeCount].keyword;
 }
 
-std::uint8_t responder_protocol(NatType type, std::uint8_t initiator) {
-  if (type != NatType::stateful_nat64) return initiator;
-  if (initiator == ip_protocol::icmp6) return ip_protocol::icmp;
-  return initiator == ip_protocol::icmp ? ip_protocol::icmp6 : initiator;
-}
-
 std::uint64_t digest_of(const SessionRecord& record) {
   constexpr std::uint64_t kSeed = 0x2d358dccaa6c78a5ULL;
   const std::uint64_t identity = std::uint64_t{record.ref.slot} << 32 | record.ref.generation;

@@ -139,6 +139,7 @@ struct SessionRecord {
   SessionFlag flag = SessionFlag::none;
   ApplicationProtocol alg = kNoApplicationProtocol;
   bool initiated_outside = false;  ///< the initiator came in through the service set's outside port
+  bool hairpin = false;            ///< the responder's packets arrive on the initiator's side
 
   std::uint16_t service_set = 0;  ///< index into Cluster::service_sets
   std::uint16_t policy = 0;  ///< ordinal of the firewall term that admitted it, + 1; 0 = no firewall in the service set
@@ -159,8 +160,13 @@ struct SessionRecord {
   [[nodiscard]] std::uint8_t protocol() const { return flow[0].protocol; }
 };
 
-/// Protocol of the responder flow: stateful NAT64 turns ICMPv6 into ICMP (or back); everything else keeps it.
-[[nodiscard]] std::uint8_t responder_protocol(NatType type, std::uint8_t initiator);
+/// `protocol` as the other address family names it, where a translator puts a packet of one into the other: ICMP is
+/// ICMPv6 there, and the other way round (RFC 7915).
+[[nodiscard]] constexpr std::uint8_t protocol_across_families(std::uint8_t protocol) {
+  return protocol == ip_protocol::icmp6  ? ip_protocol::icmp
+         : protocol == ip_protocol::icmp ? ip_protocol::icmp6
+                                         : protocol;
+}
 
 /// Digest word of a record: equal on two twins that agree about everything a takeover needs (identity, version, keys,
 /// state; not idle time, age, counters, nor kBindingInUse). Sums of these words, modulo 2^64, are order-independent

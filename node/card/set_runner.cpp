@@ -12,6 +12,7 @@ constexpr std::size_t kMessagesPerRound = 16;
 constexpr std::size_t kReplicationBytesPerRound = 512 * 1024;
 constexpr std::uint32_t kCheckpointRowsPerRound = 2048;
 constexpr std::uint32_t kTimersPerRound = 1024;
+constexpr std::size_t kBlockMessagesPerRound = 16;
 /// Timers have a resolution of 100 ms; a tick in between keeps the worst case near it.
 constexpr Duration kShardTick = 50ms;
 
@@ -79,6 +80,7 @@ bool SetRunner::poll(TimePoint now, WallMillis wall_now) {
       more = true;
     }
   }
+  log_blocks();
   if (unremembered_term_ != 0 && disk_->remember_term(unremembered_term_)) unremembered_term_ = 0;
   if (checkpointer_) more |= checkpointer_->tick(now, wall_now, member_.term(), kCheckpointRowsPerRound);
   if (const auto due = steering_->next_deadline(); due && *due <= now) {
@@ -88,6 +90,18 @@ bool SetRunner::poll(TimePoint now, WallMillis wall_now) {
   // Sending may have swallowed the edge of a descriptor.
   if (link_) more |= link_->pending();
   return more;
+}
+
+void SetRunner::log_blocks() {
+  // RFC 6888 REQ-13 wants to know who had which port at a time, and RFC 7422 blocks so that the log stays small.
+  for (std::size_t i = 0; i < kBlockMessagesPerRound; ++i) {
+    const auto event = shard_.next_block_event();
+    if (!event) return;
+    log::info("nat", "port-block={} set={} service-set={} pool={} host={} external={} ports={}-{}",
+              event->allocated ? "allocated" : "released", config_.name, cluster_.service_sets[event->service_set].name,
+              cluster_.nat_pools[event->pool].name, event->host.to_string(), IpAddress::v4(event->external).to_string(),
+              event->first_port, event->last_port);
+  }
 }
 
 TimePoint SetRunner::next_deadline(TimePoint now) const {
@@ -125,7 +139,11 @@ void SetRunner::persist_term(std::uint64_t term) {
 
 void SetRunner::become_master(std::uint64_t term) {
   const bool already = shard_.active();
-  if (!already) shard_.activate(now_);
+  if (already) {
+    shard_.set_term(term);
+  } else {
+    shard_.activate(now_, term);
+  }
   return_routes_->acquire();
   // Between the two the engine forwards what still comes; nobody is drawn here before it does.
   if (const auto drawn = steering_->acquire(now_); !drawn) {
@@ -232,6 +250,7 @@ void SetRunner::append_to(CounterList& out) const {
   out.push_back({"sessions-cleared", cleared_});
   out.push_back({"steering-failures", steering_failures_});
   shard_.counters().append_to(out);
+  shard_.nat().counters().append_to(out);
   member_.append_to(out);
   if (link_) link_->append_to(out);
   steering_->append_to(out);

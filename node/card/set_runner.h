@@ -77,6 +77,8 @@ class SetRunner final : public ShardView, private MemberOutput, private replicat
   }
 
  private:
+  /// Writes what happened to port blocks into the log, a little of it.
+  void log_blocks();
   // -- MemberOutput --
   bool send_control(std::span<const std::uint8_t> message) override;
   bool send_data(std::span<const std::uint8_t> message) override;

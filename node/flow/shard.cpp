@@ -39,15 +39,47 @@ Drop drop_of(ScreenDrop reason) {
   return Drop::count;
 }
 
+Drop drop_of(NatRefusal refusal) {
+  switch (refusal) {
+    case NatRefusal::none:
+      break;
+    case NatRefusal::no_binding:
+      return Drop::nat_no_session;
+    case NatRefusal::filtered:
+      return Drop::nat_filtered;
+    case NatRefusal::flow_limit:
+      return Drop::nat_flow_limit;
+    case NatRefusal::out_of_ports:
+      return Drop::out_of_ports;
+    case NatRefusal::out_of_addresses:
+      return Drop::out_of_addresses;
+    case NatRefusal::parity:
+      return Drop::nat_parity;
+    case NatRefusal::range:
+      return Drop::nat_range;
+    case NatRefusal::paired_out_of_ports:
+      return Drop::nat_paired_out_of_ports;
+    case NatRefusal::port_limit:
+      return Drop::nat_port_limit;
+    case NatRefusal::subscriber_limit:
+      return Drop::subscriber_limit;
+    case NatRefusal::no_memory:
+      return Drop::nat_no_memory;
+    case NatRefusal::untranslatable:
+      return Drop::nat_untranslatable;
+  }
+  return Drop::count;
+}
+
 }  // namespace
 
 Shard::Shard(const Cluster& cluster, std::uint16_t set, std::uint64_t seed, TimePoint now)
     : cluster_(&cluster),
       set_(set),
       table_(cluster.redundancy_sets[set].max_sessions, detail::mix(seed, 0x1d8e4e27c47d124fULL)),
-      wheel_(cluster.redundancy_sets[set].max_sessions, ticks_of(now)),
-      pools_(cluster.nat_pools.size()),
-      digest_words_(cluster.redundancy_sets[set].max_sessions) {
+      nat_(cluster, set, seed, *this),
+      wheel_(table_.capacity() + nat_.rows(), ticks_of(now)),
+      digest_words_(std::size_t{table_.capacity()} + nat_.rows()) {
   for (const std::uint16_t index : cluster.redundancy_sets[set].service_sets) {
     services_.push_back(
         Service{index, &cluster.service_sets[index], ServicePolicy(cluster, index), 0, 0, ticks_of(now) - 10});
@@ -55,27 +87,25 @@ Shard::Shard(const Cluster& cluster, std::uint16_t set, std::uint64_t seed, Time
       services_.back().screen = std::make_unique<ScreenGuard>(cluster.screens[*screen], table_.capacity(),
                                                               detail::mix(seed + index, 0x2545f4914f6cdd1dULL));
     }
-    for (const std::uint16_t p : services_.back().policy.pools()) {
-      if (!pools_[p])
-        pools_[p] = std::make_unique<PortPool>(cluster.nat_pools[p], detail::mix(seed + p, 0xeb44accab455d165ULL));
-    }
   }
 }
 
 // -- Role --
 
-void Shard::activate(TimePoint now) {
+void Shard::activate(TimePoint now, std::uint64_t term) {
   active_ = true;
   refuse_new_ = false;
   activated_ = ticks_of(now);
   ++window_epoch_;
-  arm_cursor_ = 0;
+  arm_cursor_ = arm_binding_ = 0;
   arm_end_ = table_.high_water();
+  nat_.activate(term);
   resolve_contested();
 }
 
 void Shard::deactivate() {
   active_ = false;
+  nat_.deactivate();
   refuse_new_ = false;
 }
 
@@ -87,8 +117,12 @@ SetUp Shard::set_up(const Headers& headers, std::uint16_t service_set, bool insi
   if (refuse_new_) return {std::nullopt, Drop::handing_over, false};
   const bool icmp = headers.icmp != IcmpKind::none;
   if (icmp && headers.icmp != IcmpKind::echo_request) return {std::nullopt, Drop::icmp_no_session, false};
-  if (!inside && is_pool_address(service_set, headers.key.destination))
-    return {std::nullopt, Drop::nat_no_session, false};
+  // A packet to an external address finds a mapping there, or a rule that sends it on; or nobody.
+  if (!nat_.waits_for(service_set, headers.key)) {
+    const NatDecision rule = s->policy.nat(headers.key, inside);
+    if (rule.term == nullptr || !NatState::translates_destination(rule.term->type))
+      return {std::nullopt, Drop::nat_no_session, false};
+  }
   if (s->screen) {
     const Drop refused = drop_of(s->screen->admit(headers, now));
     if (refused != Drop::count) return {std::nullopt, refused, false};
@@ -121,7 +155,6 @@ SetUp Shard::set_up(const Headers& headers, std::uint16_t service_set, bool insi
   session = Session{};
   session.generation = generation;
   session.version = 1;
-  FlowKey responder = headers.key.mirrored();
   session.initiated_outside = !inside;
   session.service_set = service_set;
   session.policy = firewall.policy;
@@ -133,17 +166,20 @@ SetUp Shard::set_up(const Headers& headers, std::uint16_t service_set, bool insi
   if (application && cluster_->applications[*application].application_protocol != kNoApplicationProtocol) {
     session.alg = cluster_->applications[*application].application_protocol;
   }
-  Drop drop = Drop::out_of_ports;
-  const bool napt = nat.translates() && nat.term->type == NatType::napt44;
-  if (nat.translates() && !(napt && translate(session, headers.key, nat.term->source_pools.front(), responder, drop))) {
+  const NatResult translated = nat_.translate(service_set, nat.term, headers.key, inside, now);
+  if (translated.refused != NatRefusal::none) {
     session.generation = generation - 1;
     table_.release(*slot);
-    return {std::nullopt, drop, false};
+    return {std::nullopt, drop_of(translated.refused), false};
   }
-  session.set_keys(headers.key, responder);
+  session.nat_type = translated.type;
+  session.nat_pool = translated.pool;
+  session.hairpin = translated.hairpin;
+  session.set_keys(headers.key, translated.responder);
+  nat_.hold(nat_view(session), true, now);
   if (!table_.insert(*slot)) {
-    const bool taken = table_.find(headers.key).has_value() || table_.find(responder).has_value();
-    release_port(session);
+    const bool taken = table_.find(headers.key).has_value() || table_.find(translated.responder).has_value();
+    nat_.release(nat_view(session), now);
     session.generation = generation - 1;
     table_.release(*slot);
     return {std::nullopt, taken ? Drop::nat_conflict : Drop::flow_index_full, false};
@@ -158,7 +194,7 @@ SetUp Shard::set_up(const Headers& headers, std::uint16_t service_set, bool insi
   // The set-up that used the last of something says so (Flags: of show services sessions).
   if (s->config->max_sessions && s->sessions >= *s->config->max_sessions) {
     session.flag = SessionFlag::limit_reached;
-  } else if (PortPool* const p = pool(session.nat_pool); p != nullptr && p->exhausted(headers.protocol)) {
+  } else if (session.nat_pool != 0 && nat_.exhausted(session.nat_pool, headers.protocol)) {
     session.flag = SessionFlag::no_memory;
   } else if (table_.size() == table_.capacity()) {
     session.flag = SessionFlag::no_session_id;
@@ -207,13 +243,6 @@ bool Shard::follow(std::uint32_t slot, Direction direction, const Headers& heade
   return true;
 }
 
-bool Shard::is_pool_address(std::uint16_t service_set, const IpAddress& address) const {
-  const Service* const s = service(service_set);
-  if (s == nullptr) return false;
-  return std::any_of(s->policy.pools().begin(), s->policy.pools().end(),
-                     [&](std::uint16_t p) { return pools_[p] && pools_[p]->contains(address); });
-}
-
 void Shard::remove(std::uint32_t slot) {
   unlink(slot);
   table_.release(slot);
@@ -227,11 +256,18 @@ bool Shard::tick(TimePoint now, std::uint32_t budget) {
     // Twins do not expire. Entries that are left in the wheel from an active time fall out of it.
     return wheel_.advance(at, budget, [](std::uint32_t) {});
   }
-  for (std::uint32_t armed = 0; arm_cursor_ < arm_end_ && armed < budget; ++arm_cursor_, ++armed) {
+  std::uint32_t armed = 0;
+  for (; arm_cursor_ < arm_end_ && armed < budget; ++arm_cursor_, ++armed) {
     const Session& session = table_.at(arm_cursor_);
     if (session.live) wheel_.arm(arm_cursor_, deadline_of(session));
   }
+  for (; armed < budget && arm_binding_ < nat_.high_water(); ++arm_binding_, ++armed) nat_.arm(arm_binding_);
+  const bool all_armed = arm_cursor_ >= arm_end_ && arm_binding_ >= nat_.high_water();
   const auto due = [&](std::uint32_t slot) {
+    if (slot >= table_.capacity()) {
+      nat_.due(slot - table_.capacity(), at);
+      return;
+    }
     Session& session = table_.at(slot);
     if (!session.live) return;
     const Ticks deadline = deadline_of(session);
@@ -245,16 +281,18 @@ bool Shard::tick(TimePoint now, std::uint32_t budget) {
   const bool done = wheel_.advance(
       at, budget, due, [&](std::uint32_t slot) { prefetch_far(slot); },
       [&](std::uint32_t slot) { prefetch_near(slot); });
-  return done && arm_cursor_ >= arm_end_;
+  return done && all_armed;
 }
 
 void Shard::prefetch_far(std::uint32_t slot) const {
+  if (slot >= table_.capacity()) return;
   const char* const session = reinterpret_cast<const char*>(&table_.at(slot));
   for (unsigned line = 0; line < sizeof(Session); line += 64) prefetch_line(session + line);
   prefetch_line(&digest_words_[slot]);
 }
 
 void Shard::prefetch_near(std::uint32_t slot) const {
+  if (slot >= table_.capacity()) return;
   const Session& session = table_.at(slot);
   // What idles less than its timeout is only armed again.
   if (static_cast<std::int32_t>(deadline_of(session) - wheel_.now()) <= 0) table_.prefetch_removal(slot);
@@ -265,12 +303,6 @@ void Shard::prefetch_near(std::uint32_t slot) const {
 std::uint32_t Shard::sessions_of(std::uint16_t service_set) const {
   const Service* const s = service(service_set);
   return s == nullptr ? 0 : s->sessions;
-}
-
-std::uint64_t Shard::ports_in_use() const {
-  std::uint64_t sum = 0;
-  for (const auto& p : pools_) sum += p ? p->in_use() : 0;
-  return sum;
 }
 
 // -- Inside --
@@ -287,8 +319,17 @@ const Shard::Service* Shard::service(std::uint16_t index) const {
   return found == services_.end() ? nullptr : &*found;
 }
 
-PortPool* Shard::pool(std::uint16_t index_plus_one) {
-  return index_plus_one == 0 || index_plus_one > pools_.size() ? nullptr : pools_[index_plus_one - 1U].get();
+NatSession Shard::nat_view(const Session& s) {
+  return {s.initiator(), s.responder(), s.nat_type, s.nat_pool, s.service_set, s.initiated_outside};
+}
+
+void Shard::binding_changed(std::uint32_t row) {
+  const std::uint32_t slot = table_.capacity() + row;
+  if (active_) {
+    changed(slot, Change::state);
+  } else {
+    twin_changed(slot);
+  }
 }
 
 bool Shard::take_setup_token(Service& s, Ticks now) {
@@ -348,45 +389,11 @@ Ticks Shard::deadline_of(const Session& session) const {
   return deadline;
 }
 
-bool Shard::translate(Session& session, const FlowKey& from, std::uint16_t pool_index, FlowKey& responder, Drop& drop) {
-  PortPool* const p = pools_[pool_index].get();
-  session.nat_type = NatType::napt44;
-  session.nat_pool = static_cast<std::uint16_t>(pool_index + 1);
-  if (PortPool::translates_port(from.protocol)) {
-    const auto binding = p->allocate(from.source, from.protocol);
-    if (!binding) {
-      drop = Drop::out_of_ports;
-      return false;
-    }
-    responder.destination = binding->address;
-    responder.destination_port = binding->port;
-    // An echo carries its identifier as both ports, so that a reply is the mirrored key.
-    if (from.protocol == ip_protocol::icmp) responder.source_port = binding->port;
-    return true;
-  }
-  responder.destination = p->paired_address(from.source);
-  return true;
-}
-
-void Shard::claim_port(const Session& session) {
-  PortPool* const p = pool(session.nat_pool);
-  if (p == nullptr || !PortPool::translates_port(session.protocol())) return;
-  const FlowKey responder = session.responder();
-  (void)p->claim(responder.destination, session.protocol(), responder.destination_port);
-}
-
-void Shard::release_port(const Session& session) {
-  PortPool* const p = pool(session.nat_pool);
-  if (p == nullptr || !PortPool::translates_port(session.protocol())) return;
-  const FlowKey responder = session.responder();
-  p->release(responder.destination, session.protocol(), responder.destination_port);
-}
-
 void Shard::unlink(std::uint32_t slot) {
   Session& session = table_.at(slot);
   table_.remove(slot);
   wheel_.disarm(slot);
-  release_port(session);
+  nat_.release(nat_view(session), wheel_.now());
   count_session(session, -1);
 }
 

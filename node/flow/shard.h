@@ -1,4 +1,4 @@
-// The sessions of one redundancy set on one card: their table, timers, NAT ports and limits.
+// The sessions of one redundancy set on one card, and its NAT bindings: their table, timers and limits.
 //
 // An *active* shard (its chassis is master) sets sessions up, follows them and times them out. A *passive* one
 // (standby) holds twins: it changes only by what a peer or a checkpoint says (SessionSink), and nothing expires in it.
@@ -16,8 +16,8 @@
 #include "node/flow/session_table.h"
 #include "node/flow/timer_wheel.h"
 #include "node/packet/headers.h"
+#include "node/services/nat_state.h"
 #include "node/services/policy.h"
-#include "node/services/port_pool.h"
 #include "node/services/screen.h"
 
 namespace icr::node {
@@ -45,7 +45,7 @@ struct SetUp {
   bool reject = false;                ///< the firewall wants the sender told (FirewallAction::reject)
 };
 
-class Shard final : public SessionSource, public SessionSink {
+class Shard final : public SessionSource, public SessionSink, private NatOutput {
  public:
   /// `cluster` must outlive the shard. Starts passive. `seed` keys hashes and the choice of ports.
   Shard(const Cluster& cluster, std::uint16_t set, std::uint64_t seed, TimePoint now);
@@ -61,9 +61,11 @@ class Shard final : public SessionSource, public SessionSink {
 
   // -- Role --
 
-  /// Becomes active: from now on it forwards. Timers are armed little by little by tick(); what idles gets at least a
-  /// grace period.
-  void activate(TimePoint now);
+  /// Becomes active: from now on it forwards, and makes bindings with `term`. Timers are armed little by little by
+  /// tick(); what idles gets at least a grace period.
+  void activate(TimePoint now, std::uint64_t term = 1);
+  /// Mastership goes on in a higher term.
+  void set_term(std::uint64_t term) { nat_.set_term(term); }
   void deactivate();
   [[nodiscard]] bool active() const { return active_; }
   /// While mastership is being handed over, sessions go on but none is set up.
@@ -90,8 +92,6 @@ class Shard final : public SessionSource, public SessionSink {
     }
   }
   [[nodiscard]] std::uint32_t window_epoch() const { return window_epoch_; }
-  /// True if the address belongs to a NAT pool of the service set.
-  [[nodiscard]] bool is_pool_address(std::uint16_t service_set, const IpAddress& address) const;
 
   /// Removes a session. Listeners are told.
   void remove(std::uint32_t slot);
@@ -106,13 +106,20 @@ class Shard final : public SessionSource, public SessionSink {
   [[nodiscard]] std::uint64_t sessions_removed() const { return removed_; }
   /// Digest of all sessions (model/session.h), kept up to date with each change.
   [[nodiscard]] std::uint64_t digest() const { return digest_; }
-  [[nodiscard]] std::uint64_t ports_in_use() const;
+  [[nodiscard]] std::uint64_t ports_in_use() const { return nat_.ports_in_use(); }
+  [[nodiscard]] const NatState& nat() const { return nat_; }
+  /// The oldest message about a port block that nobody has fetched.
+  [[nodiscard]] std::optional<BlockEvent> next_block_event() { return nat_.next_block_event(); }
   [[nodiscard]] const ShardCounters& counters() const { return counters_; }
-  [[nodiscard]] std::size_t memory() const { return table_.memory() + wheel_.memory() + digest_words_.bytes(); }
+  [[nodiscard]] std::size_t memory() const {
+    return table_.memory() + nat_.memory() + wheel_.memory() + digest_words_.bytes();
+  }
 
   // -- SessionSource --
-  [[nodiscard]] std::uint32_t capacity() const override { return table_.capacity(); }
-  [[nodiscard]] std::uint32_t high_water() const override { return table_.high_water(); }
+  [[nodiscard]] std::uint32_t capacity() const override { return table_.capacity() + nat_.rows(); }
+  [[nodiscard]] std::uint32_t high_water() const override {
+    return nat_.high_water() == 0 ? table_.high_water() : table_.capacity() + nat_.high_water();
+  }
   bool read(std::uint32_t slot, TimePoint now, SessionRecord& out) const override;
 
   // -- SessionSink --
@@ -135,20 +142,14 @@ class Shard final : public SessionSource, public SessionSink {
 
   [[nodiscard]] Service* service(std::uint16_t index);
   [[nodiscard]] const Service* service(std::uint16_t index) const;
-  [[nodiscard]] PortPool* pool(std::uint16_t index_plus_one);
   /// Counts a session that begins (+1) or ends (-1) for its service set.
   void count_session(const Session& session, int change);
+  [[nodiscard]] static NatSession nat_view(const Session& session);
   [[nodiscard]] bool take_setup_token(Service& s, Ticks now);
   [[nodiscard]] std::uint32_t idle_timeout(const Service& s, std::optional<std::uint16_t> application,
                                            std::uint8_t protocol) const;
   [[nodiscard]] std::uint32_t timeout_for_state(const Session& session) const;
   [[nodiscard]] Ticks deadline_of(const Session& session) const;
-  /// Chooses the translated source of a session that begins with a packet of key `from`, as the destination of
-  /// `responder`; false and `drop` when there is none.
-  [[nodiscard]] bool translate(Session& session, const FlowKey& from, std::uint16_t pool_index, FlowKey& responder,
-                               Drop& drop);
-  void claim_port(const Session& session);
-  void release_port(const Session& session);
   /// Takes a live session out of index, timers, ports and counts. Its slot stays taken and its generation stays.
   void unlink(std::uint32_t slot);
   /// Asks for what the end of the session in `slot` will need: far ahead of it, then near.
@@ -161,8 +162,11 @@ class Shard final : public SessionSource, public SessionSink {
   /// After a change that a peer or a checkpoint brought.
   void twin_changed(std::uint32_t slot);
   void state_changed(std::uint32_t slot, Session& session);
-  /// Deletes sessions until no translated port has two owners.
+  /// Deletes sessions, and makes bindings again, until nothing has two owners.
   void resolve_contested();
+  // -- NatOutput --
+  void binding_changed(std::uint32_t row) override;
+  void arm_binding(std::uint32_t row, Ticks deadline) override { wheel_.arm(table_.capacity() + row, deadline); }
   [[nodiscard]] bool acceptable(const SessionRecord& record);
 
   const Cluster* cluster_;
@@ -170,9 +174,9 @@ class Shard final : public SessionSource, public SessionSink {
   bool active_ = false;
   bool refuse_new_ = false;
   SessionTable table_;
+  NatState nat_;  ///< its row n is slot table_.capacity() + n
   TimerWheel wheel_;
   std::vector<Service> services_;
-  std::vector<std::unique_ptr<PortPool>> pools_;  ///< by Cluster::nat_pools; null where not ours
   std::vector<ChangeListener*> listeners_;
   std::vector<ChangeListener*> observers_;
   std::uint32_t pass_ = 1;
@@ -180,6 +184,7 @@ class Shard final : public SessionSource, public SessionSink {
   Ticks activated_ = 0;
   std::uint32_t arm_cursor_ = 0;  ///< slots below it have their timer armed
   std::uint32_t arm_end_ = 0;
+  std::uint32_t arm_binding_ = 0;          ///< the same for rows of bindings
   HugeArray<std::uint64_t> digest_words_;  ///< by slot: its part of digest_
   std::uint64_t digest_ = 0;
   std::uint64_t created_ = 0;

@@ -25,6 +25,16 @@ void ShardCounters::append_to(CounterList& out) const {
 }
 
 bool Shard::read(std::uint32_t slot, TimePoint now, SessionRecord& out) const {
+  if (slot >= table_.capacity()) {
+    const bool live = nat_.read(slot - table_.capacity(), ticks_of(now), out);
+    out.ref.slot = slot;
+    return live;
+  }
+  if (slot >= table_.high_water()) {
+    // A cursor on its way to the bindings: memory that was never used stays untouched.
+    out.ref = {slot, 0};
+    return false;
+  }
   const Session& s = table_.at(slot);
   out.ref = {slot, s.generation};
   if (!s.live) return false;
@@ -38,6 +48,7 @@ bool Shard::read(std::uint32_t slot, TimePoint now, SessionRecord& out) const {
   out.flag = s.flag;
   out.alg = s.alg;
   out.initiated_outside = s.initiated_outside;
+  out.hairpin = s.hairpin;
   out.service_set = s.service_set;
   out.policy = s.policy;
   out.nat_pool = s.nat_pool;
@@ -57,32 +68,21 @@ void Shard::twin_changed(std::uint32_t slot) {
   observed(slot, Change::state);
 }
 
-void Shard::begin_pass(TimePoint /*now*/) { ++pass_; }
+void Shard::begin_pass(TimePoint /*now*/) {
+  ++pass_;
+  nat_.begin_pass();
+}
 
 bool Shard::acceptable(const SessionRecord& r) {
-  if (r.kind != RecordKind::session) {
-    ++counters_.refused_slot;
-    return false;
-  }
   if (r.ref.slot >= table_.capacity()) {
     ++counters_.refused_slot;
     return false;
   }
-  const bool service_known = service(r.service_set) != nullptr;
-  const bool translated = r.nat_type != NatType::none;
-  PortPool* const p = pool(r.nat_pool);
-  const bool nat_fits = translated
-                            ? p != nullptr && p->contains(r.flow[1].destination) &&
-                                  (!PortPool::translates_port(r.protocol()) || p->in_range(r.flow[1].destination_port))
-                            : r.nat_pool == 0;
-  const bool same_family = r.flow[0].source.is_v4() == r.flow[0].destination.is_v4() &&
-                           r.flow[0].source.is_v4() == r.flow[1].source.is_v4() &&
-                           r.flow[0].source.is_v4() == r.flow[1].destination.is_v4();
   const bool tcp_fits = r.has_tcp == (r.protocol() == ip_protocol::tcp) &&
                         (r.tcp_state != TcpState::none) == (r.protocol() == ip_protocol::tcp);
-  constexpr std::uint32_t kLongestTimeout = 86400;
-  if (!service_known || !nat_fits || !same_family || !tcp_fits || r.timeout_s == 0 || r.timeout_s > kLongestTimeout ||
-      r.lifetime_s > kLongestTimeout || r.flow[0] == r.flow[0].mirrored()) {
+  if (service(r.service_set) == nullptr || !tcp_fits || r.timeout_s == 0 || r.timeout_s > kNeverSeconds ||
+      r.lifetime_s > kNeverSeconds || r.flow[0] == r.flow[0].mirrored() ||
+      !nat_.consistent({r.flow[0], r.flow[1], r.nat_type, r.nat_pool, r.service_set, r.initiated_outside})) {
     ++counters_.refused_service;
     return false;
   }
@@ -90,6 +90,11 @@ bool Shard::acceptable(const SessionRecord& r) {
 }
 
 Applied Shard::apply(const SessionRecord& r, TimePoint now) {
+  if (r.kind != RecordKind::session) {
+    if (r.ref.slot >= table_.capacity()) return nat_.apply(r.ref.slot - table_.capacity(), r, ticks_of(now));
+    ++counters_.refused_slot;
+    return Applied::refused;
+  }
   if (!acceptable(r)) return Applied::refused;
   const std::uint32_t slot = r.ref.slot;
   Session& session = table_.at(slot);
@@ -105,7 +110,8 @@ Applied Shard::apply(const SessionRecord& r, TimePoint now) {
     }
   }
   const bool update = session.live && same_keys && session.generation == r.ref.generation &&
-                      session.service_set == r.service_set && session.nat_pool == r.nat_pool;
+                      session.service_set == r.service_set && session.nat_pool == r.nat_pool &&
+                      session.nat_type == r.nat_type && session.initiated_outside == r.initiated_outside;
   const bool replaced = session.live && !update;
   if (replaced) unlink(slot);
   if (!update) {
@@ -133,16 +139,17 @@ Applied Shard::apply(const SessionRecord& r, TimePoint now) {
     session.service_set = r.service_set;
     count_session(session, 1);
     session.nat_pool = r.nat_pool;
-    claim_port(session);
+    session.nat_type = r.nat_type;
+    session.initiated_outside = r.initiated_outside;
+    nat_.hold(nat_view(session), false, ticks_of(now));
   }
   const Ticks at = ticks_of(now);
   session.generation = r.ref.generation;
   session.version = r.version;
   session.tcp_state = r.tcp_state;
-  session.nat_type = r.nat_type;
   session.flag = r.flag;
   session.alg = r.alg;
-  session.initiated_outside = r.initiated_outside;
+  session.hairpin = r.hairpin;
   session.policy = r.policy;
   session.set_timeout_s(r.timeout_s);
   session.last_activity = at - std::min(r.idle, kLongestAge);
@@ -163,11 +170,8 @@ Applied Shard::apply(const SessionRecord& r, TimePoint now) {
   return update ? Applied::updated : Applied::created;
 }
 
-Applied Shard::erase(SessionRef dead, TimePoint /*now*/) {
-  if (dead.slot >= table_.capacity()) {
-    ++counters_.refused_slot;
-    return Applied::refused;
-  }
+Applied Shard::erase(SessionRef dead, TimePoint now) {
+  if (dead.slot >= table_.capacity()) return nat_.erase(dead.slot - table_.capacity(), dead.generation, ticks_of(now));
   Session& session = table_.at(dead.slot);
   if (session.pass == pass_ && dead.generation < session.generation) {
     ++counters_.applied_unchanged;
@@ -189,7 +193,7 @@ Applied Shard::erase(SessionRef dead, TimePoint /*now*/) {
   return was_live ? Applied::deleted : Applied::unchanged;
 }
 
-std::uint32_t Shard::end_pass(TimePoint /*now*/) {
+std::uint32_t Shard::end_pass(TimePoint now) {
   std::uint32_t removed = 0;
   for (std::uint32_t slot = 0; slot < table_.high_water(); ++slot) {
     Session& session = table_.at(slot);
@@ -200,12 +204,22 @@ std::uint32_t Shard::end_pass(TimePoint /*now*/) {
     ++removed;
   }
   counters_.swept += removed;
-  return removed;
+  return removed + nat_.end_pass(ticks_of(now));
 }
 
 void Shard::resolve_contested() {
-  const bool any = std::any_of(pools_.begin(), pools_.end(), [](const auto& p) { return p && p->contested() != 0; });
-  if (!any) return;
+  const Ticks now = activated_;
+  if (nat_.must_settle()) {
+    // Rare: a takeover amid changes of bindings, or amid a copy.
+    for (std::uint32_t slot = 0; slot < table_.high_water(); ++slot) {
+      const Session& session = table_.at(slot);
+      if (!session.live || nat_.settle(nat_view(session), now)) continue;
+      remove(slot);
+      ++counters_.contested_resolved;
+    }
+    nat_.settled(now);
+  }
+  if (!nat_.contested()) return;
   // Rare: a takeover between the record of a new owner of a port and the tombstone of the old one. The younger session
   // is the one that the old master allocated last; the other was dead already.
   struct Owner {
@@ -215,11 +229,10 @@ void Shard::resolve_contested() {
   std::unordered_map<std::uint64_t, Owner> owners;
   for (std::uint32_t slot = 0; slot < table_.high_water(); ++slot) {
     const Session& session = table_.at(slot);
-    if (!session.live || session.nat_pool == 0 || !PortPool::translates_port(session.protocol())) continue;
-    const FlowKey responder = session.responder();
-    const std::uint64_t port = std::uint64_t{responder.destination.to_v4()} << 24 |
-                               std::uint64_t{responder.destination_port} << 8 | session.protocol();
-    const auto [found, fresh] = owners.try_emplace(port, Owner{slot, session.created});
+    if (!session.live) continue;
+    const auto port = nat_.owned_port(nat_view(session));
+    if (!port) continue;
+    const auto [found, fresh] = owners.try_emplace(*port, Owner{slot, session.created});
     if (fresh) continue;
     const bool younger = static_cast<std::int32_t>(session.created - found->second.created) >= 0;
     const std::uint32_t loser = younger ? found->second.slot : slot;

@@ -1,115 +1,119 @@
 #include "node/services/port_pool.h"
 
 #include <algorithm>
-#include <bit>
 
 namespace icr::node {
 namespace {
-constexpr std::uint32_t kProtocols = 3;
+
+std::size_t rows_of(const AddressList& addresses) { return std::size_t{addresses.size()} * 3; }
+
+/// Below it are the ports of RFC 4787's range 0-1023.
+constexpr std::uint16_t kFirstHighPort = 1024;
+
+}  // namespace
+
+PortPool::PortPool(const NatPool& pool, std::uint64_t seed)
+    : addresses_(pool.addresses),
+      low_(pool.port_low),
+      high_(pool.port_high),
+      preserve_parity_(pool.preserve_parity),
+      preserve_range_(pool.preserve_range),
+      round_robin_(pool.round_robin),
+      bits_(rows_of(addresses_), high_ - low_ + 1),
+      next_(pool.assignment == NatPool::Assignment::sequential ? rows_of(addresses_) : 0),
+      seed_(seed) {}
+
+std::uint64_t PortPool::hash(const IpAddress& internal) const {
+  if (internal.is_v4()) return detail::mix(internal.to_v4() ^ seed_, 0x9e3779b97f4a7c15ULL);
+  return detail::mix(detail::load64(internal.bytes.data()) ^ seed_,
+                     detail::load64(internal.bytes.data() + 8) ^ 0x9e3779b97f4a7c15ULL);
 }
 
-PortPool::PortPool(const NatPool& pool, std::uint64_t seed) : low_(pool.port_low), high_(pool.port_high), seed_(seed) {
-  for (const AddressRange& range : pool.addresses) {
-    const auto count = static_cast<std::uint32_t>(range.count());
-    ranges_.push_back({range.low.to_v4(), count, addresses_});
-    addresses_ += count;
-  }
-  const std::uint32_t ports = high_ - low_ + 1;
-  words_ = (ports + 63) / 64;
-  const std::size_t rows = std::size_t{addresses_} * kProtocols;
-  bits_.resize(rows * words_, 0);
-  free_.resize(rows, ports);
-  // Bits beyond the range in the last word are taken for ever.
-  if (ports % 64 != 0) {
-    for (std::size_t row = 0; row < rows; ++row) bits_[row * words_ + words_ - 1] = ~std::uint64_t{0} << (ports % 64);
-  }
+std::uint32_t PortPool::first_index(const IpAddress& internal) {
+  if (!round_robin_) return static_cast<std::uint32_t>(hash(internal) % addresses_.size());
+  const std::uint32_t index = next_address_;
+  next_address_ = index + 1 == addresses_.size() ? 0 : index + 1;
+  return index;
 }
 
-bool PortPool::translates_port(std::uint8_t protocol) {
-  return protocol == ip_protocol::tcp || protocol == ip_protocol::udp || protocol == ip_protocol::icmp;
+IpAddress PortPool::hashed_address(const IpAddress& internal) const {
+  return IpAddress::v4(addresses_.at(static_cast<std::uint32_t>(hash(internal) % addresses_.size())));
 }
 
-std::uint32_t PortPool::protocol_index(std::uint8_t protocol) {
-  return protocol == ip_protocol::tcp ? 0 : protocol == ip_protocol::udp ? 1 : 2;
+std::uint32_t PortPool::draw(std::uint32_t row, std::uint32_t count) {
+  if (!next_.empty()) return next_[row] % count;
+  return static_cast<std::uint32_t>(detail::mix(++draws_ ^ seed_, row ^ 0xbf58476d1ce4e5b9ULL) % count);
 }
 
-std::optional<std::uint32_t> PortPool::index_of(const IpAddress& address) const {
-  if (!address.is_v4()) return std::nullopt;
-  const std::uint32_t v4 = address.to_v4();
-  for (const Range& range : ranges_) {
-    if (v4 - range.base < range.count) return range.first + (v4 - range.base);
-  }
-  return std::nullopt;
+void PortPool::taken(std::uint32_t row) {
+  ++in_use_by_[row % kProtocols];
+  max_in_use_ = std::max(max_in_use_, ++in_use_);
+  const std::uint32_t first = row - row % kProtocols;
+  const std::uint32_t left = bits_.free(first) + bits_.free(first + 1) + bits_.free(first + 2);
+  if (left + 1 == kProtocols * bits_.bits()) ++addresses_in_use_;
 }
 
-IpAddress PortPool::address_at(std::uint32_t index) const {
-  for (const Range& range : ranges_) {
-    if (index - range.first < range.count) return IpAddress::v4(range.base + (index - range.first));
-  }
-  return {};
-}
-
-IpAddress PortPool::paired_address(const IpAddress& internal) const {
-  const std::uint64_t h = detail::mix(internal.to_v4() ^ seed_, 0x9e3779b97f4a7c15ULL);
-  return address_at(static_cast<std::uint32_t>(h % addresses_));
-}
-
-std::optional<std::uint16_t> PortPool::take_free(std::uint32_t row, std::uint32_t start) {
-  std::uint64_t* const words = &bits_[std::size_t{row} * words_];
-  std::uint32_t word = start / 64;
-  std::uint64_t candidates = ~words[word] & (~std::uint64_t{0} << (start % 64));
-  // One word more than there are: the start word is looked at again, whole.
-  for (std::uint32_t looked = 0; looked <= words_; ++looked) {
-    if (candidates != 0) {
-      const auto bit = static_cast<std::uint32_t>(std::countr_zero(candidates));
-      words[word] |= std::uint64_t{1} << bit;
-      return static_cast<std::uint16_t>(low_ + word * 64 + bit);
+std::optional<std::uint16_t> PortPool::allocate_on(std::uint32_t index, Span span, std::uint8_t protocol,
+                                                   std::uint16_t original, Refusal& why) {
+  const std::uint32_t row = index * kProtocols + protocol_index(protocol);
+  why = Refusal::out_of_ports;
+  if (bits_.free(row) == 0) return std::nullopt;
+  auto parity = BitRows::Parity::any;
+  // An ICMP identifier is no port: nothing about it is preserved.
+  if (protocol != ip_protocol::icmp) {
+    if (preserve_range_) {
+      if (original < kFirstHighPort) {
+        span.last = std::min<std::uint16_t>(span.last, kFirstHighPort - 1);
+      } else {
+        span.first = std::max(span.first, kFirstHighPort);
+      }
+      why = Refusal::range;
+      if (span.first > span.last) return std::nullopt;
     }
-    word = word + 1 == words_ ? 0 : word + 1;
-    candidates = ~words[word];
+    if (preserve_parity_) {
+      why = Refusal::parity;
+      parity = (original - low_) % 2 == 0 ? BitRows::Parity::even : BitRows::Parity::odd;
+    }
   }
-  return std::nullopt;
+  const std::uint32_t first = span.first - low_;
+  const std::uint32_t last = span.last - low_;
+  const auto bit = bits_.take(row, first + draw(row, last - first + 1), first, last, parity);
+  if (!bit) return std::nullopt;
+  if (!next_.empty()) next_[row] = static_cast<std::uint16_t>(*bit - first + 1);
+  taken(row);
+  return static_cast<std::uint16_t>(low_ + *bit);
 }
 
-std::optional<PortPool::Binding> PortPool::allocate(const IpAddress& internal, std::uint8_t protocol) {
-  const std::uint64_t h = detail::mix(internal.to_v4() ^ seed_, 0x9e3779b97f4a7c15ULL);
-  const std::uint64_t draw = detail::mix(++draws_ ^ seed_, internal.to_v4() ^ 0xbf58476d1ce4e5b9ULL);
-  const auto paired = static_cast<std::uint32_t>(h % addresses_);
-  const auto start = static_cast<std::uint32_t>(draw % (high_ - low_ + 1));
-  for (std::uint32_t i = 0; i < addresses_; ++i) {
-    const std::uint32_t index = paired + i < addresses_ ? paired + i : paired + i - addresses_;
-    const std::uint32_t row = index * kProtocols + protocol_index(protocol);
-    if (free_[row] == 0) continue;
-    const auto port = take_free(row, start);
-    if (!port) continue;
-    --free_[row];
-    ++in_use_;
-    ++in_use_by_[protocol_index(protocol)];
-    return Binding{address_at(index), *port};
+std::optional<PortPool::Binding> PortPool::allocate(const IpAddress& internal, std::uint8_t protocol,
+                                                    std::uint16_t original, Refusal& why) {
+  const std::uint32_t first = first_index(internal);
+  // The reason of the first address that has ports at all tells more than "no port left" of the last one.
+  Refusal said = Refusal::out_of_ports;
+  for (std::uint32_t i = 0; i < addresses_.size(); ++i) {
+    const std::uint32_t index = first + i < addresses_.size() ? first + i : first + i - addresses_.size();
+    if (const auto port = allocate_on(index, whole(), protocol, original, why)) {
+      return Binding{IpAddress::v4(addresses_.at(index)), *port};
+    }
+    if (why != Refusal::out_of_ports) said = why;
   }
+  why = said;
   return std::nullopt;
 }
 
 bool PortPool::claim(const IpAddress& address, std::uint8_t protocol, std::uint16_t port) {
-  const auto index = index_of(address);
+  const auto index = addresses_.index_of(address);
   if (!index || !in_range(port)) return false;
   const std::uint32_t row = *index * kProtocols + protocol_index(protocol);
-  const std::uint32_t offset = port - low_;
-  std::uint64_t& word = bits_[std::size_t{row} * words_ + offset / 64];
-  const std::uint64_t bit = std::uint64_t{1} << (offset % 64);
-  if ((word & bit) != 0) {
+  if (!bits_.set(row, port - low_)) {
     ++contested_[std::uint64_t{row} << 16 | port];
     return false;
   }
-  word |= bit;
-  --free_[row];
-  ++in_use_;
-  ++in_use_by_[protocol_index(protocol)];
+  taken(row);
   return true;
 }
 
 void PortPool::release(const IpAddress& address, std::uint8_t protocol, std::uint16_t port) {
-  const auto index = index_of(address);
+  const auto index = addresses_.index_of(address);
   if (!index || !in_range(port)) return;
   const std::uint32_t row = *index * kProtocols + protocol_index(protocol);
   if (!contested_.empty()) {
@@ -119,14 +123,13 @@ void PortPool::release(const IpAddress& address, std::uint8_t protocol, std::uin
       return;
     }
   }
-  const std::uint32_t offset = port - low_;
-  std::uint64_t& word = bits_[std::size_t{row} * words_ + offset / 64];
-  const std::uint64_t bit = std::uint64_t{1} << (offset % 64);
-  if ((word & bit) == 0) return;
-  word &= ~bit;
-  ++free_[row];
+  if (!bits_.clear(row, port - low_)) return;
   --in_use_;
   --in_use_by_[protocol_index(protocol)];
+  const std::uint32_t first = *index * kProtocols;
+  if (bits_.free(first) + bits_.free(first + 1) + bits_.free(first + 2) == kProtocols * bits_.bits()) {
+    --addresses_in_use_;
+  }
 }
 
 }  // namespace icr::node

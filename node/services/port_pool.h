@@ -1,5 +1,5 @@
-// The ports of a NAT pool: which (address, protocol, port) is owned by a session. One bit each, allocated at
-// construction: 24 KiB an address. One thread.
+// The ports of a NAT pool: which (address, protocol, port) is owned. One bit each, allocated at construction: 24 KiB an
+// address. One thread.
 #pragma once
 
 #include <array>
@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "model/cluster.h"
+#include "node/services/address_list.h"
+#include "node/services/bit_rows.h"
 
 namespace icr::node {
 
@@ -18,58 +20,87 @@ class PortPool {
     IpAddress address;
     std::uint16_t port = 0;
   };
+  /// Why there is no port.
+  enum class Refusal : std::uint8_t { out_of_ports, parity, range };
+  /// Ports of an address that may be chosen, both ends included.
+  struct Span {
+    std::uint16_t first = 0;
+    std::uint16_t last = 0;
+  };
 
   /// `seed` makes the choice of ports unpredictable (RFC 6056), and repeatable where the caller wants it.
   PortPool(const NatPool& pool, std::uint64_t seed);
 
   /// True for protocols whose port (or ICMP identifier) is translated: TCP, UDP, ICMP. Others share an address by their
   /// flow keys.
-  [[nodiscard]] static bool translates_port(std::uint8_t protocol);
-  [[nodiscard]] bool contains(const IpAddress& address) const { return index_of(address).has_value(); }
+  [[nodiscard]] static bool translates_port(std::uint8_t protocol) {
+    return protocol == ip_protocol::tcp || protocol == ip_protocol::udp || protocol == ip_protocol::icmp;
+  }
+  [[nodiscard]] const AddressList& addresses() const { return addresses_; }
+  [[nodiscard]] bool contains(const IpAddress& address) const { return addresses_.index_of(address).has_value(); }
   /// True if a session of that protocol may own this port.
   [[nodiscard]] bool in_range(std::uint16_t port) const { return port >= low_ && port <= high_; }
+  [[nodiscard]] Span whole() const { return {static_cast<std::uint16_t>(low_), static_cast<std::uint16_t>(high_)}; }
 
-  /// A free port for a session of `internal`, owned by the caller until release(). Sessions of one host get one address
-  /// as long as it has ports (RFC 4787 REQ-2, "paired"). nullopt: the pool has no port left for the protocol. Only if
+  /// A free port for a flow of `internal`, which uses port `original` itself; owned by the caller until release().
+  /// Sessions of one host get one address as long as it has ports (RFC 4787 REQ-2), unless addresses go round-robin.
+  /// nullopt and `why`: no port is left for the protocol, or none that preserves what is to be preserved. Only if
   /// translates_port().
-  [[nodiscard]] std::optional<Binding> allocate(const IpAddress& internal, std::uint8_t protocol);
-  /// The address that a host is paired with: for protocols without ports.
-  [[nodiscard]] IpAddress paired_address(const IpAddress& internal) const;
+  [[nodiscard]] std::optional<Binding> allocate(const IpAddress& internal, std::uint8_t protocol,
+                                                std::uint16_t original, Refusal& why);
+  /// The same on the address number `index`, and within `span`.
+  [[nodiscard]] std::optional<std::uint16_t> allocate_on(std::uint32_t index, Span span, std::uint8_t protocol,
+                                                         std::uint16_t original, Refusal& why);
+  /// True if the address has a free port for the protocol.
+  [[nodiscard]] bool has_free(std::uint32_t index, std::uint8_t protocol) const {
+    return bits_.free(index * kProtocols + protocol_index(protocol)) != 0;
+  }
+  /// Where the search for an address begins for a host.
+  [[nodiscard]] std::uint32_t first_index(const IpAddress& internal);
+  /// The address that a host's flows without ports get.
+  [[nodiscard]] IpAddress hashed_address(const IpAddress& internal) const;
 
   /// Takes this very port, for a session that a peer or a checkpoint says owns it. A port that is already owned gets a
   /// second owner: it is *contested* until one of them releases it, and not free before both did. False: contested now.
   bool claim(const IpAddress& address, std::uint8_t protocol, std::uint16_t port);
   void release(const IpAddress& address, std::uint8_t protocol, std::uint16_t port);
 
+  [[nodiscard]] std::uint64_t size() const {
+    return std::uint64_t{addresses_.size()} * kProtocols * (high_ - low_ + 1);
+  }
   [[nodiscard]] std::uint64_t in_use() const { return in_use_; }
+  [[nodiscard]] std::uint64_t max_in_use() const { return max_in_use_; }
+  [[nodiscard]] std::uint32_t addresses_in_use() const { return addresses_in_use_; }
   /// True when no port of the protocol is left.
   [[nodiscard]] bool exhausted(std::uint8_t protocol) const {
     return translates_port(protocol) &&
-           in_use_by_[protocol_index(protocol)] == std::uint64_t{addresses_} * (high_ - low_ + 1);
+           in_use_by_[protocol_index(protocol)] == std::uint64_t{addresses_.size()} * (high_ - low_ + 1);
   }
   /// Ports with more than one owner.
   [[nodiscard]] std::size_t contested() const { return contested_.size(); }
 
  private:
-  [[nodiscard]] std::optional<std::uint32_t> index_of(const IpAddress& address) const;
-  [[nodiscard]] IpAddress address_at(std::uint32_t index) const;
-  [[nodiscard]] static std::uint32_t protocol_index(std::uint8_t protocol);
-  [[nodiscard]] std::optional<std::uint16_t> take_free(std::uint32_t row, std::uint32_t start);
+  static constexpr std::uint32_t kProtocols = 3;
 
-  struct Range {
-    std::uint32_t base;  ///< first address, host order
-    std::uint32_t count;
-    std::uint32_t first;  ///< index of the first address
-  };
-  std::vector<Range> ranges_;
-  std::uint32_t addresses_ = 0;
+  [[nodiscard]] static std::uint32_t protocol_index(std::uint8_t protocol) {
+    return protocol == ip_protocol::tcp ? 0 : protocol == ip_protocol::udp ? 1 : 2;
+  }
+  [[nodiscard]] std::uint64_t hash(const IpAddress& internal) const;
+  /// A number below `count`; each address and protocol draws its own when ports go in sequence.
+  [[nodiscard]] std::uint32_t draw(std::uint32_t row, std::uint32_t count);
+  void taken(std::uint32_t row);
+
+  AddressList addresses_;
   std::uint32_t low_, high_;
-  std::uint32_t words_;  ///< 64-bit words per row; a row is one (address, protocol)
-  std::vector<std::uint64_t> bits_;
-  std::vector<std::uint32_t> free_;                             ///< per row
+  bool preserve_parity_, preserve_range_, round_robin_;
+  BitRows bits_;                     ///< a row is one (address, protocol)
+  std::vector<std::uint16_t> next_;  ///< by row, when ports go in sequence: what was last given, from low_, plus 1
   std::unordered_map<std::uint64_t, std::uint32_t> contested_;  ///< row << 16 | port -> owners beyond the first
   std::uint64_t in_use_ = 0;
-  std::array<std::uint64_t, 3> in_use_by_{};  ///< per protocol
+  std::uint64_t max_in_use_ = 0;
+  std::array<std::uint64_t, kProtocols> in_use_by_{};
+  std::uint32_t addresses_in_use_ = 0;
+  std::uint32_t next_address_ = 0;  ///< round-robin
   std::uint64_t seed_;
   std::uint64_t draws_ = 0;
 };

@@ -99,6 +99,7 @@ TEST(RecordCodec, OneIpv6AddressMakesTheRowIpv6) {
   std::mt19937 random(7);
   auto record = random_record(random, false);
   record.flow[1].destination = *IpAddress::parse("2001:db8::1");
+  record.flow[0].protocol = record.flow[1].protocol = ip_protocol::tcp;
   BatchEncoder encoder;
   encoder.add(record);
   const auto buffer = encoded(encoder);
@@ -192,7 +193,7 @@ TEST(RecordCodec, RefusesWhatTheVerifierCannotKnow) {
     EXPECT_EQ(refusal(with([](auto& f) { f.slot = kMaxSlots - 1; }), 0, 0, v6), "");
     EXPECT_THAT(refusal(with([](auto& f) { f.slot = kMaxSlots; }), 0, 0, v6), HasSubstr("slot 67108864 out of range"));
     EXPECT_THAT(refusal(with([](auto& f) { f.generation = 0; }), 0, 0, v6), HasSubstr("generation 0"));
-    EXPECT_THAT(refusal(with([](auto& f) { f.parts = 8; }), 0, 0, v6), HasSubstr("unknown parts 0x8"));
+    EXPECT_THAT(refusal(with([](auto& f) { f.parts = 16; }), 0, 0, v6), HasSubstr("unknown parts 0x10"));
     EXPECT_THAT(refusal(with([](auto& f) { f.tcp_state = kTcpStateCount; }), 0, 0, v6), HasSubstr("TCP state 8"));
     EXPECT_THAT(refusal(with([](auto& f) { f.nat_type_flag = kNatTypeCount; }), 0, 0, v6),
                 HasSubstr("NAT type or flag"));
@@ -267,11 +268,12 @@ TEST(RecordCodec, Nat64SpeaksIcmpv6OnOneSide) {
   std::mt19937 random(3);
   auto record = random_record(random, true);
   record.nat_type = NatType::stateful_nat64;
+  record.flow[1] = random_record(random, false).flow[1];
   record.flow[0].protocol = ip_protocol::icmp6;
   record.flow[1].protocol = ip_protocol::icmp;
   BatchEncoder encoder;
   encoder.add(record);
-  std::swap(record.flow[0].protocol, record.flow[1].protocol);
+  std::swap(record.flow[0], record.flow[1]);
   encoder.add(record);
   const auto buffer = encoded(encoder);
   const auto decoder = decoded(buffer);

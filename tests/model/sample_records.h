@@ -30,10 +30,10 @@ inline SessionRecord random_record(std::mt19937& random, bool v6) {
   for (auto& flow : r.flow) flow = FlowKey{address(), address(), port(), port(), protocol};
   r.tcp_state = static_cast<TcpState>(up_to(kTcpStateCount - 1));
   r.nat_type = static_cast<NatType>(up_to(kNatTypeCount - 1));
-  r.flow[1].protocol = responder_protocol(r.nat_type, protocol);
   r.flag = static_cast<SessionFlag>(up_to(kSessionFlagCount - 1));
   r.alg = static_cast<ApplicationProtocol>(up_to(static_cast<std::uint32_t>(application_protocols().size()) - 1));
   r.initiated_outside = word() % 2 == 0;
+  r.hairpin = word() % 2 == 0;
   r.service_set = port();
   r.policy = port();
   r.nat_pool = port();
@@ -94,6 +94,7 @@ inline void expect_equal(const SessionRecord& a, const SessionRecord& b) {
   EXPECT_EQ(a.flag, b.flag);
   EXPECT_EQ(a.alg, b.alg);
   EXPECT_EQ(a.initiated_outside, b.initiated_outside);
+  EXPECT_EQ(a.hairpin, b.hairpin);
   EXPECT_EQ(a.service_set, b.service_set);
   EXPECT_EQ(a.policy, b.policy);
   EXPECT_EQ(a.nat_pool, b.nat_pool);

@@ -116,7 +116,7 @@ Model::Verdict Model::judge_first(std::uint32_t unit, const Wire& w) {
   };
   const std::uint8_t request = w.v6() ? 128 : 8;
   if (w.icmp() && w.icmp_type != request) return drop(Drop::icmp_no_session);
-  if (!inside && nat_.is_pool_address(ss, w.key.destination)) return drop(Drop::nat_no_session);
+  if (nat_.is_pool_address(ss, w.key.destination)) return drop(Drop::nat_no_session);
   const FirewallWord word = firewall(cluster_, ss, w.key, inside);
   if (word.action == FirewallAction::discard) return drop(Drop::firewall_discard);
   if (word.action == FirewallAction::reject) {

@@ -94,7 +94,11 @@ bool Chassis::send_data(std::span<const std::uint8_t> message) {
 void Chassis::persist_term(std::uint64_t term) { term_persisted_ = disk_->remember_term(term); }
 
 void Chassis::become_master(std::uint64_t term) {
-  if (!shard_->active()) shard_->activate(now_);
+  if (shard_->active()) {
+    shard_->set_term(term);
+  } else {
+    shard_->activate(now_, term);
+  }
   watcher_.on_master(*this, term);
   watcher_.on_draw(*this);
 }

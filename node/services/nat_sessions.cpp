@@ -1,0 +1,437 @@
+// What sessions hold of NAT: their external ends follow from their keys.
+#include <algorithm>
+#include <functional>
+
+#include "model/nat64_address.h"
+#include "node/services/nat_state.h"
+
+namespace icr::node {
+namespace {
+
+std::uint8_t protocol_in_v4(std::uint8_t protocol) {
+  return protocol == ip_protocol::icmp6 ? ip_protocol::icmp : protocol;
+}
+
+/// True if the source of such a session comes out of a pool that something of is owned by it.
+bool owns_source(NatType type) {
+  switch (type) {
+    case NatType::napt44:
+    case NatType::dynamic_nat44:
+    case NatType::deterministic_napt44:
+    case NatType::twice_dynamic_nat44:
+    case NatType::twice_napt44:
+    case NatType::stateful_nat64:
+      return true;
+    default:
+      return false;
+  }
+}
+
+IpAddress subscriber_of(const NatSession& s) { return s.initiated_outside ? s.responder.source : s.initiator.source; }
+
+}  // namespace
+
+NatState::Pool* NatState::pool(std::uint16_t index_plus_one) {
+  return index_plus_one == 0 || index_plus_one > pools_.size() ? nullptr : pools_[index_plus_one - 1U].get();
+}
+
+const NatState::Pool* NatState::pool(std::uint16_t index_plus_one) const {
+  return index_plus_one == 0 || index_plus_one > pools_.size() ? nullptr : pools_[index_plus_one - 1U].get();
+}
+
+NatState::Pool* NatState::pool_of(std::uint16_t service_set, std::uint32_t external) const {
+  const auto after = std::upper_bound(externals_.begin(), externals_.end(), external,
+                                      [](std::uint32_t v4, const External& e) { return v4 < e.low; });
+  if (after == externals_.begin() || external > std::prev(after)->high) return nullptr;
+  Pool* const p = pools_[std::prev(after)->pool].get();
+  const auto& sets = p->service_sets;
+  return std::find(sets.begin(), sets.end(), service_set) == sets.end() ? nullptr : p;
+}
+
+bool NatState::is_external(std::uint16_t service_set, const IpAddress& address) const {
+  if (address.is_v4() && pool_of(service_set, address.to_v4()) != nullptr) return true;
+  return std::any_of(static_terms_.begin(), static_terms_.end(), [&](const StaticTerm& each) {
+    return each.service_set == service_set && each.term->source_prefix->contains(address);
+  });
+}
+
+NatState::Ends NatState::ends_of(const NatSession& s) const {
+  Ends ends;
+  if (s.type == NatType::none) return ends;
+  const FlowKey& in = s.initiator;
+  const FlowKey& back = s.responder;
+  const std::uint8_t protocol = protocol_in_v4(in.protocol);
+  const bool ports = PortPool::translates_port(protocol);
+  Pool* const own = s.pool == 0 || s.pool > pools_.size() ? nullptr : pools_[s.pool - 1U].get();
+  const auto in_v4 = [&](const IpAddress& address) -> std::optional<std::uint32_t> {
+    if (address.is_v4()) return address.to_v4();
+    if (s.type != NatType::stateful_nat64 || own == nullptr || !own->nat64_prefix) return std::nullopt;
+    return extract_v4(*own->nat64_prefix, address);
+  };
+  if (!translates_destination(s.type) && ports) {
+    const auto target = in_v4(in.destination);
+    if (target && !(back.source.is_v4() && back.source.to_v4() == *target)) {
+      Pool* const p = pool_of(s.service_set, *target);
+      if (p != nullptr && p->mapped) {
+        ends.target = End{p,           *target,          in.destination_port, protocol,
+                          back.source, back.source_port, back.protocol,       s.initiated_outside};
+      }
+    }
+  }
+  if (own == nullptr || !owns_source(s.type)) return ends;
+  const bool changed = s.type == NatType::stateful_nat64 ? !in.source.is_v4() : !(in.source == back.destination);
+  if (!changed) return ends;
+  const auto external = in_v4(back.destination);
+  if (!external || !own->addresses.index_of(*external)) return ends;
+  if (own->use == NatPoolUse::addresses || (own->ports && ports && !(protocol == ip_protocol::icmp && ends.target))) {
+    ends.source = End{own, *external, back.destination_port, protocol, in.source, in.source_port, in.protocol, false};
+  }
+  return ends;
+}
+
+// -- Holding --
+
+Host* NatState::host_of(Pool& p, const IpAddress& address) {
+  bool fresh = false;
+  Host* const host = hosts_.need(HostTable::of_pool(p.index), address, fresh);
+  if (fresh) ++p.figures.users;
+  return host;
+}
+
+void NatState::drop_host(Pool& p, Host& host) {
+  if (hosts_.drop_if_idle(host)) --p.figures.users;
+}
+
+void NatState::count_host(Pool& p, const IpAddress& address) {
+  if (!p.tracked) return;
+  if (Host* const host = host_of(p, address)) ++host->count;
+}
+
+void NatState::uncount_host(Pool& p, const IpAddress& address) {
+  if (!p.tracked) return;
+  Host* const host = hosts_.find(HostTable::of_pool(p.index), address);
+  if (host == nullptr || host->count == 0) return;
+  if (--host->count == 0 && host->pairing != kNoRow) idle_now(host->pairing);
+  drop_host(p, *host);
+}
+
+void NatState::look_at(std::uint32_t row) {
+  Row& r = rows_[row];
+  const bool mapping = r.kind == RecordKind::mapping;
+  const bool now =
+      r.live ? r.users != r.refs * user_hash(r.internal, mapping ? r.internal_port : std::uint16_t{0}) : r.refs != 0;
+  if (now == r.troubled) return;
+  r.troubled = now;
+  now ? ++troubled_ : --troubled_;
+}
+
+void NatState::hold_owned(std::uint32_t row, const IpAddress& host) {
+  Row& r = rows_[row];
+  if (!r.live && r.refs == 0) mark_owned(row, true);
+  ++r.refs;
+  r.users += user_hash(host, 0);
+  look_at(row);
+}
+
+void NatState::release_owned(std::uint32_t row, const IpAddress& host) {
+  Row& r = rows_[row];
+  if (r.refs == 0) return;
+  --r.refs;
+  r.users -= user_hash(host, 0);
+  look_at(row);
+  if (r.refs != 0) return;
+  if (!r.live) {
+    mark_owned(row, false);
+  } else if (active_ && r.kind == RecordKind::port_block && (r.flags & kBindingActiveBlock) == 0) {
+    end(row);
+  } else {
+    idle_now(row);
+  }
+}
+
+void NatState::hold_port(Pool& p, std::uint32_t external, std::uint16_t port, std::uint8_t protocol,
+                         const IpAddress& host, bool taken) {
+  if (!taken) (void)p.ports->claim(IpAddress::v4(external), protocol, port);
+  if (p.use == NatPoolUse::port_blocks) {
+    if (const std::uint32_t row = block_row(p, external, port); row != kNoRow) hold_owned(row, host);
+  }
+  if (p.deterministic) {
+    const auto block = p.deterministic->of_host(host);
+    if (block && p.deterministic_refs[block->number]++ == 0) {
+      ++p.figures.users;
+      p.figures.max_blocks_in_use = std::max(p.figures.max_blocks_in_use, ++p.figures.blocks_in_use);
+    }
+  }
+  count_host(p, host);
+}
+
+void NatState::release_port(Pool& p, std::uint32_t external, std::uint16_t port, std::uint8_t protocol,
+                            const IpAddress& host) {
+  p.ports->release(IpAddress::v4(external), protocol, port);
+  if (p.deterministic) {
+    const auto block = p.deterministic->of_host(host);
+    if (block && p.deterministic_refs[block->number] != 0 && --p.deterministic_refs[block->number] == 0) {
+      --p.figures.users;
+      --p.figures.blocks_in_use;
+    }
+  }
+  uncount_host(p, host);
+  if (p.use == NatPoolUse::port_blocks) {
+    if (const std::uint32_t row = block_row(p, external, port); row != kNoRow) release_owned(row, host);
+  }
+}
+
+void NatState::hold_end(const End& end, bool taken) {
+  Pool& p = *end.pool;
+  if (p.use == NatPoolUse::addresses) {
+    const std::uint32_t index = *p.addresses.index_of(end.external);
+    if (index < p.row_count) hold_owned(p.first_row + index, end.host);
+    count_host(p, end.host);
+    return;
+  }
+  if (!p.mapped) return hold_port(p, end.external, end.port, end.protocol, end.host, taken);
+  if (end.inbound) {
+    ++p.figures.eif_sessions;
+    if (active_) ++p.figures.eif_sessions_created;
+  }
+  const std::uint32_t row = find_external(end.external, end.port, end.protocol);
+  if (row == kNoRow) {
+    Orphan* const o = need_orphan(external_key(end.external, end.port, end.protocol));
+    if (o == nullptr) return;
+    ++o->refs;
+    o->users += user_hash(end.host, end.host_port);
+    o->inbound += end.inbound ? 1U : 0U;
+    return;
+  }
+  Row& mapping = rows_[row];
+  ++mapping.refs;
+  mapping.users += user_hash(end.host, end.host_port);
+  mapping.inbound += end.inbound ? 1U : 0U;
+  look_at(row);
+}
+
+void NatState::release_end(const End& end) {
+  Pool& p = *end.pool;
+  if (p.use == NatPoolUse::addresses) {
+    uncount_host(p, end.host);
+    const std::uint32_t index = *p.addresses.index_of(end.external);
+    if (index < p.row_count) release_owned(p.first_row + index, end.host);
+    return;
+  }
+  if (!p.mapped) return release_port(p, end.external, end.port, end.protocol, end.host);
+  if (end.inbound && p.figures.eif_sessions != 0) --p.figures.eif_sessions;
+  const std::uint32_t row = find_external(end.external, end.port, end.protocol);
+  if (row == kNoRow) {
+    Orphan* const o = orphan(external_key(end.external, end.port, end.protocol));
+    if (o == nullptr) return;
+    if (end.inbound && o->inbound != 0) --o->inbound;
+    o->users -= user_hash(end.host, end.host_port);
+    if (--o->refs == 0) drop_orphan(*o);
+    return;
+  }
+  Row& mapping = rows_[row];
+  if (end.inbound && mapping.inbound != 0) --mapping.inbound;
+  if (mapping.refs == 0) return;
+  mapping.users -= user_hash(end.host, end.host_port);
+  if (--mapping.refs == 0) idle_now(row);
+  look_at(row);
+}
+
+void NatState::hold(const NatSession& s, bool taken, Ticks now) {
+  now_ = now;
+  if (subscriber_limits_[s.service_set] != 0) {
+    bool fresh = false;
+    if (Host* const host = hosts_.need(HostTable::of_service_set(s.service_set), subscriber_of(s), fresh)) {
+      ++host->count;
+    }
+  }
+  const Ends ends = ends_of(s);
+  if (ends.target) hold_end(*ends.target, false);
+  if (ends.source) hold_end(*ends.source, taken);
+}
+
+void NatState::release(const NatSession& s, Ticks now) {
+  now_ = now;
+  if (subscriber_limits_[s.service_set] != 0) {
+    Host* const host = hosts_.find(HostTable::of_service_set(s.service_set), subscriber_of(s));
+    if (host != nullptr && host->count != 0) {
+      --host->count;
+      (void)hosts_.drop_if_idle(*host);
+    }
+  }
+  const Ends ends = ends_of(s);
+  if (ends.target) release_end(*ends.target);
+  if (ends.source) release_end(*ends.source);
+}
+
+std::optional<std::uint64_t> NatState::owned_port(const NatSession& s) const {
+  const Ends ends = ends_of(s);
+  if (!ends.source || ends.source->pool->mapped || !ends.source->pool->ports) return std::nullopt;
+  return external_key(ends.source->external, ends.source->port, ends.source->protocol);
+}
+
+bool NatState::exhausted(std::uint16_t pool_plus_one, std::uint8_t protocol) const {
+  const Pool* const p = pool(pool_plus_one);
+  return p != nullptr && p->ports && p->ports->exhausted(protocol_in_v4(protocol));
+}
+
+// -- Believing --
+
+bool NatState::owns_port_rightly(const End& end) const {
+  const Pool& p = *end.pool;
+  if (!p.ports) return p.use == NatPoolUse::addresses;
+  if (!p.ports->in_range(end.port)) return false;
+  if (p.deterministic) {
+    const auto host = p.deterministic->host_of(IpAddress::v4(end.external), end.port);
+    return host && end.host == IpAddress::v4(*host);
+  }
+  return p.use != NatPoolUse::port_blocks || block_row(p, end.external, end.port) != kNoRow;
+}
+
+bool NatState::explains_source(const NatSession& s) const {
+  const FlowKey& in = s.initiator;
+  const FlowKey& back = s.responder;
+  const bool same_port = in.source_port == back.destination_port;
+  const bool echo = protocol_in_v4(in.protocol) == ip_protocol::icmp;
+  const Pool* const own = pool(s.pool);
+  if (in.source == back.destination) return same_port || echo;
+  if (s.type == NatType::stateful_nat64 && in.source.is_v4()) {
+    // From the IPv4 internet: its address is embedded.
+    return own != nullptr && own->nat64_prefix && back.destination == embed_v4(*own->nat64_prefix, in.source.to_v4()) &&
+           (same_port || echo);
+  }
+  if (owns_source(s.type)) {
+    if (own == nullptr) return false;
+    std::optional<std::uint32_t> external;
+    if (back.destination.is_v4()) {
+      external = back.destination.to_v4();
+    } else if (s.type == NatType::stateful_nat64 && own->nat64_prefix) {
+      external = extract_v4(*own->nat64_prefix, back.destination);
+    }
+    if (!external || !own->addresses.index_of(*external)) return false;
+    const bool right_use = s.type == NatType::dynamic_nat44 || s.type == NatType::twice_dynamic_nat44
+                               ? own->use == NatPoolUse::addresses
+                           : s.type == NatType::deterministic_napt44
+                               ? own->use == NatPoolUse::deterministic
+                               : own->use == NatPoolUse::ports || own->use == NatPoolUse::port_blocks;
+    if (!right_use) return false;
+    const Ends ends = ends_of(s);
+    if (ends.source && own->ports) return owns_port_rightly(*ends.source);
+    return same_port || echo;
+  }
+  return (same_port || echo) && std::any_of(static_terms_.begin(), static_terms_.end(), [&](const StaticTerm& each) {
+           return each.service_set == s.service_set && each.term->type == s.type && each.pool == s.pool &&
+                  static_external(*each.term, in.source) == back.destination;
+         });
+}
+
+bool NatState::explains_destination(const NatSession& s) const {
+  const FlowKey& in = s.initiator;
+  const FlowKey& back = s.responder;
+  const bool same_port = in.destination_port == back.source_port;
+  const bool echo = protocol_in_v4(in.protocol) == ip_protocol::icmp;
+  if (translates_destination(s.type)) {
+    if (!same_port && !echo) return false;
+    return std::any_of(terms_.begin(), terms_.end(), [&](const Term& each) {
+      if (each.service_set != s.service_set || each.term->type != s.type) return false;
+      const auto map =
+          std::lower_bound(destinations_.begin(), destinations_.end(), each.term,
+                           [](const Destination& d, const NatTerm* t) { return std::less<>()(d.term, t); });
+      return map->map(in.destination) == back.source;
+    });
+  }
+  if (in.destination == back.source) return same_port || echo;
+  if (s.type == NatType::none) return false;
+  if (const Ends ends = ends_of(s); ends.target) return owns_port_rightly(*ends.target);
+  if (!same_port && !echo) return false;
+  const Pool* const own = pool(s.pool);
+  IpAddress target = in.destination;
+  if (s.type == NatType::stateful_nat64 && !target.is_v4() && own != nullptr && own->nat64_prefix) {
+    const auto v4 = extract_v4(*own->nat64_prefix, target);
+    if (!v4) return false;
+    target = IpAddress::v4(*v4);
+    if (target == back.source) return pool_of(s.service_set, *v4) == nullptr;
+  }
+  return std::any_of(static_terms_.begin(), static_terms_.end(), [&](const StaticTerm& each) {
+    return each.service_set == s.service_set && each.term->type != NatType::twice_basic_nat44 &&
+           static_internal(*each.term, target) == back.source;
+  });
+}
+
+bool NatState::consistent(const NatSession& s) const {
+  const FlowKey& in = s.initiator;
+  const FlowKey& back = s.responder;
+  if (in.source.is_v4() != in.destination.is_v4() || back.source.is_v4() != back.destination.is_v4()) return false;
+  const bool across = in.source.is_v4() != back.source.is_v4();
+  if (back.protocol != (across ? protocol_across_families(in.protocol) : in.protocol)) return false;
+  if (s.type == NatType::none) return s.pool == 0 && back == in.mirrored();
+  if (across && s.type != NatType::stateful_nat64) return false;
+  if (s.type == NatType::stateful_nat64 && !across && in.source.is_v4()) return false;
+  if (s.pool != 0) {
+    const Pool* const p = pool(s.pool);
+    if (p == nullptr ||
+        std::find(p->service_sets.begin(), p->service_sets.end(), s.service_set) == p->service_sets.end())
+      return false;
+  }
+  if (protocol_in_v4(in.protocol) == ip_protocol::icmp &&
+      (in.source_port != in.destination_port || back.source_port != back.destination_port)) {
+    return false;
+  }
+  return !(back == in.mirrored()) && explains_source(s) && explains_destination(s);
+}
+
+// -- Settling --
+
+bool NatState::must_settle() const { return troubled_ != 0 || orphan_count_ != 0; }
+
+bool NatState::settle_owned(Pool& p, std::uint16_t service_set, std::uint32_t row, const IpAddress& host) {
+  if (rows_[row].live) return rows_[row].internal == host;
+  make_owned(row, p, service_set, host);
+  ++counters_.adopted;
+  return true;
+}
+
+bool NatState::settle_end(const End& e, std::uint16_t service_set) {
+  Pool& p = *e.pool;
+  if (p.use == NatPoolUse::addresses) {
+    const std::uint32_t index = *p.addresses.index_of(e.external);
+    return index < p.row_count && settle_owned(p, service_set, p.first_row + index, e.host);
+  }
+  if (p.mapped) {
+    const std::uint32_t row = find_external(e.external, e.port, e.protocol);
+    if (row == kNoRow) {
+      const bool elsewhere = find_internal(p, service_set, e.host, e.host_port, e.inside_protocol) != kNoRow;
+      if (elsewhere || free_mappings_.empty()) return false;
+      make_mapping(mapping_rows_ + *free_mappings_.take(), p, service_set, e.host, e.host_port, e.inside_protocol,
+                   e.external, e.port, false);
+      ++counters_.adopted;
+    } else if (!(rows_[row].internal == e.host) || rows_[row].internal_port != e.host_port) {
+      return false;
+    }
+  }
+  if (p.use != NatPoolUse::port_blocks) return true;
+  const std::uint32_t block = block_row(p, e.external, e.port);
+  return block != kNoRow && settle_owned(p, service_set, block, e.host);
+}
+
+bool NatState::settle(const NatSession& s, Ticks now) {
+  now_ = now;
+  const Ends ends = ends_of(s);
+  return (!ends.target || settle_end(*ends.target, s.service_set)) &&
+         (!ends.source || settle_end(*ends.source, s.service_set));
+}
+
+void NatState::settled(Ticks now) {
+  now_ = now;
+  if (troubled_ == 0) return;
+  for (std::uint32_t row = mapping_rows_; row < high_water_; ++row) {
+    const Row& r = rows_[row];
+    if (!r.live) continue;
+    Pool& p = *pools_[r.pool];
+    if (p.use != NatPoolUse::port_blocks) continue;
+    const std::uint32_t block = block_row(p, r.external, r.external_port);
+    if (block == kNoRow || !settle_owned(p, r.service_set, block, r.internal)) end(row);
+  }
+}
+
+}  // namespace icr::node

@@ -1,0 +1,592 @@
+// The pools and terms of a shard, and how a first packet is translated. What sessions hold is in nat_sessions.cpp, what
+// bindings are in nat_rows.cpp.
+#include "node/services/nat_state.h"
+
+#include <algorithm>
+#include <functional>
+
+#include "model/nat64_address.h"
+
+namespace icr::node {
+namespace {
+
+/// Messages about blocks that wait for the card's loop.
+constexpr std::size_t kBlockEvents = 4096;
+
+NatPoolUse use_of(NatType type, const NatPool& pool) {
+  switch (type) {
+    case NatType::basic_nat44:
+    case NatType::twice_basic_nat44:
+    case NatType::nptv6:
+      return NatPoolUse::one_to_one;
+    case NatType::dynamic_nat44:
+    case NatType::twice_dynamic_nat44:
+      return NatPoolUse::addresses;
+    case NatType::deterministic_napt44:
+      return NatPoolUse::deterministic;
+    default:
+      return pool.blocks ? NatPoolUse::port_blocks : NatPoolUse::ports;
+  }
+}
+
+std::uint8_t protocol_in_v4(std::uint8_t protocol) {
+  return protocol == ip_protocol::icmp6 ? ip_protocol::icmp : protocol;
+}
+
+/// What the service sets of a redundancy set need, before anything is allocated.
+struct Needs {
+  bool mappings = false;
+  bool pairings = false;
+  bool subscribers = false;
+  bool hosts = false;
+  std::uint32_t owned = 0;  ///< blocks and whole addresses
+};
+
+template <class Visit>
+void for_each_term(const Cluster& cluster, std::uint16_t set, Visit&& visit) {
+  for (const std::uint16_t s : cluster.redundancy_sets[set].service_sets) {
+    for (const std::uint16_t rule : cluster.service_sets[s].nat_rules) {
+      for (const NatTerm& term : cluster.nat_rules[rule].terms) visit(s, term);
+    }
+  }
+}
+
+}  // namespace
+
+NatState::NatState(const Cluster& cluster, std::uint16_t set, std::uint64_t seed, NatOutput& out)
+    : cluster_(&cluster),
+      out_(out),
+      seed_(seed),
+      pools_(cluster.nat_pools.size()),
+      service_sets_(cluster.redundancy_sets[set].service_sets),
+      subscriber_limits_(cluster.service_sets.size()),
+      free_pairings_(0),
+      free_mappings_(0),
+      by_internal_(0),
+      by_external_(0),
+      hosts_(0, 0),
+      by_orphan_(0),
+      events_(kBlockEvents) {
+  for_each_term(cluster, set, [&](std::uint16_t s, const NatTerm& term) { add_term(s, term); });
+  const std::uint32_t max_sessions = cluster.redundancy_sets[set].max_sessions;
+  Needs needs;
+  for (const std::uint16_t s : service_sets_) {
+    subscriber_limits_[s] = cluster.service_sets[s].max_sessions_per_subscriber;
+    needs.subscribers |= subscriber_limits_[s] != 0;
+  }
+  // Rows of blocks and addresses, then pairings, then mappings; never more than slots can name.
+  const std::uint32_t most = kMaxRecordSlots - max_sessions;
+  for (auto& each : pools_) {
+    if (!each) continue;
+    Pool& p = *each;
+    finish_pool(p, seed);
+    needs.mappings |= p.mapped;
+    needs.pairings |= p.paired;
+    needs.hosts |= p.tracked;
+    p.first_row = needs.owned;
+    p.row_count = std::min(p.row_count, most - needs.owned);
+    needs.owned += p.row_count;
+  }
+  std::sort(externals_.begin(), externals_.end(), [](const External& a, const External& b) { return a.low < b.low; });
+  std::sort(destinations_.begin(), destinations_.end(),
+            [](const Destination& a, const Destination& b) { return std::less<>()(a.term, b.term); });
+  pairing_rows_ = needs.owned;
+  const std::uint32_t pairings = needs.pairings ? std::min(std::max(max_sessions / 4, 64U), most - needs.owned) : 0;
+  mapping_rows_ = pairing_rows_ + pairings;
+  const std::uint32_t mappings = needs.mappings ? std::min(max_sessions, most - mapping_rows_) : 0;
+  rows_.resize(mapping_rows_ + mappings);
+  free_pairings_ = DirtySet(pairings);
+  for (std::uint32_t i = 0; i < pairings; ++i) (void)free_pairings_.mark(i);
+  free_mappings_ = DirtySet(mappings);
+  for (std::uint32_t i = 0; i < mappings; ++i) (void)free_mappings_.mark(i);
+  by_internal_ = FixedIndex(mappings);
+  by_external_ = FixedIndex(mappings);
+  // Each host in it has a session or a binding.
+  const std::uint64_t hosts = (needs.subscribers ? std::uint64_t{max_sessions} : 0) +
+                              (needs.hosts ? std::uint64_t{max_sessions} + rows_.size() : 0);
+  hosts_ = HostTable(static_cast<std::uint32_t>(std::min<std::uint64_t>(hosts, 0x7fffffffU)), seed);
+  // A session has two ends at most.
+  orphans_.resize(needs.mappings ? std::size_t{max_sessions} * 2 : 0);
+  for (std::size_t i = orphans_.size(); i-- > 0;) {
+    orphans_[i].next_free = free_orphan_;
+    free_orphan_ = static_cast<std::uint32_t>(i);
+  }
+  by_orphan_ = FixedIndex(static_cast<std::uint32_t>(orphans_.size()));
+}
+
+void NatState::add_pool(std::uint16_t index, std::uint16_t service_set, const NatTerm& term, NatPoolUse use) {
+  if (!pools_[index]) {
+    pools_[index] = std::make_unique<Pool>();
+    pools_[index]->config = &cluster_->nat_pools[index];
+    pools_[index]->index = index;
+    pools_[index]->use = use;
+  }
+  Pool& p = *pools_[index];
+  if (std::find(p.service_sets.begin(), p.service_sets.end(), service_set) == p.service_sets.end()) {
+    p.service_sets.push_back(service_set);
+  }
+  p.terms.push_back(&term);
+  if (use == NatPoolUse::one_to_one || use == NatPoolUse::destination) return;
+  if (use != NatPoolUse::addresses) {
+    // RFC 6146 knows no other mapping than an endpoint-independent one.
+    p.mapped |= term.endpoint_independent_mapping || term.type == NatType::stateful_nat64;
+    if (use != NatPoolUse::deterministic) p.paired |= term.address_pooling_paired;
+  }
+  if (term.endpoint_independent_filtering && !p.filter_open) {
+    p.filter_open = true;
+    p.let_in = &term.filtering_prefixes;
+    p.flow_limit = term.eif_flow_limit;
+  }
+  if (term.type == NatType::stateful_nat64 && !p.nat64_prefix) p.nat64_prefix = term.destination_prefix;
+}
+
+void NatState::add_term(std::uint16_t service_set, const NatTerm& term) {
+  terms_.push_back({service_set, &term});
+  for (const std::uint16_t p : term.source_pools) {
+    add_pool(p, service_set, term, use_of(term.type, cluster_->nat_pools[p]));
+  }
+  if (term.overload_pool) {
+    add_pool(*term.overload_pool, service_set, term,
+             cluster_->nat_pools[*term.overload_pool].blocks ? NatPoolUse::port_blocks : NatPoolUse::ports);
+  }
+  if (term.destination_pool) add_pool(*term.destination_pool, service_set, term, NatPoolUse::destination);
+  if (translates_destination(term.type)) destinations_.push_back({&term, DestinationMap(*cluster_, term)});
+  if (term.type == NatType::basic_nat44 || term.type == NatType::nptv6 || term.type == NatType::twice_basic_nat44) {
+    const auto pool_plus_one =
+        static_cast<std::uint16_t>(term.source_pools.empty() ? 0 : term.source_pools.front() + 1);
+    static_terms_.push_back({service_set, &term, pool_plus_one});
+  }
+}
+
+void NatState::finish_pool(Pool& p, std::uint64_t seed) {
+  p.addresses = AddressList(p.config->addresses);
+  if (p.use == NatPoolUse::one_to_one || p.use == NatPoolUse::destination) return;
+  p.tracked = p.use == NatPoolUse::port_blocks || p.use == NatPoolUse::addresses || p.paired ||
+              p.config->limit_ports_per_host != 0;
+  for (const AddressRange& range : p.config->addresses) {
+    if (range.is_v4()) externals_.push_back({range.low.to_v4(), range.high.to_v4(), p.index});
+  }
+  if (p.use == NatPoolUse::addresses) {
+    p.row_count = p.addresses.size();
+    p.free_rows.emplace(1, p.addresses.size());
+    return;
+  }
+  p.ports.emplace(*p.config, detail::mix(seed + p.index, 0xeb44accab455d165ULL));
+  if (p.use == NatPoolUse::deterministic) {
+    p.deterministic.emplace(*p.config, *p.terms.front());
+    p.deterministic_refs.resize(p.deterministic->hosts());
+  }
+  if (p.use == NatPoolUse::port_blocks) {
+    p.blocks_per_address = p.config->ports_per_address() / p.config->blocks->block_size;
+    p.row_count = p.addresses.size() * p.blocks_per_address;
+    p.free_rows.emplace(p.addresses.size(), p.blocks_per_address);
+  }
+}
+
+bool NatState::waits_for(std::uint16_t service_set, const FlowKey& key) const {
+  const Pool* const p = key.destination.is_v4() ? pool_of(service_set, key.destination.to_v4()) : nullptr;
+  if (p == nullptr) return true;
+  if (!p->mapped || !PortPool::translates_port(key.protocol)) return false;
+  return find_external(key.destination.to_v4(), key.destination_port, key.protocol) != kNoRow;
+}
+
+NatResult NatState::translate(std::uint16_t service_set, const NatTerm* term, const FlowKey& key, bool inside,
+                              Ticks now) {
+  now_ = now;
+  NatResult result;
+  FlowKey to = key;
+  if (term != nullptr && term->type == NatType::none) term = nullptr;
+  result.refused = translate_destination(service_set, term, key, inside, to, result);
+  if (result.refused != NatRefusal::none) return result;
+  if (const std::uint32_t limit = subscriber_limits_[service_set]; limit != 0) {
+    const Host* const host = hosts_.find(HostTable::of_service_set(service_set), inside ? key.source : to.destination);
+    if (host != nullptr && host->count >= limit) {
+      result.refused = NatRefusal::subscriber_limit;
+      return result;
+    }
+  }
+  if (term != nullptr) result.refused = translate_source(service_set, *term, key, to, result);
+  if (result.refused != NatRefusal::none) return result;
+  if (to.source.is_v4() != to.destination.is_v4()) {
+    // Only a rule for one family that met an end of the other gets here; nothing was taken for it.
+    result.refused = NatRefusal::untranslatable;
+    return result;
+  }
+  if (result.hairpin) ++counters_.hairpins;
+  result.responder = to.mirrored();
+  return result;
+}
+
+NatRefusal NatState::translate_destination(std::uint16_t service_set, const NatTerm* term, const FlowKey& key,
+                                           bool inside, FlowKey& to, NatResult& result) {
+  if (term != nullptr && translates_destination(term->type)) {
+    const auto found =
+        std::lower_bound(destinations_.begin(), destinations_.end(), term,
+                         [](const Destination& d, const NatTerm* t) { return std::less<>()(d.term, t); });
+    const auto real = found->map(key.destination);
+    if (!real) return NatRefusal::untranslatable;
+    to.destination = *real;
+    result.type = term->type;
+    if (term->destination_pool) result.pool = static_cast<std::uint16_t>(*term->destination_pool + 1);
+    return NatRefusal::none;
+  }
+  if (term != nullptr && term->type == NatType::stateful_nat64) {
+    const auto v4 = extract_v4(*term->destination_prefix, key.destination);
+    if (!v4 || !PortPool::translates_port(protocol_in_v4(key.protocol))) return NatRefusal::untranslatable;
+    to.destination = IpAddress::v4(*v4);
+    to.protocol = protocol_in_v4(key.protocol);
+  }
+  return enter_external(service_set, key, inside, to, result);
+}
+
+NatRefusal NatState::enter_external(std::uint16_t service_set, const FlowKey& key, bool inside, FlowKey& to,
+                                    NatResult& result) {
+  if (to.destination.is_v4()) {
+    if (Pool* const p = pool_of(service_set, to.destination.to_v4())) {
+      const std::uint32_t row = p->mapped && PortPool::translates_port(to.protocol)
+                                    ? find_external(to.destination.to_v4(), to.destination_port, to.protocol)
+                                    : kNoRow;
+      if (row == kNoRow || rows_[row].service_set != service_set) return NatRefusal::no_binding;
+      const Row& mapping = rows_[row];
+      if (!inside) {
+        const bool welcome = p->filter_open && (p->let_in->empty() ||
+                                                std::any_of(p->let_in->begin(), p->let_in->end(),
+                                                            [&](const Prefix& f) { return f.contains(key.source); }));
+        if (!welcome) {
+          ++p->figures.eif_refused;
+          return NatRefusal::filtered;
+        }
+        if (p->flow_limit != 0 && mapping.inbound >= p->flow_limit) {
+          ++p->figures.eif_limit_exceeded;
+          return NatRefusal::flow_limit;
+        }
+      }
+      if (mapping.internal.is_v4() != key.source.is_v4()) {
+        // Somebody of the IPv4 internet to a host of NAT64 (RFC 6146 section 3.5.1.2). Two hosts inside of different
+        // families have no common way back.
+        if (inside || !p->nat64_prefix) return NatRefusal::untranslatable;
+        to.source = embed_v4(*p->nat64_prefix, key.source.to_v4());
+      }
+      to.destination = mapping.internal;
+      to.destination_port = mapping.internal_port;
+      if (mapping.protocol == ip_protocol::icmp || mapping.protocol == ip_protocol::icmp6) {
+        to.source_port = mapping.internal_port;
+      }
+      to.protocol = mapping.protocol;
+      result.type = !mapping.internal.is_v4()             ? NatType::stateful_nat64
+                    : p->use == NatPoolUse::deterministic ? NatType::deterministic_napt44
+                                                          : NatType::napt44;
+      result.pool = static_cast<std::uint16_t>(p->index + 1);
+      result.hairpin = inside;
+      return NatRefusal::none;
+    }
+  }
+  for (const StaticTerm& each : static_terms_) {
+    if (each.service_set != service_set || each.term->type == NatType::twice_basic_nat44 ||
+        !each.term->source_prefix->contains(to.destination)) {
+      continue;
+    }
+    const auto internal = static_internal(*each.term, to.destination);
+    if (!internal) return NatRefusal::untranslatable;
+    to.destination = *internal;
+    result.type = each.term->type;
+    result.pool = each.pool;
+    result.hairpin = inside;
+    return NatRefusal::none;
+  }
+  return NatRefusal::none;
+}
+
+NatRefusal NatState::translate_source(std::uint16_t service_set, const NatTerm& term, const FlowKey& key, FlowKey& to,
+                                      NatResult& result) {
+  switch (term.type) {
+    case NatType::none:
+    case NatType::dnat44:
+      return NatRefusal::none;
+    case NatType::basic_nat44:
+    case NatType::twice_basic_nat44:
+    case NatType::nptv6: {
+      const auto external = static_external(term, key.source);
+      if (!external) return NatRefusal::untranslatable;
+      to.source = *external;
+      result.type = term.type;
+      result.pool = static_cast<std::uint16_t>(term.source_pools.empty() ? 0 : term.source_pools.front() + 1);
+      return NatRefusal::none;
+    }
+    default:
+      break;
+  }
+  const std::uint8_t protocol = protocol_in_v4(key.protocol);
+  // An echo has one identifier: when its target's was translated, the host's own cannot be too.
+  const bool owns_port = PortPool::translates_port(protocol) && !(protocol == ip_protocol::icmp && result.hairpin);
+  const auto take = [&](std::uint16_t index, NatType type) {
+    const NatRefusal refusal = take_from(*pools_[index], service_set, key, owns_port, to);
+    if (refusal == NatRefusal::none) {
+      result.type = type;
+      result.pool = static_cast<std::uint16_t>(index + 1);
+      if (type == NatType::stateful_nat64 && !to.destination.is_v4()) {
+        to.source = embed_v4(*term.destination_prefix, to.source.to_v4());  // RFC 6146 section 3.8
+      }
+    }
+    return refusal;
+  };
+  // A host goes on with the pool in which it has something already.
+  if (term.source_pools.size() > 1) {
+    for (const std::uint16_t index : term.source_pools) {
+      Pool& p = *pools_[index];
+      const bool mapped =
+          p.mapped && find_internal(p, service_set, key.source, key.source_port, key.protocol) != kNoRow;
+      const Host* const host = p.tracked ? hosts_.find(HostTable::of_pool(index), key.source) : nullptr;
+      if (mapped || (host != nullptr && host->pairing != kNoRow)) return take(index, term.type);
+    }
+  }
+  NatRefusal refusal = NatRefusal::out_of_ports;
+  for (const std::uint16_t index : term.source_pools) {
+    refusal = take(index, term.type);
+    const bool exhausted = refusal == NatRefusal::out_of_ports || refusal == NatRefusal::out_of_addresses;
+    if (!exhausted) return refusal;
+  }
+  if (!term.overload_pool) return refusal;
+  return take(*term.overload_pool, term.type == NatType::twice_dynamic_nat44 ? NatType::twice_napt44 : NatType::napt44);
+}
+
+NatRefusal NatState::count(Pool& p, NatRefusal refusal) {
+  switch (refusal) {
+    case NatRefusal::out_of_ports:
+      ++p.figures.out_of_port_errors;
+      break;
+    case NatRefusal::out_of_addresses:
+      ++p.figures.out_of_address_errors;
+      break;
+    case NatRefusal::parity:
+      ++p.figures.parity_port_errors;
+      break;
+    case NatRefusal::range:
+      ++p.figures.preserve_range_errors;
+      break;
+    case NatRefusal::paired_out_of_ports:
+      ++p.figures.app_port_errors;
+      break;
+    case NatRefusal::port_limit:
+      ++p.figures.app_exceed_port_limit_errors;
+      break;
+    case NatRefusal::no_memory:
+      ++p.figures.memory_allocation_errors;
+      break;
+    default:
+      break;
+  }
+  return refusal;
+}
+
+NatRefusal NatState::refusal_of(PortPool::Refusal why) {
+  return why == PortPool::Refusal::parity  ? NatRefusal::parity
+         : why == PortPool::Refusal::range ? NatRefusal::range
+                                           : NatRefusal::out_of_ports;
+}
+
+NatRefusal NatState::take_from(Pool& p, std::uint16_t service_set, const FlowKey& key, bool owns_port, FlowKey& to) {
+  std::uint32_t external = 0;
+  NatRefusal refusal = NatRefusal::none;
+  if (p.use == NatPoolUse::addresses) {
+    refusal = take_address(p, service_set, key.source, external);
+  } else if (!owns_port) {
+    refusal = take_portless(p, key.source, external);
+  } else {
+    const std::uint32_t known =
+        p.mapped ? find_internal(p, service_set, key.source, key.source_port, key.protocol) : kNoRow;
+    std::uint16_t port = 0;
+    if (known != kNoRow) {
+      external = rows_[known].external;
+      port = rows_[known].external_port;
+    } else if (p.mapped && free_mappings_.empty()) {
+      refusal = NatRefusal::no_memory;
+    } else {
+      refusal = take_port(p, service_set, key, external, port);
+      if (refusal == NatRefusal::none && p.mapped) {
+        make_mapping(mapping_rows_ + *free_mappings_.take(), p, service_set, key.source, key.source_port, key.protocol,
+                     external, port, true);
+      }
+    }
+    to.source_port = port;
+    if (protocol_in_v4(key.protocol) == ip_protocol::icmp) to.destination_port = port;
+  }
+  if (refusal != NatRefusal::none) return count(p, refusal);
+  to.source = IpAddress::v4(external);
+  return NatRefusal::none;
+}
+
+NatRefusal NatState::take_portless(Pool& p, const IpAddress& address, std::uint32_t& external) {
+  if (p.deterministic) {
+    const auto block = p.deterministic->of_host(address);
+    if (!block) return NatRefusal::untranslatable;
+    external = block->external;
+    return NatRefusal::none;
+  }
+  const Host* const known = p.tracked ? hosts_.find(HostTable::of_pool(p.index), address) : nullptr;
+  if (known != nullptr && known->pairing != kNoRow) {
+    external = rows_[known->pairing].external;
+  } else if (known != nullptr && known->first != kNoRow) {
+    external = rows_[known->first].external;
+  } else {
+    external = p.ports->hashed_address(address).to_v4();
+  }
+  return NatRefusal::none;
+}
+
+NatRefusal NatState::take_address(Pool& p, std::uint16_t service_set, const IpAddress& address,
+                                  std::uint32_t& external) {
+  const Host* const known = hosts_.find(HostTable::of_pool(p.index), address);
+  if (known != nullptr && known->pairing != kNoRow) {
+    external = rows_[known->pairing].external;
+    return NatRefusal::none;
+  }
+  const std::uint32_t all = p.addresses.size();
+  const auto start = static_cast<std::uint32_t>(
+      p.config->round_robin ? p.draws++ % all : detail::mix(++p.draws ^ seed_, address.to_v4() ^ ~seed_) % all);
+  const auto index = p.free_rows->take(0, start, 0, all - 1);
+  if (!index || *index >= p.row_count) return NatRefusal::out_of_addresses;
+  make_owned(p.first_row + *index, p, service_set, address);
+  external = p.addresses.at(*index);
+  return NatRefusal::none;
+}
+
+NatRefusal NatState::take_port(Pool& p, std::uint16_t service_set, const FlowKey& key, std::uint32_t& external,
+                               std::uint16_t& port) {
+  const std::uint8_t protocol = protocol_in_v4(key.protocol);
+  auto why = PortPool::Refusal::out_of_ports;
+  if (!p.tracked && !p.deterministic) {
+    const auto binding = p.ports->allocate(key.source, protocol, key.source_port, why);
+    if (!binding) return refusal_of(why);
+    external = binding->address.to_v4();
+    port = binding->port;
+    return NatRefusal::none;
+  }
+  Host* const host = p.tracked ? host_of(p, key.source) : nullptr;
+  if (p.tracked && host == nullptr) return NatRefusal::no_memory;
+  const NatRefusal refusal = take_tracked_port(p, service_set, key, host, external, port);
+  if (refusal != NatRefusal::none && host != nullptr) drop_host(p, *host);
+  return refusal;
+}
+
+NatRefusal NatState::take_tracked_port(Pool& p, std::uint16_t service_set, const FlowKey& key, Host* host,
+                                       std::uint32_t& external, std::uint16_t& port) {
+  const std::uint8_t protocol = protocol_in_v4(key.protocol);
+  const std::uint32_t limit = p.config->limit_ports_per_host;
+  if (limit != 0 && host->count >= limit) return NatRefusal::port_limit;
+  auto why = PortPool::Refusal::out_of_ports;
+  std::optional<std::uint32_t> address;
+  PortPool::Span span = p.ports->whole();
+  if (p.deterministic) {
+    const auto block = p.deterministic->of_host(key.source);
+    if (!block) return NatRefusal::untranslatable;
+    address = p.addresses.index_of(block->external);
+    span = {block->first, block->last};
+  } else if (p.paired) {
+    std::uint32_t index = 0;
+    if (const NatRefusal refusal = pair(p, service_set, *host, protocol, index); refusal != NatRefusal::none) {
+      return refusal;
+    }
+    address = index;
+  }
+  if (p.use == NatPoolUse::port_blocks) {
+    const NatRefusal refusal =
+        take_block_port(p, service_set, *host, address, protocol, key.source_port, external, port);
+    return refusal == NatRefusal::out_of_ports && p.paired ? NatRefusal::paired_out_of_ports : refusal;
+  }
+  if (!address) {
+    const auto binding = p.ports->allocate(key.source, protocol, key.source_port, why);
+    if (!binding) return refusal_of(why);
+    external = binding->address.to_v4();
+    port = binding->port;
+    return NatRefusal::none;
+  }
+  const auto taken = p.ports->allocate_on(*address, span, protocol, key.source_port, why);
+  if (!taken) {
+    return why == PortPool::Refusal::out_of_ports && p.paired ? NatRefusal::paired_out_of_ports : refusal_of(why);
+  }
+  external = p.addresses.at(*address);
+  port = *taken;
+  return NatRefusal::none;
+}
+
+NatRefusal NatState::pair(Pool& p, std::uint16_t service_set, Host& host, std::uint8_t protocol,
+                          std::uint32_t& address) {
+  if (host.pairing != kNoRow) {
+    address = *p.addresses.index_of(rows_[host.pairing].external);
+    return NatRefusal::none;
+  }
+  if (free_pairings_.empty()) return NatRefusal::no_memory;
+  const std::uint32_t first = p.ports->first_index(host.address);
+  const std::uint32_t all = p.addresses.size();
+  std::uint32_t i = 0;
+  while (i < all && !p.ports->has_free((first + i) % all, protocol)) ++i;
+  if (i == all) return NatRefusal::out_of_ports;
+  address = (first + i) % all;
+  const std::uint32_t row = pairing_rows_ + *free_pairings_.take();
+  Row& r = rows_[row];
+  r.kind = RecordKind::pairing;
+  r.flags = 0;
+  r.internal = host.address;
+  r.external = p.addresses.at(address);
+  r.internal_port = r.external_port = 0;
+  r.protocol = 0;
+  r.pool = p.index;
+  r.service_set = service_set;
+  give_birth(row, false);
+  return NatRefusal::none;
+}
+
+NatRefusal NatState::take_block_port(Pool& p, std::uint16_t service_set, Host& host,
+                                     std::optional<std::uint32_t> address, std::uint8_t protocol,
+                                     std::uint16_t original, std::uint32_t& external, std::uint16_t& port) {
+  auto why = PortPool::Refusal::out_of_ports;
+  const auto take_in = [&](std::uint32_t row) {
+    const Row& block = rows_[row];
+    const auto taken =
+        p.ports->allocate_on(*p.addresses.index_of(block.external), span_of(block), protocol, original, why);
+    if (!taken) return false;
+    external = block.external;
+    port = *taken;
+    return true;
+  };
+  const auto take_in_others = [&] {
+    for (std::uint32_t row = host.first; row != kNoRow; row = rows_[row].next) {
+      if (row == host.active || !take_in(row)) continue;
+      set_active_block(host, row);
+      return true;
+    }
+    return false;
+  };
+  const NatPool::BlockAllocation& config = *p.config->blocks;
+  const Ticks limit = config.active_block_timeout_s * 10;
+  const bool over = host.active != kNoRow && limit != 0 && now_ - rows_[host.active].active_since >= limit;
+  if (!over) {
+    if (host.active != kNoRow && take_in(host.active)) return NatRefusal::none;
+    if (take_in_others()) return NatRefusal::none;
+  }
+  const bool may_have_more = host.blocks < config.max_blocks_per_address;
+  if (may_have_more) {
+    const std::uint32_t all = p.addresses.size();
+    const std::uint32_t first = address                ? *address
+                                : host.first != kNoRow ? *p.addresses.index_of(rows_[host.first].external)
+                                                       : p.ports->first_index(host.address);
+    for (std::uint32_t i = 0; i < (address ? 1U : all); ++i) {
+      const std::uint32_t index = (first + i) % all;
+      const auto start =
+          static_cast<std::uint32_t>(detail::mix(++p.draws ^ seed_, index ^ ~seed_) % p.blocks_per_address);
+      const auto block = p.free_rows->take(index, start, 0, p.blocks_per_address - 1);
+      if (!block) continue;
+      const std::uint32_t row = p.first_row + index * p.blocks_per_address + *block;
+      make_owned(row, p, service_set, host.address);
+      if (take_in(row)) return NatRefusal::none;
+      return refusal_of(why);
+    }
+  }
+  // Past its time, the active block is still better than none.
+  if (over && ((host.active != kNoRow && take_in(host.active)) || take_in_others())) return NatRefusal::none;
+  ++(may_have_more ? p.figures.out_of_block_errors : p.figures.max_blocks_exceeded_errors);
+  return may_have_more || why != PortPool::Refusal::out_of_ports ? refusal_of(why) : NatRefusal::port_limit;
+}
+
+}  // namespace icr::node

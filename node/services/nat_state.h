@@ -1,0 +1,407 @@
+// The NAT of one shard: how its sessions are translated, and who owns which external address, block and port.
+//
+// What is owned is a *binding* (a port block, an endpoint-independent mapping, a host's external address) or a port of
+// a session. Bindings are rows: the shard shows them to peers and disks as records in slots above its sessions, and
+// takes them back (apply, erase). What a session holds of all this follows from its keys alone (NatSession), so that a
+// twin counts it as the master does, whatever the order in which records come.
+//
+// Rows of blocks are numbered by block, rows of whole addresses by address: neither can have two owners. Sans-I/O;
+// fixed memory from the start; one thread.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "model/cluster.h"
+#include "model/counters.h"
+#include "model/dirty_set.h"
+#include "model/nat_status.h"
+#include "model/session.h"
+#include "node/services/bit_rows.h"
+#include "node/services/fixed_index.h"
+#include "node/services/host_table.h"
+#include "node/services/nat_arithmetic.h"
+#include "node/services/port_pool.h"
+
+namespace icr::node {
+
+/// Why a flow cannot be translated.
+enum class NatRefusal : std::uint8_t {
+  none,
+  no_binding,    ///< to an external address, and nothing there waits for it
+  filtered,      ///< to a mapping that does not let this sender in (RFC 4787 section 5)
+  flow_limit,    ///< eif-flow-limit of the mapping
+  out_of_ports,  ///< also: out of blocks, or of what the host may have
+  out_of_addresses,
+  parity,
+  range,
+  paired_out_of_ports,  ///< none on the address that the host is paired with
+  port_limit,           ///< limit-ports-per-host, or all blocks that the host may have are full
+  subscriber_limit,     ///< max-sessions-per-subscriber
+  no_memory,            ///< no row for another binding
+  untranslatable,       ///< no address or protocol that the translation knows
+};
+
+/// A session as NAT sees it: its keys say what it holds.
+struct NatSession {
+  FlowKey initiator;
+  FlowKey responder;
+  NatType type = NatType::none;
+  std::uint16_t pool = 0;  ///< index + 1
+  std::uint16_t service_set = 0;
+  bool initiated_outside = false;
+};
+
+/// What translate() made of a first packet.
+struct NatResult {
+  NatRefusal refused = NatRefusal::none;
+  NatType type = NatType::none;
+  std::uint16_t pool = 0;  ///< index + 1
+  bool hairpin = false;    ///< the responder is on the initiator's side
+  FlowKey responder;       ///< as its packets will arrive
+};
+
+/// A block of ports was given to a host, or came back.
+struct BlockEvent {
+  bool allocated = false;
+  std::uint16_t pool = 0;
+  std::uint16_t service_set = 0;
+  std::uint16_t first_port = 0;
+  std::uint16_t last_port = 0;
+  std::uint32_t external = 0;  ///< IPv4, host order
+  IpAddress host;
+};
+
+/// What NAT needs of the shard. Called in the middle of a packet.
+class NatOutput {
+ public:
+  virtual ~NatOutput() = default;
+  /// Peer and disk must learn of the row.
+  virtual void binding_changed(std::uint32_t row) = 0;
+  /// Call due() for the row at `deadline`.
+  virtual void arm_binding(std::uint32_t row, Ticks deadline) = 0;
+};
+
+/// Bindings, as peers and checkpoints bring them and as activation finds them.
+struct NatCounters {
+  std::uint64_t bindings_created = 0;  ///< by a peer or a checkpoint
+  std::uint64_t bindings_updated = 0;
+  std::uint64_t bindings_deleted = 0;
+  std::uint64_t bindings_refused = 0;      ///< not of this configuration: pool, block boundaries, host, ports
+  std::uint64_t bindings_conflicting = 0;  ///< owned by another, by a fact of a higher term
+  std::uint64_t bindings_displaced = 0;    ///< another binding took its endpoint or its host
+  std::uint64_t bindings_swept = 0;        ///< not named in a pass
+  std::uint64_t adopted = 0;               ///< at activation: a session's binding was missing, and was made again
+  std::uint64_t hairpins = 0;
+  void append_to(CounterList& out) const;
+};
+
+class NatState {
+ public:
+  static constexpr std::uint32_t kNoRow = 0xffffffffU;
+
+  /// For the service sets of redundancy set `set`. `cluster` and `out` must outlive it. Rows: all blocks and addresses
+  /// that hosts can own, `max_sessions` mappings where endpoint-independent mapping (or NAT64) is configured, a quarter
+  /// as many pairings where hosts are paired.
+  NatState(const Cluster& cluster, std::uint16_t set, std::uint64_t seed, NatOutput& out);
+
+  // -- Sessions --
+
+  /// True for types whose rules say where a packet goes.
+  [[nodiscard]] static bool translates_destination(NatType type) {
+    return type == NatType::dnat44 || type == NatType::twice_basic_nat44 || type == NatType::twice_dynamic_nat44 ||
+           type == NatType::twice_napt44;
+  }
+  /// False: the packet is for an external address, and no mapping is there for it. Cheap: before anything else.
+  [[nodiscard]] bool waits_for(std::uint16_t service_set, const FlowKey& key) const;
+  /// Translates the first packet of a flow, which `term` matches (null: none does). Unless it is refused, the port of
+  /// the result is taken: hold() must follow.
+  [[nodiscard]] NatResult translate(std::uint16_t service_set, const NatTerm* term, const FlowKey& key, bool inside,
+                                    Ticks now);
+  /// Counts what the session holds. `taken`: translate() took its port; otherwise a peer or a checkpoint says that it
+  /// is its.
+  void hold(const NatSession& session, bool taken, Ticks now);
+  /// The session is over.
+  void release(const NatSession& session, Ticks now);
+  /// True if the configuration could have made a session like this, and no binding contradicts it by its nature.
+  [[nodiscard]] bool consistent(const NatSession& session) const;
+  /// True if a session that holds the last port says so.
+  [[nodiscard]] bool exhausted(std::uint16_t pool_plus_one, std::uint8_t protocol) const;
+  /// True if the address is an external one of the service set.
+  [[nodiscard]] bool is_external(std::uint16_t service_set, const IpAddress& address) const;
+
+  // -- Role --
+
+  /// From now on bindings are made, with this term. settle() must follow for all sessions if must_settle().
+  void activate(std::uint64_t term);
+  void set_term(std::uint64_t term) { term_ = term; }
+  void deactivate() { active_ = false; }
+  /// Some session has no binding, or another's.
+  [[nodiscard]] bool must_settle() const;
+  /// Makes the binding that the session misses. False: what it uses belongs to another; it must go.
+  [[nodiscard]] bool settle(const NatSession& session, Ticks now);
+  /// Call when settle() has seen every session: sees to the mappings that no session uses.
+  void settled(Ticks now);
+
+  // -- Rows --
+
+  [[nodiscard]] std::uint32_t rows() const { return static_cast<std::uint32_t>(rows_.size()); }
+  /// Highest row ever used + 1.
+  [[nodiscard]] std::uint32_t high_water() const { return high_water_; }
+  /// As SessionSource::read; `out.ref.slot` is the row.
+  bool read(std::uint32_t row, Ticks now, SessionRecord& out) const;
+  /// As SessionSink; slots are rows.
+  void begin_pass() { ++pass_; }
+  Applied apply(std::uint32_t row, const SessionRecord& record, Ticks now);
+  Applied erase(std::uint32_t row, std::uint32_t generation, Ticks now);
+  std::uint32_t end_pass(Ticks now);
+  /// The time that was armed has come. Only while active.
+  void due(std::uint32_t row, Ticks now);
+  /// Arms the row if it is to end some day.
+  void arm(std::uint32_t row);
+
+  // -- Questions --
+
+  void append_status(std::vector<NatPoolStatus>& out) const;
+  [[nodiscard]] std::uint64_t ports_in_use() const;
+  /// Ports with more than one owner: some session must go at activation.
+  [[nodiscard]] bool contested() const;
+  [[nodiscard]] const NatCounters& counters() const { return counters_; }
+  /// The oldest message about a block that nobody has fetched.
+  [[nodiscard]] std::optional<BlockEvent> next_block_event();
+  [[nodiscard]] std::size_t memory() const;
+  /// The external port that a session owns by itself, for whoever looks for two owners; nullopt: none.
+  [[nodiscard]] std::optional<std::uint64_t> owned_port(const NatSession& session) const;
+
+ private:
+  /// A binding, or the tombstone of one. What is counted about it (refs, inbound) is also right while it is not live.
+  struct Row {
+    IpAddress internal;  ///< of a block that is not live: the host whose sessions use it
+    std::uint64_t term = 0;
+    std::uint32_t generation = 0;
+    std::uint32_t version = 0;
+    std::uint32_t pass = 0;
+    std::uint32_t refs = 0;     ///< sessions; of a block: ports
+    std::uint32_t inbound = 0;  ///< mapping: sessions that came in from outside
+    std::uint64_t users = 0;    ///< sum of user_hash() of whoever is in refs: tells whether all of them are `internal`
+    std::uint32_t next = kNoRow;  ///< block: next one of its host
+    Ticks created = 0;
+    Ticks last_used = 0;
+    Ticks active_since = 0;  ///< block
+    std::uint32_t external = 0;
+    std::uint16_t internal_port = 0;
+    std::uint16_t external_port = 0;
+    std::uint16_t pool = 0;
+    std::uint16_t service_set = 0;
+    std::uint8_t protocol = 0;  ///< of the internal side
+    std::uint8_t flags = 0;
+    RecordKind kind = RecordKind::session;
+    bool live = false;
+    bool troubled = false;  ///< used by others than its owner, or without having one
+  };
+
+  struct Pool {
+    const NatPool* config = nullptr;
+    std::uint16_t index = 0;
+    NatPoolUse use = NatPoolUse::ports;
+    bool mapped = false;                          ///< ports are owned by mappings (RFC 4787 REQ-1)
+    bool paired = false;                          ///< address-pooling paired
+    bool tracked = false;                         ///< hosts are counted
+    bool filter_open = false;                     ///< endpoint-independent filtering
+    const std::vector<Prefix>* let_in = nullptr;  ///< whom the filtering lets in; empty: all
+    std::uint32_t flow_limit = 0;
+    std::optional<Prefix> nat64_prefix;
+    AddressList addresses;
+    std::optional<PortPool> ports;
+    std::optional<DeterministicBlocks> deterministic;
+    std::vector<std::uint32_t> deterministic_refs;  ///< ports in use, by host
+    std::uint32_t first_row = 0;                    ///< of its blocks or addresses
+    std::uint32_t row_count = 0;
+    std::uint32_t blocks_per_address = 0;
+    std::optional<BitRows> free_rows;  ///< blocks: a row per address; addresses: one row
+    std::vector<std::uint16_t> service_sets;
+    std::vector<const NatTerm*> terms;
+    std::uint64_t draws = 0;
+    NatPoolStatus figures;  ///< what is counted
+  };
+  struct External {
+    std::uint32_t low, high;
+    std::uint16_t pool;
+  };
+  struct StaticTerm {
+    std::uint16_t service_set;
+    const NatTerm* term;
+    std::uint16_t pool;  ///< index + 1
+  };
+  struct Term {
+    std::uint16_t service_set;
+    const NatTerm* term;
+  };
+  struct Destination {
+    const NatTerm* term;
+    DestinationMap map;
+  };
+  /// Sessions whose mapping is not there (yet): how many use an external endpoint.
+  struct Orphan {
+    std::uint64_t key = 0;
+    std::uint32_t refs = 0;
+    std::uint32_t inbound = 0;
+    std::uint64_t users = 0;  ///< as in Row
+    std::uint32_t next_free = kNoRow;
+  };
+  /// The external end of a session in a pool.
+  struct End {
+    Pool* pool = nullptr;
+    std::uint32_t external = 0;
+    std::uint16_t port = 0;
+    std::uint8_t protocol = 0;  ///< as IPv4 names it
+    IpAddress host;             ///< inside host that owns it
+    std::uint16_t host_port = 0;
+    std::uint8_t inside_protocol = 0;  ///< as the host's family names it
+    bool inbound = false;              ///< the session was begun towards it
+  };
+  struct Ends {
+    std::optional<End> source;  ///< the initiator's external end
+    std::optional<End> target;  ///< the external end that the session was begun towards
+  };
+
+  void add_pool(std::uint16_t index, std::uint16_t service_set, const NatTerm& term, NatPoolUse use);
+  void finish_pool(Pool& pool, std::uint64_t seed);
+  void add_term(std::uint16_t service_set, const NatTerm& term);
+
+  // translate()
+  [[nodiscard]] NatRefusal translate_destination(std::uint16_t service_set, const NatTerm* term, const FlowKey& key,
+                                                 bool inside, FlowKey& to, NatResult& result);
+  [[nodiscard]] NatRefusal enter_external(std::uint16_t service_set, const FlowKey& key, bool inside, FlowKey& to,
+                                          NatResult& result);
+  [[nodiscard]] NatRefusal translate_source(std::uint16_t service_set, const NatTerm& term, const FlowKey& key,
+                                            FlowKey& to, NatResult& result);
+  [[nodiscard]] NatRefusal take_from(Pool& pool, std::uint16_t service_set, const FlowKey& key, bool owns_port,
+                                     FlowKey& to);
+  [[nodiscard]] NatRefusal take_address(Pool& pool, std::uint16_t service_set, const IpAddress& host,
+                                        std::uint32_t& external);
+  /// The address for a protocol without ports.
+  [[nodiscard]] NatRefusal take_portless(Pool& pool, const IpAddress& host, std::uint32_t& external);
+  [[nodiscard]] NatRefusal take_port(Pool& pool, std::uint16_t service_set, const FlowKey& key, std::uint32_t& external,
+                                     std::uint16_t& port);
+  [[nodiscard]] NatRefusal take_tracked_port(Pool& pool, std::uint16_t service_set, const FlowKey& key, Host* host,
+                                             std::uint32_t& external, std::uint16_t& port);
+  [[nodiscard]] NatRefusal take_block_port(Pool& pool, std::uint16_t service_set, Host& host,
+                                           std::optional<std::uint32_t> address, std::uint8_t protocol,
+                                           std::uint16_t original, std::uint32_t& external, std::uint16_t& port);
+  [[nodiscard]] NatRefusal pair(Pool& pool, std::uint16_t service_set, Host& host, std::uint8_t protocol,
+                                std::uint32_t& address);
+  [[nodiscard]] NatRefusal count(Pool& pool, NatRefusal refusal);
+  [[nodiscard]] static NatRefusal refusal_of(PortPool::Refusal why);
+
+  // holds
+  [[nodiscard]] Ends ends_of(const NatSession& session) const;
+  void hold_end(const End& end, bool taken);
+  void release_end(const End& end);
+  void hold_port(Pool& pool, std::uint32_t external, std::uint16_t port, std::uint8_t protocol, const IpAddress& host,
+                 bool taken);
+  void release_port(Pool& pool, std::uint32_t external, std::uint16_t port, std::uint8_t protocol,
+                    const IpAddress& host);
+  void hold_owned(std::uint32_t row, const IpAddress& host);
+  void release_owned(std::uint32_t row, const IpAddress& host);
+  [[nodiscard]] std::uint64_t user_hash(const IpAddress& host, std::uint16_t port) const {
+    return detail::mix(detail::load64(host.bytes.data()) ^ seed_,
+                       detail::load64(host.bytes.data() + 8) ^ ~seed_ ^ port);
+  }
+  /// Keeps troubled_ right after a change of refs, users, owner or life of a row.
+  void look_at(std::uint32_t row);
+  [[nodiscard]] Host* host_of(Pool& pool, const IpAddress& address);
+  void drop_host(Pool& pool, Host& host);
+  void count_host(Pool& pool, const IpAddress& address);
+  void uncount_host(Pool& pool, const IpAddress& address);
+  [[nodiscard]] bool explains_source(const NatSession& session) const;
+  [[nodiscard]] bool explains_destination(const NatSession& session) const;
+  [[nodiscard]] bool owns_port_rightly(const End& end) const;
+  [[nodiscard]] bool settle_end(const End& end, std::uint16_t service_set);
+  [[nodiscard]] bool settle_owned(Pool& pool, std::uint16_t service_set, std::uint32_t row, const IpAddress& host);
+
+  // rows
+  [[nodiscard]] Pool* pool(std::uint16_t index_plus_one);
+  [[nodiscard]] const Pool* pool(std::uint16_t index_plus_one) const;
+  /// The pool of the service set that owns ports or addresses, if this is one of its addresses.
+  [[nodiscard]] Pool* pool_of(std::uint16_t service_set, std::uint32_t external) const;
+  [[nodiscard]] std::uint32_t block_row(const Pool& pool, std::uint32_t external, std::uint16_t port) const;
+  [[nodiscard]] PortPool::Span span_of(const Row& block) const;
+  [[nodiscard]] std::uint32_t find_internal(const Pool& pool, std::uint16_t service_set, const IpAddress& host,
+                                            std::uint16_t port, std::uint8_t protocol) const;
+  [[nodiscard]] std::uint32_t find_external(std::uint32_t external, std::uint16_t port, std::uint8_t protocol) const;
+  /// Brings a new binding to life that the active side makes. `taken`: the port of a mapping is taken already.
+  void give_birth(std::uint32_t row, bool taken);
+  void make_mapping(std::uint32_t row, const Pool& pool, std::uint16_t service_set, const IpAddress& host,
+                    std::uint16_t host_port, std::uint8_t protocol, std::uint32_t external, std::uint16_t port,
+                    bool taken);
+  /// A block or a whole address gets an owner.
+  void make_owned(std::uint32_t row, Pool& pool, std::uint16_t service_set, const IpAddress& host);
+  /// The block is no longer the active one of its host; empty, it ends.
+  void rest(std::uint32_t row);
+  /// Enters a live row into everything that finds and counts it; and takes it out again.
+  void enter(std::uint32_t row, bool taken);
+  void leave(std::uint32_t row);
+  /// Ends a binding that the active side made.
+  void end(std::uint32_t row);
+  void idle_now(std::uint32_t row);
+  /// Live or used: nobody else may have it.
+  void mark_owned(std::uint32_t row, bool taken);
+  void mark_taken(std::uint32_t row, bool taken);
+  [[nodiscard]] Ticks timeout_of(const Row& row) const;
+  void set_active_block(Host& host, std::uint32_t row);
+  [[nodiscard]] bool acceptable(std::uint32_t row, const SessionRecord& record) const;
+  [[nodiscard]] bool may_host(const Pool& pool, std::uint16_t service_set, const IpAddress& host) const;
+  /// Who stands in the way of a record: another row of the same endpoint or host.
+  [[nodiscard]] std::array<std::uint32_t, 2> in_the_way(std::uint32_t row, const SessionRecord& record);
+  [[nodiscard]] bool in_use(const Row& row) const;
+  void log_block(const Row& row, bool allocated);
+
+  [[nodiscard]] static std::uint64_t external_key(std::uint32_t external, std::uint16_t port, std::uint8_t protocol) {
+    return std::uint64_t{external} << 24U | std::uint64_t{port} << 8U | protocol;
+  }
+  [[nodiscard]] std::uint64_t external_hash(std::uint64_t key) const { return detail::mix(key ^ seed_, ~seed_ | 1U); }
+  [[nodiscard]] std::uint64_t internal_hash(std::uint16_t pool, std::uint16_t service_set, const IpAddress& host,
+                                            std::uint16_t port, std::uint8_t protocol) const;
+  [[nodiscard]] Orphan* orphan(std::uint64_t key);
+  [[nodiscard]] Orphan* need_orphan(std::uint64_t key);
+  void drop_orphan(Orphan& orphan);
+
+  const Cluster* cluster_;
+  NatOutput& out_;
+  std::uint64_t seed_;
+  bool active_ = false;
+  std::uint64_t term_ = 0;
+  Ticks now_ = 0;
+  std::uint32_t pass_ = 1;
+  std::vector<std::unique_ptr<Pool>> pools_;  ///< by Cluster::nat_pools; null where not ours
+  std::vector<External> externals_;           ///< sorted
+  std::vector<Term> terms_;
+  std::vector<StaticTerm> static_terms_;
+  std::vector<Destination> destinations_;  ///< sorted by term
+  std::vector<std::uint16_t> service_sets_;
+  std::vector<std::uint32_t> subscriber_limits_;  ///< by Cluster::service_sets; 0: none
+  std::vector<Row> rows_;
+  std::uint32_t high_water_ = 0;
+  std::uint32_t pairing_rows_ = 0;  ///< first of them
+  std::uint32_t mapping_rows_ = 0;  ///< first of them: the last kind
+  std::uint32_t troubled_ = 0;      ///< rows
+  DirtySet free_pairings_;
+  DirtySet free_mappings_;
+  FixedIndex by_internal_;
+  FixedIndex by_external_;
+  HostTable hosts_;
+  std::vector<Orphan> orphans_;
+  FixedIndex by_orphan_;
+  std::uint32_t free_orphan_ = kNoRow;
+  std::uint32_t orphan_count_ = 0;
+  std::vector<BlockEvent> events_;  ///< a ring
+  std::size_t first_event_ = 0;
+  std::size_t event_count_ = 0;
+  NatCounters counters_;
+};
+
+}  // namespace icr::node
