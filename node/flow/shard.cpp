@@ -176,14 +176,14 @@ SetUp Shard::set_up(const Headers& headers, std::uint16_t service_set, bool insi
   session.nat_pool = translated.pool;
   session.hairpin = translated.hairpin;
   session.set_keys(headers.key, translated.responder);
-  nat_.hold(nat_view(session), true, now);
   if (!table_.insert(*slot)) {
     const bool taken = table_.find(headers.key).has_value() || table_.find(translated.responder).has_value();
-    nat_.release(nat_view(session), now);
+    nat_.cancel(nat_view(session), now);
     session.generation = generation - 1;
     table_.release(*slot);
     return {std::nullopt, taken ? Drop::nat_conflict : Drop::flow_index_full, false};
   }
+  nat_.hold(nat_view(session), true, now);
   // The idle timeout of the protocol is kept in lifetime of the state: TCP waits in the open-timeout until it is
   // established.
   if (tcp) TcpTracker::start(session, headers, window_epoch_);

@@ -117,8 +117,8 @@ bool NatState::in_use(const Row& r) const {
 
 void NatState::idle_now(std::uint32_t row) {
   Row& r = rows_[row];
-  r.last_used = now_;
-  if (active_) out_.arm_binding(row, now_ + timeout_of(r));
+  if (!cancelling_) r.last_used = now_;
+  if (active_) out_.arm_binding(row, r.last_used + timeout_of(r));
 }
 
 void NatState::arm(std::uint32_t row) {

@@ -264,6 +264,13 @@ void NatState::release(const NatSession& s, Ticks now) {
   if (ends.source) release_end(*ends.source);
 }
 
+void NatState::cancel(const NatSession& s, Ticks now) {
+  cancelling_ = true;
+  hold(s, true, now);
+  release(s, now);
+  cancelling_ = false;
+}
+
 std::optional<std::uint64_t> NatState::owned_port(const NatSession& s) const {
   const Ends ends = ends_of(s);
   if (!ends.source || ends.source->pool->mapped || !ends.source->pool->ports) return std::nullopt;

@@ -207,8 +207,9 @@ NatResult NatState::translate(std::uint16_t service_set, const NatTerm* term, co
   }
   if (term != nullptr) result.refused = translate_source(service_set, *term, key, to, result);
   if (result.refused != NatRefusal::none) return result;
-  if (to.source.is_v4() != to.destination.is_v4()) {
-    // Only a rule for one family that met an end of the other gets here; nothing was taken for it.
+  // A rule for one family that met an end of the other; or a host that calls itself by its external address, whose
+  // answers would look like its questions. Nothing new was taken for either.
+  if (to.source.is_v4() != to.destination.is_v4() || to.source == to.destination || to.mirrored() == key) {
     result.refused = NatRefusal::untranslatable;
     return result;
   }
@@ -317,8 +318,9 @@ NatRefusal NatState::translate_source(std::uint16_t service_set, const NatTerm& 
       break;
   }
   const std::uint8_t protocol = protocol_in_v4(key.protocol);
-  // An echo has one identifier: when its target's was translated, the host's own cannot be too.
-  const bool owns_port = PortPool::translates_port(protocol) && !(protocol == ip_protocol::icmp && result.hairpin);
+  // An echo has one identifier: when a mapping has translated its target's, the host's own cannot be too.
+  const bool to_mapping = result.hairpin && result.type != NatType::basic_nat44 && result.type != NatType::nptv6;
+  const bool owns_port = PortPool::translates_port(protocol) && !(protocol == ip_protocol::icmp && to_mapping);
   const auto take = [&](std::uint16_t index, NatType type) {
     const NatRefusal refusal = take_from(*pools_[index], service_set, key, owns_port, to);
     if (refusal == NatRefusal::none) {
@@ -474,26 +476,31 @@ NatRefusal NatState::take_tracked_port(Pool& p, std::uint16_t service_set, const
   const std::uint8_t protocol = protocol_in_v4(key.protocol);
   const std::uint32_t limit = p.config->limit_ports_per_host;
   if (limit != 0 && host->count >= limit) return NatRefusal::port_limit;
-  auto why = PortPool::Refusal::out_of_ports;
-  std::optional<std::uint32_t> address;
-  PortPool::Span span = p.ports->whole();
   if (p.deterministic) {
     const auto block = p.deterministic->of_host(key.source);
     if (!block) return NatRefusal::untranslatable;
-    address = p.addresses.index_of(block->external);
-    span = {block->first, block->last};
-  } else if (p.paired) {
-    std::uint32_t index = 0;
-    if (const NatRefusal refusal = pair(p, service_set, *host, protocol, index); refusal != NatRefusal::none) {
-      return refusal;
-    }
-    address = index;
+    auto why = PortPool::Refusal::out_of_ports;
+    const auto taken = p.ports->allocate_on(*p.addresses.index_of(block->external), {block->first, block->last},
+                                            protocol, key.source_port, why);
+    if (!taken) return refusal_of(why);
+    external = block->external;
+    port = *taken;
+    return NatRefusal::none;
   }
+  if (!p.paired) return take_port_on(p, service_set, key, host, std::nullopt, external, port);
+  if (host->pairing == kNoRow) return take_paired_port(p, service_set, key, *host, external, port);
+  const std::uint32_t address = *p.addresses.index_of(rows_[host->pairing].external);
+  const NatRefusal refusal = take_port_on(p, service_set, key, host, address, external, port);
+  return refusal == NatRefusal::out_of_ports ? NatRefusal::paired_out_of_ports : refusal;
+}
+
+NatRefusal NatState::take_port_on(Pool& p, std::uint16_t service_set, const FlowKey& key, Host* host,
+                                  std::optional<std::uint32_t> address, std::uint32_t& external, std::uint16_t& port) {
+  const std::uint8_t protocol = protocol_in_v4(key.protocol);
   if (p.use == NatPoolUse::port_blocks) {
-    const NatRefusal refusal =
-        take_block_port(p, service_set, *host, address, protocol, key.source_port, external, port);
-    return refusal == NatRefusal::out_of_ports && p.paired ? NatRefusal::paired_out_of_ports : refusal;
+    return take_block_port(p, service_set, *host, address, protocol, key.source_port, external, port);
   }
+  auto why = PortPool::Refusal::out_of_ports;
   if (!address) {
     const auto binding = p.ports->allocate(key.source, protocol, key.source_port, why);
     if (!binding) return refusal_of(why);
@@ -501,40 +508,68 @@ NatRefusal NatState::take_tracked_port(Pool& p, std::uint16_t service_set, const
     port = binding->port;
     return NatRefusal::none;
   }
-  const auto taken = p.ports->allocate_on(*address, span, protocol, key.source_port, why);
-  if (!taken) {
-    return why == PortPool::Refusal::out_of_ports && p.paired ? NatRefusal::paired_out_of_ports : refusal_of(why);
-  }
+  const auto taken = p.ports->allocate_on(*address, p.ports->whole(), protocol, key.source_port, why);
+  if (!taken) return refusal_of(why);
   external = p.addresses.at(*address);
   port = *taken;
   return NatRefusal::none;
 }
 
-NatRefusal NatState::pair(Pool& p, std::uint16_t service_set, Host& host, std::uint8_t protocol,
-                          std::uint32_t& address) {
-  if (host.pairing != kNoRow) {
-    address = *p.addresses.index_of(rows_[host.pairing].external);
-    return NatRefusal::none;
-  }
+NatRefusal NatState::take_paired_port(Pool& p, std::uint16_t service_set, const FlowKey& key, Host& host,
+                                      std::uint32_t& external, std::uint16_t& port) {
   if (free_pairings_.empty()) return NatRefusal::no_memory;
   const std::uint32_t first = p.ports->first_index(host.address);
   const std::uint32_t all = p.addresses.size();
-  std::uint32_t i = 0;
-  while (i < all && !p.ports->has_free((first + i) % all, protocol)) ++i;
-  if (i == all) return NatRefusal::out_of_ports;
-  address = (first + i) % all;
-  const std::uint32_t row = pairing_rows_ + *free_pairings_.take();
-  Row& r = rows_[row];
-  r.kind = RecordKind::pairing;
-  r.flags = 0;
-  r.internal = host.address;
-  r.external = p.addresses.at(address);
-  r.internal_port = r.external_port = 0;
-  r.protocol = 0;
-  r.pool = p.index;
-  r.service_set = service_set;
-  give_birth(row, false);
-  return NatRefusal::none;
+  // Only with an address that has a port for the flow: whoever gets none is not bound to anything.
+  NatRefusal said = NatRefusal::out_of_ports;
+  for (std::uint32_t i = 0; i < all; ++i) {
+    const NatRefusal refusal = take_port_on(p, service_set, key, &host, (first + i) % all, external, port);
+    if (refusal != NatRefusal::none) {
+      if (refusal != NatRefusal::out_of_ports) said = refusal;
+      continue;
+    }
+    const std::uint32_t row = pairing_rows_ + *free_pairings_.take();
+    Row& r = rows_[row];
+    r.kind = RecordKind::pairing;
+    r.flags = 0;
+    r.internal = host.address;
+    r.external = external;
+    r.internal_port = r.external_port = 0;
+    r.protocol = 0;
+    r.pool = p.index;
+    r.service_set = service_set;
+    give_birth(row, false);
+    return NatRefusal::none;
+  }
+  return said;
+}
+
+std::optional<std::uint32_t> NatState::take_block(Pool& p, std::uint32_t address, std::uint8_t protocol,
+                                                  std::uint16_t original, PortPool::Refusal& why) {
+  const std::uint32_t size = p.config->blocks->block_size;
+  const std::uint32_t low = p.config->port_low;
+  const auto span_of_block = [&](std::uint32_t number) {
+    return PortPool::Span{static_cast<std::uint16_t>(low + number * size),
+                          static_cast<std::uint16_t>(low + number * size + size - 1)};
+  };
+  const auto allowed = p.ports->preserving(p.ports->whole(), protocol, original);
+  why = PortPool::Refusal::range;
+  if (!allowed || p.blocks_per_address == 0) return std::nullopt;
+  // A block that nobody has is free to the last port; only those at the ends of a range may have none that fits.
+  std::uint32_t first = (allowed->first - low) / size;
+  std::uint32_t last = std::min((allowed->last - low) / size, p.blocks_per_address - 1);
+  const BitRows::Parity parity = size == 1 ? p.ports->parity_for(protocol, original) : BitRows::Parity::any;
+  if (parity == BitRows::Parity::any) {
+    if (first <= last && !p.ports->fits(span_of_block(first), protocol, original)) ++first;
+    if (first <= last && !p.ports->fits(span_of_block(last), protocol, original)) {
+      if (last == 0) return std::nullopt;
+      --last;
+    }
+  }
+  if (first > last) return std::nullopt;
+  why = PortPool::Refusal::out_of_ports;
+  const auto start = static_cast<std::uint32_t>(detail::mix(++p.draws ^ seed_, address ^ ~seed_) % (last - first + 1));
+  return p.free_rows->take(address, first + start, first, last, parity);
 }
 
 NatRefusal NatState::take_block_port(Pool& p, std::uint16_t service_set, Host& host,
@@ -573,9 +608,7 @@ NatRefusal NatState::take_block_port(Pool& p, std::uint16_t service_set, Host& h
                                                        : p.ports->first_index(host.address);
     for (std::uint32_t i = 0; i < (address ? 1U : all); ++i) {
       const std::uint32_t index = (first + i) % all;
-      const auto start =
-          static_cast<std::uint32_t>(detail::mix(++p.draws ^ seed_, index ^ ~seed_) % p.blocks_per_address);
-      const auto block = p.free_rows->take(index, start, 0, p.blocks_per_address - 1);
+      const auto block = take_block(p, index, protocol, original, why);
       if (!block) continue;
       const std::uint32_t row = p.first_row + index * p.blocks_per_address + *block;
       make_owned(row, p, service_set, host.address);

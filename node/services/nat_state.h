@@ -39,7 +39,7 @@ enum class NatRefusal : std::uint8_t {
   parity,
   range,
   paired_out_of_ports,  ///< none on the address that the host is paired with
-  port_limit,           ///< limit-ports-per-host, or all blocks that the host may have are full
+  port_limit,           ///< limit-ports-per-host
   subscriber_limit,     ///< max-sessions-per-subscriber
   no_memory,            ///< no row for another binding
   untranslatable,       ///< no address or protocol that the translation knows
@@ -126,6 +126,8 @@ class NatState {
   void hold(const NatSession& session, bool taken, Ticks now);
   /// The session is over.
   void release(const NatSession& session, Ticks now);
+  /// Instead of hold(): the session does not come to be. No mapping lives longer for it.
+  void cancel(const NatSession& session, Ticks now);
   /// True if the configuration could have made a session like this, and no binding contradicts it by its nature.
   [[nodiscard]] bool consistent(const NatSession& session) const;
   /// True if a session that holds the last port says so.
@@ -292,8 +294,16 @@ class NatState {
   [[nodiscard]] NatRefusal take_block_port(Pool& pool, std::uint16_t service_set, Host& host,
                                            std::optional<std::uint32_t> address, std::uint8_t protocol,
                                            std::uint16_t original, std::uint32_t& external, std::uint16_t& port);
-  [[nodiscard]] NatRefusal pair(Pool& pool, std::uint16_t service_set, Host& host, std::uint8_t protocol,
-                                std::uint32_t& address);
+  /// A port on the address number `address` (none: any), which the host may have.
+  [[nodiscard]] NatRefusal take_port_on(Pool& pool, std::uint16_t service_set, const FlowKey& key, Host* host,
+                                        std::optional<std::uint32_t> address, std::uint32_t& external,
+                                        std::uint16_t& port);
+  /// A port on an address that the host is paired with from now on.
+  [[nodiscard]] NatRefusal take_paired_port(Pool& pool, std::uint16_t service_set, const FlowKey& key, Host& host,
+                                            std::uint32_t& external, std::uint16_t& port);
+  /// A block that nobody has, with a port for this flow: its number on the address.
+  [[nodiscard]] std::optional<std::uint32_t> take_block(Pool& pool, std::uint32_t address, std::uint8_t protocol,
+                                                        std::uint16_t original, PortPool::Refusal& why);
   [[nodiscard]] NatRefusal count(Pool& pool, NatRefusal refusal);
   [[nodiscard]] static NatRefusal refusal_of(PortPool::Refusal why);
 
@@ -374,6 +384,7 @@ class NatState {
   NatOutput& out_;
   std::uint64_t seed_;
   bool active_ = false;
+  bool cancelling_ = false;
   std::uint64_t term_ = 0;
   Ticks now_ = 0;
   std::uint32_t pass_ = 1;

@@ -53,28 +53,41 @@ void PortPool::taken(std::uint32_t row) {
   if (left + 1 == kProtocols * bits_.bits()) ++addresses_in_use_;
 }
 
+std::optional<PortPool::Span> PortPool::preserving(Span span, std::uint8_t protocol, std::uint16_t original) const {
+  // An ICMP identifier is no port: nothing about it is preserved.
+  if (!preserve_range_ || protocol == ip_protocol::icmp) return span;
+  if (original < kFirstHighPort) {
+    span.last = std::min<std::uint16_t>(span.last, kFirstHighPort - 1);
+  } else {
+    span.first = std::max(span.first, kFirstHighPort);
+  }
+  return span.first > span.last ? std::nullopt : std::optional(span);
+}
+
+BitRows::Parity PortPool::parity_for(std::uint8_t protocol, std::uint16_t original) const {
+  if (!preserve_parity_ || protocol == ip_protocol::icmp) return BitRows::Parity::any;
+  return (original - low_) % 2 == 0 ? BitRows::Parity::even : BitRows::Parity::odd;
+}
+
+bool PortPool::fits(Span span, std::uint8_t protocol, std::uint16_t original) const {
+  const auto allowed = preserving(span, protocol, original);
+  if (!allowed) return false;
+  const BitRows::Parity parity = parity_for(protocol, original);
+  return parity == BitRows::Parity::any || allowed->first != allowed->last ||
+         ((allowed->first - low_) % 2 == 0) == (parity == BitRows::Parity::even);
+}
+
 std::optional<std::uint16_t> PortPool::allocate_on(std::uint32_t index, Span span, std::uint8_t protocol,
                                                    std::uint16_t original, Refusal& why) {
   const std::uint32_t row = index * kProtocols + protocol_index(protocol);
   why = Refusal::out_of_ports;
   if (bits_.free(row) == 0) return std::nullopt;
-  auto parity = BitRows::Parity::any;
-  // An ICMP identifier is no port: nothing about it is preserved.
-  if (protocol != ip_protocol::icmp) {
-    if (preserve_range_) {
-      if (original < kFirstHighPort) {
-        span.last = std::min<std::uint16_t>(span.last, kFirstHighPort - 1);
-      } else {
-        span.first = std::max(span.first, kFirstHighPort);
-      }
-      why = Refusal::range;
-      if (span.first > span.last) return std::nullopt;
-    }
-    if (preserve_parity_) {
-      why = Refusal::parity;
-      parity = (original - low_) % 2 == 0 ? BitRows::Parity::even : BitRows::Parity::odd;
-    }
-  }
+  const auto allowed = preserving(span, protocol, original);
+  if (preserve_range_ && protocol != ip_protocol::icmp) why = Refusal::range;
+  if (!allowed) return std::nullopt;
+  span = *allowed;
+  const BitRows::Parity parity = parity_for(protocol, original);
+  if (parity != BitRows::Parity::any) why = Refusal::parity;
   const std::uint32_t first = span.first - low_;
   const std::uint32_t last = span.last - low_;
   const auto bit = bits_.take(row, first + draw(row, last - first + 1), first, last, parity);

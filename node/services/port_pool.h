@@ -51,6 +51,12 @@ class PortPool {
   /// The same on the address number `index`, and within `span`.
   [[nodiscard]] std::optional<std::uint16_t> allocate_on(std::uint32_t index, Span span, std::uint8_t protocol,
                                                          std::uint16_t original, Refusal& why);
+  /// The ports of `span` that preserve the range of `original`; nullopt: none does.
+  [[nodiscard]] std::optional<Span> preserving(Span span, std::uint8_t protocol, std::uint16_t original) const;
+  /// True if a port of `span`, taken or not, preserves range and parity of `original`.
+  [[nodiscard]] bool fits(Span span, std::uint8_t protocol, std::uint16_t original) const;
+  /// The parity of ports, counted from the lowest, that goes with `original`.
+  [[nodiscard]] BitRows::Parity parity_for(std::uint8_t protocol, std::uint16_t original) const;
   /// True if the address has a free port for the protocol.
   [[nodiscard]] bool has_free(std::uint32_t index, std::uint8_t protocol) const {
     return bits_.free(index * kProtocols + protocol_index(protocol)) != 0;

@@ -23,6 +23,7 @@ struct Live {
   std::array<std::uint32_t, 2> unit{};  ///< where it arrives
   std::uint16_t service_set = 0;
   std::optional<std::uint16_t> application;
+  IpAddress subscriber;
   Translation translation;
   Tcp tcp;
   std::uint32_t timeout_s = 0;
@@ -57,6 +58,7 @@ class Model {
 
   [[nodiscard]] bool failed() const { return failed_; }
   [[nodiscard]] std::list<Live>& sessions() { return sessions_; }
+  [[nodiscard]] const Nat& nat() const { return nat_; }
   [[nodiscard]] std::uint64_t packets() const { return packets_; }
   /// The session that a packet with this key belongs to.
   [[nodiscard]] Live* find(const FlowKey& key);
@@ -72,10 +74,11 @@ class Model {
   };
   /// What must become of a packet.
   struct Verdict {
-    std::vector<Drop> reasons;           ///< it is dropped, for one of these; empty: it passes
-    bool reject = false;                 ///< and its sender is told
-    Flow flow;                           ///< the session it belongs to; none: it begins one
-    std::optional<NatRefusal> may_fail;  ///< a choice that is the engine's decides whether a session can begin
+    std::vector<Drop> reasons;   ///< it is dropped, for one of these; empty: it passes
+    bool reject = false;         ///< and its sender is told
+    Flow flow;                   ///< the session it belongs to; none: it begins one
+    NatPlan plan;                ///< of a session that begins
+    std::vector<Drop> may_fail;  ///< a choice that is the engine's decides whether a session can begin
   };
 
   [[nodiscard]] Flow flow_of(const FlowKey& key) const;
@@ -84,11 +87,15 @@ class Model {
   [[nodiscard]] Ticks deadline(const Live& session) const;
   [[nodiscard]] std::uint32_t idle_timeout(const Live& session) const;
   void set_timeout(Live& session);
-  Live* begin(std::uint32_t unit, const Wire& wire, const FlowKey& egress);
+  Live* begin(std::uint32_t unit, const Wire& wire, const NatPlan& plan, const FlowKey& egress);
   void touch(const Flow& flow, const Wire& wire);
   void end(Live& session);
   void expire();
   [[nodiscard]] bool take_setup_token(std::uint16_t service_set);
+  /// The packet as it must leave; what the translator may choose is taken from the outcome.
+  [[nodiscard]] Wire leaves(const Wire& wire, const Flow& flow, const Outcome& outcome) const;
+  /// Who an ICMP error seems to come from, on the other side.
+  [[nodiscard]] IpAddress error_source(std::uint32_t unit, const Wire& wire, const Flow& flow) const;
   /// The packet, or its first fragment, came out of the engine or not. True: it passed.
   [[nodiscard]] bool first_piece(std::uint32_t unit, const Wire& wire, const Outcome& outcome, const Verdict& verdict,
                                  const std::vector<Bytes>& in, std::size_t waiting);
@@ -99,6 +106,7 @@ class Model {
   void expect_reject(const Outcome& outcome, std::uint32_t unit, const Wire& wire, const Bytes& as_sent);
   [[nodiscard]] static std::string fate_of(const Outcome& outcome);
   void fail(const std::string& what);
+  void trace(const std::string& what) const;
 
   const World& world_;
   const Cluster& cluster_;

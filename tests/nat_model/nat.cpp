@@ -4,145 +4,240 @@
 
 #include <algorithm>
 
+#include "tests/nat_model/arithmetic.h"
 #include "tests/nat_model/wire.h"
 
 namespace icr::node::test::nat_model {
 namespace {
 
-template <class List>
-bool any(const List& list, const IpAddress& address) {
-  return list.empty() || std::any_of(list.begin(), list.end(), [&](const auto& r) { return r.contains(address); });
+std::uint8_t in_v4(std::uint8_t protocol) { return protocol == kIcmp6 ? kIcmp : protocol; }
+
+}  // namespace
+
+// -- Who has what --
+
+Mapping* Nat::mapping_of(std::uint16_t pool, std::uint16_t service_set, const FlowKey& key) {
+  const auto found = std::find_if(mappings_.begin(), mappings_.end(), [&](const Mapping& m) {
+    return m.pool == pool && m.service_set == service_set && m.host == key.source && m.host_port == key.source_port &&
+           m.protocol == key.protocol;
+  });
+  return found == mappings_.end() ? nullptr : &*found;
 }
 
-bool port_protocol(std::uint8_t protocol) { return protocol == kTcp || protocol == kUdp; }
-
-bool matches(const Application& a, const FlowKey& key) {
-  if (a.protocol && *a.protocol != key.protocol) return false;
-  if ((a.source_port || a.destination_port) && !port_protocol(key.protocol)) return false;
-  if (a.source_port && (key.source_port < a.source_port->low || key.source_port > a.source_port->high)) return false;
-  return !a.destination_port ||
-         (key.destination_port >= a.destination_port->low && key.destination_port <= a.destination_port->high);
+Mapping* Nat::mapping_at(const OwnedPort& external) {
+  const auto found =
+      std::find_if(mappings_.begin(), mappings_.end(), [&](const Mapping& m) { return m.external == external; });
+  return found == mappings_.end() ? nullptr : &*found;
 }
 
-bool matches(const Cluster& cluster, const MatchConditions& from, const FlowKey& key,
-             std::optional<std::uint16_t>& application) {
-  if (!any(from.source_addresses, key.source) || !any(from.destination_addresses, key.destination)) return false;
-  if (from.applications.empty()) return true;
-  for (const std::uint16_t index : from.applications) {
-    if (!matches(cluster.applications[index], key)) continue;
-    application = index;
-    return true;
-  }
-  return false;
+Pairing* Nat::pairing_of(std::uint16_t pool, const IpAddress& host) {
+  const auto found = std::find_if(pairings_.begin(), pairings_.end(),
+                                  [&](const Pairing& p) { return p.pool == pool && p.host == host; });
+  return found == pairings_.end() ? nullptr : &*found;
 }
 
-bool on_side(MatchDirection direction, bool inside) {
-  switch (direction) {
-    case MatchDirection::input:
-      return inside;
-    case MatchDirection::output:
-      return !inside;
-    case MatchDirection::input_output:
-      return true;
-  }
-  return false;
+Block* Nat::block_at(std::uint16_t pool, const IpAddress& address, std::uint16_t port) {
+  const auto found = std::find_if(blocks_.begin(), blocks_.end(), [&](const Block& b) {
+    return b.pool == pool && b.address == address && b.first <= port && port <= b.last;
+  });
+  return found == blocks_.end() ? nullptr : &*found;
 }
 
-/// Protocols whose port or identifier is part of the translation.
-bool translated_by_port(std::uint8_t protocol) { return protocol == kTcp || protocol == kUdp || protocol == kIcmp; }
+std::size_t Nat::ports_of(std::uint16_t pool, const IpAddress& host) const {
+  return static_cast<std::size_t>(std::count_if(
+      ports_.begin(), ports_.end(), [&](const auto& p) { return p.second.pool == pool && p.second.host == host; }));
+}
 
-std::vector<IpAddress> addresses_of(const NatPool& pool) {
-  std::vector<IpAddress> out;
-  for (const auto& range : pool.addresses) {
-    for (std::uint32_t v4 = range.low.to_v4(); range.contains(IpAddress::v4(v4)); ++v4) {
-      out.push_back(IpAddress::v4(v4));
+// -- Taking --
+
+std::vector<FlowKey> Nat::ways(const NatPlan& plan, const FlowKey& key) {
+  if (!plan.chosen) return {plan.to};
+  std::vector<FlowKey> out;
+  for (const Choice& c : plan.choices) {
+    FlowKey to = plan.to;
+    to.source = plan.embed ? embedded(*plan.embed, c.address) : c.address;
+    if (c.port) {
+      to.source_port = *c.port;
+      if (in_v4(key.protocol) == kIcmp) to.destination_port = *c.port;
     }
+    out.push_back(to);
   }
   return out;
 }
 
-bool contains(const NatPool& pool, const IpAddress& address) {
-  const auto all = addresses_of(pool);
-  return std::find(all.begin(), all.end(), address) != all.end();
-}
-
-}  // namespace
-
-FirewallWord firewall(const Cluster& cluster, std::uint16_t service_set, const FlowKey& key, bool inside) {
-  FirewallWord word;
-  const ServiceSet& set = cluster.service_sets[service_set];
-  if (set.firewall_rules.empty()) return word;
-  std::uint16_t ordinal = 0;
-  for (const std::uint16_t rule : set.firewall_rules) {
-    for (const FirewallTerm& term : cluster.firewall_rules[rule].terms) {
-      ++ordinal;
-      if (!on_side(cluster.firewall_rules[rule].direction, inside)) continue;
-      if (!matches(cluster, term.from, key, word.application)) continue;
-      word.action = term.then;
-      word.policy = ordinal;
-      return word;
-    }
-  }
-  word.action = FirewallAction::discard;
-  return word;
-}
-
-NatWord nat_rule(const Cluster& cluster, std::uint16_t service_set, const FlowKey& key, bool inside) {
-  NatWord word;
-  if (!key.source.is_v4()) return word;
-  for (const std::uint16_t rule : cluster.service_sets[service_set].nat_rules) {
-    if (!on_side(cluster.nat_rules[rule].direction, inside)) continue;
-    for (const NatTerm& term : cluster.nat_rules[rule].terms) {
-      if (!matches(cluster, term.from, key, word.application)) continue;
-      if (term.type != NatType::none) word.term = &term;
-      return word;
-    }
-  }
-  return word;
-}
-
-bool Nat::is_pool_address(std::uint16_t service_set, const IpAddress& address) const {
-  for (const std::uint16_t rule : cluster_.service_sets[service_set].nat_rules) {
-    for (const NatTerm& term : cluster_.nat_rules[rule].terms) {
-      for (const std::uint16_t pool : term.source_pools) {
-        if (contains(cluster_.nat_pools[pool], address)) return true;
+std::string Nat::take(const NatPlan& plan, std::uint16_t service_set, const FlowKey& key, bool inside,
+                      const FlowKey& egress, Ticks now, Translation& out) {
+  out.type = plan.type;
+  out.pool = plan.pool;
+  out.hairpin = plan.hairpin;
+  if (!plan.chosen && !(egress == plan.to)) return "it should have left as " + describe(plan.to);
+  if (plan.chosen) {
+    const auto all = ways(plan, key);
+    const auto way = std::find(all.begin(), all.end(), egress);
+    if (way == all.end()) return fmt::format("none of the {} legal choices, as {}", all.size(), describe(all.front()));
+    const auto choice = plan.choices.begin() + (way - all.begin());
+    out.type = choice->type;
+    out.pool = choice->pool;
+    const Flags flags = flags_of(service_set, choice->pool);
+    if (flags.addresses) {
+      Pairing* p = pairing_of(choice->pool, key.source);
+      if (p == nullptr) p = &pairings_.emplace_back(Pairing{choice->pool, key.source, choice->address, true, 0, now});
+      ++p->sessions;
+      out.exclusive = p;
+    } else if (choice->known != nullptr) {
+      out.source = choice->known;
+      ++out.source->sessions;
+    } else if (choice->port) {
+      const OwnedPort port{choice->address, in_v4(key.protocol), *choice->port};
+      if (flags.paired && pairing_of(choice->pool, key.source) == nullptr) {
+        pairings_.push_back(Pairing{choice->pool, key.source, choice->address, false, 0, now});
+      }
+      const std::string wrong = take_port(choice->pool, key.source, port, now);
+      if (!wrong.empty()) return wrong;
+      if (flags.mapped) {
+        mappings_.push_back(
+            Mapping{choice->pool, service_set, key.source, key.source_port, key.protocol, port, 1, 0, now});
+        out.source = &mappings_.back();
+      } else {
+        out.port = port;
       }
     }
   }
-  return false;
-}
-
-bool Nat::has_free_port(const NatPool& pool, std::uint8_t protocol) const {
-  for (const IpAddress& address : addresses_of(pool)) {
-    for (std::uint32_t port = pool.port_low; port <= pool.port_high; ++port) {
-      if (ports_.count({address, protocol, static_cast<std::uint16_t>(port)}) == 0) return true;
-    }
+  if (plan.target != nullptr) {
+    out.target = plan.target;
+    out.inbound = !inside;
+    ++out.target->sessions;
+    if (out.inbound) ++out.target->inbound;
   }
-  return false;
-}
-
-std::optional<NatRefusal> Nat::refusal(const NatTerm& term, const FlowKey& key) const {
-  if (!translated_by_port(key.protocol)) return std::nullopt;
-  if (has_free_port(cluster_.nat_pools[term.source_pools.front()], key.protocol)) return std::nullopt;
-  return NatRefusal{Drop::out_of_ports, true};
-}
-
-std::string Nat::take(const NatTerm& term, const FlowKey& key, const FlowKey& egress, Translation& out) {
-  const NatPool& pool = cluster_.nat_pools[term.source_pools.front()];
-  out.type = NatType::napt44;
-  out.pool = term.source_pools.front();
-  if (!contains(pool, egress.source)) return "the source is no address of the pool";
-  if (egress.destination != key.destination) return "the destination was changed";
-  if (!translated_by_port(key.protocol)) return {};
-  if (key.protocol != kIcmp && egress.destination_port != key.destination_port) return "the server's port was changed";
-  if (egress.source_port < pool.port_low || egress.source_port > pool.port_high) return "the port is out of range";
-  out.port = OwnedPort{egress.source, key.protocol, egress.source_port};
-  if (!ports_.insert(*out.port).second) return "a port with two owners";
   return {};
 }
 
-void Nat::release(const Translation& translation) {
-  if (translation.port) ports_.erase(*translation.port);
+std::string Nat::take_port(std::uint16_t pool, const IpAddress& host, const OwnedPort& port, Ticks now) {
+  if (!ports_.try_emplace(port, Owner{pool, host}).second) return "a port with two owners";
+  const auto& config = cluster_.nat_pools[pool].blocks;
+  if (!config) return {};
+  Block* block = block_at(pool, port.address, port.port);
+  if (block == nullptr) {
+    const std::uint32_t low = cluster_.nat_pools[pool].port_low;
+    const std::uint32_t first = low + (port.port - low) / config->block_size * config->block_size;
+    blocks_.push_back(Block{pool, host, port.address, static_cast<std::uint16_t>(first),
+                            static_cast<std::uint16_t>(first + config->block_size - 1), 0, false, now, now, now});
+    block = &blocks_.back();
+  }
+  if (!(block->host == host)) return "a port in the block of " + block->host.to_string();
+  ++block->ports;
+  if (block->active) return {};
+  // It is the active one now; one that was, and is empty, ends.
+  for (auto b = blocks_.begin(); b != blocks_.end();) {
+    const bool was = b->active && b->pool == pool && b->host == host;
+    if (was) b->active = false;
+    b = was && b->ports == 0 ? blocks_.erase(b) : std::next(b);
+  }
+  block->active = true;
+  block->active_since = now;
+  return {};
+}
+
+// -- Giving back --
+
+void Nat::release_port(const OwnedPort& port, Ticks now) {
+  const auto found = ports_.find(port);
+  const Owner owner = found->second;
+  ports_.erase(found);
+  if (Pairing* const p = pairing_of(owner.pool, owner.host); p != nullptr && ports_of(owner.pool, owner.host) == 0) {
+    p->last_used = now;
+  }
+  Block* const block = block_at(owner.pool, port.address, port.port);
+  if (block == nullptr || --block->ports != 0) return;
+  block->last_used = now;
+  if (!block->active) blocks_.remove_if([&](const Block& b) { return &b == block; });
+}
+
+void Nat::release_mapping(Mapping& m, bool inbound, Ticks now) {
+  if (inbound) --m.inbound;
+  if (--m.sessions == 0) m.last_used = now;
+}
+
+void Nat::release(const Translation& t, Ticks now) {
+  if (t.target != nullptr) release_mapping(*t.target, t.inbound, now);
+  if (t.source != nullptr) release_mapping(*t.source, false, now);
+  if (t.port) release_port(*t.port, now);
+  if (t.exclusive != nullptr && --t.exclusive->sessions == 0) t.exclusive->last_used = now;
+}
+
+void Nat::take_over() {
+  for (Block& b : blocks_) b.active_since = b.created;
+}
+
+void Nat::expire(Ticks now) {
+  const auto timeout = [&](std::uint16_t pool) { return cluster_.nat_pools[pool].mapping_timeout_s * 10; };
+  for (auto m = mappings_.begin(); m != mappings_.end();) {
+    const bool over = m->sessions == 0 && m->last_used + timeout(m->pool) <= now;
+    if (over) release_port(m->external, now);
+    m = over ? mappings_.erase(m) : std::next(m);
+  }
+  for (auto p = pairings_.begin(); p != pairings_.end();) {
+    const bool used = p->exclusive ? p->sessions != 0 : ports_of(p->pool, p->host) != 0;
+    p = !used && p->last_used + timeout(p->pool) <= now ? pairings_.erase(p) : std::next(p);
+  }
+  // A block that is active stays for a while without ports, so that a host does not get a new one for each session.
+  for (auto b = blocks_.begin(); b != blocks_.end();) {
+    const std::uint32_t rotation = cluster_.nat_pools[b->pool].blocks->active_block_timeout_s * 10;
+    const bool over = b->ports == 0 && b->last_used + (rotation != 0 ? rotation : timeout(b->pool)) <= now;
+    b = over ? blocks_.erase(b) : std::next(b);
+  }
+}
+
+// -- Records --
+
+std::string Nat::compare(const SessionRecord& r, Ticks now) const {
+  const BindingRecord& b = r.binding;
+  const auto idle_of = [&](bool used, Ticks last) { return used ? Ticks{0} : now - last; };
+  const auto same = [&](std::uint16_t pool, const IpAddress& host, const IpAddress& external, bool used, Ticks last) {
+    return b.pool == pool && b.internal == host && b.external == external && b.idle == idle_of(used, last);
+  };
+  bool found = false;
+  switch (r.kind) {
+    case RecordKind::mapping:
+      found = std::any_of(mappings_.begin(), mappings_.end(), [&](const Mapping& m) {
+        return same(m.pool, m.host, m.external.address, m.sessions != 0, m.last_used) &&
+               b.service_set == m.service_set && b.internal_port == m.host_port && b.external_port == m.external.port &&
+               b.protocol == m.protocol;
+      });
+      break;
+    case RecordKind::port_block:
+      found = std::any_of(blocks_.begin(), blocks_.end(), [&](const Block& k) {
+        return same(k.pool, k.host, k.address, k.ports != 0, k.last_used) && b.external_port == k.first &&
+               b.last_port == k.last && ((b.flags & kBindingActiveBlock) != 0) == k.active;
+      });
+      break;
+    case RecordKind::pairing:
+      found = std::any_of(pairings_.begin(), pairings_.end(), [&](const Pairing& p) {
+        const bool used = p.exclusive ? p.sessions != 0 : ports_of(p.pool, p.host) != 0;
+        return same(p.pool, p.host, p.address, used, p.last_used) &&
+               ((b.flags & kBindingExclusive) != 0) == p.exclusive;
+      });
+      break;
+    case RecordKind::session:
+      break;
+  }
+  if (found) return {};
+  std::string out = fmt::format("kind {} pool {} host {}:{} external {}:{}-{} protocol {} flags {:x} idle {}; here",
+                                static_cast<unsigned>(r.kind), b.pool, b.internal.to_string(), b.internal_port,
+                                b.external.to_string(), b.external_port, b.last_port, b.protocol, b.flags, b.idle);
+  for (const Mapping& m : mappings_) {
+    if (m.external.address == b.external && m.external.port == b.external_port) {
+      out += fmt::format(" {}:{} protocol {} sessions {} idle {}", m.host.to_string(), m.host_port, m.protocol,
+                         m.sessions, idle_of(m.sessions != 0, m.last_used));
+    }
+  }
+  for (const Block& k : blocks_) {
+    if (k.address == b.external && k.first == b.external_port) {
+      out += fmt::format(" {} ports {} active {} idle {}", k.host.to_string(), k.ports, k.active,
+                         idle_of(k.ports != 0, k.last_used));
+    }
+  }
+  return out;
 }
 
 }  // namespace icr::node::test::nat_model

@@ -2,7 +2,22 @@
 
 #include <fmt/format.h>
 
+#include "tests/nat_model/wire.h"
+
 namespace icr::node::test::nat_model {
+namespace {
+
+std::string what(const SessionRecord& r) {
+  if (r.kind == RecordKind::session) {
+    return fmt::format("slot {}, a session of {}: {} | {}", r.ref.slot, to_string(r.nat_type), describe(r.flow[0]),
+                       describe(r.flow[1]));
+  }
+  return fmt::format("slot {}, kind {}: {}:{} as {}:{}", r.ref.slot, static_cast<unsigned>(r.kind),
+                     r.binding.internal.to_string(), r.binding.internal_port, r.binding.external.to_string(),
+                     r.binding.external_port);
+}
+
+}  // namespace
 
 Rig::Rig(const Cluster& cluster, std::uint64_t seed) : cluster_(cluster), seed_(seed) {
   for (Side& side : sides_) side = make_side();
@@ -70,13 +85,13 @@ std::string Rig::compare() {
 }
 
 std::string Rig::replicate() {
-  SessionRecord r;
   std::set<std::uint32_t> slots = std::move(sides_[active_].changes->slots);
   sides_[active_].changes->slots.clear();
   for (const std::uint32_t slot : slots) {
+    SessionRecord r;
     const bool live = active().read(slot, now_, r);
     const Applied applied = live ? standby().apply(r, now_) : standby().erase(r.ref, now_);
-    if (applied == Applied::refused) return fmt::format("the twin refuses slot {}", slot);
+    if (applied == Applied::refused) return "the twin refuses " + what(r);
   }
   return compare();
 }
@@ -88,7 +103,7 @@ std::string Rig::copy_all() {
     r = SessionRecord{};
     const bool live = active().read(slot, now_, r);
     const Applied applied = live ? standby().apply(r, now_) : standby().erase(r.ref, now_);
-    if (applied == Applied::refused) return fmt::format("the twin refuses slot {} of a copy", slot);
+    if (applied == Applied::refused) return "the twin refuses in a copy " + what(r);
   }
   (void)standby().end_pass(now_);
   sides_[active_].changes->slots.clear();
@@ -104,6 +119,9 @@ std::string Rig::take_over(bool fresh) {
   active().deactivate();
   active_ = 1 - active_;
   active().activate(now_);
+  // A card ticks many times before the clock does: timers are armed.
+  while (!active().tick(now_, 64)) {
+  }
   return copy_all();
 }
 

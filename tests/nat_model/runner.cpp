@@ -3,9 +3,10 @@
 #include <algorithm>
 
 namespace icr::node::test::nat_model {
-
 Runner::Runner(std::uint64_t seed, Dice& dice, const World& world)
-    : dice_(dice), world_(world), rig_(world.cluster, seed), model_(world, rig_) {}
+    : dice_(dice), world_(world), rig_(world.cluster, seed), model_(world, rig_) {
+  for (const World::Side& side : world.sides) nat64_ |= !side.internal6.empty();
+}
 
 void Runner::run(std::uint64_t packets) {
   while (model_.packets() < packets && !model_.failed()) {
@@ -80,6 +81,8 @@ Wire Runner::fresh(const IpAddress& source, std::uint16_t sport, const IpAddress
 Cut Runner::cut(const Wire& w) {
   Cut c;
   const std::size_t size = w.payload.size() + 8;
+  // What the other family cannot have in fragments.
+  if (nat64_ && (w.icmp() || w.udp_without_checksum)) return c;
   if (size < 64 || !dice_.chance(25)) return c;
   c.chunk = (dice_.between(48, static_cast<std::uint32_t>(std::max<std::size_t>(56, size - 1))) + 7) / 8 * 8;
   const std::size_t pieces = (size + (w.key.protocol == kTcp ? 20 : 0)) / c.chunk + 1;
@@ -100,11 +103,24 @@ void Runner::send(std::uint32_t unit, Wire w) {
 
 void Runner::from_inside() {
   const std::uint16_t ss = any_service_set();
-  const bool v6 = dice_.chance(12);
+  const World::Side& side = world_.sides[ss];
+  const bool v6 = dice_.chance(20);
   const std::uint32_t roll = dice_.below(100);
   const std::uint8_t protocol = roll < 40 ? kUdp : roll < 75 ? kTcp : roll < 95 ? (v6 ? kIcmp6 : kIcmp) : kGre;
-  Wire w = fresh(dice_.pick(v6 ? world_.hosts6 : world_.hosts), dice_.pick(world_.client_ports),
-                 dice_.pick(v6 ? world_.servers6 : world_.servers), dice_.pick(world_.server_ports), protocol);
+  IpAddress destination = dice_.pick(v6 ? world_.servers6 : world_.servers);
+  std::uint16_t port = dice_.pick(world_.server_ports);
+  const auto& other_names = v6 ? side.internal6 : side.internal;
+  if (!other_names.empty() && dice_.chance(50)) {
+    destination = dice_.pick(other_names);
+  } else if (!side.external.empty() && dice_.chance(15)) {  // another host, by its external address
+    if (const IpAddress& external = dice_.pick(side.external); external.is_v4() != v6) {
+      destination = external;
+      port = known_port(external, port);
+    }
+  }
+  const IpAddress& source = dice_.pick(v6 ? world_.hosts6 : world_.hosts);
+  if (source == destination) return;
+  Wire w = fresh(source, dice_.pick(world_.client_ports), destination, port, protocol);
   if (protocol == kTcp && dice_.chance(10)) {  // from the middle of a connection
     w.flags = dice_.chance(70) ? kAck : dice_.chance(50) ? kAck | kSyn : kAck | kRst;
     w.mss = -1;
@@ -115,21 +131,34 @@ void Runner::from_inside() {
   send(inside_unit(ss), w);
 }
 
+std::uint16_t Runner::known_port(const IpAddress& external, std::uint16_t otherwise) {
+  if (dice_.chance(30)) return otherwise;
+  std::vector<std::uint16_t> ports;
+  for (const Live& s : model_.sessions()) {
+    if (s.key[1].destination == external && s.key[1].destination_port != 0) ports.push_back(s.key[1].destination_port);
+  }
+  for (const Mapping& m : model_.nat().mappings()) {
+    if (m.external.address == external) ports.push_back(m.external.port);
+  }
+  return ports.empty() ? otherwise : dice_.pick(ports);
+}
+
 void Runner::from_outside() {
   const std::uint16_t ss = any_service_set();
-  const bool v6 = dice_.chance(15);
-  const bool to_pool = !v6 && !world_.pool_addresses.empty() && dice_.chance(50);
+  const World::Side& side = world_.sides[ss];
   const std::uint32_t roll = dice_.below(100);
-  const std::uint8_t protocol = roll < 45 ? kUdp : roll < 80 ? kTcp : roll < 95 ? (v6 ? kIcmp6 : kIcmp) : kGre;
+  bool v6 = dice_.chance(15);
   IpAddress destination = dice_.pick(v6 ? world_.hosts6 : world_.hosts);
   std::uint16_t port = dice_.pick(world_.client_ports);
-  if (to_pool) {
-    destination = dice_.pick(world_.pool_addresses);
-    const Live* const some = any_session();
-    if (some != nullptr && dice_.chance(70)) port = std::max<std::uint16_t>(some->key[1].destination_port, 1);
+  if (!side.external.empty() && dice_.chance(75)) {
+    destination = dice_.pick(side.external);
+    port = known_port(destination, dice_.chance(50) ? port : dice_.pick(world_.server_ports));
+    v6 = !destination.is_v4();
   }
-  const Wire w = fresh(dice_.pick(v6 ? world_.servers6 : world_.servers), dice_.pick(world_.server_ports), destination,
-                       port, protocol);
+  const std::uint8_t protocol = roll < 45 ? kUdp : roll < 80 ? kTcp : roll < 95 ? (v6 ? kIcmp6 : kIcmp) : kGre;
+  std::uint16_t from = dice_.pick(world_.server_ports);
+  if (protocol == kIcmp || protocol == kIcmp6) from = port;  // the identifier
+  const Wire w = fresh(dice_.pick(v6 ? world_.servers6 : world_.servers), from, destination, port, protocol);
   send(outside_unit(ss), w);
 }
 
@@ -183,6 +212,8 @@ void Runner::error_about() {
       v6 ? static_cast<std::uint8_t>(dice_.between(1, 4)) : std::vector<std::uint8_t>{3, 4, 11, 12}[dice_.below(4)];
   w.icmp_code = static_cast<std::uint8_t>(dice_.below(5));
   w.icmp_rest = dice_.chance(30) ? dice_.below(1500) : 0;
+  if (!v6 && w.icmp_type == 12) w.icmp_rest = dice_.below(24) << 24;
+  if (v6 && w.icmp_type == 4) w.icmp_rest = dice_.below(48);
   w.about = about;
   const std::uint32_t header = v6 ? 40 : 20;
   w.quoted = dice_.chance(5) ? header + 2 : header + 8 + 4 * dice_.below(30);

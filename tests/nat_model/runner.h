@@ -31,12 +31,15 @@ class Runner {
   [[nodiscard]] Cut cut(const Wire& wire);
   [[nodiscard]] std::uint16_t any_service_set();
   [[nodiscard]] Live* any_session();
+  /// A port of an external address that somebody has, mostly.
+  [[nodiscard]] std::uint16_t known_port(const IpAddress& external, std::uint16_t otherwise);
   void send(std::uint32_t unit, Wire wire);
 
   Dice& dice_;
   const World& world_;
   Rig rig_;
   Model model_;
+  bool nat64_ = false;  ///< some service set translates between the families
   std::uint64_t step_ = 0;
 };
 

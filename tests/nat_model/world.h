@@ -35,8 +35,13 @@ struct World {
   Cluster cluster;
   std::vector<IpAddress> hosts, servers;    ///< IPv4, inside and outside
   std::vector<IpAddress> hosts6, servers6;  ///< IPv6
-  std::vector<IpAddress> pool_addresses;    ///< all of them
   std::vector<std::uint16_t> client_ports, server_ports;
+  struct Side {
+    std::vector<IpAddress> external;   ///< addresses that hosts have outside: IPv4 and IPv6
+    std::vector<IpAddress> internal;   ///< addresses that servers have inside
+    std::vector<IpAddress> internal6;  ///< IPv4 servers as hosts with IPv6 know them
+  };
+  std::vector<Side> sides;  ///< by service set
 };
 
 /// Fails the test, and returns no service sets, when the cluster file is refused.

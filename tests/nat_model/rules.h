@@ -1,0 +1,29 @@
+// The rules of a service set, read once more: terms in order, the first match decides.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "model/cluster.h"
+
+namespace icr::node::test::nat_model {
+
+struct FirewallWord {
+  FirewallAction action = FirewallAction::accept;
+  std::optional<std::uint16_t> application;
+};
+struct NatWord {
+  const NatTerm* term = nullptr;  ///< that translates; none: not translated
+  std::optional<std::uint16_t> application;
+};
+[[nodiscard]] FirewallWord firewall(const Cluster& cluster, std::uint16_t service_set, const FlowKey& key, bool inside);
+[[nodiscard]] NatWord nat_rule(const Cluster& cluster, std::uint16_t service_set, const FlowKey& key, bool inside);
+
+/// Every NAT term of a service set.
+[[nodiscard]] std::vector<const NatTerm*> nat_terms(const Cluster& cluster, std::uint16_t service_set);
+[[nodiscard]] bool holds(const AddressRange& range, const IpAddress& address);
+[[nodiscard]] bool holds(const NatPool& pool, const IpAddress& address);
+/// Every address of an IPv4 pool, in order.
+[[nodiscard]] std::vector<IpAddress> addresses_of(const std::vector<AddressRange>& ranges);
+
+}  // namespace icr::node::test::nat_model
