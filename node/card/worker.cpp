@@ -1,6 +1,5 @@
 #include "node/card/worker.h"
 
-#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -182,18 +181,17 @@ void Worker::wait(TimePoint now) {
     for (const auto& set : sets_) until = std::min(until, set->next_deadline(now));
   }
   if (until <= now) return;
-  std::vector<int> descriptors{stop_wakeup_.descriptor(), mailbox_.descriptor()};
-  for (const auto& set : sets_) set->append_descriptors(descriptors);
+  descriptors_.assign({stop_wakeup_.descriptor(), mailbox_.descriptor()});
+  for (const auto& set : sets_) set->append_descriptors(descriptors_);
   for (const auto& [unit, port] : ports_) {
-    if (port->descriptor() >= 0) descriptors.push_back(port->descriptor());
+    if (port->descriptor() >= 0) descriptors_.push_back(port->descriptor());
   }
-  std::vector<pollfd> polled;
-  polled.reserve(descriptors.size());
-  for (const int descriptor : descriptors) polled.push_back(pollfd{descriptor, POLLIN, 0});
+  polled_.clear();
+  for (const int descriptor : descriptors_) polled_.push_back(pollfd{descriptor, POLLIN, 0});
   const Duration sleep = until - now;
   const timespec timeout{static_cast<time_t>(sleep / 1s), static_cast<long>((sleep % 1s).count())};
   // An interrupted sleep is only a short one.
-  (void)::ppoll(polled.data(), polled.size(), &timeout, nullptr);
+  (void)::ppoll(polled_.data(), polled_.size(), &timeout, nullptr);
 }
 
 void Worker::finish() {

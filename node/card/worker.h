@@ -3,6 +3,8 @@
 // both directions of a session come to the same worker.
 #pragma once
 
+#include <poll.h>
+
 #include <atomic>
 #include <future>
 #include <memory>
@@ -106,6 +108,8 @@ class Worker final : public CardView, private PacketSink {
   CardUtilization utilization_;
   CardAnalysis analysis_;  ///< peaks and histograms; packets are counted by the engine
   Duration busy_{};
+  std::vector<int> descriptors_;  ///< wait()'s, kept so that a sleep allocates nothing
+  std::vector<pollfd> polled_;
   std::thread worker_;
 };
 

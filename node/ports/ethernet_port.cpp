@@ -17,6 +17,7 @@
 
 #include "model/log.h"
 #include "node/packet/checksum.h"
+#include "node/packet/rewrite.h"
 #include "node/ports/link_local.h"
 #include "node/ports/next_hops.h"
 #include "node/ports/tun_routing.h"
@@ -124,6 +125,7 @@ Result<std::unique_ptr<EthernetPort>> EthernetPort::open(const PacketPort& confi
   }
   port->staged_.resize(kBatch);
   port->waiting_.resize(kWaiting);
+  port->errors_.resize(kErrors);
   port->read_mtu();
   return port;
 }
@@ -193,7 +195,7 @@ void EthernetPort::look_around(bool idle) {
 
 std::size_t EthernetPort::rx_burst(std::span<Packet> packets) {
   look_around(false);
-  std::size_t count = 0;
+  std::size_t count = take_errors(packets);
   std::size_t bytes = 0;
   while (count < packets.size() && bytes < kBurstBytes) {
     const std::size_t room = std::min(packets.size() - count, kBatch);
@@ -244,6 +246,7 @@ std::size_t EthernetPort::rx_burst(std::span<Packet> packets) {
         }
         if (!take_hop(packet)) {
           ++counters_.rx_hop_limit;
+          tell_hop_limit(packet);
           continue;
         }
       }
@@ -260,6 +263,71 @@ std::size_t EthernetPort::rx_burst(std::span<Packet> packets) {
   return count;
 }
 
+std::uint32_t EthernetPort::make_error(const Packet& about, std::uint8_t type, std::uint8_t code, std::uint32_t field,
+                                       std::uint8_t* out) {
+  Headers headers;
+  // RFC 1812 section 4.3.2.7, RFC 4443 section 2.4: not about errors, later fragments, or what cannot be read.
+  if (read_headers(about.data, about.length, headers) != HeaderError::none) return 0;
+  if (headers.later_fragment || headers.icmp == IcmpKind::error) return 0;
+  const auto& own = hops_->own(headers.v6);
+  if (now_ - error_second_ >= 1s) {
+    error_second_ = now_;
+    errors_this_second_ = 0;
+  }
+  if (!own || ++errors_this_second_ > kErrorsPerSecond) {
+    ++counters_.errors_suppressed;
+    return 0;
+  }
+  const std::uint32_t length = make_icmp_error(headers, type, code, field, out);
+  Headers error;
+  if (read_headers(out, length, error) != HeaderError::none) return 0;
+  FlowKey from_here = error.key;
+  from_here.source = *own;
+  rewrite(error, from_here);
+  ++counters_.errors_sent;
+  return length;
+}
+
+/// Time exceeded, straight back to the sender: it is on this side of the translation.
+void EthernetPort::tell_hop_limit(const Packet& packet) {
+  std::array<std::uint8_t, kReplyBytes> error;
+  const bool v6 = packet.data[0] >> 4 == 6;
+  const std::uint32_t length = make_error(packet, v6 ? 3 : 11, 0, 0, error.data());
+  if (length == 0) return;
+  tx({error.data(), length, kReplyBytes, unit_});
+  flush();
+}
+
+/// Fragmentation needed, packet too big: for the next burst, as if the next router had sent it.
+void EthernetPort::tell_mtu(const Packet& packet) {
+  const bool v6 = packet.data[0] >> 4 == 6;
+  const bool may_not_be_fragmented = v6 || (packet.data[6] & 0x40) != 0;
+  if (!may_not_be_fragmented) return;
+  if (error_count_ == kErrors) {
+    ++counters_.errors_suppressed;
+    return;
+  }
+  Error& error = errors_[error_count_];
+  error.length = make_error(packet, v6 ? 2 : 3, v6 ? 0 : 4, mtu_, error.packet.data());
+  if (error.length != 0) ++error_count_;
+}
+
+std::size_t EthernetPort::take_errors(std::span<Packet> packets) {
+  const std::size_t count = std::min(error_count_, packets.size());
+  for (std::size_t i = 0; i < count; ++i) {
+    Packet& packet = packets[i];
+    std::memcpy(packet.data, errors_[i].packet.data(), errors_[i].length);
+    packet.length = errors_[i].length;
+    packet.unit = unit_;
+    packet.segment_bytes = 0;
+    packet.partial_checksum = false;
+  }
+  std::move(errors_.begin() + static_cast<std::ptrdiff_t>(count),
+            errors_.begin() + static_cast<std::ptrdiff_t>(error_count_), errors_.begin());
+  error_count_ -= count;
+  return count;
+}
+
 bool EthernetPort::frame(const Packet& packet, const EthernetAddress& to, FrameHeader& out) {
   if (!offload::describe(packet, kEthernet, out.vnet)) {
     ++counters_.tx_bad_offload;
@@ -269,6 +337,7 @@ bool EthernetPort::frame(const Packet& packet, const EthernetAddress& to, FrameH
   const std::size_t longest = segments ? out.vnet.hdr_len - kEthernet + out.vnet.gso_size : packet.length;
   if (longest > mtu_) {
     ++counters_.tx_mtu;
+    tell_mtu(packet);
     return false;
   }
   std::memcpy(out.ethernet.data(), to.data(), to.size());
@@ -413,6 +482,8 @@ void EthernetPort::append_to(CounterList& out) const {
   add("tx-bytes", counters_.tx_bytes);
   add("tx-large-packets", counters_.tx_large);
   add("tx-held-for-next-hop", counters_.tx_held);
+  add("icmp-errors-sent", counters_.errors_sent);
+  add("icmp-errors-suppressed", counters_.errors_suppressed);
   add("tx-dropped-mtu", counters_.tx_mtu);
   add("tx-dropped-no-route", counters_.tx_no_route);
   add("tx-dropped-unresolved", counters_.tx_unresolved);

@@ -7,7 +7,10 @@
 // and a blackhole route keep it from forwarding what we forward (node/ports/tun_routing.h).
 //
 // A packet that leaves is framed for the next hop that the kernel's main table and neighbours name
-// (node/ports/next_hops.h). A router takes one off the hop limit; here the port that receives does.
+// (node/ports/next_hops.h). A router takes one off the hop limit; here the port that receives does, and tells the
+// sender when none is left. What is longer than the MTU is not sent; its sender is told (RFC 1191, RFC 8201) by an ICMP
+// error that this port *receives*: so it is translated like one from the next router. IPv4 packets that might be
+// fragmented are not: they are dropped.
 //
 // Frames come and go in batches (recvmmsg, sendmmsg) with virtio-net headers, so partial checksums and segments up to
 // 64 KB pass as with TUN. Not memory-mapped rings: their frames have one fixed size, or wait in blocks for a time-out,
@@ -23,6 +26,7 @@
 #include <vector>
 
 #include "model/cluster.h"
+#include "node/packet/reply.h"
 #include "node/ports/offload.h"
 #include "node/ports/port.h"
 
@@ -52,6 +56,9 @@ class EthernetPort final : public Port {
   static constexpr std::size_t kSmall = 2048;
   /// Packets that wait for their next hop to be resolved.
   static constexpr std::size_t kWaiting = 64;
+  /// ICMP errors about packets that were too long, until the next burst; and of all kinds in a second.
+  static constexpr std::size_t kErrors = 16;
+  static constexpr std::uint32_t kErrorsPerSecond = 100;
 
   struct Counters {
     std::uint64_t rx_packets = 0, rx_bytes = 0;
@@ -65,10 +72,12 @@ class EthernetPort final : public Port {
     std::uint64_t rx_errors = 0;
     std::uint64_t tx_packets = 0, tx_bytes = 0;
     std::uint64_t tx_large = 0;
-    std::uint64_t tx_mtu = 0;         ///< longer than the interface's MTU
-    std::uint64_t tx_no_route = 0;    ///< the main table does not send it out here
-    std::uint64_t tx_unresolved = 0;  ///< the next hop does not answer
-    std::uint64_t tx_held = 0;        ///< waited for the next hop; sent later, or counted as unresolved
+    std::uint64_t errors_sent = 0;        ///< ICMP errors of our own
+    std::uint64_t errors_suppressed = 0;  ///< not sent: too many, or no address to send them from
+    std::uint64_t tx_mtu = 0;             ///< longer than the interface's MTU
+    std::uint64_t tx_no_route = 0;        ///< the main table does not send it out here
+    std::uint64_t tx_unresolved = 0;      ///< the next hop does not answer
+    std::uint64_t tx_held = 0;            ///< waited for the next hop; sent later, or counted as unresolved
     std::uint64_t tx_bad_offload = 0;
     std::uint64_t tx_queue_full = 0;
     std::uint64_t tx_device_down = 0;
@@ -100,6 +109,12 @@ class EthernetPort final : public Port {
   void send_waiting();
   void hold(const Packet& packet);
   [[nodiscard]] bool frame(const Packet& packet, const EthernetAddress& to, FrameHeader& out);
+  /// Makes an ICMP error about a packet, from this interface; its length, or 0 if there must not or cannot be one.
+  [[nodiscard]] std::uint32_t make_error(const Packet& about, std::uint8_t type, std::uint8_t code, std::uint32_t field,
+                                         std::uint8_t* out);
+  void tell_hop_limit(const Packet& packet);
+  void tell_mtu(const Packet& packet);
+  [[nodiscard]] std::size_t take_errors(std::span<Packet> packets);
   void count_failure(int error_number);
   void count_sent(const FrameHeader& header, std::uint32_t length);
 
@@ -125,6 +140,14 @@ class EthernetPort final : public Port {
   std::array<mmsghdr, kBatch> tx_messages_{};
   std::vector<Waiting> waiting_;  ///< a ring
   std::size_t first_waiting_ = 0, waiting_count_ = 0;
+  struct Error {
+    std::uint32_t length;
+    std::array<std::uint8_t, kReplyBytes> packet;
+  };
+  std::vector<Error> errors_;
+  std::size_t error_count_ = 0;
+  TimePoint error_second_{};
+  std::uint32_t errors_this_second_ = 0;
   Counters counters_;
 };
 

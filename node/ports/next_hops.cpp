@@ -145,10 +145,15 @@ void NextHops::read_neighbours() {
 
 void NextHops::read_addresses() {
   local_.clear();
+  own_ = {};
   each(address_cache_, [this](nl_object* object) {
-    if (const auto address = to_address(rtnl_addr_get_local(reinterpret_cast<rtnl_addr*>(object)))) {
-      local_[*address] = true;
-    }
+    auto* entry = reinterpret_cast<rtnl_addr*>(object);
+    const auto address = to_address(rtnl_addr_get_local(entry));
+    if (!address) return;
+    local_.insert(*address);
+    const bool link_local = rtnl_addr_get_scope(entry) == RT_SCOPE_LINK;
+    auto& own = own_[address->is_v4() ? 0 : 1];
+    if (rtnl_addr_get_ifindex(entry) == interface_index_ && !link_local && !own) own = address;
   });
 }
 

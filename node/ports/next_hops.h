@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "model/address.h"
@@ -43,6 +44,9 @@ class NextHops {
 
   /// An address of this machine: packets for it are not to be forwarded.
   [[nodiscard]] bool is_local(const IpAddress& address) const { return local_.count(address) != 0; }
+
+  /// An address of the interface, to speak from; of several the first that is not link-local.
+  [[nodiscard]] const std::optional<IpAddress>& own(bool v6) const { return own_[v6 ? 1 : 0]; }
 
   [[nodiscard]] std::uint64_t requests() const { return requests_; }  ///< resolutions asked of the kernel
   [[nodiscard]] std::uint64_t resyncs() const { return resyncs_; }    ///< news were lost, everything was read again
@@ -86,7 +90,8 @@ class NextHops {
 
   std::vector<Route> routes_;  ///< longest prefix first, then the lowest priority
   std::unordered_map<IpAddress, Neighbour, Hash> neighbours_;
-  std::unordered_map<IpAddress, bool, Hash> local_;
+  std::unordered_set<IpAddress, Hash> local_;
+  std::array<std::optional<IpAddress>, 2> own_;
   std::uint64_t requests_ = 0, resyncs_ = 0;
 };
 

@@ -64,3 +64,18 @@ def test_the_chassis_itself_can_be_reached(lab):
     assert lab.card_counters(lab.master())["packets-in"] == before
     done = lab.run("client", "ping", "-c", "3", "-i", "0.05", SERVER)
     assert " 0% packet loss" in done.stdout, "not even the first one: it waits for the next hop"
+
+
+def test_path_mtu_and_hop_limit_are_told(lab):
+    """The port makes the errors that the kernel makes elsewhere, and the client believes them."""
+    lab.run(lab.master(), "ip", "link", "set", "outside0", "mtu", "1400")
+
+    def told():
+        done = lab.run("client", "ping", "-c", "2", "-i", "0.2", "-W", "1", "-M", "do", "-s", "1452", SERVER, check=False)
+        return "Frag needed and DF set (mtu = 1400)" in done.stdout
+
+    wait_until(told, 10, "the client to hear of the MTU")
+    assert "mtu 1400" in lab.run("client", "ip", "route", "get", SERVER).stdout
+    assert " 0% packet loss" in lab.run("client", "ping", "-c", "1", "-M", "do", "-s", "1372", SERVER).stdout
+    done = lab.run("client", "ping", "-c", "1", "-W", "1", "-t", "1", SERVER, check=False)
+    assert "Time to live exceeded" in done.stdout, done.stdout

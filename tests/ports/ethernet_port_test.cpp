@@ -13,6 +13,7 @@
 #include <cstring>
 
 #include "node/packet/headers.h"
+#include "node/packet/reply.h"
 #include "node/packet/rewrite.h"
 #include "node/ports/factory.h"
 #include "tests/ports/network_namespace.h"
@@ -316,6 +317,81 @@ TEST_F(EthernetPortTest, AnUnfinishedPacketIsTranslatedAndFinished) {
   summed.insert(summed.end(), ip.begin() + 12, ip.end());
   EXPECT_EQ(test::internet_checksum(summed), 0);
   EXPECT_EQ(test::internet_checksum(Bytes(ip.begin(), ip.begin() + 20)), 0);
+}
+
+/// Its ICMP error: type, code, who from, and what it quotes.
+void expect_error(const Bytes& packet, bool v6, int type, int code, const char* from, const Bytes& quoted) {
+  Bytes copy = packet;
+  Headers headers;
+  ASSERT_EQ(read_headers(copy.data(), static_cast<std::uint32_t>(copy.size()), headers), HeaderError::none);
+  EXPECT_EQ(headers.icmp, IcmpKind::error);
+  EXPECT_TRUE(icmp_checksum_ok(headers));
+  EXPECT_EQ(headers.l4[0], type);
+  EXPECT_EQ(headers.l4[1], code);
+  EXPECT_EQ(headers.key.source.to_string(), from);
+  const std::size_t at = (v6 ? 40 : 20) + 8;
+  ASSERT_GE(packet.size(), at + 28);
+  const std::size_t length = std::min(packet.size() - at, quoted.size());
+  EXPECT_EQ(Bytes(packet.begin() + static_cast<long>(at), packet.begin() + static_cast<long>(at + length)),
+            Bytes(quoted.begin(), quoted.begin() + static_cast<long>(length)));
+}
+
+TEST_F(EthernetPortTest, TheSenderIsToldWhenNoHopIsLeft) {
+  output_of("ip neigh add 198.18.0.10 lladdr 02:00:00:00:00:10 dev in0");
+  output_of("ip neigh add 2001:db8:18::10 lladdr 02:00:00:00:00:10 dev in0");
+  const auto port = open("in0", 1);
+  const test::Wire peer("in0p");
+  const Bytes mac = test::Wire("in0").address();
+  for (const bool v6 : {false, true}) {
+    Bytes last =
+        v6 ? test::udp6("2001:db8:18::10", "2001:db8:ffff::5", "x") : test::udp4("198.18.0.10", "192.0.2.5", "x");
+    last[v6 ? 7 : 8] = 1;
+    if (!v6) {
+      last[10] = last[11] = 0;
+      const auto sum = test::internet_checksum(Bytes(last.begin(), last.begin() + 20));
+      last[10] = static_cast<std::uint8_t>(sum >> 8);
+      last[11] = static_cast<std::uint8_t>(sum);
+    }
+    peer.send(test::ethernet(mac, peer.address(), last));
+    EXPECT_EQ(next(*port, 50ms), nullptr);
+    const auto told = peer.receive(
+        [v6](const Bytes& f) { return f.size() > 62 && f[0] == 2 && f[v6 ? 20 : 23] == (v6 ? 58 : 1); }, 2s);
+    ASSERT_TRUE(told);
+    expect_error(Bytes(told->begin() + 14, told->end()), v6, v6 ? 3 : 11, 0, v6 ? "2001:db8:18::1" : "198.18.0.1",
+                 last);
+  }
+  EXPECT_EQ(count(*port, "rx-dropped-hop-limit"), 2U);
+  EXPECT_EQ(count(*port, "icmp-errors-sent"), 2U);
+}
+
+TEST_F(EthernetPortTest, WhatIsTooLongComesBackAsAnErrorOfTheNextRouter) {
+  const auto port = open("out0", 2);
+  Bytes four = test::udp4("203.0.113.1", "198.19.0.20", std::string(1500, 'x'));
+  transmit(*port, four);
+  EXPECT_EQ(next(*port, 20ms), nullptr) << "it might have been fragmented";
+  EXPECT_EQ(count(*port, "tx-dropped-mtu"), 1U);
+  four[6] = 0x40;
+  four[10] = four[11] = 0;
+  const auto sum = test::internet_checksum(Bytes(four.begin(), four.begin() + 20));
+  four[10] = static_cast<std::uint8_t>(sum >> 8);
+  four[11] = static_cast<std::uint8_t>(sum);
+  const Bytes six = test::udp6("2001:db8:18::10", "2001:db8:19::20", std::string(1500, 'x'));
+  for (const Bytes& packet : {four, six}) {
+    const bool v6 = packet == six;
+    transmit(*port, packet);
+    const Packet* const error = next(*port, 100ms);
+    ASSERT_NE(error, nullptr);
+    EXPECT_EQ(error->unit, 2U) << "the side on which the next router is";
+    expect_error(bytes_of(*error), v6, v6 ? 2 : 3, v6 ? 0 : 4, v6 ? "2001:db8:19::1" : "198.19.0.1", packet);
+    const std::size_t mtu = (v6 ? 40 : 20) + 6;
+    EXPECT_EQ(error->data[mtu] << 8 | error->data[mtu + 1], 1500);
+    transmit(*port, bytes_of(*error));  // an error that is too long itself has none
+  }
+  for (int i = 0; i < 300; ++i) transmit(*port, four);
+  int errors = 0;
+  while (next(*port, 5ms) != nullptr) ++errors;
+  EXPECT_LE(errors, 16) << "no more than wait for a burst";
+  EXPECT_GT(count(*port, "icmp-errors-suppressed"), 0U);
 }
 
 TEST_F(EthernetPortTest, DropsHaveNames) {
