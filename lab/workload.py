@@ -22,21 +22,27 @@ def _json_lines(path):
 
 
 class Workload:
-    """Servers on the outside, clients on the inside. One of each stream at a time."""
+    """Servers on the outside, clients on the inside, unless told otherwise. One of each stream at a time."""
 
-    def __init__(self, lab):
+    def __init__(self, lab, client_place="client", server_place="server", echo_address=SERVER):
         self.lab = lab
+        self.client_place = client_place
+        self.server_place = server_place
+        self.echo_address = echo_address
         self._size = 0
 
     # --- servers -----------------------------------------------------------------------------------------------------
 
     def start_servers(self):
-        self.lab.start_tool("http-server", "server", "http_server.py", "--port", HTTP_PORT, stdout="out")
-        self.lab.start_tool("echo-server", "server", "udp_echo_server.py", "--address", SERVER, stdout="out")
+        self.lab.start_tool("http-server", self.server_place, "http_server.py", "--port", HTTP_PORT, stdout="out")
+        self.lab.start_tool(
+            "echo-server", self.server_place, "udp_echo_server.py", "--address", self.echo_address, stdout="out"
+        )
+        echo = f"[{self.echo_address}]" if ":" in self.echo_address else self.echo_address
 
         def listening():
-            sockets = self.lab.run("server", "ss", "-Hlntu").stdout
-            return f":{HTTP_PORT} " in sockets and f"{SERVER}:{ECHO_PORT} " in sockets
+            sockets = self.lab.run(self.server_place, "ss", "-Hlntu").stdout
+            return f":{HTTP_PORT} " in sockets and f"{echo}:{ECHO_PORT} " in sockets
 
         wait_until(listening, 10, "the servers to listen")
 
@@ -53,7 +59,7 @@ class Workload:
 
     def connections_at_server(self):
         """Peers of the TCP connections that the server's kernel has open on the HTTP port."""
-        lines = self.lab.run("server", "ss", "-Htn", "state", "established", f"sport = :{HTTP_PORT}").stdout.splitlines()
+        lines = self.lab.run(self.server_place, "ss", "-Htn", "state", "established", f"sport = :{HTTP_PORT}").stdout.splitlines()
         return [line.split()[-1].replace("[::ffff:", "").replace("]", "") for line in lines]
 
     # --- the download ------------------------------------------------------------------------------------------------
@@ -68,7 +74,7 @@ class Workload:
         told = "%{stderr}connections=%{num_connects} status=%{http_code} local=%{local_ip}:%{local_port}\\n"
         meter = f"{sys.executable} {TOOLS}/meter.py --state {self._state('download')}"
         self.lab.start(
-            "download", "client", "bash", "-c", f"set -o pipefail; {curl} -w {shlex.quote(told)} | {meter}", stdout="out"
+            "download", self.client_place, "bash", "-c", f"set -o pipefail; {curl} -w {shlex.quote(told)} | {meter}", stdout="out"
         )
         wait_until(lambda: self.download_progress().get("bytes"), 10, "the download to begin")
 
@@ -106,9 +112,9 @@ class Workload:
 
     # --- UDP and ping ------------------------------------------------------------------------------------------------
 
-    def start_udp(self, rate=100):
+    def start_udp(self, rate=100, server=SERVER):
         self.lab.start_tool(
-            "udp-client", "client", "udp_client.py", "--server", SERVER, "--rate", rate, "--state", self._state("udp"),
+            "udp-client", self.client_place, "udp_client.py", "--server", server, "--rate", rate, "--state", self._state("udp"),
             stdout="out",
         )  # fmt: skip
         wait_until(lambda: self._read_state("udp").get("received"), 10, "the first UDP answer")
@@ -121,7 +127,7 @@ class Workload:
         return _json_lines(self.lab.processes.output_file("udp-client"))[-1]
 
     def start_ping(self, server=SERVER):
-        self.lab.start("ping", "client", "ping", "-n", "-D", "-i", "0.05", server, stdout="out")
+        self.lab.start("ping", self.client_place, "ping", "-n", "-D", "-i", "0.05", server, stdout="out")
         wait_until(lambda: self._ping_text().count("bytes from") > 0, 10, "the first ping answer")
 
     def _ping_text(self):

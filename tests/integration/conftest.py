@@ -27,13 +27,18 @@ def pytest_runtest_makereport(item, call):
 
 
 @pytest.fixture
-def network(request):
+def cluster_file(request):
+    """What the lab runs; test files that write clusters of their own override this."""
+    mark = request.node.get_closest_marker("cluster")
+    return str(ROOT / "cluster-configs" / mark.args[0]) if mark else DEFAULT_CLUSTER
+
+
+@pytest.fixture
+def network(request, cluster_file):
     """The lab without chassis."""
     if os.geteuid() != 0:
         pytest.fail("network namespaces need root: ./run-tests uses sudo")
-    mark = request.node.get_closest_marker("cluster")
-    cluster = str(ROOT / "cluster-configs" / mark.args[0]) if mark else DEFAULT_CLUSTER
-    lab = Lab(PREFIX, cluster)
+    lab = Lab(PREFIX, cluster_file)
     lab.up()
     yield lab
     report = getattr(request.node, "report_call", None)
