@@ -17,6 +17,7 @@ PREFIX = os.environ.get("ICR_TEST_LAB", "icrtest")  # another one, so that two p
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "cluster(name): cluster file, of cluster-configs/, that the lab of a test uses")
+    config.addinivalue_line("markers", "nat(section): the nat: section of the cluster that the lab of a test uses")
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -125,10 +125,10 @@ def test_without_endpoint_independent_filtering_strangers_are_refused(lab, udp):
     client = udp("client", CLIENT, 5000)
     server, stranger = udp("server", SERVER), udp("server", SINK)
     mapped = seen_by(server, client)
-    before = counter(lab, "nat-no-session")
+    before = counter(lab, "nat-eif-filtered")
     stranger.send(mapped)
     client.receives_nothing()
-    assert counter(lab, "nat-no-session") == before + 1
+    assert counter(lab, "nat-eif-filtered") == before + 1
 
 
 @pytest.mark.nat(napt("mapping-type: endpoint-independent, filtering-type: endpoint-independent"))
