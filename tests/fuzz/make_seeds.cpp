@@ -258,7 +258,7 @@ void checkpoints() {
   keep("term", encode_term("rs1", 9));
 }
 
-// -- NAT64 --
+// -- NAT64 and sequences --
 
 void nat64() {
   namespace make = node::test;
@@ -303,6 +303,40 @@ void nat64() {
   keep("error4-extended", make::build(outer));
 }
 
+/// Steps of tests/fuzz/engine_fuzz.cpp.
+void sequences() {
+  constexpr std::uint8_t kInside = 0, kOutside = 8, kInside6 = 16, kOutside6 = 24;  // a fresh packet there
+  constexpr std::uint8_t kWhole = 1, kAnswer = 3, kError = 5, kTime = 6, kTakeover = 7;
+  const auto keep = [](const std::string& name, const Bytes& steps) { write("icr_engine_fuzz", name, steps); };
+  // Every host inside: a datagram, its answer, an error about it from a router and from the server.
+  for (std::uint8_t host = 0; host < 14; ++host) {
+    const std::uint8_t whom = host == 11 ? 10 : 1;  // the twelfth asks for what is translated
+    keep("host-" + std::to_string(host), {kInside, kWhole,    host, whom,    0x50,   0,    0,    20,  //
+                                          kAnswer, 0,         30,   0,       kError, 0,    1,    kError, 0, 2, kTime,
+                                          200,     kTakeover, 0,    kInside, kWhole, host, whom, 0x50,   4, 0, 9});
+  }
+  // TCP: handshake, data, the end.
+  keep("tcp", {kInside, kWhole,  2, 0, 0x50, 1,       8, 0, 0x02, 0,       0, kAnswer, 0,    0,     0x12, kAnswer, 1, 0,
+               0x50,    kAnswer, 2, 9, 0x58, kAnswer, 3, 0, 0x51, kAnswer, 4, 0,       0x51, kTime, 60});
+  // To an outside address from inside, and from outside: hairpin and endpoint-independent filtering.
+  keep("hairpin", {kInside, kWhole, 1,       0, 0x50, 0, 0,        9,      kInside, kWhole, 2,    5, 0x61, 0,
+                   0,       9,      kAnswer, 1, 3,    0, kOutside, kWhole, 2,       5,      0x51, 0, 0,    9});
+  keep("dnat", {kOutside, kWhole, 0, 11, 0x50, 0, 0, 9, kAnswer, 0, 3, 0, kError, 0, 3});
+  // NAT64 in fragments, too big with and without DF, the last hop; NPTv6.
+  keep("nat64", {kInside6, kWhole,   0,      2, 0x50, 0,    0, 40, kAnswer,  0,       9, 0, kError, 0, 3,
+                 kInside6, 0,        0,      2, 0x50, 0,    0, 99, kInside6, kWhole,  0, 2, 0x50,   0, 1,
+                 9,        kInside6, kWhole, 0, 2,    0x50, 2, 0,  9,        kAnswer, 1, 4, 0});
+  keep("nat64-large", {kInside6, kWhole, 0,         2,      0x50, 0, 0, 40, kOutside6, kWhole,  0x80, 0,   5,
+                       0,        4,      kOutside6, kWhole, 0x80, 0, 5, 0,  6,         kAnswer, 0,    200, 0});
+  keep("nptv6", {kInside6, kWhole, 0, 0,        0x50,   0, 0, 40,   kAnswer, 0, 9, 0,
+                 kError,   0,      3, kInside6, kWhole, 1, 0, 0x50, 2,       0, 40});
+  keep("fragments", {kInside, 0,       0,  1, 0x50, 0,    0, 99, kInside, 4,     0,   1,       0x50, 0,  0,
+                     99,      kInside, 12, 0, 1,    0x50, 0, 0,  99,      kTime, 100, kAnswer, 0,    99, 0});
+  keep("refused",
+       {kInside, kWhole, 0, 3, 0x50, 0,    0, 9, kInside,   kWhole, 0, 3, 0x50, 1, 0, 0, 2,    0, 0, kInside, kWhole, 0,
+        1,       0x54,   1, 0, 0,    0x30, 0, 0, kOutside6, kWhole, 0, 0, 0x50, 1, 0, 0, 0x10, 0, 0});
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -314,6 +348,7 @@ int main(int argc, char** argv) {
   queries();
   checkpoints();
   nat64();
+  sequences();
   write("icr_cluster_file_fuzz", "cluster",
         bytes_of(reinterpret_cast<const std::uint8_t*>(fuzz::kClusterText.data()), fuzz::kClusterText.size()));
   write("icr_cluster_file_fuzz", "small", [] {
