@@ -242,5 +242,20 @@ TEST(EngineLimits, AnotherSynOfALiveConnectionIsFlagged) {
   EXPECT_EQ(bed.record().flag, SessionFlag::found_existing);
 }
 
+TEST(EngineLimits, AnApplicationMayNeverTimeOut) {
+  Plan plan;
+  plan.applications = "  - { name: beacon, protocol: udp, destination-port: 9, inactivity-timeout: never }\n";
+  plan.firewall_terms =
+      "      - { name: beacons, from: { applications: [beacon] }, then: accept }\n"
+      "      - { name: all, then: accept }\n";
+  Bed bed(plan);
+  (void)bed.pass(kInside, udp("198.18.0.10", 1000, "198.19.0.10", 9));
+  (void)bed.pass(kInside, udp("198.18.0.10", 1001, "198.19.0.10", 10));
+  EXPECT_EQ(bed.record(0).timeout_s, kNeverSeconds);
+  bed.wait(std::chrono::hours(2));
+  EXPECT_EQ(bed.shard->sessions(), 1U);
+  EXPECT_EQ(bed.record(0).idle, 2U * 3600 * 10);
+}
+
 }  // namespace
 }  // namespace icr::node::test
