@@ -3,6 +3,8 @@
 
 #include <cstdint>
 
+#include "model/session.h"
+
 namespace icr {
 
 /// How the shards of a card hold the addresses of a pool.
@@ -72,5 +74,25 @@ struct DeterministicBinding {
   std::uint16_t last_port = 0;
   friend bool operator==(const DeterministicBinding&, const DeterministicBinding&) = default;
 };
+
+/// Who uses a binding.
+struct BindingUse {
+  std::uint32_t slot = 0;  ///< of the binding
+  std::uint32_t sessions = 0;
+  std::uint32_t ports = 0;  ///< owned through it: port block, pairing
+};
+
+/// A block of ports that deterministic NAT gives a host.
+struct DeterministicRow {
+  std::uint16_t service_set = 0;
+  std::uint16_t pool = 0;
+  DeterministicBinding binding;
+  std::uint32_t ports_in_use = 0;
+};
+
+/// Sets of kinds of records.
+[[nodiscard]] constexpr std::uint8_t kind_bit(RecordKind kind) {
+  return static_cast<std::uint8_t>(1U << static_cast<unsigned>(kind));
+}
 
 }  // namespace icr

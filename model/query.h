@@ -59,11 +59,6 @@ struct QueryRequest {
   std::optional<IpAddress> translated;   ///< deterministic: whose host; neither: every host of the pool, in pages
   std::optional<std::uint16_t> port;     ///< deterministic: of `translated`
 };
-/// Bits of QueryRequest::record_kinds.
-[[nodiscard]] constexpr std::uint8_t kind_bit(RecordKind kind) {
-  return static_cast<std::uint8_t>(1U << static_cast<unsigned>(kind));
-}
-
 enum class QueryError : std::uint8_t {
   none = 0,
   malformed,      ///< a value out of range
@@ -133,21 +128,6 @@ struct CardUtilization {
 struct CounterGroup {
   std::string service_set;  ///< whose counters they are; empty: the card's own
   CounterList counters;
-};
-
-/// Who uses a binding.
-struct BindingUse {
-  std::uint32_t slot = 0;  ///< of the binding
-  std::uint32_t sessions = 0;
-  std::uint32_t ports = 0;  ///< owned through it: port block, pairing
-};
-
-/// A block of ports that deterministic NAT gives a host.
-struct DeterministicRow {
-  std::uint16_t service_set = 0;
-  std::uint16_t pool = 0;
-  DeterministicBinding binding;
-  std::uint32_t ports_in_use = 0;
 };
 
 /// Seconds of a card's life by how many sessions were created (or deleted) in them.

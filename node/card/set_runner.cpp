@@ -1,6 +1,8 @@
 #include "node/card/set_runner.h"
 
 #include <algorithm>
+#include <array>
+#include <iterator>
 
 #include "model/log.h"
 
@@ -15,6 +17,28 @@ constexpr std::uint32_t kTimersPerRound = 1024;
 constexpr std::size_t kBlockMessagesPerRound = 16;
 /// Timers have a resolution of 100 ms; a tick in between keeps the worst case near it.
 constexpr Duration kShardTick = 50ms;
+
+/// What `clear services nat statistics` clears of a pool.
+constexpr std::array kPoolCounters = {&NatPoolStatus::out_of_port_errors,
+                                      &NatPoolStatus::out_of_address_errors,
+                                      &NatPoolStatus::parity_port_errors,
+                                      &NatPoolStatus::preserve_range_errors,
+                                      &NatPoolStatus::app_port_errors,
+                                      &NatPoolStatus::app_exceed_port_limit_errors,
+                                      &NatPoolStatus::memory_allocation_errors,
+                                      &NatPoolStatus::block_allocations,
+                                      &NatPoolStatus::block_releases,
+                                      &NatPoolStatus::out_of_block_errors,
+                                      &NatPoolStatus::max_blocks_exceeded_errors,
+                                      &NatPoolStatus::block_log_overflows,
+                                      &NatPoolStatus::eif_sessions_created,
+                                      &NatPoolStatus::eif_limit_exceeded,
+                                      &NatPoolStatus::eif_refused,
+                                      &NatPoolStatus::conflicts_refused};
+
+bool same_pool(const NatPoolStatus& a, const NatPoolStatus& b) {
+  return a.service_set == b.service_set && a.pool == b.pool;
+}
 
 SetRole role_of(Role role, std::uint16_t warnings) {
   switch (role) {
@@ -246,8 +270,52 @@ std::uint32_t SetRunner::scan(const SessionFilter& filter, std::uint32_t begin, 
   return std::max(begin, end);
 }
 
+BindingUse SetRunner::use_of(std::uint32_t slot) const {
+  BindingUse use = shard_.nat().users_of(slot - first_binding());
+  use.slot = slot;
+  return use;
+}
+
+bool SetRunner::holds_binding(const SessionRecord& session, const SessionFilter& filter, std::uint8_t kinds) const {
+  const NatSession nat{session.flow[0],  session.flow[1],     session.nat_type,
+                       session.nat_pool, session.service_set, session.initiated_outside};
+  return shard_.nat().holds(nat, filter, kinds);
+}
+
+bool SetRunner::remove_binding(std::uint32_t slot, TimePoint now) {
+  if (!shard_.remove_binding(slot, now)) return false;
+  ++bindings_cleared_;
+  return true;
+}
+
+void SetRunner::nat_pools(std::vector<NatPoolStatus>& out) const {
+  shard_.nat().append_status(out);
+  for (auto& pool : out) {
+    const auto before = std::find_if(cleared_pools_.begin(), cleared_pools_.end(),
+                                     [&](const NatPoolStatus& each) { return same_pool(each, pool); });
+    if (before == cleared_pools_.end()) continue;
+    for (const auto counter : kPoolCounters) pool.*counter -= (*before).*counter;
+  }
+}
+
+void SetRunner::clear_nat_statistics(std::uint16_t service_set) {
+  std::vector<NatPoolStatus> now;
+  shard_.nat().append_status(now);
+  cleared_pools_.erase(std::remove_if(cleared_pools_.begin(), cleared_pools_.end(),
+                                      [&](const NatPoolStatus& each) { return each.service_set == service_set; }),
+                       cleared_pools_.end());
+  std::copy_if(now.begin(), now.end(), std::back_inserter(cleared_pools_),
+               [&](const NatPoolStatus& each) { return each.service_set == service_set; });
+}
+
+std::uint32_t SetRunner::deterministic(const QueryRequest& request, std::vector<DeterministicRow>& out) const {
+  const DeterministicQuestion question{request.host, request.translated, request.port, request.cursor, kPageSessions};
+  return shard_.nat().append_deterministic(request.filter, question, out);
+}
+
 void SetRunner::append_to(CounterList& out) const {
   out.push_back({"sessions-cleared", cleared_});
+  out.push_back({"bindings-cleared", bindings_cleared_});
   out.push_back({"steering-failures", steering_failures_});
   shard_.counters().append_to(out);
   shard_.nat().counters().append_to(out);

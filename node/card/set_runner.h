@@ -65,16 +65,14 @@ class SetRunner final : public ShardView, private MemberOutput, private replicat
   std::uint32_t scan(const SessionFilter& filter, std::uint32_t begin, std::uint32_t end, TimePoint now,
                      SessionVisitor& visitor) const override;
   [[nodiscard]] std::uint32_t first_binding() const override { return shard_.table().capacity(); }
-  [[nodiscard]] BindingUse use_of(std::uint32_t slot) const override { return {slot, 0, 0}; }
-  [[nodiscard]] bool holds_binding(const SessionRecord& /*session*/, const SessionFilter& /*filter*/,
-                                   std::uint8_t /*kinds*/) const override {
-    return false;
-  }
-  bool remove_binding(std::uint32_t /*slot*/, TimePoint /*now*/) override { return false; }
-  void nat_pools(std::vector<NatPoolStatus>& /*out*/) const override {}
-  std::uint32_t deterministic(const QueryRequest& /*request*/, std::vector<DeterministicRow>& /*out*/) const override {
-    return 0;
-  }
+  [[nodiscard]] BindingUse use_of(std::uint32_t slot) const override;
+  [[nodiscard]] bool holds_binding(const SessionRecord& session, const SessionFilter& filter,
+                                   std::uint8_t kinds) const override;
+  bool remove_binding(std::uint32_t slot, TimePoint now) override;
+  void nat_pools(std::vector<NatPoolStatus>& out) const override;
+  std::uint32_t deterministic(const QueryRequest& request, std::vector<DeterministicRow>& out) const override;
+  /// The errors and events of the service set's NAT pools begin at zero again.
+  void clear_nat_statistics(std::uint16_t service_set);
 
  private:
   /// Writes what happened to port blocks into the log, a little of it.
@@ -109,6 +107,8 @@ class SetRunner final : public ShardView, private MemberOutput, private replicat
   bool released_ = false;
   std::uint64_t steering_failures_ = 0;
   std::uint64_t cleared_ = 0;
+  std::uint64_t bindings_cleared_ = 0;
+  std::vector<NatPoolStatus> cleared_pools_;  ///< what the pools' counters were when they were cleared
 };
 
 }  // namespace icr::node

@@ -249,7 +249,7 @@ CardUtilization Worker::utilization(TimePoint /*now*/) const {
   out.cpu_permyriad /= workers_;  // of the card: each worker adds its share
   for (const auto& shard : shards_) {
     out.sessions += shard->sessions();
-    out.slots += shard->capacity();
+    out.slots += shard->table().capacity();  // bindings have slots of their own
     for (const std::uint16_t index : cluster_.redundancy_sets[shard->set()].service_sets) {
       out.setup_rate_limit += cluster_.service_sets[index].max_session_setup_rate.value_or(0);
     }
@@ -318,6 +318,8 @@ void Worker::statistics(std::uint16_t service_set, ServiceSetStatus& out) const 
 
 void Worker::clear_statistics(std::uint16_t service_set, std::optional<StatisticsGroup> group) {
   engine_->clear_statistics(service_set, group);
+  if (group && *group != StatisticsGroup::nat) return;
+  for (const auto& set : sets_) set->clear_nat_statistics(service_set);
 }
 
 void Worker::log_counters() const {

@@ -108,6 +108,10 @@ class Shard final : public SessionSource, public SessionSink, private NatOutput 
   [[nodiscard]] std::uint64_t digest() const { return digest_; }
   [[nodiscard]] std::uint64_t ports_in_use() const { return nat_.ports_in_use(); }
   [[nodiscard]] const NatState& nat() const { return nat_; }
+  /// Ends the binding in `slot` if nobody uses it. Listeners are told.
+  bool remove_binding(std::uint32_t slot, TimePoint now) {
+    return slot >= table_.capacity() && slot < capacity() && nat_.remove(slot - table_.capacity(), ticks_of(now));
+  }
   /// The oldest message about a port block that nobody has fetched.
   [[nodiscard]] std::optional<BlockEvent> next_block_event() { return nat_.next_block_event(); }
   [[nodiscard]] const ShardCounters& counters() const { return counters_; }

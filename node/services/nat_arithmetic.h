@@ -56,6 +56,8 @@ class DeterministicBlocks {
   /// The host that owns a port.
   [[nodiscard]] std::optional<std::uint32_t> host_of(const IpAddress& external, std::uint16_t port) const;
   [[nodiscard]] std::uint32_t hosts() const { return hosts_.size(); }
+  /// `number` is below hosts(); host order.
+  [[nodiscard]] std::uint32_t host(std::uint32_t number) const { return hosts_.at(number); }
   [[nodiscard]] std::uint32_t block_size() const { return block_size_; }
 
  private:

@@ -20,6 +20,7 @@
 #include "model/dirty_set.h"
 #include "model/nat_status.h"
 #include "model/session.h"
+#include "model/session_filter.h"
 #include "node/services/bit_rows.h"
 #include "node/services/fixed_index.h"
 #include "node/services/host_table.h"
@@ -99,6 +100,16 @@ struct NatCounters {
   void append_to(CounterList& out) const;
 };
 
+/// Whose block of ports is asked for: that of `host`; or those of `translated` (one with a `port`); neither: those of
+/// all hosts from the `first`-th on.
+struct DeterministicQuestion {
+  std::optional<IpAddress> host;
+  std::optional<IpAddress> translated;
+  std::optional<std::uint16_t> port;
+  std::uint32_t first = 0;
+  std::size_t most = 1024;  ///< rows
+};
+
 class NatState {
  public:
   static constexpr std::uint32_t kNoRow = 0xffffffffU;
@@ -165,8 +176,17 @@ class NatState {
   /// Arms the row if it is to end some day.
   void arm(std::uint32_t row);
 
-  // -- Questions --
+  // -- Questions (nat_questions.cpp) --
 
+  /// Who uses a row that is live; `slot` is the row.
+  [[nodiscard]] BindingUse users_of(std::uint32_t row) const;
+  /// Ends a binding that nobody uses, as if its time were over. False: it is not there, or in use. Only while active.
+  bool remove(std::uint32_t row, Ticks now);
+  /// True if the session holds a binding of one of these kinds (bits, kind_bit()) that `filter` matches.
+  [[nodiscard]] bool holds(const NatSession& session, const SessionFilter& filter, std::uint8_t kinds) const;
+  /// Appends blocks of deterministic NAT, of pools and service sets that `filter` leaves. How many hosts there are.
+  std::uint32_t append_deterministic(const SessionFilter& filter, const DeterministicQuestion& question,
+                                     std::vector<DeterministicRow>& out) const;
   void append_status(std::vector<NatPoolStatus>& out) const;
   [[nodiscard]] std::uint64_t ports_in_use() const;
   /// Ports with more than one owner: some session must go at activation.

@@ -1,0 +1,95 @@
+// What operators ask the NAT of a shard, and tell it: who uses what, and to forget it.
+#include <algorithm>
+
+#include "node/services/nat_state.h"
+
+namespace icr::node {
+
+BindingUse NatState::users_of(std::uint32_t row) const {
+  const Row& r = rows_[row];
+  switch (r.kind) {
+    case RecordKind::port_block:
+      return {row, 0, r.refs};
+    case RecordKind::mapping:
+      return {row, r.refs, 1};
+    case RecordKind::pairing: {
+      if ((r.flags & kBindingExclusive) != 0) return {row, r.refs, 0};
+      const Host* const host = hosts_.find(HostTable::of_pool(r.pool), r.internal);
+      const std::uint32_t count = host == nullptr ? 0 : host->count;
+      return {row, count, count};
+    }
+    case RecordKind::session:
+      break;
+  }
+  return {row, 0, 0};
+}
+
+bool NatState::remove(std::uint32_t row, Ticks now) {
+  const Row& r = rows_[row];
+  if (!active_ || !r.live || in_use(r)) return false;
+  now_ = now;
+  end(row);
+  return true;
+}
+
+bool NatState::holds(const NatSession& session, const SessionFilter& filter, std::uint8_t kinds) const {
+  const auto is_meant = [&](const End& end) {
+    const Pool& p = *end.pool;
+    const bool mapped = p.mapped && (kinds & kind_bit(RecordKind::mapping)) != 0;
+    const bool paired = (p.paired || p.use == NatPoolUse::addresses) && (kinds & kind_bit(RecordKind::pairing)) != 0;
+    if (!mapped && !paired) return false;
+    BindingRecord binding;
+    binding.internal = end.host;
+    binding.external = IpAddress::v4(end.external);
+    binding.internal_port = end.host_port;
+    binding.external_port = end.port;
+    binding.protocol = end.protocol;
+    binding.pool = p.index;
+    binding.service_set = session.service_set;
+    return filter.matches(binding);
+  };
+  const Ends ends = ends_of(session);
+  return (ends.source && is_meant(*ends.source)) || (ends.target && is_meant(*ends.target));
+}
+
+std::uint32_t NatState::append_deterministic(const SessionFilter& filter, const DeterministicQuestion& question,
+                                             std::vector<DeterministicRow>& out) const {
+  std::uint32_t hosts = 0;  // of the pools before
+  for (const auto& each : pools_) {
+    if (!each || !each->deterministic) continue;
+    const Pool& p = *each;
+    if (filter.nat_pool && *filter.nat_pool != p.index) continue;
+    const auto service_set = std::find_if(p.service_sets.begin(), p.service_sets.end(),
+                                          [&](std::uint16_t s) { return filter.has_service_set(s); });
+    if (service_set == p.service_sets.end()) continue;
+    const auto add = [&](const IpAddress& host) {
+      const auto block = p.deterministic->of_host(host);
+      if (!block || out.size() == question.most) return;
+      out.push_back({*service_set,
+                     p.index,
+                     {host.to_v4(), block->external, block->first, block->last},
+                     p.deterministic_refs[block->number]});
+    };
+    const std::uint32_t own = p.deterministic->hosts();
+    if (question.host) {
+      add(*question.host);
+    } else if (question.translated) {
+      const std::uint32_t first = question.port.value_or(p.config->port_low);
+      const std::uint32_t last = question.port.value_or(p.config->port_high);
+      const std::uint32_t step = std::max(1U, p.deterministic->block_size());
+      for (std::uint32_t port = first; port <= last; port += step) {
+        const auto owner = p.deterministic->host_of(*question.translated, static_cast<std::uint16_t>(port));
+        if (owner) add(IpAddress::v4(*owner));
+      }
+    } else {
+      const std::uint64_t end = std::min<std::uint64_t>(hosts + own, question.first + std::uint64_t{question.most});
+      for (std::uint64_t n = std::max(hosts, question.first); n < end; ++n) {
+        add(IpAddress::v4(p.deterministic->host(static_cast<std::uint32_t>(n - hosts))));
+      }
+    }
+    hosts += own;
+  }
+  return hosts;
+}
+
+}  // namespace icr::node

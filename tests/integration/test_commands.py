@@ -1,0 +1,153 @@
+"""What a real chassis says about NAT, flows and statistics: packets of captures, then questions to it."""
+
+import re
+import subprocess
+import time
+
+import pytest
+from captures import built, free_port, program, write_capture
+from scapy.all import IP, TCP, UDP
+
+CLUSTER = """
+cluster: commands
+chassis:
+  - name: alone
+    inter-chassis: { address: 127.0.0.1, port: PORT1 }
+    query: { address: 127.0.0.1, port: PORT2 }
+    cards:
+      - name: ms-0/0/0
+        ports:
+          - { unit: 1, type: pcap, read: inside-in.pcap, write: inside-out.pcap }
+          - { unit: 2, type: pcap, read: outside-in.pcap, write: outside-out.pcap }
+service-sets:
+  - name: cgn
+    interface: { chassis: alone, card: ms-0/0/0, max-sessions: 1024 }
+    inside-unit: 1
+    outside-unit: 2
+    nat-rules: [translate]
+nat:
+  pools:
+    - { name: mapped, address: 203.0.113.0/30, mapping-timeout: 300 }
+    - { name: blocks, address: 203.0.113.4/30, port: { secured-port-block-allocation: { block-size: 64 } } }
+    - name: fixed
+      address: 203.0.113.8/30
+      port: { deterministic-port-block-allocation: { block-size: 1024, include-boundary-addresses: true } }
+  rules:
+    - name: translate
+      match-direction: input
+      terms:
+        - name: by-arithmetic
+          from: { source-address: 198.18.2.0/26 }
+          then: { translated: { source-pool: fixed, translation-type: deterministic-napt44 } }
+        - name: by-block
+          from: { source-address: 198.18.1.0/24 }
+          then: { translated: { source-pool: blocks, translation-type: napt-44 } }
+        - name: everyone
+          from: { source-address: 198.18.0.0/24 }
+          then:
+            translated:
+              source-pool: mapped
+              translation-type: napt-44
+              address-pooling: paired
+              mapping-type: endpoint-independent
+"""
+
+
+class Chassis:
+    """icrd with captures that it has read to their end; their time stands still while it answers."""
+
+    def __init__(self, folder, packets):
+        self.folder = folder
+        text = CLUSTER.replace("PORT1", str(free_port())).replace("PORT2", str(free_port()))
+        (folder / "cluster.yaml").write_text(text)
+        write_capture(folder / "inside-in.pcap", packets)
+        write_capture(folder / "outside-in.pcap", [])
+        with open(folder / "log", "w", encoding="utf-8") as log:
+            self.process = subprocess.Popen([program("icrd"), "--cluster", "cluster.yaml", "--chassis", "alone"],
+                                            cwd=folder, stdout=log, stderr=log)  # fmt: skip
+        deadline = time.monotonic() + 60
+        while "captures read to the end" not in (folder / "log").read_text():
+            assert self.process.poll() is None and time.monotonic() < deadline, (folder / "log").read_text()
+            time.sleep(0.05)
+
+    def icr(self, line):
+        done = subprocess.run([program("icr"), "--cluster", "cluster.yaml", *line.split()], cwd=self.folder,
+                              capture_output=True, text=True, timeout=60, check=False)  # fmt: skip
+        assert done.returncode == 0, f"{line}: {done.returncode}\n{done.stdout}{done.stderr}"
+        return done.stdout
+
+    def end(self):
+        self.process.terminate()
+        self.process.wait(30)
+
+
+def udp(host, port, server="192.0.2.80", to=53):
+    return built(IP(src=host, dst=server) / UDP(sport=port, dport=to) / b"ask")
+
+
+@pytest.fixture
+def chassis(tmp_path):
+    packets = [udp("198.18.0.1", 4000), udp("198.18.0.1", 4000, "192.0.2.81"), udp("198.18.0.2", 5000)]
+    packets += [udp("198.18.1.1", 6000 + i) for i in range(3)] + [udp("198.18.2.5", 7000)]
+    packets += [built(IP(src="198.18.0.3", dst="192.0.2.80") / TCP(sport=1, dport=2, flags="A"))]  # no SYN
+    one = Chassis(tmp_path, list(enumerate(packets)))
+    yield one
+    one.end()
+
+
+def test_mappings_are_shown_and_cleared_with_their_sessions(chassis):
+    shown = chassis.icr("show services nat mappings endpoint-independent")
+    assert shown.startswith("Interface: ms-0/0/0, Service set: cgn\n\nNAT pool: mapped\n\nMapping          : 198.18.0.")
+    assert sorted(re.findall(r"Session Count    : +(\d+)", shown)) == ["1", "2"]
+    assert len(re.findall(r"Mapping State    : Active", shown)) == 2
+    paired = chassis.icr("show services nat mappings address-pooling-paired private 198.18.0.1")
+    assert re.search(r"Mapping          : 198\.18\.0\.1 +--> 203\.0\.113\.[0-3]\n", paired)
+    assert "198.18.0.2" not in paired
+    assert "port mappings:         2\n" in chassis.icr("show services nat mappings summary")
+    cleared = chassis.icr("clear services nat mappings eim subscriber 198.18.0.1")
+    assert re.search(r"^ms-0/0/0 +cgn +1 +2$", cleared, re.M), cleared
+    assert "198.18.0.1 " not in chassis.icr("show services nat mappings endpoint-independent")
+    left = chassis.icr("show services flows")
+    assert "198.18.0.1:4000" not in left and "198.18.0.2:5000" in left and "NAT source" in left
+
+
+def test_pools_say_what_is_used(chassis):
+    brief = chassis.icr("show services nat pool")
+    assert re.search(r"^mapped +NAPT-44 +203\.0\.113\.0-203\.0\.113\.3 +1024-65535 +2$", brief, re.M), brief
+    detail = chassis.icr("show services nat pool blocks detail")
+    assert "Current number of port blocks in use: 1," in detail and "Port block size: 64," in detail
+    blocks = chassis.icr("show services nat source port-block")
+    assert re.search(r"^198\.18\.1\.1 +203\.0\.113\.[4-7] +\d+-\d+ +3/64\*1 +Active/-$", blocks, re.M), blocks
+    fixed = chassis.icr("show services nat source deterministic")
+    row = re.search(r"^198\.18\.2\.5 +(\S+) +(\d+)-(\d+) +1/1024\*1$", fixed, re.M)
+    assert row, fixed
+    for question in ("internal-host 198.18.2.5", f"nat-port-block {row[1]} port {row[3]}"):
+        answer = chassis.icr(f"show services nat deterministic-nat {question}")
+        assert f"Internal host: 198.18.2.5, NAT IP address: {row[1]}, NAT port low: {row[2]}," in answer
+    assert re.search(r"Total pools: 3\n", chassis.icr("show services nat source summary"))
+    rules = chassis.icr("show services nat source rule")
+    assert rules.startswith("Interface: ms-0/0/0, Service set: cgn\nTotal rules: 3")
+
+
+def test_statistics_are_counted_and_cleared(chassis):
+    assert "TCP non SYN discard: 1\n" in chassis.icr("show services service-sets statistics tcp")
+    accepted = chassis.icr("show services stateful-firewall statistics")
+    assert re.search(r"^ms-0/0/0 +cgn +7 +0 +0 ", accepted, re.M), accepted
+    chassis.icr("clear services stateful-firewall statistics")
+    assert re.search(r"^ms-0/0/0 +cgn +0 +0 +0 ", chassis.icr("show services stateful-firewall statistics"), re.M)
+    assert "TCP non SYN discard: 1\n" in chassis.icr("show services service-sets statistics tcp"), "another group"
+    analysis = chassis.icr("show services sessions analysis")
+    assert re.search(r"Total UDP sessions Active +:7 ", analysis) and re.search(r"Packets received +:8 ", analysis)
+    summary = chassis.icr("show services service-sets summary")
+    assert re.search(r"^ms-0/0/0 +1 +\d+ \( *[\d.]+%\) +\d+ \( *[\d.]+%\) +[\d.]+ %$", summary, re.M), summary
+    assert re.search(r"^ms-0/0/0 +cgn +\d+$", chassis.icr("show services service-sets memory-usage"), re.M)
+
+
+def test_sessions_are_found_by_their_pool(chassis):
+    count = r"^ms-0/0/0 +cgn +{}$"
+    for words, expected in (("source-nat-pool mapped", 3), ("source-nat-pool blocks", 3), ("source-nat-pool fixed", 1),
+                            ("nat", 7), ("nat-port-overload-index 0", 7)):  # fmt: skip
+        shown = chassis.icr(f"show services sessions count {words}")
+        assert re.search(count.format(expected), shown, re.M), f"{words}: {shown}"
+    shown = chassis.icr("show services sessions extensive source-nat-pool fixed")
+    assert "Translation Type - DETERMINISTIC NAPT44" in shown
