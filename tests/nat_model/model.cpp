@@ -49,7 +49,8 @@ Drop drop_of(NatWhy why) {
 
 bool Model::KeyOrder::operator()(const FlowKey& a, const FlowKey& b) const { return order_of(a) < order_of(b); }
 
-Model::Model(const World& world, Rig& rig) : world_(world), cluster_(world.cluster), rig_(rig), nat_(world.cluster) {}
+Model::Model(const World& world, Rig& rig, Coverage& coverage)
+    : coverage_(coverage), cluster_(world.cluster), rig_(rig), nat_(world.cluster) {}
 
 void Model::fail(const std::string& what) {
   failed_ = true;
@@ -227,6 +228,9 @@ Live* Model::begin(std::uint32_t unit, const Wire& w, const NatPlan& plan, const
     fail("left as " + describe(egress) + ": " + wrong);
     return nullptr;
   }
+  coverage_.types.insert(s.translation.type);
+  coverage_.hairpins += s.translation.hairpin ? 1U : 0U;
+  coverage_.inbound += s.translation.inbound ? 1U : 0U;
   s.created = s.last = rig_.ticks();
   if (w.key.protocol == kTcp) open(s.tcp, w);
   set_timeout(s);

@@ -6,6 +6,7 @@
 #include <list>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -37,9 +38,16 @@ struct Cut {
   std::vector<std::size_t> order;  ///< which fragment comes when; those not named do not come
 };
 
+/// What has happened in all runs: a test that meets nothing finds nothing.
+struct Coverage {
+  std::set<NatType> types;
+  std::set<Drop> drops;
+  std::uint64_t hairpins = 0, inbound = 0, restarts = 0, takeovers = 0;
+};
+
 class Model {
  public:
-  Model(const World& world, Rig& rig);
+  Model(const World& world, Rig& rig, Coverage& coverage);
 
   /// One packet through the engine. True: it passed.
   bool packet(std::uint32_t unit, const Wire& wire, const Cut& cut = {});
@@ -108,7 +116,7 @@ class Model {
   void fail(const std::string& what);
   void trace(const std::string& what) const;
 
-  const World& world_;
+  Coverage& coverage_;
   const Cluster& cluster_;
   Rig& rig_;
   Nat nat_;

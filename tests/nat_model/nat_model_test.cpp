@@ -8,6 +8,8 @@
 // By hand, for millions:  ICR_TEST_RUNS=1000 build/release/bin/icr_nat_model_test
 #include <gtest/gtest.h>
 
+#include <array>
+#include <cstdio>
 #include <cstdlib>
 
 #include "tests/nat_model/runner.h"
@@ -27,16 +29,49 @@ constexpr std::uint64_t kRuns = 16, kPackets = 3000;
 constexpr std::uint64_t kRuns = 100, kPackets = 10000;
 #endif
 
+constexpr std::array kMustBeMet = {
+    Drop::wrong_interface,
+    Drop::firewall_discard,
+    Drop::firewall_reject,
+    Drop::tcp_non_syn,
+    Drop::tcp_rst_in_listen,
+    Drop::tcp_bad_sequence,
+    Drop::tcp_bad_ack,
+    Drop::tcp_bad_syn_ack,
+    Drop::tcp_bad_rst,
+    Drop::tcp_bad_handshake,
+    Drop::out_of_ports,
+    Drop::out_of_addresses,
+    Drop::nat_parity,
+
+    Drop::nat_paired_out_of_ports,
+    Drop::nat_port_limit,
+    Drop::subscriber_limit,
+    Drop::nat_untranslatable,
+    Drop::nat_filtered,
+
+    Drop::nat_conflict,
+    Drop::nat_no_session,
+    Drop::session_limit,
+    Drop::flow_limit,
+    Drop::session_setup_rate,
+    Drop::no_session_id,
+    Drop::icmp_no_session,
+    Drop::fragment_refused,
+    Drop::tcp_bad_rst_in_syn_sent,
+};
+
 TEST(NatModel, TheEngineDoesWhatTheModelSays) {
   const std::uint64_t first = number("ICR_TEST_SEED", 1);
   const std::uint64_t runs = number("ICR_TEST_RUNS", std::getenv("ICR_TEST_SEED") == nullptr ? kRuns : 1);
   const std::uint64_t packets = number("ICR_TEST_STEPS", kPackets);
   std::uint64_t total = 0;
+  Coverage coverage;
   for (std::uint64_t seed = first; seed < first + runs; ++seed) {
     Dice dice(seed);
     const World world = make_world(dice);
     ASSERT_FALSE(world.cluster.service_sets.empty()) << "ICR_TEST_SEED=" << seed;
-    Runner runner(seed, dice, world);
+    Runner runner(seed, dice, world, coverage);
     runner.run(packets);
     total += runner.packets();
     if (HasFailure()) {
@@ -44,9 +79,20 @@ TEST(NatModel, TheEngineDoesWhatTheModelSays) {
              << world.text;
     }
   }
-  RecordProperty("packets", std::to_string(total));
-  std::printf("%llu packets, seeds %llu to %llu\n", static_cast<unsigned long long>(total),
-              static_cast<unsigned long long>(first), static_cast<unsigned long long>(first + runs - 1));
+  std::printf("%llu packets, seeds %llu to %llu; %llu sessions by hairpinning, %llu from outside to a mapping\n",
+              static_cast<unsigned long long>(total), static_cast<unsigned long long>(first),
+              static_cast<unsigned long long>(first + runs - 1), static_cast<unsigned long long>(coverage.hairpins),
+              static_cast<unsigned long long>(coverage.inbound));
+  if (total < 1'000'000) return;
+  // So much of it meets everything.
+  for (std::uint8_t type = 0; type < kNatTypeCount; ++type) {
+    EXPECT_TRUE(coverage.types.count(static_cast<NatType>(type)) != 0) << to_string(static_cast<NatType>(type));
+  }
+  for (const Drop drop : kMustBeMet) EXPECT_TRUE(coverage.drops.count(drop) != 0) << to_string(drop);
+  EXPECT_GT(coverage.hairpins, 100U);
+  EXPECT_GT(coverage.inbound, 100U);
+  EXPECT_GT(coverage.takeovers, 100U);
+  EXPECT_GT(coverage.restarts, 100U);
 }
 
 }  // namespace

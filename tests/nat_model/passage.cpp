@@ -95,6 +95,7 @@ bool Model::packet(std::uint32_t unit, const Wire& w, const Cut& cut) {
     if (i == 0) verdict = judge(unit, w);
     const Outcome o = rig_.send(unit, in[i]);
     ++packets_;
+    coverage_.drops.insert(o.drops.begin(), o.drops.end());
     if (o.unreadable != 0) fail("the packet was not read");
     if (i != 0 && !decided) {
       if (o.held != 1 || !o.sent.empty() || !o.drops.empty()) fail("a fragment before the first was not held");

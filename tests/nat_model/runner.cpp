@@ -3,8 +3,8 @@
 #include <algorithm>
 
 namespace icr::node::test::nat_model {
-Runner::Runner(std::uint64_t seed, Dice& dice, const World& world)
-    : dice_(dice), world_(world), rig_(world.cluster, seed), model_(world, rig_) {
+Runner::Runner(std::uint64_t seed, Dice& dice, const World& world, Coverage& coverage)
+    : dice_(dice), world_(world), rig_(world.cluster, seed), model_(world, rig_, coverage) {
   for (const World::Side& side : world.sides) nat64_ |= !side.internal6.empty();
 }
 

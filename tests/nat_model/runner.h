@@ -7,7 +7,7 @@ namespace icr::node::test::nat_model {
 
 class Runner {
  public:
-  Runner(std::uint64_t seed, Dice& dice, const World& world);
+  Runner(std::uint64_t seed, Dice& dice, const World& world, Coverage& coverage);
   /// About as many packets; then quiet. Stops at the first failure.
   void run(std::uint64_t packets);
   [[nodiscard]] std::uint64_t packets() const { return model_.packets(); }

@@ -18,6 +18,7 @@ void Model::take_over(bool fresh) {
   about_ = fresh ? "a restart from records" : "a takeover";
   trace(about_);
   if (const std::string wrong = rig_.take_over(fresh); !wrong.empty()) fail(wrong);
+  ++(fresh ? coverage_.restarts : coverage_.takeovers);
   activated_ = rig_.ticks();
   nat_.take_over();
   rejects_.assign(100, rig_.ticks());  // the other engine counts for itself
