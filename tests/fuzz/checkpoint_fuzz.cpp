@@ -28,7 +28,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       ++rows;
     });
     batch->rows.for_each_tombstone([&](SessionRef) { ++rows; });
-    fuzz::require(rows <= kMaxBatchRows && rows == batch->rows.sessions() + batch->rows.tombstones());
+    fuzz::require(rows <= kMaxBatchRows &&
+                  rows == batch->rows.sessions() + batch->rows.bindings() + batch->rows.tombstones());
   }
   (void)decode_manifest(record, "rs1");
   (void)decode_identity(record);

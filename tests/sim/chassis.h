@@ -53,6 +53,7 @@ class Chassis final : private node::MemberOutput, private ChangeListener {
   [[nodiscard]] node::RedundancyMember& member() { return *member_; }
   [[nodiscard]] node::MemberStatus status() const { return member_->status(); }
   [[nodiscard]] const node::Shard& shard() const { return *shard_; }
+  [[nodiscard]] const Cluster& cluster() const { return cluster_; }
   [[nodiscard]] storage::MemoryStore& store() { return store_; }
   [[nodiscard]] std::uint16_t index() const { return index_; }
   [[nodiscard]] std::uint64_t boot() const { return boot_; }

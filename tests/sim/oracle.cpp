@@ -12,8 +12,8 @@ constexpr Duration kCertainlyWritten = 1s;
 }  // namespace
 
 std::uint32_t conversation_of(const SessionRecord& record) {
-  // 198.18.x.y and the port carry the number: 16 and 8 bits of it.
-  return (record.flow[0].source.to_v4() & 0xffffU) << 8U | (record.flow[0].source_port & 0xffU);
+  // One of eight hosts, and the port, carry the number.
+  return (record.flow[0].source_port - 0x4000U) << 3U | (record.flow[0].source.to_v4() & 7U);
 }
 
 void Oracle::violation(TimePoint now, const std::string& text) {
@@ -29,7 +29,7 @@ void Oracle::on_start(Chassis& chassis, TimePoint now) {
   view.removed.clear();
   SessionRecord record;
   for (std::uint32_t slot = 0; slot < chassis.shard().high_water(); ++slot) {
-    if (!chassis.shard().read(slot, now, record)) continue;
+    if (!chassis.shard().read(slot, now, record) || record.kind != RecordKind::session) continue;
     const Life life{slot, record.ref.generation, conversation_of(record)};
     view.held[slot] = life;
     if (view.durable.contains(life)) {
@@ -69,6 +69,7 @@ std::vector<std::uint32_t> Oracle::look(Chassis& chassis, TimePoint now, std::op
   std::vector<Life> gone;
   SessionRecord record;
   for (const std::uint32_t slot : chassis.take_changed_slots()) {
+    if (slot >= chassis.shard().table().capacity()) continue;  // a binding
     const bool live = chassis.shard().read(slot, now, record);
     const Life life{slot, record.ref.generation, live ? conversation_of(record) : 0};
     const auto before = view.held.find(slot);
@@ -119,9 +120,11 @@ std::vector<std::uint32_t> Oracle::look(Chassis& chassis, TimePoint now, std::op
 void Oracle::check_ports(const Chassis& chassis, TimePoint now) {
   if (!chassis.active()) return;
   std::map<std::tuple<IpAddress, std::uint16_t, std::uint8_t>, std::uint32_t> owners;
+  std::vector<SessionRecord> sessions;
   SessionRecord record;
   for (std::uint32_t slot = 0; slot < chassis.shard().high_water(); ++slot) {
-    if (!chassis.shard().read(slot, now, record) || record.nat_type == NatType::none) continue;
+    if (!chassis.shard().read(slot, now, record) || record.kind != RecordKind::session) continue;
+    sessions.push_back(record);
     const auto translated =
         std::make_tuple(record.flow[1].destination, record.flow[1].destination_port, record.protocol());
     const auto [owner, fresh] = owners.emplace(translated, slot);
@@ -129,6 +132,63 @@ void Oracle::check_ports(const Chassis& chassis, TimePoint now) {
     violation(now, fmt::format("chassis {}: {}:{} protocol {} is owned by slot {} and slot {}", chassis.index(),
                                std::get<0>(translated).to_string(), std::get<1>(translated), record.protocol(),
                                owner->second, slot));
+  }
+  check_bindings(chassis, sessions, now);
+}
+
+void Oracle::check_bindings(const Chassis& chassis, const std::vector<SessionRecord>& sessions, TimePoint now) {
+  const Cluster& cluster = chassis.cluster();
+  std::vector<BindingRecord> blocks;
+  std::map<std::tuple<IpAddress, std::uint16_t, std::uint8_t>, BindingRecord> mappings;
+  std::map<IpAddress, IpAddress> addresses;  // external -> host
+  std::map<IpAddress, IpAddress> pairings;   // host -> external
+  SessionRecord record;
+  for (std::uint32_t slot = chassis.shard().table().capacity(); slot < chassis.shard().high_water(); ++slot) {
+    if (!chassis.shard().read(slot, now, record)) continue;
+    const BindingRecord& b = record.binding;
+    bool fresh = true;
+    if (record.kind == RecordKind::port_block) {
+      blocks.push_back(b);
+    } else if (record.kind == RecordKind::mapping) {
+      fresh = mappings.emplace(std::make_tuple(b.external, b.external_port, b.protocol), b).second;
+    } else if ((b.flags & kBindingExclusive) != 0) {
+      fresh = addresses.emplace(b.external, b.internal).second;
+    } else {
+      fresh = pairings.emplace(b.internal, b.external).second;
+    }
+    ++bindings_;
+    if (!fresh) {
+      violation(now, fmt::format("chassis {}: a second binding of {}:{} in slot {}", chassis.index(),
+                                 b.external.to_string(), b.external_port, slot));
+    }
+  }
+  const NatTerm& term = cluster.nat_rules[0].terms[0];
+  const bool in_blocks = cluster.nat_pools[0].blocks.has_value();
+  for (const SessionRecord& s : sessions) {
+    const IpAddress& host = s.flow[0].source;
+    const IpAddress& external = s.flow[1].destination;
+    const std::uint16_t port = s.flow[1].destination_port;
+    const char* missing = nullptr;
+    if (term.type == NatType::dynamic_nat44) {
+      const auto owner = addresses.find(external);
+      if (owner == addresses.end() || owner->second != host) missing = "address";
+    }
+    if (term.endpoint_independent_mapping) {
+      const auto mapping = mappings.find(std::make_tuple(external, port, s.protocol()));
+      if (mapping == mappings.end() || mapping->second.internal != host ||
+          mapping->second.internal_port != s.flow[0].source_port) {
+        missing = "mapping";
+      }
+    }
+    if (in_blocks && std::none_of(blocks.begin(), blocks.end(), [&](const BindingRecord& b) {
+          return b.external == external && b.external_port <= port && port <= b.last_port && b.internal == host;
+        })) {
+      missing = "block";
+    }
+    if (missing != nullptr) {
+      violation(now, fmt::format("chassis {}: the session in slot {} of {} uses {}:{}, whose {} is not its host's",
+                                 chassis.index(), s.ref.slot, host.to_string(), external.to_string(), port, missing));
+    }
   }
 }
 

@@ -3,7 +3,8 @@
 // Every conversation has a flow key of its own that is never used again once an active chassis has removed its session,
 // so a session that is seen again after that has come back from somewhere. Invariants (docs/architecture.md):
 //   2  a term is used by one chassis, in one life of it;
-//   3  no two sessions of an active table own the same translated address, port and protocol;
+//   3  no two sessions of an active table own the same translated address, port and protocol, and each uses mappings,
+//      blocks and addresses of its own host only;
 //   4  a session that a chassis has seen removed does not appear in it again - unless the chassis has meanwhile become
 //      the standby of another master, whose word it then takes, or has restarted from a checkpoint that is older;
 //   5  after quiet, the digests are equal (World::settle).
@@ -32,12 +33,14 @@ class Oracle {
   /// Looks at what has changed in a table. `sent_by`: the conversation whose packet it has just handled, if any.
   /// Returns conversations whose session an active chassis has removed.
   std::vector<std::uint32_t> look(Chassis& chassis, TimePoint now, std::optional<std::uint32_t> sent_by);
-  /// Scans a whole table for translated ports with two owners.
+  /// Scans a whole table for translated ports with two owners, and for sessions that use what another host owns.
   void check_ports(const Chassis& chassis, TimePoint now);
 
   [[nodiscard]] const std::vector<std::string>& violations() const { return violations_; }
   [[nodiscard]] std::uint64_t births() const { return births_; }
   [[nodiscard]] std::uint64_t deaths() const { return deaths_; }
+  /// Live bindings seen by the scans.
+  [[nodiscard]] std::uint64_t bindings() const { return bindings_; }
 
  private:
   /// One life of a conversation's session. The packets of a conversation may give it a new one in another slot or
@@ -59,12 +62,14 @@ class Oracle {
     std::set<Life> durable;              ///< removals that must be on disk
   };
   void violation(TimePoint now, const std::string& text);
+  void check_bindings(const Chassis& chassis, const std::vector<SessionRecord>& sessions, TimePoint now);
 
   std::array<View, 2> views_;
   std::map<std::uint64_t, std::pair<std::uint16_t, std::uint64_t>> terms_;  ///< term -> chassis, boot
   std::vector<std::string> violations_;
   std::uint64_t births_ = 0;
   std::uint64_t deaths_ = 0;
+  std::uint64_t bindings_ = 0;
 };
 
 /// The conversation that a session belongs to, by its flow key (see Traffic).

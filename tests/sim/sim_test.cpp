@@ -18,7 +18,7 @@ std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
 
 /// One whole life from one seed. The violations, joined.
 std::string live(std::uint64_t seed, Totals& totals) {
-  const Cluster cluster = simulated_cluster(seed % 4 == 3);
+  const Cluster cluster = simulated_cluster(seed % 4 == 3, static_cast<NatFlavour>(seed % kNatFlavourCount));
   World world(cluster, seed);
   world.start(0);
   if (seed % 3 != 0) world.start(1);
@@ -59,6 +59,7 @@ TEST(Simulation, InvariantsHoldUnderEverySeed) {
   EXPECT_GT(totals.attempts_after_loss, count / 2);
   EXPECT_GT(totals.births, 50 * count);
   EXPECT_GT(totals.deaths, 20 * count);
+  EXPECT_GT(totals.bindings, 1000 * count);
 }
 
 TEST(Simulation, ASeedReplaysExactly) {
@@ -70,9 +71,9 @@ TEST(Simulation, ASeedReplaysExactly) {
 }
 
 /// A pair that is up, with a hot standby and traffic, in good weather.
-class Scenario : public ::testing::Test {
+class Scenario : public ::testing::TestWithParam<NatFlavour> {
  protected:
-  Scenario() : cluster_(simulated_cluster(false)), world_(cluster_, 7) {
+  Scenario() : cluster_(simulated_cluster(false, GetParam())), world_(cluster_, 7) {
     log::set_level(log::Level::error);
     world_.set_traffic(0);
     world_.start(0);
@@ -101,7 +102,7 @@ class Scenario : public ::testing::Test {
   World world_;
 };
 
-TEST_F(Scenario, TakeoverKeepsEverySessionAndEveryMapping) {
+TEST_P(Scenario, TakeoverKeepsEverySessionAndEveryMapping) {
   quiesce();
   const auto sessions = world_.chassis(0).shard().sessions();
   const auto digest = world_.chassis(0).shard().digest();
@@ -118,7 +119,7 @@ TEST_F(Scenario, TakeoverKeepsEverySessionAndEveryMapping) {
   EXPECT_GT(world_.traffic().round_trips(), trips);
 }
 
-TEST_F(Scenario, SwitchoverUnderTrafficLosesNothing) {
+TEST_P(Scenario, SwitchoverUnderTrafficLosesNothing) {
   for (int round = 0; round < 6; ++round) {
     const auto from = world_.master();
     ASSERT_TRUE(from);
@@ -131,7 +132,7 @@ TEST_F(Scenario, SwitchoverUnderTrafficLosesNothing) {
   EXPECT_EQ(world_.traffic().mapping_changes(), 0U);
 }
 
-TEST_F(Scenario, BothKilledAtOnceComeBackFromTheirCheckpoints) {
+TEST_P(Scenario, BothKilledAtOnceComeBackFromTheirCheckpoints) {
   quiesce();
   run(1500ms);
   ASSERT_TRUE(run_until([this] { return world_.twins(); }, 2s));
@@ -146,7 +147,7 @@ TEST_F(Scenario, BothKilledAtOnceComeBackFromTheirCheckpoints) {
   EXPECT_TRUE(world_.chassis(0).active()) << "it was master, so its state is the newest";
 }
 
-TEST_F(Scenario, AStandbyThatStartsLateBecomesHotWhileTrafficRuns) {
+TEST_P(Scenario, AStandbyThatStartsLateBecomesHotWhileTrafficRuns) {
   world_.crash(1, false, true);
   world_.set_traffic(30);
   run(3s);
@@ -157,6 +158,10 @@ TEST_F(Scenario, AStandbyThatStartsLateBecomesHotWhileTrafficRuns) {
   EXPECT_GT(world_.traffic().round_trips(), trips);
   quiesce();
 }
+
+INSTANTIATE_TEST_SUITE_P(Nat, Scenario,
+                         ::testing::Values(NatFlavour::ports, NatFlavour::blocks, NatFlavour::mappings,
+                                           NatFlavour::mappings_in_blocks, NatFlavour::addresses));
 
 }  // namespace
 }  // namespace icr::sim

@@ -50,8 +50,8 @@ void Traffic::begin(TimePoint now) {
   const auto pick = random_() % 10;
   c.protocol = pick < 5 ? kUdp : pick < 8 ? kTcp : kIcmp;
   // sim::conversation_of() reads the number back.
-  c.client = fmt::format("198.18.{}.{}", number >> 16U & 0xffU, number >> 8U & 0xffU);
-  c.client_port = static_cast<std::uint16_t>(0x5000U | (number & 0xffU));
+  c.client = fmt::format("198.18.0.{}", number & 7U);
+  c.client_port = static_cast<std::uint16_t>(0x4000U + (number >> 3U));
   c.server = fmt::format("198.19.0.{}", 10 + random_() % 2);
   c.next = now;
   c.until = now + Duration(std::uniform_int_distribution<Duration::rep>(Duration(100ms).count(),

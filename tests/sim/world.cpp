@@ -14,7 +14,7 @@ enum What { kStart, kHeal, kResume, kUnblock, kDiskWorks, kCalm };
 
 }  // namespace
 
-Cluster simulated_cluster(bool preempt) {
+Cluster simulated_cluster(bool preempt, NatFlavour flavour) {
   const std::string text = fmt::format(R"(
 cluster: simulated
 chassis:
@@ -67,6 +67,19 @@ timeouts: {{ inactivity-timeout: 4, open-timeout: 4, close-timeout: 1 }}
     return {};
   }
   cluster->redundancy_sets[0].max_sessions = 160;  // fewer than a file may ask for
+  NatPool& pool = cluster->nat_pools[0];
+  NatTerm& term = cluster->nat_rules[0].terms[0];
+  pool.mapping_timeout_s = 1;
+  const bool mapped = flavour == NatFlavour::mappings || flavour == NatFlavour::mappings_in_blocks;
+  term.endpoint_independent_mapping = mapped;
+  term.address_pooling_paired = mapped;
+  if (flavour == NatFlavour::blocks || flavour == NatFlavour::mappings_in_blocks) {
+    pool.blocks = NatPool::BlockAllocation{8, 3, flavour == NatFlavour::blocks ? 2U : 0U};
+  }
+  if (flavour == NatFlavour::addresses) {
+    term.type = NatType::dynamic_nat44;
+    pool.addresses = {AddressRange::of(*Prefix::parse("203.0.113.0/30"))};
+  }
   return std::move(*cluster);
 }
 
@@ -90,6 +103,7 @@ void Totals::add(const Totals& o) {
   attempts_after_loss += o.attempts_after_loss;
   copies += o.copies;
   mapping_changes += o.mapping_changes;
+  bindings += o.bindings;
 }
 
 std::string Totals::to_string() const {
@@ -434,6 +448,7 @@ Totals World::finish() {
   }
   totals_.births = oracle_.births();
   totals_.deaths = oracle_.deaths();
+  totals_.bindings = oracle_.bindings();
   totals_.round_trips = traffic_.round_trips();
   totals_.mapping_changes = traffic_.mapping_changes();
   return totals_;

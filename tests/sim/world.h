@@ -37,6 +37,7 @@ struct Totals {
   std::uint64_t attempts_after_loss = 0;
   std::uint64_t copies = 0;
   std::uint64_t mapping_changes = 0;
+  std::uint64_t bindings = 0;
   void add(const Totals& other);
   [[nodiscard]] std::string to_string() const;
 };
@@ -114,7 +115,11 @@ class World final : private ChassisWatcher {
   Totals totals_;
 };
 
-/// The cluster that is simulated: few slots and few ports, so that they run out.
-[[nodiscard]] Cluster simulated_cluster(bool preempt);
+/// Who owns what the sessions of the simulated cluster use outside.
+enum class NatFlavour : std::uint8_t { ports, blocks, mappings, mappings_in_blocks, addresses };
+inline constexpr std::uint8_t kNatFlavourCount = 5;
+
+/// The cluster that is simulated: few slots and few ports, blocks and addresses, so that they run out.
+[[nodiscard]] Cluster simulated_cluster(bool preempt, NatFlavour flavour = NatFlavour::ports);
 
 }  // namespace icr::sim

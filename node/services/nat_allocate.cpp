@@ -1,0 +1,285 @@
+// How a pool gives out addresses, ports and blocks of them.
+#include <algorithm>
+
+#include "node/services/nat_state.h"
+
+namespace icr::node {
+namespace {
+
+std::uint8_t protocol_in_v4(std::uint8_t protocol) {
+  return protocol == ip_protocol::icmp6 ? ip_protocol::icmp : protocol;
+}
+
+}  // namespace
+
+NatRefusal NatState::count(Pool& p, NatRefusal refusal) {
+  switch (refusal) {
+    case NatRefusal::out_of_ports:
+      ++p.figures.out_of_port_errors;
+      break;
+    case NatRefusal::out_of_addresses:
+      ++p.figures.out_of_address_errors;
+      break;
+    case NatRefusal::parity:
+      ++p.figures.parity_port_errors;
+      break;
+    case NatRefusal::range:
+      ++p.figures.preserve_range_errors;
+      break;
+    case NatRefusal::paired_out_of_ports:
+      ++p.figures.app_port_errors;
+      break;
+    case NatRefusal::port_limit:
+      ++p.figures.app_exceed_port_limit_errors;
+      break;
+    case NatRefusal::no_memory:
+      ++p.figures.memory_allocation_errors;
+      break;
+    default:
+      break;
+  }
+  return refusal;
+}
+
+NatRefusal NatState::refusal_of(PortPool::Refusal why) {
+  return why == PortPool::Refusal::parity  ? NatRefusal::parity
+         : why == PortPool::Refusal::range ? NatRefusal::range
+                                           : NatRefusal::out_of_ports;
+}
+
+NatRefusal NatState::take_from(Pool& p, std::uint16_t service_set, const FlowKey& key, bool owns_port, FlowKey& to) {
+  std::uint32_t external = 0;
+  NatRefusal refusal = NatRefusal::none;
+  if (p.use == NatPoolUse::addresses) {
+    refusal = take_address(p, service_set, key.source, external);
+  } else if (!owns_port) {
+    refusal = take_portless(p, key.source, external);
+  } else {
+    const std::uint32_t known =
+        p.mapped ? find_internal(p, service_set, key.source, key.source_port, key.protocol) : kNoRow;
+    std::uint16_t port = 0;
+    if (known != kNoRow) {
+      external = rows_[known].external;
+      port = rows_[known].external_port;
+    } else if (p.mapped && free_mappings_.empty()) {
+      refusal = NatRefusal::no_memory;
+    } else {
+      refusal = take_port(p, service_set, key, external, port);
+      if (refusal == NatRefusal::none && p.mapped) {
+        make_mapping(mapping_rows_ + *free_mappings_.take(), p, service_set, key.source, key.source_port, key.protocol,
+                     external, port, true);
+      }
+    }
+    to.source_port = port;
+    if (protocol_in_v4(key.protocol) == ip_protocol::icmp) to.destination_port = port;
+  }
+  if (refusal != NatRefusal::none) return count(p, refusal);
+  to.source = IpAddress::v4(external);
+  return NatRefusal::none;
+}
+
+NatRefusal NatState::take_portless(Pool& p, const IpAddress& address, std::uint32_t& external) {
+  if (p.deterministic) {
+    const auto block = p.deterministic->of_host(address);
+    if (!block) return NatRefusal::untranslatable;
+    external = block->external;
+    return NatRefusal::none;
+  }
+  const Host* const known = p.tracked ? hosts_.find(HostTable::of_pool(p.index), address) : nullptr;
+  if (known != nullptr && known->pairing != kNoRow) {
+    external = rows_[known->pairing].external;
+  } else if (known != nullptr && known->first != kNoRow) {
+    external = rows_[known->first].external;
+  } else {
+    external = p.ports->hashed_address(address).to_v4();
+  }
+  return NatRefusal::none;
+}
+
+NatRefusal NatState::take_address(Pool& p, std::uint16_t service_set, const IpAddress& address,
+                                  std::uint32_t& external) {
+  const Host* const known = hosts_.find(HostTable::of_pool(p.index), address);
+  if (known != nullptr && known->pairing != kNoRow) {
+    external = rows_[known->pairing].external;
+    return NatRefusal::none;
+  }
+  const std::uint32_t all = p.addresses.size();
+  const auto start = static_cast<std::uint32_t>(
+      p.config->round_robin ? p.draws++ % all : detail::mix(++p.draws ^ seed_, address.to_v4() ^ ~seed_) % all);
+  const auto index = p.free_rows->take(0, start, 0, all - 1);
+  if (!index || *index >= p.row_count) return NatRefusal::out_of_addresses;
+  make_owned(p.first_row + *index, p, service_set, address);
+  external = p.addresses.at(*index);
+  return NatRefusal::none;
+}
+
+NatRefusal NatState::take_port(Pool& p, std::uint16_t service_set, const FlowKey& key, std::uint32_t& external,
+                               std::uint16_t& port) {
+  const std::uint8_t protocol = protocol_in_v4(key.protocol);
+  auto why = PortPool::Refusal::out_of_ports;
+  if (!p.tracked && !p.deterministic) {
+    const auto binding = p.ports->allocate(key.source, protocol, key.source_port, why);
+    if (!binding) return refusal_of(why);
+    external = binding->address.to_v4();
+    port = binding->port;
+    return NatRefusal::none;
+  }
+  Host* const host = p.tracked ? host_of(p, key.source) : nullptr;
+  if (p.tracked && host == nullptr) return NatRefusal::no_memory;
+  const NatRefusal refusal = take_tracked_port(p, service_set, key, host, external, port);
+  if (refusal != NatRefusal::none && host != nullptr) drop_host(p, *host);
+  return refusal;
+}
+
+NatRefusal NatState::take_tracked_port(Pool& p, std::uint16_t service_set, const FlowKey& key, Host* host,
+                                       std::uint32_t& external, std::uint16_t& port) {
+  const std::uint8_t protocol = protocol_in_v4(key.protocol);
+  const std::uint32_t limit = p.config->limit_ports_per_host;
+  if (limit != 0 && host->count >= limit) return NatRefusal::port_limit;
+  if (p.deterministic) {
+    const auto block = p.deterministic->of_host(key.source);
+    if (!block) return NatRefusal::untranslatable;
+    auto why = PortPool::Refusal::out_of_ports;
+    const auto taken = p.ports->allocate_on(*p.addresses.index_of(block->external), {block->first, block->last},
+                                            protocol, key.source_port, why);
+    if (!taken) return refusal_of(why);
+    external = block->external;
+    port = *taken;
+    return NatRefusal::none;
+  }
+  if (!p.paired) return take_port_on(p, service_set, key, host, std::nullopt, external, port);
+  if (host->pairing == kNoRow) return take_paired_port(p, service_set, key, *host, external, port);
+  const std::uint32_t address = *p.addresses.index_of(rows_[host->pairing].external);
+  const NatRefusal refusal = take_port_on(p, service_set, key, host, address, external, port);
+  return refusal == NatRefusal::out_of_ports ? NatRefusal::paired_out_of_ports : refusal;
+}
+
+NatRefusal NatState::take_port_on(Pool& p, std::uint16_t service_set, const FlowKey& key, Host* host,
+                                  std::optional<std::uint32_t> address, std::uint32_t& external, std::uint16_t& port) {
+  const std::uint8_t protocol = protocol_in_v4(key.protocol);
+  if (p.use == NatPoolUse::port_blocks) {
+    return take_block_port(p, service_set, *host, address, protocol, key.source_port, external, port);
+  }
+  auto why = PortPool::Refusal::out_of_ports;
+  if (!address) {
+    const auto binding = p.ports->allocate(key.source, protocol, key.source_port, why);
+    if (!binding) return refusal_of(why);
+    external = binding->address.to_v4();
+    port = binding->port;
+    return NatRefusal::none;
+  }
+  const auto taken = p.ports->allocate_on(*address, p.ports->whole(), protocol, key.source_port, why);
+  if (!taken) return refusal_of(why);
+  external = p.addresses.at(*address);
+  port = *taken;
+  return NatRefusal::none;
+}
+
+NatRefusal NatState::take_paired_port(Pool& p, std::uint16_t service_set, const FlowKey& key, Host& host,
+                                      std::uint32_t& external, std::uint16_t& port) {
+  if (free_pairings_.empty()) return NatRefusal::no_memory;
+  const std::uint32_t first = p.ports->first_index(host.address);
+  const std::uint32_t all = p.addresses.size();
+  // Only with an address that has a port for the flow: whoever gets none is not bound to anything.
+  NatRefusal said = NatRefusal::out_of_ports;
+  for (std::uint32_t i = 0; i < all; ++i) {
+    const NatRefusal refusal = take_port_on(p, service_set, key, &host, (first + i) % all, external, port);
+    if (refusal != NatRefusal::none) {
+      if (refusal != NatRefusal::out_of_ports) said = refusal;
+      continue;
+    }
+    const std::uint32_t row = pairing_rows_ + *free_pairings_.take();
+    Row& r = rows_[row];
+    r.kind = RecordKind::pairing;
+    r.flags = 0;
+    r.internal = host.address;
+    r.external = external;
+    r.internal_port = r.external_port = 0;
+    r.protocol = 0;
+    r.pool = p.index;
+    r.service_set = service_set;
+    give_birth(row, false);
+    return NatRefusal::none;
+  }
+  return said;
+}
+
+std::optional<std::uint32_t> NatState::take_block(Pool& p, std::uint32_t address, std::uint8_t protocol,
+                                                  std::uint16_t original, PortPool::Refusal& why) {
+  const std::uint32_t size = p.config->blocks->block_size;
+  const std::uint32_t low = p.config->port_low;
+  const auto span_of_block = [&](std::uint32_t number) {
+    return PortPool::Span{static_cast<std::uint16_t>(low + number * size),
+                          static_cast<std::uint16_t>(low + number * size + size - 1)};
+  };
+  const auto allowed = p.ports->preserving(p.ports->whole(), protocol, original);
+  why = PortPool::Refusal::range;
+  if (!allowed || p.blocks_per_address == 0) return std::nullopt;
+  // A block that nobody has is free to the last port; only those at the ends of a range may have none that fits.
+  std::uint32_t first = (allowed->first - low) / size;
+  std::uint32_t last = std::min((allowed->last - low) / size, p.blocks_per_address - 1);
+  const BitRows::Parity parity = size == 1 ? p.ports->parity_for(protocol, original) : BitRows::Parity::any;
+  if (parity == BitRows::Parity::any) {
+    if (first <= last && !p.ports->fits(span_of_block(first), protocol, original)) ++first;
+    if (first <= last && !p.ports->fits(span_of_block(last), protocol, original)) {
+      if (last == 0) return std::nullopt;
+      --last;
+    }
+  }
+  if (first > last) return std::nullopt;
+  why = PortPool::Refusal::out_of_ports;
+  const auto start = static_cast<std::uint32_t>(detail::mix(++p.draws ^ seed_, address ^ ~seed_) % (last - first + 1));
+  return p.free_rows->take(address, first + start, first, last, parity);
+}
+
+NatRefusal NatState::take_block_port(Pool& p, std::uint16_t service_set, Host& host,
+                                     std::optional<std::uint32_t> address, std::uint8_t protocol,
+                                     std::uint16_t original, std::uint32_t& external, std::uint16_t& port) {
+  auto why = PortPool::Refusal::out_of_ports;
+  const auto take_in = [&](std::uint32_t row) {
+    const Row& block = rows_[row];
+    const auto taken =
+        p.ports->allocate_on(*p.addresses.index_of(block.external), span_of(block), protocol, original, why);
+    if (!taken) return false;
+    external = block.external;
+    port = *taken;
+    return true;
+  };
+  const auto take_in_others = [&] {
+    for (std::uint32_t row = host.first; row != kNoRow; row = rows_[row].next) {
+      if (row == host.active || !take_in(row)) continue;
+      set_active_block(host, row);
+      return true;
+    }
+    return false;
+  };
+  const NatPool::BlockAllocation& config = *p.config->blocks;
+  const Ticks limit = config.active_block_timeout_s * 10;
+  const bool over = host.active != kNoRow && limit != 0 && now_ - rows_[host.active].active_since >= limit;
+  if (!over) {
+    if (host.active != kNoRow && take_in(host.active)) return NatRefusal::none;
+    if (take_in_others()) return NatRefusal::none;
+  }
+  const bool may_have_more = host.blocks < config.max_blocks_per_address;
+  if (may_have_more) {
+    const std::uint32_t all = p.addresses.size();
+    const std::uint32_t first = address                ? *address
+                                : host.first != kNoRow ? *p.addresses.index_of(rows_[host.first].external)
+                                                       : p.ports->first_index(host.address);
+    for (std::uint32_t i = 0; i < (address ? 1U : all); ++i) {
+      const std::uint32_t index = (first + i) % all;
+      const auto block = take_block(p, index, protocol, original, why);
+      if (!block) continue;
+      const std::uint32_t row = p.first_row + index * p.blocks_per_address + *block;
+      make_owned(row, p, service_set, host.address);
+      if (take_in(row)) return NatRefusal::none;
+      return refusal_of(why);
+    }
+  }
+  // Past its time, the active block is still better than none.
+  if (over && ((host.active != kNoRow && take_in(host.active)) || take_in_others())) return NatRefusal::none;
+  ++(may_have_more ? p.figures.out_of_block_errors : p.figures.max_blocks_exceeded_errors);
+  return may_have_more || why != PortPool::Refusal::out_of_ports ? refusal_of(why) : NatRefusal::port_limit;
+}
+
+}  // namespace icr::node

@@ -1,0 +1,200 @@
+// Bindings as records: what is shown to peers, disks and operators, and what peers and checkpoints bring.
+#include <algorithm>
+
+#include "node/services/nat_state.h"
+
+namespace icr::node {
+namespace {
+
+/// Ticks are compared modulo 2^32; an age beyond a quarter of that (three years) would turn into the future.
+constexpr Ticks kLongestAge = 1U << 30;
+
+std::uint8_t protocol_in_v4(std::uint8_t protocol) {
+  return protocol == ip_protocol::icmp6 ? ip_protocol::icmp : protocol;
+}
+
+}  // namespace
+
+bool NatState::read(std::uint32_t row, Ticks now, SessionRecord& out) const {
+  const Row& r = rows_[row];
+  out.ref = {row, r.generation};
+  if (!r.live) return false;
+  out.kind = r.kind;
+  out.version = r.version;
+  BindingRecord& b = out.binding;
+  const bool used = in_use(r);
+  b.term = r.term;
+  b.internal = r.internal;
+  b.external = IpAddress::v4(r.external);
+  b.internal_port = r.internal_port;
+  b.external_port = r.external_port;
+  b.last_port = r.kind == RecordKind::port_block ? span_of(r).last : std::uint16_t{0};
+  b.protocol = r.protocol;
+  b.flags = static_cast<std::uint8_t>(r.flags | (used ? kBindingInUse : 0));
+  b.pool = r.pool;
+  b.service_set = r.service_set;
+  b.timeout_s = timeout_of(r) / 10;
+  b.idle = used ? 0 : now - r.last_used;
+  b.age = now - r.created;
+  return true;
+}
+
+bool NatState::may_host(const Pool& p, std::uint16_t service_set, const IpAddress& host) const {
+  const auto& sets = p.service_sets;
+  if (std::find(sets.begin(), sets.end(), service_set) == sets.end()) return false;
+  const auto holds = [&](const std::vector<AddressRange>& ranges) {
+    return std::any_of(ranges.begin(), ranges.end(), [&](const AddressRange& r) { return r.contains(host); });
+  };
+  return std::any_of(p.terms.begin(), p.terms.end(), [&](const NatTerm* term) {
+    return (term->from.source_addresses.empty() || holds(term->from.source_addresses)) &&
+           !holds(term->from.source_except) && (host.is_v4() || term->type == NatType::stateful_nat64);
+  });
+}
+
+bool NatState::acceptable(std::uint32_t row, const SessionRecord& record) const {
+  const BindingRecord& b = record.binding;
+  if (b.pool >= pools_.size() || !pools_[b.pool] || !b.external.is_v4() || record.ref.generation == 0) return false;
+  const Pool& p = *pools_[b.pool];
+  if (!may_host(p, b.service_set, b.internal)) return false;
+  const auto index = p.addresses.index_of(b.external);
+  if (!index) return false;
+  switch (record.kind) {
+    case RecordKind::port_block:
+      return p.use == NatPoolUse::port_blocks && block_row(p, b.external.to_v4(), b.external_port) == row &&
+             (b.external_port - p.config->port_low) % p.config->blocks->block_size == 0 &&
+             b.last_port == b.external_port + p.config->blocks->block_size - 1 && (b.flags & kBindingExclusive) == 0;
+    case RecordKind::pairing:
+      if ((b.flags & kBindingExclusive) != 0) return p.use == NatPoolUse::addresses && row == p.first_row + *index;
+      return p.paired && row >= pairing_rows_ && row < mapping_rows_;
+    case RecordKind::mapping:
+      if (!p.mapped || row < mapping_rows_ || row >= rows_.size() || b.flags > kBindingInUse) return false;
+      if (!PortPool::translates_port(protocol_in_v4(b.protocol)) ||
+          (b.protocol == ip_protocol::icmp6) !=
+              (!b.internal.is_v4() && protocol_in_v4(b.protocol) == ip_protocol::icmp)) {
+        return false;
+      }
+      return owns_port_rightly(End{pools_[b.pool].get(), b.external.to_v4(), b.external_port, b.protocol, b.internal,
+                                   b.internal_port, b.protocol, false});
+    case RecordKind::session:
+      break;
+  }
+  return false;
+}
+
+std::array<std::uint32_t, 2> NatState::in_the_way(std::uint32_t row, const SessionRecord& record) {
+  const BindingRecord& b = record.binding;
+  std::array<std::uint32_t, 2> out = {kNoRow, kNoRow};
+  if (record.kind == RecordKind::mapping) {
+    out = {find_external(b.external.to_v4(), b.external_port, protocol_in_v4(b.protocol)),
+           find_internal(*pools_[b.pool], b.service_set, b.internal, b.internal_port, b.protocol)};
+    if (out[1] == out[0]) out[1] = kNoRow;
+  } else if (record.kind == RecordKind::pairing) {
+    if (const Host* const host = hosts_.find(HostTable::of_pool(b.pool), b.internal)) out[0] = host->pairing;
+  }
+  for (std::uint32_t& other : out) {
+    if (other == row) other = kNoRow;
+  }
+  return out;
+}
+
+Applied NatState::apply(std::uint32_t row, const SessionRecord& record, Ticks now) {
+  now_ = now;
+  if (row >= rows_.size() || !acceptable(row, record)) {
+    ++counters_.bindings_refused;
+    return Applied::refused;
+  }
+  const BindingRecord& b = record.binding;
+  Row& r = rows_[row];
+  const bool same = r.live && r.kind == record.kind && r.internal == b.internal && r.external == b.external.to_v4() &&
+                    r.internal_port == b.internal_port && r.external_port == b.external_port && r.pool == b.pool &&
+                    r.service_set == b.service_set && r.protocol == b.protocol;
+  if (r.pass == pass_) {
+    const bool older = record.ref.generation < r.generation;
+    const bool buried = record.ref.generation == r.generation && !r.live && r.generation != 0;
+    const bool stale = record.ref.generation == r.generation && same && record.version < r.version;
+    if (older || buried || stale) return Applied::unchanged;
+  }
+  const auto others = in_the_way(row, record);
+  for (const std::uint32_t other : others) {
+    if (other == kNoRow || rows_[other].pass != pass_ || rows_[other].term <= b.term) continue;
+    // Both are facts of this pass, and the one that is held is the younger: two masters contradict each other.
+    ++counters_.bindings_conflicting;
+    ++pools_[b.pool]->figures.conflicts_refused;
+    return Applied::refused;
+  }
+  for (const std::uint32_t other : others) {
+    // Where the record comes from it is alive, so what holds its endpoint or its host here has died there.
+    if (other == kNoRow) continue;
+    leave(other);
+    ++counters_.bindings_displaced;
+    out_.binding_changed(other);
+  }
+  const bool update = same && r.generation == record.ref.generation;
+  if (!update) {
+    if (r.live) leave(row);
+    // Sessions of another host may use it: their tombstones are on the way, or activation will decide (look_at).
+    r.kind = record.kind;
+    r.internal = b.internal;
+    r.external = b.external.to_v4();
+    r.internal_port = b.internal_port;
+    r.external_port = b.external_port;
+    r.protocol = b.protocol;
+    r.pool = b.pool;
+    r.service_set = b.service_set;
+    r.flags = static_cast<std::uint8_t>(b.flags & ~kBindingInUse);
+    enter(row, false);
+  } else if (r.kind == RecordKind::port_block) {
+    r.flags = static_cast<std::uint8_t>(b.flags & ~kBindingInUse);
+    if (Host* const host = hosts_.find(HostTable::of_pool(r.pool), r.internal)) {
+      if ((r.flags & kBindingActiveBlock) != 0) {
+        host->active = row;
+      } else if (host->active == row) {
+        host->active = kNoRow;
+      }
+    }
+  }
+  r.generation = record.ref.generation;
+  r.version = record.version;
+  r.term = b.term;
+  r.created = r.active_since = now - std::min(b.age, kLongestAge);
+  r.last_used = now - std::min(b.idle, kLongestAge);
+  r.pass = pass_;
+  ++(update ? counters_.bindings_updated : counters_.bindings_created);
+  out_.binding_changed(row);
+  return update ? Applied::updated : Applied::created;
+}
+
+Applied NatState::erase(std::uint32_t row, std::uint32_t generation, Ticks now) {
+  now_ = now;
+  if (row >= rows_.size()) {
+    ++counters_.bindings_refused;
+    return Applied::refused;
+  }
+  Row& r = rows_[row];
+  if (r.pass == pass_ && generation < r.generation) return Applied::unchanged;
+  const bool was_live = r.live;
+  if (was_live) {
+    leave(row);
+    ++counters_.bindings_deleted;
+  }
+  high_water_ = std::max(high_water_, row + 1);
+  r.generation = generation;
+  r.pass = pass_;
+  out_.binding_changed(row);
+  return was_live ? Applied::deleted : Applied::unchanged;
+}
+
+std::uint32_t NatState::end_pass(Ticks now) {
+  now_ = now;
+  std::uint32_t removed = 0;
+  for (std::uint32_t row = 0; row < high_water_; ++row) {
+    if (!rows_[row].live || rows_[row].pass == pass_) continue;
+    leave(row);
+    out_.binding_changed(row);
+    ++removed;
+  }
+  counters_.bindings_swept += removed;
+  return removed;
+}
+
+}  // namespace icr::node
