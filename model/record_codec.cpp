@@ -152,6 +152,12 @@ void BatchEncoder::add(const SessionRecord& r) {
 
 void BatchEncoder::add_tombstone(SessionRef ref) { tombstones_.emplace_back(ref.slot, ref.generation); }
 
+void BatchEncoder::reserve(std::size_t sessions) {
+  v4_.reserve(sessions);
+  tcp_[0].reserve(sessions);
+  counters_[0].reserve(sessions);
+}
+
 std::size_t BatchEncoder::bytes() const {
   return v4_.size() * sizeof(fbs::Session4) + v6_.size() * sizeof(fbs::Session6) +
          (tcp_[0].size() + tcp_[1].size()) * sizeof(fbs::TcpPart) +

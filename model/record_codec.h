@@ -16,6 +16,8 @@ class BatchEncoder {
  public:
   void add(const SessionRecord& record);
   void add_tombstone(SessionRef ref);
+  /// Makes room for so many sessions of IPv4: adding them does not allocate.
+  void reserve(std::size_t sessions);
 
   /// Sessions, bindings and tombstones added since clear().
   [[nodiscard]] std::size_t size() const { return v4_.size() + v6_.size() + bindings_.size() + tombstones_.size(); }

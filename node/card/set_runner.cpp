@@ -13,7 +13,9 @@ namespace {
 constexpr std::size_t kMessagesPerRound = 16;
 constexpr std::size_t kReplicationBytesPerRound = 512 * 1024;
 constexpr std::uint32_t kCheckpointRowsPerRound = 2048;
-constexpr std::uint32_t kTimersPerRound = 1024;
+/// As many as a burst may set up, so that a card that only sets sessions up does not fall behind; and no more, so that
+/// a burst waits about as long as it takes itself.
+constexpr std::uint32_t kTimersPerRound = 64;
 constexpr std::size_t kBlockMessagesPerRound = 16;
 /// Timers have a resolution of 100 ms; a tick in between keeps the worst case near it.
 constexpr Duration kShardTick = 50ms;

@@ -120,17 +120,19 @@ void Worker::run_real() {
   std::vector<Packet>& packets = buffers_.packets();
   while (!stopping_.load(std::memory_order_acquire)) {
     const TimePoint now = monotonic_now();
-    bool more = false;
+    bool packets_came = false;
     for (const auto& [unit, port] : ports_) {
       const std::size_t n = port->rx_burst(packets);
       if (n == 0) continue;
       engine_->process(std::span(packets.data(), n), now, *this);
       for (const UnitPort& each : ports_) each.port->flush();
-      more = true;
+      packets_came = true;
     }
     engine_->tick(now);
+    bool more = packets_came;
     more |= poll_sets(now);
-    more |= mailbox_.run(*this, now);
+    // A question may take about as long as a burst; what waits for the burst after it waits no longer than that.
+    more |= mailbox_.run(*this, now, packets_came ? kBusySliceSlots : kSliceSlots);
     const TimePoint done = monotonic_now();
     account(done - now, done);
     if (!more) wait(done);

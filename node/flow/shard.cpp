@@ -415,6 +415,11 @@ void Shard::count_session(const Session& session, int change) {
 }
 
 void Shard::digest_slot(std::uint32_t slot) {
+  if (slot < table_.capacity() && !table_.at(slot).live) {
+    digest_ -= digest_words_[slot];
+    digest_words_[slot] = 0;
+    return;
+  }
   SessionRecord record;
   const std::uint64_t word = read(slot, TimePoint{}, record) ? digest_of(record) : 0;
   digest_ += word - digest_words_[slot];

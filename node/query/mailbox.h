@@ -69,8 +69,10 @@ class Completions {
   Wakeup wakeup_;
 };
 
-/// Slots that run() looks at by default: at 100 ns a slot about 50 us, so packets never wait long.
+/// Slots that run() looks at by default: at 100 ns a slot about 50 us.
 inline constexpr std::uint32_t kSliceSlots = 512;
+/// The same while packets come in, so that none waits long.
+inline constexpr std::uint32_t kBusySliceSlots = 64;
 
 /// Questions that the worker has in hand at the same time; the others wait for their turn.
 inline constexpr std::size_t kTasksInHand = 8;

@@ -202,6 +202,8 @@ void QueryServer::take(std::string client, const void* data, std::size_t size) {
     return refuse(client, id, QueryError::malformed, fmt::format("page of {} rows", request->limit));
   }
   auto task = std::make_unique<QueryTask>();
+  // Here, so that the worker need not allocate while packets wait.
+  if (request->kind == QueryKind::page) task->sessions.reserve(request->limit);
   task->client = std::move(client);
   task->request = std::move(*request);
   task->answer_to = completions_;

@@ -257,5 +257,39 @@ TEST(EngineLimits, AnApplicationMayNeverTimeOut) {
   EXPECT_EQ(bed.record(0).idle, 2U * 3600 * 10);
 }
 
+TEST(EngineLimits, AFullIndexRefusesASessionAndGivesItsPortBack) {
+  // Slots are left, but the two buckets of the index where a flow may lie are full, and the side list as well. That
+  // takes flows that were searched for: with the seed unknown, as it is outside of a test, nobody can.
+  Plan plan;
+  plan.max_sessions = 1024;
+  Bed bed(plan);
+  const std::uint64_t buckets = plan.max_sessions / 2;
+  const auto bucket = [&](std::uint64_t hash) { return (hash >> 32) * buckets >> 32; };
+  const SessionTable& table = bed.shard->table();
+  std::uint32_t sent = 0;
+  std::uint32_t next = 0;
+  while (bed.drops(Drop::flow_index_full) == 0 && sent < 200) {
+    FlowKey key{IpAddress::v4(0xc6120000U), *IpAddress::parse("198.19.0.10"), 0, 0, 17};
+    for (std::uint64_t hash = ~std::uint64_t{0}; bucket(hash) >= 1 || bucket(hash * 0x9e3779b97f4a7c15ULL) >= 4;
+         ++next) {
+      key.source_port = static_cast<std::uint16_t>(1 + next % 60000);
+      key.destination_port = static_cast<std::uint16_t>(1 + next / 60000);
+      hash = table.hash(key);
+    }
+    const auto out = bed.send(kInside, udp("198.18.0.0", key.source_port, "198.19.0.10", key.destination_port));
+    sent += static_cast<std::uint32_t>(out.size());
+  }
+  EXPECT_EQ(bed.drops(Drop::flow_index_full), 1U);
+  EXPECT_GE(sent, 8U * 2 + 64) << "two buckets and the side list";
+  EXPECT_EQ(bed.shard->sessions(), sent);
+  EXPECT_EQ(bed.shard->ports_in_use(), sent) << "the refused one has no port";
+  EXPECT_EQ(bed.shard->table().full_refusals(), 1U);
+  bed.expect_accounted();
+  // All end, and the index has room again.
+  bed.wait(40s);
+  EXPECT_EQ(bed.shard->sessions(), 0U);
+  bed.pass(kInside, udp("198.18.0.0", 1, "198.19.0.10", 2));
+}
+
 }  // namespace
 }  // namespace icr::node::test

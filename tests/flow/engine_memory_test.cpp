@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <new>
 
+#include "model/record_codec.h"
 #include "tests/flow/bed.h"
 
 namespace {
@@ -69,6 +70,80 @@ TEST(EngineMemory, NoAllocationPerPacket) {
   EXPECT_GT(bed.shard->sessions_created(), 900U);
   EXPECT_GT(bed.out.count, 1500U);
   EXPECT_GT(bed.engine->counters().fragments_held, 300U);
+}
+
+/// What allocates when something is counted.
+class Counted {
+ public:
+  explicit Counted(const char* what) : what_(what), before_(allocations.load()) {}
+  ~Counted() { EXPECT_EQ(allocations.load(), before_) << what_; }
+  Counted(const Counted&) = delete;
+  Counted& operator=(const Counted&) = delete;
+
+ private:
+  const char* what_;
+  std::uint64_t before_;
+};
+
+TEST(EngineMemory, NoAllocationPerSession) {
+  Plan plan;
+  plan.max_sessions = 1024;
+  Bed bed(plan);
+  bed.out.recording = false;
+  std::vector<Bytes> first;
+  for (std::uint16_t i = 1; i <= 700; ++i) {
+    first.push_back(build(udp("198.18.0.10", i, "198.19.0.10", 53)));
+    first.push_back(build(tcp("198.18.0.11", i, "198.19.0.10", 80, kSyn, i, 0)));
+  }
+  const auto send_all = [&] {
+    for (Bytes& bytes : first) {
+      Packet p{bytes.data(), static_cast<std::uint32_t>(bytes.size()), static_cast<std::uint32_t>(bytes.size()),
+               kInside};
+      bed.engine->process(std::span(&p, 1), bed.now, bed.out);
+    }
+  };
+  std::vector<Bytes> pristine = first;
+  {
+    const Counted counted("set-up, to the last slot and beyond");
+    send_all();
+  }
+  EXPECT_EQ(bed.shard->sessions(), 1024U);
+  EXPECT_EQ(bed.drops(Drop::no_session_id), 376U);
+  first = pristine;
+  {
+    const Counted counted("packets of sessions, and more that find no slot");
+    send_all();
+  }
+  BatchEncoder page;
+  page.reserve(1024);
+  {
+    const Counted counted("a page for a question");
+    SessionRecord record;
+    for (std::uint32_t slot = 0; slot < bed.shard->high_water(); ++slot) {
+      if (bed.shard->read(slot, bed.now, record)) page.add(record);
+    }
+  }
+  EXPECT_EQ(page.size(), 1024U);
+  {
+    const Counted counted("clearing");
+    for (std::uint32_t slot = 0; slot < 300; ++slot) bed.shard->remove(slot);
+  }
+  {
+    const Counted counted("time running out");
+    for (int i = 0; i < 400; ++i) {
+      bed.now += 100ms;
+      (void)bed.shard->tick(bed.now, 100);
+      bed.engine->tick(bed.now);
+    }
+  }
+  EXPECT_EQ(bed.shard->sessions(), 0U);
+  EXPECT_EQ(bed.shard->ports_in_use(), 0U);
+  first = pristine;
+  {
+    const Counted counted("set-up in used slots");
+    send_all();
+  }
+  EXPECT_EQ(bed.shard->sessions(), 1024U);
 }
 
 }  // namespace

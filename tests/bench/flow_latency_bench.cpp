@@ -1,0 +1,144 @@
+// flow.latency.*: how long one turn of a card's worker takes - a burst, timers, and its share of a question - with a
+// million sessions, while sessions are set up and time out all the time and a `show services sessions extensive` is
+// being answered without end.
+//
+// A window of 1 M sessions moves on: two packets of a burst begin the sessions that enter it, the others are of any
+// session in it; those behind it time out. Sessions of the window that happen to be idle for their timeout end as well
+// and are set up again. Virtual time passes 0.6 ms a turn, so that as many sessions end as begin.
+#include "node/card/set_runner.h"
+#include "node/query/mailbox.h"
+#include "tests/bench/flow_traffic.h"
+
+namespace {
+
+using namespace icr;
+using namespace icr::bench;
+
+constexpr std::uint32_t kWindow = 1'000'000;
+constexpr std::uint32_t kRoom = 1'400'000;
+constexpr std::uint32_t kNewPerBurst = 2;
+constexpr auto kTurn = std::chrono::microseconds(600);
+constexpr std::uint32_t kWarmUp = 120'000;  ///< turns, more than two timeouts
+constexpr std::uint32_t kTurns = 200'000;
+
+class BenchCard final : public CardView {
+ public:
+  explicit BenchCard(ShardView& shard) : shards_{&shard} {}
+  std::span<ShardView* const> shards() override { return shards_; }
+  [[nodiscard]] CardUtilization utilization(TimePoint /*now*/) const override { return {}; }
+  void counters(std::vector<CounterGroup>& /*out*/) const override {}
+  void analysis(CardAnalysis& /*out*/) const override {}
+  void usage(CardUsage& /*out*/) const override {}
+  void statistics(std::uint16_t /*service_set*/, ServiceSetStatus& /*out*/) const override {}
+  void clear_statistics(std::uint16_t /*service_set*/, std::optional<StatisticsGroup> /*group*/) override {}
+
+ private:
+  std::vector<ShardView*> shards_;
+};
+
+/// Asks for page after page, all over again. The answers are encoded by another thread in a chassis; here not at all.
+class Questions {
+ public:
+  void put(CardMailbox& mailbox) {
+    for (auto& finished : completions_->drain()) {
+      cursor_ = finished->reply.done ? 0 : finished->reply.next_cursor;
+      pages_ += 1;
+      waiting_ = false;
+    }
+    if (waiting_) return;
+    auto task = std::make_unique<QueryTask>();
+    task->client = "bench";
+    task->request.kind = QueryKind::page;
+    task->request.limit = kPageSessions;
+    task->cursor = task->request.cursor = cursor_;
+    task->answer_to = completions_;
+    task->sessions.reserve(kPageSessions);
+    waiting_ = mailbox.post(task);
+  }
+  [[nodiscard]] std::uint64_t pages() const { return pages_; }
+
+ private:
+  std::shared_ptr<Completions> completions_ = std::make_shared<Completions>();
+  std::uint32_t cursor_ = 0;
+  std::uint64_t pages_ = 0;
+  bool waiting_ = false;
+};
+
+int run() {
+  const auto cluster = make_cluster(kRoom, kOneTerm);
+  if (!cluster) return 1;
+  TimePoint now{std::chrono::hours(1)};
+  Node node(*cluster, now);
+  SetRunner runner(*cluster, 0, *node.shard, SetStart{1, 0, nullptr, 1}, now);
+  if (const auto opened = runner.open(nullptr, now); !opened) {
+    fmt::print(stderr, "{}\n", opened.error().message);
+    return 1;
+  }
+  BenchCard card(runner);
+  CardMailbox mailbox;
+  Questions questions;
+  Frames frames(ip_protocol::udp);
+  CountingSink sink;
+  std::array<Packet, kBurst> burst;
+  std::mt19937_64 random(42);
+
+  std::uint32_t head = 0;
+  for (; head < kWindow; head += kBurst) {
+    for (std::uint32_t i = 0; i < kBurst; ++i) burst[i] = frames.write(i, head + i);
+    node.engine->process(burst, now, sink);
+  }
+  std::vector<std::uint64_t> turns;
+  turns.reserve(kTurns);
+  std::uint64_t created = 0;
+  std::uint64_t removed = 0;
+  std::uint64_t pages = 0;
+  for (std::uint32_t turn = 0; turn < kWarmUp + kTurns; ++turn) {
+    now += kTurn;
+    for (std::uint32_t i = 0; i < kBurst; ++i) {
+      const std::uint32_t session =
+          i < kNewPerBurst ? head++ : head - 1 - static_cast<std::uint32_t>((random() >> 32) * kWindow >> 32);
+      burst[i] = frames.write(i, session);
+    }
+    questions.put(mailbox);
+    const std::uint64_t from = __rdtsc();
+    node.engine->process(burst, now, sink);
+    node.engine->tick(now);
+    (void)runner.poll(now, 0);
+    (void)mailbox.run(card, now, kBusySliceSlots);
+    const std::uint64_t clocks = __rdtsc() - from;
+    if (turn < kWarmUp) {
+      created = node.shard->sessions_created();
+      removed = node.shard->sessions_removed();
+      pages = questions.pages();
+      continue;
+    }
+    turns.push_back(clocks);
+  }
+  created = node.shard->sessions_created() - created;
+  removed = node.shard->sessions_removed() - removed;
+  pages = questions.pages() - pages;
+  const EngineCounters& c = node.engine->counters();
+  if (c.packets_in != c.packets_out || created < kTurns || removed < kTurns || pages == 0) {
+    fmt::print(stderr, "{} packets in, {} out; {} sessions created, {} removed, {} pages\n", c.packets_in,
+               c.packets_out, created, removed, pages);
+    return 1;
+  }
+  std::sort(turns.begin(), turns.end());
+  const auto at = [&](double share) {
+    return static_cast<double>(turns[static_cast<std::size_t>(share * static_cast<double>(turns.size() - 1))]);
+  };
+  show("flow.latency.p50", at(0.5), "clocks");
+  show("flow.latency.p99", at(0.99), "clocks");
+  show("flow.latency.p999", at(0.999), "clocks");
+  show("flow.latency.p999_ratio", at(0.999) / at(0.5), "x");
+  show("flow.latency.p50_us", at(0.5) / Stopwatch::clocks_per_ns() / 1e3, "us");
+  show("flow.latency.p999_us", at(0.999) / Stopwatch::clocks_per_ns() / 1e3, "us");
+  show("flow.latency.max_us", at(1) / Stopwatch::clocks_per_ns() / 1e3, "us");
+  show("flow.latency.setups_per_burst", static_cast<double>(created) / kTurns, "sessions");
+  show("flow.latency.expiries_per_burst", static_cast<double>(removed) / kTurns, "sessions");
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) { return wanted(argc, argv, "flow.latency") ? run() : 0; }
