@@ -244,7 +244,7 @@ REFUSED = {
     "tcp-fin-no-ack": [tcp(flags=flags) for flags in ("F", "FPU")],
     "tcp-port-zero": [tcp(sport=0), tcp(dport=0), v6() / TCP(sport=0, dport=80, flags="S")],
     "udp-port-zero": [udp(sport=0), udp(dport=0), v6() / UDP(sport=5, dport=0)],
-    "ip-ttl-zero": [udp(ttl=0), v6(hlim=0) / UDP(sport=5, dport=6)],
+    "ip-ttl-zero": [v4(ttl=0) / UDP(sport=5, dport=6), v6(hlim=0) / UDP(sport=5, dport=6)],
     "ip-illegal-protocol": [v4(proto=0) / Raw(bytes(20)), v4(proto=255) / Raw(bytes(20)), v6(nh=255) / Raw(bytes(20))],
     "tcp-non-syn-discard": [tcp(flags="A"), tcp(flags="FA"), tcp(flags="SA")],
     "tcp-invalid-rst-in-listen": [tcp(flags="R"), tcp(flags="RA")],

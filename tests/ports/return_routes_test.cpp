@@ -52,7 +52,8 @@ TEST_F(ReturnRoutesTest, AreThereWhileTheSetIsMasterHere) {
   auto cluster = load_cluster_file("cluster-configs/two-chassis.yaml");
   ASSERT_TRUE(cluster) << cluster.error().message;
   const std::string device = cluster->chassis[0].cards[0].port(cluster->service_sets[0].outside_unit)->device;
-  output_of("ip link add " + device + " type veth peer name other && ip link set up dev other && ip link set up dev " + device);
+  output_of("ip link add " + device + " type veth peer name other && ip link set up dev other && ip link set up dev " +
+            device);
   auto routes = ReturnRoutes::open(*cluster, 0, 0);
   ASSERT_TRUE(routes) << routes.error().message;
   EXPECT_EQ(output_of("ip route show"), "");
