@@ -40,8 +40,10 @@ std::uint32_t segments_left_at(const Headers& headers) {
   std::uint8_t next = headers.l3[6];
   std::uint32_t at = 40;
   while (next != 43) {
+    // A fragment header has no length: its second octet is reserved, and whatever the sender wrote.
+    const bool fragment = next == 44;
     next = headers.l3[at];
-    at += (headers.l3[at + 1] + 1U) * 8U;
+    at += fragment ? 8U : (headers.l3[at + 1] + 1U) * 8U;
   }
   return at + 3;
 }

@@ -234,6 +234,8 @@ NatRefusal NatState::translate_destination(std::uint16_t service_set, const NatT
   if (term != nullptr && term->type == NatType::stateful_nat64) {
     const auto v4 = extract_v4(*term->destination_prefix, key.destination);
     if (!v4 || !PortPool::translates_port(protocol_in_v4(key.protocol))) return NatRefusal::untranslatable;
+    // What no IPv4 packet may be sent to, an IPv6 one may not either: this network, loopback, multicast, broadcast.
+    if (*v4 >> 24 == 0 || *v4 >> 24 == 127 || *v4 >> 28 >= 0xe) return NatRefusal::untranslatable;
     to.destination = IpAddress::v4(*v4);
     to.protocol = protocol_in_v4(key.protocol);
   }
@@ -318,6 +320,9 @@ NatRefusal NatState::translate_source(std::uint16_t service_set, const NatTerm& 
       break;
   }
   const std::uint8_t protocol = protocol_in_v4(key.protocol);
+  // A host that writes an external address as its own: what it took could not be told from what it is, and not be found
+  // again.
+  if (key.source.is_v4() && pool_of(service_set, key.source.to_v4()) != nullptr) return NatRefusal::untranslatable;
   // An echo has one identifier: when a mapping has translated its target's, the host's own cannot be too.
   const bool to_mapping = result.hairpin && result.type != NatType::basic_nat44 && result.type != NatType::nptv6;
   const bool owns_port = PortPool::translates_port(protocol) && !(protocol == ip_protocol::icmp && to_mapping);

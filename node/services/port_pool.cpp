@@ -102,6 +102,8 @@ std::optional<PortPool::Binding> PortPool::allocate(const IpAddress& internal, s
   const std::uint32_t first = first_index(internal);
   // The reason of the first address that has ports at all tells more than "no port left" of the last one.
   Refusal said = Refusal::out_of_ports;
+  why = said;
+  if (exhausted(protocol)) return std::nullopt;
   for (std::uint32_t i = 0; i < addresses_.size(); ++i) {
     const std::uint32_t index = first + i < addresses_.size() ? first + i : first + i - addresses_.size();
     if (const auto port = allocate_on(index, whole(), protocol, original, why)) {
