@@ -222,12 +222,12 @@ REFUSED = {
         v6() / IPv6ExtHdrFragment(id=1, m=1, nh=6) / Raw(bytes(tcp()[TCP])[:8]),
     ],
     "fragment-bad-length": [
-        v4(frag=10, flags="MF", id=3) / Raw(bytes(13)),  # not a multiple of 8
-        v4(frag=10, flags="MF", id=4),
+        v4(proto=17, frag=10, flags="MF", id=3) / Raw(bytes(13)),  # not a multiple of 8
+        v4(proto=17, frag=10, flags="MF", id=4),
     ],
     "fragment-ping-of-death": [
-        v4(frag=8191, id=1) / Raw(bytes(1000)),
-        v4(frag=8189, flags="MF", id=2) / Raw(bytes(64)),
+        v4(proto=17, frag=8191, id=1) / Raw(bytes(1000)),
+        v4(proto=17, frag=8189, flags="MF", id=2) / Raw(bytes(64)),
         v6() / IPv6ExtHdrFragment(offset=8191, id=1, nh=17) / Raw(bytes(1000)),
     ],
     "tcp-header-length-errors": [
@@ -288,7 +288,7 @@ def test_wrong_tcp_options_do_no_harm(lab):
 
 def test_a_flood_of_fragments_is_bounded(lab):
     """Later fragments of ever new packets, whose first ones never come."""
-    packets = [bytes(v4(id=i, frag=100) / Raw(bytes(64))) for i in range(30_000)]
+    packets = [bytes(v4(proto=17, id=i, frag=100) / Raw(bytes(64))) for i in range(30_000)]
     outcome = lab.with_session(packets)
     assert outcome.counters["fragment-table-full"] > 20_000
     many = [bytes(v4(id=1, frag=i * 8, flags="MF") / UDP(sport=5, dport=6) / Raw(bytes(56))) for i in range(200)]
