@@ -136,10 +136,11 @@ def numbers(*values):
     return Table(*(("Q", value) for value in values))
 
 
-def session4(slot, generation=1, protocol=17, service_set=0, alg=0, tcp_state=0, nat=0, parts=0, host=10, port=5000):
+def session4(slot, generation=1, protocol=17, service_set=0, alg=0, tcp_state=0, nat=1, parts=0, host=10, port=5000):
+    """A session of that inside host, translated to an address of the first pool by NAPT44 (nat 1)."""
     addresses = struct.pack("<4I", 0xC6120000 + host, 0xC6130001, 0xC6130001, 0xCB007101)
     core = struct.pack("<7I", slot, generation, 1, 30, 0, 0, 0)
-    core += struct.pack("<8H", port, 7, 7, port, service_set, 0, 0, parts)
+    core += struct.pack("<8H", port, 7, 7, port, service_set, 0, 1, parts)
     return addresses + core + struct.pack("<4B", protocol, tcp_state, nat, alg)
 
 
