@@ -37,7 +37,8 @@ struct PacketPort {
   // tun
   std::string device;  ///< name of the TUN device, at most 15 characters; af_packet: of the kernel's interface
   std::vector<std::string>
-      steer_from;  ///< kernel interfaces whose incoming traffic is routed into this port (inside ports)
+      steer_from;            ///< kernel interfaces whose incoming traffic is routed into this port (inside ports)
+  std::uint32_t queues = 1;  ///< of the TUN device: 1..16
   // pcap
   std::string read_file;   ///< capture to read; empty: none
   std::string write_file;  ///< capture to write

@@ -69,7 +69,7 @@ PacketPort read_port(const YamlField& field) {
   const bool af_packet = type_node != nullptr && type_node->text == "af-packet";
   const YamlMap map = pcap        ? YamlMap(field, {"unit", "type", "read", "write"})
                       : af_packet ? YamlMap(field, {"unit", "type", "interface"})
-                                  : YamlMap(field, {"unit", "type", "device", "steer-from"});
+                                  : YamlMap(field, {"unit", "type", "device", "steer-from", "queues"});
   out.kind = pcap ? PacketPort::Kind::pcap : af_packet ? PacketPort::Kind::af_packet : PacketPort::Kind::tun;
   if (const auto f = map.require("type", "tun, af-packet or pcap")) (void)f->one_of(kTypes);
   if (const auto f = map.require("unit", "the number after the dot in the names of interfaces")) {
@@ -97,6 +97,7 @@ PacketPort read_port(const YamlField& field) {
       if (auto name = item.interface_name()) out.steer_from.push_back(std::move(*name));
     }
   }
+  if (const auto f = map.get("queues")) out.queues = static_cast<std::uint32_t>(f->number(1, 16).value_or(1));
   return out;
 }
 

@@ -75,6 +75,7 @@ void add(Digester& d, const Chassis& chassis) {
       d.text(port.device);
       d.number(port.steer_from.size());
       for (const auto& interface : port.steer_from) d.text(interface);
+      d.number(port.queues);
       d.text(port.read_file);
       d.text(port.write_file);
     }

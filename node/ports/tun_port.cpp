@@ -3,10 +3,13 @@
 #include <fcntl.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <system_error>
@@ -34,6 +37,7 @@ constexpr std::size_t kBurstBytes = 256 * 1024;
 /// What we take and give back: partial checksums, TCP segments, and UDP datagrams (since Linux 6.2).
 constexpr unsigned kOffloads = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
 constexpr unsigned kDatagramOffloads = TUN_F_USO4 | TUN_F_USO6;
+constexpr std::uint32_t kMaxQueues = 16;
 
 std::string words(int error_number) { return std::generic_category().message(error_number); }
 
@@ -64,7 +68,8 @@ Error cannot_create(int error_number) {
     case EBUSY:
       return Error{"the device is in use by another process (is another icrd with this card running?)"};
     case EINVAL:
-      return Error{"an interface of this name exists and is not a TUN device, or the name is not allowed"};
+      return Error{
+          "an interface of this name exists and is not a TUN device of as many queues, or the name is not allowed"};
     default:
       return Error{fmt::format("creating the TUN device failed: {}", words(error_number))};
   }
@@ -77,18 +82,9 @@ Result<std::unique_ptr<TunPort>> TunPort::open(const PacketPort& config) {
   if (config.device.empty() || config.device.size() >= IFNAMSIZ) {
     return fail("{}: a device name has 1 to {} characters", where, IFNAMSIZ - 1);
   }
-  const int descriptor = ::open(kControlDevice, O_RDWR | O_NONBLOCK | O_CLOEXEC);
-  if (descriptor < 0) return tl::unexpected(cannot_open_control(errno).in(where));
-  std::unique_ptr<TunPort> port(new TunPort(descriptor, config.unit, config.device));
-
-  ifreq request{};
-  request.ifr_flags = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR;
-  std::memcpy(request.ifr_name, config.device.c_str(), config.device.size());
-  if (ioctl(descriptor, TUNSETIFF, &request) < 0) return tl::unexpected(cannot_create(errno).in(where));
-  if (ioctl(descriptor, TUNSETOFFLOAD, kOffloads | kDatagramOffloads) < 0 &&
-      ioctl(descriptor, TUNSETOFFLOAD, kOffloads) < 0) {
-    return fail("{}: the kernel refuses checksum and segmentation offloads: {}", where, words(errno));
-  }
+  if (config.queues < 1 || config.queues > kMaxQueues) return fail("{}: 1 to {} queues", where, kMaxQueues);
+  std::unique_ptr<TunPort> port(new TunPort(config.unit, config.device));
+  if (auto opened = port->open_queues(config.queues); !opened) return tl::unexpected(opened.error().in(where));
 
   const auto index = static_cast<int>(if_nametoindex(config.device.c_str()));
   if (index == 0) return fail("{}: the device vanished while it was being set up", where);
@@ -115,18 +111,89 @@ Result<std::unique_ptr<TunPort>> TunPort::open(const PacketPort& config) {
   return port;
 }
 
-TunPort::~TunPort() { ::close(descriptor_); }
+Result<void> TunPort::open_queues(std::uint32_t count) {
+  constexpr unsigned kFlags = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR;
+  ifreq request{};
+  std::memcpy(request.ifr_name, device_.c_str(), device_.size());
+  const auto add = [&](unsigned flags) -> Result<int> {
+    const int queue = ::open(kControlDevice, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+    if (queue < 0) return tl::unexpected(cannot_open_control(errno));
+    queues_.push_back(queue);
+    request.ifr_flags = static_cast<short>(kFlags | flags);
+    if (ioctl(queue, TUNSETIFF, &request) < 0) return tl::unexpected(cannot_create(errno));
+    return queue;
+  };
+  for (std::uint32_t i = 0; i < count; ++i) {
+    // The first one must create the device: to one of several queues anybody may add queues, and take traffic with
+    // them.
+    const unsigned several = count == 1 ? 0U : i == 0 ? IFF_MULTI_QUEUE | IFF_TUN_EXCL : IFF_MULTI_QUEUE;
+    if (const auto queue = add(several); !queue) return tl::unexpected(queue.error());
+  }
+  if (ioctl(queues_.front(), TUNSETOFFLOAD, kOffloads | kDatagramOffloads) < 0 &&
+      ioctl(queues_.front(), TUNSETOFFLOAD, kOffloads) < 0) {
+    return fail("the kernel refuses checksum and segmentation offloads: {}", words(errno));
+  }
+  sending_ = queues_.front();
+  if (count == 1) return {};
+  // From a queue that is detached the kernel does not learn where to put the answers.
+  const auto sending = add(IFF_MULTI_QUEUE);
+  if (!sending) return tl::unexpected(sending.error());
+  queues_.pop_back();
+  sending_ = *sending;
+  request.ifr_flags = static_cast<short>(IFF_DETACH_QUEUE);
+  if (ioctl(sending_, TUNSETQUEUE, &request) < 0) return fail("cannot detach a queue: {}", words(errno));
+  poll_ = epoll_create1(EPOLL_CLOEXEC);
+  if (poll_ < 0) return fail("cannot wait for several queues: {}", words(errno));
+  for (const int queue : queues_) {
+    epoll_event event{};
+    event.events = EPOLLIN;
+    event.data.fd = queue;
+    if (epoll_ctl(poll_, EPOLL_CTL_ADD, queue, &event) < 0) {
+      return fail("cannot wait for several queues: {}", words(errno));
+    }
+  }
+  return {};
+}
+
+TunPort::~TunPort() {
+  if (poll_ >= 0) {
+    ::close(poll_);
+    ::close(sending_);
+  }
+  for (const int queue : queues_) ::close(queue);
+}
 
 std::size_t TunPort::rx_burst(std::span<Packet> packets) {
+  if (queues_.size() == 1) return receive(queues_.front(), packets, kBurstBytes);
+  std::array<epoll_event, kMaxQueues> ready{};
+  auto waiting =
+      static_cast<std::size_t>(std::max(epoll_wait(poll_, ready.data(), static_cast<int>(ready.size()), 0), 0));
+  // Each has its share; what some leave of it is shared again by those that want more.
+  std::size_t count = 0;
+  while (waiting != 0 && count < packets.size()) {
+    const std::size_t share = std::max<std::size_t>((packets.size() - count) / waiting, 1);
+    std::size_t hungry = 0;
+    for (std::size_t i = 0; i < waiting && count < packets.size(); ++i) {
+      const std::size_t most = std::min(share, packets.size() - count);
+      const std::size_t got = receive(ready[i].data.fd, packets.subspan(count, most), kBurstBytes / queues_.size());
+      count += got;
+      if (got == most) ready[hungry++] = ready[i];
+    }
+    waiting = hungry;
+  }
+  return count;
+}
+
+std::size_t TunPort::receive(int queue, std::span<Packet> packets, std::size_t limit) {
   std::size_t count = 0;
   std::size_t bytes = 0;
-  while (count < packets.size() && bytes < kBurstBytes) {
+  while (count < packets.size() && bytes < limit) {
     Packet& packet = packets[count];
     offload::VnetHeader header;
     // One byte more than fits shows that the kernel cut the packet.
     std::uint8_t beyond = 0;
     iovec parts[3] = {{&header, sizeof header}, {packet.data, packet.capacity}, {&beyond, 1}};
-    const ssize_t got = readv(descriptor_, parts, 3);
+    const ssize_t got = readv(queue, parts, 3);
     if (got < 0) {
       if (errno == EINTR) continue;
       if (errno == EAGAIN) break;
@@ -176,7 +243,7 @@ void TunPort::tx(const Packet& packet) {
   iovec parts[2] = {{&header, sizeof header}, {packet.data, packet.length}};
   ssize_t sent = 0;
   do {
-    sent = writev(descriptor_, parts, 2);
+    sent = writev(sending_, parts, 2);
   } while (sent < 0 && errno == EINTR);
   if (sent >= 0) {
     ++counters_.tx_packets;

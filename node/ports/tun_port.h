@@ -2,11 +2,19 @@
 //
 // Packets pass unfinished where the kernel has them so (node/ports/offload.h): checksums not computed, TCP segments and
 // UDP datagrams up to 64 KB in one packet. One system call moves one packet; there is no other way with TUN.
+//
+// A device can have several queues (IFF_MULTI_QUEUE), all read by the one worker. The kernel chooses a queue by a hash
+// of the flow, the same for both directions. So processors that send at once do not meet in one ring, and a flow that
+// floods its queue costs those in other queues nothing: each queue with packets gets its share of a burst. What is sent
+// goes by a queue that is detached: from others the kernel learns where the answers are to go, and a flow that moves to
+// another queue for that overtakes itself.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "model/cluster.h"
 #include "node/ports/port.h"
@@ -24,7 +32,7 @@ class TunPort final : public Port {
 
   [[nodiscard]] std::size_t rx_burst(std::span<Packet> packets) override;
   void tx(const Packet& packet) override;
-  [[nodiscard]] int descriptor() const override { return descriptor_; }
+  [[nodiscard]] int descriptor() const override { return queues_.size() == 1 ? queues_.front() : poll_; }
   void append_to(CounterList& out) const override;
 
  private:
@@ -45,10 +53,15 @@ class TunPort final : public Port {
     std::uint64_t tx_errors = 0;       ///< any other failure
   };
 
-  TunPort(int descriptor, std::uint32_t unit, std::string device)
-      : descriptor_(descriptor), unit_(unit), device_(std::move(device)) {}
+  TunPort(std::uint32_t unit, std::string device) : unit_(unit), device_(std::move(device)) {}
 
-  int descriptor_;
+  [[nodiscard]] Result<void> open_queues(std::uint32_t count);
+  /// Receives from one queue until it is empty, all packets are filled, or `bytes` were received. How many packets.
+  [[nodiscard]] std::size_t receive(int queue, std::span<Packet> packets, std::size_t bytes);
+
+  std::vector<int> queues_;  ///< descriptors to receive from
+  int sending_ = -1;         ///< descriptor to send by: that of the one queue, or of a detached one
+  int poll_ = -1;            ///< of several queues: epoll's descriptor, which is readable when one of them is
   std::uint32_t unit_;
   std::string device_;
   bool failure_logged_ = false;  ///< a device that went away is said once, then only counted

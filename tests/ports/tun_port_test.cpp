@@ -8,7 +8,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
+#include <map>
 
 #include "node/ports/factory.h"
 #include "node/ports/tun_routing.h"
@@ -20,6 +22,7 @@ namespace {
 using test::Bytes;
 using test::counter;
 using test::output_of;
+using testing::Ge;
 using testing::HasSubstr;
 using testing::Not;
 using namespace std::chrono_literals;
@@ -45,16 +48,17 @@ class TunPortTest : public test::InNewNamespace {
     output_of("ip neigh add 2001:db8:19::10 lladdr 02:00:00:00:00:20 dev out0");
   }
 
-  static PacketPort config(std::vector<std::string> steer_from) {
+  static PacketPort config(std::vector<std::string> steer_from, std::uint32_t queues = 1) {
     PacketPort port;
+    port.queues = queues;
     port.unit = 1;
     port.device = kDevice;
     port.steer_from = std::move(steer_from);
     return port;
   }
 
-  static std::unique_ptr<Port> open(std::vector<std::string> steer_from) {
-    auto port = open_port(config(std::move(steer_from)));
+  static std::unique_ptr<Port> open(std::vector<std::string> steer_from, std::uint32_t queues = 1) {
+    auto port = open_port(config(std::move(steer_from), queues));
     if (!port) throw std::runtime_error(port.error().message);
     return std::move(*port);
   }
@@ -71,6 +75,23 @@ class TunPortTest : public test::InNewNamespace {
   static void arrive(const test::Wire& peer, const Bytes& packet) {
     peer.send(test::ethernet(in0_mac(), peer.address(), packet));
   }
+
+  /// The same for many packets, on their way together.
+  static void arrive(const test::Wire& peer, const std::vector<Bytes>& packets) {
+    const Bytes to = in0_mac();
+    const Bytes from = peer.address();
+    for (const Bytes& packet : packets) peer.send(test::ethernet(to, from, packet));
+  }
+
+  /// `flood` packets of one flow, then one of each of 32 others (to 203.0.113.10 and so on).
+  static std::vector<Bytes> flood_and_others(std::size_t flood) {
+    std::vector<Bytes> out(flood, test::udp4("198.18.0.10", "203.0.113.5", "flood"));
+    for (int i = 0; i < 32; ++i) {
+      out.push_back(test::udp4("198.18.0.10", fmt::format("203.0.113.{}", 10 + i), "other"));
+    }
+    return out;
+  }
+  static bool is_flood(const std::uint8_t* packet) { return packet[19] == 5; }
 
   /// The next packet out of the port.
   static std::optional<Bytes> next(Port& port, std::chrono::milliseconds limit) {
@@ -165,6 +186,62 @@ TEST_F(TunPortTest, ABurstTakesWhatWaitsAndNoMore) {
       2s));
   EXPECT_EQ(payloads, "abcde");
   EXPECT_EQ(port->rx_burst({packets.data(), 4}), 0U);
+}
+
+TEST_F(TunPortTest, AFlowThatFloodsItsQueueDropsNothingOfOtherQueues) {
+  // How many of 32 flows with one packet each come through beside one that has sent ten times what a queue holds.
+  const auto survivors = [](std::uint32_t queues) {
+    const auto port = open({"in0"}, queues);
+    output_of(
+        fmt::format("ip link set dev {} txqueuelen 100 && tc qdisc replace dev {} root noqueue", kDevice, kDevice));
+    const test::Wire peer("in0p");
+    arrive(peer, flood_and_others(1000));
+    int others = 0;
+    int flood = 0;
+    while (const auto packet = next(*port, 200ms)) (is_flood(packet->data()) ? flood : others) += 1;
+    EXPECT_LE(flood, 150) << "the queue is as long as it was made";
+    return others;
+  };
+  EXPECT_EQ(survivors(1), 0);
+  // With four queues a flow shares the flooded one with a chance of one in four.
+  EXPECT_THAT(survivors(4), Ge(12));
+}
+
+TEST_F(TunPortTest, EachQueueHasItsShareOfABurst) {
+  const auto port = open({"in0"}, 4);
+  const test::Wire peer("in0p");
+  arrive(peer, flood_and_others(500));
+  PacketBuffers buffers(64);
+  const auto& packets = buffers.packets();
+  ASSERT_EQ(port->rx_burst(buffers.packets()), 64U) << "what other queues leave of a burst is there for the full one";
+  const auto flood = std::count_if(packets.begin(), packets.end(), [](const Packet& p) { return is_flood(p.data); });
+  EXPECT_GE(flood, 32);
+  EXPECT_LE(flood, 52) << "others had their share";
+}
+
+TEST_F(TunPortTest, PacketsOfAFlowKeepTheirOrderThroughSeveralQueues) {
+  const auto port = open({"in0"}, 4);
+  const test::Wire peer("in0p");
+  std::map<std::string, std::string> seen;  // by flow
+  for (char round = 'a'; round < 'f'; ++round) {
+    for (int flow = 0; flow < 8; ++flow) {
+      const std::string address = fmt::format("203.0.113.{}", flow);
+      arrive(peer, test::udp4("198.18.0.10", address, std::string(1, round)));
+      // What is sent teaches the kernel where the flow's next packets go.
+      transmit(*port, test::udp4(address, "198.18.0.10", "answer"));
+    }
+  }
+  while (const auto packet = next(*port, 200ms)) {
+    seen[std::to_string((*packet)[19])] += static_cast<char>(packet->back());
+  }
+  EXPECT_EQ(seen.size(), 8U);
+  for (const auto& [flow, payloads] : seen) EXPECT_EQ(payloads, "abcde") << flow;
+}
+
+TEST_F(TunPortTest, ADeviceOfSeveralQueuesBelongsToOneProcess) {
+  const auto port = open({}, 4);
+  for (const std::uint32_t queues : {1U, 4U}) EXPECT_FALSE(open_port(config({}, queues))) << queues;
+  EXPECT_THAT(open_port(config({}, 4)).error().message, HasSubstr("in use by another process"));
 }
 
 TEST_F(TunPortTest, TheDeviceIsQuietAndHasALongQueue) {
