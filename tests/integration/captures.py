@@ -22,13 +22,11 @@ POOL = [f"203.0.113.{i}" for i in range(16)]
 START = 1_000_000_000  # when captures begin, seconds since the epoch
 
 
-def program(name, prefer_sanitized=False):
-    """A program of ours: from $ICR_BIN, else of the release build, else (preferably, if asked) of the asan build."""
+def program(name, sanitized=False):
+    """A program of ours: from $ICR_BIN, or of the release or the asan build, which ./run-tests has made."""
     if "ICR_BIN" in os.environ:
         return pathlib.Path(os.environ["ICR_BIN"]) / name
-    builds = ("asan", "release") if prefer_sanitized else ("release",)
-    found = [path for build in builds if (path := ROOT / "build" / build / "bin" / name).exists()]
-    return found[0] if found else ROOT / "build" / "release" / "bin" / name
+    return ROOT / "build" / ("asan" if sanitized else "release") / "bin" / name
 
 
 def built(packet):

@@ -71,7 +71,7 @@ class Chassis:
     def __init__(self, folder, name="left", cluster=None, launcher=(), options=()):
         self.name, self.folder = name, pathlib.Path(folder)
         self.cluster = cluster or write_cluster(self.folder)
-        command = [*launcher, program("icrd", prefer_sanitized=True), "--cluster", self.cluster, "--chassis", name]
+        command = [*launcher, program("icrd", sanitized=True), "--cluster", self.cluster, "--chassis", name]
         self.process = subprocess.Popen(
             [str(word) for word in (*command, *options)], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL,
             stdin=subprocess.DEVNULL, cwd=self.folder, text=True, errors="replace",
@@ -114,7 +114,7 @@ class Chassis:
     # --- what it answers ---
 
     def ask(self, line):
-        command = [program("icr", prefer_sanitized=True), "--cluster", self.cluster, "--chassis", self.name, "--timeout",
+        command = [program("icr", sanitized=True), "--cluster", self.cluster, "--chassis", self.name, "--timeout",
                    "20000", *line.split()]  # fmt: skip
         return subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=60, check=False)
 

@@ -23,7 +23,7 @@ class Store:
         text = CLUSTER.read_text().replace("    cards:\n", "    data-folder: store\n    cards:\n", 1)
         for port in re.findall(r"port: (7\d\d\d)", text):
             text = text.replace(f"port: {port}", f"port: {free_port()}")
-        self.lab = CaptureLab(folder, program("icrd", prefer_sanitized=True))
+        self.lab = CaptureLab(folder, program("icrd", sanitized=True))
         self.write("cluster.yaml", text.replace("inactivity-timeout: 10,", "inactivity-timeout: 3600,"))
         packets = [(i, IP(src=HOST, dst=SERVER) / UDP(sport=1000 + i, dport=53) / b"ask") for i in range(SESSIONS)]
         write_capture(folder / "inside-in.pcap", packets)

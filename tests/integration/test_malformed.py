@@ -15,7 +15,7 @@ MUTATIONS = 10_000
 
 @pytest.fixture
 def lab(tmp_path):
-    return CaptureLab(tmp_path, program("icrd", prefer_sanitized=True))
+    return CaptureLab(tmp_path, program("icrd", sanitized=True))
 
 
 @pytest.fixture
