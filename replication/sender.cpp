@@ -128,6 +128,7 @@ void Sender::pump(TimePoint now, const Header& header, Outlet& outlet, std::size
       }
       const Kind kind = next_kind(now, urgent);
       if (kind == Kind::nothing) return;
+      batch_limit_ = std::min(limits_.batch_bytes, budget_bytes - spent);
       spent += build(kind, now, header);
       if (state_.empty()) state_since_ = kNever;
       if (refresh_.empty()) refresh_since_ = kNever;
@@ -228,7 +229,8 @@ void Sender::collect_bulk(Sent& sent, TimePoint now) {
   changes_in_a_row_ = 0;
   changes_since_walk_ = 0;
   const std::uint32_t end = source_.high_water();
-  const std::uint32_t stop_at = end - cursor_ > limits_.scan_slots ? cursor_ + limits_.scan_slots : end;
+  const auto steps = static_cast<std::uint32_t>(std::min<std::size_t>(limits_.scan_slots, batch_limit_));
+  const std::uint32_t stop_at = end - cursor_ > steps ? cursor_ + steps : end;
   while (cursor_ < stop_at && !batch_full()) {
     const std::uint32_t slot = cursor_++;
     // An empty slot needs no tombstone (what the pass does not name is removed at its end), unless the session was

@@ -54,8 +54,8 @@ class Sender {
   void on_ack(const Ack& ack);
   void on_nack(const Nack& nack);
 
-  /// Sends what is due until the outlet blocks, the window is full or about `budget_bytes` are spent. `urgent`: do not
-  /// wait for more to put into a batch.
+  /// Sends what is due until the outlet blocks, the window is full or about `budget_bytes` are spent; a batch is no
+  /// larger than what is left of them. `urgent`: do not wait for more to put into a batch.
   void pump(TimePoint now, const Header& header, Outlet& outlet, std::size_t budget_bytes, bool urgent = false);
   /// When pump() should be called again if nothing else happens.
   [[nodiscard]] TimePoint next_deadline() const;
@@ -113,9 +113,7 @@ class Sender {
   void collect_bulk(Sent& sent, TimePoint now);
   /// The slot's record, or its tombstone if `dead_too`. True if there is a row for it.
   bool add_row(std::uint32_t slot, bool counters, bool dead_too, TimePoint now, bool& dead);
-  [[nodiscard]] bool batch_full() const {
-    return rows_.size() >= limits_.batch_rows || rows_.bytes() >= limits_.batch_bytes;
-  }
+  [[nodiscard]] bool batch_full() const { return rows_.size() >= limits_.batch_rows || rows_.bytes() >= batch_limit_; }
   [[nodiscard]] MessageWriter::Bytes write_audit(const Header& header, const Position& position, TimePoint now);
   [[nodiscard]] bool audit_range_clean() const;
   void acknowledge(std::uint64_t applied);
@@ -142,7 +140,8 @@ class Sender {
   std::deque<Sent> unacknowledged_;
   std::size_t unacknowledged_bytes_ = 0;
   std::vector<std::vector<std::uint32_t>> spare_;  ///< memory of former Sent::slots
-  MessageWriter::Bytes blocked_;                   ///< built, but the outlet did not take it yet
+  std::size_t batch_limit_ = 0;   ///< octets of the batch that is being built: no more than what is left of the budget
+  MessageWriter::Bytes blocked_;  ///< built, but the outlet did not take it yet
 
   // When the first of the changes that wait was seen; max: none waits.
   static constexpr TimePoint kNever = TimePoint::max();

@@ -9,13 +9,20 @@
 namespace icr::node {
 namespace {
 
-// How much of each kind of work one round does before packets have their turn again.
-constexpr std::size_t kMessagesPerRound = 16;
-constexpr std::size_t kReplicationBytesPerRound = 512 * 1024;
-constexpr std::uint32_t kCheckpointRowsPerRound = 2048;
-/// As many as a burst may set up, so that a card that only sets sessions up does not fall behind; and no more, so that
-/// a burst waits about as long as it takes itself.
-constexpr std::uint32_t kTimersPerRound = 64;
+/// How much of each kind of work one round does before packets have their turn again.
+struct RoundLimits {
+  std::size_t messages;
+  std::size_t replication_bytes;
+  std::uint32_t checkpoint_rows;
+  std::uint32_t timers;
+};
+constexpr RoundLimits kQuiet{16, 512 * 1024, 2048, 64};
+/// Each of these takes ten to thirty microseconds. A thousand sessions in a batch would be 200 to 500, and packets that
+/// come meanwhile wait for all of it.
+constexpr RoundLimits kBusy{4, 8 * 1024, 128, 16};
+/// Timers that are late by ticks get more of a round, up to twice what a burst can set up: a card that does nothing but
+/// set sessions up does not fall behind, and all that comes up at one tick is spread over bursts otherwise.
+constexpr Ticks kMostLag = 3;
 constexpr std::size_t kBlockMessagesPerRound = 16;
 /// Timers have a resolution of 100 ms; a tick in between keeps the worst case near it.
 constexpr Duration kShardTick = 50ms;
@@ -93,14 +100,15 @@ Result<void> SetRunner::open(const std::shared_ptr<replication::Context>& contex
   return {};
 }
 
-bool SetRunner::poll(TimePoint now, WallMillis wall_now) {
+bool SetRunner::poll(TimePoint now, WallMillis wall_now, bool busy) {
   now_ = now;
+  const RoundLimits& limits = busy ? kBusy : kQuiet;
   bool more = false;
   // What has arrived goes in before the machine looks at its timers: a late look must not take a message for silence.
-  if (link_) more |= link_->drain(*this, kMessagesPerRound);
-  member_.tick(now, kReplicationBytesPerRound);
+  if (link_) more |= link_->drain(*this, limits.messages);
+  member_.tick(now, limits.replication_bytes);
   if (now >= next_shard_tick_) {
-    if (shard_.tick(now, kTimersPerRound)) {
+    if (shard_.tick(now, limits.timers << std::min(shard_.timer_lag(now), kMostLag))) {
       next_shard_tick_ = now + kShardTick;
     } else {
       more = true;
@@ -108,7 +116,7 @@ bool SetRunner::poll(TimePoint now, WallMillis wall_now) {
   }
   log_blocks();
   if (unremembered_term_ != 0 && disk_->remember_term(unremembered_term_)) unremembered_term_ = 0;
-  if (checkpointer_) more |= checkpointer_->tick(now, wall_now, member_.term(), kCheckpointRowsPerRound);
+  if (checkpointer_) more |= checkpointer_->tick(now, wall_now, member_.term(), limits.checkpoint_rows);
   if (const auto due = steering_->next_deadline(); due && *due <= now) {
     steering_->tick(now);
     member_.set_warning(!steering_->warning().empty());

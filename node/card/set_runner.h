@@ -39,8 +39,9 @@ class SetRunner final : public ShardView, private MemberOutput, private replicat
   /// Opens link and steering; on the worker's thread, once, before poll(). `context` may be null for a stand-alone set.
   [[nodiscard]] Result<void> open(const std::shared_ptr<replication::Context>& context, TimePoint now);
 
-  /// One round of everything but packets. True: there is more to do at once.
-  bool poll(TimePoint now, WallMillis wall_now);
+  /// One round of everything but packets. True: there is more to do at once. `busy`: packets came just now and more may
+  /// wait, so it takes about as long as a burst; otherwise up to some milliseconds.
+  bool poll(TimePoint now, WallMillis wall_now, bool busy);
   /// When poll() is next needed if nothing arrives.
   [[nodiscard]] TimePoint next_deadline(TimePoint now) const;
   /// Descriptors that become readable when messages arrive.

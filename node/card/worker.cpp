@@ -130,7 +130,7 @@ void Worker::run_real() {
     }
     engine_->tick(now);
     bool more = packets_came;
-    more |= poll_sets(now);
+    more |= poll_sets(now, packets_came);
     // A question may take about as long as a burst; what waits for the burst after it waits no longer than that.
     more |= mailbox_.run(*this, now, packets_came ? kBusySliceSlots : kSliceSlots);
     const TimePoint done = monotonic_now();
@@ -155,7 +155,7 @@ void Worker::run_captures() {
     if (next == nullptr || stopping_.load(std::memory_order_acquire)) break;
     virtual_now_ = earliest;
     for (const auto& [unit, port] : ports_) port->set_time(virtual_now_);
-    while (poll_sets(virtual_now_)) {
+    while (poll_sets(virtual_now_, false)) {
     }
     engine_->tick(virtual_now_);
     const std::size_t n = next->rx_burst(packets);
@@ -170,10 +170,10 @@ void Worker::run_captures() {
   }
 }
 
-bool Worker::poll_sets(TimePoint now) {
+bool Worker::poll_sets(TimePoint now, bool busy) {
   const WallMillis wall = wall_now();
   bool more = false;
-  for (const auto& set : sets_) more |= set->poll(now, wall);
+  for (const auto& set : sets_) more |= set->poll(now, wall, busy);
   return more;
 }
 

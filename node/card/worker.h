@@ -74,7 +74,7 @@ class Worker final : public CardView, private PacketSink {
   void run(const std::shared_ptr<replication::Context>& context, std::promise<Result<void>>& started);
   void run_real();
   void run_captures();
-  bool poll_sets(TimePoint now);
+  bool poll_sets(TimePoint now, bool busy);
   void wait(TimePoint now);
   void finish();
   void account(Duration busy, TimePoint now);

@@ -97,6 +97,8 @@ class Shard final : public SessionSource, public SessionSink, private NatOutput 
   void remove(std::uint32_t slot);
   /// Expires at most `budget` sessions. False: more are due, call again soon.
   bool tick(TimePoint now, std::uint32_t budget);
+  /// How far tick() is behind: 0 as long as nothing is late by more than the resolution of timers.
+  [[nodiscard]] Ticks timer_lag(TimePoint now) const { return wheel_.lag(ticks_of(now)); }
 
   // -- Questions --
 

@@ -26,6 +26,8 @@ class TimerWheel {
   void disarm(std::uint32_t slot);
   [[nodiscard]] bool armed(std::uint32_t slot) const { return position_[slot] != kNone; }
   [[nodiscard]] Ticks now() const { return now_; }
+  /// Ticks that advance() has yet to go through until `now`; the last one may still have entries that are due.
+  [[nodiscard]] Ticks lag(Ticks now) const { return static_cast<std::int32_t>(now - now_) > 0 ? now - now_ : 0; }
   [[nodiscard]] std::size_t memory() const { return chunks_.bytes() + position_.bytes() + sizeof *this; }
 
   /// Moves time to `now` (not back: an earlier `now` changes nothing) and calls `due(slot)` for at most `budget`

@@ -72,7 +72,7 @@ class Completions {
 /// Slots that run() looks at by default: at 100 ns a slot about 50 us.
 inline constexpr std::uint32_t kSliceSlots = 512;
 /// The same while packets come in, so that none waits long.
-inline constexpr std::uint32_t kBusySliceSlots = 64;
+inline constexpr std::uint32_t kBusySliceSlots = 32;
 
 /// Questions that the worker has in hand at the same time; the others wait for their turn.
 inline constexpr std::size_t kTasksInHand = 8;

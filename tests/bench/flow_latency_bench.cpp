@@ -103,7 +103,7 @@ int run() {
     const std::uint64_t from = __rdtsc();
     node.engine->process(burst, now, sink);
     node.engine->tick(now);
-    (void)runner.poll(now, 0);
+    (void)runner.poll(now, 0, true);
     (void)mailbox.run(card, now, kBusySliceSlots);
     const std::uint64_t clocks = __rdtsc() - from;
     if (turn < kWarmUp) {

@@ -80,6 +80,18 @@ TEST(TimerWheel, ABudgetSpreadsTheWork) {
   for (const int c : calls) EXPECT_EQ(c, 1);
 }
 
+TEST(TimerWheel, SaysHowFarItIsBehind) {
+  TimerWheel wheel(100, 50);
+  for (std::uint32_t slot = 0; slot < 100; ++slot) wheel.arm(slot, 51);
+  EXPECT_EQ(wheel.lag(50), 0U);
+  EXPECT_EQ(wheel.lag(49), 0U) << "time that goes back";
+  EXPECT_EQ(wheel.lag(53), 3U);
+  EXPECT_FALSE(wheel.advance(53, 10, [](std::uint32_t) {}));
+  EXPECT_EQ(wheel.lag(53), 2U) << "in the middle of tick 51";
+  EXPECT_TRUE(wheel.advance(53, kAll, [](std::uint32_t) {}));
+  EXPECT_EQ(wheel.lag(53), 0U);
+}
+
 TEST(TimerWheel, ABudgetAlsoSpreadsTheMoveFromACoarseBucketToFineOnes) {
   constexpr std::uint32_t kSlots = 20000;
   TimerWheel wheel(kSlots, 0);

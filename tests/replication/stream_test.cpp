@@ -310,6 +310,29 @@ TEST_F(StreamTest, TheWindowBoundsWhatIsOnItsWay) {
   EXPECT_GT(sender.counters().messages, sent);
 }
 
+TEST_F(StreamTest, AMessageIsNoLargerThanWhatMayBeSpent) {
+  // A worker between two bursts of packets must not stand still for a batch of a thousand sessions.
+  const auto largest = [this](std::size_t budget, SenderLimits limits) {
+    Sender sender(master_, limits);
+    sender.start(now_, 1);
+    WireOutlet out(forward_, now_);
+    std::size_t most = 0;
+    for (int i = 0; i < 5000 && !sender.drained(); ++i) {
+      sender.pump(now_, kMaster, out, budget, true);
+      now_ += 1ms;
+      while (const auto bytes = forward_.take(now_)) most = std::max(most, bytes->size());
+      sender.on_ack({1, sender.position().base, sender.position().sequence});
+    }
+    EXPECT_TRUE(sender.drained());
+    return most;
+  };
+  fill(900);
+  SenderLimits limits;
+  limits.audit_interval = 1h;
+  EXPECT_GT(largest(512 * 1024, limits), 32U * 1024);
+  EXPECT_LT(largest(4096, limits), 6000U);
+}
+
 TEST_F(StreamTest, ABlockedLinkLosesNothing) {
   fill(300);
   receiver_.follow(now_, kMaster.boot, 2);
