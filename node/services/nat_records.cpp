@@ -42,6 +42,8 @@ bool NatState::read(std::uint32_t row, Ticks now, SessionRecord& out) const {
 bool NatState::may_host(const Pool& p, std::uint16_t service_set, const IpAddress& host) const {
   const auto& sets = p.service_sets;
   if (std::find(sets.begin(), sets.end(), service_set) == sets.end()) return false;
+  // Nobody has an external address as his own (NatState::has_way_back).
+  if (host.is_v4() && pool_of(service_set, host.to_v4()) != nullptr) return false;
   const auto holds = [&](const std::vector<AddressRange>& ranges) {
     return std::any_of(ranges.begin(), ranges.end(), [&](const AddressRange& r) { return r.contains(host); });
   };

@@ -308,7 +308,7 @@ bool NatState::explains_source(const NatSession& s) const {
            (same_port || echo);
   }
   if (owns_source(s.type)) {
-    if (own == nullptr) return false;
+    if (own == nullptr || (in.source.is_v4() && pool_of(s.service_set, in.source.to_v4()) != nullptr)) return false;
     std::optional<std::uint32_t> external;
     if (back.destination.is_v4()) {
       external = back.destination.to_v4();
@@ -340,7 +340,10 @@ bool NatState::explains_destination(const NatSession& s) const {
   if (translates_destination(s.type)) {
     if (!same_port && !echo) return false;
     return std::any_of(terms_.begin(), terms_.end(), [&](const Term& each) {
-      if (each.service_set != s.service_set || each.term->type != s.type) return false;
+      // The overload pool of a dynamic term gives ports.
+      const bool overloaded = s.type == NatType::twice_napt44 && each.term->type == NatType::twice_dynamic_nat44 &&
+                              each.term->overload_pool && *each.term->overload_pool + 1U == s.pool;
+      if (each.service_set != s.service_set || (each.term->type != s.type && !overloaded)) return false;
       const auto map =
           std::lower_bound(destinations_.begin(), destinations_.end(), each.term,
                            [](const Destination& d, const NatTerm* t) { return std::less<>()(d.term, t); });

@@ -208,7 +208,7 @@ NatResult NatState::translate(std::uint16_t service_set, const NatTerm* term, co
   if (term != nullptr) result.refused = translate_source(service_set, *term, key, to, result);
   if (result.refused != NatRefusal::none) return result;
   // A rule for one family that met an end of the other; or a host that calls itself by its external address, whose
-  // answers would look like its questions. Nothing new was taken for either.
+  // answers would look like its questions. Only sources that nobody owns come so far with either: see has_way_back().
   if (to.source.is_v4() != to.destination.is_v4() || to.source == to.destination || to.mirrored() == key) {
     result.refused = NatRefusal::untranslatable;
     return result;
@@ -300,6 +300,27 @@ NatRefusal NatState::enter_external(std::uint16_t service_set, const FlowKey& ke
   return NatRefusal::none;
 }
 
+bool NatState::has_way_back(std::uint16_t service_set, const NatTerm& term, const FlowKey& key,
+                            const FlowKey& to) const {
+  const bool nat64 = term.type == NatType::stateful_nat64;
+  // Somebody of the IPv4 internet, to a host of NAT64.
+  if (!nat64 && !to.destination.is_v4()) return false;
+  // RFC 6146 section 3.5: no source is from below the prefix.
+  if (nat64 && term.destination_prefix->contains(key.source)) return false;
+  const auto external = [&](const IpAddress& address) {
+    const auto v4 = address.is_v4() ? std::optional(address.to_v4())
+                    : nat64         ? extract_v4(*term.destination_prefix, address)
+                                    : std::nullopt;
+    return v4 && pool_of(service_set, *v4) != nullptr;
+  };
+  // A host that writes an external address as its own: what it took could not be told from what it is, and not be found
+  // again. Or one that has such an address behind a rule or a static mapping: it may be the one that the pool gives.
+  if (external(key.source) || external(to.destination)) return false;
+  // A socket that calls itself by an address of a pool: it may be called from that very endpoint.
+  const bool itself = to.destination == key.source && to.destination_port == key.source_port;
+  return !itself || !external(key.destination);
+}
+
 NatRefusal NatState::translate_source(std::uint16_t service_set, const NatTerm& term, const FlowKey& key, FlowKey& to,
                                       NatResult& result) {
   switch (term.type) {
@@ -320,9 +341,8 @@ NatRefusal NatState::translate_source(std::uint16_t service_set, const NatTerm& 
       break;
   }
   const std::uint8_t protocol = protocol_in_v4(key.protocol);
-  // A host that writes an external address as its own: what it took could not be told from what it is, and not be found
-  // again.
-  if (key.source.is_v4() && pool_of(service_set, key.source.to_v4()) != nullptr) return NatRefusal::untranslatable;
+  // Asked before anything is taken, so that nothing must be given back.
+  if (!has_way_back(service_set, term, key, to)) return NatRefusal::untranslatable;
   // An echo has one identifier: when a mapping has translated its target's, the host's own cannot be too.
   const bool to_mapping = result.hairpin && result.type != NatType::basic_nat44 && result.type != NatType::nptv6;
   const bool owns_port = PortPool::translates_port(protocol) && !(protocol == ip_protocol::icmp && to_mapping);

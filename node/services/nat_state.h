@@ -301,6 +301,9 @@ class NatState {
                                           NatResult& result);
   [[nodiscard]] NatRefusal translate_source(std::uint16_t service_set, const NatTerm& term, const FlowKey& key,
                                             FlowKey& to, NatResult& result);
+  /// False: whatever a pool gave `key` as source on the way to `to`, it could not be answered or not be found again.
+  [[nodiscard]] bool has_way_back(std::uint16_t service_set, const NatTerm& term, const FlowKey& key,
+                                  const FlowKey& to) const;
   [[nodiscard]] NatRefusal take_from(Pool& pool, std::uint16_t service_set, const FlowKey& key, bool owns_port,
                                      FlowKey& to);
   [[nodiscard]] NatRefusal take_address(Pool& pool, std::uint16_t service_set, const IpAddress& host,

@@ -188,6 +188,20 @@ void Nat::plan_external(std::uint16_t service_set, const FlowKey& key, bool insi
   }
 }
 
+bool Nat::has_way_back(std::uint16_t service_set, const NatTerm& term, const FlowKey& key, const FlowKey& to) const {
+  const bool six = term.type == NatType::stateful_nat64;
+  const auto given = [&](const IpAddress& address) {
+    const auto v4 = address.is_v4() || !six ? std::optional(address) : embedded_in(*term.destination_prefix, address);
+    return v4 && pool_of(service_set, *v4).has_value();
+  };
+  // From IPv4 to the mapping of a host with IPv6.
+  if (!six && !to.destination.is_v4()) return false;
+  // With an address that is for hosts as its own, or as that of whom it calls.
+  if (given(key.source) || given(to.destination)) return false;
+  // From an endpoint to itself, by an address that is for hosts.
+  return !(key.source == to.destination && key.source_port == to.destination_port && given(key.destination));
+}
+
 void Nat::plan_source(std::uint16_t service_set, const NatTerm& term, const FlowKey& key, NatPlan& p, Ticks now) {
   if (term.type == NatType::dnat44) return;
   if (one_to_one(term.type)) {
@@ -199,6 +213,10 @@ void Nat::plan_source(std::uint16_t service_set, const NatTerm& term, const Flow
     p.to.source = *external;
     p.type = term.type;
     p.pool = term.source_pools.empty() ? std::nullopt : std::optional(term.source_pools.front());
+    return;
+  }
+  if (!has_way_back(service_set, term, key, p.to)) {
+    p.refused = {NatWhy::untranslatable};
     return;
   }
   p.chosen = true;

@@ -148,6 +148,9 @@ class Nat {
   void plan_destination(std::uint16_t service_set, const NatTerm* term, const FlowKey& key, bool inside, NatPlan& plan);
   void plan_external(std::uint16_t service_set, const FlowKey& key, bool inside, NatPlan& plan);
   void plan_source(std::uint16_t service_set, const NatTerm& term, const FlowKey& key, NatPlan& plan, Ticks now);
+  /// False: no source out of a pool makes sense.
+  [[nodiscard]] bool has_way_back(std::uint16_t service_set, const NatTerm& term, const FlowKey& key,
+                                  const FlowKey& to) const;
   /// Choices of one pool; or why there are none.
   [[nodiscard]] std::vector<NatWhy> choices_in(std::uint16_t pool, std::uint16_t service_set, const FlowKey& key,
                                                bool owns_port, Ticks now, std::vector<Choice>& out);

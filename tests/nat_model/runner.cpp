@@ -118,7 +118,10 @@ void Runner::from_inside() {
       port = known_port(external, port);
     }
   }
-  const IpAddress& source = dice_.pick(v6 ? world_.hosts6 : world_.hosts);
+  IpAddress source = dice_.pick(v6 ? world_.hosts6 : world_.hosts);
+  if (!side.external.empty() && dice_.chance(2)) {  // an external address as its own
+    if (const IpAddress& external = dice_.pick(side.external); external.is_v4() != v6) source = external;
+  }
   if (source == destination) return;
   Wire w = fresh(source, dice_.pick(world_.client_ports), destination, port, protocol);
   if (protocol == kTcp && dice_.chance(10)) {  // from the middle of a connection

@@ -190,7 +190,7 @@ void Writer::firewall_rules(unsigned set) {
 std::string Writer::take_addresses(unsigned length) {
   const unsigned count = 1U << (32 - length);
   next_address_ = (next_address_ + count - 1) / count * count;
-  const std::string out = fmt::format("203.0.113.{}/{}", next_address_, length);
+  const std::string out = fmt::format("203.0.{}.{}/{}", 113 + next_address_ / 256, next_address_ % 256, length);
   next_address_ += count;
   return out;
 }
@@ -215,8 +215,8 @@ std::string Writer::port_options() {
 
 std::string Writer::pool(bool with_ports) {
   const std::string name = fmt::format("p{}", next_pool_++);
-  pools_ +=
-      fmt::format("    - {{ name: {}, address: [{}]", name, take_addresses(dice_.between(with_ports ? 30 : 29, 32)));
+  given_.push_back(take_addresses(dice_.between(with_ports ? 30 : 29, 32)));
+  pools_ += fmt::format("    - {{ name: {}, address: [{}]", name, given_.back());
   if (with_ports) pools_ += ", port: { " + port_options() + " }";
   if (dice_.chance(25)) pools_ += ", address-allocation: round-robin";
   if (with_ports && dice_.chance(25)) pools_ += fmt::format(", limit-ports-per-address: {}", dice_.between(1, 10));
@@ -262,6 +262,12 @@ std::string Writer::nat_term(const std::string& name) {
     return "source-pool: " + pool_name;
   };
   const auto destination = [&](std::vector<std::string>& from) {
+    if (!given_.empty() && dice_.chance(30)) {  // a server, or a host, by an address that hosts share
+      from.push_back("destination-address: [" + dice_.pick(given_) + "]");
+      const std::string pool_name = fmt::format("p{}", next_pool_++);
+      pools_ += fmt::format("    - {{ name: {}, address: [198.{}.0.1/32] }}\n", pool_name, dice_.chance(50) ? 18 : 19);
+      return "destination-pool: " + pool_name;
+    }
     if (dice_.chance(50)) {
       from.emplace_back("destination-address: [192.0.2.128/30]");
       return std::string("destination-prefix: 198.19.0.0/30");
@@ -311,8 +317,9 @@ std::string Writer::nat_term(const std::string& name) {
                         "twice-basic-nat-44");
     }
     if (roll < 76) {
-      return translated(with(from, conditions(false, true, false, true)), source_pools(false) + ", " + to,
-                        "twice-dynamic-nat-44");
+      std::string how = source_pools(false);
+      if (dice_.chance(50)) how += ", overload-pool: " + pool(true);
+      return translated(with(from, conditions(false, true, false, true)), how + ", " + to, "twice-dynamic-nat-44");
     }
     return translated(with(from, conditions(false, true, false, true)),
                       source_pools(true) + ", " + to + mapping_options(), "twice-napt-44");
@@ -339,15 +346,17 @@ std::string Writer::destination_term(const std::string& name) {
         name);
   }
   const std::string pool_name = fmt::format("p{}", next_pool_++);
-  const bool one = dice_.chance(50);
+  const bool shared = !given_.empty() && dice_.chance(50);  // a port of an address that hosts share
+  const bool one = shared || dice_.chance(50);
   pools_ += fmt::format("    - {{ name: {}, address: [{}] }}\n", pool_name, one ? "198.18.0.2/32" : "198.18.0.0/30");
   return fmt::format(
-      "        - {{ name: {}, from: {{ destination-address: [192.0.2.64/30], destination-port: [{}] }}, then: {{ "
+      "        - {{ name: {}, from: {{ destination-address: [{}], destination-port: [{}] }}, then: {{ "
       "translated: {{ destination-pool: {}, translation-type: dnat-44 }} }} }}\n",
-      name, some_port(), pool_name);
+      name, shared ? dice_.pick(given_) : "192.0.2.64/30", some_port(), pool_name);
 }
 
 void Writer::nat_rules(unsigned set) {
+  given_.clear();
   if (dice_.chance(12)) return;
   nat_names_[set].push_back(fmt::format("nat{}", set));
   nat_ += fmt::format("    - name: nat{}\n      match-direction: input\n      terms:\n", set);

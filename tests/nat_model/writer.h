@@ -44,6 +44,7 @@ class Writer {
   unsigned next_address_ = 0;
   unsigned next_pool_ = 0;
   std::string pools_, nat_, firewall_;
+  std::vector<std::string> given_;  ///< prefixes of the pools out of which hosts of the service set get something
   std::vector<std::vector<std::string>> firewall_names_, nat_names_;
 };
 

@@ -66,13 +66,19 @@ class NatBed final : public NatOutput {
   [[nodiscard]] const NatTerm* rule(std::size_t n = 0) const { return &cluster.nat_rules[0].terms[n]; }
 
   NatRefusal refused(const FlowKey& packet, bool inside = true, std::size_t n = 0) {
-    const NatResult r = nat->translate(0, inside ? rule(n) : nullptr, packet, inside, now);
+    return refused_by(inside ? rule(n) : nullptr, packet, inside);
+  }
+  NatRefusal refused_by(const NatTerm* matched, const FlowKey& packet, bool inside) {
+    const NatResult r = nat->translate(0, matched, packet, inside, now);
     EXPECT_NE(r.refused, NatRefusal::none);
     return r.refused;
   }
   /// A session for a first packet; the test fails when there is none.
   NatSession open(const FlowKey& packet, bool inside = true, std::size_t n = 0) {
-    const NatResult r = nat->translate(0, inside ? rule(n) : nullptr, packet, inside, now);
+    return open_by(inside ? rule(n) : nullptr, packet, inside);
+  }
+  NatSession open_by(const NatTerm* matched, const FlowKey& packet, bool inside) {
+    const NatResult r = nat->translate(0, matched, packet, inside, now);
     EXPECT_EQ(r.refused, NatRefusal::none) << static_cast<int>(r.refused);
     NatSession s{packet, r.responder, r.type, r.pool, 0, !inside};
     if (r.refused != NatRefusal::none) return s;
@@ -80,6 +86,14 @@ class NatBed final : public NatOutput {
     EXPECT_TRUE(nat->consistent(s));
     hairpin = r.hairpin;
     return s;
+  }
+  /// Nothing is owned in pool 0, no binding was made, and nobody was told of one.
+  void expect_untouched() const {
+    EXPECT_EQ(nat->ports_in_use(), 0U);
+    EXPECT_EQ(nat->high_water(), 0U);
+    EXPECT_TRUE(changed.empty());
+    EXPECT_EQ(status().users, 0U);
+    EXPECT_EQ(status().addresses_in_use, 0U);
   }
   void close(const NatSession& s) { nat->release(s, now); }
   /// Time goes on, and what is due comes up.

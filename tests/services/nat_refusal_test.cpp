@@ -70,6 +70,173 @@ TEST(NatRefusals, AHostThatCallsItself) {
   EXPECT_EQ(mapped.open(key({"198.18.0.1", 4001}, own)).responder.source_port, 4000);
 }
 
+/// Every way in which a pool gives sources, each with a pool 203.0.113.0/31 and a term that uses it.
+struct Kind {
+  const char* name;
+  NatType one_way;  ///< and with a destination
+  NatType twice;
+  void (*options)(NatPool& pool, NatTerm& term);
+};
+
+const Kind kKinds[] = {
+    {"ports", NatType::napt44, NatType::twice_napt44, [](NatPool&, NatTerm&) {}},
+    {"limited", NatType::napt44, NatType::twice_napt44, [](NatPool& p, NatTerm&) { p.limit_ports_per_host = 9; }},
+    {"mapped", NatType::napt44, NatType::twice_napt44,
+     [](NatPool&, NatTerm& t) { t.endpoint_independent_mapping = true; }},
+    {"paired", NatType::napt44, NatType::twice_napt44, [](NatPool&, NatTerm& t) { t.address_pooling_paired = true; }},
+    {"blocks", NatType::napt44, NatType::twice_napt44,
+     [](NatPool& p, NatTerm&) {
+       p.blocks = NatPool::BlockAllocation{8, 8, 0};
+     }},
+    {"blocks, mapped, paired", NatType::napt44, NatType::twice_napt44,
+     [](NatPool& p, NatTerm& t) {
+       p.blocks = NatPool::BlockAllocation{8, 8, 0};
+       t.endpoint_independent_mapping = t.address_pooling_paired = true;
+     }},
+    {"addresses", NatType::dynamic_nat44, NatType::twice_dynamic_nat44, [](NatPool&, NatTerm&) {}},
+};
+
+NatTerm& configure(NatBed& bed, const Kind& kind, bool twice) {
+  bed.pool("203.0.113.0/31", 2000, 2031);
+  NatTerm& term = bed.term(twice ? kind.twice : kind.one_way);
+  kind.options(bed.cluster.nat_pools[0], term);
+  return term;
+}
+
+const std::initializer_list<std::uint8_t> kProtocols = {ip_protocol::udp, ip_protocol::icmp, ip_protocol::gre};
+
+/// A session to a server whose address is one of the pool would have one address twice as soon as the pool gives that
+/// one.
+TEST(NatRefusals, ServersAtAddressesOfThePool) {
+  for (const Kind& kind : kKinds) {
+    SCOPED_TRACE(kind.name);
+    NatBed bed;
+    NatTerm& term = configure(bed, kind, true);
+    bed.pool("203.0.113.0/31");
+    term.destination_pool = 1;
+    term.from.destination_addresses = {AddressRange::of(*Prefix::parse("192.0.2.0/31"))};
+    bed.start();
+    for (std::uint16_t i = 0; i < 8; ++i) {
+      for (const std::uint8_t protocol : kProtocols) {
+        EXPECT_EQ(bed.refused(key({"198.18.0.1", i}, {"192.0.2." + std::to_string(i % 2), i}, protocol)),
+                  NatRefusal::untranslatable);
+      }
+    }
+    bed.expect_untouched();
+  }
+}
+
+/// Twice NAT lets hosts inside reach a server by an address that hosts share; the server, too: but not a socket itself,
+/// since its answers would look like its questions if the pool gave it the endpoint that it calls.
+TEST(NatRefusals, ASocketThatCallsItselfByAnAddressOfThePool) {
+  for (const Kind& kind : kKinds) {
+    SCOPED_TRACE(kind.name);
+    NatBed bed;
+    NatTerm& term = configure(bed, kind, true);
+    bed.pool("198.18.0.1/32");
+    term.destination_pool = 1;
+    term.from.destination_addresses = {AddressRange::of(*Prefix::parse("203.0.113.0/31"))};
+    bed.start();
+    for (std::uint16_t port = 2000; port < 2032; ++port) {
+      EXPECT_EQ(bed.refused(key({"198.18.0.1", port}, {"203.0.113.1", port})), NatRefusal::untranslatable);
+    }
+    bed.expect_untouched();
+    const NatSession s = bed.open(key({"198.18.0.1", 2000}, {"203.0.113.1", 2001}));
+    EXPECT_EQ(s.responder.source, ip("198.18.0.1"));
+    bed.close(s);
+  }
+}
+
+/// What a session holds follows from its keys: of one whose source is an address of the pool nobody could tell whether
+/// it has been translated.
+TEST(NatRefusals, HostsThatWriteAnAddressOfThePoolAsTheirOwn) {
+  for (const Kind& kind : kKinds) {
+    SCOPED_TRACE(kind.name);
+    NatBed bed;
+    configure(bed, kind, false).from.source_addresses.clear();
+    bed.start();
+    for (std::uint16_t i = 0; i < 8; ++i) {
+      for (const std::uint8_t protocol : kProtocols) {
+        EXPECT_EQ(bed.refused(key({"203.0.113." + std::to_string(i % 2), i}, {"192.0.2.9", i}, protocol)),
+                  NatRefusal::untranslatable);
+      }
+    }
+    bed.expect_untouched();
+    // Nor can a twin be told of such a session, or of such a host's binding.
+    NatSession s = bed.open(key({"198.18.0.1", 4000}, {"192.0.2.9", 53}));
+    const std::vector<std::uint32_t> rows = bed.changed;
+    for (const std::uint32_t row : rows) {
+      SessionRecord r;
+      ASSERT_TRUE(bed.nat->read(row, bed.now, r));
+      ++r.ref.generation;
+      EXPECT_EQ(bed.nat->apply(row, r, bed.now), Applied::created);
+      ++r.ref.generation;
+      r.binding.internal = ip("203.0.113.0");
+      EXPECT_EQ(bed.nat->apply(row, r, bed.now), Applied::refused);
+    }
+    s.initiator.source = ip(s.responder.destination == ip("203.0.113.0") ? "203.0.113.1" : "203.0.113.0");
+    EXPECT_FALSE(bed.nat->consistent(s));
+  }
+}
+
+/// A host of NAT64 has one external endpoint for everybody; a rule that gives those who come in an IPv4 source would
+/// need another one of IPv6.
+TEST(NatRefusals, ThoseWhoComeInToNat64AreNotTranslatedToIpv4) {
+  for (const Kind& kind : kKinds) {
+    SCOPED_TRACE(kind.name);
+    NatBed bed;
+    configure(bed, kind, false).from.source_addresses.clear();
+    bed.pool("192.0.2.128/32", 2000, 2031);
+    NatTerm& six = bed.term(NatType::stateful_nat64, "2001:db8:18::/48");
+    six.source_pools = {1};
+    six.destination_prefix = Prefix::parse("64:ff9b::/96");
+    six.endpoint_independent_filtering = true;
+    bed.start();
+    const NatSession out = bed.open(key({"2001:db8:18::1", 4000}, {"64:ff9b::192.0.2.9", 53}), true, 1);
+    const At mapped{"192.0.2.128", out.responder.destination_port};
+    for (std::uint16_t i = 0; i < 8; ++i) {
+      EXPECT_EQ(bed.refused_by(bed.rule(), key({"192.0.2.77", i}, mapped), false), NatRefusal::untranslatable);
+    }
+    EXPECT_EQ(bed.nat->ports_in_use(), 1U);
+    EXPECT_EQ(bed.bindings(RecordKind::mapping).size(), 1U);
+    EXPECT_TRUE(bed.bindings(RecordKind::port_block).empty());
+    EXPECT_TRUE(bed.bindings(RecordKind::pairing).empty());
+  }
+}
+
+void start_nat64(NatBed& bed, const std::string& hosts) {
+  bed.pool("203.0.113.0/31", 2000, 2031);
+  bed.term(NatType::stateful_nat64, hosts).destination_prefix = Prefix::parse("64:ff9b::/96");
+  bed.start();
+}
+
+/// What no IPv4 packet may be sent to (RFC 1122 section 3.2.1.3) cannot be reached by NAT64 either.
+TEST(NatRefusals, Nat64ToAddressesThatAreNoHosts) {
+  NatBed bed;
+  start_nat64(bed, "2001:db8:18::/48");
+  for (const char* to : {"0.0.0.0", "0.1.2.3", "127.0.0.1", "127.255.255.255", "224.0.0.1", "239.255.255.255",
+                         "240.0.0.1", "255.255.255.255"}) {
+    for (const std::uint8_t protocol : {ip_protocol::udp, ip_protocol::tcp, ip_protocol::icmp6}) {
+      EXPECT_EQ(bed.refused(key({"2001:db8:18::1", 7}, {std::string("64:ff9b::") + to, 7}, protocol)),
+                NatRefusal::untranslatable)
+          << to;
+    }
+  }
+  bed.expect_untouched();
+  for (const char* to : {"1.0.0.0", "126.255.255.255", "128.0.0.0", "223.255.255.255"}) {
+    (void)bed.open(key({"2001:db8:18::1", 7}, {std::string("64:ff9b::") + to, 7}));
+  }
+}
+
+/// RFC 6146 section 3.5: packets from below the prefix are dropped, or hairpinning would never end.
+TEST(NatRefusals, Nat64FromBelowItsPrefix) {
+  NatBed bed;
+  start_nat64(bed, "::/0");
+  EXPECT_EQ(bed.refused(key({"64:ff9b::192.0.2.8", 7}, {"64:ff9b::192.0.2.9", 7})), NatRefusal::untranslatable);
+  EXPECT_EQ(bed.refused(key({"64:ff9b::203.0.113.1", 7}, {"64:ff9b::192.0.2.9", 7})), NatRefusal::untranslatable);
+  bed.expect_untouched();
+}
+
 TEST(NatRefusals, AnEchoToAStaticAddressOwnsItsIdentifier) {
   NatBed bed;
   bed.pool("203.0.113.0/32", 2000, 2001);

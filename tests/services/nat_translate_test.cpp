@@ -166,6 +166,29 @@ TEST(NatTranslate, DestinationNatAndTwiceNat) {
   EXPECT_FALSE(bed.nat->consistent(wrong));
 }
 
+/// A twin of the master must know it for one of the term's, although its type is not that of the term.
+TEST(NatTranslate, TwiceDynamicNatGoesOnWithPorts) {
+  NatBed bed;
+  bed.pool("203.0.113.0/32");
+  bed.pool("203.0.113.9/32", 2000, 2010);
+  bed.pool("198.18.9.5/32");
+  NatTerm& term = bed.term(NatType::twice_dynamic_nat44);
+  term.overload_pool = 1;
+  term.destination_pool = 2;
+  term.from.destination_addresses = {AddressRange::of(*Prefix::parse("192.0.2.80/32"))};
+  bed.start();
+  EXPECT_EQ(bed.open(key({"198.18.0.1", 4000}, {"192.0.2.80", 80})).type, NatType::twice_dynamic_nat44);
+  const NatSession over = bed.open(key({"198.18.0.2", 4000}, {"192.0.2.80", 80}));
+  EXPECT_EQ(over.type, NatType::twice_napt44);
+  EXPECT_EQ(over.pool, 2);
+  EXPECT_EQ(over.responder.source, ip("198.18.9.5"));
+  NatSession wrong = over;
+  wrong.pool = 1;
+  EXPECT_FALSE(bed.nat->consistent(wrong));
+  bed.close(over);
+  EXPECT_EQ(bed.nat->ports_in_use(), 0U);
+}
+
 NatBed& with_nat64(NatBed& bed) {
   bed.pool("203.0.113.0/31").mapping_timeout_s = 10;
   NatTerm& term = bed.term(NatType::stateful_nat64, "2001:db8:18::/48");
