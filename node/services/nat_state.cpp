@@ -280,6 +280,7 @@ NatRefusal NatState::enter_external(std::uint16_t service_set, const FlowKey& ke
                     : p->use == NatPoolUse::deterministic ? NatType::deterministic_napt44
                                                           : NatType::napt44;
       result.pool = static_cast<std::uint16_t>(p->index + 1);
+      result.to_mapping = true;
       result.hairpin = inside;
       return NatRefusal::none;
     }
@@ -343,9 +344,9 @@ NatRefusal NatState::translate_source(std::uint16_t service_set, const NatTerm& 
   const std::uint8_t protocol = protocol_in_v4(key.protocol);
   // Asked before anything is taken, so that nothing must be given back.
   if (!has_way_back(service_set, term, key, to)) return NatRefusal::untranslatable;
-  // An echo has one identifier: when a mapping has translated its target's, the host's own cannot be too.
-  const bool to_mapping = result.hairpin && result.type != NatType::basic_nat44 && result.type != NatType::nptv6;
-  const bool owns_port = PortPool::translates_port(protocol) && !(protocol == ip_protocol::icmp && to_mapping);
+  // An echo has one identifier: when a mapping has translated its target's, the sender's own cannot be too. That holds
+  // for hosts inside and for those that come in from outside.
+  const bool owns_port = PortPool::translates_port(protocol) && !(protocol == ip_protocol::icmp && result.to_mapping);
   const auto take = [&](std::uint16_t index, NatType type) {
     const NatRefusal refusal = take_from(*pools_[index], service_set, key, owns_port, to);
     if (refusal == NatRefusal::none) {

@@ -60,9 +60,10 @@ struct NatSession {
 struct NatResult {
   NatRefusal refused = NatRefusal::none;
   NatType type = NatType::none;
-  std::uint16_t pool = 0;  ///< index + 1
-  bool hairpin = false;    ///< the responder is on the initiator's side
-  FlowKey responder;       ///< as its packets will arrive
+  std::uint16_t pool = 0;   ///< index + 1
+  bool hairpin = false;     ///< the responder is on the initiator's side
+  bool to_mapping = false;  ///< the packet was for the external endpoint of a mapping
+  FlowKey responder;        ///< as its packets will arrive
 };
 
 /// A block of ports was given to a host, or came back.

@@ -231,6 +231,7 @@ Live* Model::begin(std::uint32_t unit, const Wire& w, const NatPlan& plan, const
   coverage_.types.insert(s.translation.type);
   coverage_.hairpins += s.translation.hairpin ? 1U : 0U;
   coverage_.inbound += s.translation.inbound ? 1U : 0U;
+  coverage_.both_ends += s.translation.inbound && !(s.key[0].source == s.key[1].destination) ? 1U : 0U;
   s.created = s.last = rig_.ticks();
   if (w.key.protocol == kTcp) open(s.tcp, w);
   set_timeout(s);

@@ -43,6 +43,7 @@ struct Coverage {
   std::set<NatType> types;
   std::set<Drop> drops;
   std::uint64_t hairpins = 0, inbound = 0, restarts = 0, takeovers = 0;
+  std::uint64_t both_ends = 0;  ///< from outside to a mapping, and the source is translated as well
 };
 
 class Model {

@@ -79,10 +79,13 @@ TEST(NatModel, TheEngineDoesWhatTheModelSays) {
              << world.text;
     }
   }
-  std::printf("%llu packets, seeds %llu to %llu; %llu sessions by hairpinning, %llu from outside to a mapping\n",
-              static_cast<unsigned long long>(total), static_cast<unsigned long long>(first),
-              static_cast<unsigned long long>(first + runs - 1), static_cast<unsigned long long>(coverage.hairpins),
-              static_cast<unsigned long long>(coverage.inbound));
+  std::printf(
+      "%llu packets, seeds %llu to %llu; %llu sessions by hairpinning, %llu from outside to a mapping, %llu of these "
+      "with "
+      "a translated source\n",
+      static_cast<unsigned long long>(total), static_cast<unsigned long long>(first),
+      static_cast<unsigned long long>(first + runs - 1), static_cast<unsigned long long>(coverage.hairpins),
+      static_cast<unsigned long long>(coverage.inbound), static_cast<unsigned long long>(coverage.both_ends));
   if (total < 1'000'000) return;
   // So much of it meets everything.
   for (std::uint8_t type = 0; type < kNatTypeCount; ++type) {
@@ -91,6 +94,7 @@ TEST(NatModel, TheEngineDoesWhatTheModelSays) {
   for (const Drop drop : kMustBeMet) EXPECT_TRUE(coverage.drops.count(drop) != 0) << to_string(drop);
   EXPECT_GT(coverage.hairpins, 100U);
   EXPECT_GT(coverage.inbound, 100U);
+  EXPECT_GT(coverage.both_ends, 30U);
   EXPECT_GT(coverage.takeovers, 100U);
   EXPECT_GT(coverage.restarts, 100U);
 }

@@ -355,6 +355,23 @@ std::string Writer::destination_term(const std::string& name) {
       name, shared ? dice_.pick(given_) : "192.0.2.64/30", some_port(), pool_name);
 }
 
+std::string Writer::inbound_term(const std::string& name) {
+  const auto term = [&](const std::string& how) {
+    return fmt::format("        - {{ name: {}, {}then: {{ translated: {{ {} }} }} }}\n", name,
+                       in_from(conditions(false, false)), how);
+  };
+  const auto roll = dice_.below(100);
+  if (roll < 60) return term(source_pools(true) + mapping_options() + ", translation-type: napt-44");
+  if (roll < 85) {
+    const std::string how = source_pools(false);
+    return term(how + (dice_.chance(40) ? ", overload-pool: " + pool(true) : "") + ", translation-type: dynamic-nat44");
+  }
+  return fmt::format(
+      "        - {{ name: {}, from: {{ source-address: 198.19.0.0/29 }}, then: {{ translated: {{ source-prefix: {}, "
+      "translation-type: basic-nat44 }} }} }}\n",
+      name, take_addresses(29));
+}
+
 void Writer::nat_rules(unsigned set) {
   given_.clear();
   if (dice_.chance(12)) return;
@@ -362,11 +379,14 @@ void Writer::nat_rules(unsigned set) {
   nat_ += fmt::format("    - name: nat{}\n      match-direction: input\n      terms:\n", set);
   const unsigned terms = dice_.between(1, 4);
   for (unsigned t = 0; t < terms; ++t) nat_ += nat_term(fmt::format("t{}", t));
-  if (!dice_.chance(35)) return;
+  if (!dice_.chance(50)) return;
   nat_names_[set].push_back(fmt::format("back{}", set));
   nat_ += fmt::format("    - name: back{}\n      match-direction: output\n      terms:\n", set);
-  nat_ += destination_term("d0");
-  if (dice_.chance(40)) nat_ += destination_term("d1");
+  const unsigned more = dice_.between(1, 3);
+  for (unsigned t = 0; t < more; ++t) {
+    const std::string name = fmt::format("b{}", t);
+    nat_ += dice_.chance(50) ? destination_term(name) : inbound_term(name);
+  }
 }
 
 }  // namespace icr::node::test::nat_model

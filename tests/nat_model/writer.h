@@ -31,6 +31,8 @@ class Writer {
   /// A whole NAT term.
   [[nodiscard]] std::string nat_term(const std::string& name);
   [[nodiscard]] std::string destination_term(const std::string& name);
+  /// A term that translates sources of those who come in from outside.
+  [[nodiscard]] std::string inbound_term(const std::string& name);
   /// Defines a pool and returns its name.
   [[nodiscard]] std::string pool(bool with_ports);
   [[nodiscard]] std::string port_options();
