@@ -1,4 +1,4 @@
-// What concerns two parts of the file: endpoints, units, pools, limits, addresses. And the stand-alone sets.
+// What concerns two parts of the file: endpoints, units, limits, addresses. NAT is in cluster_nat_checks.cpp.
 #include <algorithm>
 #include <set>
 #include <tuple>
@@ -49,78 +49,6 @@ void check_units(Draft& draft) {
       }
     }
   }
-}
-
-/// Pools of a term whose ports or addresses sessions own.
-std::vector<std::uint16_t> source_pools_of(const NatTerm& term) {
-  auto out = term.source_pools;
-  if (term.overload_pool) out.push_back(*term.overload_pool);
-  return out;
-}
-
-/// The ports of a pool are handed out by the session table of one redundancy set: two would hand out the same port.
-void check_pools(Draft& draft) {
-  const auto& cluster = draft.cluster;
-  std::map<std::uint16_t, std::size_t> owner;  // pool -> set
-  for (std::size_t s = 0; s < cluster.redundancy_sets.size(); ++s) {
-    const auto& set = cluster.redundancy_sets[s];
-    std::set<std::uint16_t> reported;
-    for (std::size_t i = 0; i < set.service_sets.size(); ++i) {
-      for (const auto rule : cluster.service_sets[set.service_sets[i]].nat_rules) {
-        for (const auto& term : cluster.nat_rules[rule].terms) {
-          for (const auto pool : source_pools_of(term)) {
-            const auto taken = owner.emplace(pool, s);
-            if (taken.second || taken.first->second == s || !reported.insert(pool).second) continue;
-            draft.set_service_uses[s][i].wrong(
-                fmt::format("nat pool {} would be used by {} and by {}", cluster.nat_pools[pool].name,
-                            cluster.redundancy_sets[taken.first->second].name, set.name),
-                "give each redundancy set a pool of its own");
-          }
-        }
-      }
-    }
-  }
-}
-
-/// Reports each range that overlaps one that begins before it. `ranges` is sorted here.
-void check_overlaps(std::vector<ExternalRange> ranges) {
-  std::stable_sort(ranges.begin(), ranges.end(),
-                   [](const ExternalRange& a, const ExternalRange& b) { return a.range < b.range; });
-  const ExternalRange* widest = nullptr;  // the one that reaches farthest so far
-  for (const auto& next : ranges) {
-    const bool same_mapping =
-        widest != nullptr && next.internal && next.internal == widest->internal && next.range == widest->range;
-    if (widest != nullptr && widest->range.overlaps(next.range) && !same_mapping) {
-      const bool later = widest->field.node().place < next.field.node().place;
-      const auto& here = later ? next : *widest;
-      const auto& there = later ? *widest : next;
-      here.field.wrong(fmt::format("{} overlaps {} of {}", here.range.to_string(), there.range.to_string(),
-                                   here.owner == there.owner ? "the same pool" : there.owner),
-                       here.owner == there.owner ? "write each address once" : "give each address to one owner");
-    }
-    if (widest == nullptr || widest->range.high < next.range.high) widest = &next;
-  }
-}
-
-/// No address is in two pools or static mappings: two sessions could leave with the same address and port. Pools that
-/// are used as destination are lists of servers, which may be in several.
-void check_external_addresses(Draft& draft) {
-  const auto& pools = draft.cluster.nat_pools;
-  auto sources = draft.static_mappings;
-  for (std::size_t p = 0; p < pools.size(); ++p) {
-    if (draft.pool_uses[p] == PoolUse::prefix) continue;  // the mappings that use it are there
-    std::vector<ExternalRange> own;
-    for (std::size_t i = 0; i < pools[p].addresses.size(); ++i) {
-      own.push_back(
-          {pools[p].addresses[i], "nat pool " + pools[p].name, std::nullopt, draft.pool_address_fields[p][i]});
-    }
-    if (draft.pool_uses[p] == PoolUse::destination) {
-      check_overlaps(std::move(own));
-    } else {
-      sources.insert(sources.end(), own.begin(), own.end());
-    }
-  }
-  check_overlaps(std::move(sources));
 }
 
 void check_limits(Draft& draft) {
@@ -216,8 +144,7 @@ void check_whole(Draft& draft) {
   // The others would take what was dropped or defaulted because of a mistake for another mistake.
   if (!draft.mistakes.empty()) return;
   check_units(draft);
-  check_pools(draft);
-  check_external_addresses(draft);
+  check_nat(draft);
   check_limits(draft);
 }
 

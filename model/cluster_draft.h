@@ -61,6 +61,14 @@ struct ExternalRange {
   YamlField field;
 };
 
+/// Where a term of destination NAT sends packets on to, and where the file says so.
+struct DestinationUse {
+  std::uint16_t rule = 0;             ///< index into Cluster::nat_rules
+  std::optional<std::uint16_t> pool;  ///< index into Cluster::nat_pools
+  std::vector<AddressRange> ranges;   ///< without a pool
+  YamlField field;
+};
+
 struct Draft {
   explicit Draft(Mistakes& all) : mistakes(all) {}
 
@@ -86,7 +94,9 @@ struct Draft {
   std::vector<YamlField> pool_fields;
   std::vector<std::vector<YamlField>> pool_address_fields;  ///< of each pool, parallel to its addresses
   std::vector<PoolUse> pool_uses;
+  std::vector<std::optional<Prefix>> pool_nat64_prefixes;  ///< of each pool: from where NAT64 translates to it
   std::vector<ExternalRange> static_mappings;
+  std::vector<DestinationUse> destinations;
   std::vector<YamlField> nat_rule_fields;
   std::vector<YamlField> firewall_rule_fields;
   std::vector<YamlField> chassis_fields;
@@ -151,6 +161,10 @@ void check_endpoints(Draft& draft);
 void place_service_sets(Draft& draft);
 /// Units, pools, limits, addresses: whatever concerns two parts of the file.
 void check_whole(Draft& draft);
+/// Of these: what concerns NAT.
+void check_nat(Draft& draft);
+/// Pools of a term whose ports or addresses sessions own.
+[[nodiscard]] std::vector<std::uint16_t> source_pools_of(const NatTerm& term);
 /// What is legal but surprising.
 void add_warnings(Draft& draft);
 

@@ -336,6 +336,7 @@ class Translated {
                   "write a pool of one address, or of as many as destination-address has");
     }
     term_.destination_pool = *index;
+    draft_.destinations.push_back({rule_index(), *index, {}, field});
   }
 
   void read_destination_prefix(const YamlField& field) {
@@ -346,8 +347,13 @@ class Translated {
       return;
     }
     const auto internal = single_prefix(term_.from.destination_addresses, "destination-address");
-    if (internal && same_length(field, *prefix, *internal)) term_.destination_prefix = *prefix;
+    if (!internal || !same_length(field, *prefix, *internal)) return;
+    term_.destination_prefix = *prefix;
+    draft_.destinations.push_back({rule_index(), std::nullopt, {AddressRange::of(*prefix)}, field});
   }
+
+  /// The rule is appended when its terms are read.
+  [[nodiscard]] std::uint16_t rule_index() const { return static_cast<std::uint16_t>(draft_.cluster.nat_rules.size()); }
 
   /// RFC 6052 section 2.2: 32, 40, 48, 56, 64 or 96 bits, and bits 64 to 71 are zero.
   void read_nat64(const YamlField& field) {
@@ -370,6 +376,17 @@ class Translated {
                          "write addresses of the prefix, or no destination-address");
     }
     if (destinations.empty()) destinations.push_back(whole);
+    // Who comes in from the IPv4 internet to a mapping of the pool must have one IPv6 address.
+    for (const std::uint16_t pool : term_.source_pools) {
+      auto& used = draft_.pool_nat64_prefixes[pool];
+      if (used && *used != *prefix) {
+        field.wrong(fmt::format("nat pool {} is used with NAT64 prefix {} already", draft_.cluster.nat_pools[pool].name,
+                                used->to_string()),
+                    "write that prefix, or another source-pool");
+        return;
+      }
+      used = *prefix;
+    }
   }
 
   void read_options() {

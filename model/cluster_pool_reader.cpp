@@ -165,6 +165,7 @@ void read_pool(const YamlField& field, Draft& draft) {
   draft.pool_fields.push_back(field);
   draft.pool_address_fields.push_back(std::move(places));
   draft.pool_uses.push_back(PoolUse::none);
+  draft.pool_nat64_prefixes.emplace_back();
   draft.cluster.nat_pools.push_back(std::move(out));
 }
 

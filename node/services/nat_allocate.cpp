@@ -107,7 +107,7 @@ NatRefusal NatState::take_address(Pool& p, std::uint16_t service_set, const IpAd
   const auto start = static_cast<std::uint32_t>(
       p.config->round_robin ? p.draws++ % all : detail::mix(++p.draws ^ seed_, address.to_v4() ^ ~seed_) % all);
   const auto index = p.free_rows->take(0, start, 0, all - 1);
-  if (!index || *index >= p.row_count) return NatRefusal::out_of_addresses;
+  if (!index) return NatRefusal::out_of_addresses;
   make_owned(p.first_row + *index, p, service_set, address);
   external = p.addresses.at(*index);
   return NatRefusal::none;

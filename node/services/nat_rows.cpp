@@ -19,8 +19,7 @@ std::uint32_t NatState::block_row(const Pool& p, std::uint32_t external, std::ui
   const auto index = p.addresses.index_of(external);
   if (!index || port < p.config->port_low) return kNoRow;
   const std::uint32_t block = (std::uint32_t{port} - p.config->port_low) / p.config->blocks->block_size;
-  const std::uint32_t number = *index * p.blocks_per_address + block;
-  return block < p.blocks_per_address && number < p.row_count ? p.first_row + number : kNoRow;
+  return block < p.blocks_per_address ? p.first_row + *index * p.blocks_per_address + block : kNoRow;
 }
 
 PortPool::Span NatState::span_of(const Row& block) const {

@@ -184,8 +184,7 @@ void NatState::release_port(Pool& p, std::uint32_t external, std::uint16_t port,
 void NatState::hold_end(const End& end, bool taken) {
   Pool& p = *end.pool;
   if (p.use == NatPoolUse::addresses) {
-    const std::uint32_t index = *p.addresses.index_of(end.external);
-    if (index < p.row_count) hold_owned(p.first_row + index, end.host);
+    hold_owned(p.first_row + *p.addresses.index_of(end.external), end.host);
     count_host(p, end.host);
     return;
   }
@@ -214,8 +213,7 @@ void NatState::release_end(const End& end) {
   Pool& p = *end.pool;
   if (p.use == NatPoolUse::addresses) {
     uncount_host(p, end.host);
-    const std::uint32_t index = *p.addresses.index_of(end.external);
-    if (index < p.row_count) release_owned(p.first_row + index, end.host);
+    release_owned(p.first_row + *p.addresses.index_of(end.external), end.host);
     return;
   }
   if (!p.mapped) return release_port(p, end.external, end.port, end.protocol, end.host);
@@ -404,8 +402,7 @@ bool NatState::settle_owned(Pool& p, std::uint16_t service_set, std::uint32_t ro
 bool NatState::settle_end(const End& e, std::uint16_t service_set) {
   Pool& p = *e.pool;
   if (p.use == NatPoolUse::addresses) {
-    const std::uint32_t index = *p.addresses.index_of(e.external);
-    return index < p.row_count && settle_owned(p, service_set, p.first_row + index, e.host);
+    return settle_owned(p, service_set, p.first_row + *p.addresses.index_of(e.external), e.host);
   }
   if (p.mapped) {
     const std::uint32_t row = find_external(e.external, e.port, e.protocol);

@@ -3,6 +3,7 @@
 #include "node/services/nat_state.h"
 
 #include <algorithm>
+#include <cassert>
 #include <functional>
 
 #include "model/nat64_address.h"
@@ -74,7 +75,8 @@ NatState::NatState(const Cluster& cluster, std::uint16_t set, std::uint64_t seed
     subscriber_limits_[s] = cluster.service_sets[s].max_sessions_per_subscriber;
     needs.subscribers |= subscriber_limits_[s] != 0;
   }
-  // Rows of blocks and addresses, then pairings, then mappings; never more than slots can name.
+  // Rows of blocks and addresses, then pairings, then mappings; never more than slots can name. There are as many of
+  // the first as the pools need: a cluster file in which slots cannot name them is refused.
   const std::uint32_t most = kMaxRecordSlots - max_sessions;
   for (auto& each : pools_) {
     if (!each) continue;
@@ -84,9 +86,9 @@ NatState::NatState(const Cluster& cluster, std::uint16_t set, std::uint64_t seed
     needs.pairings |= p.paired;
     needs.hosts |= p.tracked;
     p.first_row = needs.owned;
-    p.row_count = std::min(p.row_count, most - needs.owned);
     needs.owned += p.row_count;
   }
+  assert(needs.owned <= most);
   std::sort(externals_.begin(), externals_.end(), [](const External& a, const External& b) { return a.low < b.low; });
   std::sort(destinations_.begin(), destinations_.end(),
             [](const Destination& a, const Destination& b) { return std::less<>()(a.term, b.term); });

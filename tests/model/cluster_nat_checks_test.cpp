@@ -1,0 +1,87 @@
+// What cluster files may say about addresses and pools although it looks like a mistake; the mistakes are in
+// tests/config/wrong.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/model/nat_file.h"
+
+namespace icr {
+namespace {
+
+using testing::HasSubstr;
+
+/// Ports of the address that hosts share can be forwarded to servers, and hosts inside reach them there, too: what must
+/// not be an address for hosts is where packets go, not where they come to.
+TEST(ClusterNat, PortsOfASharedAddressCanBeForwarded) {
+  const auto c = parsed(text_of(
+      R"(    - { name: shared, address: 203.0.113.0/28 }
+    - { name: server, address: 198.18.9.1 })",
+      R"(        - { name: hairpin, from: { destination-address: 203.0.113.1, destination-port: 80 }, then: { translated: { source-pool: shared, destination-pool: server, translation-type: twice-napt-44 } } }
+        - { name: in, from: { destination-address: 203.0.113.1, destination-port: 80 }, then: { translated: { destination-pool: server, translation-type: dnat-44 } } }
+        - { name: net, from: { destination-address: 203.0.113.8/29 }, then: { translated: { destination-prefix: 198.18.9.8/29, translation-type: dnat-44 } } })"));
+  EXPECT_EQ(c.nat_rules.at(0).terms.size(), 3U);
+}
+
+/// Another service set may send packets on to addresses that this one gives to its hosts: they are servers there.
+TEST(ClusterNat, ServersOfOtherServiceSets) {
+  auto text = text_of(
+      R"(    - { name: shared, address: 203.0.113.0/28 }
+    - { name: server, address: 203.0.113.1 })",
+      R"(        - { name: out, then: { translated: { source-pool: shared, translation-type: napt-44 } } }
+    - name: other
+      match-direction: input
+      terms:
+        - { name: in, from: { destination-address: 192.0.2.80 }, then: { translated: { destination-pool: server, translation-type: dnat-44 } } })");
+  const auto refused = [&](const std::string& rules) {
+    auto changed = text;
+    changed.replace(changed.find("nat-rules: nat"), 14, rules);
+    return !parse_cluster(changed, "f").has_value();
+  };
+  EXPECT_TRUE(refused("nat-rules: [nat, other]"));
+  EXPECT_TRUE(refused("nat-rules: [other, nat]"));
+  EXPECT_FALSE(refused("nat-rules: nat"));
+  EXPECT_FALSE(refused("nat-rules: other"));
+}
+
+TEST(ClusterNat, TermsOfOneNat64PrefixShareAPool) {
+  const auto c = parsed(text_of(
+      "    - { name: ports, address: 203.0.113.0/28 }",
+      R"(        - { name: a, from: { source-address: "2001:db8:18::/64" }, then: { translated: { source-pool: ports, destination-prefix: "64:ff9b::/96", translation-type: stateful-nat64 } } }
+        - { name: b, from: { source-address: "2001:db8:19::/64" }, then: { translated: { source-pool: ports, destination-prefix: "64:ff9b::/96", translation-type: stateful-nat64 } } }
+        - { name: c, then: { translated: { source-pool: ports, translation-type: napt-44 } } })"));
+  EXPECT_EQ(c.nat_rules.at(0).terms.size(), 3U);
+}
+
+/// Blocks and addresses that hosts can own have slots above those of the sessions.
+TEST(ClusterNat, BlocksAndAddressesNeedSlots) {
+  std::string pools, names;
+  for (unsigned i = 0; i < 31; ++i) {  // 2^22 blocks each
+    pools += fmt::format(
+        "    - {{ name: p{}, address: 10.{}.0.0/16, port: {{ range: {{ low: 1024, high: 1087 }}, "
+        "secured-port-block-allocation: {{ block-size: 1 }} }} }}\n",
+        i, i);
+    names += fmt::format("{}p{}", i == 0 ? "" : ", ", i);
+  }
+  pools += "    - { name: addresses, address: 10.200.0.0/16 }\n";
+  const auto with = [&](unsigned sessions) {
+    auto text = text_of(
+        pools, fmt::format("        - {{ name: t, then: {{ translated: {{ source-pool: [{}], translation-type: napt-44 "
+                           "}} }} }}\n        - {{ name: u, then: {{ translated: {{ source-pool: addresses, "
+                           "translation-type: dynamic-nat44 }} }} }}",
+                           names));
+    const std::string_view place = "card: ms-0/0/0 }";
+    text.replace(text.find(place), place.size(), fmt::format("card: ms-0/0/0, max-sessions: {} }}", sessions));
+    return parse_cluster(text, "f");
+  };
+  const unsigned left = (1U << 27) - (31U << 22) - (1U << 16);
+  EXPECT_TRUE(with(left).has_value());
+  const auto one_more = with(left + 1);
+  ASSERT_FALSE(one_more.has_value());
+  EXPECT_THAT(one_more.error().message,
+              HasSubstr(fmt::format("f:14:16: service-sets[cgn].interface: the nat pools of cgn have {} blocks and "
+                                    "addresses for hosts, and beside {} sessions there are slots for {}",
+                                    (31U << 22) + (1U << 16), left + 1, (1U << 27) - left - 1)));
+}
+
+}  // namespace
+}  // namespace icr
