@@ -106,7 +106,7 @@ NatRefusal NatState::take_address(Pool& p, std::uint16_t service_set, const IpAd
   const std::uint32_t all = p.addresses.size();
   const auto start = static_cast<std::uint32_t>(
       p.config->round_robin ? p.draws++ % all : detail::mix(++p.draws ^ seed_, address.to_v4() ^ ~seed_) % all);
-  const auto index = p.free_rows->take(0, start, 0, all - 1);
+  const auto index = p.free_rows->take(0, start, {0, all - 1});
   if (!index) return NatRefusal::out_of_addresses;
   make_owned(p.first_row + *index, p, service_set, address);
   external = p.addresses.at(*index);
@@ -178,58 +178,61 @@ NatRefusal NatState::take_port_on(Pool& p, std::uint16_t service_set, const Flow
 NatRefusal NatState::take_paired_port(Pool& p, std::uint16_t service_set, const FlowKey& key, Host& host,
                                       std::uint32_t& external, std::uint16_t& port) {
   if (free_pairings_.empty()) return NatRefusal::no_memory;
-  const std::uint32_t first = p.ports->first_index(host.address);
-  const std::uint32_t all = p.addresses.size();
   // Only with an address that has a port for the flow: whoever gets none is not bound to anything.
-  NatRefusal said = NatRefusal::out_of_ports;
-  for (std::uint32_t i = 0; i < all; ++i) {
-    const NatRefusal refusal = take_port_on(p, service_set, key, &host, (first + i) % all, external, port);
-    if (refusal != NatRefusal::none) {
-      if (refusal != NatRefusal::out_of_ports) said = refusal;
-      continue;
-    }
-    const std::uint32_t row = pairing_rows_ + *free_pairings_.take();
-    Row& r = rows_[row];
-    r.kind = RecordKind::pairing;
-    r.flags = 0;
-    r.internal = host.address;
-    r.external = external;
-    r.internal_port = r.external_port = 0;
-    r.protocol = 0;
-    r.pool = p.index;
-    r.service_set = service_set;
-    give_birth(row, false);
-    return NatRefusal::none;
-  }
-  return said;
+  const NatRefusal refusal = take_port_on(p, service_set, key, &host, std::nullopt, external, port);
+  if (refusal != NatRefusal::none) return refusal;
+  const std::uint32_t row = pairing_rows_ + *free_pairings_.take();
+  Row& r = rows_[row];
+  r.kind = RecordKind::pairing;
+  r.flags = 0;
+  r.internal = host.address;
+  r.external = external;
+  r.internal_port = r.external_port = 0;
+  r.protocol = 0;
+  r.pool = p.index;
+  r.service_set = service_set;
+  give_birth(row, false);
+  return NatRefusal::none;
 }
 
-std::optional<std::uint32_t> NatState::take_block(Pool& p, std::uint32_t address, std::uint8_t protocol,
-                                                  std::uint16_t original, PortPool::Refusal& why) {
+std::optional<BitRows::Wanted> NatState::wanted_blocks(const Pool& p, std::uint8_t protocol,
+                                                       std::uint16_t original) const {
   const std::uint32_t size = p.config->blocks->block_size;
   const std::uint32_t low = p.config->port_low;
-  const auto span_of_block = [&](std::uint32_t number) {
-    return PortPool::Span{static_cast<std::uint16_t>(low + number * size),
-                          static_cast<std::uint16_t>(low + number * size + size - 1)};
+  const auto fits = [&](std::uint32_t number) {
+    return p.ports->fits(
+        {static_cast<std::uint16_t>(low + number * size), static_cast<std::uint16_t>(low + number * size + size - 1)},
+        protocol, original);
   };
   const auto allowed = p.ports->preserving(p.ports->whole(), protocol, original);
-  why = PortPool::Refusal::range;
   if (!allowed || p.blocks_per_address == 0) return std::nullopt;
   // A block that nobody has is free to the last port; only those at the ends of a range may have none that fits.
   std::uint32_t first = (allowed->first - low) / size;
   std::uint32_t last = std::min((allowed->last - low) / size, p.blocks_per_address - 1);
   const BitRows::Parity parity = size == 1 ? p.ports->parity_for(protocol, original) : BitRows::Parity::any;
   if (parity == BitRows::Parity::any) {
-    if (first <= last && !p.ports->fits(span_of_block(first), protocol, original)) ++first;
-    if (first <= last && !p.ports->fits(span_of_block(last), protocol, original)) {
+    if (first <= last && !fits(first)) ++first;
+    if (first <= last && !fits(last)) {
       if (last == 0) return std::nullopt;
       --last;
     }
   }
   if (first > last) return std::nullopt;
-  why = PortPool::Refusal::out_of_ports;
-  const auto start = static_cast<std::uint32_t>(detail::mix(++p.draws ^ seed_, address ^ ~seed_) % (last - first + 1));
-  return p.free_rows->take(address, first + start, first, last, parity);
+  return BitRows::Wanted{first, last, parity};
+}
+
+std::optional<std::uint32_t> NatState::take_block(Pool& p, std::uint32_t first, std::uint32_t count,
+                                                  const BitRows::Wanted& wanted) {
+  if (!p.free_rows->group_may_have(0, wanted)) return std::nullopt;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const std::uint32_t index = (first + i) % p.addresses.size();
+    if (!p.free_rows->may_have(index, wanted)) continue;
+    const auto start =
+        static_cast<std::uint32_t>(detail::mix(++p.draws ^ seed_, index ^ ~seed_) % (wanted.last - wanted.first + 1));
+    const auto block = p.free_rows->take(index, wanted.first + start, wanted);
+    if (block) return p.first_row + index * p.blocks_per_address + *block;
+  }
+  return std::nullopt;
 }
 
 NatRefusal NatState::take_block_port(Pool& p, std::uint16_t service_set, Host& host,
@@ -262,19 +265,16 @@ NatRefusal NatState::take_block_port(Pool& p, std::uint16_t service_set, Host& h
   }
   const bool may_have_more = host.blocks < config.max_blocks_per_address;
   if (may_have_more) {
-    const std::uint32_t all = p.addresses.size();
     const std::uint32_t first = address                ? *address
                                 : host.first != kNoRow ? *p.addresses.index_of(rows_[host.first].external)
                                                        : p.ports->first_index(host.address);
-    for (std::uint32_t i = 0; i < (address ? 1U : all); ++i) {
-      const std::uint32_t index = (first + i) % all;
-      const auto block = take_block(p, index, protocol, original, why);
-      if (!block) continue;
-      const std::uint32_t row = p.first_row + index * p.blocks_per_address + *block;
-      make_owned(row, p, service_set, host.address);
-      if (take_in(row)) return NatRefusal::none;
-      return refusal_of(why);
+    const auto wanted = wanted_blocks(p, protocol, original);
+    const auto row = wanted ? take_block(p, first, address ? 1 : p.addresses.size(), *wanted) : std::nullopt;
+    if (row) {
+      make_owned(*row, p, service_set, host.address);
+      return take_in(*row) ? NatRefusal::none : refusal_of(why);
     }
+    why = wanted ? PortPool::Refusal::out_of_ports : PortPool::Refusal::range;
   }
   // Past its time, the active block is still better than none.
   if (over && ((host.active != kNoRow && take_in(host.active)) || take_in_others())) return NatRefusal::none;

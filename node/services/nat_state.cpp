@@ -179,9 +179,13 @@ void NatState::finish_pool(Pool& p, std::uint64_t seed) {
     p.deterministic_refs.resize(p.deterministic->hosts());
   }
   if (p.use == NatPoolUse::port_blocks) {
-    p.blocks_per_address = p.config->ports_per_address() / p.config->blocks->block_size;
+    const std::uint32_t size = p.config->blocks->block_size;
+    p.blocks_per_address = p.config->ports_per_address() / size;
     p.row_count = p.addresses.size() * p.blocks_per_address;
-    p.free_rows.emplace(p.addresses.size(), p.blocks_per_address);
+    // Where a flow's range is preserved, it wants blocks up to or from the one that holds port 1024.
+    const std::uint32_t low = p.config->port_low;
+    const std::uint32_t below = low < PortPool::kFirstHighPort ? PortPool::kFirstHighPort - low : 0;
+    p.free_rows.emplace(p.addresses.size(), p.blocks_per_address, 1, below / size, (below + size - 1) / size);
   }
 }
 

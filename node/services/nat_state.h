@@ -325,9 +325,12 @@ class NatState {
   /// A port on an address that the host is paired with from now on.
   [[nodiscard]] NatRefusal take_paired_port(Pool& pool, std::uint16_t service_set, const FlowKey& key, Host& host,
                                             std::uint32_t& external, std::uint16_t& port);
-  /// A block that nobody has, with a port for this flow: its number on the address.
-  [[nodiscard]] std::optional<std::uint32_t> take_block(Pool& pool, std::uint32_t address, std::uint8_t protocol,
-                                                        std::uint16_t original, PortPool::Refusal& why);
+  /// The blocks of an address in which a port fits the flow, whoever has them; nullopt: none.
+  [[nodiscard]] std::optional<BitRows::Wanted> wanted_blocks(const Pool& pool, std::uint8_t protocol,
+                                                             std::uint16_t original) const;
+  /// A block that is wanted and that nobody has: its row. `count` addresses are searched, from number `first` on.
+  [[nodiscard]] std::optional<std::uint32_t> take_block(Pool& pool, std::uint32_t first, std::uint32_t count,
+                                                        const BitRows::Wanted& wanted);
   [[nodiscard]] NatRefusal count(Pool& pool, NatRefusal refusal);
   [[nodiscard]] static NatRefusal refusal_of(PortPool::Refusal why);
 

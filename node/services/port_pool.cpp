@@ -7,8 +7,10 @@ namespace {
 
 std::size_t rows_of(const AddressList& addresses) { return std::size_t{addresses.size()} * 3; }
 
-/// Below it are the ports of RFC 4787's range 0-1023.
-constexpr std::uint16_t kFirstHighPort = 1024;
+/// Number of a pool's ports that are below 1024.
+std::uint32_t low_ports(const NatPool& pool) {
+  return pool.port_low < PortPool::kFirstHighPort ? std::uint32_t{PortPool::kFirstHighPort} - pool.port_low : 0;
+}
 
 }  // namespace
 
@@ -19,7 +21,7 @@ PortPool::PortPool(const NatPool& pool, std::uint64_t seed)
       preserve_parity_(pool.preserve_parity),
       preserve_range_(pool.preserve_range),
       round_robin_(pool.round_robin),
-      bits_(rows_of(addresses_), high_ - low_ + 1),
+      bits_(rows_of(addresses_), high_ - low_ + 1, kProtocols, low_ports(pool), low_ports(pool)),
       next_(pool.assignment == NatPool::Assignment::sequential ? rows_of(addresses_) : 0),
       seed_(seed) {}
 
@@ -77,20 +79,27 @@ bool PortPool::fits(Span span, std::uint8_t protocol, std::uint16_t original) co
          ((allowed->first - low_) % 2 == 0) == (parity == BitRows::Parity::even);
 }
 
+std::optional<BitRows::Wanted> PortPool::wanted(Span span, std::uint8_t protocol, std::uint16_t original) const {
+  const auto allowed = preserving(span, protocol, original);
+  if (!allowed) return std::nullopt;
+  return BitRows::Wanted{allowed->first - low_, allowed->last - low_, parity_for(protocol, original)};
+}
+
+PortPool::Refusal PortPool::blame(bool possible, std::uint8_t protocol, std::uint16_t original) const {
+  if (possible && parity_for(protocol, original) != BitRows::Parity::any) return Refusal::parity;
+  return preserve_range_ && protocol != ip_protocol::icmp ? Refusal::range : Refusal::out_of_ports;
+}
+
 std::optional<std::uint16_t> PortPool::allocate_on(std::uint32_t index, Span span, std::uint8_t protocol,
                                                    std::uint16_t original, Refusal& why) {
   const std::uint32_t row = index * kProtocols + protocol_index(protocol);
   why = Refusal::out_of_ports;
   if (bits_.free(row) == 0) return std::nullopt;
-  const auto allowed = preserving(span, protocol, original);
-  if (preserve_range_ && protocol != ip_protocol::icmp) why = Refusal::range;
-  if (!allowed) return std::nullopt;
-  span = *allowed;
-  const BitRows::Parity parity = parity_for(protocol, original);
-  if (parity != BitRows::Parity::any) why = Refusal::parity;
-  const std::uint32_t first = span.first - low_;
-  const std::uint32_t last = span.last - low_;
-  const auto bit = bits_.take(row, first + draw(row, last - first + 1), first, last, parity);
+  const auto choice = wanted(span, protocol, original);
+  why = blame(choice.has_value(), protocol, original);
+  if (!choice || !bits_.may_have(row, *choice)) return std::nullopt;
+  const std::uint32_t first = choice->first;
+  const auto bit = bits_.take(row, first + draw(row, choice->last - first + 1), *choice);
   if (!bit) return std::nullopt;
   if (!next_.empty()) next_[row] = static_cast<std::uint16_t>(*bit - first + 1);
   taken(row);
@@ -100,18 +109,20 @@ std::optional<std::uint16_t> PortPool::allocate_on(std::uint32_t index, Span spa
 std::optional<PortPool::Binding> PortPool::allocate(const IpAddress& internal, std::uint8_t protocol,
                                                     std::uint16_t original, Refusal& why) {
   const std::uint32_t first = first_index(internal);
-  // The reason of the first address that has ports at all tells more than "no port left" of the last one.
-  Refusal said = Refusal::out_of_ports;
-  why = said;
+  why = Refusal::out_of_ports;
   if (exhausted(protocol)) return std::nullopt;
-  for (std::uint32_t i = 0; i < addresses_.size(); ++i) {
-    const std::uint32_t index = first + i < addresses_.size() ? first + i : first + i - addresses_.size();
-    if (const auto port = allocate_on(index, whole(), protocol, original, why)) {
-      return Binding{IpAddress::v4(addresses_.at(index)), *port};
+  // That the ports which are left do not fit tells more than that an address has none.
+  const auto choice = wanted(whole(), protocol, original);
+  const Refusal unfit = blame(choice.has_value(), protocol, original);
+  if (choice && bits_.group_may_have(protocol_index(protocol), *choice)) {
+    for (std::uint32_t i = 0; i < addresses_.size(); ++i) {
+      const std::uint32_t index = first + i < addresses_.size() ? first + i : first + i - addresses_.size();
+      if (const auto port = allocate_on(index, whole(), protocol, original, why)) {
+        return Binding{IpAddress::v4(addresses_.at(index)), *port};
+      }
     }
-    if (why != Refusal::out_of_ports) said = why;
   }
-  why = said;
+  why = unfit;
   return std::nullopt;
 }
 

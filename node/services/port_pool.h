@@ -16,6 +16,8 @@ namespace icr::node {
 
 class PortPool {
  public:
+  /// Below it are the ports of RFC 4787's range 0-1023.
+  static constexpr std::uint16_t kFirstHighPort = 1024;
   struct Binding {
     IpAddress address;
     std::uint16_t port = 0;
@@ -46,6 +48,7 @@ class PortPool {
   /// Sessions of one host get one address as long as it has ports (RFC 4787 REQ-2), unless addresses go round-robin.
   /// nullopt and `why`: no port is left for the protocol, or none that preserves what is to be preserved. Only if
   /// translates_port().
+  /// A refusal costs the same however large the pool is, and an address that has no such port costs nothing much.
   [[nodiscard]] std::optional<Binding> allocate(const IpAddress& internal, std::uint8_t protocol,
                                                 std::uint16_t original, Refusal& why);
   /// The same on the address number `index`, and within `span`.
@@ -57,10 +60,6 @@ class PortPool {
   [[nodiscard]] bool fits(Span span, std::uint8_t protocol, std::uint16_t original) const;
   /// The parity of ports, counted from the lowest, that goes with `original`.
   [[nodiscard]] BitRows::Parity parity_for(std::uint8_t protocol, std::uint16_t original) const;
-  /// True if the address has a free port for the protocol.
-  [[nodiscard]] bool has_free(std::uint32_t index, std::uint8_t protocol) const {
-    return bits_.free(index * kProtocols + protocol_index(protocol)) != 0;
-  }
   /// Where the search for an address begins for a host.
   [[nodiscard]] std::uint32_t first_index(const IpAddress& internal);
   /// The address that a host's flows without ports get.
@@ -92,6 +91,10 @@ class PortPool {
     return protocol == ip_protocol::tcp ? 0 : protocol == ip_protocol::udp ? 1 : 2;
   }
   [[nodiscard]] std::uint64_t hash(const IpAddress& internal) const;
+  /// The ports of `span` that a flow may have, counted from the lowest of the pool; nullopt: none.
+  [[nodiscard]] std::optional<BitRows::Wanted> wanted(Span span, std::uint8_t protocol, std::uint16_t original) const;
+  /// Why a flow gets none of the ports that are left; `possible`: wanted() has some.
+  [[nodiscard]] Refusal blame(bool possible, std::uint8_t protocol, std::uint16_t original) const;
   /// A number below `count`; each address and protocol draws its own when ports go in sequence.
   [[nodiscard]] std::uint32_t draw(std::uint32_t row, std::uint32_t count);
   void taken(std::uint32_t row);
@@ -99,7 +102,7 @@ class PortPool {
   AddressList addresses_;
   std::uint32_t low_, high_;
   bool preserve_parity_, preserve_range_, round_robin_;
-  BitRows bits_;                     ///< a row is one (address, protocol)
+  BitRows bits_;                     ///< a row is one (address, protocol), a group one protocol
   std::vector<std::uint16_t> next_;  ///< by row, when ports go in sequence: what was last given, from low_, plus 1
   std::unordered_map<std::uint64_t, std::uint32_t> contested_;  ///< row << 16 | port -> owners beyond the first
   std::uint64_t in_use_ = 0;

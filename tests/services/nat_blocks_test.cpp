@@ -119,6 +119,47 @@ TEST(PortBlocks, WhenThePoolHasNoneLeft) {
   for (const auto& row : t.rows()) EXPECT_TRUE(starts.insert({row.binding.external, row.binding.external_port}).second);
 }
 
+/// The host's own blocks are asked once, not again for each address that it could be paired with.
+TEST(PortBlocks, OfAPairedHostAreAskedOnce) {
+  NatBed bed;
+  NatPool& pool = bed.pool("203.0.113.0/28", 2000, 2001);
+  pool.blocks = NatPool::BlockAllocation{2, 1, 0};
+  bed.term(NatType::napt44).address_pooling_paired = true;
+  bed.start();
+  for (unsigned host = 1; host <= 16; ++host) {
+    (void)bed.open(key({"198.18.0." + std::to_string(host), 1}, {"192.0.2.9", 53}));
+  }
+  EXPECT_EQ(bed.refused(key({"198.18.0.99", 1}, {"192.0.2.9", 53})), NatRefusal::out_of_ports);
+  EXPECT_EQ(bed.status().out_of_block_errors, 1U);
+  EXPECT_EQ(bed.status().out_of_port_errors, 1U);
+  EXPECT_EQ(bed.status().users, 16U);
+  EXPECT_EQ(bed.status().pairings, 16U);
+}
+
+/// A host that is paired no more, but has a block, is paired with the block's address again.
+TEST(PortBlocks, DecideWithWhichAddressAHostIsPaired) {
+  NatBed bed;
+  NatPool& pool = bed.pool("203.0.113.0/28", 2000, 2063);
+  pool.blocks = NatPool::BlockAllocation{8, 8, 90};
+  pool.mapping_timeout_s = 30;
+  bed.term(NatType::napt44).address_pooling_paired = true;
+  bed.start();
+  for (unsigned host = 1; host <= 16; ++host) {
+    const FlowKey packet = key({"198.18.0." + std::to_string(host), 1}, {"192.0.2.9", 53});
+    const NatSession first = bed.open(packet);
+    bed.close(first);
+    bed.wait(310);
+    EXPECT_EQ(bed.status().pairings, 0U);
+    EXPECT_EQ(bed.bindings(RecordKind::port_block).size(), 1U);
+    const NatSession again = bed.open(packet);
+    EXPECT_EQ(again.responder.destination, first.responder.destination);
+    ASSERT_EQ(bed.bindings(RecordKind::pairing).size(), 1U);
+    EXPECT_EQ(bed.bindings(RecordKind::pairing)[0].binding.external, first.responder.destination);
+    bed.close(again);
+    bed.wait(910);
+  }
+}
+
 /// RFC 6888 REQ-13 asks for logs of mappings by which a host can be found; a line for each block is enough.
 TEST(PortBlocks, AreLogged) {
   Blocks t;
