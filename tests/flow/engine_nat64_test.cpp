@@ -157,6 +157,21 @@ TEST(EngineNat64, SourceRoutesAreToldToTheSender) {
   EXPECT_EQ(bed.drops(Drop::nat64_source_route), 2U);
 }
 
+/// A fragment header has no length: where one would be, a sender may write anything (RFC 8200 section 4.5).
+TEST(EngineNat64, SegmentsLeftIsFoundBehindAFragmentHeader) {
+  for (const std::uint8_t reserved : std::initializer_list<std::uint8_t>{0, 1, 255}) {
+    Nat64Bed bed;
+    Spec six = udp(kHost, 40000, kServer6, 80);
+    six.v6_first = 44;
+    six.v6_extensions = {43, reserved, 0, 0, 0, 0, 0, 9, 17, 0, 4, 1, 0, 0, 0, 0};
+    const auto sent = bed.send(kInside, six);
+    ASSERT_EQ(sent.size(), 1U);
+    EXPECT_EQ(look(sent[0].bytes).icmp_type, 4);
+    EXPECT_EQ(at16(sent[0].bytes, 44) << 16 | at16(sent[0].bytes, 46), 40U + 8 + 3);
+    EXPECT_EQ(bed.drops(Drop::nat64_source_route), 1U);
+  }
+}
+
 TEST(EngineNat64, RefusalsOfTheSenderAreLimited) {
   Nat64Bed bed;
   Spec four = udp(kServer4, 80, kPool, 5000);
