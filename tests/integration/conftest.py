@@ -12,6 +12,8 @@ sys.path.insert(0, str(ROOT))
 from lab.netlab import CHASSIS, DEFAULT_CLUSTER, Lab  # noqa: E402
 from lab.workload import Workload  # noqa: E402
 
+pytest.register_assert_rewrite("attack")  # fixtures that several files share
+
 PREFIX = os.environ.get("ICR_TEST_LAB", "icrtest")  # another one, so that two people can test at a time
 
 
