@@ -43,6 +43,13 @@ inline std::uint64_t load64(const std::uint8_t* bytes) {
 }
 }  // namespace detail
 
+/// Hash of an address under a secret `seed`. Both factors are keyed: if one were not, all addresses that make it zero
+/// would have the same hash under every seed.
+inline std::uint64_t hash_of(const IpAddress& address, std::uint64_t seed) {
+  return detail::mix(detail::load64(address.bytes.data()) ^ seed,
+                     detail::load64(address.bytes.data() + 8) ^ ~seed ^ 0xa0761d6478bd642fULL);
+}
+
 /// hash_of() of a key of IPv4, from its parts: addresses in host order, `ports` as ports_word() makes it.
 inline std::uint64_t hash_of_v4(std::uint32_t source, std::uint32_t destination, std::uint64_t ports,
                                 std::uint64_t seed) {
@@ -57,14 +64,11 @@ inline std::uint64_t ports_word(std::uint16_t source_port, std::uint16_t destina
 
 /// Hash of a key under a secret `seed` (hash flooding: an attacker must not be able to choose buckets).
 inline std::uint64_t hash_of(const FlowKey& key, std::uint64_t seed) {
-  using detail::load64;
   using detail::mix;
   const std::uint64_t ports = ports_word(key.source_port, key.destination_port, key.protocol);
   if (key.is_v4()) return hash_of_v4(key.source.to_v4(), key.destination.to_v4(), ports, seed);
-  const std::uint64_t a =
-      mix(load64(key.source.bytes.data()) ^ seed, load64(key.source.bytes.data() + 8) ^ 0xa0761d6478bd642fULL);
-  const std::uint64_t b = mix(load64(key.destination.bytes.data()) ^ ~seed,
-                              load64(key.destination.bytes.data() + 8) ^ 0xe7037ed1a0b428dbULL);
+  const std::uint64_t a = hash_of(key.source, seed);
+  const std::uint64_t b = hash_of(key.destination, seed ^ 0xe7037ed1a0b428dbULL);
   return mix(a ^ ports ^ 0x8ebc6af09c88c6e3ULL, b ^ seed ^ 0x589965cc75374cc3ULL);
 }
 

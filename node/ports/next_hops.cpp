@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <random>
 
 namespace icr::node {
 namespace {
@@ -55,11 +56,7 @@ void each(nl_cache* cache, Visit&& visit) {
 
 }  // namespace
 
-std::size_t NextHops::Hash::operator()(const IpAddress& address) const {
-  std::uint64_t words[2];
-  std::memcpy(words, address.bytes.data(), sizeof words);
-  return (words[0] ^ (words[1] * 0x9e3779b97f4a7c15ULL)) * 0xff51afd7ed558ccdULL >> 17;
-}
+NextHops::Hash::Hash() : seed(std::uint64_t{std::random_device{}()} << 32 | std::random_device{}()) {}
 
 Result<std::unique_ptr<NextHops>> NextHops::open(int interface_index) {
   std::unique_ptr<NextHops> out(new NextHops(interface_index));

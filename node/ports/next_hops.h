@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "model/address.h"
+#include "model/flow_key.h"
 #include "model/result.h"
 #include "model/time.h"
 #include "node/ports/netlink.h"
@@ -53,7 +54,9 @@ class NextHops {
 
  private:
   struct Hash {
-    std::size_t operator()(const IpAddress& address) const;
+    Hash();  ///< with a seed of its own: whoever is on the link chooses addresses
+    std::size_t operator()(const IpAddress& address) const { return hash_of(address, seed); }
+    std::uint64_t seed;
   };
   struct Route {
     Prefix prefix;

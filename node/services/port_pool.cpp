@@ -27,8 +27,7 @@ PortPool::PortPool(const NatPool& pool, std::uint64_t seed)
 
 std::uint64_t PortPool::hash(const IpAddress& internal) const {
   if (internal.is_v4()) return detail::mix(internal.to_v4() ^ seed_, 0x9e3779b97f4a7c15ULL);
-  return detail::mix(detail::load64(internal.bytes.data()) ^ seed_,
-                     detail::load64(internal.bytes.data() + 8) ^ 0x9e3779b97f4a7c15ULL);
+  return hash_of(internal, seed_);
 }
 
 std::uint32_t PortPool::first_index(const IpAddress& internal) {

@@ -6,15 +6,6 @@
 #include <new>
 
 namespace icr::node {
-namespace {
-
-std::uint64_t hash_address(const IpAddress& address, std::uint64_t seed) {
-  return detail::mix(detail::load64(address.bytes.data()) ^ seed,
-                     detail::load64(address.bytes.data() + 8) ^ 0xa0761d6478bd642fULL);
-}
-
-}  // namespace
-
 // -- AddressCounts --
 
 void AddressCounts::Free::operator()(void* memory) const { std::free(memory); }
@@ -28,7 +19,7 @@ AddressCounts::AddressCounts(std::uint32_t capacity, std::uint64_t seed)
 }
 
 std::uint32_t AddressCounts::home(const IpAddress& address) const {
-  return static_cast<std::uint32_t>(hash_address(address, seed_)) & mask_;
+  return static_cast<std::uint32_t>(hash_of(address, seed_)) & mask_;
 }
 
 std::uint32_t AddressCounts::find(const IpAddress& address) const {
@@ -64,7 +55,7 @@ RateTable::RateTable(std::uint64_t seed) : seed_(seed), entries_(std::size_t{kSe
 
 std::uint32_t RateTable::count(const IpAddress& address, std::uint16_t port, Ticks now) {
   const Ticks second = now / 10;
-  const auto set = static_cast<std::uint32_t>(hash_address(address, seed_ ^ port)) % kSets;
+  const auto set = static_cast<std::uint32_t>(hash_of(address, seed_ ^ port)) % kSets;
   Entry* const ways = &entries_[std::size_t{set} * kWays];
   Entry* victim = ways;
   for (std::uint32_t w = 0; w < kWays; ++w) {

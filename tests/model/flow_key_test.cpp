@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <set>
 
 namespace icr {
@@ -75,6 +76,43 @@ TEST(FlowKeyHash, EveryBitOfTheKeyAndOfTheSeedChangesIt) {
   }
   for (unsigned bit = 0; bit < 64; ++bit) note(key, kSeed ^ std::uint64_t{1} << bit);
   EXPECT_EQ(seen.size(), variants);
+}
+
+constexpr std::uint64_t kSecret = 0x3c6ef372fe94f82aULL;
+/// Halves of addresses that somebody may write who has read the code: what the hash mixes in.
+constexpr std::uint64_t kReadInTheCode[] = {0,
+                                            ~std::uint64_t{0},
+                                            0xa0761d6478bd642fULL,
+                                            0xe7037ed1a0b428dbULL,
+                                            0x8ebc6af09c88c6e3ULL,
+                                            0x589965cc75374cc3ULL,
+                                            0x9e3779b97f4a7c15ULL};
+
+TEST(AddressHash, NoHalfOfAnAddressMakesAllOthersCollide) {
+  for (const std::uint64_t half : kReadInTheCode) {
+    for (const bool inverted : {false, true}) {
+      for (const bool lower : {false, true}) {
+        std::set<std::uint64_t> addresses, sources, destinations;
+        auto key = sample();
+        for (std::uint64_t other = 0; other < 1000; ++other) {
+          IpAddress address;
+          const std::uint64_t fixed = inverted ? ~half : half;
+          std::memcpy(address.bytes.data() + (lower ? 8 : 0), &fixed, 8);
+          std::memcpy(address.bytes.data() + (lower ? 0 : 8), &other, 8);
+          addresses.insert(hash_of(address, kSecret));
+          key.source = address;
+          key.destination = sample().destination;
+          sources.insert(hash_of(key, kSecret));
+          key.destination = address;
+          key.source = sample().source;
+          destinations.insert(hash_of(key, kSecret));
+        }
+        EXPECT_EQ(addresses.size(), 1000U) << std::hex << half;
+        EXPECT_EQ(sources.size(), 1000U) << std::hex << half;
+        EXPECT_EQ(destinations.size(), 1000U) << std::hex << half;
+      }
+    }
+  }
 }
 
 TEST(FlowKeyHash, SpreadsConsecutiveHostsAndPorts) {
