@@ -72,7 +72,7 @@ void Engine::handle(Packet& packet, Staged& staged, Ticks now, PacketSink& out) 
     if (verdict != FragmentTable::Verdict::forward) return drop_fragment(*staged.binding, verdict);
   }
   Shard& shard = *shards_[staged.binding->shard];
-  if (const auto flow = shard.table().find(headers.key, staged.hash)) {
+  if (const auto flow = shard.table().find(staged.binding->service_set, headers.key, staged.hash)) {
     if (forward(packet, staged, *flow, now, out)) return;
     // The connection is over and its initiator opens it again: make room for the successor.
     ++counters_.sessions_reused;

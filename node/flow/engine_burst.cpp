@@ -58,7 +58,8 @@ void Engine::read(std::span<Packet> burst) {
       const PlainHeaders& h = look.headers;
       packet.length = h.length;  // link padding is no part of the packet
       look.lines = h.protocol == ip_protocol::tcp ? SessionTable::kLineTcp : 0U;
-      look.hash = table.hash_v4(h.source, h.destination, h.source_port, h.destination_port, h.protocol);
+      look.hash = table.hash_v4(arrival.binding->service_set, h.source, h.destination, h.source_port,
+                                h.destination_port, h.protocol);
     } else {
       Staged& staged = staged_[i];
       const HeaderError error = read_headers(packet.data, packet.length, staged.headers);
@@ -69,7 +70,7 @@ void Engine::read(std::span<Packet> burst) {
       packet.length = staged.headers.l3_length;
       look.lines = (staged.headers.protocol == ip_protocol::tcp ? SessionTable::kLineTcp : 0U) |
                    (staged.headers.v6 ? SessionTable::kLineWide : 0U);
-      look.hash = table.hash(staged.headers.key);
+      look.hash = table.hash(arrival.binding->service_set, staged.headers.key);
       staged.binding = arrival.binding;
       staged.hash = look.hash;
     }

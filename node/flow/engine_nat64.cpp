@@ -147,12 +147,11 @@ void Engine::handle_icmp_error(Packet& packet, Staged& staged, PacketSink& out) 
   }
   // The packet inside went the other way: its mirror is the flow that this error travels with.
   SessionTable& table = shards_[binding.shard]->table();
-  const auto flow = table.find(quoted.key.mirrored());
+  const auto flow = table.find(binding.service_set, quoted.key.mirrored());
   if (!flow) return drop(binding, Drop::icmp_error_no_session);
   Session& session = table.at(flow->slot);
   const bool from_initiator_side = binding.inside != session.initiated_outside;
-  if (from_initiator_side != (flow->direction == Direction::initiator || session.hairpin) ||
-      session.service_set != binding.service_set) {
+  if (from_initiator_side != (flow->direction == Direction::initiator || session.hairpin)) {
     return drop(binding, Drop::wrong_interface);
   }
   if (!(headers.key.destination == quoted.key.source)) return drop(binding, Drop::icmp_error_malformed);

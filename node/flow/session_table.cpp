@@ -19,26 +19,25 @@ SessionTable::SessionTable(std::uint32_t capacity, std::uint64_t seed)
 
 std::size_t SessionTable::memory() const { return slab_.bytes() + buckets_.bytes() + capacity_ / 8; }
 
-std::optional<std::uint32_t> SessionTable::find_in(std::size_t bucket, std::uint16_t tag, const FlowKey& key,
-                                                   bool key_v4) const {
+std::optional<std::uint32_t> SessionTable::find_in(std::size_t bucket, std::uint16_t tag, const Wanted& wanted) const {
   const Bucket& line = buckets_[bucket];
   unsigned mask = ways_with(line, tag);
   while (mask != 0) {
     const unsigned way = static_cast<unsigned>(__builtin_ctz(mask)) / 2;
-    if (is_key_of(line.references[way], key, key_v4)) return line.references[way];
+    if (is(line.references[way], wanted)) return line.references[way];
     mask &= ~(3U << (way * 2));
   }
   return std::nullopt;
 }
 
-std::optional<FlowRef> SessionTable::find(const FlowKey& key, std::uint64_t hash) const {
+std::optional<FlowRef> SessionTable::find(std::uint16_t service_set, const FlowKey& key, std::uint64_t hash) const {
   const std::uint16_t tag = tag_of(hash);
-  const bool key_v4 = key.is_v4();
-  auto reference = find_in(first_bucket(hash), tag, key, key_v4);
-  if (!reference) reference = find_in(second_bucket(hash), tag, key, key_v4);
+  const Wanted wanted{service_set, key, key.is_v4()};
+  auto reference = find_in(first_bucket(hash), tag, wanted);
+  if (!reference) reference = find_in(second_bucket(hash), tag, wanted);
   if (!reference && !side_.empty()) {
     for (const SideEntry& entry : side_) {
-      if (entry.hash == hash && is_key_of(entry.reference, key, key_v4)) reference = entry.reference;
+      if (entry.hash == hash && is(entry.reference, wanted)) reference = entry.reference;
     }
   }
   if (!reference) return std::nullopt;
@@ -62,11 +61,12 @@ bool SessionTable::insert(std::uint32_t slot) {
   Session& session = slab_[slot];
   const FlowKey initiator_key = session.initiator();
   const FlowKey responder_key = session.responder();
-  const std::uint64_t initiator = hash(initiator_key);
-  const std::uint64_t responder = hash(responder_key);
+  const std::uint16_t set = session.service_set;
+  const std::uint64_t initiator = hash(set, initiator_key);
+  const std::uint64_t responder = hash(set, responder_key);
   // A packet to oneself (key equal to its mirror) cannot be told apart by direction; the header check refuses those
   // before.
-  if (find(initiator_key, initiator) || find(responder_key, responder)) return false;
+  if (find(set, initiator_key, initiator) || find(set, responder_key, responder)) return false;
   if (!enter(initiator, slot << 1)) {
     ++full_refusals_;
     return false;
@@ -82,8 +82,8 @@ bool SessionTable::insert(std::uint32_t slot) {
 
 void SessionTable::remove(std::uint32_t slot) {
   Session& session = slab_[slot];
-  leave(hash(session.initiator()), slot << 1);
-  leave(hash(session.responder()), slot << 1 | 1U);
+  leave(hash(session.service_set, session.initiator()), slot << 1);
+  leave(hash(session.service_set, session.responder()), slot << 1 | 1U);
   session.live = false;
 }
 

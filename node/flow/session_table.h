@@ -21,7 +21,7 @@
 
 namespace icr::node {
 
-/// A flow found in the index.
+/// A flow found in the index. A key is one of a service set: hosts of two of them may have the same addresses.
 struct FlowRef {
   std::uint32_t slot = 0;
   Direction direction = Direction::initiator;
@@ -38,10 +38,13 @@ class SessionTable {
   [[nodiscard]] Session& at(std::uint32_t slot) { return slab_[slot]; }
   [[nodiscard]] const Session& at(std::uint32_t slot) const { return slab_[slot]; }
 
-  [[nodiscard]] std::uint64_t hash(const FlowKey& key) const { return hash_of(key, seed_); }
-  [[nodiscard]] std::uint64_t hash_v4(std::uint32_t source, std::uint32_t destination, std::uint16_t source_port,
-                                      std::uint16_t destination_port, std::uint8_t protocol) const {
-    return hash_of_v4(source, destination, ports_word(source_port, destination_port, protocol), seed_);
+  [[nodiscard]] std::uint64_t hash(std::uint16_t service_set, const FlowKey& key) const {
+    return hash_of(key, seed_of(service_set));
+  }
+  [[nodiscard]] std::uint64_t hash_v4(std::uint16_t service_set, std::uint32_t source, std::uint32_t destination,
+                                      std::uint16_t source_port, std::uint16_t destination_port,
+                                      std::uint8_t protocol) const {
+    return hash_of_v4(source, destination, ports_word(source_port, destination_port, protocol), seed_of(service_set));
   }
   /// Asks for the cache lines that find() of a key with this hash will read first.
   void prefetch(std::uint64_t hash) const { prefetch_line(&buckets_[first_bucket(hash)]); }
@@ -62,8 +65,10 @@ class SessionTable {
   }
   /// A reference taken apart.
   [[nodiscard]] static FlowRef flow_of(std::uint32_t reference) { return {reference >> 1, direction_of(reference)}; }
-  [[nodiscard]] std::optional<FlowRef> find(const FlowKey& key, std::uint64_t hash) const;
-  [[nodiscard]] std::optional<FlowRef> find(const FlowKey& key) const { return find(key, hash(key)); }
+  [[nodiscard]] std::optional<FlowRef> find(std::uint16_t service_set, const FlowKey& key, std::uint64_t hash) const;
+  [[nodiscard]] std::optional<FlowRef> find(std::uint16_t service_set, const FlowKey& key) const {
+    return find(service_set, key, hash(service_set, key));
+  }
 
   /// Takes the next free slot (the one free the longest, roughly), or nullopt when there is none. The slot is not live
   /// yet.
@@ -73,8 +78,8 @@ class SessionTable {
   /// Gives a slot that is not live back; its generation stays.
   void release(std::uint32_t slot);
 
-  /// Enters both flows of a session, whose keys are set, into the index and makes it live. False, nothing changed: a
-  /// flow is already there, or the index has no room (see full_refusals()).
+  /// Enters both flows of a session, whose keys and service set are set, into the index and makes it live. False,
+  /// nothing changed: a flow is already there, or the index has no room (see full_refusals()).
   [[nodiscard]] bool insert(std::uint32_t slot);
   /// Removes both flows from the index; the session is no longer live. The slot is not released.
   void remove(std::uint32_t slot);
@@ -82,8 +87,8 @@ class SessionTable {
   /// Asks for what remove() of this slot, whose session is at hand, will need.
   void prefetch_removal(std::uint32_t slot) const {
     const Session& session = slab_[slot];
-    prefetch(hash(session.initiator()));
-    prefetch(hash(session.responder()));
+    prefetch(hash(session.service_set, session.initiator()));
+    prefetch(hash(session.service_set, session.responder()));
   }
 
   /// Insertions refused because both buckets and the side list were full.
@@ -106,6 +111,9 @@ class SessionTable {
     std::uint64_t hash;
     std::uint32_t reference;
   };
+  [[nodiscard]] std::uint64_t seed_of(std::uint16_t service_set) const {
+    return seed_ ^ std::uint64_t{service_set} << 48;
+  }
   [[nodiscard]] std::size_t first_bucket(std::uint64_t hash) const { return scale(hash); }
   [[nodiscard]] std::size_t second_bucket(std::uint64_t hash) const { return scale(hash * 0x9e3779b97f4a7c15ULL); }
   [[nodiscard]] std::size_t scale(std::uint64_t hash) const {
@@ -118,8 +126,15 @@ class SessionTable {
   [[nodiscard]] static Direction direction_of(std::uint32_t reference) {
     return (reference & 1U) == 0 ? Direction::initiator : Direction::responder;
   }
-  [[nodiscard]] bool is_key_of(std::uint32_t reference, const FlowKey& key, bool key_v4) const {
-    return slab_[reference >> 1].matches(direction_of(reference), key, key_v4);
+  /// What is looked for.
+  struct Wanted {
+    std::uint16_t service_set;
+    const FlowKey& key;
+    bool v4;
+  };
+  [[nodiscard]] bool is(std::uint32_t reference, const Wanted& wanted) const {
+    const Session& session = slab_[reference >> 1];
+    return session.service_set == wanted.service_set && session.matches(direction_of(reference), wanted.key, wanted.v4);
   }
   /// Two bits of the result for each way that holds the tag.
   static unsigned ways_with(const Bucket& line, std::uint16_t tag) {
@@ -138,8 +153,7 @@ class SessionTable {
     if ((lines & kLineWide) != 0) prefetch_line(session + 128);
     return reference;
   }
-  [[nodiscard]] std::optional<std::uint32_t> find_in(std::size_t bucket, std::uint16_t tag, const FlowKey& key,
-                                                     bool key_v4) const;
+  [[nodiscard]] std::optional<std::uint32_t> find_in(std::size_t bucket, std::uint16_t tag, const Wanted& wanted) const;
   [[nodiscard]] bool enter(std::uint64_t hash, std::uint32_t reference);
   void leave(std::uint64_t hash, std::uint32_t reference);
 

@@ -177,7 +177,8 @@ SetUp Shard::set_up(const Headers& headers, std::uint16_t service_set, bool insi
   session.hairpin = translated.hairpin;
   session.set_keys(headers.key, translated.responder);
   if (!table_.insert(*slot)) {
-    const bool taken = table_.find(headers.key).has_value() || table_.find(translated.responder).has_value();
+    const bool taken =
+        table_.find(service_set, headers.key).has_value() || table_.find(service_set, translated.responder).has_value();
     nat_.cancel(nat_view(session), now);
     session.generation = generation - 1;
     table_.release(*slot);

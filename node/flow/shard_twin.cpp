@@ -118,7 +118,7 @@ Applied Shard::apply(const SessionRecord& r, TimePoint now) {
     table_.claim(slot);
     // Where the record comes from it is alive, so whoever holds its flow keys here has died there.
     for (const FlowKey& key : r.flow) {
-      if (const auto other = table_.find(key); other && other->slot != slot) {
+      if (const auto other = table_.find(r.service_set, key); other && other->slot != slot) {
         unlink(other->slot);
         table_.release(other->slot);
         ++counters_.displaced;
@@ -127,6 +127,7 @@ Applied Shard::apply(const SessionRecord& r, TimePoint now) {
     }
     const Session before = session;
     session = Session{};
+    session.service_set = r.service_set;
     session.set_keys(r.flow[0], r.flow[1]);
     if (!table_.insert(slot)) {
       session.generation = before.generation;
@@ -136,7 +137,6 @@ Applied Shard::apply(const SessionRecord& r, TimePoint now) {
       if (replaced) twin_changed(slot);
       return Applied::refused;
     }
-    session.service_set = r.service_set;
     count_session(session, 1);
     session.nat_pool = r.nat_pool;
     session.nat_type = r.nat_type;

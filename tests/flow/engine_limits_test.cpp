@@ -274,7 +274,7 @@ TEST(EngineLimits, AFullIndexRefusesASessionAndGivesItsPortBack) {
          ++next) {
       key.source_port = static_cast<std::uint16_t>(1 + next % 60000);
       key.destination_port = static_cast<std::uint16_t>(1 + next / 60000);
-      hash = table.hash(key);
+      hash = table.hash(0, key);
     }
     const auto out = bed.send(kInside, udp("198.18.0.0", key.source_port, "198.19.0.10", key.destination_port));
     sent += static_cast<std::uint32_t>(out.size());

@@ -118,14 +118,32 @@ TEST(Engine, PacketsOnTheWrongSideAreDropped) {
   Bed bed;
   (void)bed.pass(kInside, udp(kClient, 5000, kServer, 53));
   bed.expect_drop(kOutside, udp(kClient, 5000, kServer, 53), Drop::wrong_interface);
+  bed.expect_drop(9, udp(kClient, 5000, kServer, 53), Drop::unknown_interface);
+}
+
+TEST(Engine, HostsOfTwoServiceSetsMayHaveTheSameAddresses) {
   Plan plan;
   plan.second_service_set = true;
-  Bed two(plan);
-  (void)two.pass(3, udp("198.51.100.7", 5000, kServer, 53));
-  two.expect_drop(1, udp("198.51.100.7", 5000, kServer, 53), Drop::wrong_interface);
-  two.expect_drop(9, udp("198.51.100.7", 5000, kServer, 53), Drop::unknown_interface);
-  EXPECT_EQ(two.shard->sessions_of(0), 0U);
-  EXPECT_EQ(two.shard->sessions_of(1), 1U);
+  Bed bed(plan);
+  // Whoever is first must not keep the other one from talking, nor end what the other one has.
+  const auto question = udp(kClient, 5000, kServer, 53);
+  const FlowKey key{*IpAddress::parse(kClient), *IpAddress::parse(kServer), 5000, 53, ip_protocol::udp};
+  for (const std::uint32_t unit : {1U, 3U, 1U, 3U}) {
+    const auto sent = bed.send(unit, question);
+    ASSERT_EQ(sent.size(), 1U) << unit;
+    EXPECT_EQ(sent[0].unit, unit + 1);
+  }
+  EXPECT_EQ(bed.shard->sessions_of(0), 1U);
+  EXPECT_EQ(bed.shard->sessions_of(1), 1U);
+  const SessionTable& table = bed.shard->table();
+  for (const std::uint16_t set : {std::uint16_t{0}, std::uint16_t{1}}) {
+    const auto flow = table.find(set, key);
+    ASSERT_TRUE(flow.has_value());
+    EXPECT_EQ(table.at(flow->slot).service_set, set);
+  }
+  bed.shard->remove(table.find(0, key)->slot);
+  EXPECT_FALSE(table.find(0, key).has_value());
+  EXPECT_TRUE(table.find(1, key).has_value());
 }
 
 TEST(Engine, ToAPoolAddressWithoutASession) {

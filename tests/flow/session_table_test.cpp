@@ -68,14 +68,14 @@ TEST(SessionTable, BehavesLikeAMapUnderRandomUse) {
       ASSERT_EQ(table.size(), live.size());
       if (step % 500 != 0) continue;
       for (const auto& [key, where] : model) {
-        const auto found = table.find(key);
+        const auto found = table.find(0, key);
         ASSERT_TRUE(found.has_value());
         ASSERT_EQ(found->slot, where.first);
         ASSERT_EQ(found->direction, where.second);
       }
       for (std::uint32_t a = 0; a < capacity + 2; ++a) {
         const FlowKey absent = key_of(a, 7, 9);
-        ASSERT_FALSE(table.find(absent).has_value());
+        ASSERT_FALSE(table.find(0, absent).has_value());
       }
     }
     EXPECT_EQ(table.full_refusals(), 0U);
@@ -94,14 +94,14 @@ TEST(SessionTable, FillsToTheLastSlot) {
   EXPECT_FALSE(table.allocate().has_value());
   EXPECT_EQ(table.high_water(), capacity);
   for (std::uint32_t i = 0; i < capacity; ++i) {
-    ASSERT_EQ(table.find(key_of(i, 7, 1))->slot, table.find(key_of(0xffff0000U, i, 1))->slot);
+    ASSERT_EQ(table.find(0, key_of(i, 7, 1))->slot, table.find(0, key_of(0xffff0000U, i, 1))->slot);
   }
   for (std::uint32_t slot = 0; slot < capacity; ++slot) {
     table.remove(slot);
     table.release(slot);
   }
   EXPECT_EQ(table.size(), 0U);
-  for (std::uint32_t i = 0; i < capacity; ++i) ASSERT_FALSE(table.find(key_of(i, 7, 1)).has_value());
+  for (std::uint32_t i = 0; i < capacity; ++i) ASSERT_FALSE(table.find(0, key_of(i, 7, 1)).has_value());
 }
 
 TEST(SessionTable, TheSideListTakesWhatFindsBothBucketsFull) {
@@ -116,7 +116,7 @@ TEST(SessionTable, TheSideListTakesWhatFindsBothBucketsFull) {
   const auto chosen = [&] {
     for (;; ++next) {
       const FlowKey key = key_of(next, 1, 1);
-      const std::uint64_t h = table.hash(key);
+      const std::uint64_t h = table.hash(0, key);
       if (bucket(h) < 2 && bucket(h * 0x9e3779b97f4a7c15ULL) < 20) {
         ++next;
         return key;
@@ -138,8 +138,8 @@ TEST(SessionTable, TheSideListTakesWhatFindsBothBucketsFull) {
   EXPECT_EQ(table.full_refusals(), 1U);
   EXPECT_GT(slots.size() * 2, 16U + 32U) << "beyond two full buckets";
   for (const auto slot : slots) {
-    EXPECT_EQ(table.find(table.at(slot).initiator())->slot, slot);
-    EXPECT_EQ(table.find(table.at(slot).responder())->direction, Direction::responder);
+    EXPECT_EQ(table.find(0, table.at(slot).initiator())->slot, slot);
+    EXPECT_EQ(table.find(0, table.at(slot).responder())->direction, Direction::responder);
   }
   // Removing makes room again, wherever the flows were.
   std::mt19937 random(1);
@@ -148,7 +148,7 @@ TEST(SessionTable, TheSideListTakesWhatFindsBothBucketsFull) {
     const FlowKey initiator = table.at(slot).initiator();
     table.remove(slot);
     table.release(slot);
-    EXPECT_FALSE(table.find(initiator).has_value());
+    EXPECT_FALSE(table.find(0, initiator).has_value());
   }
   const auto slot = table.allocate();
   table.at(*slot).set_keys(chosen(), chosen());

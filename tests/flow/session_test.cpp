@@ -97,15 +97,15 @@ TEST(SessionTableFamilies, AFlowIsFoundInSessionsOfTwoFamilies) {
   const std::uint32_t both = enter(kSix, kFourBack);
   const std::uint32_t narrow = enter(kFour, kFour.mirrored());
   const std::uint32_t wide = enter(kSixBack, kSixBack.mirrored());
-  EXPECT_EQ(table.find(kSix)->slot, both);
-  EXPECT_EQ(table.find(kFourBack)->slot, both);
-  EXPECT_EQ(table.find(kFourBack)->direction, Direction::responder);
-  EXPECT_EQ(table.find(kFour)->slot, narrow);
-  EXPECT_EQ(table.find(kSixBack.mirrored())->slot, wide);
-  EXPECT_FALSE(table.find(kSix.mirrored()).has_value());
+  EXPECT_EQ(table.find(0, kSix)->slot, both);
+  EXPECT_EQ(table.find(0, kFourBack)->slot, both);
+  EXPECT_EQ(table.find(0, kFourBack)->direction, Direction::responder);
+  EXPECT_EQ(table.find(0, kFour)->slot, narrow);
+  EXPECT_EQ(table.find(0, kSixBack.mirrored())->slot, wide);
+  EXPECT_FALSE(table.find(0, kSix.mirrored()).has_value());
   table.remove(both);
-  EXPECT_FALSE(table.find(kFourBack).has_value());
-  EXPECT_FALSE(table.find(kSix).has_value());
+  EXPECT_FALSE(table.find(0, kFourBack).has_value());
+  EXPECT_FALSE(table.find(0, kSix).has_value());
 }
 
 }  // namespace

@@ -62,12 +62,14 @@ void Model::trace(const std::string& what) const {
   if (on) fmt::print("{} {}\n", rig_.ticks(), what);
 }
 
-Model::Flow Model::flow_of(const FlowKey& key) const {
-  const auto found = flows_.find(key);
-  return found == flows_.end() ? Flow{} : found->second;
+Model::Flow Model::flow_of(std::uint16_t service_set, const FlowKey& key) const {
+  const auto flows = flows_.find(service_set);
+  if (flows == flows_.end()) return Flow{};
+  const auto found = flows->second.find(key);
+  return found == flows->second.end() ? Flow{} : found->second;
 }
 
-Live* Model::find(const FlowKey& key) { return flow_of(key).session; }
+Live* Model::find(std::uint32_t unit, const FlowKey& key) { return flow_of(service_set_of(unit), key).session; }
 
 // -- Time --
 
@@ -183,7 +185,7 @@ Model::Verdict Model::judge_first(std::uint32_t unit, const Wire& w) {
   // Answers must find one session only.
   const auto ways = Nat::ways(plan, w.key);
   const auto taken = std::count_if(ways.begin(), ways.end(),
-                                   [&](const FlowKey& way) { return flow_of(way.mirrored()).session != nullptr; });
+                                   [&](const FlowKey& way) { return flow_of(ss, way.mirrored()).session != nullptr; });
   if (taken == static_cast<std::ptrdiff_t>(ways.size())) return drop(Drop::nat_conflict);
   if (taken != 0) v.may_fail.push_back(Drop::nat_conflict);
   for (const NatWhy why : plan.may_refuse) v.may_fail.push_back(drop_of(why));
@@ -191,7 +193,7 @@ Model::Verdict Model::judge_first(std::uint32_t unit, const Wire& w) {
 }
 
 Model::Verdict Model::judge(std::uint32_t unit, const Wire& w) {
-  const Flow flow = flow_of(w.key);
+  const Flow flow = flow_of(service_set_of(unit), w.key);
   if (flow.session == nullptr) return judge_first(unit, w);
   Verdict v;
   v.flow = flow;
@@ -238,7 +240,7 @@ Live* Model::begin(std::uint32_t unit, const Wire& w, const NatPlan& plan, const
   sessions_.push_back(std::move(s));
   Live& session = sessions_.back();
   for (unsigned d = 0; d < 2; ++d) {
-    if (!flows_.try_emplace(session.key[d], Flow{&session, d}).second) {
+    if (!flows_[ss].try_emplace(session.key[d], Flow{&session, d}).second) {
       fail("two sessions with the flow " + describe(session.key[d]));
       return nullptr;
     }
@@ -257,7 +259,7 @@ void Model::touch(const Flow& flow, const Wire& w) {
 
 void Model::end(Live& session) {
   nat_.release(session.translation, rig_.ticks());
-  for (const FlowKey& key : session.key) flows_.erase(key);
+  for (const FlowKey& key : session.key) flows_[session.service_set].erase(key);
   sessions_.remove_if([&](const Live& s) { return &s == &session; });
 }
 
@@ -265,7 +267,7 @@ void Model::clear(std::size_t which) {
   if (sessions_.empty()) return;
   Live& session = *std::next(sessions_.begin(), static_cast<std::ptrdiff_t>(which % sessions_.size()));
   about_ = "clearing " + describe(session.key[0]);
-  const auto slot = rig_.active().table().find(session.key[0]);
+  const auto slot = rig_.active().table().find(session.service_set, session.key[0]);
   if (!slot) return fail("the engine does not know the session");
   rig_.active().remove(slot->slot);
   end(session);

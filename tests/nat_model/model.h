@@ -70,7 +70,7 @@ class Model {
   [[nodiscard]] const Nat& nat() const { return nat_; }
   [[nodiscard]] std::uint64_t packets() const { return packets_; }
   /// The session that a packet with this key belongs to.
-  [[nodiscard]] Live* find(const FlowKey& key);
+  [[nodiscard]] Live* find(std::uint32_t unit, const FlowKey& key);
   [[nodiscard]] std::uint16_t next_ip_id() { return ++ip_id_; }
 
  private:
@@ -90,7 +90,7 @@ class Model {
     std::vector<Drop> may_fail;  ///< a choice that is the engine's decides whether a session can begin
   };
 
-  [[nodiscard]] Flow flow_of(const FlowKey& key) const;
+  [[nodiscard]] Flow flow_of(std::uint16_t service_set, const FlowKey& key) const;
   [[nodiscard]] Verdict judge(std::uint32_t unit, const Wire& wire);
   [[nodiscard]] Verdict judge_first(std::uint32_t unit, const Wire& wire);
   [[nodiscard]] Ticks deadline(const Live& session) const;
@@ -122,7 +122,8 @@ class Model {
   Rig& rig_;
   Nat nat_;
   std::list<Live> sessions_;
-  std::map<FlowKey, Flow, KeyOrder> flows_;
+  std::map<std::uint16_t, std::map<FlowKey, Flow, KeyOrder>>
+      flows_;  ///< by service set: hosts of two may be called the same
   Ticks activated_ = 0;
   unsigned takeovers_ = 0;
   std::map<std::pair<unsigned, std::uint16_t>, std::pair<std::uint64_t, Ticks>> setup_tokens_;

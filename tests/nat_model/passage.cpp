@@ -112,7 +112,7 @@ bool Model::packet(std::uint32_t unit, const Wire& w, const Cut& cut) {
     decided = true;
     passed = first_piece(unit, w, o, verdict, in, waiting.size());
     if (!passed) continue;
-    flow = flow_of(w.key);
+    flow = flow_of(service_set_of(unit), w.key);
     want = pieces_of(leaves(w, flow, o));
     if (fragments) flow.session->tcp.strict = false;
     compare(o, flow, want, waiting);
@@ -201,7 +201,7 @@ void Model::icmp_error(std::uint32_t unit, const Wire& w) {
   trace(about_);
   const Outcome o = rig_.send(unit, build(w));
   ++packets_;
-  const Flow flow = flow_of(w.about->key.mirrored());
+  const Flow flow = flow_of(service_set_of(unit), w.about->key.mirrored());
   std::optional<Drop> reason;
   if (w.quoted < (w.v6() ? 48U : 28U)) {
     reason = Drop::icmp_error_malformed;

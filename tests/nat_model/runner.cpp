@@ -97,7 +97,7 @@ Cut Runner::cut(const Wire& w) {
 
 void Runner::send(std::uint32_t unit, Wire w) {
   // One of a flow that is known already: as TCP wants it.
-  if (Live* const known = model_.find(w.key); known != nullptr && w.key.protocol == kTcp) return tcp(*known);
+  if (Live* const known = model_.find(unit, w.key); known != nullptr && w.key.protocol == kTcp) return tcp(*known);
   (void)model_.packet(unit, w, cut(w));
 }
 
