@@ -1,6 +1,28 @@
 #include "node/packet/checksum.h"
 
+#include <array>
+
 namespace icr::node {
+namespace {
+
+constexpr std::array<std::uint32_t, 256> crc32c_table() {
+  std::array<std::uint32_t, 256> table{};
+  for (std::uint32_t i = 0; i < 256; ++i) {
+    std::uint32_t value = i;
+    for (int bit = 0; bit < 8; ++bit) value = value >> 1 ^ ((value & 1U) != 0 ? 0x82f63b78U : 0U);
+    table[i] = value;
+  }
+  return table;
+}
+
+}  // namespace
+
+std::uint32_t crc32c(const std::uint8_t* data, std::size_t size) {
+  static constexpr std::array<std::uint32_t, 256> kTable = crc32c_table();
+  std::uint32_t crc = ~std::uint32_t{0};
+  for (std::size_t i = 0; i < size; ++i) crc = crc >> 8 ^ kTable[(crc ^ data[i]) & 0xffU];
+  return ~crc;
+}
 
 std::uint64_t checksum_add(const std::uint8_t* data, std::size_t size, std::uint64_t sum) {
   while (size >= 2) {

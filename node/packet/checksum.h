@@ -1,4 +1,4 @@
-// The Internet checksum (RFC 1071) and its incremental update (RFC 1624, equation 3).
+// The Internet checksum (RFC 1071), its incremental update (RFC 1624, equation 3), and SCTP's (RFC 9260 appendix A).
 #pragma once
 
 #include <cstddef>
@@ -23,6 +23,9 @@ inline void store32(std::uint8_t* p, std::uint32_t v) {
 [[nodiscard]] std::uint64_t checksum_add(const std::uint8_t* data, std::size_t size, std::uint64_t sum = 0);
 /// Folded and complemented: the value of a checksum field.
 [[nodiscard]] std::uint16_t checksum_finish(std::uint64_t sum);
+
+/// CRC32c. An SCTP packet carries it with the low octet first; its field counts as zero.
+[[nodiscard]] std::uint32_t crc32c(const std::uint8_t* data, std::size_t size);
 
 /// Collects the replacement of words in checksummed data and applies it to checksum fields afterwards.
 class ChecksumDelta {

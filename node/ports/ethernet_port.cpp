@@ -440,6 +440,7 @@ void EthernetPort::hold(const Packet& packet) {
   Waiting& place = waiting_[(first_waiting_ + waiting_count_++) % kWaiting];
   place.since = now_;
   place.length = packet.length;
+  place.segment_bytes = packet.segment_bytes;
   place.partial_checksum = packet.partial_checksum;
   std::memcpy(place.packet.data(), packet.data, packet.length);
   ++counters_.tx_held;
@@ -452,6 +453,7 @@ void EthernetPort::send_waiting() {
     first_waiting_ = (first_waiting_ + 1) % kWaiting;
     --waiting_count_;
     Packet packet{place.packet.data(), place.length, kSmall, unit_};
+    packet.segment_bytes = place.segment_bytes;
     packet.partial_checksum = place.partial_checksum;
     EthernetAddress to;
     if (hops_->find(destination_of(packet), now_, to) == NextHops::Outcome::known) {

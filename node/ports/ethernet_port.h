@@ -97,6 +97,7 @@ class EthernetPort final : public Port {
   struct Waiting {
     TimePoint since;
     std::uint32_t length;
+    std::uint16_t segment_bytes;
     bool partial_checksum;
     std::array<std::uint8_t, kSmall> packet;
   };

@@ -1,5 +1,7 @@
 #include "node/ports/offload.h"
 
+#include <cstring>
+
 #include "model/protocol.h"
 #include "node/packet/checksum.h"
 
@@ -8,7 +10,8 @@ namespace {
 
 constexpr std::uint32_t kTcpHeader = 20;
 constexpr std::uint32_t kUdpHeader = 8;
-constexpr unsigned kMaxExtensionHeaders = 8;
+constexpr unsigned kMaxExtensionHeaders = 8;  ///< as read_headers() takes them
+constexpr std::uint16_t kSctpChecksum = 8;    ///< where it is in SCTP's header
 constexpr std::uint8_t kCongestionWindowReduced = 0x80;
 
 /// Offset of the transport header and its protocol, or 0 for a fragment and what cannot be read.
@@ -21,14 +24,13 @@ std::uint32_t find_payload(const std::uint8_t* p, std::uint32_t length, std::uin
   if (length < 40 || p[0] >> 4 != 6) return 0;
   protocol = p[6];
   std::uint32_t at = 40;
-  for (unsigned i = 0; i < kMaxExtensionHeaders; ++i) {
+  for (unsigned count = 0;; ++count) {
     const bool extension = protocol == 0 || protocol == 43 || protocol == 60;
     if (!extension) return protocol == 44 ? 0 : at;
-    if (at + 8 > length) return 0;
+    if (count == kMaxExtensionHeaders || at + 8 > length) return 0;
     protocol = p[at];
     at += (p[at + 1] + 1U) * 8U;
   }
-  return 0;
 }
 
 std::uint64_t pseudo_header(const std::uint8_t* p, const Transport& t, std::uint32_t transport_length) {
@@ -85,6 +87,15 @@ bool take(const VnetHeader& header, std::uint32_t link_bytes, Packet& packet) {
     return true;
   }
   std::uint8_t* const from = packet.data + start;
+  std::uint8_t protocol = 0;
+  if (header.csum_offset == kSctpChecksum && start + kSctpChecksum + 4U <= packet.length &&
+      find_payload(packet.data, packet.length, protocol) == start && protocol == ip_protocol::sctp) {
+    // The one protocol for which the kernel means another sum.
+    std::memset(from + kSctpChecksum, 0, 4);
+    const std::uint32_t sum = crc32c(from, packet.length - start);
+    for (unsigned i = 0; i < 4; ++i) from[kSctpChecksum + i] = static_cast<std::uint8_t>(sum >> (8 * i));
+    return true;
+  }
   store16(from + header.csum_offset, checksum_finish(checksum_add(from, packet.length - start)));
   return true;
 }

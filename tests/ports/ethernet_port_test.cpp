@@ -234,7 +234,14 @@ TEST_F(EthernetPortTest, TheKernelResolvesWhatIsNotKnownAndNothingIsLost) {
   const Bytes second = test::udp4("203.0.113.1", "198.19.0.30", "second");
   transmit(*port, first);
   transmit(*port, second);
-  EXPECT_EQ(count(*port, "tx-held-for-next-hop"), 2U);
+  // Two datagrams in one packet must still be two when it leaves.
+  Bytes both = test::udp4("203.0.113.1", "198.19.0.30", std::string(1200, 'd'));
+  Packet large{both.data(), static_cast<std::uint32_t>(both.size()), static_cast<std::uint32_t>(both.size()), 2};
+  large.segment_bytes = 600;
+  large.partial_checksum = true;
+  port->tx(large);
+  port->flush();
+  EXPECT_EQ(count(*port, "tx-held-for-next-hop"), 3U);
   const auto question = peer.receive(
       [](const Bytes& f) { return f.size() >= 42 && f[12] == 8 && f[13] == 6 && f[21] == 1 && f[41] == 30; }, 2s);
   ASSERT_TRUE(question) << "the kernel asks by ARP";
@@ -252,9 +259,10 @@ TEST_F(EthernetPortTest, TheKernelResolvesWhatIsNotKnownAndNothingIsLost) {
   EXPECT_TRUE(test::wait_until(
       [&] {
         (void)next(*port, 1ms);
-        return count(*port, "tx-packets") == 2;
+        return count(*port, "tx-packets") == 3;
       },
       2s));
+  EXPECT_EQ(count(*port, "tx-large-packets"), 1U);
   for (const Bytes& packet : {first, second}) {
     const auto frame = peer.receive(carries(packet), 2s);
     ASSERT_TRUE(frame);
