@@ -26,7 +26,7 @@ enum class Drop : std::uint8_t {
   tcp_bad_syn,        ///< SYN or SYN and ACK outside the window of a connection
   tcp_bad_ack,        ///< acknowledges what was never sent
   tcp_bad_syn_ack,    ///< SYN and ACK in answer to another SYN
-  tcp_bad_rst,        ///< RST outside the window (RFC 5961)
+  tcp_bad_rst,        ///< RST outside the window; inside of it the receiver decides (RFC 5961)
   tcp_bad_rst_in_syn_sent,
   tcp_bad_rst_in_syn_received,
   tcp_bad_handshake,

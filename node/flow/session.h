@@ -13,6 +13,14 @@
 
 namespace icr::node {
 
+/// Whose RST closed a session, and so who shows that it goes on by sending something else.
+enum class ResetBy : std::uint8_t {
+  unknown,    ///< another chassis saw it
+  initiator,  ///< the values of Direction, + 1
+  responder,
+  refusal,  ///< it answered a SYN: nothing goes on
+};
+
 struct alignas(64) Session {
   // -- Line 0: what every packet needs. Private members are reached by the accessors below. --
  private:
@@ -29,6 +37,7 @@ struct alignas(64) Session {
   bool initiated_outside : 1 = false;  ///< the initiator came in through the service set's outside port
   /// The responder flow arrives on the initiator's side: both ends are behind the same side of the service set.
   bool hairpin : 1 = false;
+  ResetBy reset_by : 2 = ResetBy::unknown;  ///< of TcpState::closed
   TcpState tcp_state = TcpState::none;
   Ticks last_activity = 0;
 
@@ -49,9 +58,11 @@ struct alignas(64) Session {
 
   // -- Line 1: TCP, and what changes with the state. --
   TcpWindow windows[2];
-  std::uint32_t window_epoch = 0;  ///< activation in which `windows` was learnt; older: learn again
-  std::uint32_t syn_end = 0;       ///< what an answer to the last SYN acknowledges
-  std::uint32_t generation = 0;    ///< survives the session: the slot's tombstone
+  std::uint16_t window_epoch = 0;  ///< activation in which `windows` was learnt; another: learn again; 0: none
+  std::uint16_t acked[2] = {};     ///< low half of what was last acknowledged of what each side sends
+  ApplicationProtocol alg = kNoApplicationProtocol;
+  std::uint32_t syn_end = 0;     ///< what an answer to the last SYN acknowledges
+  std::uint32_t generation = 0;  ///< survives the session: the slot's tombstone
   std::uint32_t version = 0;
 
  private:
@@ -60,7 +71,6 @@ struct alignas(64) Session {
  public:
   Ticks created = 0;
   std::uint32_t pass = 0;  ///< last pass (SessionSink::begin_pass) that named this slot
-  ApplicationProtocol alg = kNoApplicationProtocol;
 
   // -- Line 2: the other addresses of a wide session, and what only set-up, end and questions need. --
  private:

@@ -96,7 +96,7 @@ void Shard::activate(TimePoint now, std::uint64_t term) {
   active_ = true;
   refuse_new_ = false;
   activated_ = ticks_of(now);
-  ++window_epoch_;
+  if (++window_epoch_ == 0) window_epoch_ = 1;
   arm_cursor_ = arm_binding_ = 0;
   arm_end_ = table_.high_water();
   nat_.activate(term);

@@ -91,7 +91,7 @@ class Shard final : public SessionSource, public SessionSink, private NatOutput 
       changed(slot, Change::refresh);
     }
   }
-  [[nodiscard]] std::uint32_t window_epoch() const { return window_epoch_; }
+  [[nodiscard]] std::uint16_t window_epoch() const { return window_epoch_; }
 
   /// Removes a session. Listeners are told.
   void remove(std::uint32_t slot);
@@ -186,7 +186,7 @@ class Shard final : public SessionSource, public SessionSink, private NatOutput 
   std::vector<ChangeListener*> listeners_;
   std::vector<ChangeListener*> observers_;
   std::uint32_t pass_ = 1;
-  std::uint32_t window_epoch_ = 1;  ///< grows with each activation
+  std::uint16_t window_epoch_ = 1;  ///< another one with each activation, never 0
   Ticks activated_ = 0;
   std::uint32_t arm_cursor_ = 0;  ///< slots below it have their timer armed
   std::uint32_t arm_end_ = 0;

@@ -157,6 +157,7 @@ Applied Shard::apply(const SessionRecord& r, TimePoint now) {
   session.created = at - std::min(r.age, kLongestAge);
   session.pass = pass_;
   session.window_epoch = 0;
+  session.reset_by = ResetBy::unknown;
   if (r.has_tcp) {
     session.windows[0] = r.tcp[0];
     session.windows[1] = r.tcp[1];

@@ -145,15 +145,44 @@ TcpState next_state(const Session& session, Direction d, const Segment& s) {
   return session.tcp_state;
 }
 
-/// A RST must sit where the receiver expects the next octet, or at least inside its window; in the handshake it must
-/// acknowledge the SYN.
-bool believable_rst(const Session& session, Direction d, const Segment& s) {
-  const TcpWindow& sender = session.windows[static_cast<unsigned>(d)];
-  const TcpWindow& receiver = session.windows[static_cast<unsigned>(opposite(d))];
-  if ((receiver.flags & kSynPending) != 0 && s.has_ack && s.ack == session.syn_end) return true;
-  if (session.tcp_state == TcpState::syn_sent && d == Direction::responder) return s.has_ack && s.ack == receiver.end;
-  if ((sender.flags & kTcpWindowKnown) == 0) return true;
-  return !after(s.seq, sender.max_end) && !after(sender.end - widest(receiver), s.seq);
+/// What becomes of a RST.
+enum class Reset : std::uint8_t {
+  outside,  ///< nobody would believe it
+  inexact,  ///< inside the window: its receiver asks with a challenge ACK (RFC 5961 section 3.2)
+  exact,    ///< its receiver believes it
+  refusal,  ///< the same, in answer to a SYN
+};
+
+/// A RST must sit where the receiver expects the next octet; in the handshake it must acknowledge the SYN. Where that
+/// is nobody here knows for sure: it is the end of what was forwarded, or, if some of that got lost behind us, what the
+/// receiver has acknowledged.
+Reset judge_rst(const Session& session, Direction d, const Segment& s) {
+  const auto side = static_cast<unsigned>(d);
+  const TcpWindow& sender = session.windows[side];
+  const TcpWindow& receiver = session.windows[1 - side];
+  if ((receiver.flags & kSynPending) != 0 && s.has_ack && s.ack == session.syn_end) return Reset::refusal;
+  if (session.tcp_state == TcpState::syn_sent && d == Direction::responder) {
+    return s.has_ack && s.ack == receiver.end ? Reset::refusal : Reset::outside;
+  }
+  if ((sender.flags & kTcpWindowKnown) == 0) return Reset::exact;
+  if (after(s.seq, sender.max_end) || after(sender.end - widest(receiver), s.seq)) return Reset::outside;
+  // After a takeover, and of segments in fragments, the end is not known well enough to insist on it.
+  if (doubtful(sender) || (sender.flags & kAckSeen) != 0) return Reset::exact;
+  const auto unacknowledged = static_cast<std::uint16_t>(sender.end - session.acked[side]);
+  return s.seq == sender.end || s.seq == sender.end - unacknowledged ? Reset::exact : Reset::inexact;
+}
+
+/// A segment that passes on a closed connection: true if it shows that the connection goes on. What the receiver of the
+/// RST had under way does not, nor what its sender had sent before.
+bool goes_on(const Session& session, Direction d, const Segment& s) {
+  if (session.reset_by == ResetBy::unknown) return true;
+  return static_cast<unsigned>(session.reset_by) == static_cast<unsigned>(d) + 1 &&
+         !after(session.windows[static_cast<unsigned>(d)].end, s.end);
+}
+
+/// Notes what a segment of `d` acknowledges.
+void note_ack(Session& session, Direction d, std::uint32_t ack) {
+  session.acked[static_cast<unsigned>(opposite(d))] = static_cast<std::uint16_t>(ack);
 }
 
 bool in_window(const TcpWindow& sender, const TcpWindow& receiver, const Segment& s) {
@@ -197,6 +226,7 @@ TcpVerdict follow_syn_ack(Session& session, const Headers& segment, const Segmen
   if ((receiver.flags & sender.flags & kTcpWindowScaled) == 0) receiver.scale = sender.scale = 0;
   receiver.max_end = s.ack + std::max<std::uint32_t>(s.window, 1);
   set_flags(receiver, kTcpWindowKnown);
+  note_ack(session, Direction::responder, s.ack);
   session.tcp_state = TcpState::syn_received;
   state_changed = true;
   return TcpVerdict::accept;
@@ -232,6 +262,7 @@ bool begins_anew(Session& session, Direction d, const Headers& segment, const Se
   receiver.max_end = s.ack + std::max<std::uint32_t>(s.window, 1);
   set_flags(receiver, kTcpWindowKnown | kTaken);
   set_flags(sender, kTaken);
+  note_ack(session, d, s.ack);
   session.tcp_state = TcpState::syn_received;
   return true;
 }
@@ -255,9 +286,24 @@ TcpVerdict judge(TcpWindow& sender, TcpWindow& receiver, const Segment& s, std::
   return TcpVerdict::accept;
 }
 
+TcpVerdict follow_rst(Session& session, Direction d, const Segment& s, bool& state_changed) {
+  const Reset reset = judge_rst(session, d, s);
+  if (reset == Reset::outside) {
+    // An initiator resets what a half-open responder still believes in, and goes on with its SYN.
+    const bool half_open = session.tcp_state == TcpState::syn_sent && d == Direction::initiator;
+    return half_open ? TcpVerdict::accept : TcpVerdict::bad_rst;
+  }
+  if (reset == Reset::inexact) return TcpVerdict::accept;
+  const ResetBy by = d == Direction::initiator ? ResetBy::initiator : ResetBy::responder;
+  session.reset_by = reset == Reset::refusal ? ResetBy::refusal : by;
+  state_changed = session.tcp_state != TcpState::closed;
+  session.tcp_state = TcpState::closed;
+  return TcpVerdict::accept;
+}
+
 }  // namespace
 
-void TcpTracker::start(Session& session, const Headers& segment, std::uint32_t window_epoch) {
+void TcpTracker::start(Session& session, const Headers& segment, std::uint16_t window_epoch) {
   const Segment s(segment);
   session.windows[0] = session.windows[1] = TcpWindow{};
   session.window_epoch = window_epoch;
@@ -277,10 +323,11 @@ void TcpTracker::start(Session& session, const Headers& segment, std::uint32_t w
   learn(session.windows[0], session.windows[1], s, advertised(s, session.windows[0], session.windows[1]));
 }
 
-TcpVerdict TcpTracker::follow(Session& session, Direction d, const Headers& segment, std::uint32_t window_epoch,
+TcpVerdict TcpTracker::follow(Session& session, Direction d, const Headers& segment, std::uint16_t window_epoch,
                               bool& state_changed) {
   if (session.window_epoch != window_epoch) {
     session.window_epoch = window_epoch;
+    session.reset_by = ResetBy::unknown;
     session.syn_end = session.windows[0].end;
     for (TcpWindow& w : session.windows) {
       clear_flags(w, kTcpWindowKnown | kAckSeen | kConfirmed | kSynPending);
@@ -293,15 +340,7 @@ TcpVerdict TcpTracker::follow(Session& session, Direction d, const Headers& segm
 
   if (s.syn && !s.has_ack) return follow_syn(session, d, segment, s, state_changed);
 
-  if (s.rst) {
-    const bool believed = believable_rst(session, d, s);
-    // An initiator resets what a half-open responder still believes in, and goes on with its SYN.
-    if (!believed && session.tcp_state == TcpState::syn_sent && d == Direction::initiator) return TcpVerdict::accept;
-    if (!believed) return TcpVerdict::bad_rst;
-    state_changed = session.tcp_state != TcpState::closed;
-    session.tcp_state = TcpState::closed;
-    return TcpVerdict::accept;
-  }
+  if (s.rst) return follow_rst(session, d, s, state_changed);
 
   const TcpState before = session.tcp_state;
   if (before == TcpState::syn_sent) {
@@ -329,7 +368,9 @@ TcpVerdict TcpTracker::follow(Session& session, Direction d, const Headers& segm
     receiver.end = s.ack;
     set_flags(receiver, kAckSeen);
   }
+  if (session.tcp_state == TcpState::closed && goes_on(session, d, s)) session.tcp_state = TcpState::established;
   advance(sender, receiver, s, window);
+  if (s.has_ack) note_ack(session, d, s.ack);
   // Of a segment in fragments only the beginning was seen: its sender may have sent more.
   if (segment.fragment) {
     set_flags(sender, kTaken);
@@ -341,7 +382,7 @@ TcpVerdict TcpTracker::follow(Session& session, Direction d, const Headers& segm
 }
 
 bool TcpTracker::follow_established(Session& session, Direction d, const std::uint8_t* tcp,
-                                    std::uint32_t payload_length, std::uint32_t window_epoch) {
+                                    std::uint32_t payload_length, std::uint16_t window_epoch) {
   TcpWindow& sender = session.windows[static_cast<unsigned>(d)];
   TcpWindow& receiver = session.windows[static_cast<unsigned>(opposite(d))];
   constexpr std::uint8_t kDoubt = kAckSeen | kTaken | kSynPending | kTcpWindowFin;
@@ -364,6 +405,7 @@ bool TcpTracker::follow_established(Session& session, Direction d, const std::ui
   const std::uint32_t open = std::max(window, 1U);
   if (open > sender.max_window) sender.max_window = open;
   if (after(ack + open, receiver.max_end)) receiver.max_end = ack + open;
+  note_ack(session, d, ack);
   return true;
 }
 

@@ -15,26 +15,30 @@ enum class TcpVerdict : std::uint8_t {
   bad_syn,         ///< the same, and it carries SYN: drop
   bad_ack,         ///< acknowledges what was never sent: drop
   bad_syn_ack,     ///< SYN and ACK that acknowledges another SYN: drop
-  bad_rst,         ///< RST that the receiver would not believe (RFC 5961): drop
+  bad_rst,         ///< RST outside the window, or in answer to another SYN: drop
   bad_handshake,   ///< flags that do not fit the handshake: drop
 };
 
 class TcpTracker {
  public:
   /// First segment of a session: a SYN, or (where tcp-non-syn allows it) one from the middle of a connection.
-  static void start(Session& session, const Headers& segment, std::uint32_t window_epoch);
+  static void start(Session& session, const Headers& segment, std::uint16_t window_epoch);
 
   /// Judges a segment of direction `d` and follows it. Sets `state_changed` when TcpState moved. Windows learnt in
   /// another epoch (before a takeover, from a checkpoint) are not trusted: they are learnt again from the next segment
   /// of each side.
+  ///
+  /// A RST closes the connection where its receiver would believe it (RFC 5961 section 3.2): at the end of what was
+  /// forwarded, or at what was last acknowledged. Elsewhere in the window it is accepted and moves nothing: the
+  /// receiver answers with a challenge ACK. If the side whose RST closed it sends on, the connection is open again.
   [[nodiscard]] static TcpVerdict follow(Session& session, Direction d, const Headers& segment,
-                                         std::uint32_t window_epoch, bool& state_changed);
+                                         std::uint16_t window_epoch, bool& state_changed);
 
   /// The usual case of follow(): a segment with ACK and without SYN, FIN and RST (`tcp`: its header; after that
   /// come `payload_length` octets), in both windows of an established connection of which everything is known. True:
   /// accepted and followed. False: nothing was done, ask follow().
   [[nodiscard]] static bool follow_established(Session& session, Direction d, const std::uint8_t* tcp,
-                                               std::uint32_t payload_length, std::uint32_t window_epoch);
+                                               std::uint32_t payload_length, std::uint16_t window_epoch);
 };
 
 }  // namespace icr::node

@@ -291,5 +291,26 @@ TEST(EngineLimits, AFullIndexRefusesASessionAndGivesItsPortBack) {
   bed.pass(kInside, udp("198.18.0.0", 1, "198.19.0.10", 2));
 }
 
+/// A connection of kClient to kServer, established; the server as its client is seen there.
+Seen connect(Bed& bed) {
+  const Seen syn = bed.pass(kInside, tcp(kClient, 40000, kServer, 80, kSyn, 1000, 0));
+  (void)bed.pass(kOutside, tcp(kServer, 80, syn.source, syn.source_port, kSyn | kAck, 5000, 1001));
+  (void)bed.pass(kInside, tcp(kClient, 40000, kServer, 80, kAck, 1001, 5001));
+  return syn;
+}
+
+TEST(EngineLimits, AResetBesideTheExpectedNumberEndsNothing) {
+  Bed bed;
+  const Seen syn = connect(bed);
+  (void)bed.pass(kOutside, tcp(kServer, 80, syn.source, syn.source_port, kRst, 5001 + 40000, 0));
+  (void)bed.pass(kInside, tcp(kClient, 40000, kServer, 80, kAck, 1001, 5001));
+  bed.wait(10s);
+  (void)bed.pass(kOutside, tcp(kServer, 80, syn.source, syn.source_port, kAck, 5001, 1001, 100));
+  EXPECT_EQ(bed.record().tcp_state, TcpState::established);
+  (void)bed.pass(kOutside, tcp(kServer, 80, syn.source, syn.source_port, kRst, 5101, 0));
+  bed.wait(1300ms);
+  EXPECT_EQ(bed.shard->sessions(), 0U);
+}
+
 }  // namespace
 }  // namespace icr::node::test

@@ -278,7 +278,7 @@ Outcome run(std::uint64_t seed, bool takeovers, bool clean_link) {
   Session session;
   bool exists = false;
   Session twin;  // what the standby has
-  std::uint32_t epoch = 1;
+  std::uint16_t epoch = 1;
   Outcome outcome;
   unsigned next_takeover = takeovers ? 5 + below(random, 400) : 0xffffffff;
   unsigned blackout_until = 0;

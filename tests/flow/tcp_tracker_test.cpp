@@ -1,41 +1,10 @@
 // The TCP tracker, segment by segment.
 #include <gtest/gtest.h>
 
-#include "tests/flow/segments.h"
+#include "tests/flow/tcp_connection.h"
 
 namespace icr::node::test {
 namespace {
-
-constexpr auto I = Direction::initiator;
-constexpr auto R = Direction::responder;
-constexpr std::uint8_t kS = tcp_flag::syn, kA = tcp_flag::ack, kF = tcp_flag::fin, kReset = tcp_flag::rst;
-
-/// One connection as the tracker sees it. Numbers: initiator's ISN 1000, responder's 5000.
-class Connection {
- public:
-  void start(const SegmentSpec& s) { TcpTracker::start(session, SegmentHeader(s).headers(), epoch); }
-  TcpVerdict segment(Direction d, const SegmentSpec& s) {
-    moved = false;
-    return TcpTracker::follow(session, d, SegmentHeader(s).headers(), epoch, moved);
-  }
-  bool accepts(Direction d, const SegmentSpec& s) { return segment(d, s) == TcpVerdict::accept; }
-
-  void open(int initiator_scale = -1, int responder_scale = -1, std::uint16_t window = 65535) {
-    start({kS, 1000, 0, 0, window, initiator_scale});
-    EXPECT_TRUE(accepts(R, {kS | kA, 5000, 1001, 0, window, responder_scale}));
-    EXPECT_TRUE(accepts(I, {kA, 1001, 5001, 0, window}));
-    EXPECT_EQ(session.tcp_state, TcpState::established);
-  }
-  /// The twin with this state becomes master.
-  void take_over() {
-    ++epoch;
-    session.window_epoch = 0;
-  }
-
-  Session session;
-  std::uint32_t epoch = 7;
-  bool moved = false;
-};
 
 TEST(TcpTracker, HandshakeDataAndBothFins) {
   Connection c;

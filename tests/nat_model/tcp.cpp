@@ -65,6 +65,9 @@ void follow(Tcp& tcp, unsigned d, const Wire& s) {
   const std::uint32_t length =
       static_cast<std::uint32_t>(s.payload.size()) + (has(s, kSyn) ? 1U : 0U) + (has(s, kFin) ? 1U : 0U);
   if (has(s, kRst)) {
+    tcp.reset_by = tcp.state == TcpState::syn_sent ? Tcp::ResetBy::refusal
+                   : d == 0                        ? Tcp::ResetBy::initiator
+                                                   : Tcp::ResetBy::responder;
     tcp.state = TcpState::closed;
     return;
   }
@@ -91,7 +94,12 @@ void follow(Tcp& tcp, unsigned d, const Wire& s) {
     if (tcp.state == TcpState::syn_sent) tcp.state = TcpState::syn_received;
     return;
   }
-  if (tcp.state == TcpState::closed) return;
+  if (tcp.state == TcpState::closed) {
+    // Who sends on has not reset it. Who did not send the RST may not have it yet.
+    const bool goes_on = tcp.reset_by == Tcp::ResetBy::unknown ||
+                         tcp.reset_by == (d == 0 ? Tcp::ResetBy::initiator : Tcp::ResetBy::responder);
+    if (!goes_on) return;
+  }
   if (tcp.state == TcpState::syn_received && d == 1 && !has(s, kFin)) return;
   if (!tcp.end[0].fin && !tcp.end[1].fin) {
     tcp.state = TcpState::established;

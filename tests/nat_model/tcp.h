@@ -20,7 +20,10 @@ struct Tcp {
     bool fin = false, fin_acked = false;
     int scale = -1;
   };
+  /// Whose RST closed it; unknown after a takeover.
+  enum class ResetBy : std::uint8_t { unknown, initiator, responder, refusal };
   TcpState state = TcpState::none;
+  ResetBy reset_by = ResetBy::unknown;
   std::array<End, 2> end;
   /// False when the engine cannot know everything: after a takeover, or when a segment came in fragments.
   bool strict = true;

@@ -22,7 +22,10 @@ void Model::take_over(bool fresh) {
   activated_ = rig_.ticks();
   nat_.take_over();
   rejects_.assign(100, rig_.ticks());  // the other engine counts for itself
-  for (Live& s : sessions_) s.tcp.strict = false;
+  for (Live& s : sessions_) {
+    s.tcp.strict = false;
+    s.tcp.reset_by = Tcp::ResetBy::unknown;
+  }
 }
 
 // -- Totals --
