@@ -77,7 +77,7 @@ struct Timeouts {
   std::optional<std::uint32_t> inactivity_tcp_s;
   std::optional<std::uint32_t> inactivity_non_tcp_s;
   std::uint32_t open_s = 5;           ///< TCP handshake
-  std::uint32_t close_s = 1;          ///< after RST or both FINs
+  std::uint32_t close_s = 1;          ///< after RST or both FINs acknowledged
   std::uint32_t session_s = 0;        ///< absolute session-timeout; 0: none
   std::uint32_t reassembly_s = 4;     ///< fragments of one packet
   std::uint32_t fragment_limit = 64;  ///< fragments of one packet

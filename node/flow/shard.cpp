@@ -10,6 +10,9 @@ namespace {
 
 /// A standby knows idle times only to the refresh interval; nothing expires sooner than this after a takeover.
 constexpr Ticks kTakeoverGrace = 300;
+/// How long a connection is waited for in which both ends have finished, but not heard of it (RFC 5382 REQ-5, RFC 6146
+/// section 4): the end of the transfer may have got lost, and be on its way again.
+constexpr std::uint32_t kTransitoryTimeout = 240;
 
 ApplicationProtocol default_alg(std::uint8_t protocol) {
   static const ApplicationProtocol icmp = parse_application_protocol("icmp").value_or(0);
@@ -360,7 +363,6 @@ std::uint32_t Shard::timeout_for_state(const Session& session) const {
     case TcpState::syn_sent:
     case TcpState::syn_received:
       return s->screen ? s->screen->open_timeout_s(s->config->timeouts.open_s) : s->config->timeouts.open_s;
-    case TcpState::closing:
     case TcpState::time_wait:
     case TcpState::closed:
       return s->config->timeouts.close_s;
@@ -370,7 +372,8 @@ std::uint32_t Shard::timeout_for_state(const Session& session) const {
       const FlowKey initiator = session.initiator();
       auto application = s->policy.firewall_application(session.policy, initiator);
       if (!application) application = s->policy.nat(initiator, inside).application;
-      return idle_timeout(*s, application, session.protocol());
+      const std::uint32_t idle = idle_timeout(*s, application, session.protocol());
+      return session.tcp_state == TcpState::closing ? std::min(idle, kTransitoryTimeout) : idle;
     }
   }
 }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <set>
+#include <string>
 
 #include "tests/flow/bed.h"
 
@@ -297,6 +298,28 @@ Seen connect(Bed& bed) {
   (void)bed.pass(kOutside, tcp(kServer, 80, syn.source, syn.source_port, kSyn | kAck, 5000, 1001));
   (void)bed.pass(kInside, tcp(kClient, 40000, kServer, 80, kAck, 1001, 5001));
   return syn;
+}
+
+TEST(EngineLimits, TheEndOfATransferMayBeLostAndSentAgain) {
+  for (const std::uint32_t idle : {20U, 1000U}) {
+    Plan plan;
+    plan.timeouts = "  inactivity-timeout: " + std::to_string(idle) + "\n  open-timeout: 5\n  close-timeout: 1\n";
+    Bed bed(plan);
+    const Seen syn = connect(bed);
+    (void)bed.pass(kInside, tcp(kClient, 40000, kServer, 80, kAck | kFin, 1001, 5001));
+    const Spec last = tcp(kServer, 80, syn.source, syn.source_port, kAck | kFin, 5001, 1002, 1000);
+    (void)bed.pass(kOutside, last);  // lost behind us
+    EXPECT_EQ(bed.record().tcp_state, TcpState::closing);
+    EXPECT_EQ(bed.record().timeout_s, std::min(idle, 240U));
+    bed.wait(1500ms);
+    (void)bed.pass(kOutside, last);
+    bed.wait(3s);
+    (void)bed.pass(kOutside, last);
+    (void)bed.pass(kInside, tcp(kClient, 40000, kServer, 80, kAck, 1002, 6002));
+    EXPECT_EQ(bed.record().timeout_s, 1U);
+    bed.wait(1300ms);
+    EXPECT_EQ(bed.shard->sessions(), 0U);
+  }
 }
 
 TEST(EngineLimits, AResetBesideTheExpectedNumberEndsNothing) {

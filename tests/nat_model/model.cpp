@@ -12,6 +12,8 @@ namespace {
 
 /// docs/engine.md: what idles gets this much after a takeover, or its timeout.
 constexpr Ticks kGrace = 300;
+/// The same: while both ends have finished, and not heard of it. Seconds.
+constexpr std::uint32_t kTransitory = 240;
 
 auto order_of(const FlowKey& k) {
   return std::tie(k.source, k.destination, k.source_port, k.destination_port, k.protocol);
@@ -89,6 +91,8 @@ void Model::set_timeout(Live& s) {
       s.timeout_s = t.open_s;
       break;
     case TcpState::closing:
+      s.timeout_s = std::min(idle_timeout(s), kTransitory);
+      break;
     case TcpState::time_wait:
     case TcpState::closed:
       s.timeout_s = t.close_s;
@@ -254,6 +258,11 @@ void Model::touch(const Flow& flow, const Wire& w) {
   if (w.key.protocol != kTcp) return;
   const TcpState before = s.tcp.state;
   follow(s.tcp, flow.direction, w);
+  // Whether a FIN was acknowledged before a takeover is not known to every twin.
+  if (!s.tcp.strict && (s.tcp.state == TcpState::closing || s.tcp.state == TcpState::time_wait)) {
+    const auto found = rig_.active().table().find(s.key[0]);
+    if (found && rig_.active().table().at(found->slot).tcp_state == TcpState::closing) s.tcp.state = TcpState::closing;
+  }
   if (s.tcp.state != before) set_timeout(s);
 }
 
