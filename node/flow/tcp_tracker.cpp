@@ -15,6 +15,8 @@ constexpr std::uint32_t kMaxAckWindow = 66000;
 /// Windows end here (RFC 7323 section 2.3); what a record says beyond it is not believed.
 constexpr std::uint32_t kMaxWindow = 1U << 30;
 constexpr std::uint8_t kMaxScale = 14;
+/// A SYN and its data are one segment.
+constexpr std::uint32_t kMaxSynData = 65535;
 
 // Bits of TcpWindow::flags that are ours alone.
 /// The FIN of that direction was acknowledged.
@@ -196,6 +198,8 @@ TcpVerdict follow_syn(Session& session, Direction d, const Headers& segment, con
   const bool over = session.tcp_state == TcpState::closed || session.tcp_state == TcpState::time_wait ||
                     session.tcp_state == TcpState::closing;
   if (d == Direction::initiator && over) return TcpVerdict::new_connection;
+  const std::uint32_t sent = sender.end;
+  const bool again = session.syn_end == s.seq + 1 || (sender.flags & kTaken) != 0;
   session.syn_end = s.seq + 1;
   if (session.tcp_state != TcpState::syn_sent) {
     // A SYN on a live connection: its receiver answers with a challenge ACK (RFC 5961 section 4). It moves nothing
@@ -207,6 +211,11 @@ TcpVerdict follow_syn(Session& session, Direction d, const Headers& segment, con
   // The initiator's again: the same one retransmitted, or it started over with another number. The responder's:
   // simultaneous open (RFC 9293 section 3.5).
   learn_syn(sender, receiver, segment, s);
+  // Data that came with it the first time (RFC 7413) may be acknowledged though it is repeated without.
+  if (d == Direction::initiator && again && after(sent, sender.end) && sent - sender.end <= kMaxSynData) {
+    sender.max_end += sent - sender.end;
+    sender.end = sent;
+  }
   if (d == Direction::responder) {
     session.tcp_state = TcpState::syn_received;
     state_changed = true;

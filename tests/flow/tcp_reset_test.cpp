@@ -99,5 +99,27 @@ TEST(TcpReset, AfterAFinTheStateIsWhatItWas) {
   EXPECT_EQ(c.session.tcp_state, TcpState::fin_wait);
 }
 
+TEST(TcpFastOpen, ASynRepeatedWithoutItsData) {
+  Connection c;
+  c.start({kS, 1000, 0, 100});
+  EXPECT_TRUE(c.accepts(I, {kS, 1000}));
+  EXPECT_EQ(c.segment(R, {kS | kA, 5000, 1102}), TcpVerdict::bad_syn_ack);
+  EXPECT_TRUE(c.accepts(R, {kS | kA, 5000, 1101})) << "to the first one, late";
+  EXPECT_TRUE(c.accepts(I, {kA, 1101, 5001, 100}));
+  EXPECT_EQ(c.session.tcp_state, TcpState::established);
+
+  Connection t;
+  t.start({kS, 1000, 0, 100});
+  t.take_over();
+  EXPECT_TRUE(t.accepts(I, {kS, 1000}));
+  EXPECT_TRUE(t.accepts(R, {kS | kA, 5000, 1101}));
+
+  // With another number it is another connection.
+  Connection d;
+  d.start({kS, 1000, 0, 100});
+  EXPECT_TRUE(d.accepts(I, {kS, 990}));
+  EXPECT_EQ(d.segment(R, {kS | kA, 5000, 1101}), TcpVerdict::bad_syn_ack);
+}
+
 }  // namespace
 }  // namespace icr::node::test
