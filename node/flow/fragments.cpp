@@ -63,7 +63,7 @@ FragmentTable::Verdict FragmentTable::enter(const Headers& h, const Packet& pack
   }
   if (entry->refused) return Verdict::refused;
   const auto begin = static_cast<std::uint16_t>(h.fragment_offset);
-  const auto end = static_cast<std::uint16_t>(h.fragment_offset + h.l4_length);
+  const auto end = static_cast<std::uint16_t>(h.fragment_offset + h.fragment_length);
   for (std::uint16_t i = 0; i < entry->fragments; ++i) {
     if (begin < entry->extents[i].end && entry->extents[i].begin < end) return Verdict::overlap;
   }
@@ -106,8 +106,8 @@ void FragmentTable::time_out(Entry& entry) {
 
 void FragmentTable::note_extent(Entry& entry, const Headers& h, Extent extent) {
   entry.extents[entry.fragments++] = extent;
-  entry.covered += h.l4_length;
-  if (!h.more_fragments) entry.total = h.fragment_offset + h.l4_length;
+  entry.covered += h.fragment_length;
+  if (!h.more_fragments) entry.total = h.fragment_offset + h.fragment_length;
 }
 
 std::uint32_t FragmentTable::forget(Entry& entry) {

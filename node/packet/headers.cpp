@@ -110,7 +110,7 @@ HeaderError read_transport(Headers& h) {
 }
 
 HeaderError check_fragment(const Headers& h) {
-  if (h.fragment_offset + h.l4_length > 65535) return HeaderError::ping_of_death;
+  if (h.fragment_offset + h.fragment_length > 65535) return HeaderError::ping_of_death;
   if (h.more_fragments && (h.l4_length == 0 || h.l4_length % 8 != 0)) return HeaderError::bad_fragment;
   return HeaderError::none;
 }
@@ -170,6 +170,7 @@ HeaderError read_v4(std::uint8_t* p, std::uint32_t size, bool quoted, Headers& h
   h.more_fragments = (fragment & 0x2000U) != 0;
   h.later_fragment = h.fragment_offset != 0;
   h.fragment = h.later_fragment || h.more_fragments;
+  h.fragment_length = h.fragment ? h.l4_length : 0;
   return h.fragment && !quoted ? check_fragment(h) : HeaderError::none;
 }
 
@@ -207,6 +208,7 @@ HeaderError read_v6(std::uint8_t* p, std::uint32_t size, bool quoted, Headers& h
       h.fragment_id = load32(p + at + 4);
       next = p[at];
       at += 8;
+      h.fragment_length = h.fragment ? total - at : 0;
       if (h.later_fragment) {  // what follows is payload
         h.fragmented_extension = next == 0 || next == 43 || next == 44 || next == 60;
         break;

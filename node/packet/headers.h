@@ -59,6 +59,9 @@ struct Headers {
   bool fragmented_extension = false;  ///< IPv6: extension headers are part of what was cut into fragments
   std::uint32_t fragment_id = 0;
   std::uint32_t fragment_offset = 0;  ///< octets
+  /// Octets that a fragment carries: all behind the IPv4 header, or the IPv6 fragment header (in a first fragment more
+  /// than l4_length, where extension headers follow). 0 if it is none.
+  std::uint32_t fragment_length = 0;
 
   bool source_route = false;  ///< IPv4: loose or strict source route; IPv6: routing header with segments left
   bool bad_option = false;    ///< IPv4 options that cannot be parsed

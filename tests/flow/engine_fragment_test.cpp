@@ -184,6 +184,37 @@ TEST(EngineFragments, RoomIsBoundedAndComesBack) {
   bed.expect_accounted();
 }
 
+/// IPv6 with destination options of that many octets behind the fragment header.
+Bytes behind_options(Spec spec, std::size_t octets) {
+  spec.v6_first = 60;
+  spec.v6_extensions.assign(octets, 0);
+  spec.v6_extensions[0] = spec.protocol;
+  spec.v6_extensions[1] = static_cast<std::uint8_t>(octets / 8 - 1);
+  return build(spec);
+}
+
+TEST(EngineFragments, ExtensionHeadersBehindTheFragmentHeaderCountForWhatAFragmentCovers) {
+  Bed bed;
+  constexpr auto kSix = "2001:db8:18::1", kSixServer = "2001:db8:19::1";
+  const Bytes syn = behind_options(tcp(kSix, 40000, kSixServer, 80, kSyn, 1000, 0, 1000), 1008);
+  auto f = fragments_of(syn, 1032, 9);
+  EXPECT_EQ(bed.send(kInside, f[0]).size(), 1U);
+  // What would put another TCP header over the one that was judged.
+  auto over = fragments_of(syn, 24, 9)[1];
+  over.resize(48 + 1000);
+  over[4] = (1000 + 8) >> 8;
+  over[5] = (1000 + 8) & 0xff;
+  bed.expect_drop(kInside, over, Drop::fragment_overlap);
+  EXPECT_EQ(bed.send(kInside, f[1]).size(), 1U);
+  // A stream of whole datagrams leaves no entries behind.
+  for (std::uint32_t id = 1; id <= 3000; ++id) {
+    for (const Bytes& piece : fragments_of(behind_options(udp(kSix, 5000, kSixServer, 53, 900), 64), 512, id + 100)) {
+      ASSERT_EQ(bed.send(kInside, piece).size(), 1U) << id;
+    }
+  }
+  bed.expect_accounted();
+}
+
 TEST(EngineFragments, CompletePacketsLeaveRoomAtOnce) {
   Bed bed;
   // Far more packets within the reassembly time than there are entries.
