@@ -95,6 +95,7 @@ constexpr std::array<Row, kDropCount> kDrops = {{
     {"icmp-error-malformed", kIntegrity, "icmp-error-counters/icmp-error-length-error"},
     {"icmp-checksum-errors", kIntegrity, "icmp-error-counters/icmp-checksum-error"},
     {"icmp-no-session", kPacket, "icmp-no-session"},
+    {"icmp-echo-direction", kPacket, "icmp-echo-direction"},
     {"fragment-overlap", kIntegrity, "ip-error-counters/fragment-overlap"},
     {"fragment-limit", kIntegrity, "ip-error-counters/fragment-limit-exceeded"},
     {"fragment-table-full", kPacket, "fragment-table-full"},
@@ -212,7 +213,7 @@ void ServiceSetCounters::append_to(ServiceSetStatus& out) const {
   add(firewall, "existing-flow-counters/existing-flow-drops",
       of(Drop::wrong_interface) + of(Drop::tcp_bad_sequence) + of(Drop::tcp_bad_syn) + of(Drop::tcp_bad_ack) +
           of(Drop::tcp_bad_syn_ack) + of(Drop::tcp_bad_rst) + of(Drop::tcp_bad_rst_in_syn_sent) +
-          of(Drop::tcp_bad_rst_in_syn_received) + of(Drop::tcp_bad_handshake));
+          of(Drop::tcp_bad_rst_in_syn_received) + of(Drop::tcp_bad_handshake) + of(Drop::icmp_echo_direction));
   add(firewall, "hairpinning-counters/slow-path-hairpinned-packets", hairpinned_new);
   add(firewall, "hairpinning-counters/fast-path-hairpinned-packets", hairpinned_existing);
   add(firewall, "drop_counters/ip-option",

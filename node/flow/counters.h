@@ -59,13 +59,14 @@ enum class Drop : std::uint8_t {
   icmp_error_no_session,
   icmp_error_malformed,  ///< too little of the packet inside, or a fragment
   icmp_checksum,
-  icmp_no_session,  ///< echo reply, or another ICMP message that starts nothing
+  icmp_no_session,      ///< echo reply, or another ICMP message that starts nothing
+  icmp_echo_direction,  ///< of an echo session: no request of its initiator, and no reply of its responder
   fragment_overlap,
   fragment_limit,
-  fragment_table_full,
-  fragment_timeout,   ///< held, but the first fragment did not come
-  fragment_refused,   ///< later fragment of a packet whose first fragment was refused
-  screen_icmp_flood,  ///< from here on: checks of the service set's screen (Screen in model/rules.h)
+  fragment_table_full,  ///< no room to hold it, or it was held and gave way to another one
+  fragment_timeout,     ///< held, but the first fragment did not come
+  fragment_refused,     ///< later fragment of a packet whose first fragment was refused
+  screen_icmp_flood,    ///< from here on: checks of the service set's screen (Screen in model/rules.h)
   screen_udp_flood,
   screen_syn_flood,              ///< SYNs to one address and port
   screen_syn_flood_source,       ///< SYNs from one address

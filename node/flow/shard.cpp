@@ -210,6 +210,13 @@ SetUp Shard::set_up(const Headers& headers, std::uint16_t service_set, bool insi
 
 bool Shard::follow(std::uint32_t slot, Direction direction, const Headers& headers, Ticks now, Drop& drop) {
   Session& session = table_.at(slot);
+  if (headers.icmp != IcmpKind::none) [[unlikely]] {
+    const bool forth = direction == Direction::initiator;
+    if (headers.icmp != (forth ? IcmpKind::echo_request : IcmpKind::echo_reply)) {
+      drop = Drop::icmp_echo_direction;
+      return false;
+    }
+  }
   bool moved = false;
   if (headers.protocol == ip_protocol::tcp && !headers.later_fragment) {
     switch (TcpTracker::follow(session, direction, headers, window_epoch_, moved)) {

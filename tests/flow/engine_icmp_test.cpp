@@ -1,6 +1,8 @@
 // ICMP: echo by identifier, errors matched to the session of the packet inside them and translated there too.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "tests/flow/bed.h"
 
 namespace icr::node::test {
@@ -34,6 +36,39 @@ TEST(EngineIcmp, WhatStartsNothingIsRefused) {
   Spec solicitation = echo("2001:db8:18::1", "2001:db8:19::1", 0);
   solicitation.icmp_type = 135;
   bed.expect_drop(kInside, solicitation, Drop::icmp_no_session);
+}
+
+TEST(EngineIcmp, OnlyAnswersComeBackToAnEcho) {
+  Bed bed;
+  const Seen out = bed.pass(kInside, echo(kClient, kServer, 7));
+  bed.wait(20s);
+  // Whoever is asked may not ask, nor keep the way open.
+  bed.expect_drop(kOutside, echo(kServer, out.source, out.source_port), Drop::icmp_echo_direction);
+  bed.expect_drop(kInside, echo(kClient, kServer, 7, true), Drop::icmp_echo_direction);
+  EXPECT_EQ(bed.record().counters[0].packets, 1U);
+  EXPECT_EQ(bed.record().counters[1].packets, 0U);
+  EXPECT_EQ(bed.pass(kOutside, echo(kServer, out.source, out.source_port, true)).destination, kClient);
+  bed.wait(20s);
+  bed.expect_drop(kOutside, echo(kServer, out.source, out.source_port), Drop::icmp_echo_direction);
+  bed.wait(11s);
+  EXPECT_EQ(bed.shard->sessions(), 0U);
+  ServiceSetStatus status;
+  bed.engine->statistics(0, status);
+  const auto& drops = status.group(StatisticsGroup::packet_drops);
+  const auto shown = std::find_if(drops.begin(), drops.end(),
+                                  [](const NamedCounter& counter) { return counter.name == "icmp-echo-direction"; });
+  ASSERT_NE(shown, drops.end());
+  EXPECT_EQ(shown->value, 3U);
+
+  // ICMPv6; and what has no identifier is not taken for an echo with identifier 0.
+  constexpr auto kSix = "2001:db8:18::1", kSixServer = "2001:db8:19::1";
+  (void)bed.pass(kInside, echo(kSix, kSixServer, 0));
+  bed.expect_drop(kOutside, echo(kSixServer, kSix, 0), Drop::icmp_echo_direction);
+  Spec redirect = echo(kSixServer, kSix, 0);
+  redirect.icmp_type = 137;
+  bed.expect_drop(kOutside, redirect, Drop::icmp_echo_direction);
+  (void)bed.pass(kOutside, echo(kSixServer, kSix, 0, true));
+  bed.expect_accounted();
 }
 
 /// The error's inside as its receiver sees it.

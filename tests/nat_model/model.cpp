@@ -205,6 +205,10 @@ Model::Verdict Model::judge(std::uint32_t unit, const Wire& w) {
     v.reasons = {Drop::wrong_interface};
     return v;
   }
+  if (w.icmp()) {
+    const std::uint8_t request = w.v6() ? 128 : 8, reply = w.v6() ? 129 : 0;
+    if (w.icmp_type != (flow.direction == 0 ? request : reply)) v.reasons = {Drop::icmp_echo_direction};
+  }
   if (w.key.protocol != kTcp) return v;
   const TcpFate fate = nat_model::judge(flow.session->tcp, flow.direction, w);
   if (fate == TcpFate::restart) {
