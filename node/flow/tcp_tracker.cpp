@@ -372,6 +372,9 @@ TcpVerdict TcpTracker::follow(Session& session, Direction d, const Headers& segm
     }
   } else if (const TcpVerdict verdict = judge(sender, receiver, s, window); verdict != TcpVerdict::accept) {
     return verdict == TcpVerdict::bad_sequence && s.syn ? TcpVerdict::bad_syn : verdict;
+  } else if (s.has_ack && !s.syn && receiver_known) {
+    // The SYN that it might have answered met a connection that is alive (RFC 5961 section 4).
+    clear_flags(receiver, kSynPending);
   }
   if (s.has_ack && !receiver_known && ((receiver.flags & kAckSeen) == 0 || after(s.ack, receiver.end))) {
     receiver.end = s.ack;

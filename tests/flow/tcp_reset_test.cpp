@@ -121,5 +121,31 @@ TEST(TcpFastOpen, ASynRepeatedWithoutItsData) {
   EXPECT_EQ(d.segment(R, {kS | kA, 5000, 1101}), TcpVerdict::bad_syn_ack);
 }
 
+TEST(TcpSynOnALiveConnection, IsForgottenWhenItsReceiverGoesOn) {
+  // Repeated in the handshake.
+  Connection c;
+  c.start({kS, 1000});
+  EXPECT_TRUE(c.accepts(R, {kS | kA, 5000, 1001}));
+  EXPECT_TRUE(c.accepts(I, {kS, 1000}));
+  EXPECT_TRUE(c.accepts(I, {kA, 1001, 5001, 10}));
+  EXPECT_TRUE(c.accepts(R, {kA, 5001, 1011}));
+  EXPECT_TRUE(c.short_way(I, {kA, 1011, 5001, 10}));
+  EXPECT_TRUE(c.short_way(R, {kA, 5001, 1021, 10}));
+
+  // Spoofed, from either side.
+  for (const auto d : {I, R}) {
+    Connection e;
+    e.open();
+    EXPECT_TRUE(e.accepts(d, {kS, 770000}));
+    EXPECT_FALSE(e.short_way(I, {kA, 1001, 5001, 10}));
+    EXPECT_TRUE(e.accepts(opposite(d), d == I ? SegmentSpec{kA, 5001, 1001} : SegmentSpec{kA, 1001, 5001}));
+    EXPECT_TRUE(e.short_way(I, {kA, 1001, 5001, 10}));
+    // Its answer is no longer waited for.
+    EXPECT_EQ(e.segment(opposite(d), {kReset | kA, 3000000000, 770001}), TcpVerdict::bad_rst);
+    EXPECT_EQ(e.segment(opposite(d), {kS | kA, 3000000000, 770001}), TcpVerdict::bad_syn);
+    EXPECT_EQ(e.session.tcp_state, TcpState::established);
+  }
+}
+
 }  // namespace
 }  // namespace icr::node::test
