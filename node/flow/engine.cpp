@@ -191,8 +191,11 @@ void Engine::tick(TimePoint now) {
   const Ticks at = Shard::ticks_of(now);
   if (at - last_expiry_ < 5) return;
   last_expiry_ = at;
-  fragments_.expire(
-      at, [&](std::uint32_t unit, std::uint32_t dropped) { drop(*binding_of(unit), Drop::fragment_timeout, dropped); });
+  fragments_.expire(at, [&](const FragmentTable::Lost& lost) {
+    const Binding& binding = *binding_of(lost.unit);
+    drop(binding, Drop::fragment_timeout, lost.timed_out);
+    drop(binding, Drop::fragment_table_full, lost.evicted);
+  });
 }
 
 const Engine::Service* Engine::service_of(std::uint16_t service_set) const {

@@ -8,17 +8,21 @@ namespace icr::node {
 
 FragmentTable::FragmentTable(std::uint32_t fragment_limit, std::uint32_t reassembly_s, std::uint64_t seed)
     : limit_(std::min(fragment_limit, kMaxFragments)),
+      held_per_source_(std::max(limit_, kHeldPerSource)),
       lifetime_(reassembly_s * 10),
       seed_(seed),
       entries_(std::size_t{kSets} * kWays),
       held_(kHeld),
       // Not touched until a fragment is held.
-      memory_(std::make_unique_for_overwrite<std::uint8_t[]>(std::size_t{kHeld} * 65536)) {
+      memory_(std::make_unique_for_overwrite<std::uint8_t[]>(std::size_t{kHeld} * kBuffer)) {
   for (std::uint32_t i = 0; i + 1 < kHeld; ++i) held_[i].next = i + 1;
-  timed_out_.reserve(kTimedOutUnits);
+  lost_.reserve(kLostUnits);
 }
 
 namespace {
+/// Buckets of sources have nothing to do with sets of packets.
+constexpr std::uint64_t kSourceSalt = 0x9fb21c651e98df25ULL;
+
 /// The protocol that names a fragmented packet: in IPv6 a later fragment does not tell it (RFC 8200 section 4.5).
 std::uint8_t protocol_of(const Headers& h) { return h.v6 ? 0 : h.protocol; }
 }  // namespace
@@ -49,11 +53,13 @@ FragmentTable::Verdict FragmentTable::enter(const Headers& h, const Packet& pack
     entry = nullptr;
   }
   if (entry == nullptr) {
-    Entry* const set = set_of(h, packet.unit);
-    entry = std::find_if(set, set + kWays, [&](const Entry& e) { return !e.used || now - e.started >= lifetime_; });
-    if (entry == set + kWays) return Verdict::full;
-    time_out(*entry);
+    const std::uint32_t bucket = bucket_of(h, packet.unit);
+    // What cannot be held anyway takes no place.
+    if (h.later_fragment && (held_of_[bucket] >= held_per_source_ || h.l3_length > kBuffer)) return Verdict::full;
+    entry = make_room(h, packet.unit, now, h.later_fragment);
+    if (entry == nullptr) return Verdict::full;
     entry->used = true;
+    entry->source_bucket = bucket;
     entry->protocol = protocol_of(h);
     entry->id = h.fragment_id;
     entry->unit = packet.unit;
@@ -75,14 +81,64 @@ FragmentTable::Verdict FragmentTable::enter(const Headers& h, const Packet& pack
     if (entry->resolved && entry->complete()) (void)forget(*entry);
     return Verdict::forward;
   }
-  const std::uint32_t slot = free_held_head_;
-  if (slot == kNone || h.l3_length > 65536) return Verdict::full;
+  const std::uint32_t slot = h.l3_length > kBuffer ? kNone : take_held(*entry);
+  if (slot == kNone) return Verdict::full;
   note_extent(*entry, h, {begin, end});
-  free_held_head_ = held_[slot].next;
   std::memcpy(buffer(slot), packet.data, h.l3_length);
-  held_[slot] = Held{h.l3_length, entry->first_held};
-  entry->first_held = slot;
+  held_[slot].length = h.l3_length;
   return Verdict::held;
+}
+
+std::uint32_t FragmentTable::bucket_of(const Headers& h, std::uint32_t unit) const {
+  return static_cast<std::uint32_t>(hash_of(h.key.source, seed_ ^ unit ^ kSourceSalt) % kSources);
+}
+
+FragmentTable::Entry* FragmentTable::make_room(const Headers& h, std::uint32_t unit, Ticks now, bool expected) {
+  Entry* const set = set_of(h, unit);
+  Entry* victim = nullptr;
+  std::ptrdiff_t most = 0;
+  for (Entry* e = set; e != set + kWays; ++e) {
+    if (!e->used) return e;
+    if (now - e->started >= lifetime_) {
+      time_out(*e);
+      return e;
+    }
+    const std::ptrdiff_t siblings =
+        std::count_if(set, set + kWays, [&](const Entry& o) { return o.unit == e->unit && o.source == e->source; });
+    const bool under_way = e->resolved;
+    if (expected && under_way && siblings == 1) continue;
+    const bool better = victim == nullptr || siblings > most ||
+                        (siblings == most && under_way != victim->resolved && !under_way) ||
+                        (siblings == most && under_way == victim->resolved &&
+                         static_cast<std::int32_t>(e->started - victim->started) < 0);
+    if (!better) continue;
+    victim = e;
+    most = siblings;
+  }
+  if (victim != nullptr) evict(*victim);
+  return victim;
+}
+
+std::uint32_t FragmentTable::take_held(Entry& entry) {
+  if (held_of_[entry.source_bucket] >= held_per_source_) return kNone;
+  if (free_held_head_ == kNone) {
+    Entry& oldest = entries_[held_[oldest_held_].entry];
+    // Its own fragments may be the oldest: then it has waited long enough.
+    if (&oldest == &entry) return kNone;
+    evict(oldest);
+  }
+  const std::uint32_t slot = free_held_head_;
+  Held& held = held_[slot];
+  free_held_head_ = held.next;
+  held.next = entry.first_held;
+  held.entry = static_cast<std::uint32_t>(&entry - entries_.data());
+  held.older = youngest_held_;
+  held.younger = kNone;
+  (youngest_held_ == kNone ? oldest_held_ : held_[youngest_held_].younger) = slot;
+  youngest_held_ = slot;
+  entry.first_held = slot;
+  ++held_of_[entry.source_bucket];
+  return slot;
 }
 
 std::uint32_t FragmentTable::reject(const Headers& h, std::uint32_t unit) {
@@ -94,14 +150,18 @@ std::uint32_t FragmentTable::reject(const Headers& h, std::uint32_t unit) {
 }
 
 void FragmentTable::time_out(Entry& entry) {
-  const std::uint32_t dropped = forget(entry);
-  if (dropped == 0) return;
-  for (TimedOut& t : timed_out_) {
-    if (t.unit != entry.unit) continue;
-    t.fragments += dropped;
-    return;
+  if (const std::uint32_t dropped = forget(entry); dropped != 0) lost_on(entry.unit).timed_out += dropped;
+}
+
+void FragmentTable::evict(Entry& entry) {
+  if (const std::uint32_t dropped = forget(entry); dropped != 0) lost_on(entry.unit).evicted += dropped;
+}
+
+FragmentTable::Lost& FragmentTable::lost_on(std::uint32_t unit) {
+  for (Lost& lost : lost_) {
+    if (lost.unit == unit) return lost;
   }
-  timed_out_.push_back({entry.unit, dropped});
+  return lost_.emplace_back(Lost{unit, 0, 0});
 }
 
 void FragmentTable::note_extent(Entry& entry, const Headers& h, Extent extent) {
@@ -126,11 +186,16 @@ std::uint32_t FragmentTable::drop_held(Entry& entry) {
     i = next;
   }
   entry.first_held = kNone;
+  held_of_[entry.source_bucket] = static_cast<std::uint16_t>(held_of_[entry.source_bucket] - dropped);
   return dropped;
 }
 
 void FragmentTable::free_held(std::uint32_t index) {
-  held_[index].next = free_held_head_;
+  Held& held = held_[index];
+  (held.older == kNone ? oldest_held_ : held_[held.older].younger) = held.younger;
+  (held.younger == kNone ? youngest_held_ : held_[held.younger].older) = held.older;
+  held.entry = kNone;
+  held.next = free_held_head_;
   free_held_head_ = index;
 }
 

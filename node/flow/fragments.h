@@ -3,6 +3,12 @@
 // Nothing is reassembled: only the first fragment has ports, so the others follow its verdict. Those that come before
 // it are held (bounded in number and time). Overlapping fragments are refused (RFC 5722, RFC 1858 section 4). All
 // memory is allocated at construction. One thread.
+//
+// Who sends much makes room for others. A packet may be entered in 8 places; if they are taken, the source that has
+// most of them loses its oldest one (among equals: one whose first fragment did not come, or was refused). What waits
+// for its first fragment takes a place only if it can be held, and never that of another source's only packet under
+// way. One source (a bucket of them, by a keyed hash) has at most 64 of 256 held fragments, or fragment-limit if that
+// is more; beyond that its fragments are refused, while others have the oldest held ones evicted.
 #pragma once
 
 #include <array>
@@ -30,7 +36,7 @@ class FragmentTable {
     held,     ///< kept until the first fragment comes
     overlap,  ///< drop: covers octets that another fragment covers
     limit,    ///< drop: more fragments of one packet than fragment-limit allows
-    full,     ///< drop: no room for another packet in fragments, or for another held one
+    full,     ///< drop: no room to hold it
     refused,  ///< drop: the first fragment was refused
   };
 
@@ -52,11 +58,9 @@ class FragmentTable {
       Held& held = held_[i];
       Packet packet{buffer(i), held.length, kMaxPacketBytes, unit};
       visit(packet);
-      const std::uint32_t next = held.next;
-      free_held(i);
-      i = next;
+      i = held.next;
     }
-    entry->first_held = kNone;
+    (void)drop_held(*entry);
     if (entry->complete()) (void)forget(*entry);
   }
 
@@ -64,24 +68,34 @@ class FragmentTable {
   /// held.
   std::uint32_t reject(const Headers& headers, std::uint32_t unit);
 
-  /// Forgets packets whose fragments did not come in time. Calls `visit(unit, n)`: n held fragments were dropped that
-  /// had come in on that unit.
+  /// Held fragments that were dropped, and had come in on `unit`.
+  struct Lost {
+    std::uint32_t unit = 0;
+    std::uint32_t timed_out = 0;
+    std::uint32_t evicted = 0;  ///< gave way to others
+  };
+
+  /// Forgets packets whose fragments did not come in time. Calls `visit(const Lost&)` for units that have lost held
+  /// fragments since the last call.
   template <class Visit>
   void expire(Ticks now, Visit&& visit) {
     for (Entry& entry : entries_) {
       if (entry.used && now - entry.started >= lifetime_) time_out(entry);
     }
-    for (const TimedOut& t : timed_out_) visit(t.unit, t.fragments);
-    timed_out_.clear();
+    for (const Lost& lost : lost_) visit(lost);
+    lost_.clear();
   }
 
  private:
   static constexpr std::uint32_t kSets = 128;
   static constexpr std::uint32_t kWays = 8;
   static constexpr std::uint32_t kHeld = 256;
+  static constexpr std::uint32_t kHeldPerSource = 64;  ///< or fragment-limit, if that is more
+  static constexpr std::uint32_t kSources = 1024;
+  static constexpr std::uint32_t kBuffer = 65536;
   static constexpr std::uint32_t kMaxFragments = 250;
   static constexpr std::uint32_t kNone = 0xffffffffU;
-  static constexpr std::size_t kTimedOutUnits = 1024;  ///< room without allocating
+  static constexpr std::size_t kLostUnits = 1024;  ///< room without allocating
 
   struct Extent {
     std::uint16_t begin, end;  ///< octets
@@ -98,38 +112,49 @@ class FragmentTable {
     Ticks started = 0;
     SessionHandle handle;
     std::uint32_t first_held = kNone;
-    std::uint32_t total = 0;    ///< octets of the packet, once its last fragment was seen
-    std::uint32_t covered = 0;  ///< octets seen
+    std::uint32_t source_bucket = 0;  ///< in held_of_
+    std::uint32_t total = 0;          ///< octets of the packet, once its last fragment was seen
+    std::uint32_t covered = 0;        ///< octets seen
     std::array<Extent, kMaxFragments> extents;
 
     [[nodiscard]] bool complete() const { return total != 0 && covered == total; }
   };
-  struct TimedOut {
-    std::uint32_t unit;
-    std::uint32_t fragments;
-  };
   struct Held {
     std::uint32_t length = 0;
-    std::uint32_t next = kNone;
+    std::uint32_t next = kNone;   ///< of the same packet; or of the free ones
+    std::uint32_t entry = kNone;  ///< whose it is; kNone: free
+    /// All that are held, by age.
+    std::uint32_t older = kNone, younger = kNone;
   };
 
   [[nodiscard]] Entry* set_of(const Headers& headers, std::uint32_t unit);
   [[nodiscard]] Entry* find(const Headers& headers, std::uint32_t unit);
+  [[nodiscard]] std::uint32_t bucket_of(const Headers& headers, std::uint32_t unit) const;
+  /// A place for a packet that has none, with nothing in it. Null: it must not take one. `expected`: its first fragment
+  /// is yet to come.
+  [[nodiscard]] Entry* make_room(const Headers& headers, std::uint32_t unit, Ticks now, bool expected);
+  /// A buffer for a fragment of `entry`, or kNone if its source has enough.
+  [[nodiscard]] std::uint32_t take_held(Entry& entry);
   [[nodiscard]] bool matches(const Entry& entry, const Headers& headers, std::uint32_t unit) const;
   std::uint32_t forget(Entry& entry);
   void time_out(Entry& entry);
+  void evict(Entry& entry);
+  [[nodiscard]] Lost& lost_on(std::uint32_t unit);
   std::uint32_t drop_held(Entry& entry);
   static void note_extent(Entry& entry, const Headers& headers, Extent extent);
   void free_held(std::uint32_t index);
-  [[nodiscard]] std::uint8_t* buffer(std::uint32_t index) { return memory_.get() + std::size_t{index} * 65536; }
+  [[nodiscard]] std::uint8_t* buffer(std::uint32_t index) { return memory_.get() + std::size_t{index} * kBuffer; }
 
   std::uint32_t limit_;
+  std::uint32_t held_per_source_;
   Ticks lifetime_;
   std::uint64_t seed_;
   std::vector<Entry> entries_;
   std::vector<Held> held_;
   std::uint32_t free_held_head_ = 0;
-  std::vector<TimedOut> timed_out_;  ///< held fragments dropped since the last expire(), by unit
+  std::uint32_t oldest_held_ = kNone, youngest_held_ = kNone;
+  std::array<std::uint16_t, kSources> held_of_{};  ///< how many are held, by bucket of sources
+  std::vector<Lost> lost_;                         ///< since the last expire(), by unit
   std::unique_ptr<std::uint8_t[]> memory_;
 };
 

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <string>
 
 #include "tests/flow/bed.h"
 
@@ -167,21 +168,69 @@ TEST(EngineFragments, OfASessionThatIsGoneMeanwhile) {
 
 TEST(EngineFragments, RoomIsBoundedAndComesBack) {
   Bed bed;
-  // 256 are held at most; every one of them has its own packet.
+  // 64 of a source are held at most; every one of them has its own packet.
   std::uint32_t id = 1;
   const Bytes packet = build(udp(kClient, 5000, kServer, 53, 900));
-  std::uint64_t held = 0;
-  for (; id <= 400; ++id) {
-    EXPECT_TRUE(bed.send(kInside, fragments_of(packet, 256, id)[1]).empty());
-    held = bed.engine->counters().fragments_held;
-  }
-  EXPECT_EQ(held, 256U);
-  EXPECT_EQ(bed.drops(Drop::fragment_table_full), 400U - 256);
+  for (; id <= 400; ++id) EXPECT_TRUE(bed.send(kInside, fragments_of(packet, 256, id)[1]).empty());
+  EXPECT_EQ(bed.engine->counters().fragments_held, 64U);
+  EXPECT_EQ(bed.drops(Drop::fragment_table_full), 400U - 64);
+  // What was not held has left no trace: as first fragments they pass, and the ones that follow too.
+  for (const std::size_t i : {0U, 1U}) EXPECT_EQ(bed.send(kInside, fragments_of(packet, 256, 400)[i]).size(), 1U);
   bed.wait(5s);
+  EXPECT_EQ(bed.drops(Drop::fragment_timeout), 64U);
   EXPECT_TRUE(bed.send(kInside, fragments_of(packet, 256, id)[1]).empty());
-  EXPECT_EQ(bed.engine->counters().fragments_held, 257U);
+  EXPECT_EQ(bed.engine->counters().fragments_held, 65U);
   bed.wait(5s);
   bed.expect_accounted();
+}
+
+std::string host(std::uint32_t n) { return "198.18." + std::to_string(n / 250) + "." + std::to_string(n % 250 + 1); }
+
+TEST(EngineFragments, WhatWaitsLongestGivesWay) {
+  Bed bed;
+  // 256 are held of all sources together.
+  for (std::uint32_t n = 0; n < 300; ++n) {
+    bed.now += 1ms;
+    EXPECT_TRUE(bed.send(kInside, fragments_of(build(udp(host(n), 5000, kServer, 53, 900)), 256, n + 1)[1]).empty());
+  }
+  EXPECT_EQ(bed.engine->counters().fragments_held, 300U);
+  bed.wait(1s);
+  EXPECT_EQ(bed.drops(Drop::fragment_table_full), 44U);
+  EXPECT_EQ(bed.drops(Drop::fragment_timeout), 0U);
+  // The youngest are still there.
+  for (std::uint32_t n = 290; n < 300; ++n) {
+    EXPECT_EQ(bed.send(kInside, fragments_of(build(udp(host(n), 5000, kServer, 53, 900)), 256, n + 1)[0]).size(), 2U);
+  }
+  bed.wait(5s);
+  EXPECT_EQ(bed.drops(Drop::fragment_timeout), 246U);
+  bed.expect_accounted();
+}
+
+TEST(EngineFragments, OneSourceCannotTakeAllPlaces) {
+  // First fragments whose others never come, or alone later ones, which take places without any rule.
+  for (const std::size_t piece : {0U, 1U}) {
+    Plan plan;
+    plan.max_sessions = 8192;
+    Bed bed(plan);
+    bed.out.recording = false;
+    for (std::uint32_t id = 1; id <= 3000; ++id) {
+      bed.now += 100us;
+      (void)bed.send(kInside, fragments_of(build(udp("198.18.0.66", 5000, kServer, 53, 900)), 256, id)[piece]);
+    }
+    bed.out.recording = true;
+    const std::uint64_t dropped = bed.engine->counters().dropped();
+    for (std::uint32_t n = 0; n < 100; ++n) {
+      const auto f = fragments_of(build(udp(kClient, 5000, kServer, 53, 900)), 256, n + 1);
+      // In and out of order, while the other goes on.
+      EXPECT_EQ(bed.send(kInside, f[n % 2]).size(), 1 - n % 2) << n;
+      (void)bed.send(kInside, fragments_of(build(udp("198.18.0.66", 5000, kServer, 53, 900)), 256, 4000 + n)[piece]);
+      EXPECT_EQ(bed.send(kInside, f[1 - n % 2]).size(), 1 + n % 2) << n;
+      for (const std::size_t i : {2U, 3U}) EXPECT_EQ(bed.send(kInside, f[i]).size(), 1U) << n;
+    }
+    EXPECT_EQ(bed.engine->counters().dropped() - dropped, piece == 0 ? 0U : 100U) << "of the other alone";
+    bed.wait(5s);
+    bed.expect_accounted();
+  }
 }
 
 /// IPv6 with destination options of that many octets behind the fragment header.
