@@ -198,7 +198,7 @@ SetUp Shard::set_up(const Headers& headers, std::uint16_t service_set, bool insi
   // The set-up that used the last of something says so (Flags: of show services sessions).
   if (s->config->max_sessions && s->sessions >= *s->config->max_sessions) {
     session.flag = SessionFlag::limit_reached;
-  } else if (session.nat_pool != 0 && nat_.exhausted(session.nat_pool, headers.protocol)) {
+  } else if (session.nat_pool != 0 && nat_.exhausted(session.nat_pool, headers.key)) {
     session.flag = SessionFlag::no_memory;
   } else if (table_.size() == table_.capacity()) {
     session.flag = SessionFlag::no_session_id;

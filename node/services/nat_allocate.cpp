@@ -1,17 +1,10 @@
 // How a pool gives out addresses, ports and blocks of them.
 #include <algorithm>
 
+#include "node/services/nat_protocol.h"
 #include "node/services/nat_state.h"
 
 namespace icr::node {
-namespace {
-
-std::uint8_t protocol_in_v4(std::uint8_t protocol) {
-  return protocol == ip_protocol::icmp6 ? ip_protocol::icmp : protocol;
-}
-
-}  // namespace
-
 NatRefusal NatState::count(Pool& p, NatRefusal refusal) {
   switch (refusal) {
     case NatRefusal::out_of_ports:
@@ -71,7 +64,7 @@ NatRefusal NatState::take_from(Pool& p, std::uint16_t service_set, const FlowKey
       }
     }
     to.source_port = port;
-    if (protocol_in_v4(key.protocol) == ip_protocol::icmp) to.destination_port = port;
+    if (protocol_in_v4(key) == ip_protocol::icmp) to.destination_port = port;
   }
   if (refusal != NatRefusal::none) return count(p, refusal);
   to.source = IpAddress::v4(external);
@@ -115,7 +108,7 @@ NatRefusal NatState::take_address(Pool& p, std::uint16_t service_set, const IpAd
 
 NatRefusal NatState::take_port(Pool& p, std::uint16_t service_set, const FlowKey& key, std::uint32_t& external,
                                std::uint16_t& port) {
-  const std::uint8_t protocol = protocol_in_v4(key.protocol);
+  const std::uint8_t protocol = protocol_in_v4(key);
   auto why = PortPool::Refusal::out_of_ports;
   if (!p.tracked && !p.deterministic) {
     const auto binding = p.ports->allocate(key.source, protocol, key.source_port, why);
@@ -133,7 +126,7 @@ NatRefusal NatState::take_port(Pool& p, std::uint16_t service_set, const FlowKey
 
 NatRefusal NatState::take_tracked_port(Pool& p, std::uint16_t service_set, const FlowKey& key, Host* host,
                                        std::uint32_t& external, std::uint16_t& port) {
-  const std::uint8_t protocol = protocol_in_v4(key.protocol);
+  const std::uint8_t protocol = protocol_in_v4(key);
   const std::uint32_t limit = p.config->limit_ports_per_host;
   if (limit != 0 && host->count >= limit) return NatRefusal::port_limit;
   if (p.deterministic) {
@@ -156,7 +149,7 @@ NatRefusal NatState::take_tracked_port(Pool& p, std::uint16_t service_set, const
 
 NatRefusal NatState::take_port_on(Pool& p, std::uint16_t service_set, const FlowKey& key, Host* host,
                                   std::optional<std::uint32_t> address, std::uint32_t& external, std::uint16_t& port) {
-  const std::uint8_t protocol = protocol_in_v4(key.protocol);
+  const std::uint8_t protocol = protocol_in_v4(key);
   if (p.use == NatPoolUse::port_blocks) {
     return take_block_port(p, service_set, *host, address, protocol, key.source_port, external, port);
   }

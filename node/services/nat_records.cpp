@@ -1,6 +1,7 @@
 // Bindings as records: what is shown to peers, disks and operators, and what peers and checkpoints bring.
 #include <algorithm>
 
+#include "node/services/nat_protocol.h"
 #include "node/services/nat_state.h"
 
 namespace icr::node {
@@ -8,10 +9,6 @@ namespace {
 
 /// Ticks are compared modulo 2^32; an age beyond a quarter of that (three years) would turn into the future.
 constexpr Ticks kLongestAge = 1U << 30;
-
-std::uint8_t protocol_in_v4(std::uint8_t protocol) {
-  return protocol == ip_protocol::icmp6 ? ip_protocol::icmp : protocol;
-}
 
 }  // namespace
 
@@ -70,11 +67,7 @@ bool NatState::acceptable(std::uint32_t row, const SessionRecord& record) const 
       return p.paired && row >= pairing_rows_ && row < mapping_rows_;
     case RecordKind::mapping:
       if (!p.mapped || row < mapping_rows_ || row >= rows_.size() || b.flags > kBindingInUse) return false;
-      if (!PortPool::translates_port(protocol_in_v4(b.protocol)) ||
-          (b.protocol == ip_protocol::icmp6) !=
-              (!b.internal.is_v4() && protocol_in_v4(b.protocol) == ip_protocol::icmp)) {
-        return false;
-      }
+      if (!PortPool::translates_port(protocol_in_v4(b.internal, b.protocol))) return false;
       return owns_port_rightly(End{pools_[b.pool].get(), b.external.to_v4(), b.external_port, b.protocol, b.internal,
                                    b.internal_port, b.protocol, false});
     case RecordKind::session:
@@ -87,7 +80,7 @@ std::array<std::uint32_t, 2> NatState::in_the_way(std::uint32_t row, const Sessi
   const BindingRecord& b = record.binding;
   std::array<std::uint32_t, 2> out = {kNoRow, kNoRow};
   if (record.kind == RecordKind::mapping) {
-    out = {find_external(b.external.to_v4(), b.external_port, protocol_in_v4(b.protocol)),
+    out = {find_external(b.external.to_v4(), b.external_port, protocol_in_v4(b.internal, b.protocol)),
            find_internal(*pools_[b.pool], b.service_set, b.internal, b.internal_port, b.protocol)};
     if (out[1] == out[0]) out[1] = kNoRow;
   } else if (record.kind == RecordKind::pairing) {

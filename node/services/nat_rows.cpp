@@ -2,17 +2,10 @@
 // nat_records.cpp.
 #include <algorithm>
 
+#include "node/services/nat_protocol.h"
 #include "node/services/nat_state.h"
 
 namespace icr::node {
-namespace {
-
-std::uint8_t protocol_in_v4(std::uint8_t protocol) {
-  return protocol == ip_protocol::icmp6 ? ip_protocol::icmp : protocol;
-}
-
-}  // namespace
-
 // -- Finding --
 
 std::uint32_t NatState::block_row(const Pool& p, std::uint32_t external, std::uint16_t port) const {
@@ -47,7 +40,7 @@ std::uint32_t NatState::find_internal(const Pool& p, std::uint16_t service_set, 
 std::uint32_t NatState::find_external(std::uint32_t external, std::uint16_t port, std::uint8_t protocol) const {
   return by_external_.find(external_hash(external_key(external, port, protocol)), [&](std::uint32_t row) {
     const Row& r = rows_[row];
-    return r.external == external && r.external_port == port && protocol_in_v4(r.protocol) == protocol;
+    return r.external == external && r.external_port == port && protocol_in_v4(r.internal, r.protocol) == protocol;
   });
 }
 
@@ -203,7 +196,7 @@ void NatState::enter(std::uint32_t row, bool taken) {
   switch (r.kind) {
     case RecordKind::mapping: {
       by_internal_.insert(internal_hash(r.pool, r.service_set, r.internal, r.internal_port, r.protocol), row);
-      const std::uint64_t key = external_key(r.external, r.external_port, protocol_in_v4(r.protocol));
+      const std::uint64_t key = external_key(r.external, r.external_port, protocol_in_v4(r.internal, r.protocol));
       by_external_.insert(external_hash(key), row);
       if (Orphan* const waiting = orphan(key)) {
         r.refs = waiting->refs;
@@ -211,7 +204,7 @@ void NatState::enter(std::uint32_t row, bool taken) {
         r.users = waiting->users;
         drop_orphan(*waiting);
       }
-      hold_port(p, r.external, r.external_port, protocol_in_v4(r.protocol), r.internal, taken);
+      hold_port(p, r.external, r.external_port, protocol_in_v4(r.internal, r.protocol), r.internal, taken);
       ++p.figures.mappings;
       break;
     }
@@ -242,7 +235,7 @@ void NatState::leave(std::uint32_t row) {
   switch (r.kind) {
     case RecordKind::mapping: {
       by_internal_.erase(internal_hash(r.pool, r.service_set, r.internal, r.internal_port, r.protocol), row);
-      const std::uint64_t key = external_key(r.external, r.external_port, protocol_in_v4(r.protocol));
+      const std::uint64_t key = external_key(r.external, r.external_port, protocol_in_v4(r.internal, r.protocol));
       by_external_.erase(external_hash(key), row);
       if (r.refs != 0) {
         if (Orphan* const o = need_orphan(key)) {
@@ -253,7 +246,7 @@ void NatState::leave(std::uint32_t row) {
       }
       r.refs = r.inbound = 0;
       r.users = 0;
-      release_port(p, r.external, r.external_port, protocol_in_v4(r.protocol), r.internal);
+      release_port(p, r.external, r.external_port, protocol_in_v4(r.internal, r.protocol), r.internal);
       --p.figures.mappings;
       break;
     }

@@ -3,14 +3,11 @@
 #include <functional>
 
 #include "model/nat64_address.h"
+#include "node/services/nat_protocol.h"
 #include "node/services/nat_state.h"
 
 namespace icr::node {
 namespace {
-
-std::uint8_t protocol_in_v4(std::uint8_t protocol) {
-  return protocol == ip_protocol::icmp6 ? ip_protocol::icmp : protocol;
-}
 
 /// True if the source of such a session comes out of a pool that something of is owned by it.
 bool owns_source(NatType type) {
@@ -60,7 +57,7 @@ NatState::Ends NatState::ends_of(const NatSession& s) const {
   if (s.type == NatType::none) return ends;
   const FlowKey& in = s.initiator;
   const FlowKey& back = s.responder;
-  const std::uint8_t protocol = protocol_in_v4(in.protocol);
+  const std::uint8_t protocol = protocol_in_v4(in);
   const bool ports = PortPool::translates_port(protocol);
   Pool* const own = s.pool == 0 || s.pool > pools_.size() ? nullptr : pools_[s.pool - 1U].get();
   const auto in_v4 = [&](const IpAddress& address) -> std::optional<std::uint32_t> {
@@ -275,9 +272,9 @@ std::optional<std::uint64_t> NatState::owned_port(const NatSession& s) const {
   return external_key(ends.source->external, ends.source->port, ends.source->protocol);
 }
 
-bool NatState::exhausted(std::uint16_t pool_plus_one, std::uint8_t protocol) const {
+bool NatState::exhausted(std::uint16_t pool_plus_one, const FlowKey& initiator) const {
   const Pool* const p = pool(pool_plus_one);
-  return p != nullptr && p->ports && p->ports->exhausted(protocol_in_v4(protocol));
+  return p != nullptr && p->ports && p->ports->exhausted(protocol_in_v4(initiator));
 }
 
 // -- Believing --
@@ -297,7 +294,7 @@ bool NatState::explains_source(const NatSession& s) const {
   const FlowKey& in = s.initiator;
   const FlowKey& back = s.responder;
   const bool same_port = in.source_port == back.destination_port;
-  const bool echo = protocol_in_v4(in.protocol) == ip_protocol::icmp;
+  const bool echo = protocol_in_v4(in) == ip_protocol::icmp;
   const Pool* const own = pool(s.pool);
   if (in.source == back.destination) return same_port || echo;
   if (s.type == NatType::stateful_nat64 && in.source.is_v4()) {
@@ -334,7 +331,7 @@ bool NatState::explains_destination(const NatSession& s) const {
   const FlowKey& in = s.initiator;
   const FlowKey& back = s.responder;
   const bool same_port = in.destination_port == back.source_port;
-  const bool echo = protocol_in_v4(in.protocol) == ip_protocol::icmp;
+  const bool echo = protocol_in_v4(in) == ip_protocol::icmp;
   if (translates_destination(s.type)) {
     if (!same_port && !echo) return false;
     return std::any_of(terms_.begin(), terms_.end(), [&](const Term& each) {
@@ -381,7 +378,7 @@ bool NatState::consistent(const NatSession& s) const {
         std::find(p->service_sets.begin(), p->service_sets.end(), s.service_set) == p->service_sets.end())
       return false;
   }
-  if (protocol_in_v4(in.protocol) == ip_protocol::icmp &&
+  if (protocol_in_v4(in) == ip_protocol::icmp &&
       (in.source_port != in.destination_port || back.source_port != back.destination_port)) {
     return false;
   }

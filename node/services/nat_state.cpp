@@ -7,6 +7,7 @@
 #include <functional>
 
 #include "model/nat64_address.h"
+#include "node/services/nat_protocol.h"
 
 namespace icr::node {
 namespace {
@@ -28,10 +29,6 @@ NatPoolUse use_of(NatType type, const NatPool& pool) {
     default:
       return pool.blocks ? NatPoolUse::port_blocks : NatPoolUse::ports;
   }
-}
-
-std::uint8_t protocol_in_v4(std::uint8_t protocol) {
-  return protocol == ip_protocol::icmp6 ? ip_protocol::icmp : protocol;
 }
 
 /// What the service sets of a redundancy set need, before anything is allocated.
@@ -239,11 +236,11 @@ NatRefusal NatState::translate_destination(std::uint16_t service_set, const NatT
   }
   if (term != nullptr && term->type == NatType::stateful_nat64) {
     const auto v4 = extract_v4(*term->destination_prefix, key.destination);
-    if (!v4 || !PortPool::translates_port(protocol_in_v4(key.protocol))) return NatRefusal::untranslatable;
+    if (!v4 || !PortPool::translates_port(protocol_in_v4(key))) return NatRefusal::untranslatable;
     // What no IPv4 packet may be sent to, an IPv6 one may not either: this network, loopback, multicast, broadcast.
     if (*v4 >> 24 == 0 || *v4 >> 24 == 127 || *v4 >> 28 >= 0xe) return NatRefusal::untranslatable;
     to.destination = IpAddress::v4(*v4);
-    to.protocol = protocol_in_v4(key.protocol);
+    to.protocol = protocol_in_v4(key);
   }
   return enter_external(service_set, key, inside, to, result);
 }
@@ -278,7 +275,7 @@ NatRefusal NatState::enter_external(std::uint16_t service_set, const FlowKey& ke
       }
       to.destination = mapping.internal;
       to.destination_port = mapping.internal_port;
-      if (mapping.protocol == ip_protocol::icmp || mapping.protocol == ip_protocol::icmp6) {
+      if (protocol_in_v4(mapping.internal, mapping.protocol) == ip_protocol::icmp) {
         to.source_port = mapping.internal_port;
       }
       to.protocol = mapping.protocol;
@@ -347,7 +344,7 @@ NatRefusal NatState::translate_source(std::uint16_t service_set, const NatTerm& 
     default:
       break;
   }
-  const std::uint8_t protocol = protocol_in_v4(key.protocol);
+  const std::uint8_t protocol = protocol_in_v4(key);
   // Asked before anything is taken, so that nothing must be given back.
   if (!has_way_back(service_set, term, key, to)) return NatRefusal::untranslatable;
   // An echo has one identifier: when a mapping has translated its target's, the sender's own cannot be too. That holds

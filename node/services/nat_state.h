@@ -142,8 +142,8 @@ class NatState {
   void cancel(const NatSession& session, Ticks now);
   /// True if the configuration could have made a session like this, and no binding contradicts it by its nature.
   [[nodiscard]] bool consistent(const NatSession& session) const;
-  /// True if a session that holds the last port says so.
-  [[nodiscard]] bool exhausted(std::uint16_t pool_plus_one, std::uint8_t protocol) const;
+  /// True if no port of the pool is left for the protocol of `initiator`: the session that took the last one says so.
+  [[nodiscard]] bool exhausted(std::uint16_t pool_plus_one, const FlowKey& initiator) const;
   /// True if the address is an external one of the service set.
   [[nodiscard]] bool is_external(std::uint16_t service_set, const IpAddress& address) const;
 

@@ -8,10 +8,6 @@
 namespace icr::node::test::nat_model {
 namespace {
 
-std::uint8_t in_v4(std::uint8_t protocol) { return protocol == kIcmp6 ? kIcmp : protocol; }
-bool translated_by_port(std::uint8_t protocol) {
-  return in_v4(protocol) == kTcp || in_v4(protocol) == kUdp || in_v4(protocol) == kIcmp;
-}
 bool has_destination_rule(NatType type) {
   return type == NatType::dnat44 || type == NatType::twice_basic_nat44 || type == NatType::twice_dynamic_nat44 ||
          type == NatType::twice_napt44;
@@ -112,12 +108,12 @@ void Nat::plan_destination(std::uint16_t service_set, const NatTerm* term, const
   }
   if (term != nullptr && term->type == NatType::stateful_nat64) {
     const auto v4 = embedded_in(*term->destination_prefix, key.destination);
-    if (!v4 || !translated_by_port(key.protocol)) {
+    if (!v4 || !translated_by_port(key)) {
       p.refused = {NatWhy::untranslatable};
       return;
     }
     p.to.destination = *v4;
-    p.to.protocol = in_v4(key.protocol);
+    p.to.protocol = in_v4(key);
   }
   plan_external(service_set, key, inside, p);
 }
@@ -126,8 +122,8 @@ void Nat::plan_external(std::uint16_t service_set, const FlowKey& key, bool insi
   if (p.to.destination.is_v4()) {
     if (const auto pool = pool_of(service_set, p.to.destination)) {
       const Flags flags = flags_of(service_set, *pool);
-      Mapping* const m = flags.mapped && translated_by_port(key.protocol)
-                             ? mapping_at({p.to.destination, in_v4(key.protocol), p.to.destination_port})
+      Mapping* const m = flags.mapped && translated_by_port(key)
+                             ? mapping_at({p.to.destination, in_v4(key), p.to.destination_port})
                              : nullptr;
       if (m == nullptr || m->service_set != service_set) {
         p.refused = {NatWhy::no_binding};
@@ -158,7 +154,7 @@ void Nat::plan_external(std::uint16_t service_set, const FlowKey& key, bool insi
       p.target = m;
       p.to.destination = m->host;
       p.to.destination_port = m->host_port;
-      if (in_v4(m->protocol) == kIcmp) p.to.source_port = m->host_port;
+      if (in_v4(!m->host.is_v4(), m->protocol) == kIcmp) p.to.source_port = m->host_port;
       p.to.protocol = m->protocol;
       p.type = !m->host.is_v4()                 ? NatType::stateful_nat64
                : flags.deterministic != nullptr ? NatType::deterministic_napt44
@@ -222,7 +218,7 @@ void Nat::plan_source(std::uint16_t service_set, const NatTerm& term, const Flow
   p.chosen = true;
   if (term.type == NatType::stateful_nat64 && !p.to.destination.is_v4()) p.embed = term.destination_prefix;
   // An echo has one identifier: a mapping has translated it already.
-  const bool owns_port = translated_by_port(key.protocol) && !(in_v4(key.protocol) == kIcmp && p.target != nullptr);
+  const bool owns_port = translated_by_port(key) && !(in_v4(key) == kIcmp && p.target != nullptr);
   // A host goes on with the pool in which it has something already.
   if (term.source_pools.size() > 1) {
     for (const std::uint16_t pool : term.source_pools) {
@@ -364,9 +360,9 @@ std::vector<NatWhy> Nat::block_choices(std::uint16_t pool, const FlowKey& key, c
 void Nat::add_free(std::uint16_t pool, const FlowKey& key, const IpAddress& address, std::uint32_t first,
                    std::uint32_t last, std::vector<Choice>& out, bool& any_free) const {
   const NatPool& config = cluster_.nat_pools[pool];
-  const bool is_port = in_v4(key.protocol) != kIcmp;  // an identifier has neither parity nor range
+  const bool is_port = in_v4(key) != kIcmp;  // an identifier has neither parity nor range
   for (std::uint32_t port = first; port <= last; ++port) {
-    if (ports_.count({address, in_v4(key.protocol), static_cast<std::uint16_t>(port)}) != 0) continue;
+    if (ports_.count({address, in_v4(key), static_cast<std::uint16_t>(port)}) != 0) continue;
     any_free = true;
     if (is_port && config.preserve_parity && port % 2 != key.source_port % 2) continue;
     if (is_port && config.preserve_range && (port < 1024) != (key.source_port < 1024)) continue;

@@ -8,12 +8,6 @@
 #include "tests/nat_model/wire.h"
 
 namespace icr::node::test::nat_model {
-namespace {
-
-std::uint8_t in_v4(std::uint8_t protocol) { return protocol == kIcmp6 ? kIcmp : protocol; }
-
-}  // namespace
-
 // -- Who has what --
 
 Mapping* Nat::mapping_of(std::uint16_t pool, std::uint16_t service_set, const FlowKey& key) {
@@ -58,7 +52,7 @@ std::vector<FlowKey> Nat::ways(const NatPlan& plan, const FlowKey& key) {
     to.source = plan.embed ? embedded(*plan.embed, c.address) : c.address;
     if (c.port) {
       to.source_port = *c.port;
-      if (in_v4(key.protocol) == kIcmp) to.destination_port = *c.port;
+      if (in_v4(key) == kIcmp) to.destination_port = *c.port;
     }
     out.push_back(to);
   }
@@ -88,7 +82,7 @@ std::string Nat::take(const NatPlan& plan, std::uint16_t service_set, const Flow
       out.source = choice->known;
       ++out.source->sessions;
     } else if (choice->port) {
-      const OwnedPort port{choice->address, in_v4(key.protocol), *choice->port};
+      const OwnedPort port{choice->address, in_v4(key), *choice->port};
       if (flags.paired && pairing_of(choice->pool, key.source) == nullptr) {
         pairings_.push_back(Pairing{choice->pool, key.source, choice->address, false, 0, now});
       }

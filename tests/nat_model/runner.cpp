@@ -78,6 +78,18 @@ Wire Runner::fresh(const IpAddress& source, std::uint16_t sport, const IpAddress
   return w;
 }
 
+std::uint8_t Runner::portless(bool v6) {
+  if (dice_.chance(40)) return v6 ? kIcmp : kIcmp6;  // ICMP of the other family
+  if (dice_.chance(30)) return kGre;
+  // Not those that have ports, nor extension headers, nor what no packet may have.
+  const std::vector<std::uint8_t> others = {kIcmp, kTcp, kUdp, kIcmp6, 43, 44, 60, 132};
+  std::uint32_t protocol = 0;
+  do {
+    protocol = dice_.between(1, 254);
+  } while (std::find(others.begin(), others.end(), protocol) != others.end());
+  return static_cast<std::uint8_t>(protocol);
+}
+
 Cut Runner::cut(const Wire& w) {
   Cut c;
   const std::size_t size = w.payload.size() + 8;
@@ -106,7 +118,7 @@ void Runner::from_inside() {
   const World::Side& side = world_.sides[ss];
   const bool v6 = dice_.chance(20);
   const std::uint32_t roll = dice_.below(100);
-  const std::uint8_t protocol = roll < 40 ? kUdp : roll < 75 ? kTcp : roll < 95 ? (v6 ? kIcmp6 : kIcmp) : kGre;
+  const std::uint8_t protocol = roll < 40 ? kUdp : roll < 75 ? kTcp : roll < 95 ? (v6 ? kIcmp6 : kIcmp) : portless(v6);
   IpAddress destination = dice_.pick(v6 ? world_.servers6 : world_.servers);
   std::uint16_t port = dice_.pick(world_.server_ports);
   const auto& other_names = v6 ? side.internal6 : side.internal;
@@ -158,9 +170,9 @@ void Runner::from_outside() {
     port = known_port(destination, dice_.chance(50) ? port : dice_.pick(world_.server_ports));
     v6 = !destination.is_v4();
   }
-  const std::uint8_t protocol = roll < 45 ? kUdp : roll < 80 ? kTcp : roll < 95 ? (v6 ? kIcmp6 : kIcmp) : kGre;
+  const std::uint8_t protocol = roll < 45 ? kUdp : roll < 80 ? kTcp : roll < 95 ? (v6 ? kIcmp6 : kIcmp) : portless(v6);
   std::uint16_t from = dice_.pick(world_.server_ports);
-  if (protocol == kIcmp || protocol == kIcmp6) from = port;  // the identifier
+  if (protocol == (v6 ? kIcmp6 : kIcmp)) from = port;  // the identifier
   const Wire w = fresh(dice_.pick(v6 ? world_.servers6 : world_.servers), from, destination, port, protocol);
   send(outside_unit(ss), w);
 }
@@ -204,7 +216,8 @@ void Runner::error_about() {
                                             s->key[d].source_port, s->key[d].protocol));
   about->key = s->key[d].mirrored();
   if (about->icmp() && d == 0) about->icmp_type = v6 ? 129 : 0;
-  if (about->key.protocol != kGre && dice_.chance(5))
+  const bool ports = translated_by_port(about->key);
+  if (ports && dice_.chance(5))
     about->key.source_port = about->key.destination_port = static_cast<std::uint16_t>(dice_.word() | 1U);
   Wire w;
   decorate(w);
@@ -220,7 +233,7 @@ void Runner::error_about() {
   w.about = about;
   const std::uint32_t header = v6 ? 40 : 20;
   w.quoted = dice_.chance(5) ? header + 2 : header + 8 + 4 * dice_.below(30);
-  if (about->key.protocol == kGre) w.quoted = std::max<std::size_t>(w.quoted, header + 8);
+  if (!ports) w.quoted = std::max<std::size_t>(w.quoted, header + 8);
   const std::uint32_t unit = dice_.chance(95) ? s->unit[d] : s->unit[1 - d];
   model_.icmp_error(unit, w);
 }

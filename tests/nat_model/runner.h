@@ -28,6 +28,8 @@ class Runner {
   [[nodiscard]] Wire fresh(const IpAddress& source, std::uint16_t sport, const IpAddress& destination,
                            std::uint16_t dport, std::uint8_t protocol);
   void decorate(Wire& wire);
+  /// A protocol that NAT knows no ports of; ICMP of the other family above all.
+  [[nodiscard]] std::uint8_t portless(bool v6);
   [[nodiscard]] Cut cut(const Wire& wire);
   [[nodiscard]] std::uint16_t any_service_set();
   [[nodiscard]] Live* any_session();

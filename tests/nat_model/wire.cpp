@@ -80,6 +80,10 @@ Bytes transport_of(const Wire& w) {
     }
     case kIcmp:
     case kIcmp6:
+      if (!w.icmp()) {  // of the other family: octets
+        add_payload();
+        return t;
+      }
       t.resize(8);
       t[0] = w.icmp_type;
       t[1] = w.icmp_code;
@@ -147,7 +151,7 @@ FlowKey key_of(const Bytes& p) {
   if (key.protocol == kTcp || key.protocol == kUdp) {
     key.source_port = get16(p, l4);
     key.destination_port = get16(p, l4 + 2);
-  } else if (key.protocol == kIcmp || key.protocol == kIcmp6) {
+  } else if (key.protocol == (v6 ? kIcmp6 : kIcmp)) {
     key.source_port = key.destination_port = get16(p, l4 + 4);
   }
   return key;

@@ -13,6 +13,19 @@ namespace icr::node::test::nat_model {
 
 inline constexpr std::uint8_t kIcmp = 1, kTcp = 6, kUdp = 17, kGre = 47, kIcmp6 = 58;
 
+/// The protocol of a host of that family as IPv4 has it. In the other family, each of the two numbers of ICMP is a
+/// protocol without ports like any other.
+[[nodiscard]] constexpr std::uint8_t in_v4(bool host_v6, std::uint8_t protocol) {
+  if (!host_v6) return protocol;
+  return protocol == kIcmp6 ? kIcmp : protocol == kIcmp ? kIcmp6 : protocol;
+}
+[[nodiscard]] inline std::uint8_t in_v4(const FlowKey& key) { return in_v4(!key.source.is_v4(), key.protocol); }
+/// True if NAT gives packets of this key a port, or an identifier.
+[[nodiscard]] inline bool translated_by_port(const FlowKey& key) {
+  const std::uint8_t protocol = in_v4(key);
+  return protocol == kTcp || protocol == kUdp || protocol == kIcmp;
+}
+
 /// One packet. Fields that its family or protocol does not have are ignored.
 struct Wire {
   FlowKey key;  ///< as on the wire; an ICMP echo has its identifier in both ports
@@ -39,7 +52,7 @@ struct Wire {
   std::size_t quoted = 0;             ///< octets of it
 
   [[nodiscard]] bool v6() const { return !key.source.is_v4(); }
-  [[nodiscard]] bool icmp() const { return key.protocol == kIcmp || key.protocol == kIcmp6; }
+  [[nodiscard]] bool icmp() const { return key.protocol == (v6() ? kIcmp6 : kIcmp); }
   [[nodiscard]] bool error() const { return about != nullptr || !about_octets.empty(); }
 };
 

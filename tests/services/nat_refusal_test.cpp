@@ -204,10 +204,52 @@ TEST(NatRefusals, ThoseWhoComeInToNat64AreNotTranslatedToIpv4) {
   }
 }
 
-void start_nat64(NatBed& bed, const std::string& hosts) {
+/// 58 in IPv4 is no ICMP: it shares an address by its flow keys, like any protocol without ports, and owns nothing.
+TEST(NatRefusals, Icmpv6InsideIpv4HasNoIdentifier) {
+  for (const Kind& kind : kKinds) {
+    SCOPED_TRACE(kind.name);
+    NatBed bed;
+    configure(bed, kind, false);
+    bed.start();
+    const NatSession s = bed.open(key({"198.18.0.1", 0}, {"192.0.2.9", 0}, ip_protocol::icmp6));
+    EXPECT_EQ(s.responder.destination_port, 0) << "as its answers will arrive";
+    EXPECT_EQ(s.responder.source_port, 0);
+    EXPECT_EQ(s.responder.protocol, ip_protocol::icmp6);
+    EXPECT_EQ(bed.nat->ports_in_use(), 0U);
+    EXPECT_TRUE(bed.bindings(RecordKind::mapping).empty());
+    EXPECT_FALSE(bed.nat->exhausted(1, s.initiator));
+    // Nor is there a mapping for it from outside, whatever else is mapped.
+    (void)bed.open(key({"198.18.0.1", 7}, {"192.0.2.9", 7}, ip_protocol::icmp));
+    const std::string external = s.responder.destination.to_string();
+    EXPECT_FALSE(bed.nat->waits_for(0, key({"192.0.2.9", 0}, {external, 0}, ip_protocol::icmp6)));
+  }
+}
+
+void start_nat64(NatBed& bed, const std::string& hosts, const char* prefix = "64:ff9b::/96") {
   bed.pool("203.0.113.0/31", 2000, 2031);
-  bed.term(NatType::stateful_nat64, hosts).destination_prefix = Prefix::parse("64:ff9b::/96");
+  bed.term(NatType::stateful_nat64, hosts).destination_prefix = Prefix::parse(prefix);
   bed.start();
+}
+
+/// IPv4's ICMP in an IPv6 packet has no equal in IPv4, and is refused before anything is taken.
+TEST(NatRefusals, Nat64OfIcmpInsideIpv6) {
+  NatBed bed;
+  start_nat64(bed, "2001:db8:18::/48");
+  for (unsigned protocol = 0; protocol < 256; ++protocol) {
+    const auto p = static_cast<std::uint8_t>(protocol);
+    if (p == ip_protocol::tcp || p == ip_protocol::udp || p == ip_protocol::icmp6) continue;
+    EXPECT_EQ(bed.refused(key({"2001:db8:18::1", 0}, {"64:ff9b::192.0.2.9", 0}, p)), NatRefusal::untranslatable)
+        << protocol;
+  }
+  bed.expect_untouched();
+  // Nor does a twin believe in such a mapping.
+  (void)bed.open(key({"2001:db8:18::1", 7}, {"64:ff9b::192.0.2.9", 7}, ip_protocol::icmp6));
+  SessionRecord r = bed.bindings(RecordKind::mapping).at(0);
+  ++r.ref.generation;
+  EXPECT_EQ(bed.nat->apply(r.ref.slot, r, bed.now), Applied::created);
+  ++r.ref.generation;
+  r.binding.protocol = ip_protocol::icmp;
+  EXPECT_EQ(bed.nat->apply(r.ref.slot, r, bed.now), Applied::refused);
 }
 
 /// What no IPv4 packet may be sent to (RFC 1122 section 3.2.1.3) cannot be reached by NAT64 either.

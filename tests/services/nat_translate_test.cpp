@@ -42,7 +42,7 @@ TEST(NatTranslate, PoolsAreUsedInOrder) {
   EXPECT_EQ(open[0].pool, 1);
   EXPECT_EQ(open[1].pool, 1);
   EXPECT_EQ(open[2].pool, 2);
-  EXPECT_TRUE(bed.nat->exhausted(1, ip_protocol::udp));
+  EXPECT_TRUE(bed.nat->exhausted(1, open[0].initiator));
   EXPECT_EQ(bed.refused(key({"198.18.0.1", 9}, {"192.0.2.9", 53})), NatRefusal::out_of_ports);
   EXPECT_EQ(bed.status(0).out_of_port_errors, 2U);
   EXPECT_EQ(bed.status(1).out_of_port_errors, 1U);
