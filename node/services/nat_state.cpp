@@ -216,6 +216,11 @@ NatResult NatState::translate(std::uint16_t service_set, const NatTerm* term, co
     result.refused = NatRefusal::untranslatable;
     return result;
   }
+  // Arithmetic may map an address to itself. What leaves as it came is not translated, for whoever asks and for twins.
+  if (to == key) {
+    result.type = NatType::none;
+    result.pool = 0;
+  }
   if (result.hairpin) ++counters_.hairpins;
   result.responder = to.mirrored();
   return result;

@@ -64,6 +64,10 @@ std::string Nat::take(const NatPlan& plan, std::uint16_t service_set, const Flow
   out.type = plan.type;
   out.pool = plan.pool;
   out.hairpin = plan.hairpin;
+  if (egress == key) {  // arithmetic that changes nothing: no translation
+    out.type = NatType::none;
+    out.pool.reset();
+  }
   if (!plan.chosen && !(egress == plan.to)) return "it should have left as " + describe(plan.to);
   if (plan.chosen) {
     const auto all = ways(plan, key);

@@ -230,6 +230,12 @@ std::string Writer::source_pools(bool with_ports) {
   return "source-pool: [" + names + "]";
 }
 
+std::string Writer::to_servers(const std::string& all, const std::string& one) {
+  const std::string name = fmt::format("p{}", next_pool_++);
+  pools_ += fmt::format("    - {{ name: {}, address: [{}] }}\n", name, dice_.chance(50) ? all : one);
+  return "destination-pool: " + name;
+}
+
 std::string Writer::mapping_options() {
   std::string out;
   if (dice_.chance(40)) out += ", address-pooling: paired";
@@ -267,6 +273,10 @@ std::string Writer::nat_term(const std::string& name) {
       const std::string pool_name = fmt::format("p{}", next_pool_++);
       pools_ += fmt::format("    - {{ name: {}, address: [198.{}.0.1/32] }}\n", pool_name, dice_.chance(50) ? 18 : 19);
       return "destination-pool: " + pool_name;
+    }
+    if (dice_.chance(20)) {  // servers by their own addresses, of which one may stand for all
+      from.emplace_back("destination-address: [198.19.0.0/30]");
+      return to_servers("198.19.0.0/30", "198.19.0.1/32");
     }
     if (dice_.chance(50)) {
       from.emplace_back("destination-address: [192.0.2.128/30]");
@@ -339,6 +349,12 @@ std::string Writer::nat_term(const std::string& name) {
 }
 
 std::string Writer::destination_term(const std::string& name) {
+  if (dice_.chance(20)) {  // hosts by their own addresses, of which one may stand for all
+    return fmt::format(
+        "        - {{ name: {}, from: {{ destination-address: [198.18.0.0/30] }}, then: {{ translated: {{ {}, "
+        "translation-type: dnat-44 }} }} }}\n",
+        name, to_servers("198.18.0.0/30", "198.18.0.2/32"));
+  }
   if (dice_.chance(40)) {
     return fmt::format(
         "        - {{ name: {}, from: {{ destination-address: [192.0.2.64/30] }}, then: {{ translated: {{ "

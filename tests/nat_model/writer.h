@@ -35,6 +35,8 @@ class Writer {
   [[nodiscard]] std::string inbound_term(const std::string& name);
   /// Defines a pool and returns its name.
   [[nodiscard]] std::string pool(bool with_ports);
+  /// What a destination rule for `all` translates to: each to itself, or all to `one`, out of a pool of its own.
+  [[nodiscard]] std::string to_servers(const std::string& all, const std::string& one);
   [[nodiscard]] std::string port_options();
   [[nodiscard]] std::string mapping_options();
   [[nodiscard]] std::string source_pools(bool with_ports);

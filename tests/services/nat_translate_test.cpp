@@ -265,6 +265,59 @@ TEST(NatTranslate, Nptv6SwapsThePrefix) {
   EXPECT_EQ(bed.refused(key({"2001:db8:99::1", 1}, {"2001:db8:1:ffff::1", 53}), false), NatRefusal::untranslatable);
 }
 
+/// What arithmetic leaves as it was has no translation; and open() asks whether a twin believes in it.
+TEST(NatTranslate, ToItselfIsNoTranslation) {
+  const auto expect_plain = [](const NatSession& s) {
+    EXPECT_EQ(s.type, NatType::none);
+    EXPECT_EQ(s.pool, 0);
+    EXPECT_EQ(s.responder, s.initiator.mirrored());
+  };
+  const auto to = [](NatTerm& term, const char* destinations) {
+    term.from.destination_addresses = {AddressRange::of(*Prefix::parse(destinations))};
+  };
+  NatBed dnat;  // one server for all its addresses, of which one is its own
+  dnat.pool("198.19.0.10/32");
+  NatTerm& server = dnat.term(NatType::dnat44);
+  server.destination_pool = 0;
+  to(server, "198.19.0.8/29");
+  dnat.start();
+  expect_plain(dnat.open_by(dnat.rule(), key({"192.0.2.9", 4000}, {"198.19.0.10", 80}, kTcp), false));
+  const NatSession other = dnat.open_by(dnat.rule(), key({"192.0.2.9", 4000}, {"198.19.0.9", 80}, kTcp), false);
+  EXPECT_EQ(other.type, NatType::dnat44);
+  EXPECT_EQ(other.pool, 1);
+
+  NatBed basic;
+  basic.term(NatType::basic_nat44, "198.18.0.0/24").source_prefix = Prefix::parse("198.18.0.0/24");
+  basic.start();
+  expect_plain(basic.open(key({"198.18.0.1", 4000}, {"192.0.2.9", 53})));
+  expect_plain(basic.open(key({"192.0.2.9", 4000}, {"198.18.0.1", 53}), false));
+  expect_plain(basic.open(key({"198.18.0.1", 4000}, {"198.18.0.2", 53})));
+  EXPECT_TRUE(basic.hairpin);
+
+  NatBed six;
+  six.term(NatType::nptv6, "2001:db8:1::/48").source_prefix = Prefix::parse("2001:db8:1::/48");
+  six.start();
+  expect_plain(six.open(key({"2001:db8:1::1", 4000}, {"2001:db8:99::1", 53})));
+  expect_plain(six.open(key({"2001:db8:99::1", 4000}, {"2001:db8:1::1", 53}), false));
+
+  for (const bool source : {false, true}) {
+    for (const bool destination : {false, true}) {
+      NatBed twice;
+      NatTerm& term = twice.term(NatType::twice_basic_nat44, "198.18.0.0/24");
+      term.source_prefix = Prefix::parse(source ? "203.0.113.0/24" : "198.18.0.0/24");
+      term.destination_prefix = Prefix::parse(destination ? "192.0.2.0/24" : "198.19.0.0/24");
+      to(term, "198.19.0.0/24");
+      twice.start();
+      const NatSession s = twice.open(key({"198.18.0.1", 4000}, {"198.19.0.1", 53}));
+      if (source || destination) {
+        EXPECT_EQ(s.type, NatType::twice_basic_nat44);
+      } else {
+        expect_plain(s);
+      }
+    }
+  }
+}
+
 TEST(NatTranslate, SubscribersAreLimited) {
   NatBed bed;
   bed.pool("203.0.113.0/30");
