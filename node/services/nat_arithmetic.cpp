@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 
 namespace icr::node {
 namespace {
@@ -93,6 +94,30 @@ std::optional<IpAddress> static_internal(const NatTerm& term, const IpAddress& e
     return std::nullopt;
   }
   return out;
+}
+
+bool nat64_may_embed(const Prefix& prefix, std::uint32_t v4) {
+  // This network, loopback; multicast, reserved, broadcast.
+  if (v4 >> 24 == 0 || v4 >> 24 == 127 || v4 >> 28 >= 0xe) return false;
+  static const Prefix kWellKnown = *Prefix::parse("64:ff9b::/96");
+  if (!(prefix == kWellKnown)) return true;
+  // What has a meaning behind the translator and another one, or none, to those who write 64:ff9b::. The ranges for
+  // documentation and benchmarks (192.0.2.0/24, 198.51.100.0/24, 203.0.113.0/24, 198.18.0.0/15) are not global either,
+  // but nobody lives there: they are what the Internet is made of in manuals and laboratories.
+  struct Range {
+    std::uint32_t base;
+    unsigned length;
+  };
+  static constexpr Range kPrivate[] = {
+      {0x0a000000, 8},   // RFC 1918
+      {0xac100000, 12},  // RFC 1918
+      {0xc0a80000, 16},  // RFC 1918
+      {0x64400000, 10},  // shared by carriers and their customers (RFC 6598)
+      {0xa9fe0000, 16},  // link-local (RFC 3927)
+      {0xc0000000, 24},  // protocol assignments (RFC 6890)
+  };
+  return std::none_of(std::begin(kPrivate), std::end(kPrivate),
+                      [&](const Range& r) { return (v4 ^ r.base) >> (32 - r.length) == 0; });
 }
 
 DestinationMap::DestinationMap(const Cluster& cluster, const NatTerm& term)

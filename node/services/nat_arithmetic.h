@@ -26,6 +26,10 @@ namespace icr::node {
 [[nodiscard]] std::optional<IpAddress> static_external(const NatTerm& term, const IpAddress& internal);
 [[nodiscard]] std::optional<IpAddress> static_internal(const NatTerm& term, const IpAddress& external);
 
+/// True if NAT64 may translate to or from the IPv4 address (host order) by this prefix: never if no packet may have it
+/// as destination (RFC 1122 section 3.2.1.3); by the well-known prefix not if it is private (RFC 6052 section 3.1).
+[[nodiscard]] bool nat64_may_embed(const Prefix& prefix, std::uint32_t v4);
+
 /// Where a term of destination NAT sends its packets.
 class DestinationMap {
  public:

@@ -242,8 +242,7 @@ NatRefusal NatState::translate_destination(std::uint16_t service_set, const NatT
   if (term != nullptr && term->type == NatType::stateful_nat64) {
     const auto v4 = extract_v4(*term->destination_prefix, key.destination);
     if (!v4 || !PortPool::translates_port(protocol_in_v4(key))) return NatRefusal::untranslatable;
-    // What no IPv4 packet may be sent to, an IPv6 one may not either: this network, loopback, multicast, broadcast.
-    if (*v4 >> 24 == 0 || *v4 >> 24 == 127 || *v4 >> 28 >= 0xe) return NatRefusal::untranslatable;
+    if (!nat64_may_embed(*term->destination_prefix, *v4)) return NatRefusal::untranslatable;
     to.destination = IpAddress::v4(*v4);
     to.protocol = protocol_in_v4(key);
   }
@@ -275,7 +274,9 @@ NatRefusal NatState::enter_external(std::uint16_t service_set, const FlowKey& ke
       if (mapping.internal.is_v4() != key.source.is_v4()) {
         // Somebody of the IPv4 internet to a host of NAT64 (RFC 6146 section 3.5.1.2). Two hosts inside of different
         // families have no common way back.
-        if (inside || !p->nat64_prefix) return NatRefusal::untranslatable;
+        if (inside || !p->nat64_prefix || !nat64_may_embed(*p->nat64_prefix, key.source.to_v4())) {
+          return NatRefusal::untranslatable;
+        }
         to.source = embed_v4(*p->nat64_prefix, key.source.to_v4());
       }
       to.destination = mapping.internal;

@@ -270,6 +270,55 @@ TEST(NatRefusals, Nat64ToAddressesThatAreNoHosts) {
   }
 }
 
+/// RFC 6052 section 3.1: below the well-known prefix there is no address that means something to one network only. An
+/// operator's own prefix says which network is meant.
+TEST(NatRefusals, Nat64ToPrivateAddressesByTheWellKnownPrefix) {
+  const std::initializer_list<const char*> special = {
+      "10.0.0.1",        "10.255.255.255", "172.16.0.1", "172.31.255.255",  "192.168.0.1",
+      "192.168.255.255", "169.254.1.1",    "100.64.0.1", "100.127.255.255", "192.0.0.8"};
+  const auto packet = [](const std::string& to) { return key({"2001:db8:18::1", 7}, {to, 7}); };
+  NatBed known;
+  start_nat64(known, "2001:db8:18::/48");
+  for (const char* to : special) {
+    EXPECT_EQ(known.refused(packet(std::string("64:ff9b::") + to)), NatRefusal::untranslatable) << to;
+  }
+  known.expect_untouched();
+  // What is beside them, and what is kept for documentation and measurements.
+  for (const char* to :
+       {"9.255.255.255", "11.0.0.0", "172.15.255.255", "172.32.0.0", "192.167.255.255", "192.169.0.0", "100.63.255.255",
+        "100.128.0.0", "192.0.1.0", "192.0.2.1", "198.18.0.1", "198.19.255.255", "198.51.100.1", "203.0.113.200"}) {
+    (void)known.open(packet(std::string("64:ff9b::") + to));
+  }
+  NatBed own;
+  start_nat64(own, "2001:db8:18::/48", "2001:db8:64::/96");
+  for (const char* to : special) (void)own.open(packet(std::string("2001:db8:64::") + to));
+  for (const char* to : {"127.0.0.1", "0.0.0.1", "224.0.0.1"}) {
+    EXPECT_EQ(own.refused(packet(std::string("2001:db8:64::") + to)), NatRefusal::untranslatable) << to;
+  }
+}
+
+/// And from outside nobody comes in by such an address.
+TEST(NatRefusals, PrivateAddressesComeInToNat64ByItsOwnPrefixOnly) {
+  for (const bool known : {true, false}) {
+    SCOPED_TRACE(known);
+    NatBed bed;
+    const std::string prefix = known ? "64:ff9b::" : "2001:db8:64::";
+    bed.pool("203.0.113.0/32", 2000, 2031);
+    NatTerm& term = bed.term(NatType::stateful_nat64, "2001:db8:18::/48");
+    term.destination_prefix = Prefix::parse(prefix + "/96");
+    term.endpoint_independent_filtering = true;
+    bed.start();
+    const NatSession out = bed.open(key({"2001:db8:18::1", 7}, {prefix + "192.0.2.9", 7}));
+    const At mapped{"203.0.113.0", out.responder.destination_port};
+    (void)bed.open(key({"192.0.2.10", 9}, mapped), false);
+    if (known) {
+      EXPECT_EQ(bed.refused(key({"10.0.0.1", 9}, mapped), false), NatRefusal::untranslatable);
+    } else {
+      EXPECT_EQ(bed.open(key({"10.0.0.1", 9}, mapped), false).responder.destination, ip("2001:db8:64::10.0.0.1"));
+    }
+  }
+}
+
 /// RFC 6146 section 3.5: packets from below the prefix are dropped, or hairpinning would never end.
 TEST(NatRefusals, Nat64FromBelowItsPrefix) {
   NatBed bed;
