@@ -143,7 +143,7 @@ struct SessionRecord {
 
   std::uint16_t service_set = 0;  ///< index into Cluster::service_sets
   std::uint16_t policy = 0;  ///< ordinal of the firewall term that admitted it, + 1; 0 = no firewall in the service set
-  std::uint16_t nat_pool = 0;  ///< index into Cluster::nat_pools, + 1; 0 = not translated
+  std::uint16_t nat_pool = 0;  ///< index into Cluster::nat_pools, + 1; whose it is says source_pool_of(); 0 = none
 
   std::uint32_t timeout_s = 0;   ///< idle timeout in force, seconds
   Ticks idle = 0;                ///< since the last packet of either direction

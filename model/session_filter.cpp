@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "model/source_pool.h"
+
 namespace icr {
 namespace {
 
@@ -39,7 +41,7 @@ bool SessionFilter::admits(const FlowKey& key) const {
 bool SessionFilter::matches(const SessionRecord& record) const {
   if (!admits(record.flow[0]) || !has_service_set(record.service_set)) return false;
   if (translated && record.nat_type == NatType::none) return false;
-  if (nat_pool && record.nat_pool != *nat_pool + 1) return false;
+  if (nat_pool && source_pool_of(record) != *nat_pool + 1) return false;
   if (application_protocol && *application_protocol != record.alg &&
       !(is_rpc(*application_protocol) && is_rpc(record.alg))) {
     return false;

@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "cli/render/sessions.h"
+#include "model/source_pool.h"
 
 namespace icr::cli {
 namespace {
@@ -63,7 +64,8 @@ void append_extensive_wing(const Cluster& cluster, const Source& source, const S
                  record.counters[direction].bytes);
 }
 
-/// "Destination NAT pool: NAME\n", where the destination came out of one. The record names the source's pool only.
+/// "Destination NAT pool: NAME\n", where the destination came out of one. Of twice NAT the record names the source's
+/// only.
 std::string destination_pool_line(const Cluster& cluster, const SessionRecord& record) {
   if (record.flow[0].destination == record.flow[1].source) return {};
   for (const auto rule : cluster.service_sets[record.service_set].nat_rules) {
@@ -79,6 +81,7 @@ std::string destination_pool_line(const Cluster& cluster, const SessionRecord& r
 void append_extensive(const Cluster& cluster, const Source& source, const SessionRecord& record, WallMillis wall_now,
                       std::string& out) {
   const auto& name = cluster.service_sets[record.service_set].name;
+  const std::uint16_t source_pool = source_pool_of(record);
   const std::int64_t age_s = record.age / static_cast<std::uint32_t>(1s / kTick);
   fmt::format_to(std::back_inserter(out), "Session ID: {}, Service-set: {}, Status: Normal",
                  usf_session_id(source.set, record.ref.slot), name);
@@ -91,7 +94,7 @@ void append_extensive(const Cluster& cluster, const Source& source, const Sessio
                  "Session State: {}\n"
                  "Start time: {}, Duration: {}\n",
                  static_cast<unsigned>(record.flag), policy_name(cluster, record),
-                 record.nat_pool == 0 ? std::string("Null") : cluster.nat_pools[record.nat_pool - 1U].name,
+                 source_pool == 0 ? std::string("Null") : cluster.nat_pools[source_pool - 1U].name,
                  destination_pool_line(cluster, record), record.timeout_s, seconds_left(record.timeout_s, record.idle),
                  state_word(record), wall_now / 1000 - age_s, age_s);
   append_extensive_wing(cluster, source, record, 0, out);

@@ -248,7 +248,7 @@ TEST_F(NatGolden, SessionsOfEveryTranslationOnMsCards) {
     auto record = make_session(slot, 0, in);
     record.flow[1] = back;
     record.nat_type = type;
-    record.nat_pool = type == NatType::dnat44 || type == NatType::nptv6 ? 0 : kPool1 + 1;
+    record.nat_pool = type == NatType::dnat44 ? kServers + 1 : type == NatType::nptv6 ? 0 : kPool1 + 1;
     record.counters = {FlowCounters{29, 3016}, FlowCounters{28, 2352}};
     record.timeout_s = 100;
     fake_.put_everywhere(0, record);
@@ -293,3 +293,4 @@ TEST_F(NatGolden, SessionsOfDestinationNatOnVmsCards) {
 
 }  // namespace
 }  // namespace icr::test
+  record.nat_pool = kServers + 1;

@@ -5,6 +5,8 @@
 #include <functional>
 #include <set>
 
+#include "model/session_filter.h"
+#include "model/source_pool.h"
 #include "tests/model/sample_records.h"
 
 namespace icr {
@@ -133,6 +135,30 @@ TEST(SessionWords, EveryStateAndTypeHasOne) {
 TEST(Direction, OppositeIsItsOwnInverse) {
   EXPECT_EQ(opposite(Direction::initiator), Direction::responder);
   EXPECT_EQ(opposite(opposite(Direction::initiator)), Direction::initiator);
+}
+
+/// The pool of a record may be that of the destination: asked for by source-nat-pool, it is not meant.
+TEST(SourcePool, IsThatOfASourceThatWasTranslated) {
+  const auto pool_of = [](NatType type, const char* source, const char* external) {
+    SessionRecord r;
+    r.nat_type = type;
+    r.nat_pool = 3;
+    r.flow[0].source = *IpAddress::parse(source);
+    r.flow[1].destination = *IpAddress::parse(external);
+    SessionFilter filter;
+    filter.nat_pool = 2;
+    EXPECT_EQ(filter.matches(r), source_pool_of(r) != 0);
+    return source_pool_of(r);
+  };
+  EXPECT_EQ(pool_of(NatType::napt44, "198.18.0.1", "203.0.113.1"), 3);
+  EXPECT_EQ(pool_of(NatType::twice_napt44, "198.18.0.1", "203.0.113.1"), 3);
+  EXPECT_EQ(pool_of(NatType::basic_nat44, "198.18.0.1", "203.0.113.1"), 3);
+  EXPECT_EQ(pool_of(NatType::stateful_nat64, "2001:db8:18::1", "203.0.113.1"), 3);
+  EXPECT_EQ(pool_of(NatType::stateful_nat64, "2001:db8:18::1", "64:ff9b::203.0.113.1"), 3) << "by hairpinning";
+  EXPECT_EQ(pool_of(NatType::dnat44, "192.0.2.9", "192.0.2.9"), 0) << "the pool of the server";
+  EXPECT_EQ(pool_of(NatType::basic_nat44, "192.0.2.9", "192.0.2.9"), 0) << "to a host that has a static address";
+  EXPECT_EQ(pool_of(NatType::napt44, "192.0.2.9", "192.0.2.9"), 0) << "to a mapping";
+  EXPECT_EQ(pool_of(NatType::stateful_nat64, "192.0.2.9", "64:ff9b::192.0.2.9"), 0) << "to a mapping of NAT64";
 }
 
 }  // namespace
