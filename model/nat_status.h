@@ -34,12 +34,12 @@ struct NatPoolStatus {
   std::uint64_t max_ports_in_use = 0;
 
   // Set-ups that the pool could not serve, each counted once under the reason; the next pool of the term may have.
-  std::uint64_t out_of_port_errors = 0;            ///< pool, block or deterministic range used up
+  std::uint64_t out_of_port_errors = 0;            ///< pool or deterministic range used up; with port blocks: see there
   std::uint64_t out_of_address_errors = 0;         ///< dynamic NAT: no address left (and no overload pool)
   std::uint64_t parity_port_errors = 0;            ///< no port of the same parity left
   std::uint64_t preserve_range_errors = 0;         ///< no port of the same range (0-1023, 1024-65535) left
   std::uint64_t app_port_errors = 0;               ///< none left on the address that the host is paired with
-  std::uint64_t app_exceed_port_limit_errors = 0;  ///< limit-ports-per-host reached, or max-blocks-per-address
+  std::uint64_t app_exceed_port_limit_errors = 0;  ///< limit-ports-per-host reached
   std::uint64_t memory_allocation_errors = 0;      ///< no row left for another mapping, pairing or host
 
   // Port blocks (and deterministic blocks: block_size, users).

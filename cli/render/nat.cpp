@@ -2,6 +2,7 @@
 // far as there are any; the rest follows the SRX family and the leaf names of the XML replies, and is inferred.
 #include "cli/render/nat.h"
 
+#include <algorithm>
 #include <iterator>
 
 namespace icr::cli {
@@ -39,7 +40,21 @@ void append_blocks(const NatPool& pool, const NatPoolStatus& s, std::string& out
                  s.blocks * s.block_size);
 }
 
-void append_port_figures(const NatPool& pool, const NatPoolStatus& s, std::string& out) {
+/// True where the engine counts the hosts that have something of a pool; elsewhere it knows no host, and 0 says
+/// nothing.
+bool counts_users(const Cluster& cluster, std::uint16_t index, const NatPoolStatus& status) {
+  if (status.use != NatPoolUse::ports || cluster.nat_pools[index].limit_ports_per_host != 0) return true;
+  const auto pairs = [&](const NatTerm& term) {
+    const auto& pools = term.source_pools;
+    const bool used = term.overload_pool == index || std::find(pools.begin(), pools.end(), index) != pools.end();
+    return used && term.address_pooling_paired;
+  };
+  return std::any_of(cluster.nat_rules.begin(), cluster.nat_rules.end(),
+                     [&](const NatRule& rule) { return std::any_of(rule.terms.begin(), rule.terms.end(), pairs); });
+}
+
+void append_port_figures(const Cluster& cluster, std::uint16_t index, const NatPoolStatus& s, std::string& out) {
+  const NatPool& pool = cluster.nat_pools[index];
   auto to = std::back_inserter(out);
   fmt::format_to(to,
                  "    Port range: {}-{}, Ports in use: {}, Out of port errors: {}, Max ports used: {}\n"
@@ -57,9 +72,10 @@ void append_port_figures(const NatPool& pool, const NatPoolStatus& s, std::strin
   }
   // What Junos has no word for.
   fmt::format_to(to,
-                 "    Users: {}, Address mappings: {}, Endpoint independent mappings: {}\n"
+                 "    {}Address mappings: {}, Endpoint independent mappings: {}\n"
                  "    EIF sessions created: {}, EIF refused: {}, Conflicts refused: {}\n",
-                 s.users, s.pairings, s.mappings, s.eif_sessions_created, s.eif_refused, s.conflicts_refused);
+                 counts_users(cluster, index, s) ? fmt::format("Users: {}, ", s.users) : std::string(), s.pairings,
+                 s.mappings, s.eif_sessions_created, s.eif_refused, s.conflicts_refused);
 }
 
 }  // namespace
@@ -102,7 +118,7 @@ std::string render_pool_detail(const Cluster& cluster, const PoolUse& use, const
                        status.out_of_address_errors, status.addresses_in_use);
     return out + fmt::format("    Conflicts refused: {}\n", status.conflicts_refused);
   }
-  append_port_figures(pool, status, out);
+  append_port_figures(cluster, use.pool, status, out);
   return out;
 }
 

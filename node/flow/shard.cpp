@@ -63,6 +63,7 @@ Drop drop_of(NatRefusal refusal) {
     case NatRefusal::paired_out_of_ports:
       return Drop::nat_paired_out_of_ports;
     case NatRefusal::port_limit:
+    case NatRefusal::block_limit:
       return Drop::nat_port_limit;
     case NatRefusal::subscriber_limit:
       return Drop::subscriber_limit;

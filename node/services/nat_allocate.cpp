@@ -8,7 +8,7 @@ namespace icr::node {
 NatRefusal NatState::count(Pool& p, NatRefusal refusal) {
   switch (refusal) {
     case NatRefusal::out_of_ports:
-      ++p.figures.out_of_port_errors;
+      ++(p.use == NatPoolUse::port_blocks ? p.figures.out_of_block_errors : p.figures.out_of_port_errors);
       break;
     case NatRefusal::out_of_addresses:
       ++p.figures.out_of_address_errors;
@@ -24,6 +24,9 @@ NatRefusal NatState::count(Pool& p, NatRefusal refusal) {
       break;
     case NatRefusal::port_limit:
       ++p.figures.app_exceed_port_limit_errors;
+      break;
+    case NatRefusal::block_limit:
+      ++p.figures.max_blocks_exceeded_errors;
       break;
     case NatRefusal::no_memory:
       ++p.figures.memory_allocation_errors;
@@ -271,8 +274,7 @@ NatRefusal NatState::take_block_port(Pool& p, std::uint16_t service_set, Host& h
   }
   // Past its time, the active block is still better than none.
   if (over && ((host.active != kNoRow && take_in(host.active)) || take_in_others())) return NatRefusal::none;
-  ++(may_have_more ? p.figures.out_of_block_errors : p.figures.max_blocks_exceeded_errors);
-  return may_have_more || why != PortPool::Refusal::out_of_ports ? refusal_of(why) : NatRefusal::port_limit;
+  return may_have_more || why != PortPool::Refusal::out_of_ports ? refusal_of(why) : NatRefusal::block_limit;
 }
 
 }  // namespace icr::node

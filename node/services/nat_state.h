@@ -35,12 +35,13 @@ enum class NatRefusal : std::uint8_t {
   no_binding,    ///< to an external address, and nothing there waits for it
   filtered,      ///< to a mapping that does not let this sender in (RFC 4787 section 5)
   flow_limit,    ///< eif-flow-limit of the mapping
-  out_of_ports,  ///< also: out of blocks, or of what the host may have
+  out_of_ports,  ///< also: out of blocks
   out_of_addresses,
   parity,
   range,
   paired_out_of_ports,  ///< none on the address that the host is paired with
   port_limit,           ///< limit-ports-per-host
+  block_limit,          ///< max-blocks-per-address: the host's blocks are full
   subscriber_limit,     ///< max-sessions-per-subscriber
   no_memory,            ///< no row for another binding
   untranslatable,       ///< no address or protocol that the translation knows

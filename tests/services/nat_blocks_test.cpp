@@ -42,8 +42,9 @@ TEST(PortBlocks, PortsOfAHostAreInItsBlock) {
   for (std::uint16_t i = 8; i < 16; ++i) open.push_back(t.open("198.18.0.1", i));
   ASSERT_EQ(t.rows().size(), 2U);
   EXPECT_EQ(t.rows()[0].binding.external, t.rows()[1].binding.external);
-  EXPECT_EQ(t.bed.refused(key({"198.18.0.1", 99}, {"192.0.2.9", 53})), NatRefusal::port_limit);
+  EXPECT_EQ(t.bed.refused(key({"198.18.0.1", 99}, {"192.0.2.9", 53})), NatRefusal::block_limit);
   EXPECT_EQ(t.bed.status().max_blocks_exceeded_errors, 1U);
+  EXPECT_EQ(t.bed.status().app_exceed_port_limit_errors, 0U) << "one refusal, one counter";
   // Another host never gets a port in them.
   (void)t.open("198.18.0.2", 1);
   EXPECT_EQ(t.rows().size(), 3U);
@@ -114,6 +115,7 @@ TEST(PortBlocks, WhenThePoolHasNoneLeft) {
   for (unsigned host = 1; host <= 8; ++host) (void)t.open("198.18.0." + std::to_string(host), 1);
   EXPECT_EQ(t.bed.refused(key({"198.18.0.99", 1}, {"192.0.2.9", 53})), NatRefusal::out_of_ports);
   EXPECT_EQ(t.bed.status().out_of_block_errors, 1U);
+  EXPECT_EQ(t.bed.status().out_of_port_errors, 0U) << "one refusal, one counter";
   EXPECT_EQ(t.bed.status().users, 8U);
   std::set<std::pair<IpAddress, std::uint16_t>> starts;
   for (const auto& row : t.rows()) EXPECT_TRUE(starts.insert({row.binding.external, row.binding.external_port}).second);
@@ -131,7 +133,7 @@ TEST(PortBlocks, OfAPairedHostAreAskedOnce) {
   }
   EXPECT_EQ(bed.refused(key({"198.18.0.99", 1}, {"192.0.2.9", 53})), NatRefusal::out_of_ports);
   EXPECT_EQ(bed.status().out_of_block_errors, 1U);
-  EXPECT_EQ(bed.status().out_of_port_errors, 1U);
+  EXPECT_EQ(bed.status().out_of_port_errors, 0U);
   EXPECT_EQ(bed.status().users, 16U);
   EXPECT_EQ(bed.status().pairings, 16U);
 }
