@@ -163,6 +163,38 @@ void add_pool_warnings(const NatPool& pool, std::vector<std::string>& out) {
   }
 }
 
+/// Mappings and paired addresses belong to a pool: one term that asks for them decides for all that use it.
+void add_shared_pool_warnings(const Cluster& cluster, std::uint16_t pool, std::vector<std::string>& out) {
+  struct Asked {
+    const char* what;
+    bool (*by)(const NatTerm&);
+    std::string with, without;  // the first term that does, and that does not
+  };
+  Asked asked[] = {
+      {"endpoint-independent mappings",
+       [](const NatTerm& term) { return term.endpoint_independent_mapping || term.type == NatType::stateful_nat64; },
+       {},
+       {}},
+      {"paired addresses", [](const NatTerm& term) { return term.address_pooling_paired; }, {}, {}},
+  };
+  for (const auto& rule : cluster.nat_rules) {
+    for (const auto& term : rule.terms) {
+      const auto used = source_pools_of(term);
+      if (std::find(used.begin(), used.end(), pool) == used.end()) continue;
+      for (Asked& each : asked) {
+        auto& first = each.by(term) ? each.with : each.without;
+        if (first.empty()) first = fmt::format("{} of nat rule {}", term.name, rule.name);
+      }
+    }
+  }
+  for (const Asked& each : asked) {
+    if (each.with.empty() || each.without.empty()) continue;
+    out.push_back(
+        fmt::format("NAT pool {}: term {} asks for {}, so hosts of term {} get them, too: give it a pool of its own.",
+                    cluster.nat_pools[pool].name, each.with, each.what, each.without));
+  }
+}
+
 void add_application_warnings(const Application& application, std::vector<std::string>& out) {
   FlowKey echo;
   echo.protocol = application.protocol.value_or(0);
@@ -211,7 +243,10 @@ void add_warnings(Draft& draft) {
     if (pools.count(i) == 0)
       out.push_back(fmt::format("The nat pool {} is used by no nat rule.", cluster.nat_pools[i].name));
   }
-  for (const auto& pool : cluster.nat_pools) add_pool_warnings(pool, out);
+  for (std::uint16_t i = 0; i < cluster.nat_pools.size(); ++i) {
+    add_pool_warnings(cluster.nat_pools[i], out);
+    add_shared_pool_warnings(cluster, i, out);
+  }
   for (const auto& application : cluster.applications) add_application_warnings(application, out);
   for (const auto& set : cluster.redundancy_sets) {
     if (set.stand_alone()) continue;

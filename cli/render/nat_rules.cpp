@@ -137,7 +137,9 @@ std::string render_nat_rule(const Cluster& cluster, std::uint16_t service_set, c
   field(out, "Translation type", to_string(term.type));
   if (which == NatRules::source) {
     field(out, "Address pooling", term.address_pooling_paired ? "paired" : "no-paired");
-    field(out, "Mapping type", term.endpoint_independent_mapping ? "endpoint-independent" : "address-port-mapping");
+    // NAT64 knows no other (RFC 6146).
+    const bool endpoint = term.endpoint_independent_mapping || term.type == NatType::stateful_nat64;
+    field(out, "Mapping type", endpoint ? "endpoint-independent" : "address-port-mapping");
     field(out, "Filtering type",
           term.endpoint_independent_filtering ? "endpoint-independent" : "address-port-filtering");
   }

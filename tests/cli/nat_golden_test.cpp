@@ -282,15 +282,24 @@ TEST_F(NatGolden, SessionsOfEveryTranslationOnMsCards) {
   expect("clear services stateful-firewall flows interface ms-0/0/0", "clear-conversations");
 }
 
+TEST_F(NatGolden, Nat64MapsAndPoolsThatKnowNoHostsCountNone) {
+  NatTerm& term = fake_.cluster.nat_rules[0].terms[1];
+  term.type = NatType::stateful_nat64;
+  term.address_pooling_paired = term.endpoint_independent_mapping = term.endpoint_independent_filtering = false;
+  expect("show services nat source rule out interface ms-0/0/0", "nat-source-rule-nat64");
+  expect("show services nat pool detail interface ms-0/0/0 service-set ss1", "nat-pool-detail-plain");
+}
+
 TEST_F(NatGolden, SessionsOfDestinationNatOnVmsCards) {
   fake_.cluster.service_sets[2].nat_rules.push_back(1);
   auto record = make_session(1, 2, key("198.51.100.9", 5000, "203.0.113.200", 80, ip_protocol::tcp));
   record.flow[1] = key("192.0.2.80", 80, "198.51.100.9", 5000, ip_protocol::tcp);
   record.nat_type = NatType::dnat44;
+  record.nat_pool = kServers + 1;
   fake_.put_everywhere(1, record);
   expect("show services sessions extensive", "sessions-vms-nat");
+  expect("show services sessions source-nat-pool dpool1", "nothing");
 }
 
 }  // namespace
 }  // namespace icr::test
-  record.nat_pool = kServers + 1;

@@ -3,12 +3,16 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "tests/model/nat_file.h"
 
 namespace icr {
 namespace {
 
+using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsEmpty;
 
 /// Ports of the address that hosts share can be forwarded to servers, and hosts inside reach them there, too: what must
 /// not be an address for hosts is where packets go, not where they come to.
@@ -81,6 +85,39 @@ TEST(ClusterNat, BlocksAndAddressesNeedSlots) {
               HasSubstr(fmt::format("f:14:16: service-sets[cgn].interface: the nat pools of cgn have {} blocks and "
                                     "addresses for hosts, and beside {} sessions there are slots for {}",
                                     (31U << 22) + (1U << 16), left + 1, (1U << 27) - left - 1)));
+}
+
+/// Mappings and paired addresses are a pool's: whoever shares one with a term that asks for them gets them.
+TEST(NatWarnings, WherePoolsAreSharedByTermsThatDiffer) {
+  const auto warnings = [](std::string_view first, std::string_view second, std::string_view other_pool = "p") {
+    const auto term = [](char name, std::string_view pool, std::string_view options) {
+      return fmt::format(
+          "        - {{ name: {}, from: {{ source-address: 198.18.{}.0/24 }}, then: {{ translated: {{ source-pool: {}, "
+          "translation-type: napt-44{} }} }} }}\n",
+          name, name == 'a' ? 1 : 2, pool, options);
+    };
+    auto out = parsed(text_of("    - { name: p, address: 203.0.113.0/28 }\n    - { name: q, address: 203.0.113.16/28 }",
+                              term('a', "p", first) + term('b', other_pool, second) + term('c', "q", "")))
+                   .warnings;
+    out.erase(std::remove_if(out.begin(), out.end(), [](const std::string& w) { return w.find("NAT pool") != 0; }),
+              out.end());
+    return out;
+  };
+  constexpr auto* kMapped = ", mapping-type: endpoint-independent";
+  constexpr auto* kPaired = ", address-pooling: paired";
+  EXPECT_THAT(warnings("", ""), IsEmpty());
+  EXPECT_THAT(warnings(kMapped, kMapped), IsEmpty());
+  EXPECT_THAT(warnings(kPaired, kPaired), IsEmpty());
+  EXPECT_THAT(
+      warnings(kMapped, ""),
+      ElementsAre("NAT pool p: term a of nat rule nat asks for endpoint-independent mappings, so hosts of term b "
+                  "of nat rule nat get them, too: give it a pool of its own."));
+  EXPECT_THAT(
+      warnings("", kPaired),
+      ElementsAre("NAT pool p: term b of nat rule nat asks for paired addresses, so hosts of term a of nat rule "
+                  "nat get them, too: give it a pool of its own."));
+  EXPECT_THAT(warnings(kMapped, kPaired), testing::SizeIs(2));
+  EXPECT_THAT(warnings(kMapped, kMapped, "q"), testing::SizeIs(1)) << "of pool q";
 }
 
 }  // namespace
