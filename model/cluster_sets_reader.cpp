@@ -1,5 +1,6 @@
 // Service sets and redundancy sets: what runs where, and together with what.
 #include <algorithm>
+#include <charconv>
 
 #include "model/cluster_draft.h"
 
@@ -140,11 +141,20 @@ void read_redundancy_set(const YamlField& field, Draft& draft) {
 /// N, or Nk for N thousand.
 std::optional<std::uint32_t> read_thousands(const YamlField& field) {
   constexpr std::uint64_t kMost = 100'000'000;
-  if (field.is_scalar() && !field.node().quoted && field.node().text.size() > 1 && field.node().text.back() == 'k') {
-    YamlNode thousands = field.node();
-    thousands.text.pop_back();
-    const auto number = YamlField(thousands, field.path(), field.mistakes()).number(1, kMost / 1000);
-    return number ? std::optional(static_cast<std::uint32_t>(*number * 1000)) : std::nullopt;
+  const std::string_view text = field.is_scalar() && !field.node().quoted ? field.node().text : std::string_view{};
+  const std::string_view digits = text.substr(0, text.find('k'));
+  const bool in_thousands = !digits.empty() && digits.size() + 1 == text.size() &&
+                            std::all_of(digits.begin(), digits.end(), [](char c) { return c >= '0' && c <= '9'; });
+  if (in_thousands) {
+    std::uint64_t thousands = 0;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), thousands);
+    if (error == std::errc{} && digits.front() != '0' && thousands <= kMost / 1000) {
+      return static_cast<std::uint32_t>(thousands * 1000);
+    }
+    // Words of its own: those of number() would speak of what is left of the k.
+    field.wrong(fmt::format("'{}' is out of range", text),
+                fmt::format("write a whole number from 1 to {}, or of thousands from 1k to {}k", kMost, kMost / 1000));
+    return std::nullopt;
   }
   const auto number = field.number(1, kMost);
   return number ? std::optional(static_cast<std::uint32_t>(*number)) : std::nullopt;
