@@ -79,12 +79,8 @@ struct alignas(64) Session {
   std::uint16_t packets_high_[2] = {};  ///< packets are counted in 48 bits
 
  public:
-  static constexpr std::uint32_t kNoBinding = 0xffffffffU;
-  std::uint32_t binding = kNoBinding;  ///< slot of the NAT binding (mapping or pairing) that the session holds
-  std::uint16_t policy = 0;            ///< ordinal of the firewall term that admitted it, + 1
-  std::uint16_t nat_pool = 0;          ///< source pool, index + 1
-  std::uint16_t destination_pool = 0;  ///< index + 1
-  std::uint16_t nat_term = 0;          ///< ordinal of the NAT term in its service set, + 1
+  std::uint16_t policy = 0;    ///< ordinal of the firewall term that admitted it, + 1
+  std::uint16_t nat_pool = 0;  ///< as in SessionRecord: index + 1
 
   // -- Keys --
 

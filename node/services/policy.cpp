@@ -1,7 +1,5 @@
 #include "node/services/policy.h"
 
-#include <algorithm>
-
 namespace icr::node {
 namespace {
 
@@ -31,12 +29,6 @@ ServicePolicy::ServicePolicy(const Cluster& cluster, std::uint16_t service_set) 
     for (const NatTerm& term : rule.terms) {
       nat_terms_.push_back(&term);
       rules.push_back(rule_of(term, rule.direction));
-      if (term.source_prefix) continue;  // each host has its own address: nothing is taken
-      auto used = term.source_pools;
-      if (term.overload_pool) used.push_back(*term.overload_pool);
-      for (const std::uint16_t pool : used) {
-        if (std::find(pools_.begin(), pools_.end(), pool) == pools_.end()) pools_.push_back(pool);
-      }
     }
   }
   nat_ = RuleClassifier(cluster.applications, rules);
@@ -61,23 +53,13 @@ NatDecision ServicePolicy::nat(const FlowKey& key, bool input) const {
   const auto match = nat_.first(key, input);
   if (!match) return decision;
   decision.term = nat_terms_[match->rule];
-  decision.ordinal = static_cast<std::uint16_t>(match->rule + 1);
   decision.application = match->application;
   return decision;
 }
 
 std::optional<std::uint16_t> ServicePolicy::firewall_application(std::uint16_t policy, const FlowKey& key) const {
   if (policy == 0 || policy > firewall_terms_.size()) return std::nullopt;
-  return first_application(firewall_terms_[policy - 1U]->from, key);
-}
-
-std::optional<std::uint16_t> ServicePolicy::nat_application(std::uint16_t ordinal, const FlowKey& key) const {
-  const NatTerm* const term = nat_term(ordinal);
-  return term == nullptr ? std::nullopt : first_application(term->from, key);
-}
-
-std::optional<std::uint16_t> ServicePolicy::first_application(const MatchConditions& from, const FlowKey& key) const {
-  for (const std::uint16_t index : from.applications) {
+  for (const std::uint16_t index : firewall_terms_[policy - 1U]->from.applications) {
     if (cluster_->applications[index].matches(key)) return index;
   }
   return std::nullopt;

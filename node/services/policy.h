@@ -19,7 +19,6 @@ struct FirewallDecision {
 /// What the NAT rules say.
 struct NatDecision {
   const NatTerm* term = nullptr;             ///< the term that matched, which may say no-translation; null: none did
-  std::uint16_t ordinal = 0;                 ///< of the term + 1 over all NAT rules of the service set; 0: none matched
   std::optional<std::uint16_t> application;  ///< the application of the term that matched
 
   [[nodiscard]] bool translates() const { return term != nullptr && term->type != NatType::none; }
@@ -34,26 +33,16 @@ class ServicePolicy {
   /// term matches is discarded.
   [[nodiscard]] FirewallDecision firewall(const FlowKey& key, bool input) const;
   [[nodiscard]] NatDecision nat(const FlowKey& key, bool input) const;
-  /// The NAT term with that ordinal (NatDecision::ordinal); null where there is none.
-  [[nodiscard]] const NatTerm* nat_term(std::uint16_t ordinal) const {
-    return ordinal == 0 || ordinal > nat_terms_.size() ? nullptr : nat_terms_[ordinal - 1U];
-  }
-  /// The application by which a firewall term (FirewallDecision::policy) or NAT term (NatDecision::ordinal) matched the
-  /// key: what the decision said when the session began, without evaluating the rules again.
+  /// The application by which a firewall term (FirewallDecision::policy) matched the key: what the decision said when
+  /// the session began, without evaluating the rules again.
   [[nodiscard]] std::optional<std::uint16_t> firewall_application(std::uint16_t policy, const FlowKey& key) const;
-  [[nodiscard]] std::optional<std::uint16_t> nat_application(std::uint16_t ordinal, const FlowKey& key) const;
-  /// Pools that sessions of this service set take addresses and ports from: source and overload pools.
-  [[nodiscard]] const std::vector<std::uint16_t>& pools() const { return pools_; }
 
  private:
-  [[nodiscard]] std::optional<std::uint16_t> first_application(const MatchConditions& from, const FlowKey& key) const;
-
   const Cluster* cluster_;
   RuleClassifier firewall_;
   RuleClassifier nat_;
   std::vector<const FirewallTerm*> firewall_terms_;  ///< all rules' terms, in order
   std::vector<const NatTerm*> nat_terms_;
-  std::vector<std::uint16_t> pools_;
 };
 
 }  // namespace icr::node
