@@ -136,6 +136,23 @@ constexpr bool complete(const std::array<Row, N>& rows) {
 }
 static_assert(complete(kHeaderErrors) && complete(kDrops), "a counter without a name, or with another one's");
 
+constexpr std::array<std::string_view, 4> kErrorContainers = {"ip", "tcp", "udp", "icmp"};
+constexpr std::string_view kErrorCounters = "-error-counters/";
+
+template <std::size_t N>
+constexpr bool contained(const std::array<Row, N>& rows) {
+  for (const Row& row : rows) {
+    bool found = row.group != kIntegrity;
+    for (const std::string_view protocol : kErrorContainers) {
+      found = found || (row.leaf.substr(0, protocol.size()) == protocol &&
+                        row.leaf.substr(protocol.size(), kErrorCounters.size()) == kErrorCounters);
+    }
+    if (!found) return false;
+  }
+  return true;
+}
+static_assert(contained(kHeaderErrors) && contained(kDrops), "an integrity drop that no protocol's container shows");
+
 /// Adds to a leaf that is there, or a new one.
 void add(CounterList& list, std::string_view leaf, std::uint64_t value) {
   for (NamedCounter& counter : list) {
@@ -229,15 +246,21 @@ void ServiceSetCounters::append_to(ServiceSetStatus& out) const {
   for (std::size_t i = 0; i < kDrops.size(); ++i) add(out.group(kDrops[i].group), kDrops[i].leaf, drops[i]);
 
   // Errors by protocol: totals before their parts, in both commands that show them.
+  // The tables above are in the order of reasons; here each protocol has one container.
   const CounterList parts = out.group(StatisticsGroup::integrity_drops);
   CounterList errors;
-  for (const std::string_view protocol : {"ip", "tcp", "udp", "icmp"}) {
-    const std::string container = std::string(protocol) + "-error-counters/";
+  CounterList by_protocol;
+  for (const std::string_view protocol : kErrorContainers) {
+    const std::string container = std::string(protocol) + std::string(kErrorCounters);
     std::uint64_t sum = 0;
-    for (const NamedCounter& part : parts) sum += begins_with(part.name, container) ? part.value : 0;
+    for (const NamedCounter& part : parts) {
+      if (!begins_with(part.name, container)) continue;
+      sum += part.value;
+      by_protocol.push_back(part);
+    }
     errors.push_back({"error-counters/" + std::string(protocol) + "-errors", sum});
   }
-  errors.insert(errors.end(), parts.begin(), parts.end());
+  errors.insert(errors.end(), by_protocol.begin(), by_protocol.end());
   firewall.insert(firewall.end(), errors.begin(), errors.end());
   out.group(StatisticsGroup::integrity_drops) = std::move(errors);
 }

@@ -216,6 +216,25 @@ TEST(ServiceSetCounters, ErrorsAreSummedByProtocol) {
   EXPECT_EQ(errors[3].value, 1U);
 }
 
+// Each container stands once, or its heading would be printed again.
+TEST(ServiceSetCounters, ContainersAreWhole) {
+  ServiceSetStatus status;
+  ServiceSetCounters{}.append_to(status);
+  for (const CounterList& group : status.groups) {
+    std::vector<std::string> containers;
+    for (const NamedCounter& c : group) {
+      const auto slash = c.name.find('/');
+      const std::string container = slash == std::string::npos ? "" : c.name.substr(0, slash);
+      if (containers.empty() || containers.back() != container) containers.push_back(container);
+    }
+    const std::set<std::string> each(containers.begin(), containers.end());
+    EXPECT_EQ(each.size(), containers.size()) << testing::PrintToString(containers);
+    if (&group != &status.group(StatisticsGroup::integrity_drops)) continue;
+    EXPECT_EQ(containers, (std::vector<std::string>{"error-counters", "ip-error-counters", "tcp-error-counters",
+                                                    "udp-error-counters", "icmp-error-counters"}));
+  }
+}
+
 TEST(ServiceSetCounters, EachServiceSetHasItsOwn) {
   Plan plan;
   plan.second_service_set = true;
