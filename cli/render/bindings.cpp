@@ -8,8 +8,10 @@
 namespace icr::cli {
 namespace {
 
-std::string state_of_binding(const BindingRecord& binding, const BindingUse& use) {
-  const bool active = use.sessions != 0 || (binding.flags & kBindingInUse) != 0;
+std::string state_of_binding(RecordKind kind, const BindingRecord& binding, const BindingUse& use) {
+  // A pairing that only mappings hold, which linger on, has no session. Its time begins when they are gone.
+  const bool in_use = kind != RecordKind::pairing && (binding.flags & kBindingInUse) != 0;
+  const bool active = use.sessions != 0 || in_use;
   return active ? std::string("Active") : fmt::format("Timeout ({}s)", seconds_left(binding.timeout_s, binding.idle));
 }
 
@@ -41,7 +43,7 @@ void MappingRenderer::add(const Source& source, const SessionRecord& record, con
                    b.external.to_string(), "Ports In Use", use.ports);
   }
   fmt::format_to(to, "{:<17}: {:>5}\n{:<17}: {}\n\n", "Session Count", use.sessions, "Mapping State",
-                 state_of_binding(b, use));
+                 state_of_binding(record.kind, b, use));
 }
 
 void MappingRenderer::add_prefix(const Source& source, std::uint16_t service_set, const std::string& from,

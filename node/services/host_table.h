@@ -15,7 +15,8 @@ struct Host {
   static constexpr std::uint32_t kNone = 0xffffffffU;
   IpAddress address;
   std::uint32_t scope = 0;
-  std::uint32_t count = 0;        ///< sessions, or ports
+  std::uint32_t count = 0;        ///< of a service set: sessions; of a pool: ports
+  std::uint32_t sessions = 0;     ///< of a pool that maps: those of its mappings, added up
   std::uint32_t blocks = 0;       ///< bindings in the list
   std::uint32_t first = kNone;    ///< head of the list of its port blocks (rows of NatState)
   std::uint32_t active = kNone;   ///< the block that new ports come from

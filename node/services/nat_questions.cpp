@@ -15,8 +15,9 @@ BindingUse NatState::users_of(std::uint32_t row) const {
     case RecordKind::pairing: {
       if ((r.flags & kBindingExclusive) != 0) return {row, r.refs, 0};
       const Host* const host = hosts_.find(HostTable::of_pool(r.pool), r.internal);
-      const std::uint32_t count = host == nullptr ? 0 : host->count;
-      return {row, count, count};
+      if (host == nullptr) return {row, 0, 0};
+      // Where there are mappings, a port is theirs: several sessions may use it, or none any more.
+      return {row, pools_[r.pool]->mapped ? host->sessions : host->count, host->count};
     }
     case RecordKind::session:
       break;

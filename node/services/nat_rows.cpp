@@ -237,6 +237,7 @@ void NatState::leave(std::uint32_t row) {
       by_internal_.erase(internal_hash(r.pool, r.service_set, r.internal, r.internal_port, r.protocol), row);
       const std::uint64_t key = external_key(r.external, r.external_port, protocol_in_v4(r.internal, r.protocol));
       by_external_.erase(external_hash(key), row);
+      uncount_sessions(r, r.refs);
       if (r.refs != 0) {
         if (Orphan* const o = need_orphan(key)) {
           o->refs += r.refs;

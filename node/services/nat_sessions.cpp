@@ -112,6 +112,18 @@ void NatState::uncount_host(Pool& p, const IpAddress& address) {
   drop_host(p, *host);
 }
 
+Host* NatState::paired_host(const Row& mapping) {
+  return pools_[mapping.pool]->paired ? hosts_.find(HostTable::of_pool(mapping.pool), mapping.internal) : nullptr;
+}
+
+void NatState::count_sessions(const Row& mapping, std::uint32_t sessions) {
+  if (Host* const host = paired_host(mapping)) host->sessions += sessions;
+}
+
+void NatState::uncount_sessions(const Row& mapping, std::uint32_t sessions) {
+  if (Host* const host = paired_host(mapping)) host->sessions -= std::min(host->sessions, sessions);
+}
+
 void NatState::look_at(std::uint32_t row) {
   Row& r = rows_[row];
   const bool mapping = r.kind == RecordKind::mapping;
@@ -201,6 +213,7 @@ void NatState::hold_end(const End& end, bool taken) {
   }
   Row& mapping = rows_[row];
   ++mapping.refs;
+  count_sessions(mapping, 1);
   mapping.users += user_hash(end.host, end.host_port);
   mapping.inbound += end.inbound ? 1U : 0U;
   look_at(row);
@@ -227,6 +240,7 @@ void NatState::release_end(const End& end) {
   Row& mapping = rows_[row];
   if (end.inbound && mapping.inbound != 0) --mapping.inbound;
   if (mapping.refs == 0) return;
+  uncount_sessions(mapping, 1);
   mapping.users -= user_hash(end.host, end.host_port);
   if (--mapping.refs == 0) idle_now(row);
   look_at(row);

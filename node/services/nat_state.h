@@ -355,6 +355,12 @@ class NatState {
   void drop_host(Pool& pool, Host& host);
   void count_host(Pool& pool, const IpAddress& address);
   void uncount_host(Pool& pool, const IpAddress& address);
+  /// Whose sessions are counted because a pairing shows them: the host of a mapping. Null: nobody's.
+  [[nodiscard]] Host* paired_host(const Row& mapping);
+  void count_sessions(const Row& mapping, std::uint32_t sessions);
+  void uncount_sessions(const Row& mapping, std::uint32_t sessions);
+  [[nodiscard]] bool is_pairing_meant(const Pool& pool, const IpAddress& host, const SessionFilter& filter) const;
+  [[nodiscard]] BindingCounts& counts_of(Pool& pool, std::uint16_t service_set);
   [[nodiscard]] bool explains_source(const NatSession& session) const;
   [[nodiscard]] bool explains_destination(const NatSession& session) const;
   [[nodiscard]] bool owns_port_rightly(const End& end) const;

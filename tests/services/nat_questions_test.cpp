@@ -39,12 +39,59 @@ TEST_F(NatQuestions, SessionsOfAMappingAndOfAPairingAreCounted) {
   std::sort(sessions.begin(), sessions.end());
   EXPECT_EQ(sessions, (std::vector<std::uint32_t>{1, 2}));
   const auto pairing = row_of(RecordKind::pairing);
-  EXPECT_GE(bed.nat->users_of(pairing).ports, 2U);
-  bed.close(a);
-  bed.close(b);
-  bed.close(c);
+  EXPECT_EQ(bed.nat->users_of(pairing).ports, 2U);
+  EXPECT_EQ(bed.nat->users_of(pairing).sessions, 3U) << "of the host, whatever mapping they use";
+  const auto in =
+      bed.open(key({"192.0.2.9", 1}, {a.responder.destination.to_string(), a.responder.destination_port}), false);
+  EXPECT_EQ(bed.nat->users_of(pairing).sessions, 4U) << "also one that came in";
+  for (const auto& session : {a, b, c, in}) bed.close(session);
   for (const auto& binding : bed.bindings(RecordKind::mapping))
     EXPECT_EQ(bed.nat->users_of(binding.ref.slot).sessions, 0U);
+  EXPECT_EQ(bed.nat->users_of(pairing).sessions, 0U) << "mappings linger on, sessions do not";
+  EXPECT_EQ(bed.nat->users_of(pairing).ports, 2U);
+}
+
+TEST_F(NatQuestions, SessionsOfAPairingWithoutMappingsAreItsPorts) {
+  bed.pool("203.0.113.0/30");
+  bed.term(NatType::napt44).address_pooling_paired = true;
+  bed.start();
+  const auto a = bed.open(key({"198.18.0.1", 4000}, {"192.0.2.1", 53}));
+  const auto b = bed.open(key({"198.18.0.1", 4000}, {"192.0.2.2", 53}));
+  const auto pairing = row_of(RecordKind::pairing);
+  EXPECT_EQ(bed.nat->users_of(pairing).sessions, 2U);
+  EXPECT_EQ(bed.nat->users_of(pairing).ports, 2U);
+  bed.close(a);
+  bed.close(b);
+  EXPECT_EQ(bed.nat->users_of(pairing).sessions, 0U);
+}
+
+TEST_F(NatQuestions, ATwinCountsTheSessionsOfAPairingInWhateverOrderItLearns) {
+  start_mapped();
+  std::vector<NatSession> sessions;
+  for (std::uint16_t port = 4000; port < 4003; ++port) {
+    sessions.push_back(bed.open(key({"198.18.0.1", port}, {"192.0.2.1", 53})));
+    sessions.push_back(bed.open(key({"198.18.0.1", port}, {"192.0.2.2", 53})));
+  }
+  const auto pairing = bed.bindings(RecordKind::pairing).at(0);
+  const auto mappings = bed.bindings(RecordKind::mapping);
+  ASSERT_EQ(mappings.size(), 3U);
+  NatBed twin;
+  twin.cluster = bed.cluster;
+  twin.start(1, false);
+  const auto sessions_of = [&] { return twin.nat->users_of(pairing.ref.slot).sessions; };
+  const auto apply = [&](const SessionRecord& r) { (void)twin.nat->apply(r.ref.slot, r, twin.now); };
+  apply(mappings[1]);
+  for (const auto& session : sessions) twin.nat->hold(session, false, twin.now);
+  apply(pairing);
+  EXPECT_EQ(sessions_of(), 2U) << "two mappings are still to come";
+  apply(mappings[0]);
+  apply(mappings[2]);
+  EXPECT_EQ(sessions_of(), 6U);
+  (void)twin.nat->erase(mappings[2].ref.slot, mappings[2].ref.generation, twin.now);
+  EXPECT_EQ(sessions_of(), 4U);
+  for (const auto& session : sessions) twin.close(session);
+  EXPECT_EQ(sessions_of(), 0U);
+  EXPECT_EQ(twin.nat->users_of(pairing.ref.slot).ports, 2U);
 }
 
 TEST_F(NatQuestions, OnlyWhatNobodyUsesIsRemoved) {
