@@ -180,7 +180,8 @@ struct QueryReply {
       sessions;  ///< or bindings; filled by decode_reply(); the sender hands a BatchEncoder to encode_reply()
   std::uint32_t next_cursor = 0;  ///< where the next page begins
   bool done = false;              ///< there is no next page
-  /// clear_bindings: bindings under `valid`, sessions under `invalid`.
+  /// clear_bindings: bindings under `valid`, sessions under `invalid`; also of a service set that was not asked for, if
+  /// it shares a binding that was.
   std::vector<ServiceSetCount> counts;  ///< count, clear: one row for each service set of the set that was asked for
   std::vector<CounterGroup> counters;
   std::vector<NatPoolStatus> nat_pools;

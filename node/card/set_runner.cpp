@@ -286,9 +286,10 @@ BindingUse SetRunner::use_of(std::uint32_t slot) const {
   return use;
 }
 
-bool SetRunner::holds_binding(const SessionRecord& session, const SessionFilter& filter, std::uint8_t kinds) const {
-  const NatSession nat{session.flow[0],  session.flow[1],     session.nat_type,
-                       session.nat_pool, session.service_set, session.initiated_outside};
+bool SetRunner::holds_binding(const SessionRecord& holder, const SessionFilter& filter, std::uint8_t kinds) const {
+  if (holder.kind == RecordKind::mapping) return shard_.nat().holds(holder.binding, filter, kinds);
+  const NatSession nat{holder.flow[0],  holder.flow[1],     holder.nat_type,
+                       holder.nat_pool, holder.service_set, holder.initiated_outside};
   return shard_.nat().holds(nat, filter, kinds);
 }
 

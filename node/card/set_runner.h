@@ -67,7 +67,7 @@ class SetRunner final : public ShardView, private MemberOutput, private replicat
                      SessionVisitor& visitor) const override;
   [[nodiscard]] std::uint32_t first_binding() const override { return shard_.table().capacity(); }
   [[nodiscard]] BindingUse use_of(std::uint32_t slot) const override;
-  [[nodiscard]] bool holds_binding(const SessionRecord& session, const SessionFilter& filter,
+  [[nodiscard]] bool holds_binding(const SessionRecord& holder, const SessionFilter& filter,
                                    std::uint8_t kinds) const override;
   bool remove_binding(std::uint32_t slot, TimePoint now) override;
   void nat_pools(std::vector<NatPoolStatus>& out) const override;

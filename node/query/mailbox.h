@@ -50,6 +50,8 @@ struct QueryTask {
 
   std::uint32_t cursor = 0;  ///< next slot (or service set, or row) to look at
   std::uint32_t found = 0;
+  /// clear_bindings: what goes now. A pairing is held by mappings, and both by sessions.
+  enum class Stage : std::uint8_t { sessions, mappings, others } stage = Stage::sessions;
 };
 
 /// Makes a task ready for a mailbox: its place to begin, and a row of numbers for each service set that is asked for.

@@ -67,10 +67,11 @@ class ShardView {
 
   /// Who uses the binding in `slot`.
   [[nodiscard]] virtual BindingUse use_of(std::uint32_t slot) const = 0;
-  /// True if the session holds a binding of these kinds that `filter` matches.
-  [[nodiscard]] virtual bool holds_binding(const SessionRecord& session, const SessionFilter& filter,
+  /// True if the session, or the mapping (which may hold a pairing), holds a binding of these kinds that `filter`
+  /// matches.
+  [[nodiscard]] virtual bool holds_binding(const SessionRecord& holder, const SessionFilter& filter,
                                            std::uint8_t kinds) const = 0;
-  /// Ends the binding in `slot` as if it had timed out. False: there is none, or sessions use it.
+  /// Ends the binding in `slot` as if it had timed out. False: there is none, or it is held.
   virtual bool remove_binding(std::uint32_t slot, TimePoint now) = 0;
   /// Every NAT pool as each service set uses it, in a fixed order. Counters are those since they were cleared.
   virtual void nat_pools(std::vector<NatPoolStatus>& out) const = 0;

@@ -88,6 +88,28 @@ class HolderVisitor final : public SessionVisitor {
   ClearVisitor& doomed_;
 };
 
+/// Remembers the mappings that are to be cleared, and those that hold a pairing which is.
+class MappingVisitor final : public BindingVisitor {
+ public:
+  MappingVisitor(const ShardView& shard, const QueryRequest& request) : shard_(shard), request_(request) {}
+  bool visit(const SessionRecord& record, const BindingUse& /*use*/) override {
+    const bool meant =
+        (request_.record_kinds & kind_bit(RecordKind::mapping)) != 0 && request_.filter.matches(record.binding);
+    if (meant) {
+      doomed.push_back({record.ref.slot, record.binding.service_set});
+    } else if (shard_.holds_binding(record, request_.filter, request_.record_kinds)) {
+      holders.push_back(record.ref.slot);
+    }
+    return true;
+  }
+  std::vector<ClearVisitor::Doomed> doomed;
+  std::vector<std::uint32_t> holders;
+
+ private:
+  const ShardView& shard_;
+  const QueryRequest& request_;
+};
+
 class DoomedBindings final : public BindingVisitor {
  public:
   bool visit(const SessionRecord& record, const BindingUse& /*use*/) override {
@@ -130,16 +152,6 @@ bool refuse_unless_master(QueryTask& task, const ShardView& shard) {
   return true;
 }
 
-/// Deletes sessions, and counts each under `as`.
-void remove_all(QueryTask& task, ShardView& shard, const ClearVisitor& visitor, SessionState as, TimePoint now) {
-  for (const auto& doomed : visitor.doomed) {
-    if (!shard.remove(doomed.slot, now)) continue;
-    SessionRecord record;
-    record.service_set = doomed.service_set;
-    count_in(task.reply.counts, record, as);
-  }
-}
-
 /// A deletion costs more than a look.
 std::uint32_t slots_to_clear(std::uint32_t max_slots) { return std::max(1U, max_slots / 4); }
 
@@ -147,51 +159,83 @@ bool work_on_clear(QueryTask& task, ShardView& shard, TimePoint now, std::uint32
   if (refuse_unless_master(task, shard)) return true;
   ClearVisitor visitor;
   const bool scanned = scan_slice(task, task.request.filter, shard, now, slots_to_clear(max_slots), visitor);
-  remove_all(task, shard, visitor, SessionState::valid, now);
+  for (const auto& doomed : visitor.doomed) {
+    if (!shard.remove(doomed.slot, now)) continue;
+    SessionRecord record;
+    record.service_set = doomed.service_set;
+    count_in(task.reply.counts, record, SessionState::valid);
+  }
   return scanned;
 }
 
 /// The next slots of bindings. True: there are no more.
-bool scan_bindings(QueryTask& task, const ShardView& shard, TimePoint now, std::uint32_t max_slots,
-                   BindingVisitor& visitor) {
+bool scan_bindings(QueryTask& task, const SessionFilter& filter, std::uint8_t kinds, const ShardView& shard,
+                   TimePoint now, std::uint32_t max_slots, BindingVisitor& visitor) {
   const std::uint32_t end = shard.sessions().high_water();
   task.cursor = std::max(task.cursor, shard.first_binding());
   if (task.cursor >= end) return true;
   const std::uint32_t slice_end = task.cursor + std::min(max_slots, end - task.cursor);
-  task.cursor =
-      shard.scan_bindings(task.request.filter, task.request.record_kinds, task.cursor, slice_end, now, visitor);
+  task.cursor = shard.scan_bindings(filter, kinds, task.cursor, slice_end, now, visitor);
   return task.cursor >= end;
 }
 
 bool work_on_bindings(QueryTask& task, const ShardView& shard, TimePoint now, std::uint32_t max_slots) {
   task.reply.counts.clear();
   BindingPageVisitor visitor(task);
-  task.reply.done = scan_bindings(task, shard, now, max_slots, visitor);
+  task.reply.done = scan_bindings(task, task.request.filter, task.request.record_kinds, shard, now, max_slots, visitor);
   task.reply.next_cursor = task.cursor;
   return task.reply.done || task.found >= task.request.limit;
 }
 
-/// First the sessions that hold such bindings, then the bindings. One that a session took up again in between stays.
+/// Counts what was cleared of a service set, also of one that was not asked for.
+void count_cleared(QueryTask& task, std::uint16_t service_set, SessionState as) {
+  auto& rows = task.reply.counts;
+  if (std::none_of(rows.begin(), rows.end(), [&](const auto& row) { return row.service_set == service_set; })) {
+    rows.push_back({service_set, {}});
+  }
+  SessionRecord record;
+  record.service_set = service_set;
+  count_in(rows, record, as);
+}
+
+/// First the sessions that hold such bindings, wherever they are; then the mappings, also those that only linger on and
+/// hold a pairing which is meant; then the rest. One that a session took up again in between stays.
 bool work_on_clear_bindings(QueryTask& task, ShardView& shard, TimePoint now, std::uint32_t max_slots) {
   if (refuse_unless_master(task, shard)) return true;
+  using Stage = QueryTask::Stage;
   const std::uint32_t slots = slots_to_clear(max_slots);
-  if (task.cursor < std::min(shard.first_binding(), shard.sessions().high_water())) {
-    // The filter speaks of bindings; of sessions it is the view that knows.
-    SessionFilter of_sessions;
-    of_sessions.service_sets = task.request.filter.service_sets;
-    ClearVisitor doomed;
-    HolderVisitor visitor(shard, task.request, doomed);
-    scan_slice(task, of_sessions, shard, now, slots, visitor);
-    remove_all(task, shard, doomed, SessionState::invalid, now);
-    return false;
+  const QueryRequest& request = task.request;
+  switch (task.stage) {
+    case Stage::sessions: {
+      // The filter speaks of bindings; of sessions it is the view that knows.
+      ClearVisitor doomed;
+      HolderVisitor visitor(shard, request, doomed);
+      if (scan_slice(task, {}, shard, now, slots, visitor)) task.stage = Stage::mappings;
+      for (const auto& each : doomed.doomed) {
+        if (shard.remove(each.slot, now)) count_cleared(task, each.service_set, SessionState::invalid);
+      }
+      return false;
+    }
+    case Stage::mappings: {
+      MappingVisitor visitor(shard, request);
+      if (scan_bindings(task, {}, kind_bit(RecordKind::mapping), shard, now, slots, visitor)) {
+        task.stage = Stage::others;
+        task.cursor = shard.first_binding();
+      }
+      for (const auto& each : visitor.doomed) {
+        if (shard.remove_binding(each.slot, now)) count_cleared(task, each.service_set, SessionState::valid);
+      }
+      for (const std::uint32_t slot : visitor.holders) (void)shard.remove_binding(slot, now);
+      return false;
+    }
+    case Stage::others:
+      break;
   }
   DoomedBindings visitor;
-  const bool scanned = scan_bindings(task, shard, now, slots, visitor);
-  for (const auto& doomed : visitor.doomed) {
-    if (!shard.remove_binding(doomed.slot, now)) continue;
-    SessionRecord record;
-    record.service_set = doomed.service_set;
-    count_in(task.reply.counts, record, SessionState::valid);
+  const auto others = static_cast<std::uint8_t>(request.record_kinds & ~kind_bit(RecordKind::mapping));
+  const bool scanned = scan_bindings(task, request.filter, others, shard, now, slots, visitor);
+  for (const auto& each : visitor.doomed) {
+    if (shard.remove_binding(each.slot, now)) count_cleared(task, each.service_set, SessionState::valid);
   }
   return scanned;
 }

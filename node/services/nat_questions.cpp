@@ -33,12 +33,26 @@ bool NatState::remove(std::uint32_t row, Ticks now) {
   return true;
 }
 
+bool NatState::is_pairing_meant(const Pool& p, const IpAddress& host, const SessionFilter& filter) const {
+  const Host* const known = hosts_.find(HostTable::of_pool(p.index), host);
+  if (known == nullptr || known->pairing == kNoRow) return false;
+  const Row& r = rows_[known->pairing];
+  BindingRecord binding;
+  binding.internal = r.internal;
+  binding.external = IpAddress::v4(r.external);
+  binding.pool = r.pool;
+  binding.service_set = r.service_set;  // of whoever paired the host; its other service sets share it
+  return filter.matches(binding);
+}
+
 bool NatState::holds(const NatSession& session, const SessionFilter& filter, std::uint8_t kinds) const {
   const auto is_meant = [&](const End& end) {
     const Pool& p = *end.pool;
-    const bool mapped = p.mapped && (kinds & kind_bit(RecordKind::mapping)) != 0;
-    const bool paired = (p.paired || p.use == NatPoolUse::addresses) && (kinds & kind_bit(RecordKind::pairing)) != 0;
-    if (!mapped && !paired) return false;
+    if ((kinds & kind_bit(RecordKind::pairing)) != 0 && (p.paired || p.use == NatPoolUse::addresses) &&
+        is_pairing_meant(p, end.host, filter)) {
+      return true;
+    }
+    if (!p.mapped || (kinds & kind_bit(RecordKind::mapping)) == 0) return false;
     BindingRecord binding;
     binding.internal = end.host;
     binding.external = IpAddress::v4(end.external);
@@ -51,6 +65,12 @@ bool NatState::holds(const NatSession& session, const SessionFilter& filter, std
   };
   const Ends ends = ends_of(session);
   return (ends.source && is_meant(*ends.source)) || (ends.target && is_meant(*ends.target));
+}
+
+bool NatState::holds(const BindingRecord& mapping, const SessionFilter& filter, std::uint8_t kinds) const {
+  const Pool* const p = pool(static_cast<std::uint16_t>(mapping.pool + 1));
+  return p != nullptr && p->paired && (kinds & kind_bit(RecordKind::pairing)) != 0 &&
+         is_pairing_meant(*p, mapping.internal, filter);
 }
 
 std::uint32_t NatState::append_deterministic(const SessionFilter& filter, const DeterministicQuestion& question,

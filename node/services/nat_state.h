@@ -186,7 +186,10 @@ class NatState {
   bool remove(std::uint32_t row, Ticks now);
   /// True if the session holds a binding of one of these kinds (bits, kind_bit()) that `filter` matches.
   [[nodiscard]] bool holds(const NatSession& session, const SessionFilter& filter, std::uint8_t kinds) const;
-  /// Appends blocks of deterministic NAT, of pools and service sets that `filter` leaves. How many hosts there are.
+  /// The same for a mapping: it may hold the pairing of its host.
+  [[nodiscard]] bool holds(const BindingRecord& mapping, const SessionFilter& filter, std::uint8_t kinds) const;
+  /// Appends blocks of deterministic NAT, of pools and service sets that `filter` leaves. How many there are to look
+  /// at, of which `question` takes a part.
   std::uint32_t append_deterministic(const SessionFilter& filter, const DeterministicQuestion& question,
                                      std::vector<DeterministicRow>& out) const;
   void append_status(std::vector<NatPoolStatus>& out) const;

@@ -1,10 +1,19 @@
 #include "tests/cli/cluster_fixture.h"
 
+#include <algorithm>
 #include <stdexcept>
 
 #include "cli/grammar/grammar.h"
 
 namespace icr::test {
+namespace {
+
+/// Two bindings of one pool for one host.
+bool of_one_host(const SessionRecord& a, const SessionRecord& b) {
+  return a.binding.pool == b.binding.pool && a.binding.internal == b.binding.internal;
+}
+
+}  // namespace
 
 IpAddress ip(const char* text) { return IpAddress::parse(text).value(); }
 
@@ -115,13 +124,26 @@ BindingUse FakeShard::use_of(std::uint32_t slot) const {
   return use == uses.end() ? BindingUse{slot, 0, 0} : use->second;
 }
 
-bool FakeShard::holds_binding(const SessionRecord& session, const SessionFilter& filter, std::uint8_t kinds) const {
-  return kinds != 0 && session.nat_type != NatType::none &&
-         (!filter.source_prefix || filter.source_prefix->contains(session.flow[0].source));
+bool FakeShard::holds_binding(const SessionRecord& holder, const SessionFilter& filter, std::uint8_t kinds) const {
+  if (holder.kind == RecordKind::mapping) {
+    const bool meant = (kinds & kind_bit(RecordKind::pairing)) != 0;
+    return meant && std::any_of(slots_.begin(), slots_.end(), [&](const auto& slot) {
+             return slot && slot->kind == RecordKind::pairing && of_one_host(*slot, holder) &&
+                    filter.matches(slot->binding);
+           });
+  }
+  return kinds != 0 && holder.nat_type != NatType::none &&
+         (!filter.source_prefix || filter.source_prefix->contains(holder.flow[0].source));
 }
 
 bool FakeShard::remove_binding(std::uint32_t slot, TimePoint now) {
-  return use_of(slot).sessions == 0 && remove(slot, now);
+  if (slot >= slots_.size() || !slots_[slot] || use_of(slot).sessions != 0) return false;
+  const SessionRecord& record = *slots_[slot];
+  const bool held =
+      record.kind == RecordKind::pairing && std::any_of(slots_.begin(), slots_.end(), [&](const auto& other) {
+        return other && other->kind == RecordKind::mapping && of_one_host(*other, record);
+      });
+  return !held && remove(slot, now);
 }
 
 std::uint32_t FakeShard::deterministic(const QueryRequest& request, std::vector<DeterministicRow>& out) const {

@@ -54,7 +54,7 @@ class FakeShard final : public node::ShardView, public SessionSource {
   Result<std::string> switchover(TimePoint now) override;
   std::uint32_t first_binding() const override { return kFirstBinding; }
   BindingUse use_of(std::uint32_t slot) const override;
-  bool holds_binding(const SessionRecord& session, const SessionFilter& filter, std::uint8_t kinds) const override;
+  bool holds_binding(const SessionRecord& holder, const SessionFilter& filter, std::uint8_t kinds) const override;
   bool remove_binding(std::uint32_t slot, TimePoint now) override;
   void nat_pools(std::vector<NatPoolStatus>& out) const override { out = pools; }
   std::uint32_t deterministic(const QueryRequest& request, std::vector<DeterministicRow>& out) const override;

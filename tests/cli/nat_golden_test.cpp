@@ -238,6 +238,29 @@ TEST_F(NatGolden, ClearingMappingsTakesTheirSessionsAlong) {
   EXPECT_EQ(refused.error, "error: chassis right is not master of what is to be cleared\n");
 }
 
+TEST_F(NatGolden, ClearingAPairingTakesTheMappingsOfItsHostAlong) {
+  auto& shard = fake_.shard(0, 0);
+  const auto paired = make_binding(20, RecordKind::pairing, 0, kPool1, "192.0.2.33", "203.0.113.7");
+  const auto mapped = make_binding(21, RecordKind::mapping, 0, kPool1, "192.0.2.33", "203.0.113.7");
+  shard.put(paired);
+  shard.put(mapped);
+  shard.put(make_translated(1, 0, key("192.0.2.33", 100, "198.51.100.20", 80, ip_protocol::udp), 40100));
+  const auto cleared = answer(fake_, "clear services nat mappings app subscriber 192.0.2.33 service-set ss1");
+  EXPECT_EQ(cleared.code, cli::ExitCode::ok);
+  EXPECT_EQ(cleared.out,
+            "Interface   Service set                   Mappings removed   Sessions cleared\n"
+            "ms-0/0/0    ss1                                          1                  1\n");
+  EXPECT_FALSE(shard.remove(paired.ref.slot, {})) << "it is gone";
+  EXPECT_FALSE(shard.remove(mapped.ref.slot, {})) << "it held the pairing";
+  EXPECT_TRUE(shard.remove(kFirstBinding + 2, {})) << "of another host";
+  // Both kinds in one command, whatever their order.
+  shard.put(paired);
+  shard.put(mapped);
+  EXPECT_EQ(answer(fake_, "clear services nat mappings service-set ss1").code, cli::ExitCode::ok);
+  EXPECT_FALSE(shard.remove(paired.ref.slot, {}));
+  EXPECT_FALSE(shard.remove(mapped.ref.slot, {}));
+}
+
 TEST_F(NatGolden, ClearingEverythingLeavesWhatIsInUse) {
   expect("clear services nat mappings", "nat-clear-all");
   EXPECT_TRUE(fake_.shard(0, 0).remove(kFirstBinding + 0, {})) << "sessions use it";

@@ -111,6 +111,24 @@ def test_mappings_are_shown_and_cleared_with_their_sessions(chassis):
     assert "198.18.0.1:4000" not in left and "198.18.0.2:5000" in left and "NAT source" in left
 
 
+def test_what_matches_is_cleared_in_one_command(chassis):
+    host = "show services nat mappings address-pooling-paired private 198.18.0.1"
+    assert re.search(r"Ports In Use     : +1\nSession Count    : +2\nMapping State    : Active", chassis.icr(host))
+    chassis.icr("clear services sessions source-prefix 198.18.0.1")
+    lingers = re.search(r"Ports In Use     : +1\nSession Count    : +0\nMapping State    : Timeout", chassis.icr(host))
+    assert lingers, chassis.icr(host)
+    for subscriber, sessions in (("198.18.0.1", 0), ("198.18.0.2", 1)):
+        cleared = chassis.icr(f"clear services nat mappings app subscriber {subscriber}")
+        assert re.search(rf"^ms-0/0/0 +cgn +1 +{sessions}$", cleared, re.M), cleared
+        assert f"{subscriber} " not in chassis.icr("show services nat mappings"), "its mapping held the pairing"
+
+
+def test_all_mappings_and_pairings_are_cleared_in_one_command(chassis):
+    cleared = chassis.icr("clear services nat mappings")
+    assert re.search(r"^ms-0/0/0 +cgn +4 +3$", cleared, re.M), cleared
+    assert chassis.icr("show services nat mappings") == ""
+
+
 def test_pools_say_what_is_used(chassis):
     brief = chassis.icr("show services nat pool")
     assert re.search(r"^mapped +NAPT-44 +203\.0\.113\.0-203\.0\.113\.3 +1024-65535 +2$", brief, re.M), brief

@@ -149,6 +149,23 @@ TEST_F(NatQuestions, ASessionHoldsTheBindingsOfItsEnds) {
   EXPECT_FALSE(bed.nat->holds(plain, {}, kMappings | kPairings));
 }
 
+TEST_F(NatQuestions, ALingeringMappingHoldsThePairingOfItsHost) {
+  start_mapped();
+  bed.close(bed.open(key({"198.18.0.1", 4000}, {"192.0.2.1", 53})));
+  const auto mapping = bed.bindings(RecordKind::mapping).at(0);
+  SessionFilter host;
+  host.source_prefix = Prefix::parse("198.18.0.1/32");
+  SessionFilter other;
+  other.source_prefix = Prefix::parse("198.18.0.2/32");
+  EXPECT_TRUE(bed.nat->holds(mapping.binding, host, kPairings));
+  EXPECT_FALSE(bed.nat->holds(mapping.binding, other, kPairings));
+  EXPECT_FALSE(bed.nat->holds(mapping.binding, host, kMappings));
+  EXPECT_FALSE(bed.nat->remove(row_of(RecordKind::pairing), bed.now)) << "held";
+  EXPECT_TRUE(bed.nat->remove(mapping.ref.slot, bed.now));
+  EXPECT_TRUE(bed.nat->remove(row_of(RecordKind::pairing), bed.now));
+  EXPECT_FALSE(bed.nat->holds(mapping.binding, host, kPairings)) << "it has none any more";
+}
+
 TEST_F(NatQuestions, PortsOfABlockAreCounted) {
   bed.pool("203.0.113.0/30").blocks = NatPool::BlockAllocation{64, 4, 0};
   bed.term(NatType::napt44);
