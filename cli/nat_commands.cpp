@@ -53,6 +53,24 @@ Meant meant_by(Asking& asking) {
   return out;
 }
 
+/// A pool that service sets of a source share is counted once, with the first of them.
+void count_once(PoolsBySource& pools) {
+  std::map<std::pair<std::size_t, std::uint16_t>, PoolRow*> first;
+  for (auto& [where, rows] : pools) {
+    for (auto& row : rows) {
+      if (row.use.destination) continue;
+      const auto [known, fresh] = first.emplace(std::pair(where.first, row.use.pool), &row);
+      if (fresh) continue;
+      PoolRow& counted = *known->second;
+      row.use.counted_with = counted.use.service_set;
+      // Each service set has mappings of its own; everything else is the pool's.
+      counted.status.mappings += row.status.mappings;
+      counted.status.pairings += row.status.pairings;
+      row.status.mappings = row.status.pairings = 0;
+    }
+  }
+}
+
 /// Asks for the figures of pools. As many as the configuration has.
 PoolsBySource ask_for_pools(Asking& asking, const Meant& meant) {
   const Cluster& cluster = asking.cluster();
@@ -86,6 +104,7 @@ PoolsBySource ask_for_pools(Asking& asking, const Meant& meant) {
       rows.push_back(row);
     }
   }
+  count_once(out);
   return out;
 }
 
@@ -234,6 +253,8 @@ void show_destination_summary(Asking& asking) {
 void show_pool_usage(Asking& asking) {
   show_pools_with(asking, [&](std::uint16_t, std::vector<PoolRow> rows) {
     keep(rows, false);
+    const auto elsewhere = [](const PoolRow& row) { return row.use.counted_with.has_value(); };
+    rows.erase(std::remove_if(rows.begin(), rows.end(), elsewhere), rows.end());
     return rows.empty() ? std::string() : render_pool_usage(asking.cluster(), rows);
   });
 }
@@ -275,7 +296,7 @@ void show_mappings_summary(Asking& asking) {
     for (const auto& [use, status] : rows) {
       total.addresses += status.pairings;
       total.endpoints += status.mappings;
-      if (use.term->endpoint_independent_filtering) total.filters += status.mappings;
+      if (lets_in(asking.cluster(), meant.sources[where.first].set, use.pool)) total.filters += status.mappings;
     }
   }
   bool first = true;

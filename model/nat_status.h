@@ -21,7 +21,8 @@ inline constexpr std::uint8_t kNatPoolUseCount = 6;
 /// One pool as one service set uses it, on one card. Ports are counted per protocol: TCP, UDP and ICMP query
 /// identifiers of one address are three times the port range. Counters count from the start of the process; the other
 /// figures are of now.
-/// A pool belongs to one service set; figures of a pool that several share are of the pool.
+/// A pool may be shared by several service sets: mappings and pairings are those of the service set, all other figures
+/// are of the whole pool.
 struct NatPoolStatus {
   std::uint16_t service_set = 0;  ///< index into Cluster::service_sets
   std::uint16_t pool = 0;         ///< index into Cluster::nat_pools
@@ -56,7 +57,7 @@ struct NatPoolStatus {
 
   std::uint64_t users = 0;     ///< hosts that hold something of the pool; counted where hosts are followed, else 0
   std::uint64_t mappings = 0;  ///< endpoint-independent mappings
-  std::uint64_t pairings = 0;  ///< hosts with a paired address
+  std::uint64_t pairings = 0;  ///< hosts with a paired address, or with one of their own
 
   std::uint64_t eif_sessions = 0;  ///< live, begun from outside through endpoint-independent filtering
   std::uint64_t eif_sessions_created = 0;

@@ -28,7 +28,7 @@ std::vector<PoolUse> pools_of(const Cluster& cluster, std::uint16_t service_set)
   const auto add = [&](std::uint16_t pool, NatType type, bool destination, const NatTerm& term) {
     const bool known = std::any_of(
         out.begin(), out.end(), [&](const PoolUse& use) { return use.pool == pool && use.destination == destination; });
-    if (!known) out.push_back({service_set, pool, type, destination, &term});
+    if (!known) out.push_back({service_set, pool, type, destination, &term, std::nullopt});
   };
   for (const auto rule : cluster.service_sets[service_set].nat_rules) {
     for (const auto& term : cluster.nat_rules[rule].terms) {
@@ -37,6 +37,29 @@ std::vector<PoolUse> pools_of(const Cluster& cluster, std::uint16_t service_set)
       if (term.destination_pool) add(*term.destination_pool, NatType::dnat44, true, term);
     }
   }
+  return out;
+}
+
+bool lets_in(const Cluster& cluster, std::uint16_t set, std::uint16_t pool) {
+  const auto uses = [&](const NatTerm& term) {
+    const auto& pools = term.source_pools;
+    return term.endpoint_independent_filtering &&
+           (std::find(pools.begin(), pools.end(), pool) != pools.end() || term.overload_pool == pool);
+  };
+  const auto& service_sets = cluster.redundancy_sets[set].service_sets;
+  return std::any_of(service_sets.begin(), service_sets.end(), [&](std::uint16_t service_set) {
+    const auto& rules = cluster.service_sets[service_set].nat_rules;
+    return std::any_of(rules.begin(), rules.end(), [&](std::uint16_t rule) {
+      const auto& terms = cluster.nat_rules[rule].terms;
+      return std::any_of(terms.begin(), terms.end(), uses);
+    });
+  });
+}
+
+Names names_of(const Cluster& cluster) {
+  Names out;
+  for (const auto& pool : cluster.nat_pools) out.nat_pools.push_back(pool.name);
+  for (const auto& rule : cluster.nat_rules) out.nat_rules.push_back(rule.name);
   return out;
 }
 

@@ -1,6 +1,7 @@
 // Which NAT pools, rules and terms a service set has, and which of them a command means.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "cli/grammar/command.h"
@@ -14,11 +15,18 @@ struct PoolUse {
   std::uint16_t pool = 0;         ///< index into Cluster::nat_pools
   NatType type = NatType::none;   ///< dnat44 where it is a destination
   bool destination = false;
-  const NatTerm* term = nullptr;  ///< the first one that uses it so
+  const NatTerm* term = nullptr;              ///< the first one that uses it so
+  std::optional<std::uint16_t> counted_with;  ///< another service set that shares it, and shows its figures already
 };
 
 /// In the order of the rules, each pool once as source and once as destination.
 [[nodiscard]] std::vector<PoolUse> pools_of(const Cluster& cluster, std::uint16_t service_set);
+
+/// True if mappings of the pool let senders in: some term of the redundancy set that uses it says so.
+[[nodiscard]] bool lets_in(const Cluster& cluster, std::uint16_t set, std::uint16_t pool);
+
+/// What may be named in a command.
+[[nodiscard]] Names names_of(const Cluster& cluster);
 
 /// The pool that a command names, as an index. `found` is false where it names one that does not exist.
 struct NamedPool {

@@ -19,6 +19,12 @@ void line(std::string& out, std::string_view label, const Value& value, int widt
   fmt::format_to(std::back_inserter(out), "{:<{}}: {}\n", label, width, value);
 }
 
+/// Instead of the figures of a pool that another service set shows.
+std::string shared_with(const Cluster& cluster, const PoolUse& use) {
+  return fmt::format("Shared with service set {}, which shows its figures\n",
+                     cluster.service_sets[*use.counted_with].name);
+}
+
 std::uint64_t address_count(const NatPool& pool) { return pool.address_count(); }
 
 void append_blocks(const NatPool& pool, const NatPoolStatus& s, std::string& out) {
@@ -94,13 +100,15 @@ std::string render_pool_columns() {
 
 std::string render_pool_brief(const Cluster& cluster, const PoolUse& use, const NatPoolStatus& status) {
   const NatPool& pool = cluster.nat_pools[use.pool];
+  std::string type(to_string(use.type));
+  std::replace(type.begin(), type.end(), ' ', '-');  // who splits the line at blanks must find it whole
   std::string out;
   for (const auto& range : pool.addresses) {
-    std::string row = fmt::format("{:<21} {:<7} {:<31}", pool.name, to_string(use.type), range_text(range));
-    if (!use.destination && has_port_range(status)) {
-      row += fmt::format(" {:<11}", fmt::format("{}-{}", pool.port_low, pool.port_high));
-      // Of the whole pool: with its first range.
-      if (&range == &pool.addresses.front()) row += fmt::format(" {}", status.ports_in_use);
+    std::string row = fmt::format("{:<21} {:<7} {:<31}", pool.name, type, range_text(range));
+    // Of the whole pool: with its first range, and with one of the service sets that share it.
+    const bool figures = &range == &pool.addresses.front() && !use.destination && !use.counted_with;
+    if (figures && has_port_range(status)) {
+      row += fmt::format(" {:<11} {}", fmt::format("{}-{}", pool.port_low, pool.port_high), status.ports_in_use);
     }
     out += row.substr(0, row.find_last_not_of(' ') + 1) + "\n";
   }
@@ -112,6 +120,7 @@ std::string render_pool_detail(const Cluster& cluster, const PoolUse& use, const
   std::string out = fmt::format("NAT pool: {}, Translation type: {}\n", pool.name, to_string(use.type));
   for (const auto& range : pool.addresses) out += fmt::format("    Address range: {}\n", range_text(range));
   if (use.destination || status.use == NatPoolUse::one_to_one) return out;
+  if (use.counted_with) return out + "    " + shared_with(cluster, use);
   if (!has_port_range(status)) {
     out += fmt::format("    Available addresses: {}\n    Out of address errors: {}, Addresses in use: {}\n",
                        status.addresses - std::min(status.addresses, status.addresses_in_use),
@@ -139,6 +148,7 @@ std::string render_source_pool(const Cluster& cluster, const PoolUse& use, const
   }
   line(out, "EIM timeout", pool.mapping_timeout_s);
   line(out, "Mapping timeout", pool.mapping_timeout_s);
+  if (use.counted_with) return out + shared_with(cluster, use);
   line(out, "EIF inbound flows count", status.eif_sessions, 31);
   line(out, "EIF flow limit exceeded drops", status.eif_limit_exceeded, 31);
   fmt::format_to(std::back_inserter(out), "{:<42}{:>14}{:>13}\n", "Address range", "Single Ports", "Twin Ports");

@@ -187,6 +187,12 @@ void NatState::set_active_block(Host& host, std::uint32_t row) {
   out_.binding_changed(row);
 }
 
+NatState::BindingCounts& NatState::counts_of(Pool& p, std::uint16_t service_set) {
+  // A row is of a service set that uses the pool: of one of ours, or acceptable() has seen to it.
+  const auto at = std::find(p.service_sets.begin(), p.service_sets.end(), service_set);
+  return p.bindings[static_cast<std::size_t>(at - p.service_sets.begin())];
+}
+
 void NatState::enter(std::uint32_t row, bool taken) {
   Row& r = rows_[row];
   Pool& p = *pools_[r.pool];
@@ -205,7 +211,8 @@ void NatState::enter(std::uint32_t row, bool taken) {
         drop_orphan(*waiting);
       }
       hold_port(p, r.external, r.external_port, protocol_in_v4(r.internal, r.protocol), r.internal, taken);
-      ++p.figures.mappings;
+      count_sessions(r, r.refs);
+      ++counts_of(p, r.service_set).mappings;
       break;
     }
     case RecordKind::port_block: {
@@ -220,7 +227,7 @@ void NatState::enter(std::uint32_t row, bool taken) {
     }
     case RecordKind::pairing:
       if (Host* const host = host_of(p, r.internal)) host->pairing = row;
-      ++p.figures.pairings;
+      ++counts_of(p, r.service_set).pairings;
       break;
     case RecordKind::session:
       break;
@@ -248,7 +255,7 @@ void NatState::leave(std::uint32_t row) {
       r.refs = r.inbound = 0;
       r.users = 0;
       release_port(p, r.external, r.external_port, protocol_in_v4(r.internal, r.protocol), r.internal);
-      --p.figures.mappings;
+      --counts_of(p, r.service_set).mappings;
       break;
     }
     case RecordKind::port_block: {
@@ -271,7 +278,7 @@ void NatState::leave(std::uint32_t row) {
         if (host->pairing == row) host->pairing = kNoRow;
         drop_host(p, *host);
       }
-      --p.figures.pairings;
+      --counts_of(p, r.service_set).pairings;
       break;
     case RecordKind::session:
       break;
@@ -353,7 +360,9 @@ void NatState::append_status(std::vector<NatPoolStatus>& out) const {
       status.max_ports_in_use = p.ports->max_in_use();
       status.addresses_in_use = p.ports->addresses_in_use();
     }
-    if (p.use == NatPoolUse::addresses) status.addresses_in_use = p.figures.pairings;
+    if (p.use == NatPoolUse::addresses) {
+      for (const BindingCounts& each_set : p.bindings) status.addresses_in_use += each_set.pairings;
+    }
     if (p.use == NatPoolUse::port_blocks) {
       status.block_size = p.config->blocks->block_size;
       status.max_blocks_per_host = p.config->blocks->max_blocks_per_address;
@@ -364,8 +373,10 @@ void NatState::append_status(std::vector<NatPoolStatus>& out) const {
       status.max_blocks_per_host = 1;
       status.blocks = p.deterministic->hosts();
     }
-    for (const std::uint16_t s : p.service_sets) {
-      status.service_set = s;
+    for (std::size_t i = 0; i < p.service_sets.size(); ++i) {
+      status.service_set = p.service_sets[i];
+      status.mappings = p.bindings[i].mappings;
+      status.pairings = p.bindings[i].pairings;
       out.push_back(status);
     }
   }

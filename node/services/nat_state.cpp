@@ -123,6 +123,7 @@ void NatState::add_pool(std::uint16_t index, std::uint16_t service_set, const Na
   Pool& p = *pools_[index];
   if (std::find(p.service_sets.begin(), p.service_sets.end(), service_set) == p.service_sets.end()) {
     p.service_sets.push_back(service_set);
+    p.bindings.emplace_back();
   }
   p.terms.push_back(&term);
   if (use == NatPoolUse::one_to_one || use == NatPoolUse::destination) return;

@@ -230,6 +230,11 @@ class NatState {
     bool troubled = false;  ///< used by others than its owner, or without having one
   };
 
+  /// Live bindings of one service set.
+  struct BindingCounts {
+    std::uint64_t mappings = 0;
+    std::uint64_t pairings = 0;
+  };
   struct Pool {
     const NatPool* config = nullptr;
     std::uint16_t index = 0;
@@ -250,6 +255,7 @@ class NatState {
     std::uint32_t blocks_per_address = 0;
     std::optional<BitRows> free_rows;  ///< blocks: a row per address; addresses: one row
     std::vector<std::uint16_t> service_sets;
+    std::vector<BindingCounts> bindings;  ///< by service_sets
     std::vector<const NatTerm*> terms;
     std::uint64_t draws = 0;
     NatPoolStatus figures;  ///< what is counted

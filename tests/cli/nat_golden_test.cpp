@@ -1,6 +1,7 @@
 // Every layout of NAT, character by character. Made from captured lines: the session lines, the entries of `mappings`,
 // its summary, the table of `source deterministic`, the words of `pool brief` and the first lines of `pool detail`. The
 // rest is inferred from the leaf names of the XML replies and from sister commands (docs/cli.md).
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "tests/cli/golden.h"
@@ -178,6 +179,49 @@ TEST_F(NatGolden, PoolsAsMsCardsShowThem) {
   expect("show services nat pool service-set ss1 dpool1 interface ms-0/0/0", "nat-pool-one");
   expect("show services nat pool nosuch", "nothing");
   expect("show services nat pool service-set nosuch", "nothing");
+}
+
+TEST_F(NatGolden, APoolThatServiceSetsShareIsCountedOnce) {
+  for (auto& [chassis, shard] : fake_.shards) {
+    for (auto& status : shard->pools) {
+      if (status.pool != kSix) continue;
+      status.ports_in_use = 77;
+      status.max_ports_in_use = 99;
+      status.mappings = status.service_set == 0 ? 5 : 2;
+      status.pairings = status.service_set == 0 ? 3 : 1;
+    }
+  }
+  expect("show services nat pool", "nat-pool-shared-brief");
+  expect("show services nat pool detail", "nat-pool-shared-detail");
+  expect("show services nat resource-usage source-pool", "nat-resource-usage-shared");
+  expect("show services nat mappings summary interface ms-0/0/0", "nat-mappings-summary-shared");
+  expect("show services nat mappings summary service-set ss2", "nat-mappings-summary-ss2");
+  const auto second =
+      answer(fake_, "show services nat source pool service-set ss2 " + fake_.cluster.nat_pools[kSix].name);
+  EXPECT_THAT(second.out, testing::HasSubstr(fmt::format("{:<42}{:>14}", "Total used ports   :", 77)))
+      << "nobody else shows them here";
+}
+
+TEST_F(NatGolden, TheFirstOfSeveralRangesShowsThePorts) {
+  fake_.cluster.nat_pools[kPool1].addresses.push_back(range("203.0.113.240", "203.0.113.241"));
+  fake_.cluster.nat_rules[0].terms[1].type = NatType::stateful_nat64;
+  const std::string name = fake_.cluster.nat_pools[kPool1].name;
+  EXPECT_EQ(answer(fake_, "show services nat pool " + name).out,
+            "Interface: ms-0/0/0, Service set: ss1\n"
+            "NAT pool              Type    Address                         Port        Ports used\n"
+            "pool1                 STATEFUL-NAT64 203.0.113.0-203.0.113.15        1024-65535  1371\n"
+            "pool1                 STATEFUL-NAT64 203.0.113.240-203.0.113.241\n");
+}
+
+TEST_F(NatGolden, FiltersAreMappingsOfPoolsThatLetIn) {
+  // Another term than the first one that uses the pool says so.
+  auto& terms = fake_.cluster.nat_rules[0].terms;
+  terms[1].endpoint_independent_filtering = false;
+  auto other = terms[1];
+  other.endpoint_independent_filtering = true;
+  other.source_pools = {kPool1};
+  terms.push_back(other);
+  expect("show services nat mappings summary", "nat-mappings-summary");
 }
 
 TEST_F(NatGolden, PoolsAsVmsCardsShowThem) {

@@ -166,6 +166,39 @@ TEST_F(NatQuestions, ALingeringMappingHoldsThePairingOfItsHost) {
   EXPECT_FALSE(bed.nat->holds(mapping.binding, host, kPairings)) << "it has none any more";
 }
 
+TEST_F(NatQuestions, APairingThatServiceSetsShareIsOfTheOneThatMadeIt) {
+  bed.cluster.service_sets.push_back(bed.cluster.service_sets[0]);
+  bed.cluster.redundancy_sets[0].service_sets = {0, 1};
+  start_mapped();
+  const FlowKey packet = key({"198.18.0.1", 4000}, {"192.0.2.1", 53});
+  const auto mine = bed.open(packet);
+  const NatResult r = bed.nat->translate(1, bed.rule(), packet, true, bed.now);
+  ASSERT_EQ(r.refused, NatRefusal::none);
+  const NatSession theirs{packet, r.responder, r.type, r.pool, 1, false};
+  bed.nat->hold(theirs, true, bed.now);
+  EXPECT_EQ(bed.nat->users_of(row_of(RecordKind::pairing)).sessions, 2U);
+  SessionFilter first;
+  first.service_sets = {0};
+  SessionFilter second;
+  second.service_sets = {1};
+  for (const auto& session : {mine, theirs}) {
+    EXPECT_TRUE(bed.nat->holds(session, first, kPairings)) << "or the pairing could not go";
+    EXPECT_FALSE(bed.nat->holds(session, second, kPairings)) << "no pairing would go with it";
+  }
+  EXPECT_FALSE(bed.nat->holds(theirs, first, kMappings));
+  std::vector<NatPoolStatus> all;
+  bed.nat->append_status(all);
+  ASSERT_EQ(all.size(), 2U);
+  EXPECT_EQ(all[0].pairings, 1U);
+  EXPECT_EQ(all[1].pairings, 0U);
+  EXPECT_EQ(all[0].mappings, 1U);
+  EXPECT_EQ(all[1].mappings, 1U);
+  EXPECT_EQ(all[0].ports_in_use, 2U) << "of the whole pool";
+  EXPECT_EQ(all[1].ports_in_use, 2U);
+  bed.close(mine);
+  bed.close(theirs);
+}
+
 TEST_F(NatQuestions, PortsOfABlockAreCounted) {
   bed.pool("203.0.113.0/30").blocks = NatPool::BlockAllocation{64, 4, 0};
   bed.term(NatType::napt44);
