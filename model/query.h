@@ -49,14 +49,14 @@ struct QueryRequest {
   QueryKind kind = QueryKind::status;  ///< may be a value of a later release: the server answers `unknown_kind`
   std::uint16_t card = 0;              ///< index into Chassis::cards
   std::uint16_t set = 0;               ///< index into Cluster::redundancy_sets
-  std::uint32_t cursor = 0;  ///< page, bindings: first slot to look at; statistics: number of service sets to skip
+  std::uint32_t cursor = 0;  ///< page, bindings: first slot to look at; statistics, deterministic: rows to skip
   std::uint32_t limit = 0;   ///< page, bindings: at most this many rows, 1..kPageSessions
   bool by_state = false;     ///< count: tell valid, invalid ... apart (needs a scan); otherwise all in `valid`
   SessionFilter filter;
   std::uint8_t record_kinds = 0;  ///< bindings, clear_bindings: bit (1 << RecordKind) for each kind that is meant
   std::optional<StatisticsGroup> group;  ///< statistics, clear_statistics: this one only
   std::optional<IpAddress> host;         ///< deterministic: whose ports
-  std::optional<IpAddress> translated;   ///< deterministic: whose host; neither: every host of the pool, in pages
+  std::optional<IpAddress> translated;   ///< deterministic: whose hosts; neither: every host of the pool
   std::optional<std::uint16_t> port;     ///< deterministic: of `translated`
 };
 enum class QueryError : std::uint8_t {

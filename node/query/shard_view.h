@@ -76,8 +76,8 @@ class ShardView {
   /// Every NAT pool as each service set uses it, in a fixed order. Counters are those since they were cleared.
   virtual void nat_pools(std::vector<NatPoolStatus>& out) const = 0;
   /// Deterministic NAT: the block of request.host, or the one that holds request.port (or any port) of
-  /// request.translated; neither: the blocks of hosts from the request.cursor-th on, kPageSessions at most, and the
-  /// total number of hosts.
+  /// request.translated; neither: the blocks of all hosts. From the request.cursor-th on, as many as kPageSessions are
+  /// looked at; returns how many there are to look at.
   virtual std::uint32_t deterministic(const QueryRequest& request, std::vector<DeterministicRow>& out) const = 0;
 };
 

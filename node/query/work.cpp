@@ -257,10 +257,9 @@ void answer_nat_pools(QueryTask& task, const ShardView& shard) {
 
 void answer_deterministic(QueryTask& task, const ShardView& shard) {
   task.reply.counts.clear();
-  const std::uint32_t hosts = shard.deterministic(task.request, task.reply.deterministic);
-  task.reply.done =
-      task.request.host || task.request.translated || task.cursor >= hosts || hosts - task.cursor <= kPageSessions;
-  task.reply.next_cursor = task.reply.done ? hosts : task.cursor + kPageSessions;
+  const std::uint32_t blocks = shard.deterministic(task.request, task.reply.deterministic);
+  task.reply.done = task.cursor >= blocks || blocks - task.cursor <= kPageSessions;
+  task.reply.next_cursor = task.reply.done ? blocks : task.cursor + kPageSessions;
 }
 
 /// Service sets that one slice may ask for their counters: a hundred of them each.

@@ -75,7 +75,8 @@ bool NatState::holds(const BindingRecord& mapping, const SessionFilter& filter, 
 
 std::uint32_t NatState::append_deterministic(const SessionFilter& filter, const DeterministicQuestion& question,
                                              std::vector<DeterministicRow>& out) const {
-  std::uint32_t hosts = 0;  // of the pools before
+  std::uint64_t blocks = 0;  // of the pools before
+  const std::uint64_t end = std::uint64_t{question.first} + question.most;
   for (const auto& each : pools_) {
     if (!each || !each->deterministic) continue;
     const Pool& p = *each;
@@ -83,34 +84,32 @@ std::uint32_t NatState::append_deterministic(const SessionFilter& filter, const 
     const auto service_set = std::find_if(p.service_sets.begin(), p.service_sets.end(),
                                           [&](std::uint16_t s) { return filter.has_service_set(s); });
     if (service_set == p.service_sets.end()) continue;
-    const auto add = [&](const IpAddress& host) {
-      const auto block = p.deterministic->of_host(host);
-      if (!block || out.size() == question.most) return;
+    const std::uint32_t first_port = question.port.value_or(p.config->port_low);
+    const std::uint32_t last_port = question.port.value_or(p.config->port_high);
+    const std::uint32_t step = std::max(1U, p.deterministic->block_size());
+    // The n-th host that is asked for, if there is one.
+    const auto host_number = [&](std::uint32_t n) -> std::optional<IpAddress> {
+      if (question.host) return *question.host;
+      if (!question.translated) return IpAddress::v4(p.deterministic->host(n));
+      const auto owner =
+          p.deterministic->host_of(*question.translated, static_cast<std::uint16_t>(first_port + n * step));
+      return owner ? std::optional(IpAddress::v4(*owner)) : std::nullopt;
+    };
+    const std::uint32_t own = question.host         ? 1
+                              : question.translated ? (last_port - first_port) / step + 1
+                                                    : p.deterministic->hosts();
+    for (std::uint64_t n = std::max<std::uint64_t>(blocks, question.first); n < std::min(blocks + own, end); ++n) {
+      const auto host = host_number(static_cast<std::uint32_t>(n - blocks));
+      const auto block = host ? p.deterministic->of_host(*host) : std::nullopt;
+      if (!block) continue;
       out.push_back({*service_set,
                      p.index,
-                     {host.to_v4(), block->external, block->first, block->last},
+                     {host->to_v4(), block->external, block->first, block->last},
                      p.deterministic_refs[block->number]});
-    };
-    const std::uint32_t own = p.deterministic->hosts();
-    if (question.host) {
-      add(*question.host);
-    } else if (question.translated) {
-      const std::uint32_t first = question.port.value_or(p.config->port_low);
-      const std::uint32_t last = question.port.value_or(p.config->port_high);
-      const std::uint32_t step = std::max(1U, p.deterministic->block_size());
-      for (std::uint32_t port = first; port <= last; port += step) {
-        const auto owner = p.deterministic->host_of(*question.translated, static_cast<std::uint16_t>(port));
-        if (owner) add(IpAddress::v4(*owner));
-      }
-    } else {
-      const std::uint64_t end = std::min<std::uint64_t>(hosts + own, question.first + std::uint64_t{question.most});
-      for (std::uint64_t n = std::max(hosts, question.first); n < end; ++n) {
-        add(IpAddress::v4(p.deterministic->host(static_cast<std::uint32_t>(n - hosts))));
-      }
     }
-    hosts += own;
+    blocks += own;
   }
-  return hosts;
+  return static_cast<std::uint32_t>(blocks);
 }
 
 }  // namespace icr::node

@@ -103,13 +103,13 @@ struct NatCounters {
 };
 
 /// Whose block of ports is asked for: that of `host`; or those of `translated` (one with a `port`); neither: those of
-/// all hosts from the `first`-th on.
+/// all hosts. The answer begins at the `first`-th of them.
 struct DeterministicQuestion {
   std::optional<IpAddress> host;
   std::optional<IpAddress> translated;
   std::optional<std::uint16_t> port;
   std::uint32_t first = 0;
-  std::size_t most = 1024;  ///< rows
+  std::uint32_t most = 1024;  ///< blocks that are looked at
 };
 
 class NatState {

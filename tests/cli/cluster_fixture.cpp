@@ -147,13 +147,15 @@ bool FakeShard::remove_binding(std::uint32_t slot, TimePoint now) {
 }
 
 std::uint32_t FakeShard::deterministic(const QueryRequest& request, std::vector<DeterministicRow>& out) const {
+  std::vector<DeterministicRow> all;
   for (const auto& row : blocks) {
     if (request.host && request.host->to_v4() != row.binding.internal) continue;
     if (request.translated && request.translated->to_v4() != row.binding.external) continue;
     if (request.port && (*request.port < row.binding.first_port || *request.port > row.binding.last_port)) continue;
-    out.push_back(row);
+    all.push_back(row);
   }
-  return static_cast<std::uint32_t>(blocks.size());
+  for (std::size_t i = request.cursor; i < all.size() && out.size() < kPageSessions; ++i) out.push_back(all[i]);
+  return static_cast<std::uint32_t>(all.size());
 }
 
 void FakeShard::put(const SessionRecord& record) {

@@ -4,6 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
+#include <sstream>
+
 #include "tests/cli/golden.h"
 
 namespace icr::test {
@@ -264,6 +267,22 @@ TEST_F(NatGolden, BlocksOfPorts) {
   expect("show services nat deterministic-nat internal-host 192.0.2.13", "nat-deterministic-host");
   expect("show services nat deterministic-nat nat-port-block 203.0.113.107 port 47200", "nat-deterministic-host");
   expect("show services nat deterministic-nat internal-host 192.0.2.99", "nothing");
+}
+
+TEST_F(NatGolden, EveryBlockOfAnAddressIsShown) {
+  auto& blocks = fake_.shard(0, 2).blocks;
+  blocks.clear();
+  for (std::uint16_t port = 1024; port < 1024 + 3000; ++port) {
+    blocks.push_back({3, kFixed, {ip("192.0.2.0").to_v4() + port, ip("203.0.113.107").to_v4(), port, port}, 0});
+  }
+  const auto output = answer(fake_, "show services nat deterministic-nat nat-port-block 203.0.113.107");
+  EXPECT_EQ(output.code, cli::ExitCode::ok);
+  std::set<std::string> ports;
+  std::istringstream lines(output.out);
+  for (std::string line; std::getline(lines, line);) {
+    if (const auto at = line.find("NAT port low: "); at != std::string::npos) ports.insert(line.substr(at));
+  }
+  EXPECT_EQ(ports.size(), 3000U);
 }
 
 TEST_F(NatGolden, ClearingMappingsTakesTheirSessionsAlong) {

@@ -239,6 +239,13 @@ TEST_F(NatQuestions, DeterministicBlocksBothWays) {
   std::vector<DeterministicRow> of_address;
   bed.nat->append_deterministic({}, question, of_address);
   EXPECT_EQ(of_address.size(), 8U) << "every block of the address";
+  question.first = 3;
+  question.most = 2;
+  std::vector<DeterministicRow> part;
+  EXPECT_EQ(bed.nat->append_deterministic({}, question, part), 8U) << "so many there are to look at";
+  ASSERT_EQ(part.size(), 2U) << "a page of them";
+  EXPECT_EQ(part[0].binding, of_address[3].binding);
+  EXPECT_EQ(part[1].binding, of_address[4].binding);
   question = {};
   question.first = 14;
   std::vector<DeterministicRow> page;
