@@ -23,7 +23,7 @@ void show_redundancy_groups(Asking& asking) {
   bool first = true;
   for (std::size_t i = 0; i < asking.cluster().chassis.size(); ++i) {
     const auto text = render_redundancy_groups(asking.cluster(), static_cast<std::uint16_t>(i), asking.surveyed().sets,
-                                               asking.command().level);
+                                               asking.command().level, asking.command().group);
     if (text.empty()) continue;
     if (!first) asking.environment().out("\n");
     first = false;

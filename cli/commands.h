@@ -45,5 +45,7 @@ void show_service_set_summary(Asking& asking);
 void show_memory_usage(Asking& asking);
 void show_cpu_usage(Asking& asking);
 void show_analysis(Asking& asking);
+/// Of every card that is meant, also of one that is standby.
+void clear_analysis(Asking& asking);
 
 }  // namespace icr::cli

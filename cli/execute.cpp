@@ -48,6 +48,9 @@ ExitCode execute(const Command& command, const Environment& environment) {
     case Verb::show_analysis:
       show_analysis(asking);
       break;
+    case Verb::clear_analysis:
+      clear_analysis(asking);
+      break;
     case Verb::show_firewall_statistics:
       show_firewall_statistics(asking);
       break;

@@ -248,4 +248,8 @@ void show_analysis(Asking& asking) {
   });
 }
 
+void clear_analysis(Asking& asking) {
+  ask_cards(asking, QueryKind::clear_analysis, [](const CardReport&, const Card&, const QueryReply&) {});
+}
+
 }  // namespace icr::cli

@@ -242,6 +242,7 @@ bool addresses_a_set(QueryKind kind) {
     case QueryKind::server_counters:
     case QueryKind::analysis:
     case QueryKind::usage:
+    case QueryKind::clear_analysis:
       return false;
     default:
       return true;

@@ -38,8 +38,9 @@ enum class QueryKind : std::uint8_t {
   clear_statistics = 13,  ///< the counters of one set begin at zero again
   analysis = 14,          ///< what the card remembers about its sessions
   usage = 15,             ///< memory of the card and its service sets
+  clear_analysis = 16,    ///< what the card remembers about its sessions begins anew
 };
-inline constexpr std::uint8_t kQueryKindLast = static_cast<std::uint8_t>(QueryKind::usage);
+inline constexpr std::uint8_t kQueryKindLast = static_cast<std::uint8_t>(QueryKind::clear_analysis);
 /// True where a question is about one redundancy set of the card.
 [[nodiscard]] bool addresses_a_set(QueryKind kind);
 
@@ -140,8 +141,8 @@ struct RateHistogram {
   void add(const RateHistogram& other);
 };
 
-/// What `show services sessions analysis` is made of, beside the numbers of live sessions. Since the card started; of
-/// several workers the sums, so their peaks need not have been at the same time.
+/// What `show services sessions analysis` is made of, beside the numbers of live sessions. Since the card started, or
+/// since it was cleared; of several workers the sums, so their peaks need not have been at the same time.
 struct CardAnalysis {
   std::uint64_t peak_sessions = 0;
   std::uint64_t peak_created_per_second = 0;

@@ -15,6 +15,7 @@ enum class Verb : std::uint8_t {
   count_sessions,
   show_utilization,
   show_analysis,
+  clear_analysis,
   clear_sessions,
   show_flows,
   count_flows,
@@ -96,6 +97,7 @@ struct Command {
   std::optional<IpAddress> translated;   ///< deterministic-nat nat-port-block
   std::optional<std::uint16_t> port;     ///< of the host or the translated address
   std::string redundancy_set;            ///< switchover
+  std::optional<std::uint16_t> group;    ///< redundancy-group rg-id
 };
 
 }  // namespace icr::cli

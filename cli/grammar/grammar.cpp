@@ -72,6 +72,14 @@ SyntaxError ambiguous(const Word& word, std::vector<Candidate> matches) {
 }
 
 constexpr std::string_view kExpectingCommand = "syntax error, expecting <command>.";
+constexpr std::string_view kValueMissing = "syntax error.";
+
+/// Takes a value without a keyword. An error, if it should be a name and there is no such thing.
+Result<void> take_bare(const GrammarOption& bare, std::string_view text, const Names* names, Command& command) {
+  if (auto taken = bare.take(command, text); !taken) return taken;
+  if (names == nullptr || bare.names == NameOf::nothing || names->has(bare.names, text)) return {};
+  return fail("{} {} not found", bare.names == NameOf::nat_pool ? "NAT pool" : "NAT rule", text);
+}
 
 /// A node's child that takes any word.
 const GrammarNode* value_child(const GrammarNode& at) {
@@ -123,14 +131,17 @@ tl::expected<Command, SyntaxError> parse_command(std::string_view line) {
     used |= option.bit;
     Word value{{}, word.column};
     if (option.has_value) {
-      if (++i == words.size()) return tl::unexpected(SyntaxError{line.size(), "syntax error."});
+      if (++i == words.size()) return tl::unexpected(SyntaxError{line.size(), std::string(kValueMissing)});
       value = words[i];
     }
     if (auto taken = option.take(command, value.text); !taken) {
       return tl::unexpected(SyntaxError{value.column, taken.error().message});
     }
   }
-  if (!at->complete) return tl::unexpected(SyntaxError{line.size(), std::string(kExpectingCommand)});
+  if (!at->complete) {
+    const bool value_missing = value_child(*at) != nullptr;
+    return tl::unexpected(SyntaxError{line.size(), std::string(value_missing ? kValueMissing : kExpectingCommand)});
+  }
   return command;
 }
 

@@ -34,6 +34,7 @@ enum OptionBit : std::uint32_t {
   kPort = 1U << 22U,
   kSubscriber = 1U << 23U,
   kAll = 1U << 24U,
+  kGroupId = 1U << 25U,
 };
 
 using Options = std::vector<GrammarOption>;

@@ -104,6 +104,16 @@ GrammarNode show_service_sets() {
       });
 }
 
+Options group_option() {
+  return {{"rg-id", "Number of a redundancy group (1..1000)", true, kGroupId, 0,
+           [](Command& c, std::string_view v) -> Result<void> {
+             const auto number = parse_number(v, 1, 1000);
+             if (!number) return tl::unexpected(number.error());
+             c.group = static_cast<std::uint16_t>(*number);
+             return {};
+           }}};
+}
+
 GrammarNode show_services() {
   GrammarNode sessions =
       command("sessions", "Display session information", enter<Verb::show_sessions>, show_session_options());
@@ -114,7 +124,7 @@ GrammarNode show_services() {
                      flows_node(),
                      show_nat(),
                      command("redundancy-group", "Display redundancy groups", enter<Verb::show_redundancy_groups>,
-                             levels(kSessionLevels)),
+                             levels(kSessionLevels) + group_option()),
                      show_service_sets(),
                      std::move(sessions),
                      show_stateful_firewall(),
@@ -122,11 +132,14 @@ GrammarNode show_services() {
 }
 
 GrammarNode clear_services() {
+  GrammarNode sessions = command("sessions", "Clear sessions", enter<Verb::clear_sessions>, session_filters());
+  sessions.children = {
+      command("analysis", "Clear statistics of sessions", enter<Verb::clear_analysis>, interface_option())};
   return keyword("services", "Clear services",
                  {
                      command("flows", "Clear flows", enter<Verb::clear_flows>, session_filters()),
                      clear_nat(),
-                     command("sessions", "Clear sessions", enter<Verb::clear_sessions>, session_filters()),
+                     std::move(sessions),
                      keyword("stateful-firewall", "Clear stateful firewall information",
                              {
                                  command("flows", "Clear flows", enter<Verb::clear_conversations>, session_filters()),

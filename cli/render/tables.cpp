@@ -129,13 +129,14 @@ std::string render_utilization(const std::vector<UtilizationRow>& rows) {
 }
 
 std::string render_redundancy_groups(const Cluster& cluster, std::uint16_t chassis,
-                                     const std::vector<SetReport>& reports, Level level) {
+                                     const std::vector<SetReport>& reports, Level level,
+                                     std::optional<std::uint16_t> only) {
   std::vector<Group> groups;
   bool connected = false;
   for (std::size_t i = 0; i < cluster.redundancy_sets.size(); ++i) {
     const auto& set = cluster.redundancy_sets[i];
     const auto* status = status_of(reports, chassis, static_cast<std::uint16_t>(i));
-    if (set.stand_alone() || status == nullptr) continue;
+    if (set.stand_alone() || status == nullptr || (only && set.id != *only)) continue;
     const auto& peer = set.members[0].chassis == chassis ? set.members[1] : set.members[0];
     groups.push_back({&set, status, &cluster.chassis[chassis], &cluster.chassis[peer.chassis]});
     connected = connected || status->connected;

@@ -34,9 +34,10 @@ struct UtilizationRow {
 };
 [[nodiscard]] std::string render_utilization(const std::vector<UtilizationRow>& rows);
 
-/// One chassis' answer to `show services redundancy-group`; empty if it is in no redundancy set.
+/// One chassis' answer to `show services redundancy-group`, of one group with `only`; empty if it is in none.
 [[nodiscard]] std::string render_redundancy_groups(const Cluster& cluster, std::uint16_t chassis,
-                                                   const std::vector<SetReport>& reports, Level level);
+                                                   const std::vector<SetReport>& reports, Level level,
+                                                   std::optional<std::uint16_t> only = std::nullopt);
 
 /// Counters under a heading; without `all` only those that are not zero, and nothing at all if there is none.
 [[nodiscard]] std::string render_counters(const std::string& heading, const CounterList& counters, bool all,

@@ -236,9 +236,7 @@ void Worker::account(Duration busy, TimePoint now) {
   busy_ = {};
   sample_ = next;
   // One sample a second: a longer gap (a worker that slept) is one sample as well.
-  std::uint64_t sessions = 0;
-  for (const auto& shard : shards_) sessions += shard->sessions();
-  analysis_.peak_sessions = std::max(analysis_.peak_sessions, sessions);
+  analysis_.peak_sessions = std::max(analysis_.peak_sessions, live_sessions());
   analysis_.peak_created_per_second = std::max(analysis_.peak_created_per_second, utilization_.setup_rate);
   analysis_.peak_deleted_per_second = std::max(analysis_.peak_deleted_per_second, utilization_.teardown_rate);
   analysis_.created.add(utilization_.setup_rate);
@@ -284,14 +282,30 @@ void Worker::counters(std::vector<CounterGroup>& out) const {
   }
 }
 
+std::uint64_t Worker::live_sessions() const {
+  std::uint64_t sum = 0;
+  for (const auto& shard : shards_) sum += shard->sessions();
+  return sum;
+}
+
 void Worker::analysis(CardAnalysis& out) const {
   CardAnalysis own = analysis_;
   const EngineCounters& engine = engine_->counters();
-  own.packets_received = engine.packets_in;
-  own.packets_transmitted = engine.packets_out;
-  own.slow_path_forward = engine.sessions_created;
-  own.slow_path_discard = engine.dropped();
+  own.packets_received = engine.packets_in - cleared_.packets_received;
+  own.packets_transmitted = engine.packets_out - cleared_.packets_transmitted;
+  own.slow_path_forward = engine.sessions_created - cleared_.slow_path_forward;
+  own.slow_path_discard = engine.dropped() - cleared_.slow_path_discard;
   out.add(own);
+}
+
+void Worker::clear_analysis() {
+  const EngineCounters& engine = engine_->counters();
+  cleared_.packets_received = engine.packets_in;
+  cleared_.packets_transmitted = engine.packets_out;
+  cleared_.slow_path_forward = engine.sessions_created;
+  cleared_.slow_path_discard = engine.dropped();
+  analysis_ = {};
+  analysis_.peak_sessions = live_sessions();  // a peak is never below what is there
 }
 
 void Worker::usage(CardUsage& out) const {

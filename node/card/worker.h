@@ -65,6 +65,7 @@ class Worker final : public CardView, private PacketSink {
   [[nodiscard]] CardUtilization utilization(TimePoint now) const override;
   void counters(std::vector<CounterGroup>& out) const override;
   void analysis(CardAnalysis& out) const override;
+  void clear_analysis() override;
   void usage(CardUsage& out) const override;
   void statistics(std::uint16_t service_set, ServiceSetStatus& out) const override;
   void clear_statistics(std::uint16_t service_set, std::optional<StatisticsGroup> group) override;
@@ -78,6 +79,7 @@ class Worker final : public CardView, private PacketSink {
   void wait(TimePoint now);
   void finish();
   void account(Duration busy, TimePoint now);
+  [[nodiscard]] std::uint64_t live_sessions() const;
   void log_counters() const;
 
   const Cluster& cluster_;
@@ -107,6 +109,7 @@ class Worker final : public CardView, private PacketSink {
   Sample sample_;
   CardUtilization utilization_;
   CardAnalysis analysis_;  ///< peaks and histograms; packets are counted by the engine
+  CardAnalysis cleared_;   ///< what it had counted when the analysis was cleared
   Duration busy_{};
   std::vector<int> descriptors_;  ///< wait()'s, kept so that a sleep allocates nothing
   std::vector<pollfd> polled_;

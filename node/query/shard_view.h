@@ -91,6 +91,8 @@ class CardView {
   virtual void counters(std::vector<CounterGroup>& out) const = 0;
   /// Adds what this worker remembers, and what it uses.
   virtual void analysis(CardAnalysis& out) const = 0;
+  /// What it remembers begins anew.
+  virtual void clear_analysis() = 0;
   virtual void usage(CardUsage& out) const = 0;
   /// Counters of a service set of this worker since they were cleared.
   virtual void statistics(std::uint16_t service_set, ServiceSetStatus& out) const = 0;

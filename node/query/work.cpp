@@ -364,6 +364,9 @@ bool work_on(QueryTask& task, CardView& card, TimePoint now, std::uint32_t max_s
     case QueryKind::analysis:
       card.analysis(task.reply.analysis);
       return true;
+    case QueryKind::clear_analysis:
+      card.clear_analysis();
+      return true;
     case QueryKind::usage:
       card.usage(task.reply.usage);
       return true;

@@ -49,6 +49,7 @@ class BenchCard final : public CardView {
   [[nodiscard]] CardUtilization utilization(TimePoint /*now*/) const override { return {}; }
   void counters(std::vector<CounterGroup>& /*out*/) const override {}
   void analysis(CardAnalysis& /*out*/) const override {}
+  void clear_analysis() override {}
   void usage(CardUsage& /*out*/) const override {}
   void statistics(std::uint16_t /*service_set*/, ServiceSetStatus& /*out*/) const override {}
   void clear_statistics(std::uint16_t /*service_set*/, std::optional<StatisticsGroup> /*group*/) override {}

@@ -84,6 +84,7 @@ class FakeCard final : public node::CardView {
   CardUtilization utilization(TimePoint now) const override;
   void counters(std::vector<CounterGroup>& out) const override;
   void analysis(CardAnalysis& out) const override { out.add(remembered); }
+  void clear_analysis() override { remembered = {}; }
   void usage(CardUsage& out) const override { out = memory; }
   void statistics(std::uint16_t service_set, ServiceSetStatus& out) const override;
   void clear_statistics(std::uint16_t service_set, std::optional<StatisticsGroup> group) override;

@@ -77,6 +77,8 @@ TEST(Grammar, UniquePrefixesStandForKeywords) {
   EXPECT_EQ(parsed("show services sessions u i ms-0/0/0").verb, Verb::show_utilization);
   EXPECT_EQ(parsed("cl se se").verb, Verb::clear_sessions);
   EXPECT_EQ(parsed("show services red ext").level, Level::extensive);
+  EXPECT_EQ(parsed("show services red rg 7 brief").group, 7);
+  EXPECT_EQ(parsed("show services nat mappings summary service-set a interface ms-0/0/0").service_set, "a");
   EXPECT_EQ(parsed("show services service-sets stat pack").verb, Verb::show_packet_drops);
   const auto c = parsed("req serv red rs1 sw");
   EXPECT_EQ(c.verb, Verb::switchover);
@@ -148,6 +150,7 @@ TEST(Grammar, EveryCommandOfNatHasItsVerb) {
       {"clear services stateful-firewall flows", Verb::clear_conversations},
       {"clear services flows", Verb::clear_flows},
       {"show services sessions analysis", Verb::show_analysis},
+      {"clear services sessions analysis interface ms-0/0/0", Verb::clear_analysis},
       {"show services flows count protocol tcp", Verb::count_flows},
       {"show services stateful-firewall conversations", Verb::show_conversations},
       {"show services stateful-firewall statistics summary", Verb::show_firewall_statistics},
@@ -221,6 +224,14 @@ TEST(Grammar, CaretStandsUnderTheOffendingWord) {
             "user@icr> show services sessions source-port\n"
             "                                            ^\n"
             "syntax error.\n");
+  EXPECT_EQ(refused("show services nat deterministic-nat internal-host"),
+            "user@icr> show services nat deterministic-nat internal-host\n"
+            "                                                           ^\n"
+            "syntax error.\n");
+  EXPECT_THAT(refused("show services nat deterministic-nat nat-port-block"), HasSubstr("\nsyntax error.\n"));
+  EXPECT_THAT(refused("request services redundancy-set"), HasSubstr("\nsyntax error.\n"));
+  EXPECT_THAT(refused("request services redundancy-set rs1"), HasSubstr("\nsyntax error, expecting <command>.\n"));
+  EXPECT_THAT(refused("show services redundancy-group rg-id"), HasSubstr("\nsyntax error.\n"));
   EXPECT_EQ(refused("show services"),
             "user@icr> show services\n"
             "                       ^\n"

@@ -108,6 +108,16 @@ TEST_F(StatisticsGolden, Analysis) {
   expect("show services sessions analysis interface vms-2/0/0", "analysis-vms");
 }
 
+TEST_F(StatisticsGolden, TheAnalysisBeginsAnew) {
+  fake_.cards[0][1].remembered.samples = 7;
+  expect("clear services sessions analysis interface ms-0/0/0", "nothing");
+  EXPECT_EQ(fake_.cards[0][0].remembered.samples, 0U);
+  EXPECT_EQ(fake_.cards[0][0].remembered.peak_sessions, 0U);
+  EXPECT_EQ(fake_.cards[0][1].remembered.samples, 7U) << "of another card";
+  expect("clear services sessions analysis", "nothing");
+  EXPECT_EQ(fake_.cards[0][1].remembered.samples, 0U);
+}
+
 TEST(Labels, AreReadable) {
   EXPECT_EQ(cli::label_of("tcp-first-pkt-not-syn"), "TCP first pkt not SYN");
   EXPECT_EQ(cli::label_of("total-flow-accepts"), "Total flow accepts");

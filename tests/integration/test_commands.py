@@ -156,6 +156,13 @@ def test_statistics_are_counted_and_cleared(chassis):
     assert "TCP non SYN discard: 1\n" in chassis.icr("show services service-sets statistics tcp"), "another group"
     analysis = chassis.icr("show services sessions analysis")
     assert re.search(r"Total UDP sessions Active +:7 ", analysis) and re.search(r"Packets received +:8 ", analysis)
+    chassis.icr("clear services sessions analysis")
+    analysis = chassis.icr("show services sessions analysis")
+    assert re.search(r"Total UDP sessions Active +:7 ", analysis) and re.search(r"Packets received +:0 ", analysis)
+    assert re.search(r"Peak Total Sessions Active +:7 ", analysis)
+    for command in ("service-sets statistics integrity-drops", "stateful-firewall statistics extensive"):
+        headings = re.findall(r"^    (\S.*):$", chassis.icr(f"show services {command}"), re.M)
+        assert headings and len(headings) == len(set(headings)), headings
     summary = chassis.icr("show services service-sets summary")
     assert re.search(r"^ms-0/0/0 +1 +\d+ \( *[\d.]+%\) +\d+ \( *[\d.]+%\) +[\d.]+ %$", summary, re.M), summary
     assert re.search(r"^ms-0/0/0 +cgn +\d+$", chassis.icr("show services service-sets memory-usage"), re.M)
