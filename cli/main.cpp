@@ -7,6 +7,7 @@
 #include "cli/client/zmq_transport.h"
 #include "cli/execute.h"
 #include "cli/grammar/grammar.h"
+#include "cli/merge/nat_selection.h"
 #include "model/cluster_file.h"
 
 namespace {
@@ -46,13 +47,16 @@ ExitCode check(const std::string& file) {
 }
 
 ExitCode ask(const std::string& line, const Options& options) {
-  const auto command = icr::cli::parse_command(line);
+  const std::string file = options.cluster_file.empty() ? default_cluster_file() : options.cluster_file;
+  const auto cluster = icr::load_cluster_file(file);
+  // Names are those of the cluster file; what is no command whatever is named is said without one, too.
+  std::optional<icr::cli::Names> names;
+  if (cluster) names = icr::cli::names_of(*cluster);
+  const auto command = icr::cli::parse_command(line, names ? &*names : nullptr);
   if (!command) {
     write_to(stderr, command.error().shown(kPrompt, line));
     return ExitCode::command_error;
   }
-  const std::string file = options.cluster_file.empty() ? default_cluster_file() : options.cluster_file;
-  const auto cluster = icr::load_cluster_file(file);
   if (!cluster) {
     write_to(stderr, cluster.error().message + "\n");
     return ExitCode::bad_cluster_file;

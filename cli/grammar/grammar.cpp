@@ -31,7 +31,9 @@ struct Candidate {
   const GrammarOption* option = nullptr;
 };
 
-bool offered(const GrammarOption& option, std::uint32_t used) { return (used & (option.bit | option.excluded)) == 0; }
+bool offered(const GrammarOption& option, std::uint32_t used) {
+  return (used & (option.bit | option.excluded)) == 0 && (option.required == 0 || (used & option.required) != 0);
+}
 
 std::vector<Candidate> candidates(const GrammarNode& at, std::uint32_t used) {
   std::vector<Candidate> out;
@@ -91,11 +93,17 @@ const GrammarNode* value_child(const GrammarNode& at) {
 
 }  // namespace
 
+bool Names::has(NameOf what, std::string_view name) const {
+  if (what == NameOf::nothing) return false;
+  const auto& all = what == NameOf::nat_pool ? nat_pools : nat_rules;
+  return name == "all" || std::find(all.begin(), all.end(), name) != all.end();
+}
+
 std::string SyntaxError::shown(std::string_view prompt, std::string_view line) const {
   return fmt::format("{}{}\n{:>{}}\n{}\n", prompt, line, '^', prompt.size() + column + 1, message);
 }
 
-tl::expected<Command, SyntaxError> parse_command(std::string_view line) {
+tl::expected<Command, SyntaxError> parse_command(std::string_view line, const Names* names) {
   const std::vector<Word> words = split(line);
   const GrammarNode* at = &grammar();
   std::uint32_t used = 0;
@@ -110,14 +118,17 @@ tl::expected<Command, SyntaxError> parse_command(std::string_view line) {
       continue;
     }
     const auto matches = matching(candidates(*at, used), word.text);
-    if (matches.empty()) {
-      if (const auto* bare = bare_value(*at, used)) {
-        used |= bare->bit;
-        if (auto taken = bare->take(command, word.text); !taken) {
-          return tl::unexpected(SyntaxError{word.column, taken.error().message});
-        }
-        continue;
+    const auto* const bare = bare_value(*at, used);
+    const bool whole_keyword = matches.size() == 1 && matches[0].word == word.text;
+    const bool whole_name = bare != nullptr && names != nullptr && names->has(bare->names, word.text);
+    if (bare != nullptr && (matches.empty() || (whole_name && !whole_keyword))) {
+      used |= bare->bit;
+      if (auto taken = take_bare(*bare, word.text, names, command); !taken) {
+        return tl::unexpected(SyntaxError{word.column, taken.error().message});
       }
+      continue;
+    }
+    if (matches.empty()) {
       return tl::unexpected(SyntaxError{word.column, std::string(i == 0 ? "unknown command." : kExpectingCommand)});
     }
     if (matches.size() > 1) return tl::unexpected(ambiguous(word, matches));

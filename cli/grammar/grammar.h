@@ -15,15 +15,27 @@
 
 namespace icr::cli {
 
+/// What a word without a keyword names.
+enum class NameOf : std::uint8_t { nothing, nat_pool, nat_rule };
+
+/// The names that there are: those of the cluster file.
+struct Names {
+  std::vector<std::string> nat_pools;
+  std::vector<std::string> nat_rules;
+  [[nodiscard]] bool has(NameOf what, std::string_view name) const;
+};
+
 /// An order-free word, with or without a value.
 struct GrammarOption {
-  std::string_view word;  ///< empty: a value without a keyword, taken where no keyword fits
+  std::string_view word;  ///< empty: a value without a keyword, taken where no keyword fits, or where it is a name
   std::string_view help;
   bool has_value = false;
   std::uint32_t bit = 0;       ///< marks it as used
   std::uint32_t excluded = 0;  ///< not offered once one of these was used
   /// Takes the value (empty without one) into the command; an error is Junos' wording for the operator.
   Result<void> (*take)(Command& command, std::string_view value) = nullptr;
+  std::uint32_t required = 0;  ///< offered only once one of these was used; 0: always
+  NameOf names = NameOf::nothing;
 };
 
 struct GrammarNode {
@@ -48,6 +60,8 @@ struct SyntaxError {
   [[nodiscard]] std::string shown(std::string_view prompt, std::string_view line) const;
 };
 
-[[nodiscard]] tl::expected<Command, SyntaxError> parse_command(std::string_view line);
+/// With `names`, a word that could only be a name and is none of them is an error, and an exact name comes before an
+/// abbreviated keyword. Without, any word is taken for a name where one may stand.
+[[nodiscard]] tl::expected<Command, SyntaxError> parse_command(std::string_view line, const Names* names = nullptr);
 
 }  // namespace icr::cli

@@ -102,7 +102,7 @@ GrammarNode deterministic_nat() {
 
 GrammarNode mappings_node(bool usf) {
   GrammarNode node = command("mappings", "Display NAT mappings", enter_mappings<Mappings::all>,
-                             levels(usf ? kDetail : kBrief | kDetail) + bare_name("Name of a NAT pool") + where());
+                             levels(usf ? kDetail : kBrief | kDetail) + bare_name(NameOf::nat_pool, kDetail) + where());
   node.children = {
       command("address-pooling-paired", "Display pairings of hosts and translated addresses",
               enter_mappings<Mappings::address_pooling_paired>, private_and_public() + where()),
@@ -120,8 +120,8 @@ GrammarNode mappings_node(bool usf) {
 }  // namespace
 
 GrammarNode show_nat() {
-  const Options pool = bare_name("Name of a NAT pool");
-  const Options rule = bare_name("Name of a NAT rule");
+  const Options pool = bare_name(NameOf::nat_pool);
+  const Options rule = bare_name(NameOf::nat_rule);
   return keyword(
       "nat", "Display NAT information",
       {

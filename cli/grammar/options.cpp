@@ -100,13 +100,15 @@ GrammarOption verb_option(std::string_view word, std::string_view help, std::uin
   return {word, help, false, bit, excluded, take};
 }
 
-Options bare_name(std::string_view help) {
-  return {{"", help, true, kName, 0, [](Command& c, std::string_view v) -> Result<void> {
+Options bare_name(NameOf what, std::uint32_t required) {
+  return {{"", what == NameOf::nat_pool ? "Name of a NAT pool" : "Name of a NAT rule", true, kName, 0,
+           [](Command& c, std::string_view v) -> Result<void> {
              auto name = parse_name(v, "name");
              if (!name) return tl::unexpected(name.error());
              if (*name != "all") c.name = std::move(*name);
              return {};
-           }}};
+           },
+           required, what}};
 }
 
 GrammarNode keyword(std::string_view word, std::string_view help, std::vector<GrammarNode> children) {

@@ -51,8 +51,9 @@ using Options = std::vector<GrammarOption>;
 [[nodiscard]] GrammarOption verb_option(std::string_view word, std::string_view help, std::uint32_t bit,
                                         std::uint32_t excluded,
                                         Result<void> (*take)(Command& command, std::string_view value));
-/// The name of a pool or rule, as a word of its own; "all" is every one.
-[[nodiscard]] Options bare_name(std::string_view help);
+/// The name of a pool or rule, as a word of its own; "all" is every one. `required`: bits of which one must stand
+/// before.
+[[nodiscard]] Options bare_name(NameOf what, std::uint32_t required = 0);
 
 [[nodiscard]] GrammarNode keyword(std::string_view word, std::string_view help, std::vector<GrammarNode> children);
 /// A node where the line may end.

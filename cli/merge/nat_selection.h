@@ -4,7 +4,7 @@
 #include <optional>
 #include <vector>
 
-#include "cli/grammar/command.h"
+#include "cli/grammar/grammar.h"
 #include "model/cluster.h"
 
 namespace icr::cli {

@@ -176,9 +176,29 @@ TEST(Grammar, ANameMayStandAmongOptions) {
     EXPECT_EQ(c.service_set, "a") << line;
   }
   EXPECT_FALSE(parsed("show services nat pool all").name) << "every pool";
-  EXPECT_FALSE(parsed("show services nat pool det").name) << "a keyword comes first";
+  EXPECT_FALSE(parsed("show services nat pool det").name) << "a keyword comes first where names are not known";
   EXPECT_THAT(refused("show services nat pool p1 p2"), HasSubstr("syntax error, expecting <command>."));
   EXPECT_THAT(refused("show services nat pool -x"), HasSubstr("invalid value '-x' for name"));
+}
+
+TEST(Grammar, ExactNamesComeBeforeAbbreviatedKeywords) {
+  const Names names{{"det", "s", "detail", "p1"}, {"r1"}};
+  const auto name_in = [&](const std::string& line) {
+    const auto command = parse_command(line, &names);
+    EXPECT_TRUE(command) << line;
+    return command ? command->name.value_or("-") : "";
+  };
+  EXPECT_EQ(name_in("show services nat pool det"), "det");
+  EXPECT_EQ(name_in("show services nat pool s"), "s") << "not service-set";
+  EXPECT_EQ(name_in("show services nat pool deta"), "-") << "no name: the keyword";
+  EXPECT_EQ(name_in("show services nat pool detail"), "-") << "a whole keyword is one";
+  EXPECT_EQ(name_in("show services nat pool detail detail"), "detail") << "and only once";
+  EXPECT_EQ(name_in("show services nat pool det service-set s"), "det");
+  EXPECT_EQ(name_in("show services nat mappings detail det"), "det");
+  EXPECT_EQ(name_in("show services nat source rule r1"), "r1");
+  EXPECT_EQ(name_in("show services nat source rule all"), "-");
+  EXPECT_FALSE(parse_command("show services nat pool r1", &names));
+  EXPECT_FALSE(parse_command("show services nat source rule p1", &names));
 }
 
 TEST(Grammar, AddressesOfNat) {

@@ -180,7 +180,6 @@ TEST_F(NatGolden, PoolsAsMsCardsShowThem) {
   expect("show services nat pool detail", "nat-pool-detail");
   expect("show services nat pool dpool1 brief", "nat-pool-one");
   expect("show services nat pool service-set ss1 dpool1 interface ms-0/0/0", "nat-pool-one");
-  expect("show services nat pool nosuch", "nothing");
   expect("show services nat pool service-set nosuch", "nothing");
 }
 
@@ -225,6 +224,37 @@ TEST_F(NatGolden, FiltersAreMappingsOfPoolsThatLetIn) {
   other.source_pools = {kPool1};
   terms.push_back(other);
   expect("show services nat mappings summary", "nat-mappings-summary");
+}
+
+TEST_F(NatGolden, NamesThatAreNoneAreErrors) {
+  const auto refused = [&](const std::string& line, const std::string& caret, const std::string& why) {
+    const auto output = answer(fake_, line);
+    EXPECT_EQ(output.code, cli::ExitCode::command_error) << line;
+    EXPECT_EQ(output.error, "> " + line + "\n" + std::string(line.find(caret) + 2, ' ') + "^\n" + why + "\n");
+    EXPECT_EQ(output.out, "");
+  };
+  refused("show services nat pool nosuch", "nosuch", "NAT pool nosuch not found");
+  refused("show services nat pool extensive", "extensive", "NAT pool extensive not found");
+  refused("show services nat pool terse", "terse", "NAT pool terse not found");
+  refused("show services nat source rule nosuch", "nosuch", "NAT rule nosuch not found");
+  refused("show services nat source rule pool1", "pool1", "NAT rule pool1 not found");
+  refused("show services nat mappings detail brief", "brief", "NAT pool brief not found");
+  refused("show services nat mappings detail nosuch", "nosuch", "NAT pool nosuch not found");
+  refused("show services nat mappings sumary", "sumary", "syntax error, expecting <command>.");
+  refused("show services nat mappings pcp", "pcp", "syntax error, expecting <command>.");
+  refused("show services nat mappings pool1", "pool1", "syntax error, expecting <command>.");
+  refused("show services nat mappings brief pool1", "pool1", "syntax error, expecting <command>.");
+  refused("show services nat source mappings brief", "brief", "syntax error, expecting <command>.");
+}
+
+TEST_F(NatGolden, APoolMayBeCalledLikeTheBeginningOfAKeyword) {
+  fake_.cluster.nat_pools[kServers].name = "det";
+  EXPECT_EQ(answer(fake_, "show services nat pool det").out,
+            "Interface: ms-0/0/0, Service set: ss1\n"
+            "NAT pool              Type    Address                         Port        Ports used\n"
+            "det                   DNAT-44 192.0.2.80-192.0.2.80\n");
+  expect("show services nat pool deta", "nat-pool-detail-det");
+  expect("show services nat pool detail", "nat-pool-detail-det");
 }
 
 TEST_F(NatGolden, PoolsAsVmsCardsShowThem) {
