@@ -1,12 +1,67 @@
 #include "cli/execute.h"
 
+#include <algorithm>
+
 #include "cli/commands.h"
 
 namespace icr::cli {
 
+namespace {
+
+/// True for commands that delete: a name that is none must not look like a deletion that found nothing to do.
+bool clears(Verb verb) {
+  switch (verb) {
+    case Verb::clear_sessions:
+    case Verb::clear_flows:
+    case Verb::clear_conversations:
+    case Verb::clear_mappings:
+    case Verb::clear_firewall_statistics:
+    case Verb::clear_nat_statistics:
+    case Verb::clear_analysis:
+      return true;
+    default:
+      return false;
+  }
+}
+
+/// True for commands about cards as wholes, of which no unit has a part.
+bool is_about_cards(Verb verb) {
+  return verb == Verb::show_utilization || verb == Verb::show_service_set_summary || verb == Verb::show_analysis ||
+         verb == Verb::clear_analysis;
+}
+
+/// What the words of a command say that cannot be in this cluster; empty: nothing.
+std::string mistake_in(const Command& command, const Cluster& cluster) {
+  if (command.verb == Verb::switchover && !cluster.find_set(command.redundancy_set)) {
+    return fmt::format("redundancy set {} not found", command.redundancy_set);
+  }
+  if (command.group &&
+      std::none_of(cluster.redundancy_sets.begin(), cluster.redundancy_sets.end(),
+                   [&](const RedundancySet& set) { return !set.stand_alone() && set.id == *command.group; })) {
+    return fmt::format("redundancy group {} not found", *command.group);
+  }
+  if (clears(command.verb) && command.service_set &&
+      std::none_of(cluster.service_sets.begin(), cluster.service_sets.end(),
+                   [&](const ServiceSet& each) { return each.name == *command.service_set; })) {
+    return fmt::format("service set {} not found", *command.service_set);
+  }
+  const bool known_card =
+      !command.interface || std::any_of(cluster.chassis.begin(), cluster.chassis.end(), [&](const Chassis& chassis) {
+        return std::any_of(chassis.cards.begin(), chassis.cards.end(),
+                           [&](const Card& card) { return card.name == command.interface->card; });
+      });
+  if (clears(command.verb) && !known_card) return fmt::format("interface {} not found", command.interface->card);
+  if (is_about_cards(command.verb) && command.interface && command.interface->unit) {
+    return fmt::format("this is about whole cards: name interface {} without a unit", command.interface->card);
+  }
+  return {};
+}
+
+}  // namespace
+
 ExitCode execute(const Command& command, const Environment& environment) {
-  if (command.verb == Verb::switchover && !environment.cluster.find_set(command.redundancy_set)) {
-    environment.error(fmt::format("error: redundancy set {} not found\n", command.redundancy_set));
+  if (const std::string mistake = mistake_in(command, environment.cluster); !mistake.empty()) {
+    environment.error(fmt::format("error: {}\n", mistake));
     return ExitCode::command_error;
   }
   Asking asking(command, environment);

@@ -195,7 +195,7 @@ void show_memory_usage(Asking& asking) {
       if (!selection.filter.has_service_set(use.service_set)) continue;
       rows += render_memory_line(card.name, asking.cluster().service_sets[use.service_set].name, use.bytes);
     }
-    if (!asking.command().service_set) {
+    if (selection.filter.service_sets.empty()) {
       rows += render_memory_line(card.name, "system", reply.usage.used - std::min(reply.usage.used, of_service_sets));
     }
     out += rows;
@@ -213,10 +213,16 @@ void show_cpu_usage(Asking& asking) {
     const std::uint32_t busy = std::min(10000U, report.utilization.cpu_permyriad);
     const auto service_sets = service_sets_of(asking.cluster(), report.chassis, card);
     const bool told = service_sets.size() == 1;
-    if (told && selection.filter.has_service_set(service_sets[0])) {
-      out += render_cpu_line(card.name, asking.cluster().service_sets[service_sets[0]].name, busy);
+    const bool meant = std::any_of(service_sets.begin(), service_sets.end(),
+                                   [&](std::uint16_t each) { return selection.filter.has_service_set(each); });
+    if (told && meant) out += render_cpu_line(card.name, asking.cluster().service_sets[service_sets[0]].name, busy);
+    if (!selection.filter.service_sets.empty()) {
+      if (meant && !told) {
+        asking.refuse(fmt::format("{} of chassis {} has several service sets: what each of them takes is not known",
+                                  card.name, asking.cluster().chassis[report.chassis].name));
+      }
+      continue;
     }
-    if (asking.command().service_set) continue;
     out += render_cpu_line(card.name, "System", told ? 0 : busy);
     out += render_cpu_line(card.name, "Idle", 10000 - busy);
   }

@@ -120,7 +120,7 @@ TEST_F(Golden, NoSessionsPrintNothing) {
   expect("show services sessions service-set nosuch", "nothing");
   expect("show services sessions interface ms-9/0/0", "nothing");
   expect("show services sessions destination-port 9 protocol tcp", "nothing");
-  expect("clear services sessions service-set nosuch", "nothing");
+  expect("clear services sessions destination-port 9 protocol tcp interface ms-0/0/0", "clear-none");
 }
 
 TEST_F(Golden, Counts) {
@@ -139,6 +139,14 @@ TEST_F(Golden, Clear) {
 TEST_F(Golden, Utilization) {
   expect("show services sessions utilization", "utilization");
   expect("show services sessions utilization interface ms-0/0/0", "utilization-ms");
+  for (const std::string line : {"show services sessions utilization interface ms-0/0/0.77",
+                                 "show services sessions analysis interface ms-0/0/0.1",
+                                 "show services service-sets summary interface ms-0/0/0.1"}) {
+    const auto output = answer(fake_, line);
+    EXPECT_EQ(output.code, cli::ExitCode::command_error) << line;
+    EXPECT_EQ(output.error, "error: this is about whole cards: name interface ms-0/0/0 without a unit\n");
+    EXPECT_EQ(output.out, "") << line;
+  }
 }
 
 TEST_F(Golden, RedundancyGroups) {
@@ -146,6 +154,12 @@ TEST_F(Golden, RedundancyGroups) {
   expect("show services redundancy-group terse", "redundancy-group-terse");
   expect("show services redundancy-group brief", "redundancy-group-brief");
   expect("show services redundancy-group extensive", "redundancy-group-extensive");
+  expect("show services redundancy-group rg-id 2", "redundancy-group-one");
+  for (const std::string number : {"3", "9"}) {  // a stand-alone set is none
+    const auto output = answer(fake_, "show services redundancy-group rg-id " + number);
+    EXPECT_EQ(output.code, cli::ExitCode::command_error);
+    EXPECT_EQ(output.error, "error: redundancy group " + number + " not found\n");
+  }
 }
 
 TEST_F(Golden, PacketDrops) {

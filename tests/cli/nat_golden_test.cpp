@@ -354,6 +354,18 @@ TEST_F(NatGolden, ClearingAPairingTakesTheMappingsOfItsHostAlong) {
   EXPECT_FALSE(shard.remove(mapped.ref.slot, {}));
 }
 
+TEST_F(NatGolden, WhatIsToBeClearedMustExist) {
+  for (const std::string what : {"nat mappings", "nat mappings app", "nat mappings eim", "nat statistics", "sessions",
+                                 "flows", "stateful-firewall flows", "stateful-firewall statistics"}) {
+    auto output = answer(fake_, "clear services " + what + " service-set nosuch");
+    EXPECT_EQ(output.code, cli::ExitCode::command_error) << what;
+    EXPECT_EQ(output.error, "error: service set nosuch not found\n") << what;
+    output = answer(fake_, "clear services " + what + " interface ms-9/0/0");
+    EXPECT_EQ(output.code, cli::ExitCode::command_error) << what;
+    EXPECT_EQ(output.error, "error: interface ms-9/0/0 not found\n") << what;
+  }
+}
+
 TEST_F(NatGolden, ClearingEverythingLeavesWhatIsInUse) {
   expect("clear services nat mappings", "nat-clear-all");
   EXPECT_TRUE(fake_.shard(0, 0).remove(kFirstBinding + 0, {})) << "sessions use it";

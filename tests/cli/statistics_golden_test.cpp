@@ -101,6 +101,13 @@ TEST_F(StatisticsGolden, MemoryAndCpu) {
   expect("show services service-sets memory-usage interface ms-0/0/0", "memory-usage");
   expect("show services service-sets memory-usage service-set lone", "memory-usage-one");
   expect("show services service-sets cpu-usage", "cpu-usage");
+  expect("show services service-sets cpu-usage service-set PIC2_0 interface vms-3/0/0", "cpu-usage-one");
+  expect("show services service-sets memory-usage interface ms-0/0/0.12", "memory-usage-unit");
+  const auto untold = answer(fake_, "show services service-sets cpu-usage service-set ss1", 0);
+  EXPECT_EQ(untold.code, cli::ExitCode::command_error);
+  EXPECT_EQ(untold.out, "");
+  EXPECT_EQ(untold.error,
+            "error: ms-0/0/0 of chassis left has several service sets: what each of them takes is not known\n");
 }
 
 TEST_F(StatisticsGolden, Analysis) {
