@@ -116,11 +116,11 @@ std::string render_firewall_line(const std::string& interface, const std::string
 std::string render_summary_columns(CardFamily family) {
   if (family == CardFamily::vms) {
     return "             Service sets                                                                           CPU\n"
-           "Interface    configured             Bytes used     Session bytes used     Policy bytes used      "
+           "Interface    configured             Bytes used        Session bytes used     Policy bytes used      "
            "utilization\n";
   }
   return "             Service sets                                                    CPU\n"
-         "Interface    configured             Bytes used     Policy bytes used      utilization\n";
+         "Interface    configured             Bytes used        Policy bytes used      utilization\n";
 }
 
 std::string render_summary_line(const SummaryRow& row) {
