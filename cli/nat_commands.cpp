@@ -161,6 +161,9 @@ void restrict_to_addresses(const Command& command, SessionFilter& filter) {
   filter.source_port = command.port;
 }
 
+/// True if one of them lies in the other.
+bool overlap(const Prefix& a, const Prefix& b) { return a.contains(b.base) || b.contains(a.base); }
+
 /// Prefixes that NPTv6 translates: they are configured, and need no state.
 void show_nptv6(Asking& asking, const Meant& meant) {
   const Cluster& cluster = asking.cluster();
@@ -175,8 +178,8 @@ void show_nptv6(Asking& asking, const Meant& meant) {
       const Prefix from = Prefix::of(use.term->from.source_addresses[0].low, to.length);
       const auto& wanted_from = asking.command().private_prefix;
       const auto& wanted_to = asking.command().public_prefix;
-      if (wanted_from && !from.contains(wanted_from->base)) continue;
-      if (wanted_to && !to.contains(wanted_to->base)) continue;
+      if (wanted_from && !overlap(from, *wanted_from)) continue;
+      if (wanted_to && !overlap(to, *wanted_to)) continue;
       renderer.add_prefix(meant.sources[part.source], part.service_set, from.to_string(), to.to_string(), out);
     }
   }

@@ -108,7 +108,7 @@ GrammarNode mappings_node(bool usf) {
               enter_mappings<Mappings::address_pooling_paired>, private_and_public() + where()),
       command("endpoint-independent", "Display endpoint-independent mappings",
               enter_mappings<Mappings::endpoint_independent>, private_and_public() + where()),
-      command("summary", "Display numbers of mappings", enter<Verb::show_mappings_summary>, interface_option()),
+      command("summary", "Display numbers of mappings", enter<Verb::show_mappings_summary>, where()),
   };
   if (!usf) {
     node.children.push_back(command("nptv6", "Display prefix translations", enter_mappings<Mappings::nptv6>,

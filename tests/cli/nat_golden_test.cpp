@@ -287,7 +287,10 @@ TEST_F(NatGolden, MappingsAreGroupedByPool) {
   expect("show services nat mappings endpoint-independent private 192.0.2.73", "nothing");
   expect("show services nat mappings nptv6", "nat-mappings-nptv6");
   expect("show services nat mappings nptv6 private 2001:db8:1::7", "nat-mappings-nptv6");
+  expect("show services nat mappings nptv6 private 2001:db8::/32", "nat-mappings-nptv6");
+  expect("show services nat mappings nptv6 public 2001:db8:2:3::/64", "nat-mappings-nptv6");
   expect("show services nat mappings nptv6 public 2001:db8:1::7", "nothing");
+  expect("show services nat mappings nptv6 private 2001:db8:8::/47", "nothing");
   expect("show services nat mappings summary", "nat-mappings-summary");
 }
 
