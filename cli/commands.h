@@ -39,7 +39,7 @@ void clear_mappings(Asking& asking);
 void show_service_set_statistics(Asking& asking);
 void show_nat_statistics(Asking& asking);
 void show_firewall_statistics(Asking& asking);
-/// Where the counters are: at the source of each redundancy set.
+/// Where packets are counted: at the master of each redundancy set.
 void clear_statistics(Asking& asking, StatisticsGroup group);
 void show_service_set_summary(Asking& asking);
 void show_memory_usage(Asking& asking);

@@ -160,7 +160,7 @@ void show_firewall_statistics(Asking& asking) {
 void clear_statistics(Asking& asking, StatisticsGroup group) {
   const Selection selection = select(asking.cluster(), asking.command());
   asking.ask_each(
-      asking.sources(selection),
+      asking.masters(selection, "statistics"),
       [&](const Source&, QueryRequest& request) {
         request.kind = QueryKind::clear_statistics;
         request.group = group;

@@ -93,6 +93,12 @@ TEST_F(StatisticsGolden, AreClearedAtTheSource) {
   expect("show services stateful-firewall statistics", "firewall-statistics-cleared");
   EXPECT_EQ(fake_.cards[0][0].cleared.size(), 3U);
   EXPECT_TRUE(fake_.cards[1][0].cleared.empty()) << "not the twin's";
+  for (const std::string what : {"nat", "stateful-firewall"}) {
+    const auto output = answer(fake_, "clear services " + what + " statistics interface ms-1/0/0", 1);
+    EXPECT_EQ(output.code, cli::ExitCode::command_error);
+    EXPECT_EQ(output.error, "error: chassis right is not master of what is to be cleared\n");
+  }
+  EXPECT_TRUE(fake_.cards[1][0].cleared.empty());
 }
 
 TEST_F(StatisticsGolden, MemoryAndCpu) {
