@@ -109,7 +109,7 @@ TEST(Plain, FollowsSegmentsAsTheTrackerDoes) {
   std::uint32_t left = 0;
   for (int connection = 0; connection < 300; ++connection) {
     Session session;
-    std::uint32_t epoch = 7;
+    std::uint16_t epoch = 7;
     const int scale = static_cast<int>(random() % 16) - 1;
     const auto isn = static_cast<std::uint32_t>(random());
     const auto small = [&] { return static_cast<std::uint16_t>(random() % 3 == 0 ? random() % 3 : random()); };
@@ -151,6 +151,8 @@ TEST(Plain, FollowsSegmentsAsTheTrackerDoes) {
       ASSERT_EQ(session.tcp_state, TcpState::established);
       ASSERT_EQ(fast.windows[0], session.windows[0]);
       ASSERT_EQ(fast.windows[1], session.windows[1]);
+      ASSERT_EQ(fast.acked[0], session.acked[0]);
+      ASSERT_EQ(fast.acked[1], session.acked[1]);
     }
   }
   EXPECT_GT(followed, 5000U);

@@ -264,7 +264,7 @@ void Model::touch(const Flow& flow, const Wire& w) {
   follow(s.tcp, flow.direction, w);
   // Whether a FIN was acknowledged before a takeover is not known to every twin.
   if (!s.tcp.strict && (s.tcp.state == TcpState::closing || s.tcp.state == TcpState::time_wait)) {
-    const auto found = rig_.active().table().find(s.key[0]);
+    const auto found = rig_.active().table().find(s.service_set, s.key[0]);
     if (found && rig_.active().table().at(found->slot).tcp_state == TcpState::closing) s.tcp.state = TcpState::closing;
   }
   if (s.tcp.state != before) set_timeout(s);
