@@ -97,7 +97,9 @@ def test_checksums_on_the_wire_are_right_in_both_directions(finished, iperf, ser
         tap = Tap(lab.namespace(place), "eth0", 4000)
         report = iperf("--bytes", "40M", direction, server=server)
         frames = tap.end()
-        assert report["sum_received"]["bytes"] >= 30_000_000
+        # In both directions at once iperf3 ends when the faster one is done; which one that is, is the scheduler's.
+        received = [report[key]["bytes"] for key in ("sum_received", "sum_received_bidir_reverse") if key in report]
+        assert max(received) >= 30_000_000
         wrong, seen = wrong_checksums(frames, TCP)
         assert seen > 1000 and not wrong, wrong[:5]
         assert max(len(frame) for frame in frames) <= 1514, "the wire carries segments, not what they came in"
