@@ -278,6 +278,17 @@ void NatState::cancel(const NatSession& s, Ticks now) {
   hold(s, true, now);
   release(s, now);
   cancelling_ = false;
+  const Ends ends = ends_of(s);
+  if (!ends.source) return;
+  // What translate() made for it goes with it: the mapping first, which holds a port of block and pairing.
+  Pool& p = *ends.source->pool;
+  const auto end_if_new = [&](std::uint32_t row) {
+    if (row != kNoRow && rows_[row].live && rows_[row].created == now && !in_use(rows_[row])) end(row);
+  };
+  if (p.mapped) end_if_new(find_external(ends.source->external, ends.source->port, ends.source->protocol));
+  if (p.use == NatPoolUse::port_blocks) end_if_new(block_row(p, ends.source->external, ends.source->port));
+  const Host* const host = p.tracked ? hosts_.find(HostTable::of_pool(p.index), ends.source->host) : nullptr;
+  if (host != nullptr && host->pairing != kNoRow) end_if_new(host->pairing);
 }
 
 std::optional<std::uint64_t> NatState::owned_port(const NatSession& s) const {

@@ -346,6 +346,26 @@ TEST(NatRefusals, AnEchoToAStaticAddressOwnsItsIdentifier) {
   EXPECT_EQ(bed.nat->ports_in_use(), 1U);
 }
 
+TEST(NatRefusals, ASessionThatDoesNotComeToBeLeavesNothing) {
+  for (const bool addresses : {false, true}) {
+    NatBed bed;
+    NatPool& pool = bed.pool("203.0.113.0/31", 2000, 2031);
+    if (!addresses) pool.blocks = NatPool::BlockAllocation{8, 2, 0};
+    NatTerm& term = bed.term(addresses ? NatType::dynamic_nat44 : NatType::napt44);
+    term.endpoint_independent_mapping = term.address_pooling_paired = !addresses;
+    bed.start();
+    const FlowKey packet = key({"198.18.0.1", 4000}, {"192.0.2.9", 53});
+    const NatResult r = bed.nat->translate(0, bed.rule(), packet, true, bed.now);
+    ASSERT_EQ(r.refused, NatRefusal::none);
+    bed.nat->cancel(NatSession{packet, r.responder, r.type, r.pool, 0, false}, bed.now);
+    for (const RecordKind kind : {RecordKind::mapping, RecordKind::port_block, RecordKind::pairing}) {
+      EXPECT_EQ(bed.bindings(kind).size(), 0U) << addresses;
+    }
+    EXPECT_EQ(bed.nat->ports_in_use(), 0U);
+    EXPECT_EQ(bed.status().users, 0U);
+  }
+}
+
 TEST(NatRefusals, ASessionThatDoesNotComeToBeKeepsNoMappingAlive) {
   NatBed bed;
   bed.pool("203.0.113.0/32", 2000, 2099).mapping_timeout_s = 10;
