@@ -1,7 +1,6 @@
-"""What attacks on a running chassis share: the chassis itself, somebody who reaches its sockets, and dice."""
+"""What attacks on a running chassis share: the chassis itself, and somebody who reaches its sockets."""
 
 import os
-import random
 
 import pytest
 import wire
@@ -29,14 +28,6 @@ def elsewhere(host):
     """A namespace beside the one in which the attacked chassis runs."""
     with namespace("icrhostile2"):
         yield
-
-
-@pytest.fixture
-def dice(record_property):
-    seed = int(os.environ.get("ICR_SEED") or random.SystemRandom().randrange(1 << 32))
-    record_property("seed", seed)
-    print(f"repeat with ICR_SEED={seed}")
-    return random.Random(seed)
 
 
 @pytest.fixture(scope="module")

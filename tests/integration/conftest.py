@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import random
 import sys
 
 import pytest
@@ -27,6 +28,15 @@ def pytest_runtest_makereport(item, call):
     """Fixtures see how their test went (item.report_call), to show the logs of a test that failed."""
     outcome = yield
     setattr(item, "report_" + call.when, outcome.get_result())
+
+
+@pytest.fixture
+def dice(record_property):
+    """Random numbers whose seed a failure tells."""
+    seed = int(os.environ.get("ICR_SEED") or random.SystemRandom().randrange(1 << 32))
+    record_property("seed", seed)
+    print(f"repeat with ICR_SEED={seed}")
+    return random.Random(seed)
 
 
 @pytest.fixture

@@ -1,5 +1,5 @@
 """A store that is damaged, foreign or cannot be written; cluster files and command lines that are wrong: the programs say
-what it is, and nothing is overwritten or sent. The programs are the sanitized build where there is one."""
+what it is, and nothing is overwritten or sent. The programs are the sanitized build."""
 
 import hashlib
 import re

@@ -1,9 +1,6 @@
 """Packets that should not exist: each is refused under a name, nothing crashes, and sessions beside them go on.
 
-The chassis is the sanitized build where there is one (build/asan), so that a read beyond a packet is found."""
-
-import os
-import random
+The chassis is the sanitized build (build/asan), so that a read beyond a packet is found."""
 
 import pytest
 from captures import HOST, HOST6, POOL, ROUTER, ROUTER6, SERVER, SERVER6, CaptureLab, built, program
@@ -16,14 +13,6 @@ MUTATIONS = 10_000
 @pytest.fixture
 def lab(tmp_path):
     return CaptureLab(tmp_path, program("icrd", sanitized=True))
-
-
-@pytest.fixture
-def dice(record_property):
-    seed = int(os.environ.get("ICR_SEED") or random.SystemRandom().randrange(1 << 32))
-    record_property("seed", seed)
-    print(f"repeat with ICR_SEED={seed}")
-    return random.Random(seed)
 
 
 def v4(**fields):
