@@ -266,8 +266,8 @@ Seen look(const Bytes& p) {
   } else if (s.protocol == kUdp) {
     l4 = 8;
   } else if (s.protocol == kIcmp || s.protocol == kIcmp6) {
-    s.icmp_type = t[0];
-    s.icmp_code = t[1];
+    s.icmp_type = static_cast<std::uint8_t>(get16(t, 0) >> 8);
+    s.icmp_code = static_cast<std::uint8_t>(get16(t, 0));
     l4 = 8;
   }
   if (s.protocol == kTcp || s.protocol == kUdp || s.protocol == 132) {

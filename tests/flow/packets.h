@@ -72,7 +72,8 @@ struct Seen {
   Bytes transport;        ///< with its header
   bool checksums = false; /**< of the IP header and of the transport, computed anew */
 };
-/// Of a whole packet, or of the beginning of one (as an ICMP error quotes it).
+/// Of a whole packet, or of the beginning of one (as an ICMP error quotes it), or of a fragment, which may be shorter
+/// than a transport header: fields that it does not reach are 0.
 [[nodiscard]] Seen look(const Bytes& packet);
 
 /// Repairs the checksum of an IPv4 header.

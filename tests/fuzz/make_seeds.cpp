@@ -332,6 +332,9 @@ void sequences() {
                  kError,   0,      3, kInside6, kWhole, 1, 0, 0x50, 2,       0, 40});
   keep("fragments", {kInside, 0,       0,  1, 0x50, 0,    0, 99, kInside, 4,     0,   1,       0x50, 0,  0,
                      99,      kInside, 12, 0, 1,    0x50, 0, 0,  99,      kTime, 100, kAnswer, 0,    99, 0});
+  // An answer to the last fragment of an ICMP message, one octet of it.
+  keep("fragment-tail", {kOutside, 0, 0,    0, 0,    0, 0,    0, 0,    0, 0,    0xff, 0xff, 0xca,   0, 0x71,
+                         kAnswer,  1, 0x30, 0, 0x50, 0, 0x46, 0, 0x09, 3, 0xaa, 0x0f, 0x24, kError, 0, 3});
   keep("refused",
        {kInside, kWhole, 0, 3, 0x50, 0,    0, 9, kInside,   kWhole, 0, 3, 0x50, 1, 0, 0, 2,    0, 0, kInside, kWhole, 0,
         1,       0x54,   1, 0, 0,    0x30, 0, 0, kOutside6, kWhole, 0, 0, 0x50, 1, 0, 0, 0x10, 0, 0});
