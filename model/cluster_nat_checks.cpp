@@ -141,6 +141,35 @@ void check_destinations(Draft& draft) {
   }
 }
 
+/// What a mapping stands for is a host inside: whoever sends to it from inside comes back there (RFC 4787 REQ-9), and
+/// from outside he is let in by the filtering. A host outside that owned one would turn both around.
+void check_mappings(Draft& draft) {
+  const auto& rules = draft.cluster.nat_rules;
+  std::map<std::uint16_t, std::string> mapped;  // pool -> the first term that asks for mappings
+  for (const auto& rule : rules) {
+    for (const auto& term : rule.terms) {
+      if (!term.endpoint_independent_mapping && term.type != NatType::stateful_nat64) continue;
+      for (const auto pool : source_pools_of(term)) mapped.emplace(pool, rule.name + "." + term.name);
+    }
+  }
+  for (std::size_t r = 0; r < rules.size(); ++r) {
+    if (rules[r].direction == MatchDirection::input) continue;
+    for (const auto& term : rules[r].terms) {
+      for (const auto pool : source_pools_of(term)) {
+        const auto found = mapped.find(pool);
+        if (found == mapped.end()) continue;
+        const std::string name = rules[r].name + "." + term.name;
+        draft.nat_rule_fields[r].wrong(
+            fmt::format("term {} would make endpoint-independent mappings of hosts outside{}", term.name,
+                        found->second == name ? ""
+                                              : fmt::format(": term {} makes them of nat pool {}", found->second,
+                                                            draft.cluster.nat_pools[pool].name)),
+            "write match-direction: input, or a pool without mappings");
+      }
+    }
+  }
+}
+
 /// Slots of bindings that a pool needs from the start: one for each block, or for each address that a host can own.
 std::uint64_t rows_of(const Draft& draft, std::uint16_t index) {
   const auto& pool = draft.cluster.nat_pools[index];
@@ -182,6 +211,7 @@ void check_nat(Draft& draft) {
   check_pools(draft);
   check_external_addresses(draft);
   check_destinations(draft);
+  check_mappings(draft);
   check_slots(draft);
 }
 

@@ -377,7 +377,11 @@ std::string Writer::inbound_term(const std::string& name) {
                        in_from(conditions(false, false)), how);
   };
   const auto roll = dice_.below(100);
-  if (roll < 60) return term(source_pools(true) + mapping_options() + ", translation-type: napt-44");
+  if (roll < 60) {
+    // Hosts outside get no mappings.
+    const std::string paired = dice_.chance(40) ? ", address-pooling: paired" : "";
+    return term(source_pools(true) + paired + ", translation-type: napt-44");
+  }
   if (roll < 85) {
     const std::string how = source_pools(false);
     return term(how + (dice_.chance(40) ? ", overload-pool: " + pool(true) : "") + ", translation-type: dynamic-nat44");
