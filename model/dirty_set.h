@@ -55,6 +55,14 @@ class DirtySet {
     return slot;
   }
 
+  /// Calls `each(slot)` for what the next `count` calls of take() will return, as far as the last slot.
+  template <class Each>
+  void upcoming(std::uint32_t count, Each&& each) const {
+    for (std::uint32_t slot = cursor_; count != 0 && slot < capacity_ && find_from(slot, slot); ++slot, --count) {
+      each(slot);
+    }
+  }
+
   void clear() {
     words_.assign(words_.size(), 0);
     summary_.assign(summary_.size(), 0);

@@ -52,9 +52,23 @@ std::string_view translation_type_keyword(NatType type) {
   return kNatWords[static_cast<std::uint8_t>(type) % kNatTypeCount].keyword;
 }
 
+namespace {
+
+constexpr std::uint64_t kDigestSeed = 0x2d358dccaa6c78a5ULL;
+
+std::uint64_t identity_of(SessionRef ref) { return std::uint64_t{ref.slot} << 32 | ref.generation; }
+
+}  // namespace
+
+std::uint64_t session_digest(const SessionFacts& facts, const FlowKey& initiator, const FlowKey& responder) {
+  const std::uint64_t state = std::uint64_t{facts.version} << 32 | std::uint64_t{facts.service_set} << 16 |
+                              std::uint64_t{static_cast<std::uint8_t>(facts.tcp_state)} << 8 |
+                              static_cast<std::uint8_t>(facts.nat_type);
+  return detail::mix(hash_of(initiator, kDigestSeed) ^ identity_of(facts.ref),
+                     hash_of(responder, ~kDigestSeed) ^ state ^ kDigestSeed);
+}
+
 std::uint64_t digest_of(const SessionRecord& record) {
-  constexpr std::uint64_t kSeed = 0x2d358dccaa6c78a5ULL;
-  const std::uint64_t identity = std::uint64_t{record.ref.slot} << 32 | record.ref.generation;
   if (record.kind != RecordKind::session) {
     const BindingRecord& b = record.binding;
     const FlowKey ends{b.internal, b.external, b.internal_port, b.external_port, b.protocol};
@@ -62,12 +76,11 @@ std::uint64_t digest_of(const SessionRecord& record) {
     const std::uint64_t more = std::uint64_t{b.last_port} << 16 |
                                std::uint64_t{static_cast<std::uint8_t>(record.kind)} << 8 |
                                static_cast<std::uint8_t>(b.flags & ~kBindingInUse);
-    return detail::mix(hash_of(ends, kSeed) ^ identity, detail::mix(facts ^ kSeed, b.term ^ ~kSeed) ^ more);
+    return detail::mix(hash_of(ends, kDigestSeed) ^ identity_of(record.ref),
+                       detail::mix(facts ^ kDigestSeed, b.term ^ ~kDigestSeed) ^ more);
   }
-  const std::uint64_t state = std::uint64_t{record.version} << 32 | std::uint64_t{record.service_set} << 16 |
-                              std::uint64_t{static_cast<std::uint8_t>(record.tcp_state)} << 8 |
-                              static_cast<std::uint8_t>(record.nat_type);
-  return detail::mix(hash_of(record.flow[0], kSeed) ^ identity, hash_of(record.flow[1], ~kSeed) ^ state ^ kSeed);
+  return session_digest({record.ref, record.version, record.service_set, record.tcp_state, record.nat_type},
+                        record.flow[0], record.flow[1]);
 }
 
 std::uint32_t jsf_session_id(std::uint16_t set_ordinal, std::uint32_t slot) {

@@ -173,6 +173,18 @@ struct SessionRecord {
 /// digests of sets of sessions.
 [[nodiscard]] std::uint64_t digest_of(const SessionRecord& record);
 
+/// What digest_of() a session's record is made of.
+struct SessionFacts {
+  SessionRef ref;
+  std::uint32_t version = 0;
+  std::uint16_t service_set = 0;
+  TcpState tcp_state = TcpState::none;
+  NatType nat_type = NatType::none;
+};
+/// digest_of() the record of a session, without making it.
+[[nodiscard]] std::uint64_t session_digest(const SessionFacts& facts, const FlowKey& initiator,
+                                           const FlowKey& responder);
+
 /// The number that `Session:` and `Session ID:` print. The high bits name the redundancy set, the low bits the slot, so
 /// it is the same on both chassis. JSF prints 32 bits (set in the upper 6), USF 64 bits (set in the upper 32).
 [[nodiscard]] std::uint32_t jsf_session_id(std::uint16_t set_ordinal, std::uint32_t slot);

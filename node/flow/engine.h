@@ -102,8 +102,11 @@ class Engine {
   [[nodiscard]] Arrival arrival_of(std::uint32_t unit) const;
   /// Stage 1: reads headers, hashes, and asks for the index.
   void read(std::span<Packet> burst);
-  /// Stage 2: looks into the index, and asks for sessions.
-  void look_up(std::size_t count);
+  /// Stage 2: looks into the index, and asks for sessions. The number of packets, noted in firsts_, that seem to have
+  /// none.
+  [[nodiscard]] std::size_t look_up(std::size_t count);
+  /// For those: asks for what their set-up will need.
+  void look_ahead(std::size_t firsts, Ticks now);
   /// Stage 3 for a plain packet: forwards it if it is an ordinary one of the session it seemed to be of. False: nothing
   /// was done.
   [[nodiscard]] bool forward_plain(Packet& packet, const Look& look, Ticks now, PacketSink& out);
@@ -159,8 +162,10 @@ class Engine {
   FragmentTable fragments_;
   std::vector<Staged> staged_;
   std::array<Look, kStageSize> looks_;
-  std::array<std::size_t, kStageSize> again_{};  ///< those of looks_ that have no candidate in the first bucket
-  std::vector<std::uint8_t> scratch_;            ///< packets of our own: RST, ICMP, IPv6 fragments
+  std::array<std::size_t, kStageSize> again_{};   ///< those of looks_ that have no candidate in the first bucket
+  std::array<std::size_t, kStageSize> firsts_{};  ///< those that have none at all
+  std::array<std::optional<Shard::Outlook>, kStageSize> outlooks_{};
+  std::vector<std::uint8_t> scratch_;  ///< packets of our own: RST, ICMP, IPv6 fragments
   EngineCounters counters_;
   Ticks last_expiry_ = 0;
   Budget rejects_;

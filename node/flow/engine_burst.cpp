@@ -11,7 +11,7 @@ void Engine::process(std::span<Packet> burst, TimePoint now, PacketSink& out) {
   while (!burst.empty()) {
     const auto part = burst.first(std::min(burst.size(), kStageSize));
     read(part);
-    look_up(part.size());
+    look_ahead(look_up(part.size()), at);
     // In order: a session that an earlier packet of the burst set up is found by a later one.
     for (std::size_t i = 0; i < part.size(); ++i) {
       const Look& look = looks_[i];
@@ -80,7 +80,7 @@ void Engine::read(std::span<Packet> burst) {
   }
 }
 
-void Engine::look_up(std::size_t count) {
+std::size_t Engine::look_up(std::size_t count) {
   std::size_t again = 0;
   for (std::size_t i = 0; i < count; ++i) {
     Look& look = looks_[i];
@@ -89,10 +89,31 @@ void Engine::look_up(std::size_t count) {
     again_[again] = i;
     again += look.reference == SessionTable::kNoReference ? 1U : 0U;
   }
+  std::size_t firsts = 0;
   for (std::size_t i = 0; i < again; ++i) {
     Look& look = looks_[again_[i]];
     look.reference = look.shard->table().candidate_second(look.hash, look.lines);
+    firsts_[firsts] = again_[i];
+    firsts += look.reference == SessionTable::kNoReference ? 1U : 0U;
   }
+  return firsts;
+}
+
+void Engine::look_ahead(std::size_t firsts, Ticks now) {
+  if (firsts < 2) return;  // nothing to do while the memory of a single one comes
+  for (std::size_t i = 0; i < firsts; ++i) {
+    const Look& look = looks_[firsts_[i]];
+    const PlainHeaders& h = look.headers;
+    const FlowKey key = look.plain ? FlowKey{IpAddress::v4(h.source), IpAddress::v4(h.destination), h.source_port,
+                                             h.destination_port, h.protocol}
+                                   : staged_[firsts_[i]].headers.key;
+    outlooks_[i] = look.shard->look_ahead(key, look.binding->service_set, look.binding->inside, now);
+  }
+  for (std::size_t i = 0; i < firsts; ++i) {
+    if (outlooks_[i]) looks_[firsts_[i]].shard->look_further(*outlooks_[i]);
+  }
+  // A burst is of one shard, as a rule.
+  looks_[firsts_[0]].shard->prefetch_slots(static_cast<std::uint32_t>(firsts));
 }
 
 bool Engine::forward_plain(Packet& packet, const Look& look, Ticks now, PacketSink& out) {

@@ -48,6 +48,11 @@ class SessionTable {
   }
   /// Asks for the cache lines that find() of a key with this hash will read first.
   void prefetch(std::uint64_t hash) const { prefetch_line(&buckets_[first_bucket(hash)]); }
+  /// The same for one that will not be found, and entered then: both its buckets.
+  void prefetch_entry(std::uint64_t hash) const {
+    prefetch_line(&buckets_[first_bucket(hash)]);
+    prefetch_line(&buckets_[second_bucket(hash)]);
+  }
   /// Lines of a session that a packet will touch, beside the first: bits.
   static constexpr unsigned kLineTcp = 1, kLineWide = 2;
   static constexpr std::uint32_t kNoReference = 0xffffffffU;
@@ -73,6 +78,11 @@ class SessionTable {
   /// Takes the next free slot (the one free the longest, roughly), or nullopt when there is none. The slot is not live
   /// yet.
   [[nodiscard]] std::optional<std::uint32_t> allocate();
+  /// Calls `each(slot)` for most of what the next `count` calls of allocate() will return.
+  template <class Each>
+  void upcoming(std::uint32_t count, Each&& each) const {
+    free_.upcoming(count, each);
+  }
   /// Takes this very slot, which must be free.
   void claim(std::uint32_t slot);
   /// Gives a slot that is not live back; its generation stays.

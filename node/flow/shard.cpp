@@ -115,6 +115,36 @@ void Shard::deactivate() {
 
 // -- Packets --
 
+std::optional<Shard::Outlook> Shard::look_ahead(const FlowKey& key, std::uint16_t service_set, bool inside,
+                                                Ticks now) const {
+  const Service* const s = service(service_set);
+  if (s == nullptr) return std::nullopt;
+  Outlook outlook{key.mirrored(), service_set, std::nullopt};
+  if (const NatTerm* const term = s->likely_nat[inside ? 1 : 0]; term != nullptr) {
+    outlook.source = nat_.look_ahead(*term, key, now);
+    if (!outlook.source) return std::nullopt;
+  }
+  return outlook;
+}
+
+void Shard::look_further(const Outlook& outlook) const {
+  FlowKey responder = outlook.responder;
+  if (outlook.source) {
+    const PortPool::Binding source = outlook.source->ports->likely(outlook.source->place);
+    responder.destination = source.address;
+    responder.destination_port = source.port;
+    if (responder.protocol == ip_protocol::icmp) responder.source_port = source.port;
+  }
+  table_.prefetch_entry(table_.hash(outlook.service_set, responder));
+}
+
+void Shard::prefetch_slots(std::uint32_t count) const {
+  table_.upcoming(count, [&](std::uint32_t slot) {
+    prefetch_far(slot);
+    wheel_.prefetch(slot);
+  });
+}
+
 SetUp Shard::set_up(const Headers& headers, std::uint16_t service_set, bool inside, Ticks now) {
   Service* const s = service(service_set);
   if (s == nullptr) return {std::nullopt, Drop::unknown_interface, false};
@@ -189,6 +219,7 @@ SetUp Shard::set_up(const Headers& headers, std::uint16_t service_set, bool insi
     return {std::nullopt, taken ? Drop::nat_conflict : Drop::flow_index_full, false};
   }
   nat_.hold(nat_view(session), true, now);
+  s->likely_nat[inside ? 1 : 0] = nat.term;
   // The idle timeout of the protocol is kept in lifetime of the state: TCP waits in the open-timeout until it is
   // established.
   if (tcp) TcpTracker::start(session, headers, window_epoch_);
@@ -307,7 +338,9 @@ void Shard::prefetch_near(std::uint32_t slot) const {
   if (slot >= table_.capacity()) return;
   const Session& session = table_.at(slot);
   // What idles less than its timeout is only armed again.
-  if (static_cast<std::int32_t>(deadline_of(session) - wheel_.now()) <= 0) table_.prefetch_removal(slot);
+  if (static_cast<std::int32_t>(deadline_of(session) - wheel_.now()) > 0) return;
+  table_.prefetch_removal(slot);
+  if (session.nat_pool != 0) nat_.prefetch_release(session.nat_pool, session.responder());
 }
 
 // -- Questions --
@@ -427,13 +460,16 @@ void Shard::count_session(const Session& session, int change) {
 }
 
 void Shard::digest_slot(std::uint32_t slot) {
-  if (slot < table_.capacity() && !table_.at(slot).live) {
-    digest_ -= digest_words_[slot];
-    digest_words_[slot] = 0;
-    return;
+  std::uint64_t word = 0;
+  if (slot < table_.capacity()) {
+    const Session& s = table_.at(slot);
+    if (s.live) {
+      word = session_digest({{slot, s.generation}, s.version, s.service_set, s.tcp_state, s.nat_type}, s.initiator(),
+                            s.responder());
+    }
+  } else if (SessionRecord record; read(slot, TimePoint{}, record)) {
+    word = digest_of(record);
   }
-  SessionRecord record;
-  const std::uint64_t word = read(slot, TimePoint{}, record) ? digest_of(record) : 0;
   digest_ += word - digest_words_[slot];
   digest_words_[slot] = word;
 }

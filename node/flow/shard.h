@@ -5,6 +5,7 @@
 // No time, no I/O; one thread.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -78,6 +79,20 @@ class Shard final : public SessionSource, public SessionSink, private NatOutput 
   /// Tries to set up a session for the first packet of a flow, which came in on the inside port of `service_set` or
   /// not.
   [[nodiscard]] SetUp set_up(const Headers& headers, std::uint16_t service_set, bool inside, Ticks now);
+  /// A look ahead at a first packet: what set_up() will most likely read.
+  struct Outlook {
+    FlowKey responder;  ///< of the session that would come to be; its destination is a guess of `source`
+    std::uint16_t service_set = 0;
+    std::optional<NatState::Outlook> source;  ///< nullopt: not translated
+  };
+  /// Asks for the memory that set_up() of a packet with this key at the same tick will read of the NAT; look_further()
+  /// asks for what depends on that, when it is there. So the misses of a burst are waited for together, and not one
+  /// after the other. Changes nothing, and a wrong guess costs only time. nullopt: no guess.
+  [[nodiscard]] std::optional<Outlook> look_ahead(const FlowKey& key, std::uint16_t service_set, bool inside,
+                                                  Ticks now) const;
+  void look_further(const Outlook& outlook) const;
+  /// Asks for the slots of the next sessions.
+  void prefetch_slots(std::uint32_t count) const;
   /// Follows a packet of a session. False: it must be dropped for `drop`. If `drop` is then Drop::count the session is
   /// over and gone: treat the packet as the first one of a new session.
   [[nodiscard]] bool follow(std::uint32_t slot, Direction direction, const Headers& headers, Ticks now, Drop& drop);
@@ -144,6 +159,9 @@ class Shard final : public SessionSource, public SessionSink, private NatOutput 
     std::uint64_t setup_tokens = 0;  ///< tenths of a session
     Ticks refilled = 0;
     std::unique_ptr<ScreenGuard> screen = nullptr;  ///< null: the service set has none
+    /// The NAT rules of the last sessions that were set up from outside and inside (null: none): the next one's, most
+    /// likely.
+    std::array<const NatTerm*, 2> likely_nat = {};
   };
 
   [[nodiscard]] Service* service(std::uint16_t index);

@@ -24,6 +24,8 @@ class TimerWheel {
   /// (Re)arms `slot` to come up at `deadline` (modulo 2^32; in the past: at the next tick).
   void arm(std::uint32_t slot, Ticks deadline);
   void disarm(std::uint32_t slot);
+  /// Asks for what arm() of the slot will need.
+  void prefetch(std::uint32_t slot) const { prefetch_line(&position_[slot]); }
   [[nodiscard]] bool armed(std::uint32_t slot) const { return position_[slot] != kNone; }
   [[nodiscard]] Ticks now() const { return now_; }
   /// Ticks that advance() has yet to go through until `now`; the last one may still have entries that are due.

@@ -12,6 +12,9 @@
 #include <optional>
 #include <vector>
 
+#include "node/flow/huge_array.h"
+#include "node/flow/prefetch.h"
+
 namespace icr::node {
 
 class BitRows {
@@ -32,9 +35,9 @@ class BitRows {
         groups_(groups),
         near_(std::min(near, bits)),
         far_(std::min(far, bits)),
+        data_(rows * words_),
         free_(rows),
         group_free_(groups) {
-    data_.resize(rows * words_, 0);
     Free all{bits, {}};
     const auto count = [&](std::uint32_t segment, std::uint32_t from, std::uint32_t to) {
       all.by_class[segment * 2] = static_cast<std::uint16_t>((to + 1) / 2 - (from + 1) / 2);
@@ -75,6 +78,18 @@ class BitRows {
     if (bit) (void)set(row, *bit);
     return bit;
   }
+  /// Asks for what take() from `start` will read first.
+  void prefetch(std::size_t row, std::uint32_t start) const {
+    prefetch_line(&free_[row]);
+    prefetch_line(&data_[row * words_ + start / 64]);
+  }
+  /// What take() will most likely find from `start`: no more is looked at than prefetch() asked for.
+  [[nodiscard]] std::uint32_t likely(std::size_t row, std::uint32_t start, Parity parity) const {
+    const std::uint64_t candidates =
+        ~data_[row * words_ + start / 64] & pattern_of(parity) & (~std::uint64_t{0} << (start % 64));
+    if (candidates != 0) return start / 64 * 64 + static_cast<std::uint32_t>(std::countr_zero(candidates));
+    return (start / 64 + 1) * 64 + (parity == Parity::odd ? 1U : 0U);
+  }
   /// False: it is taken already.
   bool set(std::size_t row, std::uint32_t bit) {
     std::uint64_t& word = data_[row * words_ + bit / 64];
@@ -110,6 +125,12 @@ class BitRows {
   }
   [[nodiscard]] std::uint32_t class_of(std::uint32_t bit) const { return segment_of(bit) * 2 + bit % 2; }
 
+  [[nodiscard]] static std::uint64_t pattern_of(Parity parity) {
+    return parity == Parity::any    ? ~std::uint64_t{0}
+           : parity == Parity::even ? 0x5555555555555555ULL
+                                    : 0xaaaaaaaaaaaaaaaaULL;
+  }
+
   template <class Count>
   [[nodiscard]] bool any(const std::array<Count, kClasses>& free, const Wanted& wanted) const {
     for (std::uint32_t segment = segment_of(wanted.first); segment <= segment_of(wanted.last); ++segment) {
@@ -123,9 +144,7 @@ class BitRows {
                                                   Parity parity) const {
     if (from > to) return std::nullopt;
     const std::uint64_t* const words = &data_[row * words_];
-    const std::uint64_t pattern = parity == Parity::any    ? ~std::uint64_t{0}
-                                  : parity == Parity::even ? 0x5555555555555555ULL
-                                                           : 0xaaaaaaaaaaaaaaaaULL;
+    const std::uint64_t pattern = pattern_of(parity);
     std::uint64_t candidates = ~words[from / 64] & pattern & (~std::uint64_t{0} << (from % 64));
     for (std::uint32_t word = from / 64;;) {
       if (candidates != 0) {
@@ -142,7 +161,7 @@ class BitRows {
   std::size_t words_;  ///< per row
   std::uint32_t groups_;
   std::uint32_t near_, far_;
-  std::vector<std::uint64_t> data_;
+  HugeArray<std::uint64_t> data_;
   std::vector<Free> free_;                                       ///< by row
   std::vector<std::array<std::uint64_t, kClasses>> group_free_;  ///< by group
 };

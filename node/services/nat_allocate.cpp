@@ -74,6 +74,20 @@ NatRefusal NatState::take_from(Pool& p, std::uint16_t service_set, const FlowKey
   return NatRefusal::none;
 }
 
+std::optional<NatState::Outlook> NatState::look_ahead(const NatTerm& term, const FlowKey& key, Ticks now) const {
+  if (term.type != NatType::napt44 || !key.is_v4() || !PortPool::translates_port(key.protocol)) return std::nullopt;
+  const Pool& p = *pools_[term.source_pools.front()];
+  if (p.use != NatPoolUse::ports) return std::nullopt;
+  const auto place = p.ports->look_ahead(key.source, key.protocol, key.source_port, nonce_of(key, now));
+  return place ? std::optional(Outlook{&*p.ports, *place}) : std::nullopt;
+}
+
+void NatState::prefetch_release(std::uint16_t pool_plus_one, const FlowKey& responder) const {
+  const Pool* const p = pool(pool_plus_one);
+  if (p != nullptr && p->ports)
+    p->ports->prefetch(responder.destination, responder.protocol, responder.destination_port);
+}
+
 NatRefusal NatState::take_portless(Pool& p, const IpAddress& address, std::uint32_t& external) {
   if (p.deterministic) {
     const auto block = p.deterministic->of_host(address);
@@ -114,7 +128,7 @@ NatRefusal NatState::take_port(Pool& p, std::uint16_t service_set, const FlowKey
   const std::uint8_t protocol = protocol_in_v4(key);
   auto why = PortPool::Refusal::out_of_ports;
   if (!p.tracked && !p.deterministic) {
-    const auto binding = p.ports->allocate(key.source, protocol, key.source_port, why);
+    const auto binding = p.ports->allocate(key.source, protocol, key.source_port, nonce_of(key, now_), why);
     if (!binding) return refusal_of(why);
     external = binding->address.to_v4();
     port = binding->port;
@@ -137,7 +151,7 @@ NatRefusal NatState::take_tracked_port(Pool& p, std::uint16_t service_set, const
     if (!block) return NatRefusal::untranslatable;
     auto why = PortPool::Refusal::out_of_ports;
     const auto taken = p.ports->allocate_on(*p.addresses.index_of(block->external), {block->first, block->last},
-                                            protocol, key.source_port, why);
+                                            protocol, key.source_port, nonce_of(key, now_), why);
     if (!taken) return refusal_of(why);
     external = block->external;
     port = *taken;
@@ -152,19 +166,20 @@ NatRefusal NatState::take_tracked_port(Pool& p, std::uint16_t service_set, const
 
 NatRefusal NatState::take_port_on(Pool& p, std::uint16_t service_set, const FlowKey& key, Host* host,
                                   std::optional<std::uint32_t> address, std::uint32_t& external, std::uint16_t& port) {
-  const std::uint8_t protocol = protocol_in_v4(key);
   if (p.use == NatPoolUse::port_blocks) {
-    return take_block_port(p, service_set, *host, address, protocol, key.source_port, external, port);
+    return take_block_port(p, service_set, key, *host, address, external, port);
   }
+  const std::uint8_t protocol = protocol_in_v4(key);
   auto why = PortPool::Refusal::out_of_ports;
   if (!address) {
-    const auto binding = p.ports->allocate(key.source, protocol, key.source_port, why);
+    const auto binding = p.ports->allocate(key.source, protocol, key.source_port, nonce_of(key, now_), why);
     if (!binding) return refusal_of(why);
     external = binding->address.to_v4();
     port = binding->port;
     return NatRefusal::none;
   }
-  const auto taken = p.ports->allocate_on(*address, p.ports->whole(), protocol, key.source_port, why);
+  const auto taken =
+      p.ports->allocate_on(*address, p.ports->whole(), protocol, key.source_port, nonce_of(key, now_), why);
   if (!taken) return refusal_of(why);
   external = p.addresses.at(*address);
   port = *taken;
@@ -231,14 +246,17 @@ std::optional<std::uint32_t> NatState::take_block(Pool& p, std::uint32_t first, 
   return std::nullopt;
 }
 
-NatRefusal NatState::take_block_port(Pool& p, std::uint16_t service_set, Host& host,
-                                     std::optional<std::uint32_t> address, std::uint8_t protocol,
-                                     std::uint16_t original, std::uint32_t& external, std::uint16_t& port) {
+NatRefusal NatState::take_block_port(Pool& p, std::uint16_t service_set, const FlowKey& key, Host& host,
+                                     std::optional<std::uint32_t> address, std::uint32_t& external,
+                                     std::uint16_t& port) {
+  const std::uint8_t protocol = protocol_in_v4(key);
+  const std::uint16_t original = key.source_port;
+  const std::uint64_t nonce = nonce_of(key, now_);
   auto why = PortPool::Refusal::out_of_ports;
   const auto take_in = [&](std::uint32_t row) {
     const Row& block = rows_[row];
     const auto taken =
-        p.ports->allocate_on(*p.addresses.index_of(block.external), span_of(block), protocol, original, why);
+        p.ports->allocate_on(*p.addresses.index_of(block.external), span_of(block), protocol, original, nonce, why);
     if (!taken) return false;
     external = block.external;
     port = *taken;

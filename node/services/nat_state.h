@@ -134,6 +134,16 @@ class NatState {
   /// the result is taken: hold() must follow.
   [[nodiscard]] NatResult translate(std::uint16_t service_set, const NatTerm* term, const FlowKey& key, bool inside,
                                     Ticks now);
+  /// A look ahead at a first packet that `term` matches, as translate() will see it at the same tick: asks for what it
+  /// will read of a pool, where `ports->likely(place)` then is the guess at its result. nullopt: there is no guess.
+  struct Outlook {
+    const PortPool* ports = nullptr;
+    PortPool::Outlook place;
+  };
+  [[nodiscard]] std::optional<Outlook> look_ahead(const NatTerm& term, const FlowKey& key, Ticks now) const;
+  /// Asks for what the end of a session with this external end will read.
+  void prefetch_release(std::uint16_t pool_plus_one, const FlowKey& responder) const;
+
   /// Counts what the session holds. `taken`: translate() took its port; otherwise a peer or a checkpoint says that it
   /// is its.
   void hold(const NatSession& session, bool taken, Ticks now);
@@ -325,9 +335,11 @@ class NatState {
                                      std::uint16_t& port);
   [[nodiscard]] NatRefusal take_tracked_port(Pool& pool, std::uint16_t service_set, const FlowKey& key, Host* host,
                                              std::uint32_t& external, std::uint16_t& port);
-  [[nodiscard]] NatRefusal take_block_port(Pool& pool, std::uint16_t service_set, Host& host,
-                                           std::optional<std::uint32_t> address, std::uint8_t protocol,
-                                           std::uint16_t original, std::uint32_t& external, std::uint16_t& port);
+  [[nodiscard]] NatRefusal take_block_port(Pool& pool, std::uint16_t service_set, const FlowKey& key, Host& host,
+                                           std::optional<std::uint32_t> address, std::uint32_t& external,
+                                           std::uint16_t& port);
+  /// A number of a flow that is not known outside, another one each tick: where the search for its port begins.
+  [[nodiscard]] std::uint64_t nonce_of(const FlowKey& key, Ticks now) const { return hash_of(key, seed_ ^ now); }
   /// A port on the address number `address` (none: any), which the host may have.
   [[nodiscard]] NatRefusal take_port_on(Pool& pool, std::uint16_t service_set, const FlowKey& key, Host* host,
                                         std::optional<std::uint32_t> address, std::uint32_t& external,

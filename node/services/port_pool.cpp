@@ -31,19 +31,19 @@ std::uint64_t PortPool::hash(const IpAddress& internal) const {
 }
 
 std::uint32_t PortPool::first_index(const IpAddress& internal) {
-  if (!round_robin_) return static_cast<std::uint32_t>(hash(internal) % addresses_.size());
+  if (!round_robin_) return hashed_index(internal);
   const std::uint32_t index = next_address_;
   next_address_ = index + 1 == addresses_.size() ? 0 : index + 1;
   return index;
 }
 
 IpAddress PortPool::hashed_address(const IpAddress& internal) const {
-  return IpAddress::v4(addresses_.at(static_cast<std::uint32_t>(hash(internal) % addresses_.size())));
+  return IpAddress::v4(addresses_.at(hashed_index(internal)));
 }
 
-std::uint32_t PortPool::draw(std::uint32_t row, std::uint32_t count) {
+std::uint32_t PortPool::draw(std::uint32_t row, std::uint32_t count, std::uint64_t nonce) const {
   if (!next_.empty()) return next_[row] % count;
-  return static_cast<std::uint32_t>(detail::mix(++draws_ ^ seed_, row ^ 0xbf58476d1ce4e5b9ULL) % count);
+  return static_cast<std::uint32_t>((detail::mix(nonce ^ seed_, row ^ 0xbf58476d1ce4e5b9ULL) >> 32) * count >> 32);
 }
 
 void PortPool::taken(std::uint32_t row) {
@@ -90,15 +90,19 @@ PortPool::Refusal PortPool::blame(bool possible, std::uint8_t protocol, std::uin
 }
 
 std::optional<std::uint16_t> PortPool::allocate_on(std::uint32_t index, Span span, std::uint8_t protocol,
-                                                   std::uint16_t original, Refusal& why) {
+                                                   std::uint16_t original, std::uint64_t nonce, Refusal& why) {
   const std::uint32_t row = index * kProtocols + protocol_index(protocol);
   why = Refusal::out_of_ports;
   if (bits_.free(row) == 0) return std::nullopt;
   const auto choice = wanted(span, protocol, original);
   why = blame(choice.has_value(), protocol, original);
-  if (!choice || !bits_.may_have(row, *choice)) return std::nullopt;
-  const std::uint32_t first = choice->first;
-  const auto bit = bits_.take(row, first + draw(row, choice->last - first + 1), *choice);
+  return choice ? take(row, *choice, nonce) : std::nullopt;
+}
+
+std::optional<std::uint16_t> PortPool::take(std::uint32_t row, const BitRows::Wanted& choice, std::uint64_t nonce) {
+  if (!bits_.may_have(row, choice)) return std::nullopt;
+  const std::uint32_t first = choice.first;
+  const auto bit = bits_.take(row, first + draw(row, choice.last - first + 1, nonce), choice);
   if (!bit) return std::nullopt;
   if (!next_.empty()) next_[row] = static_cast<std::uint16_t>(*bit - first + 1);
   taken(row);
@@ -106,23 +110,43 @@ std::optional<std::uint16_t> PortPool::allocate_on(std::uint32_t index, Span spa
 }
 
 std::optional<PortPool::Binding> PortPool::allocate(const IpAddress& internal, std::uint8_t protocol,
-                                                    std::uint16_t original, Refusal& why) {
+                                                    std::uint16_t original, std::uint64_t nonce, Refusal& why) {
   const std::uint32_t first = first_index(internal);
   why = Refusal::out_of_ports;
   if (exhausted(protocol)) return std::nullopt;
-  // That the ports which are left do not fit tells more than that an address has none.
   const auto choice = wanted(whole(), protocol, original);
-  const Refusal unfit = blame(choice.has_value(), protocol, original);
   if (choice && bits_.group_may_have(protocol_index(protocol), *choice)) {
     for (std::uint32_t i = 0; i < addresses_.size(); ++i) {
       const std::uint32_t index = first + i < addresses_.size() ? first + i : first + i - addresses_.size();
-      if (const auto port = allocate_on(index, whole(), protocol, original, why)) {
+      if (const auto port = take(index * kProtocols + protocol_index(protocol), *choice, nonce)) {
         return Binding{IpAddress::v4(addresses_.at(index)), *port};
       }
     }
   }
-  why = unfit;
+  // That the ports which are left do not fit tells more than that an address has none.
+  why = blame(choice.has_value(), protocol, original);
   return std::nullopt;
+}
+
+std::optional<PortPool::Outlook> PortPool::look_ahead(const IpAddress& internal, std::uint8_t protocol,
+                                                      std::uint16_t original, std::uint64_t nonce) const {
+  if (round_robin_ || !next_.empty()) return std::nullopt;
+  const auto choice = wanted(whole(), protocol, original);
+  if (!choice) return std::nullopt;
+  const std::uint32_t row = hashed_index(internal) * kProtocols + protocol_index(protocol);
+  const std::uint32_t bit = choice->first + draw(row, choice->last - choice->first + 1, nonce);
+  bits_.prefetch(row, bit);
+  return Outlook{row, bit, choice->parity};
+}
+
+PortPool::Binding PortPool::likely(const Outlook& outlook) const {
+  return {IpAddress::v4(addresses_.at(outlook.row / kProtocols)),
+          static_cast<std::uint16_t>(low_ + bits_.likely(outlook.row, outlook.bit, outlook.parity))};
+}
+
+void PortPool::prefetch(const IpAddress& address, std::uint8_t protocol, std::uint16_t port) const {
+  const auto index = addresses_.index_of(address);
+  if (index && in_range(port)) bits_.prefetch(*index * kProtocols + protocol_index(protocol), port - low_);
 }
 
 bool PortPool::claim(const IpAddress& address, std::uint8_t protocol, std::uint16_t port) {

@@ -45,15 +45,32 @@ class PortPool {
   [[nodiscard]] Span whole() const { return {static_cast<std::uint16_t>(low_), static_cast<std::uint16_t>(high_)}; }
 
   /// A free port for a flow of `internal`, which uses port `original` itself; owned by the caller until release().
+  /// `nonce` is the flow's own number, not known outside: with the seed it decides where the search begins (RFC 6056
+  /// section 3.3.3), unless ports go in sequence.
   /// Sessions of one host get one address as long as it has ports (RFC 4787 REQ-2), unless addresses go round-robin.
   /// nullopt and `why`: no port is left for the protocol, or none that preserves what is to be preserved. Only if
   /// translates_port().
   /// A refusal costs the same however large the pool is, and an address that has no such port costs nothing much.
   [[nodiscard]] std::optional<Binding> allocate(const IpAddress& internal, std::uint8_t protocol,
-                                                std::uint16_t original, Refusal& why);
+                                                std::uint16_t original, std::uint64_t nonce, Refusal& why);
   /// The same on the address number `index`, and within `span`.
   [[nodiscard]] std::optional<std::uint16_t> allocate_on(std::uint32_t index, Span span, std::uint8_t protocol,
-                                                         std::uint16_t original, Refusal& why);
+                                                         std::uint16_t original, std::uint64_t nonce, Refusal& why);
+
+  /// Where allocate() would begin to search: for who asks for memory ahead of it.
+  struct Outlook {
+    std::uint32_t row = 0;
+    std::uint32_t bit = 0;
+    BitRows::Parity parity = BitRows::Parity::any;
+  };
+  /// Asks for what allocate() will read. nullopt: addresses or ports go in turn, or none fits.
+  [[nodiscard]] std::optional<Outlook> look_ahead(const IpAddress& internal, std::uint8_t protocol,
+                                                  std::uint16_t original, std::uint64_t nonce) const;
+  /// What will most likely come of it; a guess.
+  [[nodiscard]] Binding likely(const Outlook& outlook) const;
+  /// Asks for what release() will read.
+  void prefetch(const IpAddress& address, std::uint8_t protocol, std::uint16_t port) const;
+
   /// The ports of `span` that preserve the range of `original`; nullopt: none does.
   [[nodiscard]] std::optional<Span> preserving(Span span, std::uint8_t protocol, std::uint16_t original) const;
   /// True if a port of `span`, taken or not, preserves range and parity of `original`.
@@ -91,12 +108,18 @@ class PortPool {
     return protocol == ip_protocol::tcp ? 0 : protocol == ip_protocol::udp ? 1 : 2;
   }
   [[nodiscard]] std::uint64_t hash(const IpAddress& internal) const;
+  [[nodiscard]] std::uint32_t hashed_index(const IpAddress& internal) const {
+    return static_cast<std::uint32_t>(hash(internal) % addresses_.size());
+  }
   /// The ports of `span` that a flow may have, counted from the lowest of the pool; nullopt: none.
   [[nodiscard]] std::optional<BitRows::Wanted> wanted(Span span, std::uint8_t protocol, std::uint16_t original) const;
   /// Why a flow gets none of the ports that are left; `possible`: wanted() has some.
   [[nodiscard]] Refusal blame(bool possible, std::uint8_t protocol, std::uint16_t original) const;
   /// A number below `count`; each address and protocol draws its own when ports go in sequence.
-  [[nodiscard]] std::uint32_t draw(std::uint32_t row, std::uint32_t count);
+  [[nodiscard]] std::uint32_t draw(std::uint32_t row, std::uint32_t count, std::uint64_t nonce) const;
+  /// A free port of what is wanted, on the address and protocol of `row`.
+  [[nodiscard]] std::optional<std::uint16_t> take(std::uint32_t row, const BitRows::Wanted& choice,
+                                                  std::uint64_t nonce);
   void taken(std::uint32_t row);
 
   AddressList addresses_;
@@ -111,7 +134,6 @@ class PortPool {
   std::uint32_t addresses_in_use_ = 0;
   std::uint32_t next_address_ = 0;  ///< round-robin
   std::uint64_t seed_;
-  std::uint64_t draws_ = 0;
 };
 
 }  // namespace icr::node

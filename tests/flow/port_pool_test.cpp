@@ -24,10 +24,16 @@ NatPool pool_of(std::initializer_list<const char*> prefixes, std::uint16_t low, 
 
 const IpAddress kHost = *IpAddress::parse("198.18.0.10");
 
+/// Another flow each time.
+std::uint64_t nonce() {
+  static std::uint64_t last = 0;
+  return icr::detail::mix(++last, 0x9e3779b97f4a7c15ULL);
+}
+
 std::optional<PortPool::Binding> give(PortPool& pool, const IpAddress& host, std::uint8_t protocol,
                                       std::uint16_t original = 4000) {
   PortPool::Refusal why{};
-  return pool.allocate(host, protocol, original, why);
+  return pool.allocate(host, protocol, original, nonce(), why);
 }
 
 TEST(PortPool, GivesEachPortOnceAndThenNoMore) {
@@ -174,7 +180,7 @@ TEST(PortPool, PreservesParity) {
       EXPECT_EQ(odd->port % 2, 1);
     }
     PortPool::Refusal why{};
-    EXPECT_FALSE(pool.allocate(kHost, 17, 4001, why));
+    EXPECT_FALSE(pool.allocate(kHost, 17, 4001, nonce(), why));
     EXPECT_EQ(why, PortPool::Refusal::parity);
     const auto even = give(pool, kHost, 17, 4000);
     ASSERT_TRUE(even);
@@ -190,10 +196,10 @@ TEST(PortPool, PreservesTheRange) {
   PortPool pool(config, 3);
   PortPool::Refusal why{};
   for (int i = 0; i < 4; ++i) EXPECT_LT(give(pool, kHost, 6, 500)->port, 1024);
-  EXPECT_FALSE(pool.allocate(kHost, 6, 500, why));
+  EXPECT_FALSE(pool.allocate(kHost, 6, 500, nonce(), why));
   EXPECT_EQ(why, PortPool::Refusal::range);
   for (int i = 0; i < 6; ++i) EXPECT_GE(give(pool, kHost, 6, 5000)->port, 1024);
-  EXPECT_FALSE(pool.allocate(kHost, 6, 5000, why));
+  EXPECT_FALSE(pool.allocate(kHost, 6, 5000, nonce(), why));
   EXPECT_EQ(why, PortPool::Refusal::out_of_ports);
 }
 
@@ -214,9 +220,9 @@ TEST(PortPool, GoesInSequenceAndRoundRobinWhenToldSo) {
   pool.release(IpAddress::v4(0xcb007100), 6, 2001);
   pool.release(IpAddress::v4(0xcb007100), 6, 2003);
   PortPool::Refusal why{};
-  EXPECT_EQ(pool.allocate_on(0, pool.whole(), 6, 4000, why), 2001);
-  EXPECT_EQ(pool.allocate_on(0, pool.whole(), 6, 4000, why), 2003);
-  EXPECT_EQ(pool.allocate_on(0, pool.whole(), 6, 4000, why), std::nullopt);
+  EXPECT_EQ(pool.allocate_on(0, pool.whole(), 6, 4000, nonce(), why), 2001);
+  EXPECT_EQ(pool.allocate_on(0, pool.whole(), 6, 4000, nonce(), why), 2003);
+  EXPECT_EQ(pool.allocate_on(0, pool.whole(), 6, 4000, nonce(), why), std::nullopt);
 }
 
 TEST(PortPool, StaysInsideASpan) {
@@ -224,13 +230,13 @@ TEST(PortPool, StaysInsideASpan) {
   std::set<std::uint16_t> ports;
   PortPool::Refusal why{};
   for (int i = 0; i < 100; ++i) {
-    const auto port = pool.allocate_on(1, {5000, 5099}, 17, 4000, why);
+    const auto port = pool.allocate_on(1, {5000, 5099}, 17, 4000, nonce(), why);
     ASSERT_TRUE(port);
     EXPECT_GE(*port, 5000);
     EXPECT_LE(*port, 5099);
     EXPECT_TRUE(ports.insert(*port).second);
   }
-  EXPECT_FALSE(pool.allocate_on(1, {5000, 5099}, 17, 4000, why));
+  EXPECT_FALSE(pool.allocate_on(1, {5000, 5099}, 17, 4000, nonce(), why));
   EXPECT_EQ(why, PortPool::Refusal::out_of_ports);
   EXPECT_EQ(pool.in_use(), 100U);
   EXPECT_EQ(pool.max_in_use(), 100U);

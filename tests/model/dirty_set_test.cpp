@@ -4,6 +4,7 @@
 
 #include <random>
 #include <set>
+#include <vector>
 
 namespace icr {
 namespace {
@@ -94,6 +95,20 @@ TEST(DirtySet, ABusySlotDoesNotStarveTheOthers) {
   EXPECT_EQ(set.take(), 9'000U);
   EXPECT_EQ(set.take(), 3U);
   EXPECT_EQ(set.take(), std::nullopt);
+}
+
+TEST(DirtySet, UpcomingIsWhatTakeReturns) {
+  DirtySet set(3 * 4096 + 17);
+  for (std::uint32_t slot = 5; slot < set.capacity(); slot += 1 + slot % 97) set.mark(slot);
+  for (int i = 0; i < 10; ++i) (void)set.take();
+  while (!set.empty()) {
+    std::vector<std::uint32_t> expected;
+    set.upcoming(64, [&](std::uint32_t slot) { expected.push_back(slot); });
+    ASSERT_FALSE(expected.empty());
+    ASSERT_LE(expected.size(), 64U);
+    for (const std::uint32_t slot : expected) ASSERT_EQ(set.take(), slot);
+  }
+  set.upcoming(64, [](std::uint32_t) { ADD_FAILURE(); });
 }
 
 TEST(DirtySet, AnEmptyOneOfNoCapacityAnswers) {

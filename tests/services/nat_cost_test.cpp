@@ -12,6 +12,7 @@ namespace {
 
 const IpAddress kHost = *IpAddress::parse("198.18.0.10");
 constexpr std::uint8_t kUdp = ip_protocol::udp;
+std::uint64_t nonce = 0;  ///< of the last flow
 
 NatPool pool_of(const char* prefix, std::uint16_t low, std::uint16_t high) {
   NatPool pool;
@@ -54,7 +55,7 @@ double cost(const Call& call) {
 double cost_of_refusal(PortPool& pool, std::uint16_t original, PortPool::Refusal expected) {
   return cost([&] {
     PortPool::Refusal why{};
-    EXPECT_FALSE(pool.allocate(kHost, kUdp, original, why));
+    EXPECT_FALSE(pool.allocate(kHost, kUdp, original, ++nonce, why));
     EXPECT_EQ(why, expected);
   });
 }
@@ -99,7 +100,7 @@ TEST(NatCost, AddressesWithoutPortsOfTheParityArePassedBy) {
     pool.release(last, kUdp, 30000);
     return cost([&] {
       PortPool::Refusal why{};
-      const auto got = pool.allocate(kHost, kUdp, 4000, why);
+      const auto got = pool.allocate(kHost, kUdp, 4000, ++nonce, why);
       ASSERT_TRUE(got);
       EXPECT_EQ(got->port, 30000);
       pool.release(got->address, kUdp, got->port);

@@ -1,0 +1,119 @@
+// Looking ahead at first packets must guess what then happens, and change nothing.
+#include <gtest/gtest.h>
+
+#include "node/services/port_pool.h"
+#include "tests/flow/bed.h"
+
+namespace icr::node::test {
+namespace {
+
+NatPool pool_of(const char* prefix) {
+  NatPool pool;
+  pool.addresses = {AddressRange::of(*Prefix::parse(prefix))};
+  pool.port_low = 1024;
+  pool.port_high = 65535;
+  return pool;
+}
+
+TEST(LookAhead, APoolGivesWhatWasLikely) {
+  for (const bool parity : {false, true}) {
+    NatPool config = pool_of("203.0.113.0/29");
+    config.preserve_parity = parity;
+    PortPool pool(config, 7);
+    for (std::uint32_t i = 0; i < 1000; ++i) {
+      const IpAddress host = IpAddress::v4(0xc6120000U + i % 50);
+      const auto original = static_cast<std::uint16_t>(2000 + i);
+      const std::uint8_t protocol = i % 2 == 0 ? ip_protocol::udp : ip_protocol::tcp;
+      const std::uint64_t nonce = icr::detail::mix(i + 1, 0x9e3779b97f4a7c15ULL);
+      const auto outlook = pool.look_ahead(host, protocol, original, nonce);
+      ASSERT_TRUE(outlook);
+      const auto likely = pool.likely(*outlook);
+      PortPool::Refusal why{};
+      const auto given = pool.allocate(host, protocol, original, nonce, why);
+      ASSERT_TRUE(given);
+      ASSERT_EQ(given->address, likely.address);
+      ASSERT_EQ(given->port, likely.port);
+    }
+  }
+}
+
+TEST(LookAhead, APoolThatGivesInTurnIsNotGuessedAt) {
+  NatPool sequential = pool_of("203.0.113.0/29");
+  sequential.assignment = NatPool::Assignment::sequential;
+  NatPool round_robin = pool_of("203.0.113.0/29");
+  round_robin.round_robin = true;
+  for (const NatPool& config : {sequential, round_robin}) {
+    const PortPool pool(config, 7);
+    EXPECT_FALSE(pool.look_ahead(IpAddress::v4(0xc6120001), ip_protocol::udp, 2000, 1));
+  }
+}
+
+FlowKey key_of(const Spec& spec) {
+  return {*IpAddress::parse(spec.source), *IpAddress::parse(spec.destination), spec.source_port, spec.destination_port,
+          spec.protocol};
+}
+
+Spec flow(std::uint16_t i) {
+  return udp("198.18.0." + std::to_string(1 + i % 200), static_cast<std::uint16_t>(2000 + i), "198.19.0.10", 53);
+}
+
+TEST(LookAhead, AShardGuessesTheRuleThatWasUsedLast) {
+  Bed bed;
+  const auto ahead = [&](const Spec& spec) {
+    return bed.shard->look_ahead(key_of(spec), 0, true, Shard::ticks_of(bed.now));
+  };
+  ASSERT_TRUE(ahead(flow(0)));
+  EXPECT_FALSE(ahead(flow(0))->source) << "no session yet: no rule is known";
+  (void)bed.pass(kInside, flow(0));
+  const std::uint64_t digest = bed.shard->digest();
+  const std::uint64_t ports = bed.shard->ports_in_use();
+  (void)ahead(flow(1));
+  EXPECT_EQ(bed.shard->digest(), digest);
+  EXPECT_EQ(bed.shard->ports_in_use(), ports);
+  for (std::uint16_t i = 1; i < 300; ++i) {
+    const auto outlook = ahead(flow(i));
+    ASSERT_TRUE(outlook && outlook->source);
+    const auto likely = outlook->source->ports->likely(outlook->source->place);
+    const Seen seen = bed.pass(kInside, flow(i));
+    ASSERT_EQ(seen.source, likely.address.to_string());
+    ASSERT_EQ(seen.source_port, likely.port);
+  }
+}
+
+/// One by one there is nothing to look ahead at; in a burst there is: the same comes of it.
+TEST(LookAhead, ABurstOfFirstPacketsIsTranslatedLikeSingleOnes) {
+  Bed single;
+  Bed together;
+  std::vector<Bytes> buffers;
+  std::vector<Packet> burst;
+  for (std::uint16_t i = 0; i < 200; ++i) {
+    // Others between them: answers to nobody, and protocols of their own way.
+    Spec spec = i % 7 == 3   ? udp("198.19.0.10", 53, "203.0.113.1", static_cast<std::uint16_t>(2000 + i))
+                : i % 7 == 5 ? echo("198.18.0.9", "198.19.0.10", i)
+                             : flow(i);
+    if (i % 7 == 6) spec.protocol = 47;
+    buffers.push_back(build(spec));
+  }
+  std::vector<Sent> expected;
+  for (const Bytes& b : buffers) {
+    for (Sent& sent : single.send(kInside, b)) expected.push_back(std::move(sent));
+  }
+  for (Bytes& b : buffers) {
+    const auto size = static_cast<std::uint32_t>(b.size());
+    burst.push_back({b.data(), size, size, kInside});
+  }
+  together.engine->process(burst, together.now, together.out);
+  ASSERT_EQ(together.out.sent.size(), expected.size());
+  for (std::size_t i = 0; i < together.out.sent.size(); ++i) {
+    EXPECT_EQ(together.out.sent[i].bytes, expected[i].bytes) << i;
+    EXPECT_EQ(together.out.sent[i].unit, expected[i].unit) << i;
+  }
+  EXPECT_GT(together.shard->sessions(), 100U);
+  EXPECT_EQ(together.shard->sessions(), single.shard->sessions());
+  EXPECT_EQ(together.shard->digest(), single.shard->digest());
+  EXPECT_EQ(together.shard->ports_in_use(), single.shard->ports_in_use());
+  together.expect_accounted();
+}
+
+}  // namespace
+}  // namespace icr::node::test
