@@ -141,31 +141,38 @@ void check_destinations(Draft& draft) {
   }
 }
 
+bool makes_mappings(const NatTerm& term) {
+  return term.endpoint_independent_mapping || term.type == NatType::stateful_nat64;
+}
+
 /// What a mapping stands for is a host inside: whoever sends to it from inside comes back there (RFC 4787 REQ-9), and
 /// from outside he is let in by the filtering. A host outside that owned one would turn both around.
 void check_mappings(Draft& draft) {
   const auto& rules = draft.cluster.nat_rules;
+  std::set<std::uint16_t> used;
+  for (const auto& service : draft.cluster.service_sets)
+    used.insert(service.nat_rules.begin(), service.nat_rules.end());
   std::map<std::uint16_t, std::string> mapped;  // pool -> the first term that asks for mappings
-  for (const auto& rule : rules) {
+  for (const auto r : used) {
+    const auto& rule = rules[r];
     for (const auto& term : rule.terms) {
-      if (!term.endpoint_independent_mapping && term.type != NatType::stateful_nat64) continue;
+      if (!makes_mappings(term)) continue;
       for (const auto pool : source_pools_of(term)) mapped.emplace(pool, rule.name + "." + term.name);
     }
   }
-  for (std::size_t r = 0; r < rules.size(); ++r) {
+  for (const auto r : used) {
     if (rules[r].direction == MatchDirection::input) continue;
     for (const auto& term : rules[r].terms) {
-      for (const auto pool : source_pools_of(term)) {
-        const auto found = mapped.find(pool);
-        if (found == mapped.end()) continue;
-        const std::string name = rules[r].name + "." + term.name;
-        draft.nat_rule_fields[r].wrong(
-            fmt::format("term {} would make endpoint-independent mappings of hosts outside{}", term.name,
-                        found->second == name ? ""
-                                              : fmt::format(": term {} makes them of nat pool {}", found->second,
-                                                            draft.cluster.nat_pools[pool].name)),
-            "write match-direction: input, or a pool without mappings");
-      }
+      const auto pools = source_pools_of(term);
+      const auto pool = std::find_if(pools.begin(), pools.end(), [&](std::uint16_t p) { return mapped.count(p) != 0; });
+      if (pool == pools.end()) continue;
+      const bool itself = makes_mappings(term);
+      draft.nat_rule_fields[r].wrong(
+          fmt::format("term {} would make endpoint-independent mappings of hosts outside{}", term.name,
+                      itself ? ""
+                             : fmt::format(": term {} makes them of nat pool {}", mapped[*pool],
+                                           draft.cluster.nat_pools[*pool].name)),
+          "write match-direction: input, or a pool without mappings");
     }
   }
 }

@@ -55,9 +55,10 @@ class DirtySet {
     return slot;
   }
 
-  /// Calls `each(slot)` for what the next `count` calls of take() will return, as far as the last slot.
+  /// Calls `each(slot)` for what the next `count` calls of take() will return, as far as the last slot (not around).
   template <class Each>
   void upcoming(std::uint32_t count, Each&& each) const {
+    if (size_ == 0) return;
     for (std::uint32_t slot = cursor_; count != 0 && slot < capacity_ && find_from(slot, slot); ++slot, --count) {
       each(slot);
     }

@@ -130,7 +130,8 @@ Result<void> Chassis::start() {
 Result<CardSet> Chassis::make_set(std::uint16_t set, const Prepared& card, storage::Store* store, std::string& damage) {
   const RedundancySet& config = cluster_.redundancy_sets[set];
   CardSet out;
-  out.shard = std::make_unique<Shard>(cluster_, set, card.seed + set, card.now);
+  out.shard =
+      std::make_unique<Shard>(cluster_, set, icr::detail::mix(card.seed, 0x9e3779b97f4a7c15ULL + set), card.now);
   if (store == nullptr) return out;
   auto restored =
       storage::restore(*store, config.name, cluster_.digest, out.shard->capacity(), *out.shard, card.now, wall_now());

@@ -100,20 +100,28 @@ std::size_t Engine::look_up(std::size_t count) {
 }
 
 void Engine::look_ahead(std::size_t firsts, Ticks now) {
-  if (firsts < 2) return;  // nothing to do while the memory of a single one comes
+  std::uint32_t guesses = 0;
   for (std::size_t i = 0; i < firsts; ++i) {
     const Look& look = looks_[firsts_[i]];
-    const PlainHeaders& h = look.headers;
-    const FlowKey key = look.plain ? FlowKey{IpAddress::v4(h.source), IpAddress::v4(h.destination), h.source_port,
-                                             h.destination_port, h.protocol}
-                                   : staged_[firsts_[i]].headers.key;
+    outlooks_[i].reset();
+    FlowKey key;
+    if (look.plain) {
+      const PlainHeaders& h = look.headers;
+      key = {IpAddress::v4(h.source), IpAddress::v4(h.destination), h.source_port, h.destination_port, h.protocol};
+    } else {
+      const Headers& headers = staged_[firsts_[i]].headers;
+      if (headers.later_fragment || headers.icmp == IcmpKind::error) continue;
+      key = headers.key;
+    }
     outlooks_[i] = look.shard->look_ahead(key, look.binding->service_set, look.binding->inside, now);
+    guesses += outlooks_[i] ? 1U : 0U;
   }
+  if (guesses == 0) return;
   for (std::size_t i = 0; i < firsts; ++i) {
     if (outlooks_[i]) looks_[firsts_[i]].shard->look_further(*outlooks_[i]);
   }
   // A burst is of one shard, as a rule.
-  looks_[firsts_[0]].shard->prefetch_slots(static_cast<std::uint32_t>(firsts));
+  looks_[firsts_[0]].shard->prefetch_slots(guesses);
 }
 
 bool Engine::forward_plain(Packet& packet, const Look& look, Ticks now, PacketSink& out) {

@@ -5,9 +5,18 @@
 #include <sys/mman.h>
 
 #include <cstddef>
+#include <cstdlib>
 #include <memory>
 #include <new>
 #include <type_traits>
+
+#if defined(__SANITIZE_ADDRESS__)
+#define ICR_CHECK_ARRAYS
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define ICR_CHECK_ARRAYS
+#endif
+#endif
 
 namespace icr::node {
 
@@ -29,12 +38,20 @@ class HugeArray {
   HugeArray(const HugeArray&) = delete;
   HugeArray& operator=(const HugeArray&) = delete;
 
-  [[nodiscard]] T& operator[](std::size_t i) { return data_[i]; }
-  [[nodiscard]] const T& operator[](std::size_t i) const { return data_[i]; }
+  [[nodiscard]] T& operator[](std::size_t i) { return data_[checked(i)]; }
+  [[nodiscard]] const T& operator[](std::size_t i) const { return data_[checked(i)]; }
   [[nodiscard]] std::size_t size() const { return size_; }
   [[nodiscard]] std::size_t bytes() const { return size_ * sizeof(T); }
 
  private:
+  /// A sanitizer does not see the end of memory that was mapped.
+  [[nodiscard]] std::size_t checked(std::size_t i) const {
+#ifdef ICR_CHECK_ARRAYS
+    if (i >= size_) std::abort();
+#endif
+    return i;
+  }
+
   T* data_ = nullptr;
   std::size_t size_;
 };

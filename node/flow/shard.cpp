@@ -118,16 +118,17 @@ void Shard::deactivate() {
 std::optional<Shard::Outlook> Shard::look_ahead(const FlowKey& key, std::uint16_t service_set, bool inside,
                                                 Ticks now) const {
   const Service* const s = service(service_set);
-  if (s == nullptr) return std::nullopt;
+  if (s == nullptr || refuse_new_ || !nat_.waits_for(service_set, key)) return std::nullopt;
   Outlook outlook{key.mirrored(), service_set, std::nullopt};
-  if (const NatTerm* const term = s->likely_nat[inside ? 1 : 0]; term != nullptr) {
+  const NatTerm* const term = s->likely_nat[likely_place(key, inside)];
+  if (term != nullptr && term->type != NatType::none) {
     outlook.source = nat_.look_ahead(*term, key, now);
     if (!outlook.source) return std::nullopt;
   }
   return outlook;
 }
 
-void Shard::look_further(const Outlook& outlook) const {
+FlowKey Shard::likely_responder(const Outlook& outlook) {
   FlowKey responder = outlook.responder;
   if (outlook.source) {
     const PortPool::Binding source = outlook.source->ports->likely(outlook.source->place);
@@ -135,7 +136,7 @@ void Shard::look_further(const Outlook& outlook) const {
     responder.destination_port = source.port;
     if (responder.protocol == ip_protocol::icmp) responder.source_port = source.port;
   }
-  table_.prefetch_entry(table_.hash(outlook.service_set, responder));
+  return responder;
 }
 
 void Shard::prefetch_slots(std::uint32_t count) const {
@@ -219,7 +220,7 @@ SetUp Shard::set_up(const Headers& headers, std::uint16_t service_set, bool insi
     return {std::nullopt, taken ? Drop::nat_conflict : Drop::flow_index_full, false};
   }
   nat_.hold(nat_view(session), true, now);
-  s->likely_nat[inside ? 1 : 0] = nat.term;
+  s->likely_nat[likely_place(headers.key, inside)] = nat.term;
   // The idle timeout of the protocol is kept in lifetime of the state: TCP waits in the open-timeout until it is
   // established.
   if (tcp) TcpTracker::start(session, headers, window_epoch_);

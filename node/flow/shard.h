@@ -87,10 +87,14 @@ class Shard final : public SessionSource, public SessionSink, private NatOutput 
   };
   /// Asks for the memory that set_up() of a packet with this key at the same tick will read of the NAT; look_further()
   /// asks for what depends on that, when it is there. So the misses of a burst are waited for together, and not one
-  /// after the other. Changes nothing, and a wrong guess costs only time. nullopt: no guess.
+  /// after the other. A wrong guess costs only time. nullopt: no guess, or no session is to be expected.
   [[nodiscard]] std::optional<Outlook> look_ahead(const FlowKey& key, std::uint16_t service_set, bool inside,
                                                   Ticks now) const;
-  void look_further(const Outlook& outlook) const;
+  void look_further(const Outlook& outlook) const {
+    table_.prefetch_entry(table_.hash(outlook.service_set, likely_responder(outlook)));
+  }
+  /// The responder flow of the session that is expected, as far as memory that has come tells.
+  [[nodiscard]] static FlowKey likely_responder(const Outlook& outlook);
   /// Asks for the slots of the next sessions.
   void prefetch_slots(std::uint32_t count) const;
   /// Follows a packet of a session. False: it must be dropped for `drop`. If `drop` is then Drop::count the session is
@@ -159,11 +163,14 @@ class Shard final : public SessionSource, public SessionSink, private NatOutput 
     std::uint64_t setup_tokens = 0;  ///< tenths of a session
     Ticks refilled = 0;
     std::unique_ptr<ScreenGuard> screen = nullptr;  ///< null: the service set has none
-    /// The NAT rules of the last sessions that were set up from outside and inside (null: none): the next one's, most
+    /// The NAT rules (null: none) of the last sessions that were set up, by likely_place(): the next one's, most
     /// likely.
-    std::array<const NatTerm*, 2> likely_nat = {};
+    std::array<const NatTerm*, 4> likely_nat = {};
   };
 
+  [[nodiscard]] static std::size_t likely_place(const FlowKey& key, bool inside) {
+    return (inside ? 1U : 0U) + (key.is_v4() ? 2U : 0U);
+  }
   [[nodiscard]] Service* service(std::uint16_t index);
   [[nodiscard]] const Service* service(std::uint16_t index) const;
   /// Counts a session that begins (+1) or ends (-1) for its service set.

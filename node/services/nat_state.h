@@ -339,7 +339,9 @@ class NatState {
                                            std::optional<std::uint32_t> address, std::uint32_t& external,
                                            std::uint16_t& port);
   /// A number of a flow that is not known outside, another one each tick: where the search for its port begins.
-  [[nodiscard]] std::uint64_t nonce_of(const FlowKey& key, Ticks now) const { return hash_of(key, seed_ ^ now); }
+  [[nodiscard]] std::uint64_t nonce_of(const FlowKey& key, Ticks now) const {
+    return detail::mix(hash_of(key, seed_), 0x9e3779b97f4a7c15ULL ^ now);
+  }
   /// A port on the address number `address` (none: any), which the host may have.
   [[nodiscard]] NatRefusal take_port_on(Pool& pool, std::uint16_t service_set, const FlowKey& key, Host* host,
                                         std::optional<std::uint32_t> address, std::uint32_t& external,

@@ -43,7 +43,8 @@ IpAddress PortPool::hashed_address(const IpAddress& internal) const {
 
 std::uint32_t PortPool::draw(std::uint32_t row, std::uint32_t count, std::uint64_t nonce) const {
   if (!next_.empty()) return next_[row] % count;
-  return static_cast<std::uint32_t>((detail::mix(nonce ^ seed_, row ^ 0xbf58476d1ce4e5b9ULL) >> 32) * count >> 32);
+  return static_cast<std::uint32_t>(
+      (detail::mix(nonce ^ seed_, row ^ 0xbf58476d1ce4e5b9ULL ^ seed_ << 32) >> 32) * count >> 32);
 }
 
 void PortPool::taken(std::uint32_t row) {

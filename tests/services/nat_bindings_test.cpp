@@ -113,49 +113,46 @@ TEST(Eif, LetsInToAMappedEndpoint) {
 /// Who comes in to a mapping may be translated himself, by a rule for packets from outside: his session has two ends.
 /// An echo has one identifier, and that is the mapping's.
 TEST(Eif, AndTheSenderIsTranslatedAsWell) {
-  for (const bool mapped : {false, true}) {
-    for (const std::uint8_t protocol : {kTcp, ip_protocol::udp, kIcmp}) {
-      SCOPED_TRACE(int{protocol});
-      NatBed bed;
-      configure(bed, true);
-      bed.pool("192.0.2.128/31", 2000, 2001).mapping_timeout_s = 300;
-      NatTerm& inbound = bed.term(NatType::napt44, "192.0.2.0/25");
-      inbound.source_pools = {1};
-      inbound.endpoint_independent_mapping = mapped;
-      bed.start();
-      const NatSession a = bed.open(key({"198.18.0.1", 4000}, {"192.0.2.9", 4000}, protocol));
-      const std::uint16_t from = protocol == kIcmp ? external(a).port : std::uint16_t{999};
-      const NatSession in = bed.open_by(bed.rule(1), key({"192.0.2.77", from}, external(a), protocol), false);
-      EXPECT_FALSE(bed.hairpin);
-      EXPECT_EQ(in.responder.source, ip("198.18.0.1"));
-      EXPECT_EQ(in.responder.source_port, 4000);
-      EXPECT_TRUE(Prefix::parse("192.0.2.128/31")->contains(in.responder.destination));
-      if (protocol == kIcmp) {
-        EXPECT_EQ(in.responder.destination_port, 4000);
-      }
-      EXPECT_EQ(bed.status(0).eif_sessions, 1U);
-      EXPECT_EQ(bed.status(1).ports_in_use, protocol == kIcmp ? 0U : 1U);
+  for (const std::uint8_t protocol : {kTcp, ip_protocol::udp, kIcmp}) {
+    SCOPED_TRACE(int{protocol});
+    NatBed bed;
+    configure(bed, true);
+    bed.pool("192.0.2.128/31", 2000, 2001).mapping_timeout_s = 300;
+    NatTerm& inbound = bed.term(NatType::napt44, "192.0.2.0/25");
+    inbound.source_pools = {1};
+    bed.start();
+    const NatSession a = bed.open(key({"198.18.0.1", 4000}, {"192.0.2.9", 4000}, protocol));
+    const std::uint16_t from = protocol == kIcmp ? external(a).port : std::uint16_t{999};
+    const NatSession in = bed.open_by(bed.rule(1), key({"192.0.2.77", from}, external(a), protocol), false);
+    EXPECT_FALSE(bed.hairpin);
+    EXPECT_EQ(in.responder.source, ip("198.18.0.1"));
+    EXPECT_EQ(in.responder.source_port, 4000);
+    EXPECT_TRUE(Prefix::parse("192.0.2.128/31")->contains(in.responder.destination));
+    if (protocol == kIcmp) {
+      EXPECT_EQ(in.responder.destination_port, 4000);
+    }
+    EXPECT_EQ(bed.status(0).eif_sessions, 1U);
+    EXPECT_EQ(bed.status(1).ports_in_use, protocol == kIcmp ? 0U : 1U);
 
-      // A twin that has not heard of the bindings makes them again.
-      NatBed twin;
-      twin.cluster = bed.cluster;
-      twin.start(0, false, 3);
-      for (const NatSession& s : {a, in}) twin.nat->hold(s, false, twin.now);
-      twin.nat->activate(2);
-      for (const NatSession& s : {a, in}) EXPECT_TRUE(twin.nat->settle(s, twin.now));
-      twin.nat->settled(twin.now);
-      EXPECT_FALSE(twin.nat->must_settle());
+    // A twin that has not heard of the bindings makes them again.
+    NatBed twin;
+    twin.cluster = bed.cluster;
+    twin.start(0, false, 3);
+    for (const NatSession& s : {a, in}) twin.nat->hold(s, false, twin.now);
+    twin.nat->activate(2);
+    for (const NatSession& s : {a, in}) EXPECT_TRUE(twin.nat->settle(s, twin.now));
+    twin.nat->settled(twin.now);
+    EXPECT_FALSE(twin.nat->must_settle());
 
-      for (NatBed* each : {&bed, &twin}) {
-        each->close(a);
-        each->wait(3010);
-        EXPECT_EQ(each->status(0).ports_in_use, 1U) << "who came in keeps the mapping";
-        each->close(in);
-        EXPECT_EQ(each->status(0).eif_sessions, 0U);
-        each->wait(3010);
-        EXPECT_EQ(each->nat->ports_in_use(), 0U);
-        EXPECT_TRUE(each->bindings(RecordKind::mapping).empty());
-      }
+    for (NatBed* each : {&bed, &twin}) {
+      each->close(a);
+      each->wait(3010);
+      EXPECT_EQ(each->status(0).ports_in_use, 1U) << "who came in keeps the mapping";
+      each->close(in);
+      EXPECT_EQ(each->status(0).eif_sessions, 0U);
+      each->wait(3010);
+      EXPECT_EQ(each->nat->ports_in_use(), 0U);
+      EXPECT_TRUE(each->bindings(RecordKind::mapping).empty());
     }
   }
 }
