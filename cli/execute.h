@@ -17,7 +17,7 @@ enum class ExitCode : int {
   ok = 0,
   command_error = 1,     ///< not understood, or refused
   bad_cluster_file = 2,  ///< nothing was asked
-  incomplete = 3,        ///< some chassis did not answer: what is printed is the rest
+  incomplete = 3,        ///< some chassis did not answer, or not all could be written: what is printed is the rest
 };
 
 using Printer = std::function<void(std::string_view text)>;

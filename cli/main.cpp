@@ -19,6 +19,14 @@ constexpr std::string_view kPrompt = "user@icr> ";
 
 void write_to(std::FILE* file, std::string_view text) { std::fwrite(text.data(), 1, text.size(), file); }
 
+/// `code`, unless some of the answer could not be written (a full disk, a closed pipe): then nothing else counts.
+int finish(ExitCode code) {
+  const bool written = std::fflush(stdout) == 0 && std::ferror(stdout) == 0;
+  if (written) return static_cast<int>(code);
+  write_to(stderr, "error: the answer could not be written completely\n");
+  return static_cast<int>(ExitCode::incomplete);
+}
+
 struct Options {
   std::string cluster_file;
   std::string chassis;
@@ -107,7 +115,8 @@ int main(int argc, char** argv) {
       "filters: application-protocol P, destination-port N, destination-prefix A, interface I, limit N,\n"
       "nat, protocol P, service-set S, source-nat-pool P, source-port N, source-prefix A. Any unique prefix of a "
       "keyword will do.\n"
-      "Exit codes: 0 done, 1 command error, 2 wrong cluster file, 3 a chassis did not answer.\n",
+      "Exit codes: 0 done, 1 command error, 2 wrong cluster file, 3 a chassis did not answer, or the\nanswer could not "
+      "be written.\n",
       "icr");
   Options options;
   app.add_option("--cluster", options.cluster_file, "Cluster file; default: $ICR_CLUSTER, then /etc/icr/cluster.yaml");
@@ -127,9 +136,9 @@ int main(int argc, char** argv) {
     return static_cast<int>(ExitCode::command_error);
   }
   if (words[0] == "check") {
-    if (words.size() == 2) return static_cast<int>(check(words[1]));
+    if (words.size() == 2) return finish(check(words[1]));
     write_to(stderr, "usage: icr check FILE\n");
     return static_cast<int>(ExitCode::command_error);
   }
-  return static_cast<int>(ask(joined(words), options));
+  return finish(ask(joined(words), options));
 }

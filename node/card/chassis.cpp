@@ -65,7 +65,17 @@ Chassis::~Chassis() { stop(); }
 
 Result<void> Chassis::start() {
   const icr::Chassis& config = cluster_.chassis[index_];
-  std::unique_ptr<storage::Store> store;
+  // Ports before the store: a file with a wrong device in it must not put the store of the right one aside.
+  if (!config.data_folder.empty()) {
+    if (auto free = storage::RocksStore::check_free(config.data_folder); !free) return free;
+  }
+  std::vector<Prepared> prepared;
+  for (const icr::Card& card : config.cards) {
+    auto opened = open_ports(card);
+    if (!opened) return tl::unexpected(opened.error());
+    prepared.push_back(std::move(*opened));
+  }
+  std::unique_ptr<storage::RocksStore> store;
   if (!config.data_folder.empty()) {
     auto opened =
         storage::RocksStore::open(config.data_folder, {config.name, cluster_.name, cluster_.digest}, wall_now());
@@ -73,25 +83,22 @@ Result<void> Chassis::start() {
     store = std::move(*opened);
   }
 
-  // Tables first, filled from the checkpoints, while nothing else runs.
-  std::vector<Prepared> prepared;
+  // Tables, filled from the checkpoints, while nothing else runs.
   std::string damage;
-  for (const icr::Card& card : config.cards) {
-    auto opened = open_ports(card);
-    if (!opened) return tl::unexpected(opened.error());
+  for (Prepared& card : prepared) {
     for (std::uint16_t set = 0; set < cluster_.redundancy_sets.size(); ++set) {
       const auto member = cluster_.member_on(set, index_);
-      if (!member || cluster_.redundancy_sets[set].members[*member].card != card.name) continue;
-      if (opened->seed == kCaptureSeed && !cluster_.redundancy_sets[set].stand_alone()) {
+      if (!member || cluster_.redundancy_sets[set].members[*member].card != card.config->name) continue;
+      if (card.seed == kCaptureSeed && !cluster_.redundancy_sets[set].stand_alone()) {
         return fail(
             "card {}: redundancy set {} has two members, which captures cannot follow; use a stand-alone service set",
-            card.name, cluster_.redundancy_sets[set].name);
+            card.config->name, cluster_.redundancy_sets[set].name);
       }
-      auto made = make_set(set, *opened, store.get(), damage);
+      auto made = make_set(set, card, store.get(), damage);
       if (!made) return tl::unexpected(made.error());
-      opened->sets.push_back(std::move(*made));
+      made->start.whole &= store == nullptr || store->put_aside().empty();
+      card.sets.push_back(std::move(*made));
     }
-    prepared.push_back(std::move(*opened));
   }
   if (store && !damage.empty()) {
     if (auto aside = store->set_aside(damage, wall_now()); !aside) return tl::unexpected(aside.error());
@@ -141,6 +148,7 @@ Result<CardSet> Chassis::make_set(std::uint16_t set, const Prepared& card, stora
   log::info("checkpoint", "set={} restored sessions={} expired={} term={} records={} took={}ms", config.name,
             restored->sessions, restored->expired, restored->term, restored->batches, restored->took / 1ms);
   if (!restored->damage.empty()) {
+    out.start.whole = false;
     log::error("checkpoint", "set={} damaged: {} (records bad={} cut off={})", config.name, restored->damage,
                restored->bad_records, restored->cut_off);
     if (!damage.empty()) damage += "; ";

@@ -73,7 +73,7 @@ SetRunner::SetRunner(const Cluster& cluster, std::uint16_t chassis, Shard& shard
       chassis_(chassis),
       shard_(shard),
       now_(now),
-      member_(cluster, shard.set(), chassis, start.boot_id, start.term, shard, shard, *this, now),
+      member_(cluster, shard.set(), chassis, start.boot_id, start.term, shard, shard, *this, now, start.whole),
       disk_(start.disk),
       next_shard_tick_(now) {
   shard_.add_listener(member_);

@@ -28,6 +28,7 @@ struct SetStart {
   std::uint64_t term = 0;                     ///< highest term on disk
   storage::CheckpointOutput* disk = nullptr;  ///< null: no checkpoints are kept
   std::uint64_t next_sequence = 1;            ///< of the checkpoint log
+  bool whole = true;                          ///< nothing of that term's state was found damaged
 };
 
 class SetRunner final : public ShardView, private MemberOutput, private replication::LinkVisitor {

@@ -291,6 +291,7 @@ std::uint64_t Worker::live_sessions() const {
 void Worker::analysis(CardAnalysis& out) const {
   CardAnalysis own = analysis_;
   const EngineCounters& engine = engine_->counters();
+  own.peak_sessions = std::max(own.peak_sessions, live_sessions());  // it is sampled once a second
   own.packets_received = engine.packets_in - cleared_.packets_received;
   own.packets_transmitted = engine.packets_out - cleared_.packets_transmitted;
   own.slow_path_forward = engine.sessions_created - cleared_.slow_path_forward;

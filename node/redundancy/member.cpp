@@ -97,7 +97,7 @@ class RedundancyMember::Outputs : public RoleOutput {
 
 RedundancyMember::RedundancyMember(const Cluster& cluster, std::uint16_t set, std::uint16_t chassis,
                                    std::uint64_t boot_id, std::uint64_t restored_term, const SessionSource& source,
-                                   SessionSink& sink, MemberOutput& output, TimePoint now)
+                                   SessionSink& sink, MemberOutput& output, TimePoint now, bool whole)
     : set_(cluster.redundancy_sets[set]),
       source_(source),
       output_(output),
@@ -106,7 +106,7 @@ RedundancyMember::RedundancyMember(const Cluster& cluster, std::uint16_t set, st
       reader_(peer_header(own_)),
       sender_(source),
       receiver_(sink, source, boot_id),
-      role_(role_config(set_, chassis), restored_term, *outputs_, now),
+      role_(role_config(set_, chassis), restored_term, *outputs_, now, whole),
       heard_at_(now),
       last_tick_(now),
       next_heartbeat_(now) {}

@@ -84,12 +84,12 @@ struct MemberStatus {
 class RedundancyMember : public ChangeListener {
  public:
   /// `set` and `chassis` are indices into `cluster`; the chassis must be a member of the set. `boot_id` is a random
-  /// number of this process, not 0. `restored_term`: highest term that was persisted, 0 if none. `source` and `sink`
+  /// number of this process, not 0. `restored_term` and `whole`: as RoleMachine takes them. `source` and `sink`
   /// are the two faces of the same table. All references must outlive the member. Nothing is sent or decided before the
   /// first tick().
   RedundancyMember(const Cluster& cluster, std::uint16_t set, std::uint16_t chassis, std::uint64_t boot_id,
                    std::uint64_t restored_term, const SessionSource& source, SessionSink& sink, MemberOutput& output,
-                   TimePoint now);
+                   TimePoint now, bool whole = true);
   ~RedundancyMember() override;
 
   /// From the engine, in the middle of a packet.

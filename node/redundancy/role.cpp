@@ -29,11 +29,12 @@ std::string_view to_string(Sync sync) {
   return "Off";
 }
 
-RoleMachine::RoleMachine(const RoleConfig& config, std::uint64_t restored_term, RoleOutput& output, TimePoint now)
+RoleMachine::RoleMachine(const RoleConfig& config, std::uint64_t restored_term, RoleOutput& output, TimePoint now,
+                         bool whole)
     : config_(config),
       output_(output),
       highest_(restored_term),
-      state_term_(restored_term),
+      state_term_(whole ? restored_term : 0),
       hold_until_(now + config.hold_time),
       changed_at_(now) {}
 

@@ -62,8 +62,10 @@ class RoleOutput {
 
 class RoleMachine {
  public:
-  /// `restored_term`: highest term that was persisted, 0 if none. `output` must outlive the machine.
-  RoleMachine(const RoleConfig& config, std::uint64_t restored_term, RoleOutput& output, TimePoint now);
+  /// `restored_term`: highest term that was persisted, 0 if none. `whole`: all of that term's state was restored;
+  /// otherwise it is worth no more than none in an election. `output` must outlive the machine.
+  RoleMachine(const RoleConfig& config, std::uint64_t restored_term, RoleOutput& output, TimePoint now,
+              bool whole = true);
 
   // Inputs.
   void on_peer(TimePoint now, const PeerReport& report);

@@ -224,13 +224,23 @@ std::string objection(RocksStore::Database& database, const StoreIdentity& ours,
 
 }  // namespace
 
+Result<void> RocksStore::check_free(const fs::path& folder) {
+  std::error_code code;
+  return fs::exists(folder / "LOCK", code) ? check_lock(folder) : Result<void>{};
+}
+
 Result<std::unique_ptr<RocksStore>> RocksStore::open(const fs::path& folder_given, const StoreIdentity& identity,
                                                      WallMillis wall_now) {
   fs::path folder = folder_given.lexically_normal();
   if (!folder.has_filename()) folder = folder.parent_path();
+  std::error_code code;
+  // Where a link leads to is renamed, not the link.
+  if (fs::is_symlink(folder, code)) folder = fs::weakly_canonical(folder, code);
+  if (code && code != std::errc::no_such_file_or_directory) {
+    return fail("{}: {}", folder_given.string(), code.message());
+  }
   std::unique_ptr<RocksStore> store(new RocksStore(folder, identity, wall_now));
   std::vector<std::pair<std::string, std::uint64_t>> terms;
-  std::error_code code;
   const auto status = fs::status(folder, code);
   if (status.type() == fs::file_type::none) return fail("{}: {}", folder.string(), code.message());
   if (fs::exists(status)) {

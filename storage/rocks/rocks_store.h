@@ -46,6 +46,8 @@ class RocksStore final : public Store {
                     std::size_t& size) override;
   Result<void> set_aside(std::string_view reason, WallMillis wall_now) override;
 
+  /// An Error if another process has a store open in `folder`. Nothing is changed.
+  [[nodiscard]] static Result<void> check_free(const std::filesystem::path& folder);
   /// Where the last store was put aside, empty if none was.
   [[nodiscard]] const std::filesystem::path& put_aside() const { return put_aside_; }
 

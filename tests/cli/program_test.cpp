@@ -43,6 +43,11 @@ TEST(Program, ChecksAClusterFile) {
   EXPECT_EQ(run("check").code, 1);
 }
 
+TEST(Program, AnAnswerThatCannotBeWrittenIsNoSuccess) {
+  EXPECT_EQ(run("check " + kGoodFile + " > /dev/full").code, 3);
+  EXPECT_EQ(run("check " + kGoodFile + " > /dev/null").code, 0);
+}
+
 TEST(Program, AWrongClusterFileStopsEverything) {
   const auto file = std::filesystem::path(testing::TempDir()) / "icr-wrong-cluster.yaml";
   std::ofstream(file) << "cluster: x\nchasis: []\n";

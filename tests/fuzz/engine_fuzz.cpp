@@ -170,22 +170,27 @@ struct World {
   Engine engine{fuzz::engine_cluster(), {&shard}, fuzz::engine_cluster().service_sets[0].timeouts, 1};
   Sink sink;
 
-  void send(std::uint32_t unit, const Bytes& bytes) {
-    Bytes buffer(kPacketHeadroom);
-    buffer.insert(buffer.end(), bytes.begin(), bytes.end());
-    const auto size = static_cast<std::uint32_t>(bytes.size());
-    Packet p{buffer.data() + kPacketHeadroom, size, size, unit, kPacketHeadroom};
-    engine.process(std::span(&p, 1), now, sink);
+  /// In one burst.
+  void send(std::uint32_t unit, const std::vector<Bytes>& packets) {
+    std::vector<Bytes> buffers;
+    std::vector<Packet> burst;
+    for (const Bytes& bytes : packets) {
+      Bytes& buffer = buffers.emplace_back(kPacketHeadroom);
+      buffer.insert(buffer.end(), bytes.begin(), bytes.end());
+      const auto size = static_cast<std::uint32_t>(bytes.size());
+      burst.push_back({buffer.data() + kPacketHeadroom, size, size, unit, kPacketHeadroom});
+    }
+    engine.process(burst, now, sink);
   }
   /// Whole, or in fragments in some order.
   void deliver(std::uint32_t unit, const Bytes& bytes, std::uint8_t how) {
-    if (how % 4 != 0 || bytes.size() < 60) return send(unit, bytes);
+    if (how % 4 != 0 || bytes.size() < 60) return send(unit, {bytes});
     // fragments_of() does not know extension headers, whose fragments would not make a packet.
-    if (bytes[0] >> 4 == 6 && (bytes[6] == 60 || bytes[6] == 44)) return send(unit, bytes);
+    if (bytes[0] >> 4 == 6 && (bytes[6] == 60 || bytes[6] == 44)) return send(unit, {bytes});
     auto pieces = test::fragments_of(bytes, 8U * (3U + how / 16U), how);
     if ((how & 4U) != 0) std::reverse(pieces.begin(), pieces.end());
     if ((how & 8U) != 0) pieces.pop_back();
-    for (const Bytes& piece : pieces) send(unit, piece);
+    send(unit, pieces);
   }
   void let_time_pass(Duration time) {
     now += time;
@@ -225,9 +230,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const std::uint32_t unit = 1U + step / 8U % 4U;
     const bool any = !world.sink.left.empty();
     switch (step % 8) {
+      case 2: {
+        std::vector<Bytes> burst(1 + which % 4);
+        for (Bytes& packet : burst) packet = fresh(unit, in);
+        world.send(unit, burst);
+        break;
+      }
       case 0:
       case 1:
-      case 2:
         world.deliver(unit, fresh(unit, in), which);
         break;
       case 3:
@@ -240,7 +250,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       case 5:
         if (any) {
           const Left about = world.sink.left[which % world.sink.left.size()];
-          world.send(about.unit, error(about.bytes, in));
+          world.send(about.unit, {error(about.bytes, in)});
         }
         break;
       case 6:
@@ -252,7 +262,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
           world.shard.activate(world.now);
         } else if (any) {  // it comes back
           const Left again = world.sink.left[which % world.sink.left.size()];
-          world.send(unit, again.bytes);
+          world.send(unit, {again.bytes});
         }
         break;
     }

@@ -306,7 +306,7 @@ void nat64() {
 /// Steps of tests/fuzz/engine_fuzz.cpp.
 void sequences() {
   constexpr std::uint8_t kInside = 0, kOutside = 8, kInside6 = 16, kOutside6 = 24;  // a fresh packet there
-  constexpr std::uint8_t kWhole = 1, kAnswer = 3, kError = 5, kTime = 6, kTakeover = 7;
+  constexpr std::uint8_t kBurst = 2, kWhole = 1, kAnswer = 3, kError = 5, kTime = 6, kTakeover = 7;
   const auto keep = [](const std::string& name, const Bytes& steps) { write("icr_engine_fuzz", name, steps); };
   // Every host inside: a datagram, its answer, an error about it from a router and from the server.
   for (std::uint8_t host = 0; host < 14; ++host) {
@@ -332,6 +332,11 @@ void sequences() {
                  kError,   0,      3, kInside6, kWhole, 1, 0, 0x50, 2,       0, 40});
   keep("fragments", {kInside, 0,       0,  1, 0x50, 0,    0, 99, kInside, 4,     0,   1,       0x50, 0,  0,
                      99,      kInside, 12, 0, 1,    0x50, 0, 0,  99,      kTime, 100, kAnswer, 0,    99, 0});
+  keep("burst", {kInside, kWhole,  1, 0,    0x50, 0, 0, 9, kInside + kBurst,
+                 3,       1,       0, 0x61, 0,    0, 9, 1, 1,
+                 0x61,    1,       8, 0,    0x02, 0, 0, 4, 0,
+                 1,       2,       0, 9,    5,    2, 0, 2, 0,
+                 9,       kAnswer, 1, 9,    0});
   // An answer to the last fragment of an ICMP message, one octet of it.
   keep("fragment-tail", {kOutside, 0, 0,    0, 0,    0, 0,    0, 0,    0, 0,    0xff, 0xff, 0xca,   0, 0x71,
                          kAnswer,  1, 0x30, 0, 0x50, 0, 0x46, 0, 0x09, 3, 0xaa, 0x0f, 0x24, kError, 0, 3});

@@ -130,6 +130,23 @@ TEST_F(RoleTest, ElectionPrefersTheNewerStateThenPriorityThenTheFirstMember) {
   EXPECT_FALSE(elected(0, 5, 200, 5, 1));
 }
 
+/// Of a damaged checkpoint only the term is worth something: it must not be used again.
+TEST_F(RoleTest, WhoLostStateOnDiskDoesNotBeatWhoHasIt) {
+  RoleConfig config;
+  config.index = 1;
+  RoleMachine damaged(config, 5, out_, now_, false);
+  EXPECT_EQ(damaged.state_term(), 0U);
+  PeerReport report = peer(Role::initializing, 5);
+  report.state_term = 5;
+  damaged.on_peer(now_, report);
+  EXPECT_EQ(damaged.role(), Role::standby);
+  // Alone it is master all the same, above all that it has heard of.
+  RoleMachine alone(config, 5, out_, now_, false);
+  alone.tick(now_ + config.hold_time);
+  EXPECT_EQ(alone.role(), Role::master);
+  EXPECT_EQ(alone.term(), 7U);
+}
+
 TEST_F(RoleTest, AHotStandbyTakesOverWhenTheConnectionCloses) {
   RoleMachine m = hot_standby();
   m.on_peer_lost(now_, false);
