@@ -158,6 +158,32 @@ def test_the_store_of_another_configuration(store):
     assert "its sessions were made under another cluster configuration" in log and store.set_aside()
 
 
+def test_a_start_that_fails_leaves_the_store(store):
+    """A wrong file is another configuration as well; what its ports say comes before what the store says."""
+    text = (store.folder / "cluster.yaml").read_text()
+    before = fingerprint(store.data)
+    store.write("cluster.yaml", text.replace("inside-in.pcap", "nowhere.pcap"))
+    code, log = store.start()
+    assert code == 1 and "nowhere.pcap" in log, log
+    assert fingerprint(store.data) == before and not store.set_aside(), log
+    store.write("cluster.yaml", text)
+    code, log = store.start()
+    assert code == 0 and restored(log) == [SESSIONS], log
+
+
+@pytest.mark.parametrize("empty", [False, True])
+def test_a_link_to_the_folder(store, empty):
+    real = store.folder / "real"
+    store.data.rename(real)
+    store.data.symlink_to(real)
+    if empty:
+        shutil.rmtree(real)
+        real.mkdir()
+    code, log = store.start()
+    assert code == 0 and restored(log) == [0 if empty else SESSIONS], log
+    assert store.data.is_symlink() and (real / "CURRENT").exists()
+
+
 def test_a_file_in_place_of_the_folder(store):
     shutil.rmtree(store.data)
     store.data.write_text("not a folder", encoding="utf-8")
