@@ -83,9 +83,15 @@ Result<void> Chassis::start() {
     store = std::move(*opened);
   }
 
+  // Time of captures is that of their packets.
+  const auto look_at_the_clock = [](Prepared& card) {
+    if (card.seed != kCaptureSeed) card.now = monotonic_now();
+  };
+
   // Tables, filled from the checkpoints, while nothing else runs.
   std::string damage;
   for (Prepared& card : prepared) {
+    look_at_the_clock(card);
     for (std::uint16_t set = 0; set < cluster_.redundancy_sets.size(); ++set) {
       const auto member = cluster_.member_on(set, index_);
       if (!member || cluster_.redundancy_sets[set].members[*member].card != card.config->name) continue;
@@ -112,6 +118,7 @@ Result<void> Chassis::start() {
   std::vector<CardDoor> doors;
   std::size_t workers = 0;
   for (Prepared& card : prepared) {
+    look_at_the_clock(card);  // the hold time for a peer begins now: what opening and restoring took is not part of it
     for (CardSet& set : card.sets) {
       set.start.boot_id = boot_id_;
       if (writer_) set.start.disk = &writer_->add_shard(cluster_.redundancy_sets[set.shard->set()].name);
