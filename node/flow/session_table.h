@@ -14,9 +14,9 @@
 
 #include "model/dirty_set.h"
 #include "model/flow_key.h"
+#include "model/huge_array.h"
+#include "model/prefetch.h"
 #include "model/session.h"
-#include "node/flow/huge_array.h"
-#include "node/flow/prefetch.h"
 #include "node/flow/session.h"
 
 namespace icr::node {

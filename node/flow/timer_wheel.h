@@ -10,9 +10,9 @@
 #include <array>
 #include <cstdint>
 
+#include "model/huge_array.h"
+#include "model/prefetch.h"
 #include "model/session.h"
-#include "node/flow/huge_array.h"
-#include "node/flow/prefetch.h"
 
 namespace icr::node {
 

@@ -12,8 +12,8 @@
 #include <optional>
 #include <vector>
 
-#include "node/flow/huge_array.h"
-#include "node/flow/prefetch.h"
+#include "model/huge_array.h"
+#include "model/prefetch.h"
 
 namespace icr::node {
 

@@ -18,7 +18,7 @@
 #endif
 #endif
 
-namespace icr::node {
+namespace icr {
 
 template <class T>
 class HugeArray {
@@ -56,4 +56,4 @@ class HugeArray {
   std::size_t size_;
 };
 
-}  // namespace icr::node
+}  // namespace icr
