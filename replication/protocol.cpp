@@ -1,6 +1,7 @@
 #include "replication/protocol.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "replication/protocol_generated.h"
 
@@ -18,6 +19,28 @@ Position position_of(const Table& table) {
 
 bool sane(const Position& p) { return p.epoch != 0 && p.base != 0 && p.base <= p.sequence && p.sequence < kMaxNumber; }
 
+bool printable(char c) { return c >= ' ' && c <= '~'; }
+
+/// What a heartbeat says about its sender's state. False: something is out of range.
+bool read_condition(const fbs::Heartbeat& from, Heartbeat& out) {
+  out.health_weight = from.health_weight();
+  out.late_us = from.late_us();
+  if (out.health_weight > kMaxHealthWeight || out.late_us > kMaxLateMicros) return false;
+  if (const auto* reasons = from.health_reasons()) {
+    if (reasons->size() > kMaxHealthReasons || !std::all_of(reasons->begin(), reasons->end(), printable)) return false;
+    out.health_reasons = reasons->str();
+  }
+  const auto* addresses = from.addresses();
+  if (addresses == nullptr) return true;
+  constexpr std::size_t kEach = sizeof(IpAddress::bytes);
+  if (addresses->size() % kEach != 0 || addresses->size() / kEach > kMaxPeerAddresses) return false;
+  out.addresses.resize(addresses->size() / kEach);
+  for (std::size_t i = 0; i < out.addresses.size(); ++i) {
+    std::copy_n(addresses->data() + i * kEach, kEach, out.addresses[i].bytes.begin());
+  }
+  return true;
+}
+
 bool read_body(const fbs::Envelope& envelope, Body& out, Refusal& why) {
   why = Refusal::bad_value;
   switch (envelope.body_type()) {
@@ -34,10 +57,12 @@ bool read_body(const fbs::Envelope& envelope, Body& out, Refusal& why) {
       beat.asks_switchover = b.asks_switchover();
       beat.capacity = b.capacity();
       beat.stream = position_of(b);
-      out = beat;
       // A stream whose attempt has not sent anything yet stands one before its base.
-      return beat.number != 0 && beat.role <= 2 && beat.sync <= 2 && beat.state_term <= envelope.term() &&
-             beat.stream.base < kMaxNumber && beat.stream.sequence < kMaxNumber;
+      const bool sound = read_condition(b, beat) && beat.number != 0 && beat.role <= 2 && beat.sync <= 2 &&
+                         beat.state_term <= envelope.term() && beat.stream.base < kMaxNumber &&
+                         beat.stream.sequence < kMaxNumber;
+      out = std::move(beat);
+      return sound;
     }
     case fbs::Body::Handover: {
       const auto& b = *envelope.body_as_Handover();
@@ -137,9 +162,25 @@ MessageWriter::Bytes MessageWriter::seal(const Header& header, flatbuffers::Offs
 
 MessageWriter::Bytes MessageWriter::write(const Header& header, const Heartbeat& b) {
   builder_.Clear();
+  flatbuffers::Offset<flatbuffers::String> reasons;
+  if (!b.health_reasons.empty()) {
+    std::string text = b.health_reasons.substr(0, kMaxHealthReasons);
+    std::replace_if(
+        text.begin(), text.end(), [](char c) { return !printable(c); }, '?');
+    reasons = builder_.CreateString(text);
+  }
+  flatbuffers::Offset<flatbuffers::Vector<std::uint8_t>> addresses;
+  if (!b.addresses.empty()) {
+    std::vector<std::uint8_t> octets;
+    for (std::size_t i = 0; i < std::min(b.addresses.size(), kMaxPeerAddresses); ++i) {
+      octets.insert(octets.end(), b.addresses[i].bytes.begin(), b.addresses[i].bytes.end());
+    }
+    addresses = builder_.CreateVector(octets);
+  }
   return seal(header, fbs::CreateHeartbeat(builder_, b.number, b.heard_boot, b.role, b.sync, b.priority, b.state_term,
                                            b.warnings, b.asks_switchover, b.capacity, b.stream.epoch, b.stream.base,
-                                           b.stream.sequence));
+                                           b.stream.sequence, std::min(b.health_weight, kMaxHealthWeight), reasons,
+                                           std::min(b.late_us, kMaxLateMicros), addresses));
 }
 
 MessageWriter::Bytes MessageWriter::write(const Header& header, const Handover& b) {

@@ -7,10 +7,12 @@
 #include <array>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
 
+#include "model/address.h"
 #include "model/counters.h"
 #include "model/record_codec.h"
 
@@ -24,6 +26,12 @@ inline constexpr std::size_t kMaxBatchRows = 4096;
 inline constexpr std::uint32_t kMaxAuditSlots = 4096;
 /// Terms and sequence numbers end far below 2^64, so that adding to one cannot wrap.
 inline constexpr std::uint64_t kMaxNumber = std::uint64_t{1} << 62;
+
+/// What a heartbeat may say about its sender. A writer shortens what is longer; a reader refuses it.
+inline constexpr std::uint32_t kMaxHealthWeight = 0xffff;
+inline constexpr std::size_t kMaxHealthReasons = 255;
+inline constexpr std::uint32_t kMaxLateMicros = 3'600'000'000;
+inline constexpr std::size_t kMaxPeerAddresses = 8;
 
 /// Where messages leave. False: it would block; try again later with the same or newer content.
 class Outlet {
@@ -58,7 +66,11 @@ struct Heartbeat {
   std::uint16_t warnings = 0;
   bool asks_switchover = false;
   std::uint32_t capacity = 0;
-  Position stream;  ///< epoch 0: none
+  Position stream;                   ///< epoch 0: none
+  std::uint32_t health_weight = 0;   ///< at most kMaxHealthWeight
+  std::string health_reasons;        ///< at most kMaxHealthReasons octets of printable ASCII
+  std::uint32_t late_us = 0;         ///< at most kMaxLateMicros
+  std::vector<IpAddress> addresses;  ///< at most kMaxPeerAddresses
 };
 struct Handover {
   std::uint64_t epoch = 0;

@@ -385,6 +385,8 @@ void RedundancyMember::send_heartbeat(TimePoint now) {
   beat.warnings = warnings();
   beat.asks_switchover = role_.asks_switchover();
   beat.capacity = source_.capacity();
+  beat.health_weight = health_.weight;
+  beat.health_reasons = health_.reasons;
   if (role_.role() == Role::master) beat.stream = sender_.position();
   if (role_.follows_peer()) beat.stream = receiver_.position();
   if (outputs_->control.send(writer_.write(header(), beat))) {
@@ -418,6 +420,12 @@ void RedundancyMember::set_warning(bool warned) {
   heartbeat_now_ = true;
 }
 
+void RedundancyMember::set_health(TimePoint /*now*/, const Health& health) {
+  if (health_ == health) return;
+  if (health_.ill() != health.ill()) heartbeat_now_ = true;
+  health_ = health;
+}
+
 std::uint32_t RedundancyMember::priority() const { return set_.members[own_.member].priority; }
 
 MemberStatus RedundancyMember::status() const {
@@ -429,6 +437,7 @@ MemberStatus RedundancyMember::status() const {
   out.term = role_.term();
   out.priority = priority();
   out.warnings = warnings();
+  out.health = health_;
   out.reason = role_.reason();
   out.changed_at = role_.changed_at();
   out.connected = connected_;
@@ -439,6 +448,7 @@ MemberStatus RedundancyMember::status() const {
   out.peer_term = role_.peer().term;
   out.peer_priority = role_.peer().priority;
   out.peer_warnings = peer_beat_.warnings;
+  out.peer_health = {peer_beat_.health_weight, peer_beat_.health_reasons};
   out.peer_heard_at = heard_at_;
   if (role_.role() == Role::master) {
     out.epoch = sender_.position().epoch;

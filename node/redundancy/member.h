@@ -14,6 +14,7 @@
 #include "model/counters.h"
 #include "model/dirty_set.h"
 #include "model/session.h"
+#include "node/redundancy/health.h"
 #include "node/redundancy/role.h"
 #include "replication/protocol.h"
 #include "replication/receiver.h"
@@ -57,8 +58,9 @@ struct MemberStatus {
   std::uint64_t term = 0;
   std::uint32_t priority = 0;
   std::uint16_t warnings = 0;  ///< kWarn* bits
-  std::string reason;          ///< of the last change of role
-  TimePoint changed_at;        ///< when that was
+  Health health;
+  std::string reason;    ///< of the last change of role
+  TimePoint changed_at;  ///< when that was
 
   bool connected = false;     ///< the control connection to the peer is up
   bool peer_present = false;  ///< it has been heard within the heartbeat timeout
@@ -68,6 +70,7 @@ struct MemberStatus {
   std::uint64_t peer_term = 0;
   std::uint32_t peer_priority = 0;
   std::uint16_t peer_warnings = 0;
+  Health peer_health;       ///< as it was told last
   TimePoint peer_heard_at;  ///< meaningless until it has been heard
 
   // Replication. As master: the stream to the peer; as standby: the one that is followed. Epoch 0: there is none.
@@ -112,6 +115,9 @@ class RedundancyMember : public ChangeListener {
   [[nodiscard]] Result<void> request_switchover(TimePoint now);
   /// Marks this member as one that should not become master without need, or takes that back.
   void set_warning(bool warned);
+  /// What is wrong with this member, all together, whenever that has changed (or again and again; what has not changed
+  /// costs nothing). Healthy until it is called. The peer hears of a change at once.
+  void set_health(TimePoint now, const Health& health);
 
   [[nodiscard]] Role role() const { return role_.role(); }
   [[nodiscard]] std::uint64_t term() const { return role_.term(); }
@@ -189,6 +195,7 @@ class RedundancyMember : public ChangeListener {
   TimePoint next_heartbeat_;
   bool heartbeat_now_ = false;
   bool external_warning_ = false;
+  Health health_;
   Counters counters_;
 };
 

@@ -6,6 +6,7 @@
 
 #include <random>
 
+#include "replication/protocol_generated.h"
 #include "support/sessions.h"
 
 namespace icr::replication {
@@ -33,6 +34,9 @@ class ProtocolTest : public ::testing::Test {
     beat.sync = 1;
     beat.state_term = 4;
     beat.stream = {11, 1, 0};
+    beat.health_weight = 100;
+    beat.health_reasons = "disk is full";
+    beat.addresses.resize(2);
     std::vector<Bytes> out;
     out.push_back(keep(writer_.write(kSender, beat)));
     out.push_back(keep(writer_.write(kSender, Handover{11, 4})));
@@ -198,6 +202,72 @@ TEST_F(ProtocolTest, NumbersOutOfRangeAreRefused) {
   beat.state_term = kSender.term + 1;  // claims a state of a term that it does not know
   EXPECT_TRUE(check(beat));
   EXPECT_EQ(reader_.refused(Refusal::bad_value), 12U);
+}
+
+TEST_F(ProtocolTest, AHeartbeatCarriesTheConditionOfItsSender) {
+  Heartbeat beat;
+  beat.number = 1;
+  beat.health_weight = 300;
+  beat.health_reasons = "interface inside0 has no carrier";
+  beat.late_us = 81'000;
+  beat.addresses = {*IpAddress::parse("198.18.0.2"), *IpAddress::parse("2001:db8::2")};
+  const Message* message = reader_.read(writer_.write(kSender, beat));
+  ASSERT_NE(message, nullptr);
+  const auto& read = std::get<Heartbeat>(message->body);
+  EXPECT_EQ(read.health_weight, 300U);
+  EXPECT_EQ(read.health_reasons, "interface inside0 has no carrier");
+  EXPECT_EQ(read.late_us, 81'000U);
+  EXPECT_EQ(read.addresses, beat.addresses);
+  // What is too long or not printable is made fit by the writer: a heartbeat must not be refused for its text.
+  beat.health_reasons = std::string(1000, 'x') + "\n";
+  beat.addresses.resize(kMaxPeerAddresses + 3);
+  message = reader_.read(writer_.write(kSender, beat));
+  ASSERT_NE(message, nullptr);
+  EXPECT_EQ(std::get<Heartbeat>(message->body).health_reasons.size(), kMaxHealthReasons);
+  EXPECT_EQ(std::get<Heartbeat>(message->body).addresses.size(), kMaxPeerAddresses);
+  beat.health_reasons = "caf\xc3\xa9\n";
+  message = reader_.read(writer_.write(kSender, beat));
+  ASSERT_NE(message, nullptr);
+  EXPECT_EQ(std::get<Heartbeat>(message->body).health_reasons, "caf???");
+}
+
+/// A release that knows nothing of health writes fewer fields; one that writes nonsense is refused.
+TEST_F(ProtocolTest, TheConditionOfASenderIsOptionalAndChecked) {
+  const auto read = [this](auto... condition) {
+    flatbuffers::FlatBufferBuilder b;
+    fbs::HeartbeatBuilder beat(b);
+    beat.add_number(1);
+    (condition(beat), ...);
+    const auto body = beat.Finish();
+    fbs::FinishEnvelopeBuffer(b, fbs::CreateEnvelope(b, kSender.cluster_digest, kSender.boot, kSender.term, kSender.set,
+                                                     kSender.member, fbs::Body::Heartbeat, body.Union()));
+    return reader_.read({b.GetBufferPointer(), b.GetSize()});
+  };
+  const Message* message = read();
+  ASSERT_NE(message, nullptr);
+  EXPECT_EQ(std::get<Heartbeat>(message->body).health_weight, 0U);
+  EXPECT_TRUE(std::get<Heartbeat>(message->body).addresses.empty());
+  EXPECT_EQ(read([](auto& beat) { beat.add_health_weight(kMaxHealthWeight + 1); }), nullptr);
+  EXPECT_EQ(read([](auto& beat) { beat.add_late_us(kMaxLateMicros + 1); }), nullptr);
+  const auto with = [this](std::string_view reasons, std::size_t octets) {
+    flatbuffers::FlatBufferBuilder b;
+    const auto text = b.CreateString(reasons.data(), reasons.size());
+    const auto addresses = b.CreateVector(std::vector<std::uint8_t>(octets));
+    fbs::HeartbeatBuilder beat(b);
+    beat.add_number(1);
+    beat.add_health_reasons(text);
+    beat.add_addresses(addresses);
+    const auto body = beat.Finish();
+    fbs::FinishEnvelopeBuffer(b, fbs::CreateEnvelope(b, kSender.cluster_digest, kSender.boot, kSender.term, kSender.set,
+                                                     kSender.member, fbs::Body::Heartbeat, body.Union()));
+    return reader_.read({b.GetBufferPointer(), b.GetSize()}) != nullptr;
+  };
+  EXPECT_TRUE(with(std::string(kMaxHealthReasons, 'x'), 16 * kMaxPeerAddresses));
+  EXPECT_FALSE(with(std::string(kMaxHealthReasons + 1, 'x'), 0));
+  EXPECT_FALSE(with("line one\nline two", 0));
+  EXPECT_FALSE(with("", 15));
+  EXPECT_FALSE(with("", 16 * (kMaxPeerAddresses + 1)));
+  EXPECT_EQ(reader_.refused(Refusal::bad_value), 6U);
 }
 
 TEST_F(ProtocolTest, HugeCountsAreRefused) {
