@@ -18,24 +18,69 @@ namespace {
 /// Higher than what people write by hand: their routes win.
 constexpr std::uint32_t kMetric = 7300;
 
-/// One's address after the last of a prefix; nothing after the very last one.
-bool next_after(const Prefix& prefix, IpAddress& out) {
-  out = AddressRange::of(prefix).high;
-  for (std::size_t i = 16; i-- > (prefix.base.is_v4() ? 12U : 0U);) {
+/// The address after another one; false after the very last one.
+bool next_after(const IpAddress& address, IpAddress& out) {
+  out = address;
+  for (std::size_t i = 16; i-- > (address.is_v4() ? 12U : 0U);) {
     if (++out.bytes[i] != 0) return true;
   }
   return false;
 }
 
-/// The external addresses of a term's sources.
-void append_ranges(const Cluster& cluster, const NatTerm& term, std::vector<AddressRange>& out) {
-  const auto append = [&](std::uint16_t pool) {
-    const auto& addresses = cluster.nat_pools[pool].addresses;
-    out.insert(out.end(), addresses.begin(), addresses.end());
-  };
-  for (const std::uint16_t pool : term.source_pools) append(pool);
-  if (term.overload_pool) append(*term.overload_pool);
+/// The address before; `address` must not be the very first one.
+IpAddress before(IpAddress address) {
+  for (std::size_t i = 16; i-- > 0;) {
+    if (address.bytes[i]-- != 0) break;
+  }
+  return address;
+}
+
+void append_pool(const Cluster& cluster, std::uint16_t pool, std::vector<AddressRange>& out) {
+  const auto& addresses = cluster.nat_pools[pool].addresses;
+  out.insert(out.end(), addresses.begin(), addresses.end());
+}
+
+/// What the sources of a term are translated to: their addresses on the other side of the card.
+std::vector<AddressRange> translated_sources(const Cluster& cluster, const NatTerm& term) {
+  std::vector<AddressRange> out;
+  for (const std::uint16_t pool : term.source_pools) append_pool(cluster, pool, out);
+  if (term.overload_pool) append_pool(cluster, *term.overload_pool, out);
   if (term.source_prefix) out.push_back(AddressRange::of(*term.source_prefix));
+  return out;
+}
+
+bool translates_destinations(const NatTerm& term) {
+  return term.type != NatType::stateful_nat64 && (term.destination_pool || term.destination_prefix);
+}
+
+/// The addresses that hosts inside have themselves, as far as the rules tell.
+std::vector<AddressRange> addresses_inside(const Cluster& cluster, const ServiceSet& service) {
+  std::vector<AddressRange> out;
+  for (const std::uint16_t rule : service.nat_rules) {
+    const bool input = cluster.nat_rules[rule].direction == MatchDirection::input;
+    for (const NatTerm& term : cluster.nat_rules[rule].terms) {
+      if (input) {
+        out.insert(out.end(), term.from.source_addresses.begin(), term.from.source_addresses.end());
+      } else {
+        if (term.destination_pool) append_pool(cluster, *term.destination_pool, out);
+        if (term.destination_prefix) out.push_back(AddressRange::of(*term.destination_prefix));
+      }
+    }
+  }
+  return out;
+}
+
+/// The addresses behind which a rule's term answers callers from outside, as callers know them. Not an address that a
+/// host inside has as well: what the card sends to that host would be routed back into the card.
+std::vector<AddressRange> answered_destinations(const NatTerm& term, std::span<const AddressRange> inside) {
+  std::vector<AddressRange> out = without(term.from.destination_addresses, term.from.destination_except);
+  const auto elsewhere = [&](const AddressRange& range) {
+    const bool everything = range.as_prefix() && range.as_prefix()->length == 0;
+    return everything ||
+           std::any_of(inside.begin(), inside.end(), [&](const AddressRange& host) { return host.overlaps(range); });
+  };
+  out.erase(std::remove_if(out.begin(), out.end(), elsewhere), out.end());
+  return out;
 }
 
 }  // namespace
@@ -51,9 +96,26 @@ std::vector<Prefix> prefixes_of(const AddressRange& range) {
       prefix = Prefix::of(at, ++length);
     }
     out.push_back(prefix);
-    more = next_after(prefix, at) && at <= range.high;
+    more = next_after(AddressRange::of(prefix).high, at) && at <= range.high;
   }
   return out;
+}
+
+std::vector<AddressRange> without(std::vector<AddressRange> ranges, std::span<const AddressRange> removed) {
+  for (const AddressRange& hole : removed) {
+    std::vector<AddressRange> left;
+    for (const AddressRange& range : ranges) {
+      if (!range.overlaps(hole)) {
+        left.push_back(range);
+        continue;
+      }
+      if (range.low < hole.low) left.push_back({range.low, before(hole.low)});
+      IpAddress next;
+      if (hole.high < range.high && next_after(hole.high, next)) left.push_back({next, range.high});
+    }
+    ranges = std::move(left);
+  }
+  return ranges;
 }
 
 void ReturnRoutes::CloseSocket::operator()(nl_sock* socket) const { netlink::Deleter()(socket); }
@@ -67,17 +129,17 @@ Result<std::unique_ptr<ReturnRoutes>> ReturnRoutes::open(const Cluster& cluster,
   if (card == nullptr) return out;
   for (const std::uint16_t index : config.service_sets) {
     const ServiceSet& service = cluster.service_sets[index];
-    const PacketPort* port = card->port(service.outside_unit);
-    if (port == nullptr || port->kind != PacketPort::Kind::tun) continue;
-    std::vector<AddressRange> ranges;
+    const std::vector<AddressRange> inside = addresses_inside(cluster, service);
     for (const std::uint16_t rule : service.nat_rules) {
-      for (const NatTerm& term : cluster.nat_rules[rule].terms) append_ranges(cluster, term, ranges);
-    }
-    for (const AddressRange& range : ranges) {
-      for (const Prefix& prefix : prefixes_of(range)) {
-        const bool known = std::any_of(out->routes_.begin(), out->routes_.end(),
-                                       [&](const Route& route) { return route.prefix == prefix; });
-        if (!known) out->routes_.push_back({prefix, port->device});
+      // Translated sources are on the side to which the rule's packets go, the destinations asked for where they come
+      // from. Who is asked for from inside is a host outside, or an address that a rule of the other direction has.
+      const bool output = cluster.nat_rules[rule].direction == MatchDirection::output;
+      const bool input = cluster.nat_rules[rule].direction == MatchDirection::input;
+      const PacketPort* const sources = card->port(output ? service.inside_unit : service.outside_unit);
+      const PacketPort* const destinations = input ? nullptr : card->port(service.outside_unit);
+      for (const NatTerm& term : cluster.nat_rules[rule].terms) {
+        out->add(sources, translated_sources(cluster, term));
+        if (translates_destinations(term)) out->add(destinations, answered_destinations(term, inside));
       }
     }
   }
@@ -86,6 +148,17 @@ Result<std::unique_ptr<ReturnRoutes>> ReturnRoutes::open(const Cluster& cluster,
   if (!socket) return tl::unexpected(socket.error().in("return routes"));
   out->socket_.reset(socket->release());
   return out;
+}
+
+void ReturnRoutes::add(const PacketPort* port, std::span<const AddressRange> ranges) {
+  if (port == nullptr || port->kind != PacketPort::Kind::tun) return;
+  for (const AddressRange& range : ranges) {
+    for (const Prefix& prefix : prefixes_of(range)) {
+      const bool known =
+          std::any_of(routes_.begin(), routes_.end(), [&](const Route& route) { return route.prefix == prefix; });
+      if (!known) routes_.push_back({prefix, port->device});
+    }
+  }
 }
 
 ReturnRoutes::~ReturnRoutes() { release(); }

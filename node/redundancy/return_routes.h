@@ -1,16 +1,19 @@
 // Routes that bring the kernel's own ICMP errors back into the card.
 //
 // A packet that has left the card may still die in the chassis' kernel: its hop limit is over, it is longer than the
-// MTU of the interface it should leave by. The kernel then tells its source, which is a translated address. Those
-// addresses are routed into the outside TUN device, so the error arrives in the card like one from a router further
-// away, and is translated for the host inside. Only the master has these routes; with the device they vanish by
-// themselves.
+// MTU of the interface it should leave by. The kernel then tells its source, which is an address that only the card
+// knows: a host inside as it is seen outside (translated source), a service inside by the address that callers from
+// outside ask for (translated destination), a caller as it is seen inside (translated source of a rule of direction
+// output). Those addresses are routed into the TUN device of the side where they mean something, so the error arrives
+// in the card like one from a router further away, and is translated. Only the master has these routes; with the device
+// they vanish by themselves.
 //
 // One thread (the card's worker); a netlink request takes microseconds.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -24,6 +27,10 @@ namespace icr::node {
 
 /// The fewest prefixes that cover exactly the range.
 [[nodiscard]] std::vector<Prefix> prefixes_of(const AddressRange& range);
+
+/// What is left of ranges when others are taken out of them.
+[[nodiscard]] std::vector<AddressRange> without(std::vector<AddressRange> ranges,
+                                                std::span<const AddressRange> removed);
 
 class ReturnRoutes {
  public:
@@ -50,6 +57,9 @@ class ReturnRoutes {
     void operator()(nl_sock* socket) const;
   };
   ReturnRoutes() = default;
+  /// Routes for these ranges by the device of a port; for a port that is no TUN device, or none, there is nothing to
+  /// do.
+  void add(const PacketPort* port, std::span<const AddressRange> ranges);
   int change(const Route& route, bool add);
 
   std::vector<Route> routes_;

@@ -2,7 +2,10 @@
 
 import re
 
-from lab.netlab import CHASSIS, SERVER, wait_until
+import pytest
+
+from lab.netlab import CHASSIS, CLIENT, SERVER, wait_until
+from lab.workload import Workload
 
 POOL = "203.0.113.0/28"
 
@@ -22,6 +25,18 @@ def test_path_mtu_discovery_sees_the_outside_interface(lab):
     assert " 0% packet loss" in fits
     counters = lab.card_counters(master)
     assert counters["icmp-errors-translated"] >= 1 and counters["icmp-error-no-session"] == 0
+
+
+@pytest.mark.cluster("destination-nat.yaml")
+def test_rfc4787_req13a_a_service_inside_hears_of_the_outside_mtu(lab):
+    """What a service answers is too long for the way outside: the error names the address that the callers asked for."""
+    work = Workload(lab, "server", "client", echo_address=CLIENT)
+    work.start_servers()
+    lab.run(lab.master(), "ip", "link", "set", "outside0", "mtu", "1400")
+    fetched = lab.run("server", "curl", "-sf", "-m", "20", "-o", "/dev/null", "http://203.0.113.8:8000/download?size=200000")
+    assert fetched.returncode == 0
+    assert "mtu 1400" in lab.run("client", "ip", "route", "get", SERVER).stdout
+    assert lab.card_counters(lab.master())["icmp-errors-translated"] >= 1
 
 
 def test_a_hop_that_is_the_last_one_on_the_chassis_is_told(lab):

@@ -14,6 +14,25 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
+const std::string kChassis = R"(
+cluster: routes
+chassis:
+  - name: left
+    inter-chassis: { address: 198.51.100.1, port: 7400 }
+    query: { address: 198.51.100.1, port: 7300 }
+    cards:
+      - name: ms-0/0/0
+        ports:
+          - { unit: 1, type: tun, device: inside, steer-from: [inside0] }
+          - { unit: 2, type: tun, device: outside, steer-from: [outside0] }
+service-sets:
+  - name: cgn
+    interface: { chassis: left, card: ms-0/0/0 }
+    inside-unit: 1
+    outside-unit: 2
+    nat-rules: [translate]
+nat:)";
+
 std::vector<std::string> texts_of(const char* low, const char* high) {
   std::vector<std::string> out;
   for (const Prefix& prefix : prefixes_of({*IpAddress::parse(low), *IpAddress::parse(high)})) {
@@ -44,6 +63,84 @@ TEST(PrefixesOf, AnyRangeIsCoveredOnceAndNothingElse) {
       for (std::uint32_t i = 0; i < 64; ++i) ASSERT_EQ(covered[i], i >= low && i <= high ? 1 : 0) << low << " " << high;
     }
   }
+}
+
+std::vector<std::string> left_of(std::vector<const char*> ranges, std::vector<const char*> removed) {
+  const auto parse = [](const std::vector<const char*>& texts) {
+    std::vector<AddressRange> out;
+    for (const char* text : texts) out.push_back(AddressRange::of(*Prefix::parse(text)));
+    return out;
+  };
+  std::vector<std::string> out;
+  for (const AddressRange& range : without(parse(ranges), parse(removed))) out.push_back(range.to_string());
+  return out;
+}
+
+TEST(Without, TakesOutWhatOverlapsAndLeavesTheRest) {
+  EXPECT_THAT(left_of({"203.0.113.0/30"}, {"203.0.113.1"}), ElementsAre("203.0.113.0/32", "203.0.113.2/31"));
+  EXPECT_THAT(left_of({"203.0.113.0/30"}, {"203.0.113.0/31", "203.0.113.3"}), ElementsAre("203.0.113.2/32"));
+  EXPECT_THAT(left_of({"203.0.113.0/30", "203.0.113.8"}, {"203.0.113.0/29"}), ElementsAre("203.0.113.8/32"));
+  EXPECT_THAT(left_of({"0.0.0.0/0"}, {"128.0.0.0/1"}), ElementsAre("0.0.0.0/1"));
+  EXPECT_THAT(left_of({"::/0"}, {"203.0.113.0/24"}), ElementsAre("::/0"));
+}
+
+/// What is routed by which device, for these NAT rules in the place of those of a file.
+std::vector<std::string> routes_for(const std::string& nat) {
+  const auto cluster = parse_cluster(kChassis + nat, "test");
+  EXPECT_TRUE(cluster) << cluster.error().message;
+  if (!cluster) return {};
+  const auto routes = ReturnRoutes::open(*cluster, 0, 0);
+  EXPECT_TRUE(routes) << routes.error().message;
+  std::vector<std::string> out;
+  for (const auto& route : (*routes)->routes()) out.push_back(route.prefix.to_string() + " " + route.device);
+  return out;
+}
+
+std::string rule(const std::string& direction, const std::string& terms) {
+  return R"(
+  rules:
+    - name: translate
+      match-direction: )" +
+         direction + "\n      terms: [" + terms + "]\n";
+}
+
+TEST(ReturnRoutes, Rfc4787Req13aLeadToWhatADestinationRuleAnswersFor) {
+  EXPECT_THAT(routes_for(R"(
+  pools: [{ name: web, address: 198.18.0.10 }])" +
+                         rule("output", R"(
+        { name: host, from: { destination-address: 203.0.113.8 },
+          then: { translated: { destination-pool: web, translation-type: dnat-44 } } },
+        { name: many, from: { destination-address: [203.0.113.16/30, 203.0.113.17/32 except] },
+          then: { translated: { destination-pool: web, translation-type: dnat-44 } } })")),
+              ElementsAre("203.0.113.8/32 outside", "203.0.113.16/32 outside", "203.0.113.18/31 outside"));
+}
+
+TEST(ReturnRoutes, OfATwiceNatForCallersFromOutsideLeadToBothSides) {
+  EXPECT_THAT(routes_for(R"(
+  pools: [{ name: web, address: 198.18.0.10 }, { name: callers, address: 198.18.200.0/24 }])" +
+                         rule("output", R"(
+        { name: host, from: { destination-address: 203.0.113.8 }, then: { translated: {
+            source-pool: callers, destination-pool: web, translation-type: twice-napt-44 } } })")),
+              ElementsAre("198.18.200.0/24 inside", "203.0.113.8/32 outside"));
+}
+
+TEST(ReturnRoutes, LeaveAloneWhatHostsHaveThemselves) {
+  EXPECT_THAT(routes_for(R"(
+  pools: [{ name: web, address: 198.18.0.10 }, { name: resolver, address: 198.19.0.53 }])" +
+                         rule("output", R"(
+        { name: host, from: { destination-address: 198.18.0.10, destination-port: 80 },
+          then: { translated: { destination-pool: web, translation-type: dnat-44 } } },
+        { name: any, from: { destination-address: 0.0.0.0/0, destination-port: 80 },
+          then: { translated: { destination-pool: web, translation-type: dnat-44 } } })")),
+              IsEmpty())
+      << "a host inside would no longer be reached";
+  EXPECT_THAT(routes_for(R"(
+  pools: [{ name: resolver, address: 198.19.0.53 }])" +
+                         rule("input", R"(
+        { name: dns, from: { destination-address: 192.0.2.53, destination-port: 53 },
+          then: { translated: { destination-pool: resolver, translation-type: dnat-44 } } })")),
+              IsEmpty())
+      << "a host outside would no longer be reached";
 }
 
 class ReturnRoutesTest : public test::InNewNamespace {};
