@@ -164,6 +164,15 @@ class Lab:
         with open(self.cluster_file, "w", encoding="utf-8") as out:
             out.write(self._cluster_text)
 
+    def change_cluster_file(self, pattern, replacement):
+        """Changes what the chassis of this lab will read; LabError if there is nothing to change."""
+        text, count = re.subn(pattern, replacement, self._cluster_text)
+        if count == 0:
+            raise LabError(f"nothing in the cluster file is like '{pattern}'")
+        self._cluster_text = text
+        with open(self.cluster_file, "w", encoding="utf-8") as out:
+            out.write(text)
+
     def down(self):
         """Ends the lab's processes, removes its namespaces and folders. Nothing happens if there is no lab."""
         self.processes.end_all()
@@ -203,12 +212,12 @@ class Lab:
 
     # --- chassis -----------------------------------------------------------------------------------------------------
 
-    def start_chassis(self, name, wait=True, log_level="info"):
-        """Starts icrd; with `wait`, until it serves."""
+    def start_chassis(self, name, wait=True, log_level="info", before=()):
+        """Starts icrd; with `wait`, until it serves. `before` is a command that takes it as its own (setpriv, ...)."""
         log = self.processes.log_file(name)
         seen = os.path.getsize(log) if os.path.exists(log) else 0
         icrd = os.path.join(self.programs, "icrd")
-        self.start(name, name, icrd, "--cluster", self.cluster_file, "--chassis", name, "--log-level", log_level)
+        self.start(name, name, *before, icrd, "--cluster", self.cluster_file, "--chassis", name, "--log-level", log_level)
 
         def ready():
             if self.processes.pid(name) is None:

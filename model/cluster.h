@@ -53,6 +53,17 @@ struct Card {
   [[nodiscard]] const PacketPort* port(std::uint32_t unit) const;
 };
 
+/// What the threads that carry traffic ask of the machine's scheduler.
+struct Scheduling {
+  enum class Policy : std::uint8_t {
+    real_time,  ///< before every ordinary thread (SCHED_RR), where the process may; otherwise as `nice`
+    nice,       ///< ordinary, with the lowest nice value that the process may have
+    ordinary,   ///< as the process was started ("default")
+  };
+  Policy policy = Policy::real_time;
+  std::uint32_t priority = 20;  ///< of real_time: 1..98
+};
+
 struct Chassis {
   std::string name;
   IpAddress inter_chassis_address;  ///< where peers reach this chassis
@@ -61,6 +72,7 @@ struct Chassis {
   Endpoint query;           ///< where `icr` asks
   std::string data_folder;  ///< checkpoints; empty: none are kept
   std::vector<Card> cards;
+  Scheduling scheduling;
   [[nodiscard]] const Card* card(std::string_view card_name) const;
 };
 

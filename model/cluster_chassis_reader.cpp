@@ -145,8 +145,24 @@ void check_devices(const YamlField& field, const Chassis& chassis) {
   }
 }
 
+Scheduling read_scheduling(const YamlField& field) {
+  constexpr std::array<std::string_view, 3> kPolicies = {"real-time", "nice", "default"};
+  const YamlMap map(field, {"policy", "priority"});
+  Scheduling out;
+  if (const auto f = map.get("policy")) {
+    out.policy = static_cast<Scheduling::Policy>(f->one_of(kPolicies).value_or(0));
+  }
+  const auto f = map.get("priority");
+  if (!f) return out;
+  out.priority = static_cast<std::uint32_t>(f->number(1, 98).value_or(out.priority));
+  if (out.policy != Scheduling::Policy::real_time) {
+    f->wrong("only the policy real-time has a priority", "leave it out, or write policy: real-time");
+  }
+  return out;
+}
+
 void read_one_chassis(const YamlField& field, Draft& draft) {
-  const YamlMap map(field, {"name", "inter-chassis", "query", "data-folder", "cards"});
+  const YamlMap map(field, {"name", "inter-chassis", "query", "data-folder", "scheduling", "cards"});
   Chassis out;
   out.name = draft.chassis.define(map);
   if (const auto f = map.require("inter-chassis", "{ address, port } where peers reach this chassis")) {
@@ -168,6 +184,7 @@ void read_one_chassis(const YamlField& field, Draft& draft) {
       f->wrong("chassis " + other.name + " keeps its data in the same folder", "give each chassis a folder of its own");
     }
   }
+  if (const auto f = map.get("scheduling")) out.scheduling = read_scheduling(*f);
   if (const auto f = map.require("cards", "a list of services cards")) {
     NameBook names("card");
     for (const auto& item : f->list(1)) out.cards.push_back(read_card(item, names));

@@ -80,6 +80,11 @@ void add(Digester& d, const Chassis& chassis) {
       d.text(port.write_file);
     }
   }
+  // A file without the key keeps the digest that releases before the key gave it.
+  const Scheduling usual;
+  if (chassis.scheduling.policy == usual.policy && chassis.scheduling.priority == usual.priority) return;
+  d.number(static_cast<std::uint64_t>(chassis.scheduling.policy));
+  d.number(chassis.scheduling.priority);
 }
 
 void add(Digester& d, const RedundancySet& set) {

@@ -118,11 +118,12 @@ flatbuffers::Offset<fbs::SetStatus> encode_status(const SetStatus& status, flatb
   const auto reason = builder.CreateString(status.reason);
   const auto service_sets = encode_counts(status.service_sets, builder);
   const auto counters = encode_counters(status.counters, builder);
+  const auto scheduling = builder.CreateString(status.scheduling);
   return fbs::CreateSetStatus(builder, status.set, static_cast<std::uint8_t>(status.role),
                               static_cast<std::uint8_t>(status.peer_role), status.connected,
                               static_cast<std::uint8_t>(status.sync), status.term, reason, status.reason_age_s,
                               status.sessions, service_sets, status.sent_sequence, status.acknowledged_sequence,
-                              status.applied_sequence, status.pending, status.digest, counters);
+                              status.applied_sequence, status.pending, status.digest, counters, scheduling);
 }
 
 Result<SetStatus> decode_status(const fbs::SetStatus& in) {
@@ -148,6 +149,7 @@ Result<SetStatus> decode_status(const fbs::SetStatus& in) {
   out.pending = in.pending();
   out.digest = in.digest();
   out.counters = decode_counters(in.counters());
+  out.scheduling = printable(in.scheduling());
   return out;
 }
 

@@ -111,6 +111,7 @@ struct SetStatus {
   std::uint64_t pending = 0;  ///< changed sessions that the peer has not got yet
   std::uint64_t digest = 0;   ///< sum of digest_of() over all sessions
   CounterList counters;       ///< of roles and replication
+  std::string scheduling;     ///< of the worker that carries the set, in words; empty: not told
 };
 
 /// What `show services sessions utilization` is made of. Rates are per second.

@@ -78,6 +78,7 @@ void append_block(const Cluster& cluster, const Group& group, bool extensive, st
                  status.reason_age_s);
   if (!extensive) return;
   fmt::format_to(to, "   Local chassis: {}, peer chassis: {}\n", group.local->name, group.peer->name);
+  if (!status.scheduling.empty()) fmt::format_to(to, "   Scheduling: {}\n", status.scheduling);
   fmt::format_to(to, "   Term: {}, sessions: {}, digest: {:016x}\n", status.term, status.sessions, status.digest);
   for (const auto& count : status.service_sets) {
     if (count.service_set >= cluster.service_sets.size()) continue;

@@ -24,7 +24,8 @@ class Card {
        std::vector<CardSet> sets, std::uint64_t seed, TimePoint now);
 
   /// Starts the workers; returns when all of them serve, or with the reason why one cannot.
-  [[nodiscard]] Result<void> start(const std::shared_ptr<replication::Context>& context);
+  [[nodiscard]] Result<void> start(const std::shared_ptr<replication::Context>& context,
+                                   const WorkerScheduling& scheduling);
   /// Asks the workers to let go of their traffic, write a last checkpoint and end; then joins them. Idempotent.
   void stop();
   /// True when the captures have been read to their end (never for real ports).

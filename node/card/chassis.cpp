@@ -5,6 +5,7 @@
 #include <ctime>
 #include <map>
 #include <random>
+#include <thread>
 
 #include "model/log.h"
 #include "node/ports/factory.h"
@@ -31,6 +32,40 @@ WallMillis wall_now() {
 std::uint64_t random_word() {
   std::random_device device;
   return std::uint64_t{device()} << 32 | device();
+}
+
+/// What the process as a whole takes of the machine, before its threads are made.
+WorkerScheduling take_machine(const icr::Chassis& config) {
+  WorkerScheduling out;
+  out.wanted = config.scheduling;
+  out.rights = SchedulingRights::of_this_process();
+  const auto real = [](const PacketPort& port) { return port.kind != PacketPort::Kind::pcap; };
+  const auto carries_traffic = [&](const icr::Card& card) {
+    return std::any_of(card.ports.begin(), card.ports.end(), real);
+  };
+  if (std::none_of(config.cards.begin(), config.cards.end(), carries_traffic)) {
+    out.wanted.policy = Scheduling::Policy::ordinary;  // captures have no hurry
+    return out;
+  }
+  if (out.wanted.policy == Scheduling::Policy::ordinary) {
+    out.memory = "memory not locked";
+    return out;
+  }
+  out.memory = lock_memory(out.rights);
+  if (out.memory.empty()) out.memory = "memory locked";
+  return out;
+}
+
+/// The I/O thread carries the workers' heartbeats, so it is scheduled like them: it inherits that from the thread that
+/// makes it. (ZeroMQ has options for it, but ends the process where the kernel refuses.)
+Result<std::shared_ptr<replication::Context>> make_context(const WorkerScheduling& scheduling) {
+  Result<std::shared_ptr<replication::Context>> out;
+  std::thread([&] {
+    const auto got = schedule_thread(scheduling.wanted, scheduling.rights, scheduling_calls(), true);
+    if (got.policy == Scheduling::Policy::nice) favour_session(scheduling.rights);
+    out = replication::Context::create();
+  }).join();
+  return out;
 }
 
 }  // namespace
@@ -69,6 +104,7 @@ Result<void> Chassis::start() {
   if (!config.data_folder.empty()) {
     if (auto free = storage::RocksStore::check_free(config.data_folder); !free) return free;
   }
+  const WorkerScheduling scheduling = take_machine(config);
   std::vector<Prepared> prepared;
   for (const icr::Card& card : config.cards) {
     auto opened = open_ports(card);
@@ -112,7 +148,7 @@ Result<void> Chassis::start() {
 
   // Then the disk, the links and the workers.
   if (store) writer_ = std::make_unique<storage::Writer>(std::move(store));
-  auto context = replication::Context::create();
+  auto context = make_context(scheduling);
   if (!context) return tl::unexpected(context.error());
   context_ = std::move(*context);
   std::vector<CardDoor> doors;
@@ -134,7 +170,7 @@ Result<void> Chassis::start() {
   });
   if (auto serving = query_->start(); !serving) return serving;
   for (const auto& card : cards_) {
-    if (auto running = card->start(context_); !running) return running;
+    if (auto running = card->start(context_, scheduling); !running) return running;
   }
   log::info("chassis", "chassis={} cluster={} cards={} workers={} query={} chassis ready", config.name, cluster_.name,
             cards_.size(), workers, query_->endpoint());

@@ -250,6 +250,7 @@ void SetRunner::status(TimePoint now, SetStatus& out) const {
   out.pending = member.pending_state;
   out.digest = shard_.digest();
   append_to(out.counters);
+  out.scheduling = scheduling_;
 }
 
 bool SetRunner::remove(std::uint32_t slot, TimePoint /*now*/) {

@@ -50,6 +50,8 @@ class SetRunner final : public ShardView, private MemberOutput, private replicat
   /// Lets go of the traffic and writes a last checkpoint. True: done; call again otherwise, but not for ever.
   bool shut_down(TimePoint now, WallMillis wall_now);
 
+  /// How the worker is scheduled, in words, for who asks.
+  void set_scheduling(std::string text) { scheduling_ = std::move(text); }
   [[nodiscard]] Shard& shard() { return shard_; }
   [[nodiscard]] const Shard& shard() const { return shard_; }
   void append_to(CounterList& out) const;
@@ -108,6 +110,7 @@ class SetRunner final : public ShardView, private MemberOutput, private replicat
   std::uint64_t unremembered_term_ = 0;  ///< the disk has yet to take it; 0: none
   bool released_ = false;
   std::uint64_t steering_failures_ = 0;
+  std::string scheduling_;
   std::uint64_t cleared_ = 0;
   std::uint64_t bindings_cleared_ = 0;
   std::vector<NatPoolStatus> cleared_pools_;  ///< what the pools' counters were when they were cleared

@@ -80,10 +80,11 @@ Worker::Worker(const Cluster& cluster, std::uint16_t chassis, std::string name, 
 
 Worker::~Worker() { stop(); }
 
-Result<void> Worker::start(std::shared_ptr<replication::Context> context) {
+Result<void> Worker::start(std::shared_ptr<replication::Context> context, const WorkerScheduling& scheduling) {
   std::promise<Result<void>> started;
   auto outcome = started.get_future();
-  worker_ = std::thread([this, context = std::move(context), &started] { run(context, started); });
+  worker_ =
+      std::thread([this, context = std::move(context), scheduling, &started] { run(context, scheduling, started); });
   auto result = outcome.get();
   if (!result && worker_.joinable()) worker_.join();
   return result;
@@ -99,7 +100,21 @@ void Worker::stop() {
   if (worker_.joinable()) worker_.join();
 }
 
-void Worker::run(const std::shared_ptr<replication::Context>& context, std::promise<Result<void>>& started) {
+void Worker::take_processor(const WorkerScheduling& scheduling) {
+  const ThreadScheduling got = schedule_thread(scheduling.wanted, scheduling.rights, scheduling_calls());
+  budget_.emplace(got, scheduling_calls());
+  const std::string text = got.to_string() + ", " + scheduling.memory;
+  for (const auto& set : sets_) set->set_scheduling(text);
+  if (got.missing.empty()) {
+    log::info("card", "card={} scheduling: {}", name_, text);
+  } else {
+    log::warn("card", "card={} scheduling: {}; on a busy machine packets and heartbeats may be late", name_, text);
+  }
+}
+
+void Worker::run(const std::shared_ptr<replication::Context>& context, const WorkerScheduling& scheduling,
+                 std::promise<Result<void>>& started) {
+  if (!captures_) take_processor(scheduling);
   const TimePoint now = captures_ ? virtual_now_ : monotonic_now();
   for (const auto& set : sets_) {
     if (auto opened = set->open(context, now); !opened) {
@@ -135,8 +150,14 @@ void Worker::run_real() {
     more |= mailbox_.run(*this, now, packets_came ? kBusySliceSlots : kSliceSlots);
     const TimePoint done = monotonic_now();
     account(done - now, done);
-    if (!more) wait(done);
+    if (more) {
+      budget_->worked(done);
+    } else {
+      wait(done);
+    }
   }
+  // What is left is waited for: it is for threads that have no priority.
+  budget_->end();
 }
 
 void Worker::run_captures() {
@@ -194,6 +215,7 @@ void Worker::wait(TimePoint now) {
   const timespec timeout{static_cast<time_t>(sleep / 1s), static_cast<long>((sleep % 1s).count())};
   // An interrupted sleep is only a short one.
   (void)::ppoll(polled_.data(), polled_.size(), &timeout, nullptr);
+  if (budget_) budget_->slept(monotonic_now());
 }
 
 void Worker::finish() {
@@ -261,6 +283,7 @@ void Worker::counters(std::vector<CounterGroup>& out) const {
   CounterList own;
   engine_->counters().append_to(own);
   own.push_back({"unknown-egress-interface", unknown_egress_});
+  own.push_back({"worker-real-time-yields", budget_ ? budget_->yields() : 0});
   // The card's own group comes first; what the workers before this one counted is there already.
   if (out.empty()) out.emplace_back();
   add_counters(out.front().counters, own);

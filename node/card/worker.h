@@ -14,6 +14,7 @@
 
 #include "model/cluster.h"
 #include "model/result.h"
+#include "node/card/scheduling.h"
 #include "node/card/set_runner.h"
 #include "node/flow/engine.h"
 #include "node/ports/port.h"
@@ -39,6 +40,13 @@ struct WorkerPart {
   std::vector<CardSet> sets;
 };
 
+/// How workers are to be scheduled, and what is known about it for the whole process.
+struct WorkerScheduling {
+  Scheduling wanted;
+  SchedulingRights rights;
+  std::string memory;  ///< "memory locked", or why it is not
+};
+
 class Worker final : public CardView, private PacketSink {
  public:
   /// `name` is the card's; it has `workers` of them. `now` is what the shards were made with. References must outlive
@@ -50,7 +58,7 @@ class Worker final : public CardView, private PacketSink {
   Worker& operator=(const Worker&) = delete;
 
   /// Starts the thread; returns when it serves, or with the reason why it cannot.
-  [[nodiscard]] Result<void> start(std::shared_ptr<replication::Context> context);
+  [[nodiscard]] Result<void> start(std::shared_ptr<replication::Context> context, const WorkerScheduling& scheduling);
   /// Asks the thread to let go of its traffic, write a last checkpoint and end.
   void ask_to_stop();
   /// The same, then joins it. Idempotent.
@@ -72,7 +80,9 @@ class Worker final : public CardView, private PacketSink {
 
  private:
   void send(const Packet& packet) override;
-  void run(const std::shared_ptr<replication::Context>& context, std::promise<Result<void>>& started);
+  void run(const std::shared_ptr<replication::Context>& context, const WorkerScheduling& scheduling,
+           std::promise<Result<void>>& started);
+  void take_processor(const WorkerScheduling& scheduling);
   void run_real();
   void run_captures();
   bool poll_sets(TimePoint now, bool busy);
@@ -94,6 +104,7 @@ class Worker final : public CardView, private PacketSink {
   PacketBuffers buffers_;
   CardMailbox mailbox_;
   Wakeup stop_wakeup_;
+  std::optional<RealTimeBudget> budget_;  ///< nullopt: captures, which have no hurry
   std::atomic<bool> stopping_{false};
   std::atomic<bool> at_end_{false};
   TimePoint virtual_now_;  ///< captures: their clock

@@ -185,6 +185,7 @@ void FakeShard::status(TimePoint /*now*/, SetStatus& out) const {
   out.acknowledged_sequence = 6;
   out.pending = 1;
   out.counters = {{"heartbeats-sent", 100}};
+  out.scheduling = "SCHED_RR priority 20, memory locked";
 }
 
 bool FakeShard::remove(std::uint32_t slot, TimePoint /*now*/) {

@@ -116,6 +116,24 @@ TEST(ClusterMeaning, DefaultsAreThoseOfTheModel) {
   EXPECT_EQ(other.tcp_non_syn, TcpNonSyn::drop_flow);
 }
 
+TEST(ClusterMeaning, SchedulingIsRealTimeUnlessTheFileSaysOtherwise) {
+  const auto usual = parsed(std::string(kText));
+  EXPECT_EQ(usual.chassis.at(0).scheduling.policy, Scheduling::Policy::real_time);
+  EXPECT_EQ(usual.chassis.at(0).scheduling.priority, 20U);
+  const auto with = [](const std::string& value) {
+    return parsed(replaced("inter-chassis: { address: 127.0.0.1, port: 7400 }\n",
+                           "inter-chassis: { address: 127.0.0.1, port: 7400 }\n    scheduling: " + value + "\n"));
+  };
+  const auto nice = with("{ policy: nice }");
+  EXPECT_EQ(nice.chassis.at(0).scheduling.policy, Scheduling::Policy::nice);
+  EXPECT_EQ(nice.chassis.at(1).scheduling.policy, Scheduling::Policy::real_time);
+  EXPECT_NE(nice.digest, usual.digest);
+  EXPECT_EQ(with("{ policy: default }").chassis.at(0).scheduling.policy, Scheduling::Policy::ordinary);
+  EXPECT_EQ(with("{ policy: real-time, priority: 1 }").chassis.at(0).scheduling.priority, 1U);
+  // What is written out means the same as what is left out, also to a release that does not know the key.
+  EXPECT_EQ(with("{ policy: real-time, priority: 20 }").digest, usual.digest);
+}
+
 TEST(ClusterMeaning, StandAloneSetsFollowTheConfiguredOnes) {
   const auto c = parsed(std::string(kText));
   ASSERT_EQ(c.redundancy_sets.size(), 3U);

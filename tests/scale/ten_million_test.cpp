@@ -74,7 +74,7 @@ class TenMillion : public testing::Test {
     part.ports.push_back({2, std::make_unique<ScriptedPort>(script_, false)});
     part.sets.push_back({std::make_unique<Shard>(*cluster_, std::uint16_t{0}, 1, kStart), SetStart{1, 0, nullptr, 1}});
     worker_ = std::make_unique<Worker>(*cluster_, std::uint16_t{0}, "ms-0/0/0", 1U, std::move(part), 1U, kStart);
-    const auto started = worker_->start(nullptr);
+    const auto started = worker_->start(nullptr, {});
     ASSERT_TRUE(started) << started.error().message;
   }
   void TearDown() override {

@@ -1,0 +1,184 @@
+// What a worker gets of the machine's scheduler: every step down from real time, and the share that it gives back.
+#include "node/card/scheduling.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <thread>
+#include <vector>
+
+namespace icr::node {
+namespace {
+
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+/// A kernel that allows what the test says, and remembers what the thread is.
+struct FakeKernel final : SchedulingCalls {
+  int real_time(std::uint32_t priority, bool inherited) override {
+    asked.push_back("rr " + std::to_string(priority) + (inherited ? " inherited" : ""));
+    if (refuse_real_time != 0) return refuse_real_time;
+    is_real_time = true;
+    return 0;
+  }
+  int ordinary(int nice) override {
+    asked.push_back("nice " + std::to_string(nice));
+    if (nice < lowest_nice) return EPERM;
+    is_real_time = false;
+    return 0;
+  }
+  int refuse_real_time = 0;
+  int lowest_nice = -20;
+  bool is_real_time = false;
+  std::vector<std::string> asked;
+};
+
+SchedulingRights no_rights() { return {}; }
+SchedulingRights root() {
+  SchedulingRights out;
+  out.sys_nice = out.ipc_lock = true;
+  return out;
+}
+
+TEST(Scheduling, RealTimeWhereTheKernelAllowsIt) {
+  FakeKernel kernel;
+  const auto got = schedule_thread({Scheduling::Policy::real_time, 33}, root(), kernel);
+  EXPECT_EQ(got.to_string(), "SCHED_RR priority 33");
+  EXPECT_THAT(got.missing, IsEmpty());
+  EXPECT_THAT(kernel.asked, testing::ElementsAre("rr 33"));
+}
+
+TEST(Scheduling, TheThreadOfTheLinkHandsItOnToTheThreadsItStarts) {
+  FakeKernel kernel;
+  (void)schedule_thread({}, root(), kernel, true);
+  EXPECT_THAT(kernel.asked, testing::ElementsAre("rr 20 inherited"));
+}
+
+TEST(Scheduling, WithoutTheRightTheMessageNamesWhatToGrant) {
+  FakeKernel kernel;
+  kernel.refuse_real_time = EPERM;
+  kernel.lowest_nice = 0;
+  const auto got = schedule_thread({}, no_rights(), kernel);
+  EXPECT_EQ(got.policy, Scheduling::Policy::nice);
+  EXPECT_EQ(got.to_string(), "nice 0 (real time refused: grant CAP_SYS_NICE, or an rtprio limit of 20)");
+}
+
+TEST(Scheduling, AControlGroupWithoutRealTimeIsNamedAndTheLowestNiceValueTaken) {
+  // RT_GROUP_SCHED: a container's group has no real-time runtime, and the kernel says EPERM to root as well.
+  FakeKernel kernel;
+  kernel.refuse_real_time = EPERM;
+  const auto got = schedule_thread({}, root(), kernel);
+  EXPECT_EQ(got.nice, -20);
+  EXPECT_THAT(got.to_string(), HasSubstr("cpu.rt_runtime_us"));
+}
+
+TEST(Scheduling, ACapabilityThatDoesNotCountFallsBackToTheLimit) {
+  FakeKernel kernel;
+  kernel.refuse_real_time = EPERM;
+  kernel.lowest_nice = -5;
+  SchedulingRights rights = root();
+  rights.nice_limit = -5;
+  const auto got = schedule_thread({Scheduling::Policy::nice}, rights, kernel);
+  EXPECT_EQ(got.nice, -5);
+  EXPECT_THAT(got.missing, HasSubstr("nice -20 refused"));
+  EXPECT_THAT(kernel.asked, testing::ElementsAre("nice -20", "nice -5"));
+}
+
+TEST(Scheduling, TheDefaultPolicyAsksForNothing) {
+  FakeKernel kernel;
+  const auto got = schedule_thread({Scheduling::Policy::ordinary}, root(), kernel);
+  EXPECT_THAT(kernel.asked, IsEmpty());
+  EXPECT_EQ(got.to_string(), "as the process was started");
+}
+
+TEST(Scheduling, MemoryUnderALimitIsNotLocked) {
+  // MCL_FUTURE under a limit would make an allocation fail later, in the middle of anything.
+  EXPECT_THAT(lock_memory(no_rights()), HasSubstr("CAP_IPC_LOCK"));
+}
+
+/// Runs a worker that never sleeps for a second, in rounds of `round`. What share of the time it was an ordinary
+/// thread, and the longest stretch in which it was not.
+struct Share {
+  Duration ordinary{};
+  Duration longest{};
+};
+Share share_of_a_second(FakeKernel& kernel, RealTimeBudget& budget, Duration round) {
+  Share out;
+  Duration stretch{};
+  for (TimePoint now{1s}; now < TimePoint{2s}; now += round) {
+    budget.worked(now);
+    stretch = kernel.is_real_time ? stretch + round : 0ns;
+    if (!kernel.is_real_time) out.ordinary += round;
+    out.longest = std::max(out.longest, stretch);
+  }
+  return out;
+}
+
+TEST(RealTimeBudget, AWorkerThatNeverSleepsLeavesATwentiethToOthersInSmallPieces) {
+  FakeKernel kernel;
+  RealTimeBudget budget(schedule_thread({}, root(), kernel), kernel);
+  const Share share = share_of_a_second(kernel, budget, 20us);
+  EXPECT_GE(share.ordinary, 48ms);
+  EXPECT_LE(share.ordinary, 55ms);
+  EXPECT_LE(share.longest, 10ms);
+  EXPECT_NEAR(static_cast<double>(budget.yields()), 100, 2);
+}
+
+TEST(RealTimeBudget, AWorkerThatSleepsIsNeverOrdinary) {
+  FakeKernel kernel;
+  RealTimeBudget budget(schedule_thread({}, root(), kernel), kernel);
+  for (TimePoint now{1s}; now < TimePoint{2s}; now += 5ms) {
+    budget.worked(now);
+    EXPECT_TRUE(kernel.is_real_time);
+    budget.slept(now + 4ms);
+  }
+  EXPECT_EQ(budget.yields(), 0U);
+}
+
+TEST(RealTimeBudget, AThreadWithoutRealTimeIsLeftAlone) {
+  FakeKernel kernel;
+  kernel.refuse_real_time = EPERM;
+  RealTimeBudget budget(schedule_thread({}, root(), kernel), kernel);
+  const auto asked = kernel.asked.size();
+  (void)share_of_a_second(kernel, budget, 20us);
+  budget.end();
+  EXPECT_EQ(kernel.asked.size(), asked);
+}
+
+TEST(RealTimeBudget, WhoIsRefusedTheWayBackStaysOrdinary) {
+  FakeKernel kernel;
+  RealTimeBudget budget(schedule_thread({}, root(), kernel), kernel);
+  kernel.refuse_real_time = EPERM;
+  const Share share = share_of_a_second(kernel, budget, 100us);
+  EXPECT_EQ(budget.yields(), 1U);
+  EXPECT_GE(share.ordinary, 980ms);
+}
+
+TEST(Scheduling, TheKernelDoesWhatItWasAskedFor) {
+  // On a thread of its own: what the test's threads are is not changed.
+  std::thread([] {
+    const auto rights = SchedulingRights::of_this_process();
+    const auto got = schedule_thread({Scheduling::Policy::real_time, 7}, rights, scheduling_calls());
+    sched_param param{};
+    ASSERT_EQ(sched_getparam(0, &param), 0);
+    const int policy = sched_getscheduler(0) & ~SCHED_RESET_ON_FORK;
+    if (got.policy == Scheduling::Policy::real_time) {
+      EXPECT_EQ(policy, SCHED_RR);
+      EXPECT_EQ(param.sched_priority, 7);
+      RealTimeBudget budget(got, scheduling_calls());
+      budget.end();
+      EXPECT_EQ(sched_getscheduler(0), SCHED_OTHER | SCHED_RESET_ON_FORK);
+    } else {
+      EXPECT_EQ(policy, SCHED_OTHER);
+      EXPECT_EQ(getpriority(PRIO_PROCESS, 0), got.nice);
+      EXPECT_FALSE(got.missing.empty());
+    }
+  }).join();
+}
+
+}  // namespace
+}  // namespace icr::node
