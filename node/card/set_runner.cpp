@@ -154,7 +154,7 @@ bool SetRunner::shut_down(TimePoint now, WallMillis wall_now) {
     released_ = true;
     steering_->release(now);
     return_routes_->release();
-    shard_.deactivate();
+    shard_.deactivate(now);
   }
   return !checkpointer_ || checkpointer_->flush_all(now, wall_now, member_.term());
 }
@@ -191,7 +191,7 @@ void SetRunner::become_master(std::uint64_t term) {
 void SetRunner::become_standby(std::uint64_t term) {
   steering_->release(now_);
   return_routes_->release();
-  shard_.deactivate();
+  shard_.deactivate(now_);
   log::info("role", "set={} chassis={} role=STANDBY term={} sessions={} reason=\"{}\"", config_.name,
             cluster_.chassis[chassis_].name, term, shard_.sessions(), member_.status().reason);
 }

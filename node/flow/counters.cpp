@@ -52,6 +52,7 @@ constexpr std::array<Row, kDropCount> kDrops = {{
     {"unknown-interface", kPacket, "unknown-interface"},
     {"not-master", kPacket, "not-master"},
     {"handing-over", kPacket, "handing-over"},
+    {"standby-new-session", kPacket, "standby-new-session"},
     {"wrong-interface", kPacket, "wrong-interface"},
     {"firewall-discards", kFirewall, "new-flow-counters/new-flow-discards"},
     {"firewall-rejects", kFirewall, "new-flow-counters/new-flow-rejects"},
@@ -190,6 +191,7 @@ void EngineCounters::append_to(CounterList& out) const {
   out.push_back({"packets-out", packets_out});
   out.push_back({"sessions-created", sessions_created});
   out.push_back({"sessions-reused", sessions_reused});
+  out.push_back({"forwarded-in-grace", forwarded_in_grace});
   out.push_back({"icmp-errors-translated", icmp_errors_translated});
   out.push_back({"rejects-sent", rejects_sent});
   out.push_back({"icmp-errors-sent", errors_sent});

@@ -14,10 +14,11 @@ namespace icr::node {
 
 /// Why a packet was dropped, beyond the header errors of node/packet/headers.h.
 enum class Drop : std::uint8_t {
-  unknown_interface,  ///< the unit it came in on belongs to no service set
-  not_master,         ///< this chassis is not master of the redundancy set
-  handing_over,       ///< new session while mastership is being handed over
-  wrong_interface,    ///< belongs to a session, but came in on its other side
+  unknown_interface,    ///< the unit it came in on belongs to no service set
+  not_master,           ///< this chassis is not master of the redundancy set
+  handing_over,         ///< new session while mastership is being handed over
+  standby_new_session,  ///< no session of it, in the grace after this chassis ceased to be master
+  wrong_interface,      ///< belongs to a session, but came in on its other side
   firewall_discard,
   firewall_reject,
   tcp_non_syn,        ///< no session, and not a SYN
@@ -111,7 +112,8 @@ struct EngineCounters : DropCounters {
   std::uint64_t bytes_in = 0;
   std::uint64_t packets_out = 0;
   std::uint64_t sessions_created = 0;
-  std::uint64_t sessions_reused = 0;  ///< a SYN on a connection that was over
+  std::uint64_t sessions_reused = 0;     ///< a SYN on a connection that was over
+  std::uint64_t forwarded_in_grace = 0;  ///< of known sessions, after this chassis ceased to be master; in packets_out
   std::uint64_t icmp_errors_translated = 0;
   std::uint64_t rejects_sent = 0;        ///< RST or ICMP for `then reject` and tcp-non-syn
   std::uint64_t errors_sent = 0;         ///< ICMP errors of a NAT64 router

@@ -74,10 +74,12 @@ void Engine::handle(Packet& packet, Staged& staged, Ticks now, PacketSink& out) 
   Shard& shard = *shards_[staged.binding->shard];
   if (const auto flow = shard.table().find(staged.binding->service_set, headers.key, staged.hash)) {
     if (forward(packet, staged, *flow, now, out)) return;
+    if (!shard.active()) return drop_packet(packet, staged, Drop::standby_new_session);
     // The connection is over and its initiator opens it again: make room for the successor.
     ++counters_.sessions_reused;
     shard.remove(flow->slot);
   }
+  if (!shard.active()) return drop_packet(packet, staged, Drop::standby_new_session);
   handle_first(packet, staged, now, out);
 }
 
@@ -123,6 +125,8 @@ bool Engine::forward(Packet& packet, Staged& staged, FlowRef flow, Ticks now, Pa
     return true;
   }
   ++binding.service->counters.existing_accepts;
+  if (!shard.active()) [[unlikely]]
+    ++counters_.forwarded_in_grace;
   if (session.hairpin) [[unlikely]]
     ++binding.service->counters.hairpinned_existing;
   pass_on(packet, staged, flow, now, out);

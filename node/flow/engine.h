@@ -101,7 +101,12 @@ class Engine {
   [[nodiscard]] const Binding* binding_of(std::uint32_t unit) const;
   [[nodiscard]] Arrival arrival_of(std::uint32_t unit) const;
   /// Stage 1: reads headers, hashes, and asks for the index.
-  void read(std::span<Packet> burst);
+  void read(std::span<Packet> burst, TimePoint now);
+  /// The same for one packet, whatever its headers are. False: it was dropped.
+  [[nodiscard]] bool read_whole(Packet& packet, const Arrival& arrival, const SessionTable& table, Look& look,
+                                Staged& staged);
+  /// The same for a packet that no active shard is there for.
+  void read_passive(Packet& packet, const Arrival& arrival, TimePoint now, Look& look, Staged& staged);
   /// Stage 2: looks into the index, and asks for sessions. The number of packets, noted in firsts_, that seem to have
   /// none.
   [[nodiscard]] std::size_t look_up(std::size_t count);

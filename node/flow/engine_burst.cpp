@@ -10,7 +10,7 @@ void Engine::process(std::span<Packet> burst, TimePoint now, PacketSink& out) {
   const Ticks at = Shard::ticks_of(now);
   while (!burst.empty()) {
     const auto part = burst.first(std::min(burst.size(), kStageSize));
-    read(part);
+    read(part, now);
     look_ahead(look_up(part.size()), at);
     // In order: a session that an earlier packet of the burst set up is found by a later one.
     for (std::size_t i = 0; i < part.size(); ++i) {
@@ -35,7 +35,32 @@ Engine::Arrival Engine::arrival_of(std::uint32_t unit) const {
   return {unit, binding, shard != nullptr && shard->active() ? shard : nullptr};
 }
 
-void Engine::read(std::span<Packet> burst) {
+bool Engine::read_whole(Packet& packet, const Arrival& arrival, const SessionTable& table, Look& look, Staged& staged) {
+  const HeaderError error = read_headers(packet.data, packet.length, staged.headers);
+  if (error != HeaderError::none) {
+    drop(*arrival.binding, error);
+    return false;
+  }
+  packet.length = staged.headers.l3_length;
+  look.lines = (staged.headers.protocol == ip_protocol::tcp ? SessionTable::kLineTcp : 0U) |
+               (staged.headers.v6 ? SessionTable::kLineWide : 0U);
+  look.hash = table.hash(arrival.binding->service_set, staged.headers.key);
+  staged.binding = arrival.binding;
+  staged.hash = look.hash;
+  return true;
+}
+
+void Engine::read_passive(Packet& packet, const Arrival& arrival, TimePoint now, Look& look, Staged& staged) {
+  if (arrival.binding == nullptr) return counters_.drop(Drop::unknown_interface);
+  Shard& shard = *shards_[arrival.binding->shard];
+  if (!shard.forwards(now)) return drop(*arrival.binding, Drop::not_master);
+  look.plain = false;
+  if (!read_whole(packet, arrival, shard.table(), look, staged)) return;
+  look.binding = arrival.binding;
+  look.shard = &shard;
+}
+
+void Engine::read(std::span<Packet> burst, TimePoint now) {
   Arrival arrival = arrival_of(burst.front().unit);
   counters_.packets_in += burst.size();
   for (std::size_t i = 0; i < burst.size(); ++i) {
@@ -44,12 +69,8 @@ void Engine::read(std::span<Packet> burst) {
     look.binding = nullptr;
     counters_.bytes_in += packet.length;
     if (packet.unit != arrival.unit) arrival = arrival_of(packet.unit);
-    if (arrival.shard == nullptr) {
-      if (arrival.binding == nullptr) {
-        counters_.drop(Drop::unknown_interface);
-      } else {
-        drop(*arrival.binding, Drop::not_master);
-      }
+    if (arrival.shard == nullptr) [[unlikely]] {
+      read_passive(packet, arrival, now, look, staged_[i]);
       continue;
     }
     const SessionTable& table = arrival.shard->table();
@@ -60,19 +81,8 @@ void Engine::read(std::span<Packet> burst) {
       look.lines = h.protocol == ip_protocol::tcp ? SessionTable::kLineTcp : 0U;
       look.hash = table.hash_v4(arrival.binding->service_set, h.source, h.destination, h.source_port,
                                 h.destination_port, h.protocol);
-    } else {
-      Staged& staged = staged_[i];
-      const HeaderError error = read_headers(packet.data, packet.length, staged.headers);
-      if (error != HeaderError::none) {
-        drop(*arrival.binding, error);
-        continue;
-      }
-      packet.length = staged.headers.l3_length;
-      look.lines = (staged.headers.protocol == ip_protocol::tcp ? SessionTable::kLineTcp : 0U) |
-                   (staged.headers.v6 ? SessionTable::kLineWide : 0U);
-      look.hash = table.hash(arrival.binding->service_set, staged.headers.key);
-      staged.binding = arrival.binding;
-      staged.hash = look.hash;
+    } else if (!read_whole(packet, arrival, table, look, staged_[i])) {
+      continue;
     }
     look.binding = arrival.binding;
     look.shard = arrival.shard;
@@ -104,6 +114,7 @@ void Engine::look_ahead(std::size_t firsts, Ticks now) {
   for (std::size_t i = 0; i < firsts; ++i) {
     const Look& look = looks_[firsts_[i]];
     outlooks_[i].reset();
+    if (!look.shard->active()) continue;
     FlowKey key;
     if (look.plain) {
       const PlainHeaders& h = look.headers;

@@ -146,7 +146,8 @@ void Engine::handle_icmp_error(Packet& packet, Staged& staged, PacketSink& out) 
     return drop(binding, Drop::icmp_error_malformed);
   }
   // The packet inside went the other way: its mirror is the flow that this error travels with.
-  SessionTable& table = shards_[binding.shard]->table();
+  Shard& shard = *shards_[binding.shard];
+  SessionTable& table = shard.table();
   const auto flow = table.find(binding.service_set, quoted.key.mirrored());
   if (!flow) return drop(binding, Drop::icmp_error_no_session);
   Session& session = table.at(flow->slot);
@@ -155,7 +156,11 @@ void Engine::handle_icmp_error(Packet& packet, Staged& staged, PacketSink& out) 
     return drop(binding, Drop::wrong_interface);
   }
   if (!(headers.key.destination == quoted.key.source)) return drop(binding, Drop::icmp_error_malformed);
-  session.flag = SessionFlag::found_existing;
+  if (shard.active()) {
+    session.flag = SessionFlag::found_existing;
+  } else {
+    ++counters_.forwarded_in_grace;
+  }
   // RFC 5508 section 4: translate both headers; the session is neither refreshed nor closed.
   const std::uint32_t unit = session.hairpin ? packet.unit : binding.other_unit;
   const FlowKey quoted_to = session.flow(opposite(flow->direction));

@@ -1,4 +1,5 @@
-// Sessions that this chassis makes and follows itself; what a peer or a checkpoint brings is in shard_twin.cpp.
+// Sessions that this chassis makes itself; how it follows them is in shard_follow.cpp, what a peer or a checkpoint
+// brings in shard_twin.cpp.
 #include "node/flow/shard.h"
 
 #include <algorithm>
@@ -107,7 +108,8 @@ void Shard::activate(TimePoint now, std::uint64_t term) {
   resolve_contested();
 }
 
-void Shard::deactivate() {
+void Shard::deactivate(TimePoint now) {
+  if (active_) grace_until_ = now + kForwardingGrace;
   active_ = false;
   nat_.deactivate();
   refuse_new_ = false;
@@ -239,52 +241,6 @@ SetUp Shard::set_up(const Headers& headers, std::uint16_t service_set, bool insi
   wheel_.arm(*slot, deadline_of(session));
   changed(*slot, Change::state);
   return {slot, Drop::count, false};
-}
-
-bool Shard::follow(std::uint32_t slot, Direction direction, const Headers& headers, Ticks now, Drop& drop) {
-  Session& session = table_.at(slot);
-  if (headers.icmp != IcmpKind::none) [[unlikely]] {
-    const bool forth = direction == Direction::initiator;
-    if (headers.icmp != (forth ? IcmpKind::echo_request : IcmpKind::echo_reply)) {
-      drop = Drop::icmp_echo_direction;
-      return false;
-    }
-  }
-  bool moved = false;
-  if (headers.protocol == ip_protocol::tcp && !headers.later_fragment) {
-    switch (TcpTracker::follow(session, direction, headers, window_epoch_, moved)) {
-      case TcpVerdict::accept:
-        break;
-      case TcpVerdict::new_connection:
-        drop = Drop::count;
-        return false;
-      case TcpVerdict::bad_sequence:
-        drop = Drop::tcp_bad_sequence;
-        return false;
-      case TcpVerdict::bad_syn:
-        drop = Drop::tcp_bad_syn;
-        return false;
-      case TcpVerdict::bad_ack:
-        drop = Drop::tcp_bad_ack;
-        return false;
-      case TcpVerdict::bad_syn_ack:
-        drop = Drop::tcp_bad_syn_ack;
-        return false;
-      case TcpVerdict::bad_rst:
-        drop = session.tcp_state == TcpState::syn_sent       ? Drop::tcp_bad_rst_in_syn_sent
-               : session.tcp_state == TcpState::syn_received ? Drop::tcp_bad_rst_in_syn_received
-                                                             : Drop::tcp_bad_rst;
-        return false;
-      case TcpVerdict::bad_handshake:
-        drop = Drop::tcp_bad_handshake;
-        return false;
-    }
-    const bool syn_again = (headers.tcp_flags & (tcp_flag::syn | tcp_flag::ack)) == tcp_flag::syn;
-    if (syn_again) session.flag = SessionFlag::found_existing;
-  }
-  touch(slot, session, direction, headers.l3_length, now);
-  if (moved) state_changed(slot, session);
-  return true;
 }
 
 void Shard::remove(std::uint32_t slot) {

@@ -39,6 +39,10 @@ struct ShardCounters {
   void append_to(CounterList& out) const;
 };
 
+/// How long a chassis that has ceased to be master goes on forwarding packets of the sessions it has: the lease of its
+/// virtual addresses (node/redundancy/steering). By then every neighbour has been told where they are.
+inline constexpr Duration kForwardingGrace = 3s;
+
 /// What set_up() made of a first packet.
 struct SetUp {
   std::optional<std::uint32_t> slot;  ///< the new session
@@ -67,8 +71,12 @@ class Shard final : public SessionSource, public SessionSink, private NatOutput 
   void activate(TimePoint now, std::uint64_t term = 1);
   /// Mastership goes on in a higher term.
   void set_term(std::uint64_t term) { nat_.set_term(term); }
-  void deactivate();
+  /// Another chassis is master, or will be. For kForwardingGrace packets of sessions that are held are still forwarded
+  /// (follow()), as neighbours may send them here until they have heard of the change; none is set up any more.
+  void deactivate(TimePoint now);
   [[nodiscard]] bool active() const { return active_; }
+  /// Packets of the sessions that are held are to be forwarded: the shard is active, or ceased to be a moment ago.
+  [[nodiscard]] bool forwards(TimePoint now) const { return active_ || now < grace_until_; }
   /// While mastership is being handed over, sessions go on but none is set up.
   void refuse_new_sessions(bool refuse) { refuse_new_ = refuse; }
 
@@ -99,6 +107,8 @@ class Shard final : public SessionSource, public SessionSink, private NatOutput 
   void prefetch_slots(std::uint32_t count) const;
   /// Follows a packet of a session. False: it must be dropped for `drop`. If `drop` is then Drop::count the session is
   /// over and gone: treat the packet as the first one of a new session.
+  /// In a passive shard the packet is judged in the same way, but the session stays what the master said of it, except
+  /// for its windows, which are not replicated as they move. Nothing is counted, and nobody is told.
   [[nodiscard]] bool follow(std::uint32_t slot, Direction direction, const Headers& headers, Ticks now, Drop& drop);
   /// What follow() does for every packet that it lets pass: counts it, and notes that the session is in use.
   void touch(std::uint32_t slot, Session& session, Direction direction, std::uint32_t bytes, Ticks now) {
@@ -188,6 +198,7 @@ class Shard final : public SessionSource, public SessionSink, private NatOutput 
   void prefetch_near(std::uint32_t slot) const;
   /// Brings the digest up to date with the slot.
   void digest_slot(std::uint32_t slot);
+  [[nodiscard]] bool follow_passively(Session& session, Direction direction, const Headers& headers, Drop& drop) const;
   void changed(std::uint32_t slot, Change change);
   void observed(std::uint32_t slot, Change change);
   /// After a change that a peer or a checkpoint brought.
@@ -204,6 +215,7 @@ class Shard final : public SessionSource, public SessionSink, private NatOutput 
   std::uint16_t set_;
   bool active_ = false;
   bool refuse_new_ = false;
+  TimePoint grace_until_ = TimePoint::min();
   SessionTable table_;
   NatState nat_;  ///< its row n is slot table_.capacity() + n
   TimerWheel wheel_;

@@ -211,7 +211,7 @@ class Side final : private node::MemberOutput, private replication::LinkVisitor 
   bool send_data(std::span<const std::uint8_t> message) override { return link_->send_data(message); }
   void persist_term(std::uint64_t) override {}
   void become_master(std::uint64_t) override { shard_.activate(clock_now()); }
-  void become_standby(std::uint64_t) override { shard_.deactivate(); }
+  void become_standby(std::uint64_t) override { shard_.deactivate(clock_now()); }
   void reassert_master(std::uint64_t) override {}
   void handing_over(bool) override {}
   void on_control(std::span<const std::uint8_t> message) override { member_.on_control(clock_now(), message); }

@@ -195,7 +195,8 @@ TEST(Engine, PassiveShardDropsEverything) {
   bed.expect_drop(kOutside, udp(kServer, 53, "203.0.113.1", 53), Drop::not_master);
   bed.shard->activate(bed.now);
   (void)bed.pass(kInside, udp(kClient, 5000, kServer, 53));
-  bed.shard->deactivate();
+  bed.shard->deactivate(bed.now);
+  bed.wait(kForwardingGrace);
   bed.expect_drop(kInside, udp(kClient, 5000, kServer, 53), Drop::not_master);
   bed.wait(60s);
   EXPECT_EQ(bed.shard->sessions(), 1U) << "nothing expires in a passive shard";

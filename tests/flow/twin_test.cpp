@@ -330,7 +330,7 @@ TEST(Twin, ListenersHearOfOwnChangesAndObserversOfAll) {
   }
   EXPECT_EQ(listener.state.size(), 1U);
   EXPECT_EQ(listener.refresh.size(), 3U) << "a quarter of 30 s each";
-  s.shard->deactivate();
+  s.shard->deactivate(s.now);
   (void)s.shard->apply(record_of(4, 1, 100, 2000), s.now);
   (void)s.shard->erase({4, 1}, s.now);
   EXPECT_EQ(listener.state.size(), 1U);
@@ -348,7 +348,7 @@ TEST(Twin, TakeoverToAndFro) {
     (void)from.pass(kInside, udp(kClient, port, kServer, 53));
     from.wait(1s);
     to.wait(1s);
-    from.shard->deactivate();
+    from.shard->deactivate(from.now);
     to.shard->begin_pass(to.now);
     SessionRecord r;
     for (std::uint32_t slot = 0; slot < from.shard->high_water(); ++slot) {

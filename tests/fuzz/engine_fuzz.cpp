@@ -258,7 +258,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         break;
       default:
         if (which < 64) {  // a takeover: windows are learnt again
-          world.shard.deactivate();
+          world.shard.deactivate(world.now);
           world.shard.activate(world.now);
         } else if (any) {  // it comes back
           const Left again = world.sink.left[which % world.sink.left.size()];

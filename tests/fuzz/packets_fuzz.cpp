@@ -40,7 +40,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   while (size >= 4) {
     const std::uint32_t unit = data[0] % 5;
     if (data[0] >= 250) {  // a takeover: windows are learnt again
-      shard.deactivate();
+      shard.deactivate(now);
       shard.activate(now);
     }
     now += std::chrono::milliseconds(data[1] * data[1]);

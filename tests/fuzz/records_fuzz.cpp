@@ -50,7 +50,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   while (!shard.tick(now, 1000)) {
   }
   // What has a longer timeout is swept by a pass that names nothing.
-  shard.deactivate();
+  shard.deactivate(now);
   shard.begin_pass(now);
   (void)shard.end_pass(now);
   fuzz::require(shard.sessions() == 0 && shard.ports_in_use() == 0 && shard.digest() == 0);

@@ -104,7 +104,7 @@ void Chassis::become_master(std::uint64_t term) {
 }
 
 void Chassis::become_standby(std::uint64_t term) {
-  shard_->deactivate();
+  shard_->deactivate(now_);
   watcher_.on_standby(*this, term);
 }
 
