@@ -1,0 +1,81 @@
+// What a member tells about itself.
+#include <algorithm>
+
+#include "node/redundancy/member.h"
+
+namespace icr::node {
+
+MemberStatus RedundancyMember::status() const {
+  MemberStatus out;
+  out.role = role_.role();
+  out.sync = role_.sync();
+  out.stand_alone = set_.stand_alone();
+  out.handing_over = role_.handing_over();
+  out.term = role_.term();
+  out.priority = priority();
+  out.warnings = warnings();
+  out.health = health_;
+  out.reason = role_.reason();
+  out.changed_at = role_.changed_at();
+  out.connected = connected_;
+  out.peer_present = heard_ever_ && !peer_lost_told_;
+  out.peer_hears_us = out.peer_present && peer_beat_.heard_boot == own_.boot;
+  out.peer_role = role_.peer().role;
+  out.peer_sync = role_.peer().sync;
+  out.peer_term = role_.peer().term;
+  out.peer_priority = role_.peer().priority;
+  out.peer_warnings = peer_beat_.warnings;
+  out.peer_health = {peer_beat_.health_weight, peer_beat_.health_reasons};
+  out.peer_heard_at = heard_at_;
+  if (role_.role() == Role::master) {
+    out.epoch = sender_.position().epoch;
+    out.sent = sender_.position().sequence;
+    out.acknowledged = sender_.acknowledged();
+    out.pending_state = sender_.pending_state();
+    out.pending_refresh = sender_.pending_refresh();
+    out.unacknowledged_bytes = sender_.unacknowledged_bytes();
+    out.bulk_total = sender_.active() ? source_.high_water() : 0;
+    out.bulk_done = std::min(sender_.bulk_cursor(), out.bulk_total);
+  } else {
+    out.epoch = receiver_.position().epoch;
+    out.acknowledged = receiver_.position().sequence;
+  }
+  return out;
+}
+
+void RedundancyMember::append_to(CounterList& out) const {
+  const auto& c = counters_;
+  const auto& r = role_.counters();
+  out.push_back({"control-messages-received", c.control_messages});
+  out.push_back({"data-messages-received", c.data_messages});
+  reader_.append_to(out);
+  out.push_back({"heartbeats-sent", c.heartbeats_sent});
+  out.push_back({"heartbeats-not-sent", c.heartbeats_not_sent});
+  out.push_back({"heartbeats-overtaken", c.heartbeats_overtaken});
+  out.push_back({"refused-other-boot", c.other_boot});
+  out.push_back({"refused-lower-term", c.lower_term});
+  out.push_back({"refused-higher-term", c.higher_term});
+  out.push_back({"refused-wrong-role", c.wrong_role});
+  out.push_back({"refused-wrong-link", c.wrong_link});
+  out.push_back({"refused-late-request", c.late_requests});
+  out.push_back({"offers-too-early", c.offers_too_early});
+  out.push_back({"peer-disconnects", c.disconnects});
+  out.push_back({"peer-silences", c.silences});
+  out.push_back({"own-pauses", c.own_pauses});
+  out.push_back({"became-master", r.became_master});
+  out.push_back({"became-standby", r.became_standby});
+  out.push_back({"took-over-hot", r.took_over_hot});
+  out.push_back({"took-over-cold", r.took_over_cold});
+  out.push_back({"met-another-master", r.dual_master});
+  out.push_back({"switchovers-started", r.switchovers_started});
+  out.push_back({"switchovers-refused", r.switchovers_refused});
+  out.push_back({"switchovers-called-off", r.switchovers_called_off});
+  out.push_back({"switchovers-done", r.switchovers_done});
+  out.push_back({"preemptions-requested", r.preempt_requests});
+  out.push_back({"offers-refused", r.offers_refused});
+  out.push_back({"terms-raised", r.term_raised});
+  sender_.append_to(out);
+  receiver_.append_to(out);
+}
+
+}  // namespace icr::node
