@@ -247,6 +247,7 @@ void add_warnings(Draft& draft) {
     add_pool_warnings(cluster.nat_pools[i], out);
     add_shared_pool_warnings(cluster, i, out);
   }
+  add_nat_warnings(cluster);
   for (const auto& application : cluster.applications) add_application_warnings(application, out);
   for (const auto& set : cluster.redundancy_sets) {
     if (set.stand_alone()) continue;
@@ -258,15 +259,6 @@ void add_warnings(Draft& draft) {
           fmt::format("Redundancy set {} joins an ms- and a vms- card: after a switchover its sessions are shown in "
                       "the other family's layout.",
                       set.name));
-    }
-    for (const auto& address : set.virtual_addresses) {
-      for (const auto& pool : cluster.nat_pools) {
-        if (!pool.contains(address.address)) continue;
-        out.push_back(
-            fmt::format("Virtual address {} of redundancy set {} is in nat pool {}: packets to it go to the chassis "
-                        "itself, not to translated sessions.",
-                        address.address.to_string(), set.name, pool.name));
-      }
     }
   }
   for (std::uint16_t chassis = 0; chassis < cluster.chassis.size(); ++chassis) {

@@ -101,7 +101,9 @@ NatRefusal NatState::take_portless(Pool& p, const IpAddress& address, std::uint3
   } else if (known != nullptr && known->first != kNoRow) {
     external = rows_[known->first].external;
   } else {
-    external = p.ports->hashed_address(address).to_v4();
+    const auto hashed = p.ports->hashed_address(address);
+    if (!hashed) return NatRefusal::out_of_addresses;
+    external = hashed->to_v4();
   }
   return NatRefusal::none;
 }

@@ -56,7 +56,7 @@ bool NatState::acceptable(std::uint32_t row, const SessionRecord& record) const 
   const Pool& p = *pools_[b.pool];
   if (!may_host(p, b.service_set, b.internal)) return false;
   const auto index = p.addresses.index_of(b.external);
-  if (!index) return false;
+  if (!index || (p.free_rows && row - p.first_row < p.row_count && is_reserved_row(p, row))) return false;
   switch (record.kind) {
     case RecordKind::port_block:
       return p.use == NatPoolUse::port_blocks && block_row(p, b.external.to_v4(), b.external_port) == row &&

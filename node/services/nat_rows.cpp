@@ -354,6 +354,7 @@ void NatState::append_status(std::vector<NatPoolStatus>& out) const {
     status.pool = p.index;
     status.use = p.use;
     status.addresses = p.config->address_count();
+    if (p.use == NatPoolUse::addresses) status.addresses -= p.reserved_rows.size();
     if (p.ports) {
       status.ports = p.ports->size();
       status.ports_in_use = p.ports->in_use();
@@ -366,7 +367,7 @@ void NatState::append_status(std::vector<NatPoolStatus>& out) const {
     if (p.use == NatPoolUse::port_blocks) {
       status.block_size = p.config->blocks->block_size;
       status.max_blocks_per_host = p.config->blocks->max_blocks_per_address;
-      status.blocks = p.row_count;
+      status.blocks = p.row_count - p.reserved_rows.size();
     }
     if (p.deterministic) {
       status.block_size = p.deterministic->block_size();

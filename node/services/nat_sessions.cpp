@@ -306,13 +306,19 @@ bool NatState::exhausted(std::uint16_t pool_plus_one, const FlowKey& initiator) 
 
 bool NatState::owns_port_rightly(const End& end) const {
   const Pool& p = *end.pool;
-  if (!p.ports) return p.use == NatPoolUse::addresses;
+  if (!p.ports) {
+    const auto index = p.addresses.index_of(end.external);
+    return p.use == NatPoolUse::addresses && index && !is_reserved_row(p, p.first_row + *index);
+  }
   if (!p.ports->in_range(end.port)) return false;
+  if (p.ports->is_reserved(IpAddress::v4(end.external), end.protocol, end.port)) return false;
   if (p.deterministic) {
     const auto host = p.deterministic->host_of(IpAddress::v4(end.external), end.port);
     return host && end.host == IpAddress::v4(*host);
   }
-  return p.use != NatPoolUse::port_blocks || block_row(p, end.external, end.port) != kNoRow;
+  if (p.use != NatPoolUse::port_blocks) return true;
+  const std::uint32_t row = block_row(p, end.external, end.port);
+  return row != kNoRow && !is_reserved_row(p, row);
 }
 
 bool NatState::explains_source(const NatSession& s) const {
@@ -343,7 +349,8 @@ bool NatState::explains_source(const NatSession& s) const {
                                : own->use == NatPoolUse::ports || own->use == NatPoolUse::port_blocks;
     if (!right_use) return false;
     const Ends ends = ends_of(s);
-    if (ends.source && own->ports) return owns_port_rightly(*ends.source);
+    if (ends.source && !owns_port_rightly(*ends.source)) return false;
+    if (ends.source && own->ports) return true;
     return same_port || echo;
   }
   return (same_port || echo) && std::any_of(static_terms_.begin(), static_terms_.end(), [&](const StaticTerm& each) {

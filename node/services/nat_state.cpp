@@ -7,6 +7,7 @@
 #include <functional>
 
 #include "model/nat64_address.h"
+#include "model/reserved_endpoints.h"
 #include "node/services/nat_protocol.h"
 
 namespace icr::node {
@@ -72,6 +73,7 @@ NatState::NatState(const Cluster& cluster, std::uint16_t set, std::uint64_t seed
     subscriber_limits_[s] = cluster.service_sets[s].max_sessions_per_subscriber;
     needs.subscribers |= subscriber_limits_[s] != 0;
   }
+  const auto reservations = reserved_endpoints(cluster);
   // Rows of blocks and addresses, then pairings, then mappings; never more than slots can name. There are as many of
   // the first as the pools need: a cluster file in which slots cannot name them is refused.
   const std::uint32_t most = kMaxRecordSlots - max_sessions;
@@ -79,6 +81,7 @@ NatState::NatState(const Cluster& cluster, std::uint16_t set, std::uint64_t seed
     if (!each) continue;
     Pool& p = *each;
     finish_pool(p, seed);
+    reserve(p, reservations[p.index]);
     needs.mappings |= p.mapped;
     needs.pairings |= p.paired;
     needs.hosts |= p.tracked;
@@ -185,6 +188,36 @@ void NatState::finish_pool(Pool& p, std::uint64_t seed) {
     const std::uint32_t below = low < PortPool::kFirstHighPort ? PortPool::kFirstHighPort - low : 0;
     p.free_rows.emplace(p.addresses.size(), p.blocks_per_address, 1, below / size, (below + size - 1) / size);
   }
+}
+
+void NatState::reserve(Pool& p, const PoolReservations& reservations) {
+  if (p.ports) p.ports->reserve(reservations.reserved);
+  if (!p.free_rows) return;
+  for (const ReservedEndpoints& each : reservations.reserved) {
+    // A block with one such port belongs to nobody: its log line names one host for all its ports.
+    for (std::uint64_t v4 = each.low; v4 <= each.high; ++v4) {
+      const auto index = p.addresses.index_of(static_cast<std::uint32_t>(v4));
+      if (!index) continue;
+      if (p.use == NatPoolUse::addresses) {
+        if (p.free_rows->set(0, *index)) p.reserved_rows.push_back(*index);
+        continue;
+      }
+      if (each.protocol == EndpointProtocol::other || p.blocks_per_address == 0) continue;
+      const std::uint32_t size = p.config->blocks->block_size;
+      const std::uint32_t low = p.config->port_low;
+      const PortRange ports = each.ports.value_or(PortRange{0, 65535});
+      if (ports.high < low) continue;
+      const std::uint32_t last = std::min((ports.high - low) / size, p.blocks_per_address - 1);
+      for (std::uint32_t block = ports.low < low ? 0 : (ports.low - low) / size; block <= last; ++block) {
+        if (p.free_rows->set(*index, block)) p.reserved_rows.push_back(*index * p.blocks_per_address + block);
+      }
+    }
+  }
+  std::sort(p.reserved_rows.begin(), p.reserved_rows.end());
+}
+
+bool NatState::is_reserved_row(const Pool& p, std::uint32_t row) const {
+  return std::binary_search(p.reserved_rows.begin(), p.reserved_rows.end(), row - p.first_row);
 }
 
 bool NatState::waits_for(std::uint16_t service_set, const FlowKey& key) const {

@@ -263,7 +263,8 @@ class NatState {
     std::uint32_t first_row = 0;                    ///< of its blocks or addresses
     std::uint32_t row_count = 0;
     std::uint32_t blocks_per_address = 0;
-    std::optional<BitRows> free_rows;  ///< blocks: a row per address; addresses: one row
+    std::optional<BitRows> free_rows;          ///< blocks: a row per address; addresses: one row
+    std::vector<std::uint32_t> reserved_rows;  ///< of its rows, counted from first_row, sorted: those nobody may own
     std::vector<std::uint16_t> service_sets;
     std::vector<BindingCounts> bindings;  ///< by service_sets
     std::vector<const NatTerm*> terms;
@@ -313,6 +314,10 @@ class NatState {
 
   void add_pool(std::uint16_t index, std::uint16_t service_set, const NatTerm& term, NatPoolUse use);
   void finish_pool(Pool& pool, std::uint64_t seed);
+  /// Takes what rules and chassis answer out of a pool that is finished.
+  void reserve(Pool& pool, const PoolReservations& reservations);
+  /// A row that nobody may own: a block with a reserved port, or a reserved address.
+  [[nodiscard]] bool is_reserved_row(const Pool& pool, std::uint32_t row) const;
   void add_term(std::uint16_t service_set, const NatTerm& term);
 
   // translate()

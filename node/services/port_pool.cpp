@@ -5,6 +5,9 @@
 namespace icr::node {
 namespace {
 
+static_assert(static_cast<int>(EndpointProtocol::tcp) == 0 && static_cast<int>(EndpointProtocol::icmp) == 2,
+              "rows of an address are numbered as protocols of endpoints are");
+
 std::size_t rows_of(const AddressList& addresses) { return std::size_t{addresses.size()} * 3; }
 
 /// Number of a pool's ports that are below 1024.
@@ -37,8 +40,67 @@ std::uint32_t PortPool::first_index(const IpAddress& internal) {
   return index;
 }
 
-IpAddress PortPool::hashed_address(const IpAddress& internal) const {
-  return IpAddress::v4(addresses_.at(hashed_index(internal)));
+std::optional<IpAddress> PortPool::hashed_address(const IpAddress& internal) const {
+  std::uint32_t index = hashed_index(internal);
+  if (reserved_portless_.empty()) return IpAddress::v4(addresses_.at(index));
+  for (std::uint32_t i = 0; i < addresses_.size(); ++i, index = index + 1 == addresses_.size() ? 0 : index + 1) {
+    if (reserved_portless_[index] == 0) return IpAddress::v4(addresses_.at(index));
+  }
+  return std::nullopt;
+}
+
+void PortPool::reserve(const std::vector<ReservedEndpoints>& endpoints) {
+  for (const ReservedEndpoints& each : endpoints) {
+    const PortRange ports = each.ports.value_or(PortRange{0, 65535});
+    const std::uint32_t first = std::max<std::uint32_t>(ports.low, low_);
+    const std::uint32_t last = std::min<std::uint32_t>(ports.high, high_);
+    for (std::uint64_t v4 = each.low; v4 <= each.high; ++v4) {
+      const auto index = addresses_.index_of(static_cast<std::uint32_t>(v4));
+      if (!index) continue;
+      if (each.protocol == EndpointProtocol::other) {
+        reserved_portless_.resize(addresses_.size());
+        reserved_portless_[*index] = 1;
+      } else if (first <= last) {
+        reserve_ports(*index * kProtocols + static_cast<std::uint32_t>(each.protocol), first - low_, last - low_);
+      }
+    }
+  }
+  std::sort(reserved_ports_.begin(), reserved_ports_.end(),
+            [](const Reserved& a, const Reserved& b) { return a.before(b); });
+}
+
+void PortPool::reserve_ports(std::uint32_t row, std::uint32_t first, std::uint32_t last) {
+  reserved_on_.resize(addresses_.size());
+  // Two rules may answer the same port: only what is new counts.
+  for (std::uint32_t bit = first; bit <= last; ++bit) {
+    if (!bits_.set(row, bit)) continue;
+    ++reserved_;
+    ++reserved_by_[row % kProtocols];
+    ++reserved_on_[row / kProtocols];
+    if (!reserved_ports_.empty() && reserved_ports_.back().row == row && reserved_ports_.back().last + 1 == bit) {
+      reserved_ports_.back().last = bit;
+    } else {
+      reserved_ports_.push_back({row, bit, bit});
+    }
+  }
+}
+
+bool PortPool::is_reserved(const IpAddress& address, std::uint8_t protocol, std::uint16_t port) const {
+  if (reserved_ports_.empty() && reserved_portless_.empty()) return false;
+  const auto index = addresses_.index_of(address);
+  if (!index) return false;
+  if (!translates_port(protocol)) return !reserved_portless_.empty() && reserved_portless_[*index] != 0;
+  if (!in_range(port)) return false;
+  const Reserved wanted{*index * kProtocols + protocol_index(protocol), port - low_, port - low_};
+  const auto after = std::upper_bound(reserved_ports_.begin(), reserved_ports_.end(), wanted,
+                                      [](const Reserved& a, const Reserved& b) { return a.before(b); });
+  return after != reserved_ports_.begin() && std::prev(after)->row == wanted.row &&
+         wanted.first <= std::prev(after)->last;
+}
+
+std::uint32_t PortPool::unowned(std::uint32_t index) const {
+  const std::uint32_t row = index * kProtocols;
+  return bits_.free(row) + bits_.free(row + 1) + bits_.free(row + 2) + (reserved_on_.empty() ? 0 : reserved_on_[index]);
 }
 
 std::uint32_t PortPool::draw(std::uint32_t row, std::uint32_t count, std::uint64_t nonce) const {
@@ -50,9 +112,7 @@ std::uint32_t PortPool::draw(std::uint32_t row, std::uint32_t count, std::uint64
 void PortPool::taken(std::uint32_t row) {
   ++in_use_by_[row % kProtocols];
   max_in_use_ = std::max(max_in_use_, ++in_use_);
-  const std::uint32_t first = row - row % kProtocols;
-  const std::uint32_t left = bits_.free(first) + bits_.free(first + 1) + bits_.free(first + 2);
-  if (left + 1 == kProtocols * bits_.bits()) ++addresses_in_use_;
+  if (unowned(row / kProtocols) + 1 == kProtocols * bits_.bits()) ++addresses_in_use_;
 }
 
 std::optional<PortPool::Span> PortPool::preserving(Span span, std::uint8_t protocol, std::uint16_t original) const {
@@ -152,7 +212,7 @@ void PortPool::prefetch(const IpAddress& address, std::uint8_t protocol, std::ui
 
 bool PortPool::claim(const IpAddress& address, std::uint8_t protocol, std::uint16_t port) {
   const auto index = addresses_.index_of(address);
-  if (!index || !in_range(port)) return false;
+  if (!index || !in_range(port) || is_reserved(address, protocol, port)) return false;
   const std::uint32_t row = *index * kProtocols + protocol_index(protocol);
   if (!bits_.set(row, port - low_)) {
     ++contested_[std::uint64_t{row} << 16 | port];
@@ -173,13 +233,10 @@ void PortPool::release(const IpAddress& address, std::uint8_t protocol, std::uin
       return;
     }
   }
-  if (!bits_.clear(row, port - low_)) return;
+  if (is_reserved(address, protocol, port) || !bits_.clear(row, port - low_)) return;
   --in_use_;
   --in_use_by_[protocol_index(protocol)];
-  const std::uint32_t first = *index * kProtocols;
-  if (bits_.free(first) + bits_.free(first + 1) + bits_.free(first + 2) == kProtocols * bits_.bits()) {
-    --addresses_in_use_;
-  }
+  if (unowned(*index) == kProtocols * bits_.bits()) --addresses_in_use_;
 }
 
 }  // namespace icr::node

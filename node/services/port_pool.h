@@ -1,5 +1,5 @@
 // The ports of a NAT pool: which (address, protocol, port) is owned. One bit each, allocated at construction: 24 KiB an
-// address. One thread.
+// address. Ports that are reserved (model/reserved_endpoints.h) are never handed out. One thread.
 #pragma once
 
 #include <array>
@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "model/cluster.h"
+#include "model/reserved_endpoints.h"
 #include "node/services/address_list.h"
 #include "node/services/bit_rows.h"
 
@@ -32,6 +33,12 @@ class PortPool {
 
   /// `seed` makes the choice of ports unpredictable (RFC 6056), and repeatable where the caller wants it.
   PortPool(const NatPool& pool, std::uint64_t seed);
+
+  /// From now on nobody gets these endpoints, of which the pool may have only a part. Once, before the first port is
+  /// taken.
+  void reserve(const std::vector<ReservedEndpoints>& endpoints);
+  /// True if somebody else answers this endpoint: a port of a protocol that has ports here, or any of another protocol.
+  [[nodiscard]] bool is_reserved(const IpAddress& address, std::uint8_t protocol, std::uint16_t port) const;
 
   /// True for protocols whose port (or ICMP identifier) is translated: TCP, UDP, ICMP. Others share an address by their
   /// flow keys.
@@ -79,24 +86,25 @@ class PortPool {
   [[nodiscard]] BitRows::Parity parity_for(std::uint8_t protocol, std::uint16_t original) const;
   /// Where the search for an address begins for a host.
   [[nodiscard]] std::uint32_t first_index(const IpAddress& internal);
-  /// The address that a host's flows without ports get.
-  [[nodiscard]] IpAddress hashed_address(const IpAddress& internal) const;
+  /// The address that a host's flows without ports get. nullopt: all of them are reserved.
+  [[nodiscard]] std::optional<IpAddress> hashed_address(const IpAddress& internal) const;
 
   /// Takes this very port, for a session that a peer or a checkpoint says owns it. A port that is already owned gets a
   /// second owner: it is *contested* until one of them releases it, and not free before both did. False: contested now.
   bool claim(const IpAddress& address, std::uint8_t protocol, std::uint16_t port);
   void release(const IpAddress& address, std::uint8_t protocol, std::uint16_t port);
 
+  /// Ports that can be handed out, taken or not.
   [[nodiscard]] std::uint64_t size() const {
-    return std::uint64_t{addresses_.size()} * kProtocols * (high_ - low_ + 1);
+    return std::uint64_t{addresses_.size()} * kProtocols * (high_ - low_ + 1) - reserved_;
   }
   [[nodiscard]] std::uint64_t in_use() const { return in_use_; }
   [[nodiscard]] std::uint64_t max_in_use() const { return max_in_use_; }
   [[nodiscard]] std::uint32_t addresses_in_use() const { return addresses_in_use_; }
   /// True when no port of the protocol is left.
   [[nodiscard]] bool exhausted(std::uint8_t protocol) const {
-    return translates_port(protocol) &&
-           in_use_by_[protocol_index(protocol)] == std::uint64_t{addresses_.size()} * (high_ - low_ + 1);
+    return translates_port(protocol) && in_use_by_[protocol_index(protocol)] + reserved_by_[protocol_index(protocol)] ==
+                                            std::uint64_t{addresses_.size()} * (high_ - low_ + 1);
   }
   /// Ports with more than one owner.
   [[nodiscard]] std::size_t contested() const { return contested_.size(); }
@@ -121,6 +129,16 @@ class PortPool {
   [[nodiscard]] std::optional<std::uint16_t> take(std::uint32_t row, const BitRows::Wanted& choice,
                                                   std::uint64_t nonce);
   void taken(std::uint32_t row);
+  void reserve_ports(std::uint32_t row, std::uint32_t first, std::uint32_t last);
+  /// Ports of the address that nobody has, of all protocols; those that are reserved count among them.
+  [[nodiscard]] std::uint32_t unowned(std::uint32_t index) const;
+  /// Reserved ports of one row, counted from low_.
+  struct Reserved {
+    std::uint32_t row, first, last;
+    [[nodiscard]] bool before(const Reserved& other) const {
+      return row != other.row ? row < other.row : first < other.first;
+    }
+  };
 
   AddressList addresses_;
   std::uint32_t low_, high_;
@@ -128,6 +146,11 @@ class PortPool {
   BitRows bits_;                     ///< a row is one (address, protocol), a group one protocol
   std::vector<std::uint16_t> next_;  ///< by row, when ports go in sequence: what was last given, from low_, plus 1
   std::unordered_map<std::uint64_t, std::uint32_t> contested_;  ///< row << 16 | port -> owners beyond the first
+  std::vector<Reserved> reserved_ports_;                        ///< sorted; they do not overlap
+  std::vector<std::uint32_t> reserved_on_;                      ///< by address: how many ports; empty if there are none
+  std::vector<std::uint8_t> reserved_portless_;                 ///< by address: other protocols are; empty if none is
+  std::array<std::uint64_t, kProtocols> reserved_by_{};
+  std::uint64_t reserved_ = 0;
   std::uint64_t in_use_ = 0;
   std::uint64_t max_in_use_ = 0;
   std::array<std::uint64_t, kProtocols> in_use_by_{};

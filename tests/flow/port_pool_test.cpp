@@ -70,7 +70,7 @@ TEST(PortPool, AHostKeepsItsAddressWhileItHasPorts) {
   std::set<std::string> used;
   for (std::uint32_t host = 0; host < 50; ++host) {
     const IpAddress internal = IpAddress::v4(0xc6120000U + host);
-    const std::string paired = pool.hashed_address(internal).to_string();
+    const std::string paired = pool.hashed_address(internal)->to_string();
     used.insert(paired);
     for (int i = 0; i < 20; ++i) {
       for (const std::uint8_t protocol : {std::uint8_t{6}, std::uint8_t{17}, std::uint8_t{1}}) {

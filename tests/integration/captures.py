@@ -162,16 +162,17 @@ def statuses(tree, path=""):
 
 
 class CaptureLab:
-    """Runs a chassis of cluster-configs/capture.yaml in a folder of its own."""
+    """Runs a chassis of cluster-configs/capture.yaml, or of another text with the same ports, in a folder of its own."""
 
-    def __init__(self, folder, icrd=None):
+    def __init__(self, folder, icrd=None, text=None):
         self.folder, self.icrd, self.runs = folder, icrd or program("icrd"), 0
+        self.text = text or CLUSTER.read_text()
 
     def run(self, inside=(), outside=(), timeout=60):
         self.runs += 1
         folder = self.folder / f"run{self.runs}"
         folder.mkdir()
-        text = CLUSTER.read_text()
+        text = self.text
         # The file's ports may be taken: by a lab of the user, or a test beside this one.
         for port in re.findall(r"port: (7\d\d\d)", text):
             text = text.replace(f"port: {port}", f"port: {free_port()}")

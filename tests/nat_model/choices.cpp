@@ -262,7 +262,10 @@ std::vector<NatWhy> Nat::choices_in(std::uint16_t pool, std::uint16_t service_se
     for (const IpAddress& a : all) {
       const bool taken = std::any_of(pairings_.begin(), pairings_.end(),
                                      [&](const Pairing& p) { return p.exclusive && p.pool == pool && p.address == a; });
-      if (!taken) add(a);
+      // With the address a host has all its ports.
+      const bool answered_there = reserved(pool, a, kTcp, std::nullopt) || reserved(pool, a, kUdp, std::nullopt) ||
+                                  reserved(pool, a, kIcmp, std::nullopt) || reserved(pool, a, kGre, std::nullopt);
+      if (!taken && !answered_there) add(a);
     }
     return out.empty() ? std::vector<NatWhy>{NatWhy::out_of_addresses} : std::vector<NatWhy>{};
   }
@@ -278,7 +281,11 @@ std::vector<NatWhy> Nat::choices_in(std::uint16_t pool, std::uint16_t service_se
       for (const Block& b : blocks_) {
         if (b.pool == pool && b.host == key.source) add(b.address);
       }
-      if (out.empty()) std::for_each(all.begin(), all.end(), add);
+      if (!out.empty()) return {};
+      for (const IpAddress& a : all) {
+        if (!reserved(pool, a, kGre, 1)) add(a);
+      }
+      if (out.empty()) return {NatWhy::out_of_addresses};
     }
     return {};
   }
@@ -343,6 +350,14 @@ std::vector<NatWhy> Nat::block_choices(std::uint16_t pool, const FlowKey& key, c
     for (const IpAddress& a : addresses) {
       for (std::uint32_t first = config.port_low; first + size - 1 <= config.port_high; first += size) {
         if (block_at(pool, a, static_cast<std::uint16_t>(first)) != nullptr) continue;
+        // A block is its host's to the last port.
+        bool whole = true;
+        for (std::uint32_t port = first; port < first + size; ++port) {
+          for (const std::uint8_t protocol : {kTcp, kUdp, kIcmp}) {
+            whole = whole && !reserved(pool, a, protocol, static_cast<std::uint16_t>(port));
+          }
+        }
+        if (!whole) continue;
         add_free(pool, key, a, first, first + size - 1, out, any_free);
       }
     }
@@ -363,6 +378,7 @@ void Nat::add_free(std::uint16_t pool, const FlowKey& key, const IpAddress& addr
   const bool is_port = in_v4(key) != kIcmp;  // an identifier has neither parity nor range
   for (std::uint32_t port = first; port <= last; ++port) {
     if (ports_.count({address, in_v4(key), static_cast<std::uint16_t>(port)}) != 0) continue;
+    if (reserved(pool, address, in_v4(key), static_cast<std::uint16_t>(port))) continue;
     any_free = true;
     if (is_port && config.preserve_parity && port % 2 != key.source_port % 2) continue;
     if (is_port && config.preserve_range && (port < 1024) != (key.source_port < 1024)) continue;

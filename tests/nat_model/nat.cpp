@@ -42,6 +42,24 @@ std::size_t Nat::ports_of(std::uint16_t pool, const IpAddress& host) const {
       ports_.begin(), ports_.end(), [&](const auto& p) { return p.second.pool == pool && p.second.host == host; }));
 }
 
+bool Nat::all_answered(std::uint16_t pool, std::uint8_t protocol) const {
+  const auto [known, fresh] = all_answered_.try_emplace({pool, protocol});
+  if (fresh) {
+    const auto all = addresses_of(cluster_.nat_pools[pool].addresses);
+    known->second = std::all_of(all.begin(), all.end(), [&](const IpAddress& a) {
+      return answered(cluster_, a, protocol, std::nullopt).whole;
+    });
+  }
+  return known->second;
+}
+
+bool Nat::reserved(std::uint16_t pool, const IpAddress& address, std::uint8_t protocol,
+                   std::optional<std::uint16_t> port) const {
+  const auto [known, fresh] = answered_.try_emplace({OwnedPort{address, protocol, port.value_or(0)}, port.has_value()});
+  if (fresh) known->second = answered(cluster_, address, protocol, port);
+  return known->second.named || (known->second.whole && !all_answered(pool, protocol));
+}
+
 // -- Taking --
 
 std::vector<FlowKey> Nat::ways(const NatPlan& plan, const FlowKey& key) {

@@ -163,6 +163,11 @@ class Nat {
   void add_free(std::uint16_t pool, const FlowKey& key, const IpAddress& address, std::uint32_t first,
                 std::uint32_t last, std::vector<Choice>& out, bool& any_free) const;
 
+  /// A rule answers the endpoint (port nullopt: one of the address'), so that no host may have it.
+  [[nodiscard]] bool reserved(std::uint16_t pool, const IpAddress& address, std::uint8_t protocol,
+                              std::optional<std::uint16_t> port) const;
+  /// Every address of the pool is answered for the protocol, whatever the port.
+  [[nodiscard]] bool all_answered(std::uint16_t pool, std::uint8_t protocol) const;
   [[nodiscard]] Flags flags_of(std::uint16_t service_set, std::uint16_t pool) const;
   /// The pool of the service set that gives this address to hosts.
   [[nodiscard]] std::optional<std::uint16_t> pool_of(std::uint16_t service_set, const IpAddress& external) const;
@@ -178,6 +183,8 @@ class Nat {
 
   const Cluster& cluster_;
   std::map<OwnedPort, Owner> ports_;
+  mutable std::map<std::pair<std::uint16_t, std::uint8_t>, bool> all_answered_;
+  mutable std::map<std::pair<OwnedPort, bool>, Answered> answered_;
   std::list<Mapping> mappings_;
   std::list<Block> blocks_;
   std::list<Pairing> pairings_;

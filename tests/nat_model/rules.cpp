@@ -79,6 +79,49 @@ std::vector<IpAddress> addresses_of(const std::vector<AddressRange>& ranges) {
   return out;
 }
 
+Answered answered(const Cluster& cluster, const IpAddress& address, std::uint8_t protocol,
+                  std::optional<std::uint16_t> port) {
+  const bool with_ports = port_protocol(protocol), echo = protocol == kIcmp;
+  Answered out;
+  static const Application kAny{};
+  const auto note = [&](const MatchConditions& from, const Application& application) {
+    const std::optional<std::uint8_t>& wanted = application.protocol;
+    if (wanted && (with_ports || echo ? *wanted != protocol : port_protocol(*wanted) || *wanted == kIcmp)) return;
+    const std::optional<PortRange>& narrowed = application.destination_port;
+    if (!with_ports) {
+      const bool about_ports =
+          !from.source_ports.empty() || !from.destination_ports.empty() || narrowed || application.source_port;
+      out.whole = out.whole || !about_ports;
+      return;
+    }
+    if (from.destination_ports.empty() && !narrowed) {
+      out.whole = true;
+      return;
+    }
+    std::vector<PortRange> ranges = from.destination_ports;
+    if (ranges.empty()) ranges.push_back({1, 65535});
+    const PortRange limit = narrowed.value_or(PortRange{1, 65535});
+    const bool fits = std::any_of(ranges.begin(), ranges.end(), [&](const PortRange& p) {
+      const int low = std::max(p.low, limit.low);
+      const int high = std::min(p.high, limit.high);
+      return port ? low <= *port && *port <= high : low <= high;
+    });
+    out.named = out.named || fits;
+  };
+  for (std::uint16_t s = 0; s < cluster.service_sets.size(); ++s) {
+    for (const NatTerm* term : nat_terms(cluster, s)) {
+      const bool rule = term->destination_pool || (term->destination_prefix && term->type != NatType::stateful_nat64);
+      const MatchConditions& from = term->from;
+      if (!rule || !any_holds(from.destination_addresses, address) || any_holds(from.destination_except, address)) {
+        continue;
+      }
+      if (from.applications.empty()) note(from, kAny);
+      for (const std::uint16_t a : from.applications) note(from, cluster.applications[a]);
+    }
+  }
+  return out;
+}
+
 std::vector<const NatTerm*> nat_terms(const Cluster& cluster, std::uint16_t service_set) {
   std::vector<const NatTerm*> out;
   for (const std::uint16_t rule : cluster.service_sets[service_set].nat_rules) {

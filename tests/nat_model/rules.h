@@ -19,6 +19,15 @@ struct NatWord {
 [[nodiscard]] FirewallWord firewall(const Cluster& cluster, std::uint16_t service_set, const FlowKey& key, bool inside);
 [[nodiscard]] NatWord nat_rule(const Cluster& cluster, std::uint16_t service_set, const FlowKey& key, bool inside);
 
+/// Whether destination rules of any service set answer an endpoint.
+struct Answered {
+  bool named = false;  ///< by its port
+  bool whole = false;  ///< as they do every port of the address
+};
+/// Protocols without ports are one protocol here. `port` nullopt: any port that a rule may name.
+[[nodiscard]] Answered answered(const Cluster& cluster, const IpAddress& address, std::uint8_t protocol,
+                                std::optional<std::uint16_t> port);
+
 /// Every NAT term of a service set.
 [[nodiscard]] std::vector<const NatTerm*> nat_terms(const Cluster& cluster, std::uint16_t service_set);
 [[nodiscard]] bool holds(const AddressRange& range, const IpAddress& address);

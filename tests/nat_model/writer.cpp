@@ -195,6 +195,13 @@ std::string Writer::take_addresses(unsigned length) {
   return out;
 }
 
+std::string Writer::pool_port() {
+  if (given_ports_.empty()) return some_port();
+  const auto [low, high] = dice_.pick(given_ports_);
+  const unsigned first = dice_.between(low, high);
+  return dice_.chance(50) ? fmt::format("{}", first) : fmt::format("{}-{}", first, dice_.between(first, high));
+}
+
 std::string Writer::port_options() {
   const bool both = dice_.chance(15);  // ports below and above 1024
   const unsigned low = both               ? dice_.between(1000, 1020)
@@ -202,6 +209,7 @@ std::string Writer::port_options() {
                                           : dice_.between(1024, 60000);
   const unsigned count = both ? dice_.between(30, 44) : dice_.between(2, 40);
   std::string out = fmt::format("range: {{ low: {}, high: {} }}", low, low + count - 1);
+  given_ports_.emplace_back(low, low + count - 1);
   if (dice_.chance(30)) out += ", automatic: sequential";
   if (dice_.chance(20)) out += ", preserve-parity: yes";
   if (both) out += ", preserve-range: yes";
@@ -368,7 +376,8 @@ std::string Writer::destination_term(const std::string& name) {
   return fmt::format(
       "        - {{ name: {}, from: {{ destination-address: [{}], destination-port: [{}] }}, then: {{ "
       "translated: {{ destination-pool: {}, translation-type: dnat-44 }} }} }}\n",
-      name, shared ? dice_.pick(given_) : "192.0.2.64/30", some_port(), pool_name);
+      name, shared ? dice_.pick(given_) : "192.0.2.64/30", shared && dice_.chance(60) ? pool_port() : some_port(),
+      pool_name);
 }
 
 std::string Writer::inbound_term(const std::string& name) {
@@ -394,6 +403,7 @@ std::string Writer::inbound_term(const std::string& name) {
 
 void Writer::nat_rules(unsigned set) {
   given_.clear();
+  given_ports_.clear();
   if (dice_.chance(12)) return;
   nat_names_[set].push_back(fmt::format("nat{}", set));
   nat_ += fmt::format("    - name: nat{}\n      match-direction: input\n      terms:\n", set);

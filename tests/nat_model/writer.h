@@ -27,6 +27,8 @@ class Writer {
                                                     bool fixed_destination = false);
   [[nodiscard]] std::string some_prefix(bool v6, bool near);
   [[nodiscard]] std::string some_port();
+  /// A port, or a range of ports, of a pool out of which hosts of the service set get theirs.
+  [[nodiscard]] std::string pool_port();
 
   /// A whole NAT term.
   [[nodiscard]] std::string nat_term(const std::string& name);
@@ -49,6 +51,7 @@ class Writer {
   unsigned next_pool_ = 0;
   std::string pools_, nat_, firewall_;
   std::vector<std::string> given_;  ///< prefixes of the pools out of which hosts of the service set get something
+  std::vector<std::pair<unsigned, unsigned>> given_ports_;  ///< ranges of ports of those pools
   std::vector<std::vector<std::string>> firewall_names_, nat_names_;
 };
 
