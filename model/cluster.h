@@ -71,6 +71,8 @@ struct Chassis {
       0;                    ///< first of 2 ports per redundancy set: control, then data, in order of the file
   Endpoint query;           ///< where `icr` asks
   std::string data_folder;  ///< checkpoints; empty: none are kept
+  /// Rules in the kernel keep packets from passing the cards by (node/kernel/forward_guard.h); false: only routing does.
+  bool kernel_guard = true;
   std::vector<Card> cards;
   Scheduling scheduling;
   [[nodiscard]] const Card* card(std::string_view card_name) const;

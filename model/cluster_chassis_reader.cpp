@@ -162,7 +162,7 @@ Scheduling read_scheduling(const YamlField& field) {
 }
 
 void read_one_chassis(const YamlField& field, Draft& draft) {
-  const YamlMap map(field, {"name", "inter-chassis", "query", "data-folder", "scheduling", "cards"});
+  const YamlMap map(field, {"name", "inter-chassis", "query", "data-folder", "scheduling", "kernel-guard", "cards"});
   Chassis out;
   out.name = draft.chassis.define(map);
   if (const auto f = map.require("inter-chassis", "{ address, port } where peers reach this chassis")) {
@@ -185,6 +185,7 @@ void read_one_chassis(const YamlField& field, Draft& draft) {
     }
   }
   if (const auto f = map.get("scheduling")) out.scheduling = read_scheduling(*f);
+  if (const auto f = map.get("kernel-guard")) out.kernel_guard = f->yes_no().value_or(true);
   if (const auto f = map.require("cards", "a list of services cards")) {
     NameBook names("card");
     for (const auto& item : f->list(1)) out.cards.push_back(read_card(item, names));

@@ -63,6 +63,7 @@ void add(Digester& d, const Chassis& chassis) {
   add(d, Endpoint{chassis.inter_chassis_address, chassis.inter_chassis_port});
   add(d, chassis.query);
   d.text(chassis.data_folder);
+  d.flag(chassis.kernel_guard);
   d.number(chassis.cards.size());
   for (const auto& card : chassis.cards) {
     d.text(card.name);

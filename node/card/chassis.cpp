@@ -105,6 +105,12 @@ Result<void> Chassis::start() {
     if (auto free = storage::RocksStore::check_free(config.data_folder); !free) return free;
   }
   const WorkerScheduling scheduling = take_machine(config);
+  // Closed before anything is opened: from here on nothing passes the cards by, whatever becomes of the rest.
+  if (ForwardRules rules = forward_rules_of(config); config.kernel_guard && !rules.interfaces.empty()) {
+    auto guard = ForwardGuard::install(std::move(rules));
+    if (!guard) return tl::unexpected(guard.error().in("chassis " + config.name));
+    forward_guard_ = std::move(*guard);
+  }
   std::vector<Prepared> prepared;
   for (const icr::Card& card : config.cards) {
     auto opened = open_ports(card);

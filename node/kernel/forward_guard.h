@@ -1,0 +1,75 @@
+// A guard in the kernel that fails closed by itself: nftables rules that let nothing be forwarded between the
+// interfaces that a chassis serves unless it comes through the card.
+//
+// Policy routing (node/ports/tun_routing.h) brings packets into the card. Another program can take its rules away
+// ("ip rule flush", a restart of systemd-networkd), and then the kernel would forward packets past the card. The rules
+// of this guard are in a table of their own, which such a flush does not touch. They are in place before anything else
+// is configured, and stay when the process ends, however it ends. docs/steering.md says how to remove them.
+//
+// Where the kernel can do that (Linux 5.12), a second table holds the same rules and belongs to this process: "nft
+// flush ruleset" of another program removes the first one and cannot remove the second one.
+//
+// One thread at a time. A call takes about a millisecond: not for threads that forward packets.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "model/cluster.h"
+#include "model/result.h"
+
+struct nft_ctx;
+
+namespace icr::node {
+
+/// What may be forwarded on a chassis.
+struct ForwardRules {
+  std::string table;                                      ///< name of the nftables table, of family inet
+  std::vector<std::string> interfaces;                    ///< nothing is forwarded from or to these, except ...
+  std::vector<std::pair<std::string, std::string>> ways;  ///< ... from the first to the second one
+};
+
+/// The rules of a chassis. An interface whose packets are steered into a TUN device exchanges packets with that device,
+/// and with TUN devices that no interface is steered into (those are routed to by hand). An interface with a port of
+/// type af-packet exchanges none: its packets pass the card, not the kernel.
+[[nodiscard]] ForwardRules forward_rules_of(const icr::Chassis& chassis);
+
+class ForwardGuard {
+ public:
+  /// Puts the rules in place, at once and whole. The error says what is missing.
+  [[nodiscard]] static Result<std::unique_ptr<ForwardGuard>> install(ForwardRules rules);
+  ~ForwardGuard();
+  ForwardGuard(const ForwardGuard&) = delete;
+  ForwardGuard& operator=(const ForwardGuard&) = delete;
+
+  /// Reads the rules back, and puts them in place again when they are not as they were. True: they were not.
+  [[nodiscard]] Result<bool> restore();
+  /// Packets that the guard kept from being forwarded since install(), as far as was read by restore().
+  [[nodiscard]] std::uint64_t dropped() const { return dropped_before_ + dropped_now_; }
+  [[nodiscard]] const std::string& table() const { return rules_.table; }
+
+ private:
+  struct FreeContext {
+    void operator()(nft_ctx* context) const;
+  };
+  using Context = std::unique_ptr<nft_ctx, FreeContext>;
+
+  explicit ForwardGuard(ForwardRules rules) : rules_(std::move(rules)) {}
+  /// Gives commands to the kernel, all or none; what they print.
+  [[nodiscard]] static Result<std::string> run(nft_ctx* context, const std::string& commands);
+  [[nodiscard]] static Result<Context> make_context();
+  [[nodiscard]] Result<void> put();
+  void put_owned();
+  [[nodiscard]] std::uint64_t read_dropped();
+
+  ForwardRules rules_;
+  Context context_;
+  Context owner_;         ///< as long as it lives the second table does; null: the kernel has no tables with an owner
+  std::string in_place_;  ///< the table as the kernel lists it, right after it was put there
+  std::uint64_t dropped_before_ = 0, dropped_now_ = 0;
+};
+
+}  // namespace icr::node
