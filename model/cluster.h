@@ -71,7 +71,8 @@ struct Chassis {
       0;                    ///< first of 2 ports per redundancy set: control, then data, in order of the file
   Endpoint query;           ///< where `icr` asks
   std::string data_folder;  ///< checkpoints; empty: none are kept
-  /// Rules in the kernel keep packets from passing the cards by (node/kernel/forward_guard.h); false: only routing does.
+  /// Rules in the kernel keep packets from passing the cards by (node/kernel/forward_guard.h); false: only routing
+  /// does.
   bool kernel_guard = true;
   std::vector<Card> cards;
   Scheduling scheduling;
@@ -130,6 +131,16 @@ struct RedundancyMember {
   std::uint32_t priority = 100;  ///< 1..255, higher is preferred
 };
 
+/// What each thing that is wrong weighs in the health of a member; at a sum of 255 it is ill
+/// (node/redundancy/health.h).
+struct HealthWeights {
+  std::uint32_t interface = 255;  ///< each interface that does not exist, is down or has no carrier
+  std::uint32_t kernel = 255;     ///< kernel state that is missing and cannot be put back
+  std::uint32_t port = 255;       ///< each packet port that cannot receive or send
+  std::uint32_t self_test = 255;  ///< packets of the member's own do not come through
+  std::uint32_t store = 100;      ///< checkpoints cannot be written
+};
+
 /// The unit of failover. A set with one member only does not exist in a file; a *stand-alone* set is made for the
 /// service sets of a card that are in no redundancy set.
 struct RedundancySet {
@@ -143,6 +154,7 @@ struct RedundancySet {
   Duration hold_time =
       3s;  ///< how long a starting member waits for its peer; and how long a preferred one must be hot to preempt
   bool preempt = false;
+  HealthWeights health;
   std::uint32_t max_sessions = 131072;  ///< slots; equal on both members by construction
   [[nodiscard]] bool stand_alone() const { return members.size() == 1; }
 };

@@ -109,6 +109,10 @@ void add(Digester& d, const RedundancySet& set) {
   d.number(static_cast<std::uint64_t>(set.hold_time.count()));
   d.number(set.preempt ? 1 : 0);
   d.number(set.max_sessions);
+  const auto& health = set.health;
+  for (const auto weight : {health.interface, health.kernel, health.port, health.self_test, health.store}) {
+    d.number(weight);
+  }
 }
 
 void add(Digester& d, const ServiceSet& set) {

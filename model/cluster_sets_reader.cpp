@@ -92,9 +92,23 @@ void read_virtual_address(const YamlField& field, RedundancySet& set, std::vecto
   places.push_back(*f);
 }
 
+HealthWeights read_health(const YamlField& field) {
+  const YamlMap map(field, {"interface", "kernel", "port", "self-test", "store"});
+  HealthWeights out;
+  const auto read = [&map](std::string_view key, std::uint32_t& weight) {
+    if (const auto f = map.get(key)) weight = static_cast<std::uint32_t>(f->number(0, 255).value_or(weight));
+  };
+  read("interface", out.interface);
+  read("kernel", out.kernel);
+  read("port", out.port);
+  read("self-test", out.self_test);
+  read("store", out.store);
+  return out;
+}
+
 void read_redundancy_set(const YamlField& field, Draft& draft) {
   const YamlMap map(field, {"name", "id", "members", "service-sets", "virtual-addresses", "heartbeat-interval",
-                            "heartbeat-count", "hold-time", "preempt", "max-sessions"});
+                            "heartbeat-count", "hold-time", "preempt", "max-sessions", "health"});
   RedundancySet out;
   out.name = draft.sets.define(map);
   std::vector<YamlField> uses;
@@ -126,6 +140,7 @@ void read_redundancy_set(const YamlField& field, Draft& draft) {
   }
   if (const auto f = map.get("hold-time")) out.hold_time = f->seconds(0s, 1800s).value_or(out.hold_time);
   if (const auto f = map.get("preempt")) out.preempt = f->yes_no().value_or(out.preempt);
+  if (const auto f = map.get("health")) out.health = read_health(*f);
   if (const auto f = map.get("max-sessions")) {
     out.max_sessions = static_cast<std::uint32_t>(f->number(kMinSlots, kMaxSlots).value_or(out.max_sessions));
   }

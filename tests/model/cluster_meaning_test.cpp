@@ -99,6 +99,18 @@ Cluster parsed(const std::string& text) {
   return cluster ? *std::move(cluster) : Cluster{};
 }
 
+TEST(ClusterMeaning, WeightsOfHealthAreRead) {
+  const auto c = parsed(replaced("service-sets: [shared]\n",
+                                 "service-sets: [shared]\n    health: { interface: 128, kernel: 1, port: 2, "
+                                 "self-test: 0, store: 255 }\n"));
+  const auto& health = c.redundancy_sets.at(0).health;
+  EXPECT_EQ(health.interface, 128U);
+  EXPECT_EQ(health.kernel, 1U);
+  EXPECT_EQ(health.port, 2U);
+  EXPECT_EQ(health.self_test, 0U);
+  EXPECT_EQ(health.store, 255U);
+}
+
 TEST(ClusterMeaning, DefaultsAreThoseOfTheModel) {
   const auto c = parsed(std::string(kText));
   const auto& set = c.redundancy_sets.at(0);
@@ -268,6 +280,7 @@ TEST(ClusterDigest, DependsOnEveryValue) {
       {"query: { address: 127.0.0.1", "query: { address: 127.0.0.2"},
       {"port: 7300", "port: 7301"},
       {"port: 7300 }\n", "port: 7300 }\n    data-folder: data\n"},
+      {"port: 7300 }\n", "port: 7300 }\n    kernel-guard: no\n"},
       {"device: a1", "device: b1"},
       {"steer-from: inside0", "steer-from: inside1"},
       {"read: in.pcap", "read: on.pcap"},
@@ -279,6 +292,7 @@ TEST(ClusterDigest, DependsOnEveryValue) {
       {"service-sets: [shared]\n", "service-sets: [shared]\n    heartbeat-count: 6\n"},
       {"service-sets: [shared]\n", "service-sets: [shared]\n    hold-time: 3.5\n"},
       {"service-sets: [shared]\n", "service-sets: [shared]\n    preempt: yes\n"},
+      {"service-sets: [shared]\n", "service-sets: [shared]\n    health: { store: 255 }\n"},
       {"service-sets: [shared]\n", "service-sets: [shared]\n    max-sessions: 131073\n"},
       {"service-sets: [shared]\n",
        "service-sets: [shared]\n    virtual-addresses: [{ interface: i, address: 198.18.0.1/24 }]\n"},
