@@ -4,9 +4,18 @@ add_library(icr_options INTERFACE)
 target_include_directories(icr_options INTERFACE ${PROJECT_SOURCE_DIR})
 target_compile_options(icr_options INTERFACE
   -Wall -Wextra -Wshadow -Wconversion -Wnon-virtual-dtor -Wold-style-cast -Woverloaded-virtual -Wcast-qual)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  target_compile_options(icr_options INTERFACE -Wno-sign-conversion)  # g++ does not count it among -Wconversion
+endif()
 if(ICR_SANITIZE)
   target_compile_options(icr_options INTERFACE -fsanitize=${ICR_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(icr_options INTERFACE -fsanitize=${ICR_SANITIZE})
+endif()
+
+# lld links what debug information makes large several times as fast as the default linker.
+find_program(ICR_LLD ld.lld)
+if(ICR_LLD)
+  target_link_options(icr_options INTERFACE -fuse-ld=lld)
 endif()
 
 # icr_library(NAME SOURCES ... [LINK ...] [PRIVATE_LINK ...]): a static library of one room of the house.
@@ -14,6 +23,9 @@ function(icr_library name)
   cmake_parse_arguments(A "" "" "SOURCES;LINK;PRIVATE_LINK" ${ARGN})
   add_library(${name} STATIC ${A_SOURCES})
   target_link_libraries(${name} PUBLIC icr_options ${A_LINK} PRIVATE ${A_PRIVATE_LINK})
+  if(ICR_FUZZ)
+    target_compile_options(${name} PRIVATE -fsanitize=fuzzer-no-link)  # tells the fuzzer which branches an input took
+  endif()
 endfunction()
 
 # icr_program(NAME SOURCES ... LINK ...): an executable in bin/.
@@ -23,12 +35,39 @@ function(icr_program name)
   target_link_libraries(${name} PRIVATE icr_options ${A_LINK})
 endfunction()
 
-# icr_test(NAME SOURCES ... LINK ...): a GoogleTest program, registered with CTest as one test.
+# The tests that an optimized program has to pass as well: what they measure or count means nothing under a sanitizer.
+add_custom_target(icr_optimized_tests)
+
+# icr_test(NAME [OPTIMIZED] [FAST] [SHARDS N] [COST SECONDS] SOURCES ... LINK ...): a GoogleTest program, registered with
+# CTest: as one test, or as N that share its cases. A dearer test (COST: about as many seconds as it takes) starts earlier.
+# In the release tree the sources of a test are not optimized, unless it is FAST or OPTIMIZED. One that is OPTIMIZED runs
+# there in ./run-tests, too (label `optimized`); all others run there in ./run-tests long only.
 function(icr_test name)
-  cmake_parse_arguments(A "" "" "SOURCES;LINK" ${ARGN})
+  cmake_parse_arguments(A "OPTIMIZED;FAST" "SHARDS;COST" "SOURCES;LINK" ${ARGN})
   add_executable(${name} ${A_SOURCES})
+  if(A_OPTIMIZED)
+    add_dependencies(icr_optimized_tests ${name})
+    set(labels optimized)
+  elseif(NOT A_FAST AND CMAKE_BUILD_TYPE STREQUAL "Release")
+    target_compile_options(${name} PRIVATE -O0)
+  endif()
   target_link_libraries(${name} PRIVATE icr_options ${A_LINK} GTest::gtest GTest::gmock GTest::gtest_main)
-  add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+  if(NOT A_SHARDS)
+    set(A_SHARDS 1)
+  endif()
+  if(NOT A_COST)
+    set(A_COST 1)
+  endif()
+  foreach(shard RANGE 1 ${A_SHARDS})
+    set(test ${name})
+    if(A_SHARDS GREATER 1)
+      set(test ${name}.${shard})
+    endif()
+    math(EXPR index "${shard} - 1")
+    add_test(NAME ${test} COMMAND ${name} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+    set_tests_properties(${test} PROPERTIES COST ${A_COST} LABELS "${labels}"
+      ENVIRONMENT "GTEST_OUTPUT=xml:${CMAKE_BINARY_DIR}/test-results/${test}.xml;GTEST_TOTAL_SHARDS=${A_SHARDS};GTEST_SHARD_INDEX=${index}")
+  endforeach()
 endfunction()
 
 # icr_flatbuffers(TARGET FILE.fbs ...): headers generated at build time (they are pinned to the exact flatc),

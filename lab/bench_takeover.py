@@ -85,9 +85,7 @@ def main():
             if time.monotonic() - made > 60:  # idle sessions last 120 s
                 work.make_sessions(options.sessions)
                 made = time.monotonic()
-            wait_until(
-                lambda: min(lab.session_count(name) for name in CHASSIS) >= options.sessions, 20, "the sessions on both"
-            )
+            wait_until(lambda: min(lab.session_count(name) for name in CHASSIS) >= options.sessions, 20, "the sessions on both")
             killed_ns = time.time_ns()
             lab.kill_chassis(master)
             times.append((capture.first_from(macs[standby], killed_ns, 10) - killed_ns) / 1e6)

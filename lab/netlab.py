@@ -55,6 +55,16 @@ class LabError(Exception):
     """Something is not as the lab promises; the message says what, for a person."""
 
 
+def make_folder(folder):
+    """Makes it and what is above it, also while another lab that goes removes what it leaves empty (Lab.down)."""
+    while True:
+        try:
+            os.makedirs(folder, exist_ok=True)
+            return
+        except FileNotFoundError:  # its parent went at this moment
+            continue
+
+
 def wait_until(condition, timeout, what, interval=0.02):
     """Calls condition() until it is true (and returns what it returned); LabError after `timeout` seconds."""
     deadline = time.monotonic() + timeout
@@ -67,14 +77,22 @@ def wait_until(condition, timeout, what, interval=0.02):
         time.sleep(interval)
 
 
-class Role:
-    """One member of a redundancy set as `show services redundancy-group` tells it."""
+ROLES = ("initializing", "master", "standby", "-")  # "-": not known
+WARNED = " (warned)"  # behind a role: the member should not become master without need
 
-    def __init__(self, chassis, role, state):
-        self.chassis, self.role, self.state = chassis, role, state
+
+class Role:
+    """One member of a redundancy set as `show services redundancy-group` tells it: its role, whether it is warned, and
+    the state of its copy of the sessions."""
+
+    def __init__(self, chassis, told):
+        self.chassis, self.state, self.warned = chassis, "", told.endswith(WARNED)
+        self.role = told.removesuffix(WARNED)
+        if self.role not in ROLES:
+            raise LabError(f"chassis {chassis} is in a state that the lab does not know: '{told}'")
 
     def __repr__(self):
-        return f"{self.chassis}: {self.role} {self.state}"
+        return f"{self.chassis}: {self.role}{WARNED if self.warned else ''} {self.state}"
 
 
 class Lab:
@@ -98,8 +116,8 @@ class Lab:
     def up(self):
         """Makes the network, from nothing: what an earlier lab of this prefix left is removed first."""
         self.down()
-        os.makedirs(self.folder, exist_ok=True)
-        os.makedirs(self.data, exist_ok=True)
+        for folder in (self.folder, self.data):
+            make_folder(folder)
         self._write_cluster_file()
         netns.ip_batch(None, [f"netns add {self.namespace(place)}" for place in PLACES])
         for place in PLACES:
@@ -121,9 +139,7 @@ class Lab:
             self._plug("client", f"eth{number}", inside, [f"{net}.10/24", f"{net6}:10/64"])
             self._plug("server", f"eth{number}", outside, [f"{far}.10/24", *sink, f"{far6}:10/64"])
             target, target6 = ("default", "default") if number == 0 else (f"{far}.0/24", f"{far6}:/64")
-            netns.ip_batch(
-                self.namespace("client"), [f"route add {target} via {net}.1", f"route add {target6} via {net6}:1"]
-            )
+            netns.ip_batch(self.namespace("client"), [f"route add {target} via {net}.1", f"route add {target6} via {net6}:1"])
             translated6 = [f"route add {NPTV6_PREFIX} via {far6}:1"] if number == 0 else []
             netns.ip_batch(
                 self.namespace("server"),
@@ -195,11 +211,11 @@ class Lab:
 
     def run(self, place, *command, timeout=30, check=True):
         """Gives a command in a namespace and waits for its end."""
-        done = subprocess.run(
-            self.command_in(place, command), text=True, capture_output=True, timeout=timeout, check=False
-        )
+        done = subprocess.run(self.command_in(place, command), text=True, capture_output=True, timeout=timeout, check=False)
         if check and done.returncode != 0:
-            raise LabError(f"{place}: '{' '.join(map(str, command))}' ended with {done.returncode}:\n{done.stderr}{done.stdout}")
+            raise LabError(
+                f"{place}: '{' '.join(map(str, command))}' ended with {done.returncode}:\n{done.stderr}{done.stdout}"
+            )
         return done
 
     def start(self, name, place, *command, **options):
@@ -318,12 +334,12 @@ def parse_roles(text, set_name):
     for line in text.splitlines():
         if match := re.match(r"Chassis: (\S+)", line):
             chassis = match.group(1)
-        elif match := re.match(r"RG-ID \d+, RS-ID \d+: state (\S+), ", line):
+        elif match := re.match(r"RG-ID \d+, RS-ID \d+: state (.+?), peer ", line):
             state = match.group(1).lower()
         elif match := re.match(r"\s+Redundancy set: (\S+),", line):
             in_set = match.group(1) == set_name
             if in_set:
-                roles[chassis] = Role(chassis, state, "")
+                roles[chassis] = Role(chassis, state)
         elif (match := re.match(r"\s+Service set \S+: stateful sync (\S+)", line)) and in_set:
             roles[chassis].state = match.group(1).lower()
     return roles

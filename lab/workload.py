@@ -59,7 +59,9 @@ class Workload:
 
     def connections_at_server(self):
         """Peers of the TCP connections that the server's kernel has open on the HTTP port."""
-        lines = self.lab.run(self.server_place, "ss", "-Htn", "state", "established", f"sport = :{HTTP_PORT}").stdout.splitlines()
+        lines = self.lab.run(
+            self.server_place, "ss", "-Htn", "state", "established", f"sport = :{HTTP_PORT}"
+        ).stdout.splitlines()
         return [line.split()[-1].replace("[::ffff:", "").replace("]", "") for line in lines]
 
     # --- the download ------------------------------------------------------------------------------------------------
@@ -74,7 +76,12 @@ class Workload:
         told = "%{stderr}connections=%{num_connects} status=%{http_code} local=%{local_ip}:%{local_port}\\n"
         meter = f"{sys.executable} {TOOLS}/meter.py --state {self._state('download')}"
         self.lab.start(
-            "download", self.client_place, "bash", "-c", f"set -o pipefail; {curl} -w {shlex.quote(told)} | {meter}", stdout="out"
+            "download",
+            self.client_place,
+            "bash",
+            "-c",
+            f"set -o pipefail; {curl} -w {shlex.quote(told)} | {meter}",
+            stdout="out",
         )
         wait_until(lambda: self.download_progress().get("bytes"), 10, "the download to begin")
 
@@ -177,7 +184,9 @@ class Workload:
         while figures.get("sessions", 0) < count:
             if time.monotonic() > deadline:
                 raise LabError(f"only {figures.get('sessions', 0)} of {count} sessions reached the sink")
-            missing = figures.get("missing", []) + list(range(figures.get("sessions", 0) + len(figures.get("missing", [])), count))
+            missing = figures.get("missing", []) + list(
+                range(figures.get("sessions", 0) + len(figures.get("missing", [])), count)
+            )
             only = os.path.join(self.lab.folder, "only.json")
             with open(only, "w", encoding="ascii") as out:
                 json.dump(missing, out)

@@ -1,240 +1,207 @@
-"""Runs the parts of ./run-tests, and sums up what they counted."""
+"""Runs the parts of ./run-tests, and sums up what they counted (docs/testing.md).
 
-import concurrent.futures
-import hashlib
+Work is a graph of jobs. A job begins when those that it needs have ended. Jobs that compute run one at a time, since each
+uses every core; jobs that wait (labs, containers) run beside them, and come first when both want a processor; jobs that
+assert times of milliseconds run when nothing else does.
+"""
+
 import os
 import pathlib
-import subprocess
 import sys
+import threading
 import time
-import xml.etree.ElementTree as xml
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-OUT = ROOT / "build" / "test-results"
-JOBS = os.cpu_count() or 2
-FUZZ_RUNS = 2000  # a smoke test; tests/fuzz/run.sh by hand takes more
-CODE_FOLDERS = ("model", "replication", "storage", "node", "cli", "tests")
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+
+from runner import checks, suites  # noqa: E402
+from runner.command import end_all, name_thread, say  # noqa: E402
+from runner.count import Count, write_times  # noqa: E402
+
+CORES = os.cpu_count() or 2
+FUZZ_RUNS, LONG_FUZZ_RUNS = 2000, 50_000
+HOSTILE_FROM = 5  # the numbers of the workers of pytest: integration has 0 to 4
+
+CPU, WAIT, ALONE = "cpu", "wait", "alone"
 
 
-class Count:
-    def __init__(self, passed=0, failed=0, skipped=0):
-        self.passed, self.failed, self.skipped = passed, failed, skipped
+class Job:
+    """`function` returns a Count, or the exit code of a command that only prepares. `part`: whose sum it belongs to."""
 
-    def add(self, other):
-        self.passed += other.passed
-        self.failed += other.failed
-        self.skipped += other.skipped
+    def __init__(self, name, part, kind, function, *needs):
+        self.name, self.part, self.kind, self.function, self.needs = name, part, kind, function, needs
+        self.count, self.start, self.seconds, self.state = Count(), 0.0, 0.0, "waits"
 
     @property
-    def total(self):
-        return self.passed + self.failed + self.skipped
+    def broken(self):
+        return self.state == "ended" and self.count.failed > 0
 
-    def __str__(self):
-        return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
-
-
-def run(*command, **options):
-    return subprocess.run([str(word) for word in command], cwd=ROOT, check=False, **options).returncode
-
-
-def one(code):
-    """A check that is one test."""
-    return Count(passed=1) if code == 0 else Count(failed=1)
-
-
-def sources(*suffixes):
-    return sorted(
-        path.relative_to(ROOT)
-        for folder in CODE_FOLDERS
-        for path in (ROOT / folder).rglob("*")
-        if path.suffix in suffixes
-    )
+    def run(self):
+        name_thread(self.name)
+        self.start = time.monotonic()
+        try:
+            result = self.function()
+            self.count = result if isinstance(result, Count) else Count(failed=0 if result == 0 else 1)
+        except Exception as error:  # the other jobs go on; this one is told as failed
+            say(f"{type(error).__name__}: {error}")
+            self.count = Count(failed=1)
+        self.seconds = time.monotonic() - self.start
+        say(f"ended: {self.count}, {self.seconds:.1f} s")
 
 
-def read_junit(path):
-    """Counts the test cases of a JUnit file, as CTest, GoogleTest and pytest write it."""
-    count = Count()
-    for case in xml.parse(path).getroot().iter("testcase"):
-        state = case.get("status", "")
-        if case.find("failure") is not None or case.find("error") is not None or state == "fail":
-            count.failed += 1
-        elif case.find("skipped") is not None or state in ("notrun", "disabled"):
-            count.skipped += 1
-        else:
-            count.passed += 1
-    return count
+def daily_jobs():
+    """In this order those that compute begin; what others wait for comes first."""
+    names = [path for path in suites.integration_files()]
+    return [
+        Job("format", "format", CPU, checks.check_format),
+        Job("floors", "floors", CPU, checks.check_floors),
+        Job("build-release", "build", CPU, lambda: suites.build("release", "icrd", "icr")),
+        Job("integration", "integration", WAIT,
+            lambda: suites.pytest("integration", "not sanitized and not quiet", suites.LABS, files=names),
+            "build-release"),
+        Job("compose", "compose", WAIT,
+            lambda: suites.pytest("compose", "not image", files=["tests/integration/test_compose.py"]),
+            "build-release"),
+        Job("build-sanitize-programs", "build", CPU, lambda: suites.build("sanitize", "icrd", "icr")),
+        Job("hostile", "integration", WAIT,
+            lambda: suites.pytest("hostile", "sanitized and not quiet", suites.HOSTILE_LABS, HOSTILE_FROM, files=names),
+            "build-sanitize-programs"),
+        Job("build-sanitize", "build", CPU, lambda: suites.build("sanitize")),
+        Job("unit", "unit", CPU, lambda: suites.ctest("sanitize", CORES), "build-sanitize"),
+        Job("fuzz", "fuzz", CPU, lambda: suites.fuzz(CORES, FUZZ_RUNS), "build-sanitize"),
+        Job("build-optimized", "build", CPU, lambda: suites.build("release", "icr_optimized_tests")),
+        Job("optimized", "unit", CPU, lambda: suites.ctest("release", CORES, label="optimized"), "build-optimized"),
+        Job("tidy", "tidy", CPU, lambda: checks.tidy(CORES)),
+        Job("quiet", "integration", ALONE, lambda: suites.pytest("quiet", "quiet", files=names),
+            "build-release", "build-sanitize-programs"),
+    ]  # fmt: skip
 
 
-# --- parts -----------------------------------------------------------------------------------------------------------
+def long_jobs():
+    """./run-tests long: what is run by hand before a change is called done."""
+    names = suites.integration_files()
+    return [
+        Job("build-release", "build", CPU, lambda: suites.build("release")),
+        Job("build-tsan", "build", CPU, lambda: suites.build("tsan")),
+        Job("tsan", "tsan", CPU, lambda: suites.ctest("tsan", CORES), "build-tsan"),
+        Job("tsan-lab", "tsan", CPU, lambda: suites.pytest("tsan", "tsan", files=names), "build-tsan"),
+        Job("unit-release", "unit-release", CPU, lambda: suites.ctest("release", CORES), "build-release"),
+        Job("seeds", "seeds", CPU, lambda: suites.ctest(
+            "release", CORES, patterns=["icr_sim_test", "icr_nat_model_test"],
+            environment={"ICR_SIM_SEEDS": "1000", "ICR_TEST_RUNS": "1000"}), "build-release", "unit-release"),
+        Job("build-sanitize", "build", CPU, lambda: suites.build("sanitize")),
+        Job("fuzz-long", "fuzz-long", CPU, lambda: suites.fuzz(CORES, LONG_FUZZ_RUNS), "build-sanitize"),
+        Job("image", "image", CPU, lambda: suites.pytest("image", "image", files=["tests/integration/test_compose.py"])),
+        Job("long-labs", "long-labs", ALONE, lambda: suites.pytest("long", "long", files=names),
+            "build-release", "build-sanitize"),
+    ]  # fmt: skip
 
 
-def check_format(_patterns):
-    return one(run("clang-format-14", "--dry-run", "-Werror", *sources(".h", ".cpp")))
+def named_jobs(patterns):
+    """Tests by pieces of their names: programs as ctest -R takes them, labs as pytest -k does."""
+    programs = suites.programs_of("sanitize", patterns)
+    labs = ["tests/integration"]
+    jobs = [
+        Job("build-release", "build", CPU, lambda: suites.build("release", "icrd", "icr")),
+        Job("build-sanitize", "build", CPU, lambda: suites.build("sanitize", "icrd", "icr", *programs)),
+        Job("integration", "integration", ALONE,
+            lambda: suites.pytest("integration", "not image", patterns=patterns, files=labs),
+            "build-release", "build-sanitize"),
+    ]  # fmt: skip
+    if programs:
+        unit = Job("unit", "unit", CPU, lambda: suites.ctest("sanitize", CORES, patterns=patterns), "build-sanitize")
+        jobs.append(unit)
+    return jobs
 
 
-def check_floors(_patterns):
-    return one(run(sys.executable, "tests/check_floors.py"))
+ONLY_BY_NAME = ("tidy",)  # minutes from cold, and nothing that a build would not survive: CI names it
+OTHER_NAMES = {"asan": "unit"}  # what parts were called before
 
 
-def headers_of(preset):
-    """{source file: files of the project that it includes}, as the compiler told ninja."""
-    told = subprocess.run(
-        ["ninja", "-C", f"build/{preset}", "-t", "deps"], cwd=ROOT, text=True, capture_output=True, check=True
-    ).stdout
-    result, names = {}, []
-    for line in [*told.splitlines(), ""]:
-        if line.startswith("    "):
-            name = os.path.normpath(os.path.join(ROOT, "build", preset, line.strip()))
-            if name.startswith(str(ROOT)):
-                names.append(name)
-        elif not line and names:
-            result[names[0]] = names
-            names = []
-    return result
+def select(jobs, parts):
+    """The jobs of these parts, and those that they need."""
+    wanted = {job.name for job in jobs if job.part in parts}
+    while True:
+        more = {name for job in jobs if job.name in wanted for name in job.needs} - wanted
+        if not more:
+            return [job for job in jobs if job.name in wanted]
+        wanted |= more
 
 
-def tidy(_patterns):
-    """clang-tidy over the programs' sources (tests would double the time). A file that was clean is read again only when
-    it, or what it includes, changed."""
-    if build("release") != 0:
-        return Count(failed=1)
-    clean = ROOT / "build" / "tidy-clean"
-    clean.mkdir(parents=True, exist_ok=True)
-    settings = (ROOT / ".clang-tidy").read_bytes()
-
-    def check(item):
-        source, included = item
-        digest = hashlib.sha256(settings)
-        for name in included:
-            digest.update(name.encode() + b"\0" + pathlib.Path(name).read_bytes())
-        stamp = clean / digest.hexdigest()
-        if stamp.exists():
-            return Count(passed=1)
-        done = subprocess.run(
-            ["clang-tidy-14", "--quiet", "--warnings-as-errors=*", "-p", "build/release", source],
-            cwd=ROOT, text=True, capture_output=True, check=False,
-        )  # fmt: skip
-        if done.returncode != 0:
-            print(done.stdout, done.stderr, sep="", flush=True)
-            return Count(failed=1)
-        stamp.touch()
-        return Count(passed=1)
-
-    count = Count()
-    others = (str(ROOT / "build"), str(ROOT / "tests"))
-    known = [item for item in headers_of("release").items() if not item[0].startswith(others)]
-    with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
-        for result in pool.map(check, known):
-            count.add(result)
-    return count
+def jobs_for(names):
+    daily, long = daily_jobs(), long_jobs()
+    names = [OTHER_NAMES.get(name, name) for name in names]
+    if names == ["long"]:
+        return long
+    parts = {job.part for job in daily}
+    long_parts = {job.part for job in long} - {"build"}
+    if not names or names == ["ci"]:
+        return select(daily, {part for part in parts if names or part not in ONLY_BY_NAME})
+    if all(name in parts for name in names):
+        return select(daily, names)
+    if all(name in long_parts for name in names):
+        return select(long, names)
+    return named_jobs(names)
 
 
-def build(preset, *targets):
-    return run("lab/build", preset, *targets)
+def carry_out(jobs):
+    """Runs the graph."""
+    changed = threading.Condition()
+    by_name = {job.name: job for job in jobs}
 
+    def work(job):
+        job.run()
+        with changed:
+            job.state = "ended"
+            changed.notify_all()
 
-def ctest(preset, patterns):
-    if build(preset) != 0:
-        return Count(failed=1)
-    results = OUT / preset
-    results.mkdir(parents=True, exist_ok=True)
-    for old in results.glob("*.xml"):
-        old.unlink()
-    command = ["ctest", "--test-dir", f"build/{preset}", "--output-on-failure", "-j", JOBS, "--timeout", 600,
-               "--output-junit", results / "ctest.xml"]  # fmt: skip
-    if patterns:
-        command += ["-R", "|".join(patterns)]
-    code = run(*command, env={**os.environ, "GTEST_OUTPUT": f"xml:{results}/", "GTEST_BRIEF": "1"})
-    count = Count()
-    # A program of GoogleTest counts as many tests as it holds; one that died or failed counts one failure at least.
-    for case in xml.parse(results / "ctest.xml").getroot().iter("testcase"):
-        inside = results / f"{case.get('name')}.xml"
-        bad = case.get("status") == "fail" or case.find("failure") is not None
-        part = read_junit(inside) if inside.exists() else Count(passed=0 if bad else 1)
-        if bad and part.failed == 0:
-            part.failed = 1
-        count.add(part)
-    if code != 0 and count.failed == 0 and count.total:
-        count.failed = 1
-    return count
+    def may_begin(job):
+        if any(by_name[name].state != "ended" for name in job.needs if name in by_name):
+            return False
+        running = [other for other in jobs if other.state == "runs"]
+        if any(other.kind == ALONE for other in running):
+            return False
+        if job.kind == CPU:
+            return all(other.kind != CPU for other in running)
+        return job.kind == WAIT or all(other.kind == ALONE or other.state == "ended" for other in jobs) and not running
 
-
-def unit(patterns):
-    return ctest("release", patterns)
-
-
-def asan(patterns):
-    return ctest("asan", patterns)
-
-
-def fuzz(_patterns):
-    """Every fuzz target with a fixed number of inputs; each is one test."""
-    targets = len(list((ROOT / "tests" / "fuzz").glob("*_fuzz.cpp")))
-    return Count(passed=targets) if run("tests/fuzz/run.sh", FUZZ_RUNS) == 0 else Count(failed=1)
-
-
-def pytest(patterns, files, name):
-    if build("release") != 0:
-        return Count(failed=1)
-    OUT.mkdir(parents=True, exist_ok=True)
-    junit = OUT / f"{name}.xml"
-    junit.unlink(missing_ok=True)
-    as_root = [] if os.geteuid() == 0 else ["sudo", "--"]
-    command = [*as_root, "/usr/bin/python3", "-m", "pytest", "-p", "no:cacheprovider", "-v", "-rs", "--durations=5",
-               f"--junit-xml={junit}", *files]  # fmt: skip
-    if patterns:
-        command += ["-k", " or ".join(patterns)]
-    code = run(*command)
-    if not junit.exists():
-        return Count(failed=1)
-    count = read_junit(junit)
-    if code not in (0, 5) and count.failed == 0:  # 5: nothing selected
-        count.failed = 1
-    return count
-
-
-def integration(patterns):
-    # What the network may send is tried against programs under sanitizers.
-    if build("asan", "icrd", "icr") != 0:
-        return Count(failed=1)
-    files = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "tests" / "integration").glob("test_*.py"))
-    return pytest(patterns, [path for path in files if not path.endswith("test_compose.py")], "integration")
-
-
-def compose(patterns):
-    return pytest(patterns, ["tests/integration/test_compose.py"], "compose")
-
-
-PARTS = {
-    "format": check_format,
-    "floors": check_floors,
-    "unit": unit,
-    "integration": integration,
-    "compose": compose,
-    "asan": asan,
-    "fuzz": fuzz,
-    "tidy": tidy,
-}
-ONLY_BY_NAME = ("tidy",)  # takes minutes from cold, and tells nothing that a build would not survive: CI calls it by name
-BY_NAME = ("unit", "asan", "integration", "compose")  # parts that hold tests with names
+    with changed:
+        while any(job.state != "ended" for job in jobs):
+            begun = False
+            for job in (job for job in jobs if job.state == "waits" and may_begin(job)):
+                begun = True
+                if any(by_name[name].broken for name in job.needs if name in by_name):
+                    say(f"{job.name}: not run, what it needs failed")
+                    job.state, job.count = "ended", Count(failed=1)
+                    continue
+                job.state = "runs"
+                threading.Thread(target=work, args=(job,), daemon=True).start()
+            if not begun:
+                changed.wait()
 
 
 def main(names):
-    patterns = [name for name in names if name not in PARTS]
-    parts = [name for name in PARTS if name in names] or list(
-        BY_NAME if patterns else (name for name in PARTS if name not in ONLY_BY_NAME)
-    )
-    if patterns:
-        parts = [name for name in parts if name in BY_NAME] or list(BY_NAME)
-    total, lines = Count(), []
-    for name in parts:
-        print(f"\n== {name}", flush=True)
-        start = time.monotonic()
-        count = PARTS[name](patterns)
+    start = time.monotonic()
+    jobs = jobs_for(names)
+    try:
+        carry_out(jobs)
+    except KeyboardInterrupt:
+        end_all()
+        return 130
+    parts = {}
+    for job in jobs:
+        count, seconds = parts.setdefault(job.part, (Count(), 0.0))
+        count.add(job.count)
+        if job.part == "build":
+            count.times.append((job.seconds, job.name))
+        parts[job.part] = count, seconds + job.seconds
+    write_times(parts)
+    total = Count()
+    for name, (count, seconds) in parts.items():
         total.add(count)
-        lines.append(f"{name:12} {str(count):40} {time.monotonic() - start:6.1f} s")
-        print(f"== {lines[-1]}", flush=True)
-    print("\n" + "\n".join(lines))
+        print(f"\n{name:12} {str(count):40} {seconds:6.1f} s")
+        for time_of_case, case in count.slowest:
+            print(f"    {time_of_case:7.1f} s  {case}")
+    print(f"\n{time.monotonic() - start:.0f} s from begin to end, times of every part in build/test-results/times.json")
     if total.total == 0:
         print(f"no test is called {' or '.join(names)}")
         return 1

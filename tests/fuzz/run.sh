@@ -1,16 +1,18 @@
 #!/usr/bin/env bash
-# Builds the fuzz targets and gives each of them a fixed number of inputs, always the same:  tests/fuzz/run.sh [RUNS]
+# Gives each fuzz target a fixed number of inputs, always the same:  tests/fuzz/run.sh [RUNS [TARGET...]]
 #
-# What makes a target fail is left in build/fuzz/found/. BUILD_FOLDER names another build folder than build/fuzz.
+# Without a TARGET (icr_*_fuzz) it takes all. What makes a target fail is left in build/sanitize/found/.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 runs=${1:-20000}
-build=${BUILD_FOLDER:-build/fuzz}
+shift || true
+targets=("$@")
+if [ ${#targets[@]} = 0 ]; then
+  for source in tests/fuzz/*_fuzz.cpp; do targets+=("icr_$(basename "$source" .cpp)"); done
+  lab/build sanitize "${targets[@]}"
+fi
+build=build/sanitize
 mkdir -p "$build/found"
-cmake --preset fuzz -B "$build" >"$build/configure.log" || { cat "$build/configure.log" >&2; exit 1; }
-targets=()
-for source in tests/fuzz/*_fuzz.cpp; do targets+=("icr_$(basename "$source" .cpp)"); done
-cmake --build "$build" --target "${targets[@]}"
 failed=0
 for target in "${targets[@]}"; do
   # Inputs that are found on the way are kept in a folder of their own, which begins empty: the run is repeatable.

@@ -5,6 +5,7 @@ import os
 import pytest
 import wire
 import zmq
+from conftest import PREFIX
 from host import CONTROL, DATA, FAKE_CONTROL, QUERY, SANITIZER, Chassis, namespace
 
 from lab.netlab import wait_until
@@ -19,14 +20,14 @@ SOCKETS = {"control": CONTROL, "data": DATA, "query": QUERY}
 def host():
     if os.geteuid() != 0:
         pytest.fail("network namespaces need root: ./run-tests uses sudo")
-    with namespace("icrhostile"):
+    with namespace(f"{PREFIX}-hostile"):
         yield
 
 
 @pytest.fixture
 def elsewhere(host):
     """A namespace beside the one in which the attacked chassis runs."""
-    with namespace("icrhostile2"):
+    with namespace(f"{PREFIX}-hostile2"):
         yield
 
 
@@ -92,6 +93,7 @@ def mutated(dice, raw, changes=4):
     for _ in range(dice.randrange(1, changes + 1)):
         raw[dice.randrange(len(raw))] ^= 1 << dice.randrange(8)
     return bytes(raw)
+
 
 @pytest.fixture
 def digest(chassis, attacker):

@@ -22,11 +22,15 @@ POOL = [f"203.0.113.{i}" for i in range(16)]
 START = 1_000_000_000  # when captures begin, seconds since the epoch
 
 
+sanitized_may_run = False  # true while a test runs that is marked `sanitized` (conftest.py)
+
+
 def program(name, sanitized=False):
-    """A program of ours: from $ICR_BIN, or of the release or the asan build, which ./run-tests has made."""
+    """A program of ours: from $ICR_BIN, or of the release or the sanitized build, which ./run-tests has made."""
     if "ICR_BIN" in os.environ:
         return pathlib.Path(os.environ["ICR_BIN"]) / name
-    return ROOT / "build" / ("asan" if sanitized else "release") / "bin" / name
+    assert sanitized_may_run or not sanitized, "this test is to be marked: pytestmark = pytest.mark.sanitized"
+    return ROOT / "build" / ("sanitize" if sanitized else "release") / "bin" / name
 
 
 def built(packet):
@@ -37,9 +41,20 @@ def built(packet):
 given_ports = set()
 
 
+def worker_number():
+    """Of the worker of pytest-xdist ("gw0", "gw1", ...) that runs here; None without workers. ./run-tests has two runs of
+    pytest beside each other, whose workers are numbered on ($ICR_TEST_FIRST_WORKER)."""
+    name = os.environ.get("PYTEST_XDIST_WORKER")
+    return None if name is None else int(os.environ.get("ICR_TEST_FIRST_WORKER", "0")) + int(name[2:])
+
+
+WORKER = worker_number()
+FIRST_PORT = 20000 + 1000 * (9 if WORKER is None else WORKER % 9)  # each worker has its own thousand
+
+
 def free_port():
     """The first of two free ports, below those that the kernel gives to connections (which would come in between)."""
-    for port in random.SystemRandom().sample(range(20000, 30000, 2), 100):
+    for port in random.SystemRandom().sample(range(FIRST_PORT, FIRST_PORT + 1000, 2), 100):
         if port in given_ports:
             continue
         try:
@@ -50,7 +65,7 @@ def free_port():
                 return port
         except OSError:
             continue
-    raise RuntimeError("no free port between 20000 and 30000")
+    raise RuntimeError(f"no free port between {FIRST_PORT} and {FIRST_PORT + 1000}")
 
 
 def write_capture(path, packets):

@@ -10,17 +10,51 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
+import captures  # noqa: E402
+
+from lab import netns  # noqa: E402
 from lab.netlab import CHASSIS, DEFAULT_CLUSTER, Lab  # noqa: E402
 from lab.workload import Workload  # noqa: E402
 
 pytest.register_assert_rewrite("attack")  # fixtures that several files share
 
-PREFIX = os.environ.get("ICR_TEST_LAB", "icrtest")  # another one, so that two people can test at a time
+MARKERS = """
+cluster(name): cluster file, of cluster-configs/, that the lab of a test uses
+nat(section): the nat: section of the cluster that the lab of a test uses
+sanitized: the test runs the programs of build/sanitize
+quiet: the test asserts times of milliseconds; it runs alone, after everything else
+long: the test takes minutes; it runs in ./run-tests long only
+tsan: the test runs the programs of build/tsan; it runs in ./run-tests long only
+"""
+ON_REQUEST = ("long", "tsan")  # markers of tests that run only where -m names one of them
+
+
+def lab_prefix(name):
+    return name if captures.WORKER is None else f"{name[:6]}{captures.WORKER}"
+
+
+# With pytest-xdist several workers test at a time. None shares a name, a port or a folder with another.
+PREFIX = lab_prefix(os.environ.get("ICR_TEST_LAB", "icrtest"))
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "cluster(name): cluster file, of cluster-configs/, that the lab of a test uses")
-    config.addinivalue_line("markers", "nat(section): the nat: section of the cluster that the lab of a test uses")
+    for line in MARKERS.strip().splitlines():
+        config.addinivalue_line("markers", line)
+    if not hasattr(config, "workerinput") and os.geteuid() == 0:
+        # The first `ip netns add` of a machine mounts /run/netns, which two workers must not do at a time.
+        netns.ip_batch(None, [f"netns add {PREFIX}-first", f"netns delete {PREFIX}-first"])
+
+
+def pytest_collection_modifyitems(config, items):
+    wanted = config.getoption("-m")
+    kept = [item for item in items if not any(item.get_closest_marker(name) and name not in wanted for name in ON_REQUEST)]
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    items[:] = kept
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    captures.sanitized_may_run = item.get_closest_marker("sanitized") is not None
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -4,6 +4,7 @@ import json
 import pathlib
 
 import pytest
+from conftest import PREFIX
 
 from lab.netlab import CHASSIS, SERVER, SERVER_V6, Lab, wait_until
 from lab.workload import Workload
@@ -13,7 +14,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 @pytest.fixture
 def lab(request):
-    out = Lab("icrafp", str(ROOT / "cluster-configs" / "af-packet.yaml"))
+    out = Lab(PREFIX, str(ROOT / "cluster-configs" / "af-packet.yaml"))
     out.up()
     for name in CHASSIS:
         out.start_chassis(name)

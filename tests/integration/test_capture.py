@@ -2,6 +2,7 @@
 
 import pytest
 from captures import HOST, HOST6, POOL, ROUTER, ROUTER6, SERVER, SERVER6, CaptureLab, built
+
 from scapy.all import (ICMP, IP, TCP, UDP, ICMPv6DestUnreach, ICMPv6EchoReply, ICMPv6EchoRequest, ICMPv6PacketTooBig,
                        ICMPv6TimeExceeded, IPv6, IPv6ExtHdrFragment, Raw, fragment, fragment6)  # fmt: skip
 

@@ -15,6 +15,8 @@ from host import CLUSTER, CONTROL, DATA, FAKE_CONTROL, FAKE_DATA, QUERY, SANITIZ
 from lab import netns
 from lab.netlab import wait_until
 
+pytestmark = pytest.mark.sanitized
+
 pytest_plugins = ["attack"]
 
 # --- the query socket --------------------------------------------------------------------------------------------------
@@ -295,7 +297,9 @@ def test_peers_with_different_cluster_files(elsewhere, tmp_path):
     other = write_cluster(tmp_path, CLUSTER.replace("high: 65535", "high: 65534"), "other.yaml")
     right = Chassis(tmp_path, "right", other).wait_until_ready()
     try:
-        wait_until(lambda: right.counters()["refused-wrong-cluster"] > 15, 20, "1.5 s of refused heartbeats, of 0.3 s hold time")
+        wait_until(
+            lambda: right.counters()["refused-wrong-cluster"] > 15, 20, "1.5 s of refused heartbeats, of 0.3 s hold time"
+        )
         assert (left.status(), right.status()) == ("MASTER", "INITIALIZING")
         for chassis in (left, right):
             assert chassis.log.count("peer runs another cluster file: its messages are refused") == 1, chassis.log

@@ -9,7 +9,10 @@ from host import CONTROL, DATA, FAKE_CONTROL, FAKE_DATA, Grown
 
 from lab.netlab import wait_until
 
+pytestmark = pytest.mark.sanitized
+
 pytest_plugins = ["attack"]
+
 
 class FakePeer:
     """Chassis right, as far as chassis left can tell."""

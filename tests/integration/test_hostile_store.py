@@ -12,6 +12,8 @@ from captures import CLUSTER, HOST, ROOT, SERVER, CaptureLab, free_port, program
 from host import SANITIZER, WRONG_FILES
 from scapy.all import IP, UDP
 
+pytestmark = pytest.mark.sanitized
+
 SESSIONS = 50
 
 
@@ -198,7 +200,9 @@ def test_a_disk_that_cannot_be_written(store, there):
     if not there:
         shutil.rmtree(store.data)
     before = fingerprint(store.data) if there else None
-    mount = f'mount --bind "{store.folder}" "{store.folder}" && mount -o remount,ro,bind "{store.folder}" && cd "$PWD" && exec "$@"'
+    mount = (
+        f'mount --bind "{store.folder}" "{store.folder}" && mount -o remount,ro,bind "{store.folder}" && cd "$PWD" && exec "$@"'
+    )
     # The captures are written beside the store: they go where writing is possible.
     text = (store.folder / "cluster.yaml").read_text()
     store.write("cluster.yaml", re.sub(r"write: (\S+-out)", r"write: /tmp/icr-hostile-\1", text))

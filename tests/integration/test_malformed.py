@@ -1,11 +1,14 @@
 """Packets that should not exist: each is refused under a name, nothing crashes, and sessions beside them go on.
 
-The chassis is the sanitized build (build/asan), so that a read beyond a packet is found."""
+The chassis is the sanitized build (build/sanitize), so that a read beyond a packet is found."""
 
 import pytest
 from captures import HOST, HOST6, POOL, ROUTER, ROUTER6, SERVER, SERVER6, CaptureLab, built, program
+
 from scapy.all import (ICMP, IP, TCP, UDP, ICMPv6DestUnreach, ICMPv6EchoRequest, IPv6, IPv6ExtHdrDestOpt,
                        IPv6ExtHdrFragment, IPv6ExtHdrHopByHop, IPv6ExtHdrRouting, PadN, Raw)  # fmt: skip
+
+pytestmark = pytest.mark.sanitized
 
 MUTATIONS = 10_000
 

@@ -117,7 +117,9 @@ def test_endpoint_independent_mapping_survives_a_takeover(lab, udp):
     take_over(lab)
     assert seen_by(third, client) == mapped
     shown = lab.icr("show services nat mappings endpoint-independent", accept=(0, 3)).stdout
-    assert re.search(rf"Mapping +: {re.escape(CLIENT)} +: *5000 +--> {re.escape(mapped[0])} *: *{mapped[1]}$", shown, re.M), shown
+    assert re.search(
+        rf"Mapping +: {re.escape(CLIENT)} +: *5000 +--> {re.escape(mapped[0])} *: *{mapped[1]}$", shown, re.M
+    ), shown
 
 
 @pytest.mark.nat(napt("mapping-type: endpoint-independent"))
@@ -222,7 +224,8 @@ def test_port_blocks_belong_to_a_host_through_takeovers_and_restarts(lab, udp):
     assert re.search(r"[Bb]lock", "".join(lab.log_tail(name, 400) for name in CHASSIS)), "blocks are not logged"
 
 
-@pytest.mark.nat("""
+@pytest.mark.nat(
+    """
   pools:
     - { name: small, addresses: [203.0.113.0/32], port: { range: { low: 3000, high: 3003 } } }
     - { name: large, addresses: [203.0.113.8/29] }
@@ -233,7 +236,8 @@ def test_port_blocks_belong_to_a_host_through_takeovers_and_restarts(lab, udp):
         - name: all
           from: { source-address: [198.18.0.0/24] }
           then: { translated: { source-pool: [small, large], translation-type: napt-44 } }
-""")
+"""
+)
 def test_the_next_pool_takes_over_when_the_first_is_exhausted(lab, udp):
     server = udp("server", SERVER)
     seen = [seen_by(server, udp("client", CLIENT)) for _ in range(12)]
@@ -244,7 +248,8 @@ def test_the_next_pool_takes_over_when_the_first_is_exhausted(lab, udp):
     assert len(set(seen)) == 12
 
 
-@pytest.mark.nat("""
+@pytest.mark.nat(
+    """
   pools:
     - { name: hosts, addresses: [203.0.113.1/32] }
     - { name: rest, addresses: [203.0.113.9/32] }
@@ -255,7 +260,8 @@ def test_the_next_pool_takes_over_when_the_first_is_exhausted(lab, udp):
         - name: all
           from: { source-address: [198.18.0.0/24] }
           then: { translated: { source-pool: hosts, overload-pool: rest, translation-type: dynamic-nat44 } }
-""")
+"""
+)
 def test_dynamic_addresses_are_exclusive_and_overflow(lab, udp):
     lab.run("client", "ip", "address", "add", f"{NEIGHBOUR}/24", "dev", "eth0")
     server = udp("server", SERVER)

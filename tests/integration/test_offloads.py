@@ -113,6 +113,7 @@ def test_checksums_on_the_wire_are_right_in_both_directions(finished, iperf, ser
         assert counters[f"unit-{unit}-rx-dropped-bad-offload"] == counters[f"unit-{unit}-tx-dropped-bad-offload"] == 0
 
 
+@pytest.mark.quiet
 def test_datagrams(finished, iperf):
     lab = finished
     tap = Tap(lab.namespace("server"), "eth0", 2000)

@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from lab.netlab import CHASSIS, SERVER_V6, wait_until
 
 POOL = re.compile(r"203\.0\.113\.(\d|1[0-5]):\d+$")
@@ -43,6 +45,7 @@ def assert_no_gap(limit_ms, **streams):
     assert all(gap <= limit_ms for gap in gaps.values()), gaps
 
 
+@pytest.mark.quiet
 def test_kill_of_master_stops_no_stream(lab, work):
     size = 200_000_000
     start_streams(work, size=size, seconds=15)
@@ -71,6 +74,7 @@ def test_kill_of_master_stops_no_stream(lab, work):
     assert_no_gap(1000, download=result, udp=udp, ping=ping)
 
 
+@pytest.mark.quiet
 def test_kill_of_master_keeps_ipv6_connections(lab, work):
     size = 40_000_000
     work.start_ping(server=SERVER_V6)
@@ -85,6 +89,7 @@ def test_kill_of_master_keeps_ipv6_connections(lab, work):
     assert_no_gap(1000, download=result, ping=work.stop_ping())
 
 
+@pytest.mark.quiet
 def test_killed_chassis_returns_hot_and_switchover_moves_traffic_back(lab, work):
     size = 300_000_000
     start_streams(work, size=size, seconds=22)
@@ -171,6 +176,7 @@ def test_hundred_thousand_sessions_survive_a_takeover(lab, work):
     assert lab.session_count() == count
 
 
+@pytest.mark.quiet
 def test_late_standby_becomes_hot_without_a_pause(network, work):
     network.start_chassis("left")
     wait_for_master(network, "left", 20)

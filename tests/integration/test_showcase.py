@@ -4,12 +4,10 @@ import os
 import subprocess
 import sys
 
-from conftest import ROOT
+from conftest import PREFIX, ROOT
 
 from lab import netns
 from lab.netlab import PLACES
-
-PREFIX = "icrshow"
 
 
 def test_quickstart_ends_well_and_leaves_nothing_after_down():

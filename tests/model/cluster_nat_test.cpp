@@ -156,7 +156,7 @@ TEST(ClusterNat, DeterministicBlocksAreComputed) {
 
 TEST(ClusterNat, DeterministicHosts) {
   NatPool pool;
-  pool.deterministic.emplace();
+  pool.deterministic = NatPool::Deterministic{};
   NatTerm term;
   const auto range = [](const char* low, const char* high) {
     return AddressRange{*IpAddress::parse(low), *IpAddress::parse(high)};

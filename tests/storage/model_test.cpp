@@ -174,7 +174,9 @@ TEST_P(ModelTest, WhatSurvivesIsWhatComesBack) {
     EXPECT_GE(restored.term, witness.committed.term);
     const auto found = contents(back, at(0s));
     SessionRecord record;
-    for (const auto& [slot, row] : expected) {
+    for (const auto& one : expected) {
+      const auto& slot = one.first;
+      const auto& row = one.second;
       EXPECT_EQ(back.generation(slot), row.essence.generation) << "slot " << slot;
       const auto it = found.find(slot);
       if (it != found.end()) {

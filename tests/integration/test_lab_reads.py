@@ -1,0 +1,47 @@
+"""What the lab reads out of `show services redundancy-group`: every state that there is (field.lab-reads-warned-as-none)."""
+
+import re
+
+import pytest
+from captures import ROOT
+
+from lab.netlab import LabError, parse_roles
+
+BLOCK = """Chassis: left
+
+RG-ID 1, RS-ID 1: state {}, peer {}, health: Passed
+   Redundancy set: rs1, connection: Connected
+   Service set cgn: stateful sync {}
+"""
+
+
+def states_of_the_program():
+    """The words of `SetRole` and `SyncState`, out of the function that writes them."""
+    source = (ROOT / "model" / "query.cpp").read_text(encoding="utf-8")
+
+    def words(enumeration):
+        body = re.search(rf"to_string\({enumeration} \w+\) \{{(.*?)\n\}}", source, re.S).group(1)
+        return re.findall(r'return "(.+?)";', body)
+
+    return words("SetRole"), words("SyncState")
+
+
+ROLE_WORDS, SYNC_WORDS = states_of_the_program()
+
+
+def test_the_program_has_states():
+    assert {"MASTER", "STANDBY", "STANDBY (WARNED)", "INITIALIZING"} <= set(ROLE_WORDS) and len(SYNC_WORDS) >= 3
+
+
+@pytest.mark.parametrize("sync", SYNC_WORDS)
+@pytest.mark.parametrize("role", ROLE_WORDS)
+def test_every_state_is_read(role, sync):
+    read = parse_roles(BLOCK.format(role, "MASTER", sync), "rs1")["left"]
+    assert read.role == role.lower().removesuffix(" (warned)")
+    assert read.warned == ("WARNED" in role)
+    assert read.state == sync.lower().split()[0]
+
+
+def test_a_state_that_nobody_knows_is_an_error():
+    with pytest.raises(LabError, match="'confused'"):
+        parse_roles(BLOCK.format("CONFUSED", "MASTER", "hot"), "rs1")

@@ -1,0 +1,1 @@
+"""What ./run-tests is made of (docs/testing.md): counts, commands, checks of the sources, parts with tests, the graph."""

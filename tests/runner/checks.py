@@ -1,0 +1,106 @@
+"""Checks of the sources: layout, floors, clang-tidy."""
+
+import concurrent.futures
+import hashlib
+import json
+import pathlib
+import re
+import sys
+import time
+
+from runner.command import run, say
+from runner.count import ROOT, Count, one
+
+CODE_FOLDERS = ("model", "replication", "storage", "node", "cli", "tests")
+GENERATED = ("icr_model_schemas", "icr_replication_schemas", "icr_storage_schemas")  # targets that make headers
+
+
+def sources(*suffixes):
+    return sorted(
+        path.relative_to(ROOT) for folder in CODE_FOLDERS for path in (ROOT / folder).rglob("*") if path.suffix in suffixes
+    )
+
+
+def timed(name, *command):
+    start = time.monotonic()
+    return one(run(*command), name, time.monotonic() - start)
+
+
+def check_format():
+    count = timed("clang-format", "clang-format-14", "--dry-run", "-Werror", *sources(".h", ".cpp"))
+    count.add(timed("flake8", "/usr/bin/python3", "-m", "flake8", "lab", "tests"))
+    count.add(timed("black", "black", "--check", "--quiet", "--diff", "lab", "tests"))
+    return count
+
+
+def check_floors():
+    return timed("floors", sys.executable, "tests/check_floors.py")
+
+
+class Includes:
+    """Which files of the project a source includes, directly or not. Every include is written from the root of the
+    project or of the generated headers (check_floors.py sees to that)."""
+
+    _LINE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.M)
+
+    def __init__(self, *roots):
+        self._roots, self._direct, self._digests = roots, {}, {}
+
+    def direct(self, path):
+        if path not in self._direct:
+            raw = path.read_bytes()
+            self._digests[path] = hashlib.sha256(raw).digest()
+            names = self._LINE.findall(raw.decode(errors="replace"))
+            places = [root / name for name in names for root in self._roots]
+            self._direct[path] = [place for place in places if place.exists()]
+        return self._direct[path]
+
+    def digest(self, path):
+        """Of the contents of the source and of all that it includes."""
+        seen, waiting = {path}, [path]
+        while waiting:
+            for included in self.direct(waiting.pop()):
+                if included not in seen:
+                    seen.add(included)
+                    waiting.append(included)
+        whole = hashlib.sha256()
+        for one_of_them in sorted(seen):
+            self.direct(one_of_them)
+            whole.update(str(one_of_them.relative_to(ROOT)).encode() + b"\0" + self._digests[one_of_them])
+        return whole
+
+
+def tidy(jobs):
+    """clang-tidy over the programs' sources (tests would double the time). Needs the generated headers and the list of
+    compile commands, no objects. A file that was clean is read again only when it, or what it includes, changed."""
+    if run("lab/build", "release", *GENERATED, background=True) != 0:
+        return Count(failed=1)
+    build = ROOT / "build" / "release"
+    clean = ROOT / "build" / "tidy-clean"
+    clean.mkdir(parents=True, exist_ok=True)
+    settings = (ROOT / ".clang-tidy").read_bytes()
+    includes = Includes(ROOT, build / "generated")
+    others = (str(ROOT / "build"), str(ROOT / "tests"))
+    known = {}
+    for entry in json.loads((build / "compile_commands.json").read_text(encoding="utf-8")):
+        if not entry["file"].startswith(others):
+            digest = includes.digest(pathlib.Path(entry["file"]))
+            digest.update(settings + entry["command"].encode())
+            known[entry["file"]] = clean / digest.hexdigest()
+
+    def check(item):
+        source, stamp = item
+        if stamp.exists():
+            return Count(passed=1)
+        start = time.monotonic()
+        code = run("clang-tidy-14", "--quiet", "--warnings-as-errors=*", "-p", "build/release", source, background=True)
+        if code == 0:
+            stamp.touch()
+        return one(code, str(pathlib.Path(source).relative_to(ROOT)), time.monotonic() - start)
+
+    count = Count()
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        for result in pool.map(check, known.items()):
+            count.add(result)
+    say(f"{len(known)} sources, {len(count.times)} of them read")
+    return count

@@ -1,0 +1,55 @@
+"""Commands of the jobs: what they print carries the name of its job, and what only computes gives way to what is timed."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import threading
+
+from runner.count import ROOT
+
+_here = threading.local()  # the name of this thread's job
+_print = threading.Lock()
+_running = set()
+
+
+def name_thread(job):
+    _here.job = job
+
+
+def say(text):
+    with _print:
+        print(f"[{getattr(_here, 'job', 'run-tests')}] {text}", flush=True)
+
+
+def _give_way():
+    """In the child: others get the processor first, also where the kernel groups processes by session (autogroup)."""
+    os.nice(15)
+    with contextlib.suppress(OSError), open("/proc/self/autogroup", "w", encoding="ascii") as group:
+        group.write("15")
+
+
+def run(*command, background=False, **options):
+    """Runs a command, and returns its exit code. `background`: it computes, and can wait."""
+    process = subprocess.Popen(
+        [str(word) for word in command], cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
+        stderr=subprocess.STDOUT, errors="replace", start_new_session=background,
+        preexec_fn=_give_way if background else None, **options,
+    )  # fmt: skip
+    _running.add(process)
+    try:
+        for line in process.stdout:
+            say(line.rstrip("\n"))
+        return process.wait()
+    finally:
+        _running.discard(process)
+
+
+def end_all():
+    """Ends what still runs: the person who started the run interrupted it."""
+    for process in list(_running):
+        with contextlib.suppress(ProcessLookupError):
+            if os.getpgid(process.pid) == process.pid:
+                os.killpg(process.pid, signal.SIGTERM)
+            else:
+                process.terminate()

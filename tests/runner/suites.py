@@ -1,0 +1,105 @@
+"""Suites of tests: programs of GoogleTest by CTest, fuzz targets, labs by pytest."""
+
+import concurrent.futures
+import json
+import os
+import pathlib
+import re
+import subprocess
+import time
+import xml.etree.ElementTree as xml
+
+from runner.command import run
+from runner.count import OUT, ROOT, Count, one, read_junit
+
+LABS = 3  # labs of part integration side by side: they wait most of the time
+HOSTILE_LABS = 2  # beside them, those of the sanitized programs
+LAB = os.environ.get("ICR_TEST_LAB", "icrtest")
+
+
+def build(preset, *targets):
+    return run("lab/build", preset, *targets, background=True)
+
+
+def ctest(preset, jobs, label=None, patterns=(), environment=None):
+    """Runs the programs of a build folder that carry the label, or whose names match a pattern."""
+    folder = ROOT / "build" / preset
+    results = folder / "test-results"  # of each program, as cmake/IcrTargets.cmake tells GoogleTest
+    results.mkdir(parents=True, exist_ok=True)
+    for old in results.glob("*.xml"):
+        old.unlink()
+    command = ["ctest", "--test-dir", folder, "--output-on-failure", "-j", jobs, "--timeout", 1500,
+               "--output-junit", results / "ctest.xml"]  # fmt: skip
+    command += ["-L", label] if label else []
+    command += ["-R", "|".join(patterns)] if patterns else []
+    code = run(*command, background=True, env={**os.environ, "GTEST_BRIEF": "1", **(environment or {})})
+    count = Count()
+    # A program counts as many tests as it holds; one that died or failed counts one failure at least.
+    for case in xml.parse(results / "ctest.xml").getroot().iter("testcase"):
+        inside = results / f"{case.get('name')}.xml"
+        bad = case.get("status") == "fail" or case.find("failure") is not None
+        part = read_junit(inside) if inside.exists() else Count(passed=0 if bad else 1)
+        if bad and part.failed == 0:
+            part.failed = 1
+        count.add(part)
+    if code != 0 and count.failed == 0 and count.total:
+        count.failed = 1
+    return count
+
+
+def programs_of(preset, patterns):
+    """The targets of the tests whose names match, for a build of no more than these."""
+    if subprocess.run(["lab/build", preset, "help"], cwd=ROOT, capture_output=True, check=False).returncode != 0:
+        return []
+    listed = subprocess.run(
+        ["ctest", "--test-dir", f"build/{preset}", "--show-only=json-v1", "-R", "|".join(patterns)],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return sorted({re.sub(r"\.\d+$", "", test["name"]) for test in json.loads(listed.stdout)["tests"]})
+
+
+def fuzz(jobs, runs):
+    """Every fuzz target with a fixed number of inputs; each is one test."""
+    targets = [path.stem for path in sorted((ROOT / "tests" / "fuzz").glob("*_fuzz.cpp"))]
+
+    def feed(target):
+        start = time.monotonic()
+        return one(run("tests/fuzz/run.sh", runs, f"icr_{target}", background=True), target, time.monotonic() - start)
+
+    count = Count()
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        for result in pool.map(feed, targets):
+            count.add(result)
+    return count
+
+
+def pytest(name, markers, workers=0, first=0, patterns=(), files=("tests/integration",), environment=None):
+    """Runs tests of labs, by `workers` beside each other (0: alone). `first`: number of the first worker, so that two runs
+    beside each other share nothing."""
+    OUT.mkdir(parents=True, exist_ok=True)
+    junit = OUT / f"{name}.xml"
+    junit.unlink(missing_ok=True)
+    as_root = [] if os.geteuid() == 0 else ["sudo", "--preserve-env=" + ",".join(KEPT)]
+    command = [*as_root, "/usr/bin/python3", "-m", "pytest", "-p", "no:cacheprovider", "-v", "-rs", "--durations=10",
+               f"--junit-xml={junit}", "-m", markers, *files]  # fmt: skip
+    command += ["-n", workers] if workers else []
+    command += ["-k", " or ".join(patterns)] if patterns else []
+    code = run(*command, env={**os.environ, **(environment or {}), "ICR_TEST_FIRST_WORKER": str(first)})
+    if not junit.exists():
+        return Count(failed=1)
+    count = read_junit(junit)
+    if code not in (0, 5) and count.failed == 0:  # 5: nothing selected
+        count.failed = 1
+    return count
+
+
+KEPT = ("ICR_TEST_LAB", "ICR_TEST_FIRST_WORKER", "ICR_SEED", "ICR_BIN", "ICR_IMAGE_FROM")
+
+
+def integration_files():
+    files = (ROOT / "tests" / "integration").glob("test_*.py")
+    return [str(path.relative_to(ROOT)) for path in sorted(files) if path.name != "test_compose.py"]
+
+
+def bin_of(preset):
+    return pathlib.Path(ROOT, "build", preset, "bin")
