@@ -90,4 +90,3 @@ def test_compose_lab_survives_a_docker_kill_of_the_master(containers):
 
     engine.run("docker", "start", killed)
     wait_until(lambda: settled(engine, standby) == (standby, master), 60, f"{master} to return as hot standby", interval=0.3)
-

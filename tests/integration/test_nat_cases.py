@@ -3,7 +3,7 @@ from: Linux tools/testing/selftests/netfilter, FreeBSD tests/sys/netpfil, VPP te
 
 import pytest
 from captures import CaptureLab, built
-from scapy.all import ICMP, IP, TCP, UDP, fragment
+from scapy.all import IP, TCP, UDP
 
 HEAD = """
 cluster: cases
