@@ -38,7 +38,13 @@ struct alignas(64) Session {
   /// The responder flow arrives on the initiator's side: both ends are behind the same side of the service set.
   bool hairpin : 1 = false;
   ResetBy reset_by : 2 = ResetBy::unknown;  ///< of TcpState::closed
-  TcpState tcp_state = TcpState::none;
+  /// The RST was believed because it sits at the end of what was forwarded. Its receiver may not have come that far,
+  /// and so may not have believed it: what it sends then reopens the connection.
+  bool reset_unproven : 1 = false;
+  TcpState tcp_state : 4 = TcpState::none;
+  /// Bits by Direction: a FIN of that side passed while its numbers were in doubt. It counts once the other side has
+  /// acknowledged exactly it.
+  std::uint8_t doubted_fins : 2 = 0;
   Ticks last_activity = 0;
 
  private:
@@ -59,8 +65,10 @@ struct alignas(64) Session {
   // -- Line 1: TCP, and what changes with the state. --
   TcpWindow windows[2];
   std::uint16_t window_epoch = 0;  ///< activation in which `windows` was learnt; another: learn again; 0: none
-  std::uint16_t acked[2] = {};     ///< low half of what was last acknowledged of what each side sends
   ApplicationProtocol alg = kNoApplicationProtocol;
+  /// What was last acknowledged of what each side sends: the next number that its receiver expects. After a takeover,
+  /// until the receiver has spoken, the end of that side as it was replicated. 0: not known.
+  std::uint32_t acked[2] = {};
   std::uint32_t syn_end = 0;     ///< what an answer to the last SYN acknowledges
   std::uint32_t generation = 0;  ///< survives the session: the slot's tombstone
   std::uint32_t version = 0;
@@ -70,7 +78,6 @@ struct alignas(64) Session {
 
  public:
   Ticks created = 0;
-  std::uint32_t pass = 0;  ///< last pass (SessionSink::begin_pass) that named this slot
 
   // -- Line 2: the other addresses of a wide session, and what only set-up, end and questions need. --
  private:
@@ -81,6 +88,7 @@ struct alignas(64) Session {
  public:
   std::uint16_t policy = 0;    ///< ordinal of the firewall term that admitted it, + 1
   std::uint16_t nat_pool = 0;  ///< as in SessionRecord: index + 1
+  std::uint32_t pass = 0;      ///< last pass (SessionSink::begin_pass) that named this slot
 
   // -- Keys --
 

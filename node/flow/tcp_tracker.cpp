@@ -2,93 +2,47 @@
 
 #include <algorithm>
 
-#include "node/packet/checksum.h"
+#include "node/flow/tcp_window.h"
 
 namespace icr::node {
 namespace {
 
-/// Sequence space comparison (RFC 9293 section 3.4).
-bool after(std::uint32_t a, std::uint32_t b) { return static_cast<std::int32_t>(a - b) > 0; }
+using namespace tcp;
 
-/// How far an old acknowledgement may lag; at least a classic window, so that a shrinking window does not hurt.
-constexpr std::uint32_t kMaxAckWindow = 66000;
-/// Windows end here (RFC 7323 section 2.3); what a record says beyond it is not believed.
-constexpr std::uint32_t kMaxWindow = 1U << 30;
-constexpr std::uint8_t kMaxScale = 14;
-/// A SYN and its data are one segment.
-constexpr std::uint32_t kMaxSynData = 65535;
+/// `end` has turned out to be elsewhere: a FIN that was thought to be the last of it was none of this connection.
+void forget_fin(TcpWindow& w) { clear_flags(w, kTcpWindowFin | kFinAcked); }
 
-// Bits of TcpWindow::flags that are ours alone.
-/// The FIN of that direction was acknowledged.
-constexpr std::uint8_t kFinAcked = 0x8;
-/// `end` is not what that side was seen to send, but what the other side has acknowledged.
-constexpr std::uint8_t kAckSeen = 0x10;
-/// Learnt in the middle of the connection: that side may have sent up to a window more than was seen.
-constexpr std::uint8_t kTaken = 0x20;
-/// Taken, and the other side has acknowledged exactly what was learnt: from now on the windows are enforced.
-constexpr std::uint8_t kConfirmed = 0x40;
-/// A SYN of that direction passed on a live connection; Session::syn_end is what an answer to it acknowledges.
-constexpr std::uint8_t kSynPending = 0x80;
-
-void set_flags(TcpWindow& w, std::uint8_t bits) { w.flags = static_cast<std::uint8_t>(w.flags | bits); }
-void clear_flags(TcpWindow& w, std::uint8_t bits) { w.flags = static_cast<std::uint8_t>(w.flags & ~bits); }
-
-struct Segment {
-  std::uint32_t seq, ack, end;
-  std::uint16_t window;
-  bool syn, fin, rst, has_ack;
-
-  explicit Segment(const Headers& h)
-      : seq(load32(h.l4 + 4)),
-        ack(load32(h.l4 + 8)),
-        end(0),
-        window(load16(h.l4 + 14)),
-        syn((h.tcp_flags & tcp_flag::syn) != 0),
-        fin((h.tcp_flags & tcp_flag::fin) != 0),
-        rst((h.tcp_flags & tcp_flag::rst) != 0),
-        has_ack((h.tcp_flags & tcp_flag::ack) != 0) {
-    end = seq + h.payload_length + (syn ? 1U : 0U) + (fin ? 1U : 0U);
-  }
-};
-
-void note_scale(TcpWindow& w, const Headers& h) {
-  const int scale = window_scale_option(h);
-  clear_flags(w, kTcpWindowScaled);
-  w.scale = 0;
-  if (scale >= 0) {
-    set_flags(w, kTcpWindowScaled);
-    w.scale = static_cast<std::uint8_t>(scale);
-  }
+/// The other side acknowledges something else than the end that was seen: `w` stands there at least.
+void learn_end(TcpWindow& w, std::uint32_t ack) {
+  // After a FIN nothing new comes; before it something may be on the way again.
+  const bool before_fin = !after(ack, w.end) && !after(w.end - kMaxAckWindow, ack);
+  if ((w.flags & kTcpWindowFin) != 0 && before_fin) return;
+  forget_fin(w);
+  w.end = ack;
+  set_flags(w, kAckSeen);
 }
 
-/// The scale is not known: the widest, so that no segment is dropped for it.
-void assume_scale(TcpWindow& w) {
-  set_flags(w, kTcpWindowScaled);
-  w.scale = kMaxScale;
+bool doubts_fin(const Session& session, Direction d) {
+  return (session.doubted_fins >> static_cast<unsigned>(d) & 1U) != 0;
 }
-
-/// The window a segment advertises, in octets. SYNs are never scaled; scaling is on only if both SYNs carried the
-/// option.
-std::uint32_t advertised(const Segment& s, const TcpWindow& sender, const TcpWindow& receiver) {
-  const bool scaled = (sender.flags & receiver.flags & kTcpWindowScaled) != 0;
-  return s.syn || !scaled ? s.window : std::uint32_t{s.window} << sender.scale;
+void doubt_fin(Session& session, Direction d, bool yes) {
+  const unsigned bit = 1U << static_cast<unsigned>(d);
+  session.doubted_fins = (yes ? session.doubted_fins | bit : session.doubted_fins & ~bit) & 3U;
 }
-
-/// The widest window that this side may have advertised: what was seen, or, learnt in the middle, what it could be.
-std::uint32_t widest(const TcpWindow& w) {
-  std::uint32_t window = std::max(w.max_window, 1U);
-  if ((w.flags & kTaken) != 0) window = std::max(window, 65535U << w.scale);
-  return std::min(window, kMaxWindow);
-}
-
-/// Taken, and not confirmed: what was learnt may have been wrong, and the segment at hand is as good a witness.
-bool doubtful(const TcpWindow& w) { return (w.flags & (kTaken | kConfirmed)) == kTaken; }
 
 /// Takes the segment's word for where its side stands.
 void learn(TcpWindow& sender, const TcpWindow& receiver, const Segment& s, std::uint32_t window) {
-  // A retransmission may be the first thing that is seen, when the other side has long acknowledged more.
-  if ((sender.flags & kAckSeen) == 0 || after(s.end, sender.end)) sender.end = s.end;
-  clear_flags(sender, kAckSeen);
+  // After a FIN nothing new comes. A segment from before it does not move the end.
+  const bool before_fin =
+      (sender.flags & kTcpWindowFin) != 0 && !after(s.end, sender.end) && !after(sender.end - widest(receiver), s.end);
+  // A retransmission may be the first thing that is seen, when the other side has long acknowledged more: then the end
+  // remains what the acknowledgement said, and no more than that.
+  const bool acknowledged = (sender.flags & kAckSeen) != 0 && !after(s.end, sender.end);
+  if (!before_fin && !acknowledged) {
+    if (sender.end != s.end) forget_fin(sender);
+    sender.end = s.end;
+    clear_flags(sender, kAckSeen);
+  }
   sender.max_window = std::max({s.syn ? 0U : sender.max_window, window, 1U});
   // What the other side allows is not known until it speaks: allow the widest window beyond the end. In the middle of a
   // connection two, because acknowledgements may have passed that were not seen here.
@@ -100,26 +54,63 @@ void learn(TcpWindow& sender, const TcpWindow& receiver, const Segment& s, std::
   set_flags(sender, kTcpWindowKnown);
 }
 
-/// A SYN tells all there is to know of its side.
-void learn_syn(TcpWindow& sender, const TcpWindow& receiver, const Headers& segment, const Segment& s) {
+/// A SYN of `d` tells all there is to know of its side.
+void learn_syn(Session& session, Direction d, const Headers& segment, const Segment& s) {
+  TcpWindow& sender = session.windows[static_cast<unsigned>(d)];
   sender = TcpWindow{};
   note_scale(sender, segment);
-  learn(sender, receiver, s, s.window);
+  learn(sender, session.windows[static_cast<unsigned>(opposite(d))], s, s.window);
+  session.acked[static_cast<unsigned>(d)] = s.seq + 1;
+  doubt_fin(session, d, false);
 }
 
-/// Sender's segment was accepted: move the marks.
-void advance(TcpWindow& sender, TcpWindow& receiver, const Segment& s, std::uint32_t window) {
+/// Notes what an accepted segment of `d` acknowledges. What its receiver expects never goes back; only where the
+/// numbers are in doubt every word counts anew.
+void note_ack(Session& session, Direction d, std::uint32_t ack) {
+  const auto other = static_cast<unsigned>(opposite(d));
+  std::uint32_t& acked = session.acked[other];
+  if (acked == 0 || after(ack, acked) || doubtful(session.windows[other])) acked = ack;
+}
+
+/// A FIN of `d` passed. In doubt it counts only where the other side's acknowledgements, or what was replicated, prove
+/// it; otherwise it waits for an acknowledgement of exactly it.
+void note_fin(Session& session, Direction d, const Segment& s) {
+  const auto side = static_cast<unsigned>(d);
+  TcpWindow& sender = session.windows[side];
+  const std::uint32_t acked = session.acked[side];
+  const bool proven = acked != 0 && (s.seq == acked || s.end == acked);
+  if (!doubtful(sender) || proven) {
+    set_flags(sender, kTcpWindowFin);
+  } else if (sender.end == s.end) {
+    doubt_fin(session, d, true);
+  }
+}
+
+/// A segment of `d` was accepted: move the marks.
+void advance(Session& session, Direction d, const Segment& s, std::uint32_t window) {
+  TcpWindow& sender = session.windows[static_cast<unsigned>(d)];
+  TcpWindow& receiver = session.windows[static_cast<unsigned>(opposite(d))];
   if (!after(sender.end, s.end)) {
+    if (sender.end != s.end) {
+      forget_fin(sender);
+      doubt_fin(session, d, false);
+    }
     sender.end = s.end;
     clear_flags(sender, kAckSeen);
   }
   sender.max_window = std::max({sender.max_window, window, 1U});
-  if (s.fin) set_flags(sender, kTcpWindowFin);
+  if (s.fin) note_fin(session, d, s);
   if (!s.has_ack || (receiver.flags & kTcpWindowKnown) == 0) return;
   const std::uint32_t allowed = s.ack + std::max(window, 1U);
   if (after(allowed, receiver.max_end)) receiver.max_end = allowed;
+  if (doubtful(receiver) && (receiver.flags & kAckSeen) == 0 && s.ack == receiver.end) {
+    // Both sides agree. What was allowed on the word of one of them alone is taken back.
+    set_flags(receiver, kConfirmed);
+    receiver.max_end = s.ack + widest(sender);
+    if (doubts_fin(session, opposite(d))) set_flags(receiver, kTcpWindowFin);
+    doubt_fin(session, opposite(d), false);
+  }
   if ((receiver.flags & kTcpWindowFin) != 0 && !after(receiver.end, s.ack)) set_flags(receiver, kFinAcked);
-  if ((receiver.flags & (kTaken | kAckSeen)) == kTaken && s.ack == receiver.end) set_flags(receiver, kConfirmed);
 }
 
 TcpState next_state(const Session& session, Direction d, const Segment& s) {
@@ -149,15 +140,17 @@ TcpState next_state(const Session& session, Direction d, const Segment& s) {
 
 /// What becomes of a RST.
 enum class Reset : std::uint8_t {
-  outside,  ///< nobody would believe it
-  inexact,  ///< inside the window: its receiver asks with a challenge ACK (RFC 5961 section 3.2)
-  exact,    ///< its receiver believes it
-  refusal,  ///< the same, in answer to a SYN
+  outside,   ///< nobody would believe it
+  unproven,  ///< its receiver may believe it: it passes, and if it is wrong a challenge ACK asks (RFC 5961 section 3.2)
+  at_end,    ///< at the end of what was forwarded: its receiver believes it if nothing got lost
+  exact,     ///< at the number that its receiver expects
+  refusal,   ///< in answer to a SYN
 };
 
-/// A RST must sit where the receiver expects the next octet; in the handshake it must acknowledge the SYN. Where that
-/// is nobody here knows for sure: it is the end of what was forwarded, or, if some of that got lost behind us, what the
-/// receiver has acknowledged.
+/// A RST must sit where the receiver expects the next octet: that is what the receiver acknowledged last, or, if its
+/// acknowledgement is on the way, the end of what was forwarded. In the handshake it must acknowledge the SYN. Where
+/// the numbers of its side are in doubt, only the receiver's word (or what was replicated) counts: the end may have
+/// been forged as well.
 Reset judge_rst(const Session& session, Direction d, const Segment& s) {
   const auto side = static_cast<unsigned>(d);
   const TcpWindow& sender = session.windows[side];
@@ -166,25 +159,23 @@ Reset judge_rst(const Session& session, Direction d, const Segment& s) {
   if (session.tcp_state == TcpState::syn_sent && d == Direction::responder) {
     return s.has_ack && s.ack == receiver.end ? Reset::refusal : Reset::outside;
   }
-  if ((sender.flags & kTcpWindowKnown) == 0) return Reset::exact;
+  if (session.acked[side] != 0 && s.seq == session.acked[side]) return Reset::exact;
+  if ((sender.flags & kTcpWindowKnown) == 0 || doubtful(sender)) return Reset::unproven;
   if (after(s.seq, sender.max_end) || after(sender.end - widest(receiver), s.seq)) return Reset::outside;
-  // After a takeover, and of segments in fragments, the end is not known well enough to insist on it.
-  if (doubtful(sender) || (sender.flags & kAckSeen) != 0) return Reset::exact;
-  const auto unacknowledged = static_cast<std::uint16_t>(sender.end - session.acked[side]);
-  return s.seq == sender.end || s.seq == sender.end - unacknowledged ? Reset::exact : Reset::inexact;
+  return s.seq == sender.end ? Reset::at_end : Reset::unproven;
 }
 
 /// A segment that passes on a closed connection: true if it shows that the connection goes on. What the receiver of the
 /// RST had under way does not, nor what its sender had sent before.
 bool goes_on(const Session& session, Direction d, const Segment& s) {
   if (session.reset_by == ResetBy::unknown) return true;
-  return static_cast<unsigned>(session.reset_by) == static_cast<unsigned>(d) + 1 &&
-         !after(session.windows[static_cast<unsigned>(d)].end, s.end);
-}
-
-/// Notes what a segment of `d` acknowledges.
-void note_ack(Session& session, Direction d, std::uint32_t ack) {
-  session.acked[static_cast<unsigned>(opposite(d))] = static_cast<std::uint16_t>(ack);
+  if (session.reset_by == ResetBy::refusal) return false;
+  const TcpWindow& sender = session.windows[static_cast<unsigned>(d)];
+  if (static_cast<unsigned>(session.reset_by) == static_cast<unsigned>(d) + 1) return !after(sender.end, s.end);
+  // The receiver of the RST had not come as far as the RST sits: it does not believe it. If this was under way before,
+  // whoever sent the RST answers with another one, at the number that is acknowledged here.
+  const TcpWindow& resetter = session.windows[static_cast<unsigned>(opposite(d))];
+  return session.reset_unproven && s.has_ack && after(resetter.end, s.ack);
 }
 
 bool in_window(const TcpWindow& sender, const TcpWindow& receiver, const Segment& s) {
@@ -195,8 +186,7 @@ bool in_window(const TcpWindow& sender, const TcpWindow& receiver, const Segment
 TcpVerdict follow_syn(Session& session, Direction d, const Headers& segment, const Segment& s, bool& state_changed) {
   TcpWindow& sender = session.windows[static_cast<unsigned>(d)];
   TcpWindow& receiver = session.windows[static_cast<unsigned>(opposite(d))];
-  const bool over = session.tcp_state == TcpState::closed || session.tcp_state == TcpState::time_wait ||
-                    session.tcp_state == TcpState::closing;
+  const bool over = session.tcp_state == TcpState::closed || session.tcp_state == TcpState::time_wait;
   if (d == Direction::initiator && over) return TcpVerdict::new_connection;
   const std::uint32_t sent = sender.end;
   const bool again = session.syn_end == s.seq + 1 || (sender.flags & kTaken) != 0;
@@ -210,7 +200,7 @@ TcpVerdict follow_syn(Session& session, Direction d, const Headers& segment, con
   }
   // The initiator's again: the same one retransmitted, or it started over with another number. The responder's:
   // simultaneous open (RFC 9293 section 3.5).
-  learn_syn(sender, receiver, segment, s);
+  learn_syn(session, d, segment, s);
   // Data that came with it the first time (RFC 7413) may be acknowledged though it is repeated without.
   if (d == Direction::initiator && again && after(sent, sender.end) && sent - sender.end <= kMaxSynData) {
     sender.max_end += sent - sender.end;
@@ -227,15 +217,15 @@ TcpVerdict follow_syn(Session& session, Direction d, const Headers& segment, con
 TcpVerdict follow_syn_ack(Session& session, const Headers& segment, const Segment& s, bool& state_changed) {
   TcpWindow& receiver = session.windows[0];
   TcpWindow& sender = session.windows[1];
-  // A receiver may leave out data that came with the SYN (RFC 7413). A twin may not know of the latest SYN.
-  const bool answers = !after(session.syn_end, s.ack) && !after(s.ack, receiver.end);
-  if (!answers && (receiver.flags & kTaken) == 0) return TcpVerdict::bad_syn_ack;
-  if (!answers) receiver.end = s.ack;
-  learn_syn(sender, receiver, segment, s);
+  // A receiver may leave out data that came with the SYN (RFC 7413); a twin does not know how much that was.
+  const bool taken = (receiver.flags & kTaken) != 0;
+  const std::uint32_t least = taken ? session.syn_end - kMaxSynData : session.syn_end;
+  if (after(least, s.ack) || after(s.ack, receiver.end)) return TcpVerdict::bad_syn_ack;
+  learn_syn(session, Direction::responder, segment, s);
   if ((receiver.flags & sender.flags & kTcpWindowScaled) == 0) receiver.scale = sender.scale = 0;
   receiver.max_end = s.ack + std::max<std::uint32_t>(s.window, 1);
   set_flags(receiver, kTcpWindowKnown);
-  note_ack(session, Direction::responder, s.ack);
+  session.acked[0] = s.ack;
   session.tcp_state = TcpState::syn_received;
   state_changed = true;
   return TcpVerdict::accept;
@@ -264,34 +254,44 @@ bool begins_anew(Session& session, Direction d, const Headers& segment, const Se
   // One that fits the connection as it is known is a retransmission.
   if ((sender.flags & kTcpWindowKnown) != 0 && in_window(sender, receiver, s)) return false;
   receiver = TcpWindow{};
-  learn_syn(sender, receiver, segment, s);
+  session.doubted_fins = 0;
+  learn_syn(session, d, segment, s);
   // What the SYN announced is forgotten, but its answer has the option only if the SYN had it.
   if ((sender.flags & kTcpWindowScaled) != 0) assume_scale(receiver);
   receiver.end = s.ack;
   receiver.max_end = s.ack + std::max<std::uint32_t>(s.window, 1);
   set_flags(receiver, kTcpWindowKnown | kTaken);
   set_flags(sender, kTaken);
-  note_ack(session, d, s.ack);
+  session.acked[static_cast<unsigned>(opposite(d))] = s.ack;
   session.tcp_state = TcpState::syn_received;
   return true;
 }
 
-/// The sender's segment against the windows of both sides, where they are known.
-TcpVerdict judge(TcpWindow& sender, TcpWindow& receiver, const Segment& s, std::uint32_t window) {
-  if (!in_window(sender, receiver, s)) {
-    if (!doubtful(sender)) return TcpVerdict::bad_sequence;
+/// The sender's segment against the windows of both sides, where they are known. Clears `moves` where it carries
+/// nothing new: a retransmission from before the window, or an acknowledgement that was overtaken long ago. Its
+/// receiver throws that away and says what it has, which is what a sender that repeats itself waits for.
+TcpVerdict judge(Session& session, Direction d, const Segment& s, std::uint32_t window, bool& moves) {
+  TcpWindow& sender = session.windows[static_cast<unsigned>(d)];
+  TcpWindow& receiver = session.windows[static_cast<unsigned>(opposite(d))];
+  const bool inside = in_window(sender, receiver, s);
+  const bool ahead = after(s.seq, sender.max_end);
+  if (!inside && !doubtful(sender) && (ahead || s.syn)) return TcpVerdict::bad_sequence;
+  const bool told = s.has_ack && (receiver.flags & kTcpWindowKnown) != 0;
+  if (told && !doubtful(receiver)) {
+    const std::uint32_t most = (receiver.flags & kTaken) != 0 ? receiver.max_end : receiver.end;
+    if (after(s.ack, most)) return TcpVerdict::bad_ack;
+    moves = !after(receiver.end - std::max(widest(sender), kMaxAckWindow), s.ack);
+  }
+  if (!inside) {
+    if (!doubtful(sender)) {
+      moves = false;
+      return TcpVerdict::accept;
+    }
     clear_flags(sender, kAckSeen);
+    doubt_fin(session, d, false);
     learn(sender, receiver, s, window);
   }
-  if (!s.has_ack || (receiver.flags & kTcpWindowKnown) == 0) return TcpVerdict::accept;
-  const std::uint32_t most = (receiver.flags & kTaken) != 0 ? receiver.max_end : receiver.end;
-  const bool beyond = after(s.ack, most);
-  const bool behind = after(receiver.end - std::max(widest(sender), kMaxAckWindow), s.ack);
-  if ((beyond || behind) && !doubtful(receiver)) return TcpVerdict::bad_ack;
-  if (after(s.ack, receiver.end)) {
-    receiver.end = s.ack;
-    set_flags(receiver, kAckSeen);
-  }
+  if (told && moves && after(s.ack, receiver.end)) learn_end(receiver, s.ack);
   return TcpVerdict::accept;
 }
 
@@ -302,12 +302,30 @@ TcpVerdict follow_rst(Session& session, Direction d, const Segment& s, bool& sta
     const bool half_open = session.tcp_state == TcpState::syn_sent && d == Direction::initiator;
     return half_open ? TcpVerdict::accept : TcpVerdict::bad_rst;
   }
-  if (reset == Reset::inexact) return TcpVerdict::accept;
+  if (reset == Reset::unproven) return TcpVerdict::accept;
   const ResetBy by = d == Direction::initiator ? ResetBy::initiator : ResetBy::responder;
   session.reset_by = reset == Reset::refusal ? ResetBy::refusal : by;
+  session.reset_unproven = reset == Reset::at_end;
   state_changed = session.tcp_state != TcpState::closed;
   session.tcp_state = TcpState::closed;
   return TcpVerdict::accept;
+}
+
+/// The windows were learnt in another epoch: both sides are in doubt.
+void take_over(Session& session, std::uint16_t window_epoch) {
+  session.window_epoch = window_epoch;
+  session.reset_by = ResetBy::unknown;
+  session.reset_unproven = false;
+  session.doubted_fins = 0;
+  session.syn_end = session.windows[0].end;
+  for (unsigned side = 0; side < 2; ++side) {
+    TcpWindow& w = session.windows[side];
+    const bool heard_of = w.max_window != 0 || (w.flags & kAckSeen) != 0;
+    session.acked[side] = heard_of ? w.end : 0;
+    clear_flags(w, kTcpWindowKnown | kAckSeen | kConfirmed | kSynPending);
+    if (heard_of) set_flags(w, kAckSeen);
+    set_flags(w, kTaken);
+  }
 }
 
 }  // namespace
@@ -319,7 +337,7 @@ void TcpTracker::start(Session& session, const Headers& segment, std::uint16_t w
   session.syn_end = s.seq + 1;
   session.tcp_state = s.syn && !s.has_ack ? TcpState::syn_sent : TcpState::established;
   if (session.tcp_state == TcpState::syn_sent) {
-    learn_syn(session.windows[0], session.windows[1], segment, s);
+    learn_syn(session, Direction::initiator, segment, s);
     return;
   }
   // From the middle of a connection: how its windows are scaled was said before.
@@ -330,19 +348,15 @@ void TcpTracker::start(Session& session, const Headers& segment, std::uint16_t w
   }
   for (TcpWindow& w : session.windows) set_flags(w, kTaken);
   learn(session.windows[0], session.windows[1], s, advertised(s, session.windows[0], session.windows[1]));
+  // What it says of itself its receiver has not confirmed; what it expects of the other side is so.
+  if (!s.has_ack) return;
+  session.acked[1] = s.ack;
+  learn_end(session.windows[1], s.ack);
 }
 
 TcpVerdict TcpTracker::follow(Session& session, Direction d, const Headers& segment, std::uint16_t window_epoch,
                               bool& state_changed) {
-  if (session.window_epoch != window_epoch) {
-    session.window_epoch = window_epoch;
-    session.reset_by = ResetBy::unknown;
-    session.syn_end = session.windows[0].end;
-    for (TcpWindow& w : session.windows) {
-      clear_flags(w, kTcpWindowKnown | kAckSeen | kConfirmed | kSynPending);
-      set_flags(w, kTaken);
-    }
-  }
+  if (session.window_epoch != window_epoch) take_over(session, window_epoch);
   const Segment s(segment);
   TcpWindow& sender = session.windows[static_cast<unsigned>(d)];
   TcpWindow& receiver = session.windows[static_cast<unsigned>(opposite(d))];
@@ -366,28 +380,23 @@ TcpVerdict TcpTracker::follow(Session& session, Direction d, const Headers& segm
   const bool receiver_known = (receiver.flags & kTcpWindowKnown) != 0;
   if ((sender.flags & kTcpWindowKnown) == 0) {
     learn(sender, receiver, s, window);
-    if (s.has_ack && receiver_known && after(s.ack, receiver.end)) {
-      receiver.end = s.ack;
-      set_flags(receiver, kAckSeen);
-    }
-  } else if (const TcpVerdict verdict = judge(sender, receiver, s, window); verdict != TcpVerdict::accept) {
-    return verdict == TcpVerdict::bad_sequence && s.syn ? TcpVerdict::bad_syn : verdict;
-  } else if (s.has_ack && !s.syn && receiver_known) {
+    if (s.has_ack && receiver_known && after(s.ack, receiver.end)) learn_end(receiver, s.ack);
+  } else {
+    bool moves = true;
+    const TcpVerdict verdict = judge(session, d, s, window, moves);
+    if (verdict == TcpVerdict::bad_sequence && s.syn) return TcpVerdict::bad_syn;
+    if (verdict != TcpVerdict::accept || !moves) return verdict;
     // The SYN that it might have answered met a connection that is alive (RFC 5961 section 4).
-    clear_flags(receiver, kSynPending);
+    if (s.has_ack && !s.syn && receiver_known) clear_flags(receiver, kSynPending);
   }
   if (s.has_ack && !receiver_known && ((receiver.flags & kAckSeen) == 0 || after(s.ack, receiver.end))) {
-    receiver.end = s.ack;
-    set_flags(receiver, kAckSeen);
+    learn_end(receiver, s.ack);
   }
   if (session.tcp_state == TcpState::closed && goes_on(session, d, s)) session.tcp_state = TcpState::established;
-  advance(sender, receiver, s, window);
   if (s.has_ack) note_ack(session, d, s.ack);
+  advance(session, d, s, window);
   // Of a segment in fragments only the beginning was seen: its sender may have sent more.
-  if (segment.fragment) {
-    set_flags(sender, kTaken);
-    clear_flags(sender, kConfirmed);
-  }
+  if (segment.fragment && (sender.flags & kTaken) == 0) set_flags(sender, kTaken | kConfirmed);
   session.tcp_state = next_state(session, d, s);
   state_changed = session.tcp_state != before;
   return TcpVerdict::accept;
@@ -417,7 +426,8 @@ bool TcpTracker::follow_established(Session& session, Direction d, const std::ui
   const std::uint32_t open = std::max(window, 1U);
   if (open > sender.max_window) sender.max_window = open;
   if (after(ack + open, receiver.max_end)) receiver.max_end = ack + open;
-  note_ack(session, d, ack);
+  std::uint32_t& acked = session.acked[static_cast<unsigned>(opposite(d))];
+  acked = acked == 0 || after(ack, acked) ? ack : acked;
   return true;
 }
 

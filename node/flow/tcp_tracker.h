@@ -25,12 +25,14 @@ class TcpTracker {
   static void start(Session& session, const Headers& segment, std::uint16_t window_epoch);
 
   /// Judges a segment of direction `d` and follows it. Sets `state_changed` when TcpState moved. Windows learnt in
-  /// another epoch (before a takeover, from a checkpoint) are not trusted: they are learnt again from the next segment
-  /// of each side.
+  /// another epoch (before a takeover, from a checkpoint) are in doubt: they are learnt again from the next segments of
+  /// each side, and until the sides agree no RST or FIN changes the state that the receiver's word, or what was
+  /// replicated, does not prove. No segment is refused for numbers that are in doubt.
   ///
   /// A RST closes the connection where its receiver would believe it (RFC 5961 section 3.2): at the end of what was
   /// forwarded, or at what was last acknowledged. Elsewhere in the window it is accepted and moves nothing: the
   /// receiver answers with a challenge ACK. If the side whose RST closed it sends on, the connection is open again.
+  /// Old segments, which carry nothing new, are accepted and move nothing either.
   [[nodiscard]] static TcpVerdict follow(Session& session, Direction d, const Headers& segment,
                                          std::uint16_t window_epoch, bool& state_changed);
 

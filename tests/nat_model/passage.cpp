@@ -114,7 +114,7 @@ bool Model::packet(std::uint32_t unit, const Wire& w, const Cut& cut) {
     if (!passed) continue;
     flow = flow_of(service_set_of(unit), w.key);
     want = pieces_of(leaves(w, flow, o));
-    if (fragments) flow.session->tcp.strict = false;
+    if (fragments) cut_up(flow.session->tcp, flow.direction);
     compare(o, flow, want, waiting);
     account(flow, in[0]);
     for (const std::size_t later : waiting) account(flow, in[later]);

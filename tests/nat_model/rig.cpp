@@ -116,7 +116,7 @@ std::string Rig::take_over(bool fresh) {
   if (fresh) sides_[1 - active_] = make_side();
   wrong = copy_all();  // idle times, to the tick
   if (!wrong.empty()) return wrong;
-  active().deactivate();
+  active().deactivate(now_);
   active_ = 1 - active_;
   active().activate(now_);
   // A card ticks many times before the clock does: timers are armed.

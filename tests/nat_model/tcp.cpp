@@ -8,7 +8,10 @@ bool has(const Wire& s, std::uint8_t flag) { return (s.flags & flag) != 0; }
 /// Beyond every window: the widest here is 65535 << 2.
 bool far(std::uint32_t a, std::uint32_t b) { return after(a, b + (1U << 24)) || after(b, a + (1U << 24)); }
 
-bool over(TcpState s) { return s == TcpState::closing || s == TcpState::time_wait || s == TcpState::closed; }
+/// Long sent, and acknowledged: it says nothing new (RFC 9293 section 3.10.7.4: answered, and thrown away).
+bool old(const Tcp::End& sender, const Wire& s) { return sender.spoke && after(sender.next, s.seq + (1U << 24)); }
+
+bool over(TcpState s) { return s == TcpState::time_wait || s == TcpState::closed; }
 
 }  // namespace
 
@@ -42,7 +45,7 @@ TcpFate judge(const Tcp& tcp, unsigned d, const Wire& s) {
     // Half-open on the responder: its bare acknowledgement must get through, so that it is reset.
     return d == 1 && s.flags == kAck && s.payload.empty() ? TcpFate::pass : TcpFate::bad_handshake;
   }
-  if (sender.spoke && far(s.seq, sender.next)) return TcpFate::bad_sequence;
+  if (sender.spoke && far(s.seq, sender.next) && (!old(sender, s) || has(s, kSyn))) return TcpFate::bad_sequence;
   if (has(s, kAck) && receiver.spoke && after(s.ack, receiver.next)) return TcpFate::bad_ack;
   return TcpFate::pass;
 }
@@ -56,6 +59,11 @@ void open(Tcp& tcp, const Wire& s) {
   tcp.end[0].scale = s.scale;
   tcp.end[1].next = s.ack;
   tcp.end[1].acked = s.ack;
+  if (tcp.state == TcpState::syn_sent) {
+    tcp.end[0].told = s.seq + 1;
+  } else {
+    tcp.end[1].told = s.ack;
+  }
   tcp.strict = tcp.state == TcpState::syn_sent;
 }
 
@@ -65,6 +73,9 @@ void follow(Tcp& tcp, unsigned d, const Wire& s) {
   const std::uint32_t length =
       static_cast<std::uint32_t>(s.payload.size()) + (has(s, kSyn) ? 1U : 0U) + (has(s, kFin) ? 1U : 0U);
   if (has(s, kRst)) {
+    // RFC 5961 section 3.2: elsewhere than at the expected number it is no more than a question.
+    const bool refusal = tcp.state == TcpState::syn_sent && d == 1;
+    if (!refusal && s.seq != sender.next) return;
     tcp.reset_by = tcp.state == TcpState::syn_sent ? Tcp::ResetBy::refusal
                    : d == 0                        ? Tcp::ResetBy::initiator
                                                    : Tcp::ResetBy::responder;
@@ -74,23 +85,29 @@ void follow(Tcp& tcp, unsigned d, const Wire& s) {
   if (has(s, kSyn) && !has(s, kAck)) {
     if (tcp.state != TcpState::syn_sent) return;  // a SYN on a live connection moves nothing
     sender.next = s.seq + length;
+    sender.told = s.seq + 1;
     sender.scale = s.scale;
     return;
   }
+  if (old(sender, s)) return;
   if (tcp.state == TcpState::syn_sent && !has(s, kSyn)) {
     if (tcp.strict) return;  // the half-open responder's acknowledgement
     tcp.state = TcpState::established;
   }
   if (!sender.spoke || after(s.seq + length, sender.next)) sender.next = s.seq + length;
   sender.spoke = true;
+  if (s.seq + length == sender.next) sender.cut = false;
   if (has(s, kFin)) sender.fin = true;
   if (has(s, kAck)) {
+    receiver.told = s.ack;
+    if (s.ack == receiver.next) receiver.cut = false;
     if (after(s.ack, receiver.acked)) receiver.acked = s.ack;
     if (receiver.fin && s.ack == receiver.next) receiver.fin_acked = true;
   }
   if (has(s, kSyn)) {
     sender.acked = s.seq;
     sender.scale = s.scale;
+    if (tcp.state == TcpState::syn_sent) sender.told = s.seq + 1;
     if (tcp.state == TcpState::syn_sent) tcp.state = TcpState::syn_received;
     return;
   }
@@ -110,6 +127,20 @@ void follow(Tcp& tcp, unsigned d, const Wire& s) {
   }
 }
 
+void cut_up(Tcp& tcp, unsigned d) {
+  tcp.strict = false;
+  tcp.end[d].cut = true;
+}
+
+void take_over(Tcp& tcp) {
+  tcp.strict = false;
+  tcp.reset_by = Tcp::ResetBy::unknown;
+  for (Tcp::End& end : tcp.end) {
+    end.told.reset();
+    if (end.spoke && !end.cut) end.told = end.next;
+  }
+}
+
 Segment next_segment(const Tcp& tcp, Dice& dice) {
   Segment s;
   const auto scale = [&] { return dice.chance(50) ? -1 : static_cast<int>(dice.below(3)); };
@@ -119,6 +150,11 @@ Segment next_segment(const Tcp& tcp, Dice& dice) {
     s.seq = tcp.end[d].next;
     s.ack = (flags & kAck) != 0 ? tcp.end[1 - d].next : 0;
     s.payload = payload;
+  };
+  // Where nobody can know what the receiver expects, a RST or a FIN is in the grey zone; so is the number 0, which says
+  // "not known" to some.
+  const auto sure = [&](unsigned d) {
+    return tcp.strict || (tcp.end[d].told == tcp.end[d].next && tcp.end[d].next != 0);
   };
   const auto what = dice.below(100);
   if (tcp.state == TcpState::syn_sent) {
@@ -157,10 +193,10 @@ Segment next_segment(const Tcp& tcp, Dice& dice) {
       fill(1, kSyn | kAck, 0);
       s.seq = tcp.end[1].next - 1;
       s.scale = tcp.end[1].scale;
-    } else if (what < 92) {
-      fill(0, kRst, 0);
     } else {
-      fill(1, kRst | kAck, 0);
+      const unsigned d = what < 92 ? 0 : 1;
+      fill(0, kAck, 0);
+      if (sure(d)) fill(d, d == 0 ? kRst : kRst | kAck, 0);
     }
     return s;
   }
@@ -182,11 +218,14 @@ Segment next_segment(const Tcp& tcp, Dice& dice) {
   fill(d, payload == 0 ? kAck : kAck | kPsh, payload);
   if (what < 60) return s;
   if (what < 70) {
-    if (!tcp.end[d].fin) {
+    if (!tcp.end[d].fin && sure(d)) {
       s.flags |= kFin;
     }
-  } else if (what < 74) {
-    fill(d, kRst | kAck, 0);
+  } else if (what < 72) {
+    if (sure(d)) fill(d, kRst | kAck, 0);
+  } else if (what < 74) {  // forged, after a takeover as well
+    fill(d, dice.chance(50) ? kRst : kRst | kAck, 0);
+    s.seq += dice.between(1, 100);
   } else if (what < 80) {  // sent again
     s.payload = 0;
     s.flags = kAck;

@@ -16,6 +16,10 @@ struct Tcp {
   struct End {
     std::uint32_t next = 0;   ///< sequence number that it sends next
     std::uint32_t acked = 0;  ///< what the other end has acknowledged
+    /// What whoever watches knows that the other end expects next: what it said last, or what was replicated when
+    /// another chassis took over.
+    std::optional<std::uint32_t> told;
+    bool cut = false;  ///< its last segment came in fragments: nobody saw where it ends
     bool spoke = false;
     bool fin = false, fin_acked = false;
     int scale = -1;
@@ -46,6 +50,10 @@ enum class TcpFate : std::uint8_t {
 void open(Tcp& tcp, const Wire& segment);
 /// A segment that passed.
 void follow(Tcp& tcp, unsigned direction, const Wire& segment);
+/// The last segment of that direction came in fragments.
+void cut_up(Tcp& tcp, unsigned direction);
+/// Another chassis goes on, with what was replicated.
+void take_over(Tcp& tcp);
 
 struct Segment {
   unsigned direction = 0;

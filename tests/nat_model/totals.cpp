@@ -22,10 +22,7 @@ void Model::take_over(bool fresh) {
   activated_ = rig_.ticks();
   nat_.take_over();
   rejects_.assign(100, rig_.ticks());  // the other engine counts for itself
-  for (Live& s : sessions_) {
-    s.tcp.strict = false;
-    s.tcp.reset_by = Tcp::ResetBy::unknown;
-  }
+  for (Live& s : sessions_) nat_model::take_over(s.tcp);
 }
 
 // -- Totals --
