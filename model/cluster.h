@@ -6,6 +6,7 @@
 // sides.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -155,6 +156,13 @@ struct RedundancySet {
       3s;  ///< how long a starting member waits for its peer; and how long a preferred one must be hot to preempt
   bool preempt = false;
   HealthWeights health;
+  std::optional<Duration> silence_limit;  ///< as it was written
+  /// The least silence that makes a peer suspicious.
+  [[nodiscard]] Duration detection_floor() const { return heartbeat_interval * heartbeat_count; }
+  /// The longest silence that is borne for any reason: a second, or three times the floor if that is more.
+  [[nodiscard]] Duration longest_silence() const {
+    return silence_limit.value_or(std::max<Duration>(1s, 3 * detection_floor()));
+  }
   std::uint32_t max_sessions = 131072;  ///< slots; equal on both members by construction
   [[nodiscard]] bool stand_alone() const { return members.size() == 1; }
 };

@@ -106,6 +106,7 @@ void add(Digester& d, const RedundancySet& set) {
   }
   d.number(static_cast<std::uint64_t>(set.heartbeat_interval.count()));
   d.number(set.heartbeat_count);
+  d.number(static_cast<std::uint64_t>(set.longest_silence().count()));
   d.number(static_cast<std::uint64_t>(set.hold_time.count()));
   d.number(set.preempt ? 1 : 0);
   d.number(set.max_sessions);

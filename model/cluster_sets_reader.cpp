@@ -108,7 +108,7 @@ HealthWeights read_health(const YamlField& field) {
 
 void read_redundancy_set(const YamlField& field, Draft& draft) {
   const YamlMap map(field, {"name", "id", "members", "service-sets", "virtual-addresses", "heartbeat-interval",
-                            "heartbeat-count", "hold-time", "preempt", "max-sessions", "health"});
+                            "heartbeat-count", "silence-limit", "hold-time", "preempt", "max-sessions", "health"});
   RedundancySet out;
   out.name = draft.sets.define(map);
   std::vector<YamlField> uses;
@@ -137,6 +137,15 @@ void read_redundancy_set(const YamlField& field, Draft& draft) {
   }
   if (const auto f = map.get("heartbeat-count")) {
     out.heartbeat_count = static_cast<std::uint32_t>(f->number(2, 100).value_or(out.heartbeat_count));
+  }
+  if (const auto f = map.get("silence-limit")) {
+    if (const auto ms = f->number(20, 60'000)) {
+      out.silence_limit = std::chrono::milliseconds(*ms);
+      if (*out.silence_limit < out.detection_floor()) {
+        f->wrong(fmt::format("{} ms is less than {} heartbeats take", *ms, out.heartbeat_count),
+                 fmt::format("write at least {}", out.detection_floor() / 1ms));
+      }
+    }
   }
   if (const auto f = map.get("hold-time")) out.hold_time = f->seconds(0s, 1800s).value_or(out.hold_time);
   if (const auto f = map.get("preempt")) out.preempt = f->yes_no().value_or(out.preempt);

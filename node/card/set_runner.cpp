@@ -26,6 +26,8 @@ constexpr Ticks kMostLag = 3;
 constexpr std::size_t kBlockMessagesPerRound = 16;
 /// Timers have a resolution of 100 ms; a tick in between keeps the worst case near it.
 constexpr Duration kShardTick = 50ms;
+/// How often the machine's own addresses are looked up: that costs some tens of microseconds.
+constexpr Duration kAddressLook = 10s;
 
 /// What `clear services nat statistics` clears of a pool.
 constexpr std::array kPoolCounters = {&NatPoolStatus::out_of_port_errors,
@@ -74,6 +76,7 @@ SetRunner::SetRunner(const Cluster& cluster, std::uint16_t chassis, Shard& shard
       shard_(shard),
       now_(now),
       member_(cluster, shard.set(), chassis, start.boot_id, start.term, shard, shard, *this, now, start.whole),
+      boot_id_(start.boot_id),
       disk_(start.disk),
       next_shard_tick_(now) {
   shard_.add_listener(member_);
@@ -97,6 +100,8 @@ Result<void> SetRunner::open(const std::shared_ptr<replication::Context>& contex
   auto link = replication::Link::open(context, cluster_, shard_.set(), chassis_);
   if (!link) return tl::unexpected(link.error().in("redundancy set " + config_.name));
   link_ = std::move(*link);
+  prober_ = std::make_unique<Prober>(static_cast<std::uint16_t>(boot_id_));
+  if (!prober_->warning().empty()) log::warn("redundancy", "set={} {}", config_.name, prober_->warning());
   return {};
 }
 
@@ -106,6 +111,7 @@ bool SetRunner::poll(TimePoint now, WallMillis wall_now, bool busy) {
   bool more = false;
   // What has arrived goes in before the machine looks at its timers: a late look must not take a message for silence.
   if (link_) more |= link_->drain(*this, limits.messages);
+  if (prober_) poll_prober(now);
   member_.tick(now, limits.replication_bytes);
   if (now >= next_shard_tick_) {
     if (shard_.tick(now, limits.timers << std::min(shard_.timer_lag(now), kMostLag))) {
@@ -124,6 +130,13 @@ bool SetRunner::poll(TimePoint now, WallMillis wall_now, bool busy) {
   // Sending may have swallowed the edge of a descriptor.
   if (link_) more |= link_->pending();
   return more;
+}
+
+void SetRunner::poll_prober(TimePoint now) {
+  while (const std::uint64_t nonce = prober_->take_answer(now)) member_.on_probe_answer(now, nonce);
+  if (now < next_address_look_) return;
+  next_address_look_ = now + kAddressLook;
+  member_.set_addresses(service_addresses(cluster_, shard_.set(), chassis_, replication::kMaxPeerAddresses));
 }
 
 void SetRunner::log_blocks() {
@@ -145,7 +158,8 @@ TimePoint SetRunner::next_deadline(TimePoint now) const {
   return next;
 }
 
-void SetRunner::append_descriptors(std::vector<int>& out) const {
+void SetRunner::append_descriptors(TimePoint now, std::vector<int>& out) const {
+  if (prober_) prober_->append_descriptors(now, out);
   if (link_) out.insert(out.end(), link_->descriptors().begin(), link_->descriptors().end());
 }
 
@@ -205,6 +219,10 @@ void SetRunner::reassert_master(std::uint64_t term) {
 void SetRunner::handing_over(bool active) {
   shard_.refuse_new_sessions(active);
   log::info("role", "set={} chassis={} handing-over={}", config_.name, cluster_.chassis[chassis_].name, active);
+}
+
+void SetRunner::probe(const IpAddress& address, std::uint64_t nonce) {
+  if (prober_) prober_->send(now_, address, nonce);
 }
 
 // -- LinkVisitor --
@@ -333,6 +351,7 @@ void SetRunner::append_to(CounterList& out) const {
   shard_.nat().counters().append_to(out);
   member_.append_to(out);
   if (link_) link_->append_to(out);
+  if (prober_) prober_->append_to(out);
   steering_->append_to(out);
   return_routes_->append_to(out);
   if (checkpointer_) checkpointer_->counters().append_to(out);

@@ -15,6 +15,7 @@
 #include "node/flow/shard.h"
 #include "node/query/shard_view.h"
 #include "node/redundancy/member.h"
+#include "node/redundancy/prober.h"
 #include "node/redundancy/return_routes.h"
 #include "node/redundancy/steering.h"
 #include "replication/zmq/link.h"
@@ -46,7 +47,7 @@ class SetRunner final : public ShardView, private MemberOutput, private replicat
   /// When poll() is next needed if nothing arrives.
   [[nodiscard]] TimePoint next_deadline(TimePoint now) const;
   /// Descriptors that become readable when messages arrive.
-  void append_descriptors(std::vector<int>& out) const;
+  void append_descriptors(TimePoint now, std::vector<int>& out) const;
   /// Lets go of the traffic and writes a last checkpoint. True: done; call again otherwise, but not for ever.
   bool shut_down(TimePoint now, WallMillis wall_now);
 
@@ -79,6 +80,8 @@ class SetRunner final : public ShardView, private MemberOutput, private replicat
   void clear_nat_statistics(std::uint16_t service_set);
 
  private:
+  /// Asks for and hears of the peer's machine, and tells the peer how this one can be asked.
+  void poll_prober(TimePoint now);
   /// Writes what happened to port blocks into the log, a little of it.
   void log_blocks();
   // -- MemberOutput --
@@ -89,6 +92,7 @@ class SetRunner final : public ShardView, private MemberOutput, private replicat
   void become_standby(std::uint64_t term) override;
   void reassert_master(std::uint64_t term) override;
   void handing_over(bool active) override;
+  void probe(const IpAddress& address, std::uint64_t nonce) override;
   // -- LinkVisitor --
   void on_control(std::span<const std::uint8_t> message) override;
   void on_data(std::span<const std::uint8_t> message) override;
@@ -102,8 +106,11 @@ class SetRunner final : public ShardView, private MemberOutput, private replicat
   TimePoint now_;  ///< of the round that is running: for the callbacks
   RedundancyMember member_;
   std::unique_ptr<storage::Checkpointer> checkpointer_;
+  const std::uint64_t boot_id_;
   storage::CheckpointOutput* disk_;
   std::unique_ptr<replication::Link> link_;
+  std::unique_ptr<Prober> prober_;  ///< null in a stand-alone set
+  TimePoint next_address_look_;
   std::unique_ptr<Steering> steering_;
   std::unique_ptr<ReturnRoutes> return_routes_;
   TimePoint next_shard_tick_;

@@ -205,7 +205,7 @@ void Worker::wait(TimePoint now) {
   }
   if (until <= now) return;
   descriptors_.assign({stop_wakeup_.descriptor(), mailbox_.descriptor()});
-  for (const auto& set : sets_) set->append_descriptors(descriptors_);
+  for (const auto& set : sets_) set->append_descriptors(now, descriptors_);
   for (const auto& [unit, port] : ports_) {
     if (port->descriptor() >= 0) descriptors_.push_back(port->descriptor());
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "model/log.h"
+#include "node/redundancy/identity.h"
 
 namespace icr::node {
 namespace {
@@ -15,35 +16,8 @@ constexpr Duration kDrainGrace = 2ms;
 constexpr Duration kDrainLimit = 20ms;
 /// How soon a message is offered again that the link did not take.
 constexpr Duration kRetryBlocked = 5ms;
-constexpr std::size_t kRetiredBoots = 16;
-
-RoleConfig role_config(const RedundancySet& set, std::uint16_t chassis) {
-  RoleConfig config;
-  config.stand_alone = set.stand_alone();
-  config.preempt = set.preempt;
-  config.hold_time = set.hold_time;
-  for (std::size_t i = 0; i < set.members.size(); ++i) {
-    if (set.members[i].chassis != chassis) continue;
-    config.index = static_cast<std::uint8_t>(i);
-    config.priority = set.members[i].priority;
-  }
-  return config;
-}
-
-rep::Header own_header(const Cluster& cluster, std::uint16_t set, std::uint16_t chassis, std::uint64_t boot) {
-  rep::Header header;
-  header.cluster_digest = cluster.digest;
-  header.boot = boot;
-  header.set = set;
-  header.member = role_config(cluster.redundancy_sets[set], chassis).index;
-  return header;
-}
-
-rep::Header peer_header(const rep::Header& own) {
-  rep::Header header = own;
-  header.member = own.member == 0 ? 1 : 0;
-  return header;
-}
+/// A member is well again when it has been well for its hold time, and for this long at least.
+constexpr Duration kLeastHold = 1s;
 
 Sync sync_of(rep::Copy copy) { return copy == rep::Copy::hot ? Sync::hot : Sync::cold; }
 
@@ -61,7 +35,7 @@ class LinkOutlet : public rep::Outlet {
 }  // namespace
 
 /// The two ways out, and what the role machine's decisions mean for the rest of the member.
-class RedundancyMember::Outputs : public RoleOutput {
+class RedundancyMember::Outputs : public RoleOutput, public ProbeOutput {
  public:
   explicit Outputs(RedundancyMember& member) : control(member.output_), data(member.output_), member_(member) {}
 
@@ -82,6 +56,7 @@ class RedundancyMember::Outputs : public RoleOutput {
     member_.heartbeat_now_ = true;
     member_.output_.reassert_master(term);
   }
+  void probe(const IpAddress& address, std::uint64_t nonce) override { member_.output_.probe(address, nonce); }
   void on_handing_over(bool active) override { member_.output_.handing_over(active); }
   void send_offer() override {
     const auto position = member_.sender_.position();
@@ -101,15 +76,18 @@ RedundancyMember::RedundancyMember(const Cluster& cluster, std::uint16_t set, st
     : set_(cluster.redundancy_sets[set]),
       source_(source),
       output_(output),
-      own_(own_header(cluster, set, chassis, boot_id)),
+      own_(header_of(cluster, set, chassis, boot_id)),
       outputs_(std::make_unique<Outputs>(*this)),
-      reader_(peer_header(own_)),
+      reader_(header_of_peer(own_)),
       sender_(source),
       receiver_(sink, source, boot_id),
       role_(role_config(set_, chassis), restored_term, *outputs_, now, whole),
+      detector_(detector_config(set_, boot_id), *outputs_, now),
       heard_at_(now),
       last_tick_(now),
-      next_heartbeat_(now) {}
+      next_heartbeat_(now),
+      health_(std::max(set_.hold_time, kLeastHold)),
+      peer_address_(address_of_peer(cluster, set_, chassis)) {}
 
 RedundancyMember::~RedundancyMember() = default;
 
@@ -128,11 +106,13 @@ std::uint16_t RedundancyMember::warnings() const {
 
 void RedundancyMember::on_control(TimePoint now, std::span<const std::uint8_t> message) {
   ++counters_.control_messages;
+  detector_.wake(now);
   on_message(now, message, false);
 }
 
 void RedundancyMember::on_data(TimePoint now, std::span<const std::uint8_t> message) {
   ++counters_.data_messages;
+  detector_.wake(now);
   if (drain_grace_) grace_until_ = std::min(now + kDrainGrace, grace_limit_);
   on_message(now, message, true);
 }
@@ -155,8 +135,7 @@ void RedundancyMember::on_message(TimePoint now, std::span<const std::uint8_t> b
     return;
   }
   if (!accept_boot(message->header.boot, 0)) return;
-  // What is left over from before the connection closed proves nothing about now.
-  if (!drain_grace_) heard_at_ = std::max(heard_at_, now);
+  hear(now);
   if (!accept_term(message->header.term)) return;
   if (stream) {
     on_stream_message(now, *message);
@@ -171,32 +150,31 @@ void RedundancyMember::on_refused(TimePoint now) {
   const std::uint64_t refused = reader_.refused(rep::Refusal::wrong_cluster);
   if (refused == other_cluster_) return;
   other_cluster_ = refused;
-  role_.hold(now, now + set_.heartbeat_interval * set_.heartbeat_count, "peer runs another cluster file");
+  role_.hold(now, now + set_.detection_floor(), "peer runs another cluster file");
   if (other_cluster_told_) return;
   other_cluster_told_ = true;
   log::error("redundancy", "set={} peer runs another cluster file: its messages are refused{}", set_.name,
              role_.role() == Role::initializing ? ", and this member does not become master beside it" : "");
 }
 
-/// A boot becomes known by its first heartbeat (`number`; other messages carry none) only, and the one it replaces is
-/// not listened to any more. Unless that goes on while the new one falls silent: then the new one was a late message of
-/// a process that died before.
+/// A sign of life. What is left over from before the connection closed proves nothing about now.
+void RedundancyMember::hear(TimePoint now) {
+  if (drain_grace_) return;
+  heard_at_ = now;
+  detector_.on_heard(now);
+}
+
 bool RedundancyMember::accept_boot(std::uint64_t boot, std::uint64_t number) {
-  if (boot == peer_boot_) return true;
-  const auto retired = std::find_if(retired_boots_.begin(), retired_boots_.end(),
-                                    [boot](const RetiredBoot& r) { return r.boot == boot; });
-  const bool revived = retired != retired_boots_.end() && peer_lost_told_ && number > retired->last_number;
-  if (number == 0 || (retired != retired_boots_.end() && !revived)) {
-    ++counters_.other_boot;
-    return false;
+  switch (boots_.judge(boot, number, peer_lost_told_)) {
+    case PeerBoots::Verdict::present:
+      return true;
+    case PeerBoots::Verdict::refused:
+      ++counters_.other_boot;
+      return false;
+    case PeerBoots::Verdict::replaced:
+      break;
   }
-  if (revived) retired_boots_.erase(retired);
-  if (peer_boot_ != 0) {
-    if (retired_boots_.size() == kRetiredBoots) retired_boots_.erase(retired_boots_.begin());
-    retired_boots_.push_back({peer_boot_, peer_number_});
-  }
-  peer_boot_ = boot;
-  peer_number_ = 0;
+  detector_.on_other_process();
   // The receiver of our stream died with its process.
   if (role_.role() == Role::master) sender_.stop();
   return true;
@@ -209,17 +187,19 @@ bool RedundancyMember::accept_term(std::uint64_t term) {
 }
 
 void RedundancyMember::on_heartbeat(TimePoint now, const rep::Header& header, const rep::Heartbeat& beat) {
-  if (beat.number <= peer_number_) {
+  if (!boots_.in_order(beat.number)) {
     ++counters_.heartbeats_overtaken;
     return;
   }
-  peer_number_ = beat.number;
   const bool first_contact = peer_lost_told_ || peer_beat_.heard_boot != own_.boot;
+  std::vector<IpAddress> addresses = beat.addresses;
+  addresses.push_back(peer_address_);
+  detector_.on_condition(std::chrono::microseconds(beat.late_us), addresses);
   peer_beat_ = beat;
   if (heard_ever_ && peer_lost_told_) log::info("redundancy", "set={} peer is heard again", set_.name);
   heard_ever_ = true;
   other_cluster_told_ = false;
-  if (!drain_grace_) heard_at_ = now;
+  hear(now);
   peer_lost_told_ = false;
 
   PeerReport report;
@@ -229,6 +209,7 @@ void RedundancyMember::on_heartbeat(TimePoint now, const rep::Header& header, co
   report.priority = beat.priority;
   report.state_term = beat.state_term;
   report.warned = beat.warnings != 0;
+  report.ill = beat.health_weight >= kIllWeight;
   report.asks_switchover = beat.asks_switchover;
   role_.on_peer(now, report);
 
@@ -308,13 +289,15 @@ void RedundancyMember::on_peer_connected(TimePoint now) {
   connected_ = true;
   drain_grace_ = false;
   heartbeat_now_ = true;
-  // A standby that has been told of the loss of a connection only must hear silence from now on, not from before.
-  if (!peer_lost_told_) heard_at_ = std::max(heard_at_, now - set_.heartbeat_interval);
+  detector_.wake(now);
+  detector_.on_connection(true);
 }
 
 void RedundancyMember::on_peer_disconnected(TimePoint now) {
   ++counters_.disconnects;
   connected_ = false;
+  detector_.wake(now);
+  detector_.on_connection(false);
   if (peer_lost_told_ || drain_grace_) return;
   drain_grace_ = true;
   grace_until_ = now + kDrainGrace;
@@ -322,23 +305,16 @@ void RedundancyMember::on_peer_disconnected(TimePoint now) {
 }
 
 void RedundancyMember::check_liveness(TimePoint now) {
-  // A pause of this very thread (a stopped process, a starved machine) is not silence of the peer, whose messages may
-  // be waiting.
-  const Duration since_tick = now - last_tick_;
-  if (since_tick > 2 * set_.heartbeat_interval) {
-    ++counters_.own_pauses;
-    heard_at_ = std::min(now, heard_at_ + since_tick);
-  }
   last_tick_ = now;
+  detector_.wake(now);
   if (peer_lost_told_) return;
-  if (now - heard_at_ >= set_.heartbeat_interval * set_.heartbeat_count) {
-    ++counters_.silences;
+  if (detector_.judge(now)) {
     peer_lost_told_ = true;
     drain_grace_ = false;
     // One that takes over says so itself; a master that has lost its standby would say nothing.
     if (role_.role() == Role::master) {
       log::warn("redundancy", "set={} peer is silent for {} ms: no standby is left", set_.name,
-                (now - heard_at_) / 1ms);
+                detector_.silence() / 1ms);
     }
     role_.on_peer_lost(now, true);
     return;
@@ -354,10 +330,25 @@ void RedundancyMember::check_liveness(TimePoint now) {
   }
 }
 
+void RedundancyMember::update_health(TimePoint now) {
+  health_.tick(now);
+  const Health& health = health_.health();
+  role_.on_condition(now, health.ill(), warnings() != 0);
+  if (health.ill() == health_told_) return;
+  health_told_ = health.ill();
+  heartbeat_now_ = true;
+  if (health.ill()) {
+    log::warn("redundancy", "set={} health=Failed weight={} reason=\"{}\"", set_.name, health.weight, health.reasons);
+  } else {
+    log::info("redundancy", "set={} health=Passed weight={}", set_.name, health.weight);
+  }
+}
+
 bool RedundancyMember::may_send() const { return role_.role() == Role::master && !peer_lost_told_; }
 
 void RedundancyMember::tick(TimePoint now, std::size_t budget_bytes) {
   if (!set_.stand_alone()) check_liveness(now);
+  update_health(now);
   role_.tick(now);
   if (set_.stand_alone()) return;
   if (role_.follows_peer()) {
@@ -370,6 +361,7 @@ void RedundancyMember::tick(TimePoint now, std::size_t budget_bytes) {
     role_.on_drained(now);
     role_.tick(now);
   }
+  detector_.sleep(next_deadline());
 }
 
 void RedundancyMember::send_heartbeat(TimePoint now) {
@@ -377,7 +369,7 @@ void RedundancyMember::send_heartbeat(TimePoint now) {
   next_heartbeat_ = now + set_.heartbeat_interval;
   rep::Heartbeat beat;
   beat.number = ++number_;
-  beat.heard_boot = peer_lost_told_ ? 0 : peer_boot_;
+  beat.heard_boot = peer_lost_told_ ? 0 : boots_.present();
   beat.role = static_cast<std::uint8_t>(role_.role());
   beat.sync = static_cast<std::uint8_t>(role_.sync());
   beat.priority = priority();
@@ -385,8 +377,11 @@ void RedundancyMember::send_heartbeat(TimePoint now) {
   beat.warnings = warnings();
   beat.asks_switchover = role_.asks_switchover();
   beat.capacity = source_.capacity();
-  beat.health_weight = health_.weight;
-  beat.health_reasons = health_.reasons;
+  beat.health_weight = health_.health().weight;
+  beat.health_reasons = health_.health().reasons;
+  beat.late_us =
+      static_cast<std::uint32_t>(std::min<Duration::rep>(detector_.own_late(now) / 1us, rep::kMaxLateMicros));
+  beat.addresses = addresses_;
   if (role_.role() == Role::master) beat.stream = sender_.position();
   if (role_.follows_peer()) beat.stream = receiver_.position();
   if (outputs_->control.send(writer_.write(header(), beat))) {
@@ -397,12 +392,12 @@ void RedundancyMember::send_heartbeat(TimePoint now) {
 }
 
 TimePoint RedundancyMember::next_deadline() const {
-  TimePoint at = role_.next_deadline();
+  TimePoint at = std::min(role_.next_deadline(), health_.next_deadline());
   if (set_.stand_alone()) return at;
   at = std::min(at, next_heartbeat_);
   if (heartbeat_now_) at = TimePoint::min();
   if (drain_grace_) at = std::min(at, grace_until_);
-  if (!peer_lost_told_) at = std::min(at, heard_at_ + set_.heartbeat_interval * set_.heartbeat_count);
+  if (!peer_lost_told_) at = std::min(at, detector_.next_deadline());
   if (role_.follows_peer()) at = std::min(at, receiver_.next_deadline());
   if (may_send()) at = std::min(at, sender_.blocked() ? last_tick_ + kRetryBlocked : sender_.next_deadline());
   return at;
@@ -420,10 +415,9 @@ void RedundancyMember::set_warning(bool warned) {
   heartbeat_now_ = true;
 }
 
-void RedundancyMember::set_health(TimePoint /*now*/, const Health& health) {
-  if (health_ == health) return;
-  if (health_.ill() != health.ill()) heartbeat_now_ = true;
-  health_ = health;
+void RedundancyMember::set_health(TimePoint now, const Health& health) {
+  health_.measured(now, health);
+  update_health(now);
 }
 
 std::uint32_t RedundancyMember::priority() const { return set_.members[own_.member].priority; }

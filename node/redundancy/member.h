@@ -8,13 +8,16 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "model/cluster.h"
 #include "model/counters.h"
 #include "model/dirty_set.h"
 #include "model/session.h"
+#include "node/redundancy/detector.h"
 #include "node/redundancy/health.h"
+#include "node/redundancy/peer_boots.h"
 #include "node/redundancy/role.h"
 #include "replication/protocol.h"
 #include "replication/receiver.h"
@@ -42,6 +45,9 @@ class MemberOutput {
   virtual void reassert_master(std::uint64_t term) = 0;
   /// True: a switchover is under way: established sessions go on, new ones are refused (dropped, never reset).
   virtual void handing_over(bool active) = 0;
+  /// Sends an echo request with this number to an address of the peer's machine (RFC 792, RFC 4443 section 4.1); the
+  /// answer goes to on_probe_answer(). What cannot be sent is not answered.
+  virtual void probe(const IpAddress& address, std::uint64_t nonce) = 0;
 };
 
 /// Why a standby should not become master without need; also sent to the peer.
@@ -71,6 +77,7 @@ struct MemberStatus {
   std::uint32_t peer_priority = 0;
   std::uint16_t peer_warnings = 0;
   Health peer_health;       ///< as it was told last
+  DetectorStatus detector;  ///< how silence of the peer is judged
   TimePoint peer_heard_at;  ///< meaningless until it has been heard
 
   // Replication. As master: the stream to the peer; as standby: the one that is followed. Epoch 0: there is none.
@@ -104,6 +111,12 @@ class RedundancyMember : public ChangeListener {
   /// Events of the own connection to the peer's control socket. Messages that already arrived must be handed in first.
   void on_peer_connected(TimePoint now);
   void on_peer_disconnected(TimePoint now);
+
+  /// A machine of the peer has answered a probe.
+  void on_probe_answer(TimePoint now, std::uint64_t nonce) { detector_.on_probe_answer(now, nonce); }
+  /// Addresses of this machine on the service networks that its kernel answers, other than the virtual ones: the peer
+  /// is told, and asks them when this member is silent.
+  void set_addresses(std::vector<IpAddress> addresses) { addresses_ = std::move(addresses); }
 
   /// Timers, heartbeats, acknowledgements, and up to `budget_bytes` of replication. Call it after every burst of
   /// packets or messages and at next_deadline() at the latest; messages that have arrived must be handed in first.
@@ -141,18 +154,18 @@ class RedundancyMember : public ChangeListener {
     std::uint64_t late_requests = 0;
     std::uint64_t offers_too_early = 0;
     std::uint64_t disconnects = 0;
-    std::uint64_t silences = 0;
-    std::uint64_t own_pauses = 0;
   };
 
   void on_message(TimePoint now, std::span<const std::uint8_t> bytes, bool data_link);
   bool accept_boot(std::uint64_t boot, std::uint64_t number);
+  void hear(TimePoint now);
   bool accept_term(std::uint64_t term);
   void on_heartbeat(TimePoint now, const replication::Header& header, const replication::Heartbeat& beat);
   void on_stream_message(TimePoint now, const replication::Message& message);
   void on_feedback(TimePoint now, const replication::Message& message);
   void on_refused(TimePoint now);
   void check_liveness(TimePoint now);
+  void update_health(TimePoint now);
   void send_heartbeat(TimePoint now);
   void after_receiver(TimePoint now);
   [[nodiscard]] replication::Header header() const;
@@ -175,6 +188,7 @@ class RedundancyMember : public ChangeListener {
   bool connected_ = false;
   bool heard_ever_ = false;
   bool peer_lost_told_ = true;  ///< the role machine knows that the peer is gone
+  Detector detector_;
   TimePoint heard_at_;
   TimePoint last_tick_;
   std::uint64_t other_cluster_ = 0;  ///< messages of a peer with another cluster file, so far
@@ -182,20 +196,17 @@ class RedundancyMember : public ChangeListener {
   bool drain_grace_ = false;         ///< the connection is closed; what is still on its way in may arrive until ...
   TimePoint grace_until_;
   TimePoint grace_limit_;
-  std::uint64_t peer_boot_ = 0;
-  std::uint64_t peer_number_ = 0;
-  struct RetiredBoot {
-    std::uint64_t boot = 0;
-    std::uint64_t last_number = 0;  ///< of its heartbeats
-  };
-  std::vector<RetiredBoot> retired_boots_;
+  PeerBoots boots_;
   replication::Heartbeat peer_beat_;
 
   std::uint64_t number_ = 0;
   TimePoint next_heartbeat_;
   bool heartbeat_now_ = false;
   bool external_warning_ = false;
-  Health health_;
+  SteadyHealth health_;
+  bool health_told_ = false;          ///< that it is ill was logged
+  std::vector<IpAddress> addresses_;  ///< of this machine
+  const IpAddress peer_address_;      ///< on the inter-chassis network
   Counters counters_;
 };
 

@@ -14,7 +14,7 @@ MemberStatus RedundancyMember::status() const {
   out.term = role_.term();
   out.priority = priority();
   out.warnings = warnings();
-  out.health = health_;
+  out.health = health_.health();
   out.reason = role_.reason();
   out.changed_at = role_.changed_at();
   out.connected = connected_;
@@ -27,6 +27,7 @@ MemberStatus RedundancyMember::status() const {
   out.peer_warnings = peer_beat_.warnings;
   out.peer_health = {peer_beat_.health_weight, peer_beat_.health_reasons};
   out.peer_heard_at = heard_at_;
+  out.detector = detector_.status(last_tick_);
   if (role_.role() == Role::master) {
     out.epoch = sender_.position().epoch;
     out.sent = sender_.position().sequence;
@@ -45,7 +46,6 @@ MemberStatus RedundancyMember::status() const {
 
 void RedundancyMember::append_to(CounterList& out) const {
   const auto& c = counters_;
-  const auto& r = role_.counters();
   out.push_back({"control-messages-received", c.control_messages});
   out.push_back({"data-messages-received", c.data_messages});
   reader_.append_to(out);
@@ -60,20 +60,9 @@ void RedundancyMember::append_to(CounterList& out) const {
   out.push_back({"refused-late-request", c.late_requests});
   out.push_back({"offers-too-early", c.offers_too_early});
   out.push_back({"peer-disconnects", c.disconnects});
-  out.push_back({"peer-silences", c.silences});
-  out.push_back({"own-pauses", c.own_pauses});
-  out.push_back({"became-master", r.became_master});
-  out.push_back({"became-standby", r.became_standby});
-  out.push_back({"took-over-hot", r.took_over_hot});
-  out.push_back({"took-over-cold", r.took_over_cold});
-  out.push_back({"met-another-master", r.dual_master});
-  out.push_back({"switchovers-started", r.switchovers_started});
-  out.push_back({"switchovers-refused", r.switchovers_refused});
-  out.push_back({"switchovers-called-off", r.switchovers_called_off});
-  out.push_back({"switchovers-done", r.switchovers_done});
-  out.push_back({"preemptions-requested", r.preempt_requests});
-  out.push_back({"offers-refused", r.offers_refused});
-  out.push_back({"terms-raised", r.term_raised});
+  detector_.append_to(out);
+  role_.append_to(out);
+  out.push_back({"became-ill", health_.illnesses()});
   sender_.append_to(out);
   receiver_.append_to(out);
 }

@@ -53,6 +53,7 @@ void RoleMachine::take_mastership(TimePoint now, std::string reason) {
   sync_ = Sync::off;
   term_ = highest_ = state_term_ = term;
   asks_ = false;
+  claim_at_ = TimePoint::max();
   reason_ = std::move(reason);
   changed_at_ = now;
   output_.on_master(term);
@@ -91,6 +92,7 @@ void RoleMachine::on_peer(TimePoint now, const PeerReport& report) {
       } else if (report.term >= highest_ && report.term > known) {
         follow(now, "peer is master in a new term");
       }
+      claim_from_ill(now);
       return;
     case Role::master:
       if (report.role == Role::master) {
@@ -104,7 +106,10 @@ void RoleMachine::on_peer(TimePoint now, const PeerReport& report) {
           ++counters_.switchovers_refused;
           asked_handover_not_before_ = now + config_.hold_time;
         }
+      } else if (handing_over() && report.ill) {
+        end_handover(true);
       }
+      give_up_if_ill(now);
       return;
   }
 }
@@ -143,6 +148,9 @@ bool RoleMachine::outranks_peer() const {
   const bool peer_hot = peer_.role == Role::standby && peer_.sync == Sync::hot;
   if (hot != peer_hot) return hot;
   if (state_term_ != peer_.state_term) return state_term_ > peer_.state_term;
+  // Sessions come first: of two with different states the better one wins even if it is ill, and hands over when the
+  // other has them, too. Of two with the same, the one that can forward does.
+  if (ill_ != peer_.ill) return !ill_;
   // Both hold the state of one term: who was master in it has the newest.
   if (state_term_ != 0) return state_term_ % 2 == config_.index;
   if (config_.priority != peer_.priority) return config_.priority > peer_.priority;
@@ -187,8 +195,40 @@ void RoleMachine::on_sync(TimePoint now, Sync sync) {
   }
 }
 
+void RoleMachine::on_condition(TimePoint now, bool ill, bool warned) {
+  if (ill_ && !ill) well_since_ = now;
+  ill_ = ill;
+  warned_ = warned;
+  if (ill) asks_ = false;
+  if (role_ == Role::master) give_up_if_ill(now);
+  if (role_ == Role::standby) claim_from_ill(now);
+}
+
+/// An ill master hands over to a standby that can do better, by the way that loses nothing. There is none if the
+/// standby is ill, too: then nobody gains, and the present master stays.
+void RoleMachine::give_up_if_ill(TimePoint now) {
+  if (!ill_ || handing_over() || now < give_up_not_before_) return;
+  if (!peer_present_ || peer_.role != Role::standby || peer_.sync != Sync::hot || peer_.warned || peer_.ill) return;
+  if (!begin_handover(now)) return;
+  give_up_not_before_ = now + config_.handover_deadline;
+  ++counters_.given_up_ill;
+}
+
+/// A hot, healthy standby of an ill master does not wait for ever for what that hands over.
+void RoleMachine::claim_from_ill(TimePoint now) {
+  if (ill_ || warned_ || sync_ != Sync::hot || !follows_peer() || !peer_.ill) {
+    claim_at_ = TimePoint::max();
+    return;
+  }
+  if (claim_at_ == TimePoint::max()) claim_at_ = now + config_.ill_grace;
+  if (now < claim_at_) return;
+  ++counters_.took_over_hot;
+  ++counters_.taken_from_ill;
+  take_mastership(now, "the master's health is Failed");
+}
+
 void RoleMachine::on_offer(TimePoint now, std::uint64_t term) {
-  if (role_ != Role::standby || sync_ != Sync::hot || term != highest_ || peer_.role != Role::master) {
+  if (ill_ || role_ != Role::standby || sync_ != Sync::hot || term != highest_ || peer_.role != Role::master) {
     ++counters_.offers_refused;
     return;
   }
@@ -212,8 +252,10 @@ void RoleMachine::tick(TimePoint now) {
       return;
     case Role::standby:
       update_preemption(now);
+      claim_from_ill(now);
       return;
     case Role::master:
+      give_up_if_ill(now);
       if (handover_ == Handover::none) return;
       if (now >= handover_until_ || !peer_present_) {
         asked_handover_not_before_ = now + config_.hold_time;
@@ -228,8 +270,8 @@ void RoleMachine::tick(TimePoint now) {
 
 void RoleMachine::update_preemption(TimePoint now) {
   if (asks_ && asks_until_ != TimePoint::max() && now >= asks_until_) asks_ = false;
-  if (asks_ || !config_.preempt || sync_ != Sync::hot || !follows_peer()) return;
-  if (config_.priority <= peer_.priority || now - hot_since_ < config_.hold_time) return;
+  if (asks_ || !config_.preempt || ill_ || sync_ != Sync::hot || !follows_peer()) return;
+  if (config_.priority <= peer_.priority || now - std::max(hot_since_, well_since_) < config_.hold_time) return;
   asks_ = true;
   asks_until_ = TimePoint::max();
   ++counters_.preempt_requests;
@@ -239,6 +281,7 @@ Result<void> RoleMachine::begin_handover(TimePoint now) {
   if (!peer_present_) return fail("the peer is not connected");
   if (peer_.role != Role::standby) return fail("the peer is {}, not STANDBY", to_string(peer_.role));
   if (peer_.sync != Sync::hot) return fail("the standby is {}, not Hot", to_string(peer_.sync));
+  if (peer_.ill) return fail("the standby's health is Failed");
   if (peer_.warned) return fail("the standby is warned");
   handover_ = Handover::draining;
   handover_until_ = now + config_.handover_deadline;
@@ -261,6 +304,7 @@ Result<void> RoleMachine::request_switchover(TimePoint now) {
     case Role::standby:
       if (!follows_peer()) return fail("there is no master to ask");
       if (sync_ != Sync::hot) return fail("this standby is {}, not Hot", to_string(sync_));
+      if (ill_) return fail("this standby's health is Failed");
       asks_ = true;
       asks_until_ = now + config_.handover_deadline;
       return {};
@@ -273,12 +317,30 @@ Result<void> RoleMachine::request_switchover(TimePoint now) {
   return begun;
 }
 
+void RoleMachine::append_to(CounterList& out) const {
+  const Counters& c = counters_;
+  out.push_back({"became-master", c.became_master});
+  out.push_back({"became-standby", c.became_standby});
+  out.push_back({"took-over-hot", c.took_over_hot});
+  out.push_back({"took-over-cold", c.took_over_cold});
+  out.push_back({"met-another-master", c.dual_master});
+  out.push_back({"switchovers-started", c.switchovers_started});
+  out.push_back({"switchovers-refused", c.switchovers_refused});
+  out.push_back({"switchovers-called-off", c.switchovers_called_off});
+  out.push_back({"switchovers-done", c.switchovers_done});
+  out.push_back({"preemptions-requested", c.preempt_requests});
+  out.push_back({"mastership-given-up-ill", c.given_up_ill});
+  out.push_back({"mastership-taken-from-ill", c.taken_from_ill});
+  out.push_back({"offers-refused", c.offers_refused});
+  out.push_back({"terms-raised", c.term_raised});
+}
+
 TimePoint RoleMachine::next_deadline() const {
   switch (role_) {
     case Role::initializing:
       return config_.stand_alone ? TimePoint::min() : hold_until_;
     case Role::standby:
-      return TimePoint::max();  // asks are looked at with every heartbeat
+      return claim_at_;  // asks are looked at with every heartbeat
     case Role::master:
       if (handover_ == Handover::offered) return std::min(handover_until_, next_offer_);
       return handover_ == Handover::draining ? handover_until_ : TimePoint::max();

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "model/counters.h"
 #include "model/result.h"
 #include "model/time.h"
 
@@ -28,6 +29,7 @@ struct PeerReport {
   std::uint32_t priority = 0;
   std::uint64_t state_term = 0;  ///< newest term of which it holds a complete state
   bool warned = false;           ///< it should not become master without need
+  bool ill = false;              ///< it cannot do what a master has to do (health.h)
   bool asks_switchover = false;
 };
 
@@ -39,6 +41,7 @@ struct RoleConfig {
   Duration hold_time = 3s;
   Duration handover_deadline = 2s;  ///< a switchover that is not taken up by then is called off
   Duration offer_interval = 50ms;   ///< how often an offer is repeated
+  Duration ill_grace = 200ms;       ///< how long a hot, healthy standby waits for what an ill master hands over
 };
 
 /// What the machine decides. Called from inside its functions; must not call back into it.
@@ -78,6 +81,9 @@ class RoleMachine {
   void on_sync(TimePoint now, Sync sync);
   /// The master offers mastership, and everything it named has been applied.
   void on_offer(TimePoint now, std::uint64_t term);
+  /// How this member is, whenever it may have changed. `ill`: it cannot do what a master has to do. `warned`: it should
+  /// not become master without need.
+  void on_condition(TimePoint now, bool ill, bool warned);
   /// During a switchover: nothing that the peer must know is on its way any more.
   void on_drained(TimePoint now);
   void tick(TimePoint now);
@@ -114,10 +120,13 @@ class RoleMachine {
     std::uint64_t switchovers_called_off = 0;
     std::uint64_t switchovers_done = 0;
     std::uint64_t preempt_requests = 0;
+    std::uint64_t given_up_ill = 0;
+    std::uint64_t taken_from_ill = 0;
     std::uint64_t offers_refused = 0;
     std::uint64_t term_raised = 0;
   };
   [[nodiscard]] const Counters& counters() const { return counters_; }
+  void append_to(CounterList& out) const;
 
  private:
   enum class Handover : std::uint8_t { none, draining, offered };
@@ -130,6 +139,8 @@ class RoleMachine {
   [[nodiscard]] Result<void> begin_handover(TimePoint now);
   void end_handover(bool called_off);
   void update_preemption(TimePoint now);
+  void give_up_if_ill(TimePoint now);
+  void claim_from_ill(TimePoint now);
 
   RoleConfig config_;
   RoleOutput& output_;
@@ -149,6 +160,11 @@ class RoleMachine {
   bool asks_ = false;
   TimePoint asks_until_;  ///< an operator's wish is dropped then
   TimePoint hot_since_;
+  bool ill_ = false;
+  bool warned_ = false;
+  TimePoint well_since_;
+  TimePoint give_up_not_before_;
+  TimePoint claim_at_ = TimePoint::max();  ///< when mastership is taken from a master that is ill; max: it is not
   std::string reason_ = "started";
   TimePoint changed_at_;
   Counters counters_;

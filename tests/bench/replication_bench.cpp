@@ -214,6 +214,7 @@ class Side final : private node::MemberOutput, private replication::LinkVisitor 
   void become_standby(std::uint64_t) override { shard_.deactivate(clock_now()); }
   void reassert_master(std::uint64_t) override {}
   void handing_over(bool) override {}
+  void probe(const IpAddress&, std::uint64_t) override {}
   void on_control(std::span<const std::uint8_t> message) override { member_.on_control(clock_now(), message); }
   void on_data(std::span<const std::uint8_t> message) override { member_.on_data(clock_now(), message); }
   void on_connected() override { member_.on_peer_connected(clock_now()); }

@@ -1,159 +1,19 @@
-// Two members of a set, whole but for their engines and sockets, joined by wires in virtual time.
-#include "node/redundancy/member.h"
-
+// Two members of a set: roles, replication, and what makes them change.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <random>
-
-#include "model/log.h"
-#include "support/fake_table.h"
-#include "support/sessions.h"
-#include "support/virtual_wire.h"
+#include "replication/member_pair.h"
 
 namespace icr::node {
 namespace {
 
-using test::FakeTable;
+using test::Node;
+using test::two_chassis;
 using test::udp_session;
 using test::VirtualWire;
 using ::testing::HasSubstr;
 
-Cluster two_chassis(bool preempt) {
-  Cluster cluster;
-  cluster.digest = 0x5eed;
-  cluster.chassis.resize(2);
-  RedundancySet set;
-  set.name = "rs1";
-  set.members = {{0, "ms-0/0/0", 200}, {1, "ms-1/0/0", 100}};
-  set.heartbeat_interval = 100ms;
-  set.heartbeat_count = 5;
-  set.hold_time = 2s;
-  set.preempt = preempt;
-  set.max_sessions = 500;
-  cluster.redundancy_sets.push_back(set);
-  return cluster;
-}
-
-/// One chassis: a table and a member; it can crash and come back.
-class Node : public MemberOutput {
- public:
-  Node(const Cluster& cluster, std::uint16_t index, std::mt19937_64& random, const TimePoint& now)
-      : control(random), data(random), cluster_(&cluster), index_(index), now_(now) {}
-
-  void start() {
-    member.emplace(*cluster_, 0, index_, ++boots_ * 0x1000000001ULL + index_, persisted, *table, *table, *this, now_);
-    table->listen(&*member);
-  }
-  /// Before start(): the cluster file that it reads.
-  void read(const Cluster& cluster) { cluster_ = &cluster; }
-  void crash() {
-    member.reset();
-    table.emplace(500);
-    role = "down";
-  }
-
-  bool send_control(std::span<const std::uint8_t> message) override {
-    control.send(now_, message);
-    return true;
-  }
-  bool send_data(std::span<const std::uint8_t> message) override {
-    data.send(now_, message);
-    return true;
-  }
-  void persist_term(std::uint64_t term) override { persisted = term; }
-  void become_master(std::uint64_t term) override {
-    role = "master";
-    EXPECT_EQ(persisted, term);
-    ++masterships;
-  }
-  void become_standby(std::uint64_t) override { role = "standby"; }
-  void reassert_master(std::uint64_t) override { ++reasserted; }
-  void handing_over(bool active) override { handing = active; }
-
-  bool hot() const { return member && member->status().sync == Sync::hot; }
-  std::uint64_t counter(std::string_view name) const {
-    CounterList list;
-    member->append_to(list);
-    for (const auto& c : list) {
-      if (c.name == name) return c.value;
-    }
-    ADD_FAILURE() << "no counter " << name;
-    return 0;
-  }
-
-  std::optional<FakeTable> table{500};
-  std::optional<RedundancyMember> member;
-  VirtualWire control;
-  VirtualWire data;
-  std::uint64_t persisted = 0;
-  std::string role = "initializing";
-  int masterships = 0;
-  int reasserted = 0;
-  bool handing = false;
-
- private:
-  const Cluster* cluster_;
-  std::uint16_t index_;
-  const TimePoint& now_;
-  std::uint64_t boots_ = 0;
-};
-
-class MemberTest : public ::testing::Test {
- protected:
-  MemberTest() { log::set_level(log::Level::error); }
-
-  void step(Duration by = 1ms) {
-    now_ += by;
-    deliver(left_, right_);
-    deliver(right_, left_);
-    for (Node* node : {&left_, &right_}) {
-      if (node->member) node->member->tick(now_, 1U << 16U);
-    }
-  }
-  void deliver(Node& from, Node& to) {
-    while (const auto bytes = from.control.take(now_)) {
-      if (to.member) to.member->on_control(now_, *bytes);
-    }
-    while (const auto bytes = from.data.take(now_)) {
-      if (to.member) to.member->on_data(now_, *bytes);
-    }
-  }
-  template <class Condition>
-  bool run_until(Condition condition, Duration limit = 30s) {
-    for (const TimePoint end = now_ + limit; now_ < end;) {
-      if (condition()) return true;
-      step();
-    }
-    return condition();
-  }
-  void run_for(Duration time) {
-    for (const TimePoint end = now_ + time; now_ < end;) step();
-  }
-  /// Starts both; left is master and right is hot.
-  void bring_up() {
-    left_.start();
-    right_.start();
-    ASSERT_TRUE(run_until(
-        [this] { return left_.role == "master" && right_.hot() && left_.member->status().peer_sync == Sync::hot; }));
-  }
-  void fill(Node& node, std::uint32_t count) {
-    for (std::uint32_t i = 0; i < count; ++i) node.table->create(i, udp_session(i), now_);
-  }
-  bool equal() const {
-    return left_.table->digest() == right_.table->digest() && left_.table->size() == right_.table->size();
-  }
-  void cut(bool on) {
-    for (Node* node : {&left_, &right_}) node->control.faults.cut = node->data.faults.cut = on;
-  }
-  Duration detection() const { return 500ms; }
-
-  Cluster cluster_ = two_chassis(false);
-  std::mt19937_64 random_{3};
-  TimePoint now_{1s};
-  Node left_{cluster_, 0, random_, now_};
-  Node right_{cluster_, 1, random_, now_};
-};
+class MemberTest : public test::MemberPairTest {};
 
 TEST_F(MemberTest, TheOneWithTheHigherPriorityIsElectedAtOnce) {
   const TimePoint begin = now_;

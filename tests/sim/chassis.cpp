@@ -37,6 +37,7 @@ void Chassis::start(TimePoint now) {
   changed_slots_.clear();
   next_shard_tick_ = now;
   data_blocked = paused = false;
+  probed_.reset();
 }
 
 void Chassis::crash(std::size_t keep) {
@@ -51,6 +52,9 @@ void Chassis::crash(std::size_t keep) {
 
 void Chassis::run(TimePoint now) {
   now_ = now;
+  if (const auto nonce = std::exchange(probed_, std::nullopt); nonce && peer_answers) {
+    member_->on_probe_answer(now, *nonce);
+  }
   member_->tick(now, 1U << 16U);
   if (now >= next_shard_tick_ && shard_->tick(now, 64)) next_shard_tick_ = now + 50ms;
   (void)checkpointer_->tick(now, wall(now), member_->term(), 64);
@@ -111,6 +115,8 @@ void Chassis::become_standby(std::uint64_t term) {
 void Chassis::reassert_master(std::uint64_t) { watcher_.on_draw(*this); }
 
 void Chassis::handing_over(bool active) { shard_->refuse_new_sessions(active); }
+
+void Chassis::probe(const IpAddress&, std::uint64_t nonce) { probed_ = nonce; }
 
 void Chassis::changed(std::uint32_t slot, Change) { changed_slots_.insert(slot); }
 

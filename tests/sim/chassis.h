@@ -68,6 +68,7 @@ class Chassis final : private node::MemberOutput, private ChangeListener {
   test::VirtualWire data;
   bool data_blocked = false;  ///< the link takes nothing
   bool paused = false;        ///< the process is stopped: nothing runs, messages wait
+  bool peer_answers = true;   ///< the kernel of the peer's machine answers probes
 
  private:
   bool send_control(std::span<const std::uint8_t> message) override;
@@ -77,6 +78,7 @@ class Chassis final : private node::MemberOutput, private ChangeListener {
   void become_standby(std::uint64_t term) override;
   void reassert_master(std::uint64_t term) override;
   void handing_over(bool active) override;
+  void probe(const IpAddress& address, std::uint64_t nonce) override;
   void changed(std::uint32_t slot, Change change) override;
 
   const Cluster& cluster_;
@@ -92,6 +94,7 @@ class Chassis final : private node::MemberOutput, private ChangeListener {
   std::set<std::uint32_t> changed_slots_;
   std::uint64_t boot_ = 0;
   bool term_persisted_ = false;
+  std::optional<std::uint64_t> probed_;  ///< the last probe that the peer's machine has yet to answer
   TimePoint now_;
   TimePoint next_shard_tick_;
 };

@@ -1,0 +1,210 @@
+#include "node/redundancy/detector.h"
+
+#include <algorithm>
+
+namespace icr::node {
+namespace {
+
+/// Patience is an interval and this many of the worst delay: delays of a starved thread have a long tail, so the next
+/// one may well be twice the worst so far.
+constexpr int kDelaysBorne = 3;
+/// Probes are this often sent at most.
+constexpr Duration kLeastProbeInterval = 5ms;
+constexpr Duration kMostProbeInterval = 100ms;
+
+/// One step of SplitMix64 (Steele, Lea, Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014).
+std::uint64_t mix(std::uint64_t x) {
+  x += 0x9e3779b97f4a7c15ULL;
+  x = (x ^ (x >> 30U)) * 0xbf58476d1ce4e5b9ULL;
+  x = (x ^ (x >> 27U)) * 0x94d049bb133111ebULL;
+  x ^= x >> 31U;
+  return x != 0 ? x : 1;
+}
+
+}  // namespace
+
+void WorstOfMinute::add(TimePoint now, Duration value) {
+  const std::int64_t number = now.time_since_epoch() / kBucket;
+  Bucket& bucket = buckets_[static_cast<std::size_t>(number) % kBuckets];
+  if (bucket.number != number) bucket = {number, {}};
+  bucket.worst = std::max(bucket.worst, value);
+}
+
+Duration WorstOfMinute::worst(TimePoint now) const {
+  const std::int64_t number = now.time_since_epoch() / kBucket;
+  Duration out{};
+  for (const Bucket& bucket : buckets_) {
+    if (bucket.number >= 0 && number - bucket.number < static_cast<std::int64_t>(kBuckets)) {
+      out = std::max(out, bucket.worst);
+    }
+  }
+  return out;
+}
+
+std::string_view to_string(Witness witness) {
+  switch (witness) {
+    case Witness::never_asked:
+      return "not asked";
+    case Witness::no_addresses:
+      return "no address to ask";
+    case Witness::asked:
+      return "asked";
+    case Witness::answered:
+      return "machine lives, process late";
+    case Witness::unanswered:
+      return "no answer";
+  }
+  return "not asked";
+}
+
+Detector::Detector(const DetectorConfig& config, ProbeOutput& output, TimePoint now)
+    : config_(config),
+      output_(output),
+      floor_(config.interval * config.count),
+      // After half the floor, so that an answer is there before it has passed; but not for one interval, which passes
+      // between any two heartbeats.
+      ask_after_(std::max(floor_ / 2, config.interval + config.interval / 4)),
+      ask_interval_(std::clamp(config.interval / 2, kLeastProbeInterval, kMostProbeInterval)),
+      woke_(now),
+      wanted_(now),
+      grants_(config.count),
+      threshold_(floor_),
+      nonce_(mix(config.seed)) {
+  config_.limit = std::max(config_.limit, floor_);
+}
+
+void Detector::wake(TimePoint now) {
+  if (now <= woke_) return;
+  const Duration gap = now - woke_;
+  const Duration planned = wanted_ <= woke_ ? Duration(0) : std::min(wanted_ - woke_, gap);
+  const Duration late = gap - planned;
+  // A round that takes a while is no pause.
+  const Duration slack = config_.interval / 4;
+  attended_ += planned + std::min(late, slack);
+  woke_ = now;
+  own_late_.add(now, late);
+  if (late > config_.interval) ++counters_.own_pauses;
+  if (late > 2 * slack && grants_ != 0 && attended_ >= fresh_) {
+    --grants_;
+    fresh_ = attended_ + config_.interval;
+  }
+}
+
+void Detector::on_heard(TimePoint now) {
+  wake(now);
+  const Duration silent = silence();
+  if (silent > floor_ && !lost_) ++counters_.avoided;
+  // One that was taken for dead and soon spoke again was late; one that was away for longer was gone.
+  if (silent > config_.interval && (!lost_ || silent <= config_.limit)) peer_late_.add(now, silent - config_.interval);
+  lost_ = false;
+  heard_ = attended_;
+  fresh_ = {};
+  grants_ = config_.count;
+  if (is_asked_) nonce_ = mix(nonce_);
+  is_asked_ = is_answered_ = false;
+}
+
+void Detector::on_condition(Duration late, const std::vector<IpAddress>& addresses) {
+  peer_says_ = late;
+  if (addresses_ != addresses) addresses_ = addresses;
+}
+
+void Detector::on_connection(bool open) {
+  open_ = open;
+  // One that has been told of the loss of a connection only must hear silence from now on, not from before.
+  if (open) heard_ = std::max(heard_, attended_ - config_.interval);
+}
+
+void Detector::on_other_process() {
+  peer_late_ = {};
+  peer_says_ = {};
+  lost_ = false;
+  heard_ = attended_;
+}
+
+void Detector::on_probe_answer(TimePoint now, std::uint64_t nonce) {
+  wake(now);
+  if (!is_asked_ || nonce != nonce_) {
+    ++counters_.probes_unknown;  // late: the peer has spoken for itself meanwhile
+    return;
+  }
+  ++counters_.probes_answered;
+  is_answered_ = true;
+  answered_ = attended_;
+  witness_ = Witness::answered;
+}
+
+Duration Detector::threshold(TimePoint now) const {
+  const Duration worst = std::max({own_late_.worst(now), peer_late_.worst(now), peer_says_});
+  return std::clamp(config_.interval + kDelaysBorne * std::min(worst, config_.limit), floor_, config_.limit);
+}
+
+Duration Detector::due() const {
+  Duration at = heard_ + threshold_;
+  if (may_ask()) {
+    // The machine must answer again and again: it may die, too.
+    if (is_answered_) at = std::max(at, std::min(answered_ + floor_, heard_ + config_.limit));
+    // An answer has the time that it has on a quiet machine.
+    if (is_asked_) at = std::max(at, asked_ + (floor_ - ask_after_));
+  }
+  return std::max(at, fresh_);
+}
+
+void Detector::ask() {
+  if (!is_asked_) {
+    is_asked_ = true;
+    asked_ = attended_;
+    witness_ = Witness::asked;
+  }
+  next_probe_ = attended_ + ask_interval_;
+  for (const IpAddress& address : addresses_) {
+    ++counters_.probes_sent;
+    output_.probe(address, nonce_);
+  }
+}
+
+bool Detector::judge(TimePoint now) {
+  wake(now);
+  threshold_ = threshold(now);
+  if (silence() >= ask_after_) {
+    if (!may_ask()) {
+      if (addresses_.empty()) witness_ = Witness::no_addresses;
+    } else if (!is_asked_ || attended_ >= next_probe_) {
+      ask();
+    }
+  }
+  if (attended_ < due()) return false;
+  lost_ = true;
+  ++counters_.silences;
+  if (is_asked_ && !is_answered_) witness_ = Witness::unanswered;
+  return true;
+}
+
+TimePoint Detector::next_deadline() const {
+  Duration at = due();
+  if (may_ask()) at = std::min(at, is_asked_ ? next_probe_ : heard_ + ask_after_);
+  return woke_ + std::max(at - attended_, Duration(0));
+}
+
+DetectorStatus Detector::status(TimePoint now) const {
+  DetectorStatus out;
+  out.floor = floor_;
+  out.limit = config_.limit;
+  out.threshold = threshold(now);
+  out.own_late = own_late_.worst(now);
+  out.peer_late = peer_late_.worst(now);
+  out.peer_says = peer_says_;
+  out.witness = witness_;
+  return out;
+}
+
+void Detector::append_to(CounterList& out) const {
+  out.push_back({"peer-silences", counters_.silences});
+  out.push_back({"takeovers-avoided", counters_.avoided});
+  out.push_back({"own-pauses", counters_.own_pauses});
+  out.push_back({"probes-sent", counters_.probes_sent});
+  out.push_back({"probes-answered", counters_.probes_answered});
+  out.push_back({"probes-answered-late", counters_.probes_unknown});
+}
+
+}  // namespace icr::node
