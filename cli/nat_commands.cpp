@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <map>
+#include <utility>
 
 #include "cli/commands.h"
 #include "cli/merge/nat_selection.h"
@@ -113,10 +114,14 @@ class Blocks {
  public:
   explicit Blocks(Asking& asking) : asking_(asking) {}
   void add(const Source& source, std::uint16_t service_set, const std::string& text) {
-    if (text.empty()) return;
-    asking_.environment().out((first_ ? "" : "\n") +
-                              nat_heading(source.interface, asking_.cluster().service_sets[service_set].name) + text);
+    if (!text.empty()) asking_.environment().out(block(source, service_set, text));
+  }
+  /// What add() prints.
+  [[nodiscard]] std::string block(const Source& source, std::uint16_t service_set, const std::string& text) {
+    const std::string_view between = first_ ? "" : "\n";
     first_ = false;
+    return std::string(between) + nat_heading(source.interface, asking_.cluster().service_sets[service_set].name) +
+           text;
   }
 
  private:
@@ -159,6 +164,18 @@ void restrict_to_addresses(const Command& command, SessionFilter& filter) {
   filter.source_prefix = command.private_prefix;
   filter.destination_prefix = command.public_prefix;
   filter.source_port = command.port;
+}
+
+/// True if a table of blocks is not meant as a whole.
+bool asks_for_some(const Command& command) { return command.host || command.xlated_ip || command.xlated_port; }
+
+bool is_host(const std::optional<Prefix>& prefix) {
+  return prefix && prefix->length == (prefix->base.is_v4() ? 32 : 128);
+}
+
+std::optional<Prefix> host_prefix(const Command& command) {
+  if (!command.host) return std::nullopt;
+  return Prefix::of(*command.host, command.host->is_v4() ? 32 : 128);
 }
 
 /// True if one of them lies in the other.
@@ -317,13 +334,19 @@ void show_port_blocks(Asking& asking) {
     for (const auto& row : rows) {
       if (row.status.use != NatPoolUse::port_blocks) continue;
       const auto& source = meant.sources[where.first];
-      blocks.add(source, where.second, render_block_head(asking.cluster().nat_pools[row.use.pool], row.status));
+      std::string head = render_block_head(asking.cluster().nat_pools[row.use.pool], row.status);
+      // Of a pool that has no block of those that are asked for, nothing is shown.
+      if (!asks_for_some(asking.command())) blocks.add(source, where.second, std::exchange(head, {}));
       Read read = read_of(source, QueryKind::bindings, {});
+      read.request.filter.source_prefix = host_prefix(asking.command());
+      read.request.filter.xlated_prefix = asking.command().xlated_ip;
+      read.request.filter.xlated_port = asking.command().xlated_port;
       read.request.record_kinds = kind_bit(RecordKind::port_block);
       read.request.filter.service_sets = {where.second};
       read.request.filter.nat_pool = row.use.pool;
       asking.stream({read}, std::nullopt,
-                    [](const Read&, const SessionRecord& record, const BindingUse& use, std::string& out) {
+                    [&](const Read&, const SessionRecord& record, const BindingUse& use, std::string& out) {
+                      if (!head.empty()) out += blocks.block(source, where.second, std::exchange(head, {}));
                       out += render_block_row(record, use);
                     });
     }
@@ -355,14 +378,28 @@ void show_deterministic_usf(Asking& asking) {
     for (const auto& row : rows) {
       if (row.status.use != NatPoolUse::deterministic) continue;
       const auto& source = meant.sources[where.first];
-      blocks.add(source, where.second, render_deterministic_head(asking.cluster().nat_pools[row.use.pool], row.status));
+      const Command& command = asking.command();
+      std::string head = render_deterministic_head(asking.cluster().nat_pools[row.use.pool], row.status);
+      if (!asks_for_some(command)) blocks.add(source, where.second, std::exchange(head, {}));
       Read read = read_of(source, QueryKind::deterministic, {});
+      read.request.host = command.host;
+      // One address is looked up where the blocks are; what else is asked for is sorted out here.
+      if (!command.host && is_host(command.xlated_ip)) read.request.translated = command.xlated_ip->base;
+      if (read.request.translated) read.request.port = command.xlated_port;
       read.request.filter.service_sets = {where.second};
       read.request.filter.nat_pool = row.use.pool;
       asking.stream_pages({read}, [&](const Read&, const QueryReply& page, std::string& out) {
         for (const auto& block : page.deterministic) {
-          // As Junos does: those in use.
-          if (block.ports_in_use != 0) out += render_deterministic_row(block, row.status.block_size);
+          const auto& b = block.binding;
+          if (command.xlated_ip && !command.xlated_ip->contains(IpAddress::v4(b.external))) continue;
+          if (command.xlated_port && (*command.xlated_port < b.first_port || *command.xlated_port > b.last_port)) {
+            continue;
+          }
+          // As Junos does: those in use. Who asks for one host, or for one port, is told whose it is in any case.
+          const bool one = command.host || (command.xlated_port && is_host(command.xlated_ip));
+          if (block.ports_in_use == 0 && !one) continue;
+          if (!head.empty()) out += blocks.block(source, where.second, std::exchange(head, {}));
+          out += render_deterministic_row(block, row.status.block_size);
         }
       });
     }

@@ -87,6 +87,13 @@ enum class TcpNonSyn : std::uint8_t {
   allow,               ///< it creates a session, where no address has to be translated
 };
 
+/// `session-refusal`: what a host inside hears when nothing is left for its session, or it has as many as it may.
+enum class SessionRefusal : std::uint8_t {
+  silent,
+  icmp,   ///< destination unreachable, administratively prohibited (RFC 5508 REQ-8; default)
+  reset,  ///< the same, and a RST for TCP
+};
+
 /// Idle timeouts, [edit interfaces IF services-options]. Seconds.
 struct Timeouts {
   std::uint32_t inactivity_s = 30;
@@ -108,6 +115,7 @@ struct ServiceSet {
   std::optional<std::uint32_t> max_sessions;            ///< session-limit maximum
   std::optional<std::uint32_t> max_session_setup_rate;  ///< per second
   TcpNonSyn tcp_non_syn = TcpNonSyn::drop_flow;
+  SessionRefusal session_refusal = SessionRefusal::icmp;
   std::uint16_t tcp_mss = 0;                      ///< SYNs with a higher MSS option are rewritten; 0: none is
   std::uint32_t max_flows = 0;                    ///< a session is two flows; 0: no limit
   std::uint32_t max_sessions_per_subscriber = 0;  ///< of one inside address; 0: no limit

@@ -125,6 +125,27 @@ Card read_card(const YamlField& field, NameBook& names) {
   return out;
 }
 
+/// A TUN device is made under its name: nothing else of the machine may be called so.
+void check_tun_names(const YamlField& field, const Chassis& chassis) {
+  std::map<std::string, std::string, std::less<>> interfaces = {{"lo", "the loopback interface of every machine"}};
+  for (const auto& card : chassis.cards) {
+    for (const auto& port : card.ports) {
+      const auto by = fmt::format("an interface from which {}.{} takes traffic", card.name, port.unit);
+      if (port.kind == PacketPort::Kind::af_packet) interfaces.emplace(port.device, by);
+      for (const auto& name : port.steer_from) interfaces.emplace(name, by);
+    }
+  }
+  for (const auto& card : chassis.cards) {
+    for (const auto& port : card.ports) {
+      const auto found = port.kind == PacketPort::Kind::tun ? interfaces.find(port.device) : interfaces.end();
+      if (found == interfaces.end() || port.device.empty()) continue;
+      field.wrong(fmt::format("{}.{} would make the TUN device {}, which is {}", card.name, port.unit, port.device,
+                              found->second),
+                  "write a name that nothing else has");
+    }
+  }
+}
+
 void check_devices(const YamlField& field, const Chassis& chassis) {
   std::map<std::string, std::string, std::less<>> used;  // what is used -> by which port
   const auto use = [&](const std::string& key, const std::string& what, const std::string& by) {
@@ -191,6 +212,7 @@ void read_one_chassis(const YamlField& field, Draft& draft) {
     for (const auto& item : f->list(1)) out.cards.push_back(read_card(item, names));
   }
   check_devices(field, out);
+  check_tun_names(field, out);
   draft.chassis_fields.push_back(field);
   draft.cluster.chassis.push_back(std::move(out));
 }

@@ -125,6 +125,7 @@ void add(Digester& d, const ServiceSet& set) {
   d.maybe(set.max_sessions);
   d.maybe(set.max_session_setup_rate);
   d.number(static_cast<std::uint64_t>(set.tcp_non_syn));
+  d.number(static_cast<std::uint64_t>(set.session_refusal));
   d.number(set.tcp_mss);
   d.number(set.max_flows);
   d.number(set.max_sessions_per_subscriber);
@@ -176,6 +177,8 @@ void add(Digester& d, const NatRule& rule) {
     d.maybe(term.destination_pool);
     d.prefix(term.source_prefix.value_or(Prefix{}));
     d.prefix(term.destination_prefix.value_or(Prefix{}));
+    d.flag(term.translated_ports.has_value());
+    if (term.translated_ports) d.ports({*term.translated_ports});
     d.flag(term.address_pooling_paired);
     d.flag(term.endpoint_independent_mapping);
     d.flag(term.endpoint_independent_filtering);
@@ -204,6 +207,7 @@ void add(Digester& d, const NatPool& pool) {
   d.number(deterministic.block_size);
   d.flag(deterministic.include_boundary_addresses);
   d.number(pool.mapping_timeout_s);
+  d.maybe(pool.reuse_hold_s);
   d.number(pool.limit_ports_per_host);
 }
 

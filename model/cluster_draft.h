@@ -132,6 +132,8 @@ void read_pool(const YamlField& field, Draft& draft);
 /// The items of a list, or a scalar or map as a list of one.
 [[nodiscard]] std::vector<YamlField> items_of(const YamlField& field);
 [[nodiscard]] std::vector<Prefix> read_prefix_list_names(const YamlField& field, Draft& draft);
+/// `translated-port` of a term whose `from`, at `from_place`, is read.
+void read_translated_port(const YamlField& field, const YamlField& from_place, const Draft& draft, NatTerm& term);
 [[nodiscard]] MatchConditions read_from(const YamlField& field, Draft& draft);
 [[nodiscard]] MatchDirection read_direction(const YamlMap& rule);
 /// True if packets of the family can match.

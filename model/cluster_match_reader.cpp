@@ -239,6 +239,41 @@ std::optional<PortRange> read_ports(const YamlField& field) {
   return PortRange{static_cast<std::uint16_t>(bounds[0]), static_cast<std::uint16_t>(bounds[1])};
 }
 
+void read_translated_port(const YamlField& field, const YamlField& from_place, const Draft& draft, NatTerm& term) {
+  std::optional<PortRange> to;
+  if (field.is_map()) {
+    const YamlMap map(field, {"range"});
+    if (const auto range = map.require("range", "{ low, high }")) to = read_port_bounds(*range);
+  } else {
+    to = read_ports(field);
+  }
+  if (!to) return;
+  const auto& applications = draft.cluster.applications;
+  const auto names = [&](std::uint16_t index) { return applications[index].destination_port.has_value(); };
+  const auto& from = term.from;
+  const bool named =
+      !from.destination_ports.empty() ||
+      (!from.applications.empty() && std::all_of(from.applications.begin(), from.applications.end(), names));
+  if (!named) {
+    from_place.wrong("translated-port, and packets to any port match",
+                     "write destination-port: PORT, or applications with a destination-port");
+    return;
+  }
+  const auto without_port = [&](std::uint16_t index) { return applications[index].protocol == ip_protocol::sctp; };
+  if (std::any_of(from.applications.begin(), from.applications.end(), without_port)) {
+    from_place.wrong("translated-port for SCTP, whose ports are not translated", "write applications of TCP or UDP");
+    return;
+  }
+  const auto ports = forwarded_ports(from, applications);
+  if (to->low != to->high && (!ports || ports->high - ports->low != to->high - to->low)) {
+    field.wrong(ports ? fmt::format("{} ports for {} of from", to->high - to->low + 1, ports->high - ports->low + 1)
+                      : "a range of ports for several ranges of from",
+                "write one port, or as many as the one range of destination-port has");
+    return;
+  }
+  term.translated_ports = to;
+}
+
 std::optional<PortRange> read_port_bounds(const YamlField& field) {
   const YamlMap range(field, {"low", "high"});
   const auto low = range.require("low", "the first port, from 1 to 65535");

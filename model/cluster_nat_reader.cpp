@@ -90,7 +90,8 @@ class Translated {
  public:
   Translated(const YamlField& field, const YamlMap& term_map, const std::string& rule, Draft& draft, NatTerm& term)
       : map_(field, {"source-pool", "overload-pool", "destination-pool", "source-prefix", "destination-prefix",
-                     "translation-type", "address-pooling", "mapping-type", "filtering-type", "secure-nat-mapping"}),
+                     "translated-port", "translation-type", "address-pooling", "mapping-type", "filtering-type",
+                     "secure-nat-mapping"}),
         term_map_(term_map),
         rule_(rule),
         draft_(draft),
@@ -319,6 +320,11 @@ class Translated {
       read_destination_pool(*pool);
     } else if (const auto f = map_.require("destination-prefix", "where packets go, or destination-pool")) {
       read_destination_prefix(*f);
+    }
+    if (type_.destination != Destination::mapped) {
+      refuse("translated-port");
+    } else if (const auto f = map_.get("translated-port")) {
+      read_translated_port(*f, from_place(), draft_, term_);
     }
   }
 

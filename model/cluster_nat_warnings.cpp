@@ -100,6 +100,84 @@ void add_reservations(const Cluster& cluster, std::uint16_t index, const PoolRes
   }
 }
 
+/// The network of a virtual address on an interface of an outside unit.
+struct OutsideNetwork {
+  AddressRange range;
+  std::string interface;
+  IpAddress address;
+};
+
+bool has_interface(const PacketPort* port, const std::string& interface) {
+  if (port == nullptr) return false;
+  if (port->kind == PacketPort::Kind::af_packet) return port->device == interface;
+  return std::find(port->steer_from.begin(), port->steer_from.end(), interface) != port->steer_from.end();
+}
+
+std::vector<OutsideNetwork> outside_networks(const Cluster& cluster, const RedundancySet& set,
+                                             const ServiceSet& service) {
+  std::vector<OutsideNetwork> out;
+  for (const auto& address : set.virtual_addresses) {
+    const bool outside = std::any_of(set.members.begin(), set.members.end(), [&](const RedundancyMember& member) {
+      const Card* const card = cluster.chassis[member.chassis].card(member.card);
+      return card != nullptr && has_interface(card->port(service.outside_unit), address.interface);
+    });
+    if (!outside) continue;
+    out.push_back(
+        {AddressRange::of(Prefix::of(address.address, address.prefix_length)), address.interface, address.address});
+  }
+  return out;
+}
+
+/// Addresses that a term answers outside, and what they are called.
+std::vector<std::pair<AddressRange, std::string>> answered_outside(const Cluster& cluster, const NatRule& rule,
+                                                                   const NatTerm& term) {
+  std::vector<std::pair<AddressRange, std::string>> out;
+  if (term.source_prefix) {
+    out.emplace_back(AddressRange::of(*term.source_prefix),
+                     fmt::format("term {} of nat rule {}", term.name, rule.name));
+  } else {
+    for (const auto pool : source_pools_of(term)) {
+      for (const auto& range : cluster.nat_pools[pool].addresses) {
+        out.emplace_back(range, "NAT pool " + cluster.nat_pools[pool].name);
+      }
+    }
+  }
+  const bool from_outside = rule.direction != MatchDirection::input && term.type != NatType::stateful_nat64;
+  if (from_outside && (term.destination_pool || term.destination_prefix)) {
+    for (const auto& range : term.from.destination_addresses) {
+      out.emplace_back(range, fmt::format("term {} of nat rule {}", term.name, rule.name));
+    }
+  }
+  return out;
+}
+
+/// Whoever shares a network with an address asks for it on the wire, and there the card does not answer.
+void add_unreachable(Cluster& cluster) {
+  std::set<std::string> said;
+  for (const auto& set : cluster.redundancy_sets) {
+    for (const auto index : set.service_sets) {
+      const auto& service = cluster.service_sets[index];
+      const auto networks = outside_networks(cluster, set, service);
+      if (networks.empty()) continue;
+      for (const auto rule : service.nat_rules) {
+        for (const auto& term : cluster.nat_rules[rule].terms) {
+          for (const auto& [range, what] : answered_outside(cluster, cluster.nat_rules[rule], term)) {
+            for (const auto& network : networks) {
+              if (!network.range.overlaps(range)) continue;
+              auto text = fmt::format(
+                  "{}: {} lies in {}, the network on {}: neighbours there ask for it by {}, and nobody answers. Take "
+                  "addresses of another network, and let the neighbours route them to {}.",
+                  what, range.to_string(), network.range.to_string(), network.interface,
+                  range.is_v4() ? "ARP" : "neighbour discovery", network.address.to_string());
+              if (said.insert(text).second) cluster.warnings.push_back(std::move(text));
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
 void add_own_addresses(Cluster& cluster) {
   const auto warn = [&](const IpAddress& address, const std::string& what) {
     for (const auto& pool : cluster.nat_pools) {
@@ -133,6 +211,7 @@ void add_nat_warnings(Cluster& cluster) {
     add_reservations(cluster, i, reservations[i], cluster.warnings);
   }
   add_own_addresses(cluster);
+  add_unreachable(cluster);
 }
 
 }  // namespace icr::cluster_draft

@@ -138,7 +138,7 @@ void read_port_section(const YamlField& field, NatPool& out) {
 
 void read_pool(const YamlField& field, Draft& draft) {
   const YamlMap map(field, {"name", "addresses", "address", "address-range", "port-range", "port", "address-allocation",
-                            "mapping-timeout", "limit-ports-per-address"});
+                            "mapping-timeout", "limit-ports-per-address", "port-reuse-hold"});
   NatPool out;
   std::vector<YamlField> places;
   out.name = draft.pools.define(map);
@@ -161,6 +161,9 @@ void read_pool(const YamlField& field, Draft& draft) {
   }
   if (const auto f = map.get("limit-ports-per-address")) {
     out.limit_ports_per_host = static_cast<std::uint32_t>(f->number(1, kMostPorts).value_or(out.limit_ports_per_host));
+  }
+  if (const auto f = map.get("port-reuse-hold")) {
+    if (const auto seconds = f->number(0, 86'400)) out.reuse_hold_s = static_cast<std::uint32_t>(*seconds);
   }
   draft.pool_fields.push_back(field);
   draft.pool_address_fields.push_back(std::move(places));

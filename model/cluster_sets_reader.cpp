@@ -203,8 +203,8 @@ void read_nat_options(const YamlField& field, ServiceSet& out) {
 void read_service_set(const YamlField& field, Draft& draft) {
   constexpr std::array<std::string_view, 3> kNonSyn = {"drop-flow", "drop-flow-send-rst", "allow"};
   const YamlMap map(field, {"name", "inside-unit", "outside-unit", "interface", "stateful-firewall-rules", "nat-rules",
-                            "session-limit", "max-flows", "max-session-setup-rate", "tcp-non-syn", "tcp-mss",
-                            "nat-options", "screen", "timeouts"});
+                            "session-limit", "max-flows", "max-session-setup-rate", "tcp-non-syn", "session-refusal",
+                            "tcp-mss", "nat-options", "screen", "timeouts"});
   ServiceSet out;
   out.name = draft.service_sets.define(map);
   const auto inside = map.require("inside-unit", "the unit that faces the inside network");
@@ -232,6 +232,10 @@ void read_service_set(const YamlField& field, Draft& draft) {
   if (const auto f = map.get("tcp-mss")) out.tcp_mss = static_cast<std::uint16_t>(f->number(536, 65535).value_or(0));
   if (const auto f = map.get("nat-options")) read_nat_options(*f, out);
   if (const auto f = map.get("screen")) out.screen = draft.screens.find(*f);
+  if (const auto f = map.get("session-refusal")) {
+    constexpr std::array<std::string_view, 3> kRefusals = {"silent", "icmp", "reset"};
+    out.session_refusal = static_cast<SessionRefusal>(f->one_of(kRefusals).value_or(1));
+  }
   if (const auto f = map.get("tcp-non-syn")) out.tcp_non_syn = static_cast<TcpNonSyn>(f->one_of(kNonSyn).value_or(0));
   out.timeouts = draft.timeouts;
   if (const auto f = map.get("timeouts")) read_timeouts(*f, out.timeouts);

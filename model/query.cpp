@@ -56,6 +56,12 @@ flatbuffers::Offset<fbs::QueryFilter> encode_filter(const SessionFilter& filter,
   out.add_service_sets(service_sets);
   out.add_translated(filter.translated);
   if (filter.nat_pool) out.add_nat_pool(*filter.nat_pool);
+  if (filter.xlated_prefix) {
+    const auto base = to_address16(filter.xlated_prefix->base);
+    out.add_xlated_prefix(&base);
+    out.add_xlated_prefix_length(filter.xlated_prefix->length);
+  }
+  if (filter.xlated_port) out.add_xlated_port(*filter.xlated_port);
   return out.Finish();
 }
 
@@ -78,6 +84,10 @@ Result<SessionFilter> decode_filter(const fbs::QueryFilter* in) {
   if (!source) return tl::unexpected(source.error());
   auto destination = to_prefix(in->destination_prefix(), in->destination_prefix_length());
   if (!destination) return tl::unexpected(destination.error());
+  auto xlated = to_prefix(in->xlated_prefix(), in->xlated_prefix_length());
+  if (!xlated) return tl::unexpected(xlated.error());
+  out.xlated_prefix = *xlated;
+  out.xlated_port = optional_of(in->xlated_port());
   out.source_prefix = *source;
   out.destination_prefix = *destination;
   out.translated = in->translated();

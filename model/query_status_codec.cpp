@@ -67,6 +67,8 @@ Vector<flatbuffers::Offset<fbs::NatPool>> encode_pools(const std::vector<NatPool
     row.add_eif_limit_exceeded(p.eif_limit_exceeded);
     row.add_eif_refused(p.eif_refused);
     row.add_conflicts_refused(p.conflicts_refused);
+    row.add_held(p.held);
+    row.add_reused_early(p.reused_early);
     rows.push_back(row.Finish());
   }
   return b.CreateVector(rows);
@@ -112,6 +114,8 @@ Result<std::vector<NatPoolStatus>> decode_pools(const Rows<fbs::NatPool>* in) {
     p.eif_limit_exceeded = row->eif_limit_exceeded();
     p.eif_refused = row->eif_refused();
     p.conflicts_refused = row->conflicts_refused();
+    p.held = row->held();
+    p.reused_early = row->reused_early();
     out.push_back(p);
   }
   return out;

@@ -50,6 +50,22 @@ std::uint64_t NatPool::address_count() const {
 
 bool NatPool::contains(const IpAddress& address) const { return holds(addresses, address); }
 
+std::optional<PortRange> forwarded_ports(const MatchConditions& from, const std::vector<Application>& applications) {
+  std::optional<PortRange> out;
+  if (from.destination_ports.size() > 1) return std::nullopt;
+  if (!from.destination_ports.empty()) out = from.destination_ports[0];
+  for (const std::uint16_t index : from.applications) {
+    const auto& ports = applications[index].destination_port;
+    if (!ports) continue;
+    if (out && !(*out == *ports)) return std::nullopt;
+    out = ports;
+  }
+  if (!from.destination_ports.empty()) return out;
+  const bool all = std::all_of(from.applications.begin(), from.applications.end(),
+                               [&](std::uint16_t index) { return applications[index].destination_port.has_value(); });
+  return all ? out : std::nullopt;
+}
+
 std::vector<AddressRange> deterministic_hosts(const NatTerm& term, const NatPool& pool) {
   std::vector<AddressRange> out;
   const bool whole = pool.deterministic && pool.deterministic->include_boundary_addresses;

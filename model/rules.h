@@ -104,6 +104,9 @@ struct NatPool {
 
   std::uint32_t mapping_timeout_s = 300;   ///< of EIM mappings and address pairings after the last session
   std::uint32_t limit_ports_per_host = 0;  ///< 0: none
+  /// port-reuse-hold: for so long nobody else gets a port, block or address that was given back (RFC 6888 REQ-8).
+  /// nullopt: 120 s where endpoint-independent filtering lets anybody in, 0 elsewhere.
+  std::optional<std::uint32_t> reuse_hold_s;
 
   [[nodiscard]] std::uint64_t address_count() const;
   [[nodiscard]] std::uint32_t ports_per_address() const { return std::uint32_t{port_high} - port_low + 1; }
@@ -139,6 +142,9 @@ struct NatTerm {
   std::optional<std::uint16_t> destination_pool;
   std::optional<Prefix> source_prefix;
   std::optional<Prefix> destination_prefix;
+  /// translated-port, of TCP and UDP: one port for all, or as many as forwarded_ports(), mapped in order. nullopt:
+  /// packets keep the port.
+  std::optional<PortRange> translated_ports;
   bool address_pooling_paired = false;
   bool endpoint_independent_mapping = false;
   bool endpoint_independent_filtering = false;  ///< only with the mapping
@@ -151,6 +157,11 @@ struct NatRule {
   MatchDirection direction = MatchDirection::input;
   std::vector<NatTerm> terms;
 };
+
+/// The one range of destination ports that packets of a term have, by its destination-port or its applications.
+/// nullopt: there are several, or packets of any port match.
+[[nodiscard]] std::optional<PortRange> forwarded_ports(const MatchConditions& from,
+                                                       const std::vector<Application>& applications);
 
 /// Hosts of a deterministic_napt44 term, in order: the n-th one owns the n-th block. The first and the last address of
 /// each range of four or more are left out unless the pool includes boundary addresses.

@@ -20,6 +20,10 @@ struct SessionFilter {
   std::optional<std::uint16_t> destination_port;  ///< never matches a protocol without ports
   std::optional<Prefix> source_prefix;
   std::optional<Prefix> destination_prefix;
+  /// The public address and port of the side that is inside: of the source where it is translated, and of the
+  /// destination where that is. What is not translated has none. For a binding: of blocks and mappings.
+  std::optional<Prefix> xlated_prefix;
+  std::optional<std::uint16_t> xlated_port;
   bool translated = false;                  ///< sessions with address translation only
   std::optional<std::uint16_t> nat_pool;    ///< index into Cluster::nat_pools: the source address is out of this pool
   std::vector<std::uint16_t> service_sets;  ///< indices into Cluster::service_sets, ascending; empty: all

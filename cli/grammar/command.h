@@ -93,11 +93,13 @@ struct Command {
   std::optional<std::string> name;       ///< of a pool or rule; none (or "all"): every one
   std::optional<Prefix> private_prefix;  ///< mappings: of the host
   std::optional<Prefix> public_prefix;   ///< mappings: of the translated address
-  std::optional<IpAddress> host;         ///< deterministic-nat internal-host
+  std::optional<IpAddress> host;         ///< deterministic-nat internal-host, host-ip
   std::optional<IpAddress> translated;   ///< deterministic-nat nat-port-block
-  std::optional<std::uint16_t> port;     ///< of the host or the translated address
-  std::string redundancy_set;            ///< switchover
-  std::optional<std::uint16_t> group;    ///< redundancy-group rg-id
+  std::optional<Prefix> xlated_ip;       ///< of the translated address, of blocks and sessions
+  std::optional<std::uint16_t> xlated_port;
+  std::optional<std::uint16_t> port;   ///< of the host or the translated address
+  std::string redundancy_set;          ///< switchover
+  std::optional<std::uint16_t> group;  ///< redundancy-group rg-id
 };
 
 }  // namespace icr::cli

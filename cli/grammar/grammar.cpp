@@ -76,11 +76,20 @@ SyntaxError ambiguous(const Word& word, std::vector<Candidate> matches) {
 constexpr std::string_view kExpectingCommand = "syntax error, expecting <command>.";
 constexpr std::string_view kValueMissing = "syntax error.";
 
-/// Takes a value without a keyword. An error, if it should be a name and there is no such thing.
-Result<void> take_bare(const GrammarOption& bare, std::string_view text, const Names* names, Command& command) {
-  if (auto taken = bare.take(command, text); !taken) return taken;
-  if (names == nullptr || bare.names == NameOf::nothing || names->has(bare.names, text)) return {};
-  return fail("{} {} not found", bare.names == NameOf::nat_pool ? "NAT pool" : "NAT rule", text);
+/// Takes the value of an option. An error, if it should be a name and there is no such thing.
+Result<void> take_value(const GrammarOption& option, std::string_view text, const Names* names, Command& command) {
+  if (auto taken = option.take(command, text); !taken) return taken;
+  if (names == nullptr || option.names == NameOf::nothing || names->has(option.names, text)) return {};
+  return fail("{} {} not found", option.names == NameOf::nat_pool ? "NAT pool" : "NAT rule", text);
+}
+
+/// True if some command has an option or a level that is called so, or begins so: whoever writes it where it may not
+/// stand does not mean a pool or rule that is not there.
+bool is_option_word(const GrammarNode& at, std::string_view text) {
+  const auto begins = [&](const GrammarOption& o) { return !o.word.empty() && o.word.substr(0, text.size()) == text; };
+  return std::any_of(at.options.begin(), at.options.end(), begins) ||
+         std::any_of(at.children.begin(), at.children.end(),
+                     [&](const GrammarNode& child) { return is_option_word(child, text); });
 }
 
 /// A node's child that takes any word.
@@ -122,8 +131,11 @@ tl::expected<Command, SyntaxError> parse_command(std::string_view line, const Na
     const bool whole_keyword = matches.size() == 1 && matches[0].word == word.text;
     const bool whole_name = bare != nullptr && names != nullptr && names->has(bare->names, word.text);
     if (bare != nullptr && (matches.empty() || (whole_name && !whole_keyword))) {
+      if (!whole_name && word.text != "all" && is_option_word(grammar(), word.text)) {
+        return tl::unexpected(SyntaxError{word.column, std::string(kExpectingCommand)});
+      }
       used |= bare->bit;
-      if (auto taken = take_bare(*bare, word.text, names, command); !taken) {
+      if (auto taken = take_value(*bare, word.text, names, command); !taken) {
         return tl::unexpected(SyntaxError{word.column, taken.error().message});
       }
       continue;
@@ -145,7 +157,7 @@ tl::expected<Command, SyntaxError> parse_command(std::string_view line, const Na
       if (++i == words.size()) return tl::unexpected(SyntaxError{line.size(), std::string(kValueMissing)});
       value = words[i];
     }
-    if (auto taken = option.take(command, value.text); !taken) {
+    if (auto taken = take_value(option, value.text, names, command); !taken) {
       return tl::unexpected(SyntaxError{value.column, taken.error().message});
     }
   }

@@ -63,6 +63,21 @@ Options subscriber() {
        }}};
 }
 
+/// Whose block, or which: the options of the tables of blocks. The pool may also be a word of its own.
+Options of_blocks() {
+  Options pool = bare_name(NameOf::nat_pool);
+  Options named = pool;
+  named[0].word = "pool";
+  const Options host = {
+      {"host-ip", "Address of the host", true, kHostIp, 0, [](Command& c, std::string_view v) -> Result<void> {
+         const auto address = parse_address(v);
+         if (!address) return tl::unexpected(address.error());
+         c.host = *address;
+         return {};
+       }}};
+  return std::move(pool) + named + host + xlated_options();
+}
+
 /// A word that takes an address and then offers `options`.
 GrammarNode address_command(std::string_view word, std::string_view help,
                             Result<void> (*take)(Command&, std::string_view), Options options) {
@@ -141,10 +156,11 @@ GrammarNode show_nat() {
           keyword("source", "Display source NAT",
                   {
                       command("deterministic", "Display deterministic blocks of ports",
-                              enter<Verb::show_deterministic_usf>, pool + where()),
+                              enter<Verb::show_deterministic_usf>, of_blocks() + where()),
                       mappings_node(true),
                       command("pool", "Display source NAT pools", enter<Verb::show_source_pools>, pool + where()),
-                      command("port-block", "Display blocks of ports", enter<Verb::show_port_blocks>, pool + where()),
+                      command("port-block", "Display blocks of ports", enter<Verb::show_port_blocks>,
+                              of_blocks() + where()),
                       command("rule", "Display source NAT rules", enter_rules<NatRules::source>, rule + where()),
                       command("summary", "Display a summary", enter<Verb::show_source_summary>, where()),
                   }),

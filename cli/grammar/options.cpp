@@ -111,6 +111,15 @@ Options bare_name(NameOf what, std::uint32_t required) {
            required, what}};
 }
 
+Options xlated_options(std::uint32_t excluded) {
+  return {
+      {"xlated-ip", "Translated address or prefix", true, kXlatedIp, excluded,
+       [](Command& c, std::string_view v) { return store(parse_prefix(v), c.xlated_ip); }},
+      {"xlated-port", "Translated port (0..65535)", true, kXlatedPort, excluded,
+       [](Command& c, std::string_view v) { return store(parse_number(v, 0, 65535), c.xlated_port); }},
+  };
+}
+
 GrammarNode keyword(std::string_view word, std::string_view help, std::vector<GrammarNode> children) {
   GrammarNode node;
   node.word = word;

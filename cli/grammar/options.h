@@ -35,6 +35,9 @@ enum OptionBit : std::uint32_t {
   kSubscriber = 1U << 23U,
   kAll = 1U << 24U,
   kGroupId = 1U << 25U,
+  kHostIp = 1U << 26U,
+  kXlatedIp = 1U << 27U,
+  kXlatedPort = 1U << 28U,
 };
 
 using Options = std::vector<GrammarOption>;
@@ -54,6 +57,9 @@ using Options = std::vector<GrammarOption>;
 /// The name of a pool or rule, as a word of its own; "all" is every one. `required`: bits of which one must stand
 /// before.
 [[nodiscard]] Options bare_name(NameOf what, std::uint32_t required = 0);
+
+/// The translated address and port that are asked for.
+[[nodiscard]] Options xlated_options(std::uint32_t excluded = 0);
 
 [[nodiscard]] GrammarNode keyword(std::string_view word, std::string_view help, std::vector<GrammarNode> children);
 /// A node where the line may end.

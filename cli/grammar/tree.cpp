@@ -45,7 +45,7 @@ Options show_session_options() {
          return {};
        }},
   };
-  Options out = levels(kSessionLevels, kUtilization) + session_filters() + nat;
+  Options out = levels(kSessionLevels, kUtilization) + session_filters() + nat + xlated_options(kUtilization);
   out.push_back(verb_option("count", "Display the number of matching sessions", kCount, kUtilization,
                             become<Verb::count_sessions>));
   out = std::move(out) + limit_option("Maximum number of sessions to display");

@@ -120,6 +120,8 @@ Selection select(const Cluster& cluster, const Command& command) {
   out.filter.destination_port = command.destination_port;
   out.filter.source_prefix = command.source_prefix;
   out.filter.destination_prefix = command.destination_prefix;
+  out.filter.xlated_prefix = command.xlated_ip;
+  out.filter.xlated_port = command.xlated_port;
   if (command.interface) out.card = command.interface->card;
   out.filter.translated = command.nat;
   if (command.source_nat_pool) {

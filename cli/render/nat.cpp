@@ -79,9 +79,10 @@ void append_port_figures(const Cluster& cluster, std::uint16_t index, const NatP
   // What Junos has no word for.
   fmt::format_to(to,
                  "    {}Address mappings: {}, Endpoint independent mappings: {}\n"
-                 "    EIF sessions created: {}, EIF refused: {}, Conflicts refused: {}\n",
+                 "    EIF sessions created: {}, EIF refused: {}, Conflicts refused: {}\n"
+                 "    Held before reuse: {}, Reused early: {}\n",
                  counts_users(cluster, index, s) ? fmt::format("Users: {}, ", s.users) : std::string(), s.pairings,
-                 s.mappings, s.eif_sessions_created, s.eif_refused, s.conflicts_refused);
+                 s.mappings, s.eif_sessions_created, s.eif_refused, s.conflicts_refused, s.held, s.reused_early);
 }
 
 }  // namespace

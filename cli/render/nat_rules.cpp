@@ -134,6 +134,9 @@ std::string render_nat_rule(const Cluster& cluster, std::uint16_t service_set, c
       out, "Application", term.from.applications,
       [&](std::uint16_t application) { return cluster.applications[application].name; }, "any");
   field(out, "Action", action_of(cluster, term, which));
+  if (which == NatRules::destination && term.translated_ports) {
+    field(out, "Translated port", port_range(*term.translated_ports));
+  }
   field(out, "Translation type", to_string(term.type));
   if (which == NatRules::source) {
     field(out, "Address pooling", term.address_pooling_paired ? "paired" : "no-paired");

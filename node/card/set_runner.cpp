@@ -45,6 +45,7 @@ constexpr std::array kPoolCounters = {&NatPoolStatus::out_of_port_errors,
                                       &NatPoolStatus::eif_sessions_created,
                                       &NatPoolStatus::eif_limit_exceeded,
                                       &NatPoolStatus::eif_refused,
+                                      &NatPoolStatus::reused_early,
                                       &NatPoolStatus::conflicts_refused};
 
 bool same_pool(const NatPoolStatus& a, const NatPoolStatus& b) {

@@ -72,6 +72,8 @@ constexpr std::array<Row, kDropCount> kDrops = {{
     {"nat-preserve-range-errors", kNat, "preserve-range-error"},
     {"nat-app-port-errors", kNat, "app-out-of-port-error"},
     {"nat-port-limit-errors", kNat, "app-exceed-port-limit-error"},
+    {"nat-out-of-blocks", kNat, "out-of-block-error"},
+    {"nat-block-limit-errors", kNat, "block-exceed-limit-error"},
     {"subscriber-session-limit-drops", kFirewall, "drop_counters/subs-flow-limit-exceeded"},
     {"nat-memory-errors", kNat, "mem-alloc-error"},
     {"nat-untranslatable", kNat, "untranslatable"},

@@ -36,7 +36,9 @@ enum class Drop : std::uint8_t {
   nat_parity,               ///< no port of the right parity left (RFC 4787 section 4.2.2)
   nat_range,                ///< none in the right range left (RFC 4787 section 4.2.1)
   nat_paired_out_of_ports,  ///< none left on the address that the host is paired with
-  nat_port_limit,           ///< limit-ports-per-host, or max-blocks-per-address
+  nat_port_limit,           ///< limit-ports-per-address: the host's ports are full
+  nat_out_of_blocks,        ///< no block of ports left that the host could have
+  nat_block_limit,          ///< max-blocks-per-address: the host's blocks are full
   subscriber_limit,         ///< max-sessions-per-subscriber
   nat_no_memory,            ///< no row left for another binding
   nat_untranslatable,       ///< no address or protocol that the translation knows

@@ -95,6 +95,8 @@ void Engine::handle_first(Packet& packet, Staged& staged, Ticks now, PacketSink&
     const bool non_syn = result.refused == Drop::tcp_non_syn;
     if (result.reject || (non_syn && binding.service->config->tcp_non_syn == TcpNonSyn::drop_flow_send_rst)) {
       reject(packet, staged, now, out);
+    } else {
+      refuse(packet, staged, result.refused, now, out);
     }
     const bool reset = non_syn && (headers.tcp_flags & tcp_flag::rst) != 0;
     return drop_packet(packet, staged, reset ? Drop::tcp_rst_in_listen : result.refused);

@@ -143,6 +143,11 @@ class Engine {
   void count_first(const Binding& binding, const Headers& headers);
   /// Tells the sender of a rejected packet (RST, or ICMP administratively prohibited), within a rate limit.
   void reject(const Packet& packet, const Staged& staged, Ticks now, PacketSink& out);
+  /// Tells a host inside that its session cannot be (ServiceSet::session_refusal), if `reason` is one that it should
+  /// know: something is used up, or a limit is reached (RFC 5508 REQ-8). Within a rate limit of its own.
+  void refuse(const Packet& packet, const Staged& staged, Drop reason, Ticks now, PacketSink& out);
+  /// The answer of both: a RST, or ICMP.
+  void answer(const Packet& packet, const Staged& staged, bool reset, PacketSink& out);
   [[nodiscard]] bool take(Budget& budget, std::uint32_t limit, Ticks now);
   /// Lowers the segment size that a SYN announces, where the service set or NAT64 asks for it.
   void limit_segments(const Binding& binding, const Headers& headers, const Session& session, Direction direction);
@@ -174,6 +179,7 @@ class Engine {
   EngineCounters counters_;
   Ticks last_expiry_ = 0;
   Budget rejects_;
+  Budget refusals_;
   Budget errors_;
   std::uint16_t ipv4_id_ = 0;  ///< of the next packet out of IPv6
 };

@@ -34,6 +34,31 @@ Drop screened(const Screen& s, HeaderError error) {
   }
 }
 
+/// Why a session cannot be although its host did nothing wrong.
+bool concerns_the_host(Drop reason) {
+  switch (reason) {
+    case Drop::out_of_ports:
+    case Drop::out_of_addresses:
+    case Drop::nat_parity:
+    case Drop::nat_range:
+    case Drop::nat_paired_out_of_ports:
+    case Drop::nat_port_limit:
+    case Drop::nat_out_of_blocks:
+    case Drop::nat_block_limit:
+    case Drop::nat_no_memory:
+    case Drop::nat_conflict:
+    case Drop::subscriber_limit:
+    case Drop::session_limit:
+    case Drop::flow_limit:
+    case Drop::session_setup_rate:
+    case Drop::no_session_id:
+    case Drop::flow_index_full:
+      return true;
+    default:
+      return false;
+  }
+}
+
 }  // namespace
 
 void Engine::drop(const Binding& binding, Drop reason, std::uint64_t packets) {
@@ -119,12 +144,24 @@ void Engine::reject(const Packet& packet, const Staged& staged, Ticks now, Packe
   const Headers& headers = staged.headers;
   const bool reset = headers.protocol == ip_protocol::tcp;
   if (reset && (headers.tcp_flags & tcp_flag::rst) != 0) return;  // never answer a RST with one
-  if (!take(rejects_, kRejectsPerSecond, now)) return;
-  Packet answer{scratch_.data(), 0, static_cast<std::uint32_t>(scratch_.size()), packet.unit};
-  answer.length = reset ? make_reset(headers, scratch_.data()) : make_prohibited(headers, scratch_.data());
+  if (take(rejects_, kRejectsPerSecond, now)) answer(packet, staged, reset, out);
+}
+
+void Engine::refuse(const Packet& packet, const Staged& staged, Drop reason, Ticks now, PacketSink& out) {
+  const SessionRefusal how = staged.binding->service->config->session_refusal;
+  if (how == SessionRefusal::silent || !staged.binding->inside || !concerns_the_host(reason)) return;
+  const Headers& headers = staged.headers;
+  const bool tcp = headers.protocol == ip_protocol::tcp;
+  if (tcp && (headers.tcp_flags & tcp_flag::rst) != 0) return;
+  if (take(refusals_, kRejectsPerSecond, now)) answer(packet, staged, tcp && how == SessionRefusal::reset, out);
+}
+
+void Engine::answer(const Packet& packet, const Staged& staged, bool reset, PacketSink& out) {
+  Packet reply{scratch_.data(), 0, static_cast<std::uint32_t>(scratch_.size()), packet.unit};
+  reply.length = reset ? make_reset(staged.headers, scratch_.data()) : make_prohibited(staged.headers, scratch_.data());
   ++counters_.rejects_sent;
   ++staged.binding->service->counters.rejects_sent;
-  emit(answer, packet.unit, out);
+  emit(reply, packet.unit, out);
 }
 
 void Engine::limit_segments(const Binding& binding, const Headers& headers, const Session& session,

@@ -15,6 +15,10 @@ constexpr Ticks kTakeoverGrace = 300;
 /// section 4): the end of the transfer may have got lost, and be on its way again.
 constexpr std::uint32_t kTransitoryTimeout = 240;
 
+/// Source ports that are tried for a session whose answers another one would get. With half of all ports in use, one
+/// session in four thousand millions finds none.
+constexpr std::uint32_t kSourcePortAttempts = 32;
+
 ApplicationProtocol default_alg(std::uint8_t protocol) {
   static const ApplicationProtocol icmp = parse_application_protocol("icmp").value_or(0);
   static const ApplicationProtocol icmpv6 = parse_application_protocol("icmpv6").value_or(0);
@@ -64,8 +68,11 @@ Drop drop_of(NatRefusal refusal) {
     case NatRefusal::paired_out_of_ports:
       return Drop::nat_paired_out_of_ports;
     case NatRefusal::port_limit:
-    case NatRefusal::block_limit:
       return Drop::nat_port_limit;
+    case NatRefusal::out_of_blocks:
+      return Drop::nat_out_of_blocks;
+    case NatRefusal::block_limit:
+      return Drop::nat_block_limit;
     case NatRefusal::subscriber_limit:
       return Drop::subscriber_limit;
     case NatRefusal::no_memory:
@@ -213,7 +220,7 @@ SetUp Shard::set_up(const Headers& headers, std::uint16_t service_set, bool insi
   session.nat_pool = translated.pool;
   session.hairpin = translated.hairpin;
   session.set_keys(headers.key, translated.responder);
-  if (!table_.insert(*slot)) {
+  if (!table_.insert(*slot) && !insert_with_another_port(*slot, now)) {
     const bool taken =
         table_.find(service_set, headers.key).has_value() || table_.find(service_set, translated.responder).has_value();
     nat_.cancel(nat_view(session), now);
@@ -241,6 +248,23 @@ SetUp Shard::set_up(const Headers& headers, std::uint16_t service_set, bool insi
   wheel_.arm(*slot, deadline_of(session));
   changed(*slot, Change::state);
   return {slot, Drop::count, false};
+}
+
+bool Shard::insert_with_another_port(std::uint32_t slot, Ticks now) {
+  Session& session = table_.at(slot);
+  const NatSession view = nat_view(session);
+  if (table_.find(view.service_set, view.initiator) || !table_.find(view.service_set, view.responder)) return false;
+  for (std::uint32_t attempt = 0; attempt < kSourcePortAttempts; ++attempt) {
+    const auto responder = nat_.with_another_port(view, attempt, now);
+    if (!responder) break;
+    if (table_.find(view.service_set, *responder)) continue;
+    session.set_keys(view.initiator, *responder);
+    if (!table_.insert(slot)) break;
+    nat_.count_another_port();
+    return true;
+  }
+  session.set_keys(view.initiator, view.responder);
+  return false;
 }
 
 void Shard::remove(std::uint32_t slot) {
@@ -322,7 +346,8 @@ const Shard::Service* Shard::service(std::uint16_t index) const {
 }
 
 NatSession Shard::nat_view(const Session& s) {
-  return {s.initiator(), s.responder(), s.nat_type, s.nat_pool, s.service_set, s.initiated_outside};
+  const bool ended = s.tcp_state == TcpState::time_wait || s.tcp_state == TcpState::closed;
+  return {s.initiator(), s.responder(), s.nat_type, s.nat_pool, s.service_set, s.initiated_outside, ended};
 }
 
 void Shard::binding_changed(std::uint32_t row) {

@@ -185,6 +185,9 @@ class Shard final : public SessionSource, public SessionSink, private NatOutput 
   [[nodiscard]] const Service* service(std::uint16_t index) const;
   /// Counts a session that begins (+1) or ends (-1) for its service set.
   void count_session(const Session& session, int change);
+  /// After the answers to the session in `slot` were found to be another's: enters it with another source port towards
+  /// the responder, where NAT can give it one. False: it is not entered.
+  [[nodiscard]] bool insert_with_another_port(std::uint32_t slot, Ticks now);
   [[nodiscard]] static NatSession nat_view(const Session& session);
   [[nodiscard]] bool take_setup_token(Service& s, Ticks now);
   [[nodiscard]] std::uint32_t idle_timeout(const Service& s, std::optional<std::uint16_t> application,

@@ -6,9 +6,14 @@
 
 namespace icr::node {
 NatRefusal NatState::count(Pool& p, NatRefusal refusal) {
+  // Ports of such a pool come out of blocks only.
+  if (refusal == NatRefusal::out_of_ports && p.use == NatPoolUse::port_blocks) refusal = NatRefusal::out_of_blocks;
   switch (refusal) {
     case NatRefusal::out_of_ports:
-      ++(p.use == NatPoolUse::port_blocks ? p.figures.out_of_block_errors : p.figures.out_of_port_errors);
+      ++p.figures.out_of_port_errors;
+      break;
+    case NatRefusal::out_of_blocks:
+      ++p.figures.out_of_block_errors;
       break;
     case NatRefusal::out_of_addresses:
       ++p.figures.out_of_address_errors;
@@ -47,6 +52,7 @@ NatRefusal NatState::take_from(Pool& p, std::uint16_t service_set, const FlowKey
   std::uint32_t external = 0;
   NatRefusal refusal = NatRefusal::none;
   if (p.use == NatPoolUse::addresses) {
+    advance_hold(p);
     refusal = take_address(p, service_set, key.source, external);
   } else if (!owns_port) {
     refusal = take_portless(p, key.source, external);
@@ -118,7 +124,8 @@ NatRefusal NatState::take_address(Pool& p, std::uint16_t service_set, const IpAd
   const std::uint32_t all = p.addresses.size();
   const auto start = static_cast<std::uint32_t>(
       p.config->round_robin ? p.draws++ % all : detail::mix(++p.draws ^ seed_, address.to_v4() ^ ~seed_) % all);
-  const auto index = p.free_rows->take(0, start, {0, all - 1});
+  std::optional<std::uint32_t> index = p.free_rows->take(0, start, {0, all - 1});
+  if (!index) index = take_held_row(p, address, [](std::uint32_t) { return true; });
   if (!index) return NatRefusal::out_of_addresses;
   make_owned(p.first_row + *index, p, service_set, address);
   external = p.addresses.at(*index);
@@ -129,6 +136,10 @@ NatRefusal NatState::take_port(Pool& p, std::uint16_t service_set, const FlowKey
                                std::uint16_t& port) {
   const std::uint8_t protocol = protocol_in_v4(key);
   auto why = PortPool::Refusal::out_of_ports;
+  if (p.hold != 0) {
+    p.ports->advance(now_);
+    advance_hold(p);
+  }
   if (!p.tracked && !p.deterministic) {
     const auto binding = p.ports->allocate(key.source, protocol, key.source_port, nonce_of(key, now_), why);
     if (!binding) return refusal_of(why);
@@ -235,9 +246,9 @@ std::optional<BitRows::Wanted> NatState::wanted_blocks(const Pool& p, std::uint8
 }
 
 std::optional<std::uint32_t> NatState::take_block(Pool& p, std::uint32_t first, std::uint32_t count,
-                                                  const BitRows::Wanted& wanted) {
-  if (!p.free_rows->group_may_have(0, wanted)) return std::nullopt;
-  for (std::uint32_t i = 0; i < count; ++i) {
+                                                  const BitRows::Wanted& wanted, const IpAddress& host) {
+  const bool may_have = p.free_rows->group_may_have(0, wanted);
+  for (std::uint32_t i = 0; i < count && may_have; ++i) {
     const std::uint32_t index = (first + i) % p.addresses.size();
     if (!p.free_rows->may_have(index, wanted)) continue;
     const auto start =
@@ -245,7 +256,15 @@ std::optional<std::uint32_t> NatState::take_block(Pool& p, std::uint32_t first, 
     const auto block = p.free_rows->take(index, wanted.first + start, wanted);
     if (block) return p.first_row + index * p.blocks_per_address + *block;
   }
-  return std::nullopt;
+  const auto held = take_held_row(p, host, [&](std::uint32_t number) {
+    const std::uint32_t index = number / p.blocks_per_address;
+    const std::uint32_t block = number % p.blocks_per_address;
+    const std::uint32_t distance = (index + p.addresses.size() - first % p.addresses.size()) % p.addresses.size();
+    const bool right_parity =
+        wanted.parity == BitRows::Parity::any || (block % 2 == 0) == (wanted.parity == BitRows::Parity::even);
+    return distance < count && wanted.first <= block && block <= wanted.last && right_parity;
+  });
+  return held ? std::optional(p.first_row + *held) : std::nullopt;
 }
 
 NatRefusal NatState::take_block_port(Pool& p, std::uint16_t service_set, const FlowKey& key, Host& host,
@@ -285,7 +304,8 @@ NatRefusal NatState::take_block_port(Pool& p, std::uint16_t service_set, const F
                                 : host.first != kNoRow ? *p.addresses.index_of(rows_[host.first].external)
                                                        : p.ports->first_index(host.address);
     const auto wanted = wanted_blocks(p, protocol, original);
-    const auto row = wanted ? take_block(p, first, address ? 1 : p.addresses.size(), *wanted) : std::nullopt;
+    const auto row =
+        wanted ? take_block(p, first, address ? 1 : p.addresses.size(), *wanted, host.address) : std::nullopt;
     if (row) {
       make_owned(*row, p, service_set, host.address);
       return take_in(*row) ? NatRefusal::none : refusal_of(why);

@@ -121,12 +121,23 @@ bool nat64_may_embed(const Prefix& prefix, std::uint32_t v4) {
 }
 
 DestinationMap::DestinationMap(const Cluster& cluster, const NatTerm& term)
-    : to_prefix_(term.destination_prefix), from_(term.from.destination_addresses) {
+    : to_ports_(term.translated_ports), to_prefix_(term.destination_prefix), from_(term.from.destination_addresses) {
+  if (to_ports_ && to_ports_->low != to_ports_->high) from_ports_ = forwarded_ports(term.from, cluster.applications);
   if (term.from.destination_addresses.size() == 1) from_prefix_ = term.from.destination_addresses[0].as_prefix();
   if (term.destination_pool) to_ = AddressList(cluster.nat_pools[*term.destination_pool].addresses);
 }
 
-std::optional<IpAddress> DestinationMap::operator()(const IpAddress& destination) const {
+std::optional<DestinationMap::Target> DestinationMap::operator()(const FlowKey& key) const {
+  const auto address = address_for(key.destination);
+  if (!address) return std::nullopt;
+  if (!to_ports_) return Target{*address, key.destination_port};
+  if (key.protocol != ip_protocol::tcp && key.protocol != ip_protocol::udp) return std::nullopt;
+  if (!from_ports_) return Target{*address, to_ports_->low};
+  if (!from_ports_->contains(key.destination_port)) return std::nullopt;
+  return Target{*address, static_cast<std::uint16_t>(to_ports_->low + (key.destination_port - from_ports_->low))};
+}
+
+std::optional<IpAddress> DestinationMap::address_for(const IpAddress& destination) const {
   if (to_prefix_) {
     if (!from_prefix_ || !from_prefix_->contains(destination)) return std::nullopt;
     return map_prefix(destination, *from_prefix_, *to_prefix_);

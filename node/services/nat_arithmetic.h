@@ -34,10 +34,19 @@ namespace icr::node {
 class DestinationMap {
  public:
   DestinationMap(const Cluster& cluster, const NatTerm& term);
-  /// For a packet to `destination` that matches the term. nullopt: it does not say.
-  [[nodiscard]] std::optional<IpAddress> operator()(const IpAddress& destination) const;
+  struct Target {
+    IpAddress address;
+    std::uint16_t port = 0;
+  };
+  /// For a packet with this key, which matches the term. nullopt: it does not say, or the term translates a port that
+  /// the protocol does not have.
+  [[nodiscard]] std::optional<Target> operator()(const FlowKey& key) const;
 
  private:
+  [[nodiscard]] std::optional<IpAddress> address_for(const IpAddress& destination) const;
+
+  std::optional<PortRange> from_ports_;  ///< if to_ports_ is a range
+  std::optional<PortRange> to_ports_;
   std::optional<Prefix> from_prefix_;
   std::optional<Prefix> to_prefix_;
   AddressList from_;

@@ -77,9 +77,29 @@ void NatState::mark_owned(std::uint32_t row, bool taken) {
     if (!each || row - each->first_row >= each->row_count) continue;
     const std::uint32_t number = row - each->first_row;
     const std::uint32_t bits = each->free_rows->bits();
-    (void)(taken ? each->free_rows->set(number / bits, number % bits)
-                 : each->free_rows->clear(number / bits, number % bits));
+    const bool held = each->row_hold && each->row_hold->holds(number);
+    if (taken) {
+      if (held) each->row_hold->forget(number);
+      (void)each->free_rows->set(number / bits, number % bits);
+    } else if (!each->row_hold || undoing_) {
+      (void)each->free_rows->clear(number / bits, number % bits);
+    } else if (!held) {
+      // As many places as rows, but for those that were forgotten: the oldest may have to go.
+      advance_hold(*each);
+      if (const auto oldest = each->row_hold->add(number, now_)) {
+        (void)each->free_rows->clear(*oldest / bits, static_cast<std::uint32_t>(*oldest % bits));
+        ++each->figures.reused_early;
+      }
+    }
     return;
+  }
+}
+
+void NatState::advance_hold(Pool& p) {
+  if (!p.row_hold) return;
+  const std::uint32_t bits = p.free_rows->bits();
+  while (const auto number = p.row_hold->due(now_)) {
+    (void)p.free_rows->clear(*number / bits, static_cast<std::uint32_t>(*number % bits));
   }
 }
 
@@ -123,6 +143,7 @@ void NatState::give_birth(std::uint32_t row, bool taken) {
   r.term = term_;
   r.pass = pass_;
   r.created = r.last_used = r.active_since = now_;
+  r.ended = true;
   enter(row, taken);
   out_.binding_changed(row);
   arm(row);
@@ -254,7 +275,7 @@ void NatState::leave(std::uint32_t row) {
       }
       r.refs = r.inbound = 0;
       r.users = 0;
-      release_port(p, r.external, r.external_port, protocol_in_v4(r.internal, r.protocol), r.internal);
+      release_port(p, r.external, r.external_port, protocol_in_v4(r.internal, r.protocol), r.internal, r.ended);
       --counts_of(p, r.service_set).mappings;
       break;
     }
@@ -344,6 +365,7 @@ void NatCounters::append_to(CounterList& out) const {
   out.push_back({"twin-refused-conflicting-bindings", bindings_conflicting});
   out.push_back({"bindings-made-again", adopted});
   out.push_back({"hairpinned-sessions", hairpins});
+  out.push_back({"source-ports-changed", other_source_ports});
 }
 
 void NatState::append_status(std::vector<NatPoolStatus>& out) const {
@@ -361,6 +383,11 @@ void NatState::append_status(std::vector<NatPoolStatus>& out) const {
       status.max_ports_in_use = p.ports->max_in_use();
       status.addresses_in_use = p.ports->addresses_in_use();
     }
+    if (p.ports) {
+      status.held = p.ports->held();
+      status.reused_early += p.ports->reused_early();
+    }
+    if (p.row_hold) status.held += p.row_hold->size();
     if (p.use == NatPoolUse::addresses) {
       for (const BindingCounts& each_set : p.bindings) status.addresses_in_use += each_set.pairings;
     }

@@ -24,6 +24,13 @@ bool owns_source(NatType type) {
   }
 }
 
+/// True if the source of such a session keeps its port, and another one can be had: nobody owns it.
+bool source_port_is_free(const NatSession& s) {
+  const bool by_address =
+      s.type == NatType::dnat44 || s.type == NatType::twice_basic_nat44 || s.type == NatType::twice_dynamic_nat44;
+  return by_address && PortPool::translates_port(protocol_in_v4(s.initiator));
+}
+
 IpAddress subscriber_of(const NatSession& s) { return s.initiated_outside ? s.responder.source : s.initiator.source; }
 
 }  // namespace
@@ -175,8 +182,9 @@ void NatState::hold_port(Pool& p, std::uint32_t external, std::uint16_t port, st
 }
 
 void NatState::release_port(Pool& p, std::uint32_t external, std::uint16_t port, std::uint8_t protocol,
-                            const IpAddress& host) {
-  p.ports->release(IpAddress::v4(external), protocol, port);
+                            const IpAddress& host, bool ended) {
+  const bool at_once = undoing_ || cancelling_ || (ended && protocol == ip_protocol::tcp);
+  p.ports->release(IpAddress::v4(external), protocol, port, at_once ? std::nullopt : std::optional(now_));
   if (p.deterministic) {
     const auto block = p.deterministic->of_host(host);
     if (block && p.deterministic_refs[block->number] != 0 && --p.deterministic_refs[block->number] == 0) {
@@ -226,7 +234,7 @@ void NatState::release_end(const End& end) {
     release_owned(p.first_row + *p.addresses.index_of(end.external), end.host);
     return;
   }
-  if (!p.mapped) return release_port(p, end.external, end.port, end.protocol, end.host);
+  if (!p.mapped) return release_port(p, end.external, end.port, end.protocol, end.host, end.ended);
   if (end.inbound && p.figures.eif_sessions != 0) --p.figures.eif_sessions;
   const std::uint32_t row = find_external(end.external, end.port, end.protocol);
   if (row == kNoRow) {
@@ -238,6 +246,7 @@ void NatState::release_end(const End& end) {
     return;
   }
   Row& mapping = rows_[row];
+  if (!end.ended && !cancelling_) mapping.ended = false;
   if (end.inbound && mapping.inbound != 0) --mapping.inbound;
   if (mapping.refs == 0) return;
   uncount_sessions(mapping, 1);
@@ -268,9 +277,12 @@ void NatState::release(const NatSession& s, Ticks now) {
       (void)hosts_.drop_if_idle(*host);
     }
   }
-  const Ends ends = ends_of(s);
-  if (ends.target) release_end(*ends.target);
-  if (ends.source) release_end(*ends.source);
+  Ends ends = ends_of(s);
+  for (auto* const end : {&ends.target, &ends.source}) {
+    if (!*end) continue;
+    (*end)->ended = s.ended;
+    release_end(**end);
+  }
 }
 
 void NatState::cancel(const NatSession& s, Ticks now) {
@@ -281,6 +293,7 @@ void NatState::cancel(const NatSession& s, Ticks now) {
   const Ends ends = ends_of(s);
   if (!ends.source) return;
   // What translate() made for it goes with it: the mapping first, which holds a port of block and pairing.
+  undoing_ = true;
   Pool& p = *ends.source->pool;
   const auto end_if_new = [&](std::uint32_t row) {
     if (row != kNoRow && rows_[row].live && rows_[row].created == now && !in_use(rows_[row])) end(row);
@@ -289,6 +302,7 @@ void NatState::cancel(const NatSession& s, Ticks now) {
   if (p.use == NatPoolUse::port_blocks) end_if_new(block_row(p, ends.source->external, ends.source->port));
   const Host* const host = p.tracked ? hosts_.find(HostTable::of_pool(p.index), ends.source->host) : nullptr;
   if (host != nullptr && host->pairing != kNoRow) end_if_new(host->pairing);
+  undoing_ = false;
 }
 
 std::optional<std::uint64_t> NatState::owned_port(const NatSession& s) const {
@@ -300,6 +314,19 @@ std::optional<std::uint64_t> NatState::owned_port(const NatSession& s) const {
 bool NatState::exhausted(std::uint16_t pool_plus_one, const FlowKey& initiator) const {
   const Pool* const p = pool(pool_plus_one);
   return p != nullptr && p->ports && p->ports->exhausted(protocol_in_v4(initiator));
+}
+
+std::optional<FlowKey> NatState::with_another_port(const NatSession& s, std::uint32_t attempt, Ticks now) const {
+  if (!source_port_is_free(s)) return std::nullopt;
+  // As Linux does: a port that only a privileged program can have stays one.
+  const bool low = s.initiator.source_port < PortPool::kFirstHighPort;
+  const std::uint32_t first = low ? PortPool::kFirstHighPort / 2 : PortPool::kFirstHighPort;
+  const std::uint32_t count = low ? PortPool::kFirstHighPort / 2 : 0x10000U - PortPool::kFirstHighPort;
+  const std::uint64_t draw = detail::mix(nonce_of(s.initiator, now), attempt ^ 0xd6e8feb86659fd93ULL);
+  FlowKey responder = s.responder;
+  responder.destination_port = static_cast<std::uint16_t>(first + draw % count);
+  if (protocol_in_v4(s.initiator) == ip_protocol::icmp) responder.source_port = responder.destination_port;
+  return responder;
 }
 
 // -- Believing --
@@ -324,7 +351,7 @@ bool NatState::owns_port_rightly(const End& end) const {
 bool NatState::explains_source(const NatSession& s) const {
   const FlowKey& in = s.initiator;
   const FlowKey& back = s.responder;
-  const bool same_port = in.source_port == back.destination_port;
+  const bool same_port = in.source_port == back.destination_port || source_port_is_free(s);
   const bool echo = protocol_in_v4(in) == ip_protocol::icmp;
   const Pool* const own = pool(s.pool);
   if (in.source == back.destination) return same_port || echo;
@@ -365,7 +392,6 @@ bool NatState::explains_destination(const NatSession& s) const {
   const bool same_port = in.destination_port == back.source_port;
   const bool echo = protocol_in_v4(in) == ip_protocol::icmp;
   if (translates_destination(s.type)) {
-    if (!same_port && !echo) return false;
     return std::any_of(terms_.begin(), terms_.end(), [&](const Term& each) {
       // The overload pool of a dynamic term gives ports.
       const bool overloaded = s.type == NatType::twice_napt44 && each.term->type == NatType::twice_dynamic_nat44 &&
@@ -374,7 +400,8 @@ bool NatState::explains_destination(const NatSession& s) const {
       const auto map =
           std::lower_bound(destinations_.begin(), destinations_.end(), each.term,
                            [](const Destination& d, const NatTerm* t) { return std::less<>()(d.term, t); });
-      return map->map(in.destination) == back.source;
+      const auto target = map->map(in);
+      return target && target->address == back.source && (target->port == back.source_port || echo);
     });
   }
   if (in.destination == back.source) return same_port || echo;

@@ -13,6 +13,9 @@
 namespace icr::node {
 namespace {
 
+/// RFC 6888 REQ-8.
+constexpr std::uint32_t kReuseHoldSeconds = 120;
+
 /// Messages about blocks that wait for the card's loop.
 constexpr std::size_t kBlockEvents = 4096;
 
@@ -66,6 +69,8 @@ NatState::NatState(const Cluster& cluster, std::uint16_t set, std::uint64_t seed
       hosts_(0, 0),
       by_orphan_(0),
       events_(kBlockEvents) {
+  insides_.resize(cluster.service_sets.size());
+  for (const std::uint16_t s : service_sets_) insides_[s] = InsideAddresses(cluster, s);
   for_each_term(cluster, set, [&](std::uint16_t s, const NatTerm& term) { add_term(s, term); });
   const std::uint32_t max_sessions = cluster.redundancy_sets[set].max_sessions;
   Needs needs;
@@ -82,6 +87,7 @@ NatState::NatState(const Cluster& cluster, std::uint16_t set, std::uint64_t seed
     Pool& p = *each;
     finish_pool(p, seed);
     reserve(p, reservations[p.index]);
+    add_hold(p, max_sessions);
     needs.mappings |= p.mapped;
     needs.pairings |= p.paired;
     needs.hosts |= p.tracked;
@@ -216,6 +222,17 @@ void NatState::reserve(Pool& p, const PoolReservations& reservations) {
   std::sort(p.reserved_rows.begin(), p.reserved_rows.end());
 }
 
+void NatState::add_hold(Pool& p, std::uint32_t max_sessions) {
+  // RFC 6888 REQ-8 B: what arithmetic gives to a host is the same host's for ever.
+  if (p.use == NatPoolUse::deterministic || p.use == NatPoolUse::one_to_one || p.use == NatPoolUse::destination) return;
+  // C: where only those are let in whom a session has called, whoever gets the port next meets nobody else's callers.
+  p.hold = p.config->reuse_hold_s.value_or(p.filter_open ? kReuseHoldSeconds : 0) * 10;
+  if (p.hold == 0) return;
+  // Ports of a block are one host's as long as it has the block, and the block is held.
+  if (p.use == NatPoolUse::ports) p.ports->hold_released(p.hold, std::max(max_sessions, 1024U));
+  if (p.row_count != 0) p.row_hold.emplace(p.row_count, p.row_count, p.hold);
+}
+
 bool NatState::is_reserved_row(const Pool& p, std::uint32_t row) const {
   return std::binary_search(p.reserved_rows.begin(), p.reserved_rows.end(), row - p.first_row);
 }
@@ -266,10 +283,12 @@ NatRefusal NatState::translate_destination(std::uint16_t service_set, const NatT
     const auto found =
         std::lower_bound(destinations_.begin(), destinations_.end(), term,
                          [](const Destination& d, const NatTerm* t) { return std::less<>()(d.term, t); });
-    const auto real = found->map(key.destination);
+    const auto real = found->map(key);
     if (!real) return NatRefusal::untranslatable;
-    to.destination = *real;
+    to.destination = real->address;
+    to.destination_port = real->port;
     result.type = term->type;
+    result.hairpin = inside && insides_[service_set].contains(to.destination);
     if (term->destination_pool) result.pool = static_cast<std::uint16_t>(*term->destination_pool + 1);
     return NatRefusal::none;
   }
@@ -414,7 +433,8 @@ NatRefusal NatState::translate_source(std::uint16_t service_set, const NatTerm& 
   NatRefusal refusal = NatRefusal::out_of_ports;
   for (const std::uint16_t index : term.source_pools) {
     refusal = take(index, term.type);
-    const bool exhausted = refusal == NatRefusal::out_of_ports || refusal == NatRefusal::out_of_addresses;
+    const bool exhausted = refusal == NatRefusal::out_of_ports || refusal == NatRefusal::out_of_blocks ||
+                           refusal == NatRefusal::out_of_addresses;
     if (!exhausted) return refusal;
   }
   if (!term.overload_pool) return refusal;

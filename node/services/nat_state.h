@@ -24,93 +24,12 @@
 #include "node/services/bit_rows.h"
 #include "node/services/fixed_index.h"
 #include "node/services/host_table.h"
+#include "node/services/inside_addresses.h"
 #include "node/services/nat_arithmetic.h"
+#include "node/services/nat_types.h"
 #include "node/services/port_pool.h"
 
 namespace icr::node {
-
-/// Why a flow cannot be translated.
-enum class NatRefusal : std::uint8_t {
-  none,
-  no_binding,    ///< to an external address, and nothing there waits for it
-  filtered,      ///< to a mapping that does not let this sender in (RFC 4787 section 5)
-  flow_limit,    ///< eif-flow-limit of the mapping
-  out_of_ports,  ///< also: out of blocks
-  out_of_addresses,
-  parity,
-  range,
-  paired_out_of_ports,  ///< none on the address that the host is paired with
-  port_limit,           ///< limit-ports-per-host
-  block_limit,          ///< max-blocks-per-address: the host's blocks are full
-  subscriber_limit,     ///< max-sessions-per-subscriber
-  no_memory,            ///< no row for another binding
-  untranslatable,       ///< no address or protocol that the translation knows
-};
-
-/// A session as NAT sees it: its keys say what it holds.
-struct NatSession {
-  FlowKey initiator;
-  FlowKey responder;
-  NatType type = NatType::none;
-  std::uint16_t pool = 0;  ///< index + 1
-  std::uint16_t service_set = 0;
-  bool initiated_outside = false;
-};
-
-/// What translate() made of a first packet.
-struct NatResult {
-  NatRefusal refused = NatRefusal::none;
-  NatType type = NatType::none;
-  std::uint16_t pool = 0;   ///< index + 1
-  bool hairpin = false;     ///< the responder is on the initiator's side
-  bool to_mapping = false;  ///< the packet was for the external endpoint of a mapping
-  FlowKey responder;        ///< as its packets will arrive
-};
-
-/// A block of ports was given to a host, or came back.
-struct BlockEvent {
-  bool allocated = false;
-  std::uint16_t pool = 0;
-  std::uint16_t service_set = 0;
-  std::uint16_t first_port = 0;
-  std::uint16_t last_port = 0;
-  std::uint32_t external = 0;  ///< IPv4, host order
-  IpAddress host;
-};
-
-/// What NAT needs of the shard. Called in the middle of a packet.
-class NatOutput {
- public:
-  virtual ~NatOutput() = default;
-  /// Peer and disk must learn of the row.
-  virtual void binding_changed(std::uint32_t row) = 0;
-  /// Call due() for the row at `deadline`.
-  virtual void arm_binding(std::uint32_t row, Ticks deadline) = 0;
-};
-
-/// Bindings, as peers and checkpoints bring them and as activation finds them.
-struct NatCounters {
-  std::uint64_t bindings_created = 0;  ///< by a peer or a checkpoint
-  std::uint64_t bindings_updated = 0;
-  std::uint64_t bindings_deleted = 0;
-  std::uint64_t bindings_refused = 0;      ///< not of this configuration: pool, block boundaries, host, ports
-  std::uint64_t bindings_conflicting = 0;  ///< owned by another, by a fact of a higher term
-  std::uint64_t bindings_displaced = 0;    ///< another binding took its endpoint or its host
-  std::uint64_t bindings_swept = 0;        ///< not named in a pass
-  std::uint64_t adopted = 0;               ///< at activation: a session's binding was missing, and was made again
-  std::uint64_t hairpins = 0;
-  void append_to(CounterList& out) const;
-};
-
-/// Whose block of ports is asked for: that of `host`; or those of `translated` (one with a `port`); neither: those of
-/// all hosts. The answer begins at the `first`-th of them.
-struct DeterministicQuestion {
-  std::optional<IpAddress> host;
-  std::optional<IpAddress> translated;
-  std::optional<std::uint16_t> port;
-  std::uint32_t first = 0;
-  std::uint32_t most = 1024;  ///< blocks that are looked at
-};
 
 class NatState {
  public:
@@ -144,6 +63,13 @@ class NatState {
   /// Asks for what the end of a session with this external end will read.
   void prefetch_release(std::uint16_t pool_plus_one, const FlowKey& responder) const;
 
+  /// For a session whose answers could not be told from another's: the responder with another source port for the
+  /// initiator, a different one for each `attempt` (pf's and Linux' way: the client calls one server by two addresses,
+  /// or two ports). nullopt: its source has no port, or the port has an owner.
+  [[nodiscard]] std::optional<FlowKey> with_another_port(const NatSession& session, std::uint32_t attempt,
+                                                         Ticks now) const;
+  /// One more session got another source port.
+  void count_another_port() { ++counters_.other_source_ports; }
   /// Counts what the session holds. `taken`: translate() took its port; otherwise a peer or a checkpoint says that it
   /// is its.
   void hold(const NatSession& session, bool taken, Ticks now);
@@ -237,6 +163,7 @@ class NatState {
     std::uint8_t flags = 0;
     RecordKind kind = RecordKind::session;
     bool live = false;
+    bool ended = true;      ///< mapping: of TCP, and all its connections were known to be over when they ended
     bool troubled = false;  ///< used by others than its owner, or without having one
   };
 
@@ -269,7 +196,9 @@ class NatState {
     std::vector<BindingCounts> bindings;  ///< by service_sets
     std::vector<const NatTerm*> terms;
     std::uint64_t draws = 0;
-    NatPoolStatus figures;  ///< what is counted
+    Ticks hold = 0;                     ///< for so long nobody else gets what was given back; 0: at once
+    std::optional<ReuseHold> row_hold;  ///< of its rows, counted from first_row, if there are any
+    NatPoolStatus figures;              ///< what is counted
   };
   struct External {
     std::uint32_t low, high;
@@ -306,6 +235,7 @@ class NatState {
     std::uint16_t host_port = 0;
     std::uint8_t inside_protocol = 0;  ///< as the host's family names it
     bool inbound = false;              ///< the session was begun towards it
+    bool ended = false;                ///< as in NatSession
   };
   struct Ends {
     std::optional<End> source;  ///< the initiator's external end
@@ -314,6 +244,8 @@ class NatState {
 
   void add_pool(std::uint16_t index, std::uint16_t service_set, const NatTerm& term, NatPoolUse use);
   void finish_pool(Pool& pool, std::uint64_t seed);
+  /// Makes the pool keep for a while what is given back.
+  void add_hold(Pool& pool, std::uint32_t max_sessions);
   /// Takes what rules and chassis answer out of a pool that is finished.
   void reserve(Pool& pool, const PoolReservations& reservations);
   /// A row that nobody may own: a block with a reserved port, or a reserved address.
@@ -357,9 +289,10 @@ class NatState {
   /// The blocks of an address in which a port fits the flow, whoever has them; nullopt: none.
   [[nodiscard]] std::optional<BitRows::Wanted> wanted_blocks(const Pool& pool, std::uint8_t protocol,
                                                              std::uint16_t original) const;
-  /// A block that is wanted and that nobody has: its row. `count` addresses are searched, from number `first` on.
+  /// A block for `host` that is wanted and that nobody has: its row. `count` addresses are searched, from number
+  /// `first` on.
   [[nodiscard]] std::optional<std::uint32_t> take_block(Pool& pool, std::uint32_t first, std::uint32_t count,
-                                                        const BitRows::Wanted& wanted);
+                                                        const BitRows::Wanted& wanted, const IpAddress& host);
   [[nodiscard]] NatRefusal count(Pool& pool, NatRefusal refusal);
   [[nodiscard]] static NatRefusal refusal_of(PortPool::Refusal why);
 
@@ -370,7 +303,7 @@ class NatState {
   void hold_port(Pool& pool, std::uint32_t external, std::uint16_t port, std::uint8_t protocol, const IpAddress& host,
                  bool taken);
   void release_port(Pool& pool, std::uint32_t external, std::uint16_t port, std::uint8_t protocol,
-                    const IpAddress& host);
+                    const IpAddress& host, bool ended);
   void hold_owned(std::uint32_t row, const IpAddress& host);
   void release_owned(std::uint32_t row, const IpAddress& host);
   [[nodiscard]] std::uint64_t user_hash(const IpAddress& host, std::uint16_t port) const {
@@ -423,6 +356,22 @@ class NatState {
   /// Live or used: nobody else may have it.
   void mark_owned(std::uint32_t row, bool taken);
   void mark_taken(std::uint32_t row, bool taken);
+  /// Frees rows of the pool that were held for long enough.
+  void advance_hold(Pool& pool);
+  /// The oldest held row of those that fit, which has no owner then: one that was the host's own before, if there is
+  /// one (RFC 6888 REQ-8: the same subscriber may have it at once). A number counted from first_row.
+  template <class Fits>
+  [[nodiscard]] std::optional<std::uint32_t> take_held_row(Pool& pool, const IpAddress& host, Fits&& fits) {
+    if (!pool.row_hold) return std::nullopt;
+    auto number = pool.row_hold->take_oldest([&](std::uint64_t n) {
+      return rows_[pool.first_row + n].internal == host && fits(static_cast<std::uint32_t>(n));
+    });
+    if (!number) {
+      number = pool.row_hold->take_oldest([&](std::uint64_t n) { return fits(static_cast<std::uint32_t>(n)); });
+      if (number) ++pool.figures.reused_early;
+    }
+    return number ? std::optional(static_cast<std::uint32_t>(*number)) : std::nullopt;
+  }
   [[nodiscard]] Ticks timeout_of(const Row& row) const;
   void set_active_block(Host& host, std::uint32_t row);
   [[nodiscard]] bool acceptable(std::uint32_t row, const SessionRecord& record) const;
@@ -447,6 +396,7 @@ class NatState {
   std::uint64_t seed_;
   bool active_ = false;
   bool cancelling_ = false;
+  bool undoing_ = false;  ///< what is given back now was never used
   std::uint64_t term_ = 0;
   Ticks now_ = 0;
   std::uint32_t pass_ = 1;
@@ -456,6 +406,7 @@ class NatState {
   std::vector<StaticTerm> static_terms_;
   std::vector<Destination> destinations_;  ///< sorted by term
   std::vector<std::uint16_t> service_sets_;
+  std::vector<InsideAddresses> insides_;          ///< by Cluster::service_sets; of ours
   std::vector<std::uint32_t> subscriber_limits_;  ///< by Cluster::service_sets; 0: none
   std::vector<Row> rows_;
   std::uint32_t high_water_ = 0;

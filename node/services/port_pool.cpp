@@ -100,7 +100,44 @@ bool PortPool::is_reserved(const IpAddress& address, std::uint8_t protocol, std:
 
 std::uint32_t PortPool::unowned(std::uint32_t index) const {
   const std::uint32_t row = index * kProtocols;
-  return bits_.free(row) + bits_.free(row + 1) + bits_.free(row + 2) + (reserved_on_.empty() ? 0 : reserved_on_[index]);
+  const std::uint32_t reserved = reserved_on_.empty() ? 0 : reserved_on_[index];
+  const std::uint32_t held = held_on_.empty() ? 0 : held_on_[index];
+  return bits_.free(row) + bits_.free(row + 1) + bits_.free(row + 2) + reserved + held;
+}
+
+void PortPool::hold_released(Ticks duration, std::uint32_t most) {
+  const std::uint64_t numbers = std::uint64_t{addresses_.size()} * kProtocols * bits_.bits();
+  hold_.emplace(numbers, static_cast<std::uint32_t>(std::min<std::uint64_t>(most, numbers)), duration);
+  held_on_.resize(addresses_.size());
+}
+
+void PortPool::advance(Ticks now) {
+  if (!hold_) return;
+  while (const auto number = hold_->due(now)) {
+    const auto row = static_cast<std::uint32_t>(*number / bits_.bits());
+    (void)bits_.clear(row, static_cast<std::uint32_t>(*number % bits_.bits()));
+    --held_on_[row / kProtocols];
+  }
+}
+
+std::optional<PortPool::Binding> PortPool::take_held(std::optional<std::uint32_t> row, std::uint8_t protocol,
+                                                     const BitRows::Wanted& choice) {
+  if (!hold_ || hold_->size() == 0) return std::nullopt;
+  const auto number = hold_->take_oldest([&](std::uint64_t n) {
+    const auto of_row = static_cast<std::uint32_t>(n / bits_.bits());
+    const auto bit = static_cast<std::uint32_t>(n % bits_.bits());
+    const bool right_parity =
+        choice.parity == BitRows::Parity::any || (bit % 2 == 0) == (choice.parity == BitRows::Parity::even);
+    return (row ? of_row == *row : of_row % kProtocols == protocol_index(protocol)) && choice.first <= bit &&
+           bit <= choice.last && right_parity;
+  });
+  if (!number) return std::nullopt;
+  const auto of_row = static_cast<std::uint32_t>(*number / bits_.bits());
+  --held_on_[of_row / kProtocols];
+  ++reused_early_;
+  taken(of_row);
+  return Binding{IpAddress::v4(addresses_.at(of_row / kProtocols)),
+                 static_cast<std::uint16_t>(low_ + *number % bits_.bits())};
 }
 
 std::uint32_t PortPool::draw(std::uint32_t row, std::uint32_t count, std::uint64_t nonce) const {
@@ -154,10 +191,14 @@ std::optional<std::uint16_t> PortPool::allocate_on(std::uint32_t index, Span spa
                                                    std::uint16_t original, std::uint64_t nonce, Refusal& why) {
   const std::uint32_t row = index * kProtocols + protocol_index(protocol);
   why = Refusal::out_of_ports;
-  if (bits_.free(row) == 0) return std::nullopt;
+  if (bits_.free(row) == 0 && !hold_) return std::nullopt;
   const auto choice = wanted(span, protocol, original);
-  why = blame(choice.has_value(), protocol, original);
-  return choice ? take(row, *choice, nonce) : std::nullopt;
+  if (choice) {
+    if (const auto port = take(row, *choice, nonce)) return port;
+    if (const auto held = take_held(row, protocol, *choice)) return held->port;
+  }
+  if (bits_.free(row) != 0 || (hold_ && held_on_[index] != 0)) why = blame(choice.has_value(), protocol, original);
+  return std::nullopt;
 }
 
 std::optional<std::uint16_t> PortPool::take(std::uint32_t row, const BitRows::Wanted& choice, std::uint64_t nonce) {
@@ -183,6 +224,9 @@ std::optional<PortPool::Binding> PortPool::allocate(const IpAddress& internal, s
         return Binding{IpAddress::v4(addresses_.at(index)), *port};
       }
     }
+  }
+  if (choice) {
+    if (auto held = take_held(std::nullopt, protocol, *choice)) return held;
   }
   // That the ports which are left do not fit tells more than that an address has none.
   why = blame(choice.has_value(), protocol, original);
@@ -214,7 +258,10 @@ bool PortPool::claim(const IpAddress& address, std::uint8_t protocol, std::uint1
   const auto index = addresses_.index_of(address);
   if (!index || !in_range(port) || is_reserved(address, protocol, port)) return false;
   const std::uint32_t row = *index * kProtocols + protocol_index(protocol);
-  if (!bits_.set(row, port - low_)) {
+  if (const std::uint64_t number = number_of(row, port - low_); hold_ && hold_->holds(number)) {
+    hold_->forget(number);
+    --held_on_[*index];
+  } else if (!bits_.set(row, port - low_)) {
     ++contested_[std::uint64_t{row} << 16 | port];
     return false;
   }
@@ -222,7 +269,8 @@ bool PortPool::claim(const IpAddress& address, std::uint8_t protocol, std::uint1
   return true;
 }
 
-void PortPool::release(const IpAddress& address, std::uint8_t protocol, std::uint16_t port) {
+void PortPool::release(const IpAddress& address, std::uint8_t protocol, std::uint16_t port,
+                       std::optional<Ticks> held_from) {
   const auto index = addresses_.index_of(address);
   if (!index || !in_range(port)) return;
   const std::uint32_t row = *index * kProtocols + protocol_index(protocol);
@@ -233,9 +281,22 @@ void PortPool::release(const IpAddress& address, std::uint8_t protocol, std::uin
       return;
     }
   }
-  if (is_reserved(address, protocol, port) || !bits_.clear(row, port - low_)) return;
+  const std::uint64_t number = number_of(row, port - low_);
+  if (is_reserved(address, protocol, port) || (hold_ && hold_->holds(number))) return;
+  if (!bits_.clear(row, port - low_)) return;
   --in_use_;
   --in_use_by_[protocol_index(protocol)];
+  if (hold_ && held_from) {
+    (void)bits_.set(row, port - low_);
+    ++held_on_[*index];
+    advance(*held_from);
+    if (const auto oldest = hold_->add(number, *held_from)) {
+      const auto of_row = static_cast<std::uint32_t>(*oldest / bits_.bits());
+      (void)bits_.clear(of_row, static_cast<std::uint32_t>(*oldest % bits_.bits()));
+      --held_on_[of_row / kProtocols];
+      ++reused_early_;
+    }
+  }
   if (unowned(*index) == kProtocols * bits_.bits()) --addresses_in_use_;
 }
 

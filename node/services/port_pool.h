@@ -12,6 +12,7 @@
 #include "model/reserved_endpoints.h"
 #include "node/services/address_list.h"
 #include "node/services/bit_rows.h"
+#include "node/services/reuse_hold.h"
 
 namespace icr::node {
 
@@ -39,6 +40,16 @@ class PortPool {
   void reserve(const std::vector<ReservedEndpoints>& endpoints);
   /// True if somebody else answers this endpoint: a port of a protocol that has ports here, or any of another protocol.
   [[nodiscard]] bool is_reserved(const IpAddress& address, std::uint8_t protocol, std::uint16_t port) const;
+
+  /// From now on what is released with a time goes to nobody for `duration`, as long as others are left; `most` ports
+  /// at a time. Once, after reserve().
+  void hold_released(Ticks duration, std::uint32_t most);
+  /// Frees what was held for long enough.
+  void advance(Ticks now);
+  /// Ports that are held.
+  [[nodiscard]] std::uint64_t held() const { return hold_ ? hold_->size() : 0; }
+  /// Ports that were held and had to go to somebody, or be free, before their time.
+  [[nodiscard]] std::uint64_t reused_early() const { return reused_early_; }
 
   /// True for protocols whose port (or ICMP identifier) is translated: TCP, UDP, ICMP. Others share an address by their
   /// flow keys.
@@ -92,7 +103,9 @@ class PortPool {
   /// Takes this very port, for a session that a peer or a checkpoint says owns it. A port that is already owned gets a
   /// second owner: it is *contested* until one of them releases it, and not free before both did. False: contested now.
   bool claim(const IpAddress& address, std::uint8_t protocol, std::uint16_t port);
-  void release(const IpAddress& address, std::uint8_t protocol, std::uint16_t port);
+  /// `held_from`: nobody else shall have the port for a while (hold_released()).
+  void release(const IpAddress& address, std::uint8_t protocol, std::uint16_t port,
+               std::optional<Ticks> held_from = std::nullopt);
 
   /// Ports that can be handed out, taken or not.
   [[nodiscard]] std::uint64_t size() const {
@@ -129,8 +142,14 @@ class PortPool {
   [[nodiscard]] std::optional<std::uint16_t> take(std::uint32_t row, const BitRows::Wanted& choice,
                                                   std::uint64_t nonce);
   void taken(std::uint32_t row);
+  /// The oldest held port that is wanted, of `row` or, without, of all rows of the protocol.
+  [[nodiscard]] std::optional<Binding> take_held(std::optional<std::uint32_t> row, std::uint8_t protocol,
+                                                 const BitRows::Wanted& choice);
+  [[nodiscard]] std::uint64_t number_of(std::uint32_t row, std::uint32_t bit) const {
+    return std::uint64_t{row} * bits_.bits() + bit;
+  }
   void reserve_ports(std::uint32_t row, std::uint32_t first, std::uint32_t last);
-  /// Ports of the address that nobody has, of all protocols; those that are reserved count among them.
+  /// Ports of the address that nobody has, of all protocols; those that are reserved or held count among them.
   [[nodiscard]] std::uint32_t unowned(std::uint32_t index) const;
   /// Reserved ports of one row, counted from low_.
   struct Reserved {
@@ -150,6 +169,9 @@ class PortPool {
   std::vector<std::uint32_t> reserved_on_;                      ///< by address: how many ports; empty if there are none
   std::vector<std::uint8_t> reserved_portless_;                 ///< by address: other protocols are; empty if none is
   std::array<std::uint64_t, kProtocols> reserved_by_{};
+  std::optional<ReuseHold> hold_;       ///< of numbers that number_of() makes; their bits are taken
+  std::vector<std::uint32_t> held_on_;  ///< by address: how many; empty without hold_
+  std::uint64_t reused_early_ = 0;
   std::uint64_t reserved_ = 0;
   std::uint64_t in_use_ = 0;
   std::uint64_t max_in_use_ = 0;

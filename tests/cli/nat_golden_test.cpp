@@ -234,17 +234,66 @@ TEST_F(NatGolden, NamesThatAreNoneAreErrors) {
     EXPECT_EQ(output.out, "");
   };
   refused("show services nat pool nosuch", "nosuch", "NAT pool nosuch not found");
-  refused("show services nat pool extensive", "extensive", "NAT pool extensive not found");
-  refused("show services nat pool terse", "terse", "NAT pool terse not found");
+  refused("show services nat pool extensive", "extensive", "syntax error, expecting <command>.");
+  refused("show services nat pool terse", "terse", "syntax error, expecting <command>.");
   refused("show services nat source rule nosuch", "nosuch", "NAT rule nosuch not found");
   refused("show services nat source rule pool1", "pool1", "NAT rule pool1 not found");
-  refused("show services nat mappings detail brief", "brief", "NAT pool brief not found");
+  refused("show services nat mappings detail brief", "brief", "syntax error, expecting <command>.");
   refused("show services nat mappings detail nosuch", "nosuch", "NAT pool nosuch not found");
   refused("show services nat mappings sumary", "sumary", "syntax error, expecting <command>.");
   refused("show services nat mappings pcp", "pcp", "syntax error, expecting <command>.");
   refused("show services nat mappings pool1", "pool1", "syntax error, expecting <command>.");
   refused("show services nat mappings brief pool1", "pool1", "syntax error, expecting <command>.");
   refused("show services nat source mappings brief", "brief", "syntax error, expecting <command>.");
+}
+
+/// A report from the field: "NAT pool host-ip not found". What is an option somewhere is no name anywhere, unless
+/// something is called so.
+TEST_F(NatGolden, AnOptionIsNeverTakenForAName) {
+  for (const std::string option :
+       {"host-ip", "xlated-ip", "private", "public", "subscriber", "port", "limit", "source-prefix", "host-"}) {
+    const auto output = answer(fake_, "show services nat pool " + option + " 198.18.0.10");
+    EXPECT_EQ(output.code, cli::ExitCode::command_error) << option;
+    EXPECT_THAT(output.error, testing::EndsWith("^\nsyntax error, expecting <command>.\n")) << option;
+  }
+  fake_.cluster.nat_pools[kPool1].name = "subscriber";
+  EXPECT_EQ(answer(fake_, "show services nat pool subscriber").code, cli::ExitCode::ok);
+}
+
+TEST_F(NatGolden, WhoseBlockItIs) {
+  const std::string whole = answer(fake_, "show services nat source deterministic").out;
+  const auto head = whole.substr(0, whole.find("192.0.2.13"));
+  const std::string first =
+      "192.0.2.13                    203.0.113.107                      47104-49151"
+      "                475/2048*1\n";
+  const std::string second =
+      "192.0.2.14                    203.0.113.107                      49152-51199"
+      "                  0/2048*1\n";
+  const auto shown = [&](const std::string& options) {
+    return answer(fake_, "show services nat source deterministic " + options).out;
+  };
+  EXPECT_EQ(shown("host-ip 192.0.2.13"), head + first);
+  EXPECT_EQ(shown("host-ip 192.0.2.14 pool PIC1_0"), head + second) << "also while it uses no port";
+  EXPECT_EQ(shown("host-ip 192.0.2.15"), "");
+  EXPECT_EQ(shown("xlated-ip 203.0.113.107 xlated-port 50000"), head + second);
+  EXPECT_EQ(shown("xlated-ip 203.0.113.107"), head + first) << "those in use";
+  EXPECT_EQ(shown("xlated-ip 203.0.113.0/24 xlated-port 47104"), head + first);
+  EXPECT_EQ(shown("xlated-port 47103"), "");
+  EXPECT_EQ(shown("xlated-ip 203.0.113.108"), "");
+  EXPECT_EQ(shown("PIC1_0"), whole);
+}
+
+TEST_F(NatGolden, WhosePortBlockItIs) {
+  const std::string whole = answer(fake_, "show services nat source port-block").out;
+  const auto shown = [&](const std::string& options) {
+    return answer(fake_, "show services nat source port-block " + options).out;
+  };
+  EXPECT_EQ(shown("host-ip 192.0.2.1"), whole);
+  EXPECT_EQ(shown("host-ip 192.0.2.2"), "");
+  const std::string of_port = shown("xlated-ip 198.51.100.3 xlated-port 1151");
+  EXPECT_THAT(of_port, testing::HasSubstr("1024-1151"));
+  EXPECT_THAT(of_port, testing::Not(testing::HasSubstr("1152-1279")));
+  EXPECT_EQ(shown("xlated-ip 198.51.100.4"), "");
 }
 
 TEST_F(NatGolden, APoolMayBeCalledLikeTheBeginningOfAKeyword) {

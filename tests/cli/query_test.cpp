@@ -35,6 +35,32 @@ TEST(SessionFilter, EachConditionLooksAtTheInitiatorFlow) {
   EXPECT_FALSE(matches([](SessionFilter& f) { f.application_protocol = parse_application_protocol("ftp"); }));
 }
 
+/// Whose session has this public address and port?
+TEST(SessionFilter, TranslatedAddressAndPort) {
+  const auto matches = [](const SessionRecord& record, const char* prefix, std::optional<std::uint16_t> port) {
+    SessionFilter filter;
+    if (prefix != nullptr) filter.xlated_prefix = Prefix::parse(prefix);
+    filter.xlated_port = port;
+    return filter.matches(record);
+  };
+  const auto out = make_translated(5, 0, key("192.0.2.10", 40014, "198.51.100.20", 80, ip_protocol::tcp), 1025);
+  const std::string external = out.flow[1].destination.to_string();
+  EXPECT_TRUE(matches(out, external.c_str(), 1025));
+  EXPECT_TRUE(matches(out, nullptr, 1025));
+  EXPECT_FALSE(matches(out, external.c_str(), 1026));
+  EXPECT_FALSE(matches(out, "192.0.2.10", std::nullopt)) << "that is its own";
+  EXPECT_FALSE(matches(out, "198.51.100.20", 80)) << "the server is not translated";
+  // From outside to a forwarded port: what the caller wrote.
+  auto in = make_session(6, 0, key("198.51.100.20", 4000, "203.0.113.8", 8080, ip_protocol::tcp));
+  in.nat_type = NatType::dnat44;
+  in.flow[1].source = ip("198.18.64.253");
+  in.flow[1].source_port = 80;
+  EXPECT_TRUE(matches(in, "203.0.113.8", 8080));
+  EXPECT_FALSE(matches(in, "198.51.100.20", 4000));
+  const auto plain = make_session(7, 0, key("192.0.2.10", 1025, "198.51.100.20", 80, ip_protocol::tcp));
+  EXPECT_FALSE(matches(plain, nullptr, 1025));
+}
+
 TEST(SessionFilter, PortsOfIcmpAreNotPorts) {
   const auto record = make_session(5, 0, key("192.0.2.10", 80, "198.51.100.20", 80, ip_protocol::icmp));
   SessionFilter filter;
@@ -71,6 +97,8 @@ QueryRequest full_request() {
   request.filter.source_prefix = Prefix::parse("192.0.2.0/25");
   request.filter.destination_prefix = Prefix::parse("2001:db8::/33");
   request.filter.service_sets = {1, 4};
+  request.filter.xlated_prefix = Prefix::parse("203.0.113.0/26");
+  request.filter.xlated_port = 0;
   request.filter.translated = true;
   request.filter.nat_pool = 0;
   request.record_kinds = kind_bit(RecordKind::mapping);

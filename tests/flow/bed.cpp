@@ -45,6 +45,8 @@ std::string text_of(const Plan& p) {
   out += "    stateful-firewall-rules: [rule]\n";
   if (p.nat) out += "    nat-rules: [to-the-pool]\n";
   out += indented(p.service_options, "    ");
+  // Most tests are about drops alone.
+  if (p.service_options.find("session-refusal") == std::string::npos) out += "    session-refusal: silent\n";
   if (p.second_service_set) {
     out += "  - { name: plain, inside-unit: 3, outside-unit: 4, stateful-firewall-rules: [open] }\n";
   }

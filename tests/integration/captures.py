@@ -146,7 +146,7 @@ DROPS = set(
     tcp-invalid-rst-in-listen tcp-invalid-seq-win-check tcp-invalid-xmit-syn tcp-invalid-ack-win-check
     tcp-invalid-syn-ack tcp-invalid-rst tcp-invalid-rst-in-syn-sent tcp-invalid-rst-in-syn-recv
     tcp-invalid-flags-handshake nat-out-of-ports nat-out-of-addresses nat-parity-port-errors
-    nat-preserve-range-errors nat-app-port-errors nat-port-limit-errors subscriber-session-limit-drops
+    nat-preserve-range-errors nat-app-port-errors nat-port-limit-errors nat-out-of-blocks nat-block-limit-errors subscriber-session-limit-drops
     nat-memory-errors nat-untranslatable nat-eif-filtered nat-eif-flow-limit-drops nat-conflict nat-no-session
     nat64-hop-limit-exceeded nat64-packet-too-big nat64-source-route nat64-udp-checksum-zero nat64-icmp-fragment
     nat64-icmp-no-equivalent nat64-protocol nat64-too-long session-limit-drops max-flows-drops

@@ -120,5 +120,52 @@ TEST(NatWarnings, WherePoolsAreSharedByTermsThatDiffer) {
   EXPECT_THAT(warnings(kMapped, kMapped, "q"), testing::SizeIs(1)) << "of pool q";
 }
 
+/// A pool inside the network outside: neighbours ask for it on the wire.
+TEST(ClusterNat, NobodyAnswersForAPoolInsideTheOutsideNetwork) {
+  const auto warnings = [](const std::string& pool, const std::string& port) {
+    const std::string text = fmt::format(R"(cluster: lab
+chassis:
+  - name: left
+    inter-chassis: {{ address: 192.0.2.1, port: 7400 }}
+    query: {{ address: 192.0.2.1, port: 7300 }}
+    cards: [ {{ name: ms-0/0/0, ports: [ {{ unit: 1, type: tun, device: t1, steer-from: [inside0] }}, {0} ] }} ]
+  - name: right
+    inter-chassis: {{ address: 192.0.2.2, port: 7400 }}
+    query: {{ address: 192.0.2.2, port: 7300 }}
+    cards: [ {{ name: ms-1/0/0, ports: [ {{ unit: 1, type: tun, device: t1, steer-from: [inside0] }}, {0} ] }} ]
+redundancy-sets:
+  - name: rs1
+    id: 1
+    members: [ {{ chassis: left, card: ms-0/0/0, priority: 200 }}, {{ chassis: right, card: ms-1/0/0 }} ]
+    service-sets: [cgn]
+    virtual-addresses:
+      - {{ interface: inside0, address: 198.18.0.1/24 }}
+      - {{ interface: outside0, address: 203.0.113.1/24 }}
+service-sets:
+  - {{ name: cgn, inside-unit: 1, outside-unit: 2, stateful-firewall-rules: [all], nat-rules: [out] }}
+stateful-firewall: {{ rules: [ {{ name: all, match-direction: input, terms: [ {{ name: all, then: accept }} ] }} ] }}
+nat:
+  pools: [ {{ name: pool1, address: {1} }} ]
+  rules:
+    - name: out
+      match-direction: input
+      terms: [ {{ name: t, then: {{ translated: {{ source-pool: pool1, translation-type: napt-44 }} }} }} ]
+)",
+                                         port, pool);
+    return parsed(text).warnings;
+  };
+  const std::string tun = "{ unit: 2, type: tun, device: t2, steer-from: [outside0] }";
+  const std::string ethernet = "{ unit: 2, type: af-packet, interface: outside0 }";
+  for (const auto& port : {tun, ethernet}) {
+    EXPECT_THAT(
+        warnings("203.0.113.16/28", port),
+        ElementsAre("NAT pool pool1: 203.0.113.16/28 lies in 203.0.113.0/24, the network on outside0: neighbours "
+                    "there ask for it by ARP, and nobody answers. Take addresses of another network, and let the "
+                    "neighbours route them to 203.0.113.1."));
+    EXPECT_THAT(warnings("203.0.114.16/28", port), IsEmpty());
+    EXPECT_THAT(warnings("198.18.0.16/28", port), IsEmpty()) << "the network inside asks for nothing of it";
+  }
+}
+
 }  // namespace
 }  // namespace icr

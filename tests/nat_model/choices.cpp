@@ -96,19 +96,37 @@ NatPlan Nat::plan(std::uint16_t service_set, const NatTerm* term, const FlowKey&
 void Nat::plan_destination(std::uint16_t service_set, const NatTerm* term, const FlowKey& key, bool inside,
                            NatPlan& p) {
   if (term != nullptr && has_destination_rule(term->type)) {
-    const auto real = real_destination(cluster_, *term, key.destination);
+    // A port that the protocol does not have cannot be translated.
+    const auto real = term->translated_ports && key.protocol != kTcp && key.protocol != kUdp
+                          ? std::nullopt
+                          : real_destination(cluster_, *term, key.destination);
     if (!real) {
       p.refused = {NatWhy::untranslatable};
       return;
     }
     p.to.destination = *real;
+    if (term->translated_ports) {
+      // Port n of the one range is port n of the other; to one port go all.
+      const PortRange to = *term->translated_ports;
+      const int low = term->from.destination_ports[0].low;
+      p.to.destination_port =
+          static_cast<std::uint16_t>(to.low == to.high ? to.low : to.low + (key.destination_port - low));
+    }
     p.type = term->type;
     p.pool = term->destination_pool;
+    p.hairpin = inside && lies_inside(cluster_, service_set, *real);
     return;
   }
   if (term != nullptr && term->type == NatType::stateful_nat64) {
     const auto v4 = embedded_in(*term->destination_prefix, key.destination);
     if (!v4 || !translated_by_port(key)) {
+      p.refused = {NatWhy::untranslatable};
+      return;
+    }
+    // Addresses that no packet may be sent to (RFC 1122 section 3.2.1.3, RFC 1112): this network, loopback, class D and
+    // E.
+    const unsigned first_octet = v4->bytes[12];
+    if (first_octet == 0 || first_octet == 127 || first_octet >= 224) {
       p.refused = {NatWhy::untranslatable};
       return;
     }
@@ -233,7 +251,7 @@ void Nat::plan_source(std::uint16_t service_set, const NatTerm& term, const Flow
     p.refused = choices_in(pool, service_set, key, owns_port, now, p.choices);
     for (Choice& c : p.choices) c.type = term.type;
     const auto exhausted = std::count_if(p.refused.begin(), p.refused.end(), [](NatWhy w) {
-      return w == NatWhy::out_of_ports || w == NatWhy::out_of_addresses;
+      return w == NatWhy::out_of_ports || w == NatWhy::out_of_blocks || w == NatWhy::out_of_addresses;
     });
     if (exhausted == 0) return;
     // Nothing left, or nothing that preserves: which of the two it calls it decides whether the next pool is asked.
@@ -259,14 +277,21 @@ std::vector<NatWhy> Nat::choices_in(std::uint16_t pool, std::uint16_t service_se
       add(paired->address);
       return {};
     }
+    std::vector<const HeldBack*> held_back;
     for (const IpAddress& a : all) {
       const bool taken = std::any_of(pairings_.begin(), pairings_.end(),
                                      [&](const Pairing& p) { return p.exclusive && p.pool == pool && p.address == a; });
       // With the address a host has all its ports.
       const bool answered_there = reserved(pool, a, kTcp, std::nullopt) || reserved(pool, a, kUdp, std::nullopt) ||
                                   reserved(pool, a, kIcmp, std::nullopt) || reserved(pool, a, kGre, std::nullopt);
-      if (!taken && !answered_there) add(a);
+      if (taken || answered_there) continue;
+      if (const HeldBack* const held = held_at(pool, {a, 0, 0})) {
+        held_back.push_back(held);
+      } else {
+        add(a);
+      }
     }
+    add_held(key.source, held_back, out, [&](const HeldBack& h) { add(h.what.address); });
     return out.empty() ? std::vector<NatWhy>{NatWhy::out_of_addresses} : std::vector<NatWhy>{};
   }
   if (!owns_port) {
@@ -310,6 +335,9 @@ std::vector<NatWhy> Nat::choices_in(std::uint16_t pool, std::uint16_t service_se
   if (flags.paired && paired != nullptr) {
     std::replace(why.begin(), why.end(), NatWhy::out_of_ports, NatWhy::paired_out_of_ports);
   }
+  if (cluster_.nat_pools[pool].blocks) {
+    std::replace(why.begin(), why.end(), NatWhy::out_of_ports, NatWhy::out_of_blocks);
+  }
   return why;
 }
 
@@ -319,7 +347,13 @@ std::vector<NatWhy> Nat::port_choices(std::uint16_t pool, const FlowKey& key, Ti
   if (const Pairing* const paired = pairing_of(pool, key.source)) addresses = {paired->address};
   if (config.blocks) return block_choices(pool, key, addresses, now, out);
   bool any_free = false;
-  for (const IpAddress& a : addresses) add_free(pool, key, a, config.port_low, config.port_high, out, any_free);
+  std::vector<const HeldBack*> held;
+  for (const IpAddress& a : addresses) {
+    add_free(pool, key, a, config.port_low, config.port_high, out, any_free, &held);
+  }
+  add_held(key.source, held, out, [&](const HeldBack& h) {
+    out.push_back({pool, h.what.address, h.what.port, NatType::none, nullptr});
+  });
   if (!out.empty()) return {};
   return none_left(cluster_.nat_pools[pool], any_free);
 }
@@ -347,6 +381,7 @@ std::vector<NatWhy> Nat::block_choices(std::uint16_t pool, const FlowKey& key, c
   if (!out.empty()) return {};
   if (mine.size() < config.blocks->max_blocks_per_address) {
     const std::uint32_t size = config.blocks->block_size;
+    std::vector<const HeldBack*> held;
     for (const IpAddress& a : addresses) {
       for (std::uint32_t first = config.port_low; first + size - 1 <= config.port_high; first += size) {
         if (block_at(pool, a, static_cast<std::uint16_t>(first)) != nullptr) continue;
@@ -358,9 +393,19 @@ std::vector<NatWhy> Nat::block_choices(std::uint16_t pool, const FlowKey& key, c
           }
         }
         if (!whole) continue;
-        add_free(pool, key, a, first, first + size - 1, out, any_free);
+        const HeldBack* const back = held_at(pool, {a, 0, static_cast<std::uint16_t>(first)});
+        if (back == nullptr) {
+          add_free(pool, key, a, first, first + size - 1, out, any_free);
+          continue;
+        }
+        std::vector<Choice> there;
+        add_free(pool, key, a, first, first + size - 1, there, any_free);
+        if (!there.empty()) held.push_back(back);
       }
     }
+    add_held(key.source, held, out, [&](const HeldBack& h) {
+      add_free(pool, key, h.what.address, h.what.port, h.what.port + size - 1U, out, any_free);
+    });
     if (!out.empty()) return {};
   }
   if (over) from_mine();
@@ -368,12 +413,13 @@ std::vector<NatWhy> Nat::block_choices(std::uint16_t pool, const FlowKey& key, c
   auto why = none_left(config, any_free);
   // It has as many blocks as a host may have.
   if (mine.size() >= config.blocks->max_blocks_per_address)
-    std::replace(why.begin(), why.end(), NatWhy::out_of_ports, NatWhy::port_limit);
+    std::replace(why.begin(), why.end(), NatWhy::out_of_ports, NatWhy::block_limit);
   return why;
 }
 
 void Nat::add_free(std::uint16_t pool, const FlowKey& key, const IpAddress& address, std::uint32_t first,
-                   std::uint32_t last, std::vector<Choice>& out, bool& any_free) const {
+                   std::uint32_t last, std::vector<Choice>& out, bool& any_free,
+                   std::vector<const HeldBack*>* held) const {
   const NatPool& config = cluster_.nat_pools[pool];
   const bool is_port = in_v4(key) != kIcmp;  // an identifier has neither parity nor range
   for (std::uint32_t port = first; port <= last; ++port) {
@@ -382,6 +428,12 @@ void Nat::add_free(std::uint16_t pool, const FlowKey& key, const IpAddress& addr
     any_free = true;
     if (is_port && config.preserve_parity && port % 2 != key.source_port % 2) continue;
     if (is_port && config.preserve_range && (port < 1024) != (key.source_port < 1024)) continue;
+    if (held != nullptr) {
+      if (const HeldBack* const back = held_at(pool, {address, in_v4(key), static_cast<std::uint16_t>(port)})) {
+        held->push_back(back);
+        continue;
+      }
+    }
     out.push_back({pool, address, static_cast<std::uint16_t>(port), NatType::none, nullptr});
   }
 }

@@ -39,6 +39,10 @@ Drop drop_of(NatWhy why) {
       return Drop::nat_paired_out_of_ports;
     case NatWhy::port_limit:
       return Drop::nat_port_limit;
+    case NatWhy::out_of_blocks:
+      return Drop::nat_out_of_blocks;
+    case NatWhy::block_limit:
+      return Drop::nat_block_limit;
     case NatWhy::no_memory:
       return Drop::nat_no_memory;
     case NatWhy::untranslatable:
@@ -188,10 +192,12 @@ Model::Verdict Model::judge_first(std::uint32_t unit, const Wire& w) {
   if (!plan.refused.empty()) return refused();
   // Answers must find one session only.
   const auto ways = Nat::ways(plan, w.key);
-  const auto taken = std::count_if(ways.begin(), ways.end(),
-                                   [&](const FlowKey& way) { return flow_of(ss, way.mirrored()).session != nullptr; });
-  if (taken == static_cast<std::ptrdiff_t>(ways.size())) return drop(Drop::nat_conflict);
-  if (taken != 0) v.may_fail.push_back(Drop::nat_conflict);
+  for (const FlowKey& way : ways) {
+    if (flow_of(ss, way.mirrored()).session != nullptr) v.plan.taken.push_back(way);
+  }
+  const bool resolved = Nat::may_change_source_port(plan, w.key);
+  if (v.plan.taken.size() == ways.size() && !resolved) return drop(Drop::nat_conflict);
+  if (!v.plan.taken.empty() && !resolved) v.may_fail.push_back(Drop::nat_conflict);
   for (const NatWhy why : plan.may_refuse) v.may_fail.push_back(drop_of(why));
   return v;
 }
@@ -271,7 +277,9 @@ void Model::touch(const Flow& flow, const Wire& w) {
 }
 
 void Model::end(Live& session) {
-  nat_.release(session.translation, rig_.ticks());
+  const TcpState state = session.tcp.state;
+  const bool ended = session.key[0].protocol == kTcp && (state == TcpState::time_wait || state == TcpState::closed);
+  nat_.release(session.translation, ended, rig_.ticks());
   for (const FlowKey& key : session.key) flows_[session.service_set].erase(key);
   sessions_.remove_if([&](const Live& s) { return &s == &session; });
 }

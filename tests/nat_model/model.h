@@ -112,7 +112,11 @@ class Model {
                const std::vector<std::size_t>& waiting);
   void compare(const SessionRecord& record);
   void account(const Flow& flow, const Bytes& in);
-  void expect_reject(const Outcome& outcome, std::uint32_t unit, const Wire& wire, const Bytes& as_sent);
+  /// The sender is told: by a RST, or by ICMP. `sent`: when that was done before.
+  void expect_reject(const Outcome& outcome, std::uint32_t unit, const Wire& wire, const Bytes& as_sent, bool reset,
+                     std::vector<Ticks>& sent);
+  /// True if a host inside is told that its session is refused for one of these reasons (RFC 5508 REQ-8).
+  [[nodiscard]] bool tells_host(std::uint32_t unit, const std::vector<Drop>& reasons) const;
   [[nodiscard]] static std::string fate_of(const Outcome& outcome);
   void fail(const std::string& what);
   void trace(const std::string& what) const;
@@ -127,7 +131,8 @@ class Model {
   Ticks activated_ = 0;
   unsigned takeovers_ = 0;
   std::map<std::pair<unsigned, std::uint16_t>, std::pair<std::uint64_t, Ticks>> setup_tokens_;
-  std::vector<Ticks> rejects_;  ///< when the last were sent
+  std::vector<Ticks> rejects_;   ///< when the last were sent
+  std::vector<Ticks> refusals_;  ///< the same
   std::uint16_t ip_id_ = 0;
   std::uint64_t packets_ = 0;
   bool failed_ = false;

@@ -77,8 +77,26 @@ std::vector<FlowKey> Nat::ways(const NatPlan& plan, const FlowKey& key) {
   return out;
 }
 
+bool Nat::may_change_source_port(const NatPlan& plan, const FlowKey& key) {
+  const bool by_address =
+      plan.type == NatType::dnat44 || plan.type == NatType::twice_basic_nat44 ||
+      (plan.type == NatType::twice_dynamic_nat44 &&
+       std::none_of(plan.choices.begin(), plan.choices.end(), [](const Choice& c) { return c.port.has_value(); }));
+  return by_address && translated_by_port(key) && (plan.chosen || !(plan.to == key));
+}
+
 std::string Nat::take(const NatPlan& plan, std::uint16_t service_set, const FlowKey& key, bool inside,
-                      const FlowKey& egress, Ticks now, Translation& out) {
+                      const FlowKey& left, Ticks now, Translation& out) {
+  // Where its answers would be another's, it left with another port, of the same class.
+  FlowKey egress = left;
+  for (const FlowKey& way : plan.taken) {
+    FlowKey as = left;
+    as.source_port = way.source_port;
+    if (in_v4(key) == kIcmp) as.destination_port = way.destination_port;
+    const std::uint16_t least = key.source_port < 1024 ? 512 : 1024;
+    const bool fits = left.source_port >= least && (least == 1024 || left.source_port < 1024);
+    if (as == way && fits && may_change_source_port(plan, key)) egress = way;
+  }
   out.type = plan.type;
   out.pool = plan.pool;
   out.hairpin = plan.hairpin;
@@ -90,13 +108,23 @@ std::string Nat::take(const NatPlan& plan, std::uint16_t service_set, const Flow
   if (plan.chosen) {
     const auto all = ways(plan, key);
     const auto way = std::find(all.begin(), all.end(), egress);
-    if (way == all.end()) return fmt::format("none of the {} legal choices, as {}", all.size(), describe(all.front()));
+    if (way == all.end()) {
+      std::string wrong = fmt::format("none of the {} legal choices, as {}", all.size(), describe(all.front()));
+      for (const HeldBack& h : held_) {
+        wrong += fmt::format("\n held: pool {} {} {}:{} of {} since {} {}", h.pool, h.what.protocol, h.what.address.to_string(),
+                             h.what.port, h.host.to_string(), h.since, h.sure);
+      }
+      return wrong;
+    }
     const auto choice = plan.choices.begin() + (way - all.begin());
     out.type = choice->type;
     out.pool = choice->pool;
     const Flags flags = flags_of(service_set, choice->pool);
     if (flags.addresses) {
       Pairing* p = pairing_of(choice->pool, key.source);
+      std::erase_if(held_, [&](const HeldBack& h) {
+        return h.pool == choice->pool && h.what == OwnedPort{choice->address, 0, 0};
+      });
       if (p == nullptr) p = &pairings_.emplace_back(Pairing{choice->pool, key.source, choice->address, true, 0, now});
       ++p->sessions;
       out.exclusive = p;
@@ -130,6 +158,7 @@ std::string Nat::take(const NatPlan& plan, std::uint16_t service_set, const Flow
 
 std::string Nat::take_port(std::uint16_t pool, const IpAddress& host, const OwnedPort& port, Ticks now) {
   if (!ports_.try_emplace(port, Owner{pool, host}).second) return "a port with two owners";
+  std::erase_if(held_, [&](const HeldBack& h) { return h.pool == pool && h.what == port; });
   const auto& config = cluster_.nat_pools[pool].blocks;
   if (!config) return {};
   Block* block = block_at(pool, port.address, port.port);
@@ -139,6 +168,9 @@ std::string Nat::take_port(std::uint16_t pool, const IpAddress& host, const Owne
     blocks_.push_back(Block{pool, host, port.address, static_cast<std::uint16_t>(first),
                             static_cast<std::uint16_t>(first + config->block_size - 1), 0, false, now, now, now});
     block = &blocks_.back();
+    std::erase_if(held_, [&](const HeldBack& h) {
+      return h.pool == pool && h.what == OwnedPort{port.address, 0, static_cast<std::uint16_t>(first)};
+    });
   }
   if (!(block->host == host)) return "a port in the block of " + block->host.to_string();
   ++block->ports;
@@ -147,7 +179,9 @@ std::string Nat::take_port(std::uint16_t pool, const IpAddress& host, const Owne
   for (auto b = blocks_.begin(); b != blocks_.end();) {
     const bool was = b->active && b->pool == pool && b->host == host;
     if (was) b->active = false;
-    b = was && b->ports == 0 ? blocks_.erase(b) : std::next(b);
+    const bool over = was && b->ports == 0;
+    if (over) hold_back(pool, {b->address, 0, b->first}, b->host, now);
+    b = over ? blocks_.erase(b) : std::next(b);
   }
   block->active = true;
   block->active_since = now;
@@ -156,52 +190,95 @@ std::string Nat::take_port(std::uint16_t pool, const IpAddress& host, const Owne
 
 // -- Giving back --
 
-void Nat::release_port(const OwnedPort& port, Ticks now) {
+Ticks Nat::hold_of(std::uint16_t pool) const {
+  bool open = false;
+  for (std::uint16_t s = 0; s < cluster_.service_sets.size(); ++s) {
+    const Flags flags = flags_of(s, pool);
+    if (flags.deterministic != nullptr) return 0;
+    open = open || flags.filter_open;
+  }
+  return cluster_.nat_pools[pool].reuse_hold_s.value_or(open ? 120 : 0) * 10;
+}
+
+void Nat::hold_back(std::uint16_t pool, const OwnedPort& what, const IpAddress& host, Ticks now) {
+  if (hold_of(pool) != 0) held_.push_back({pool, what, host, now, now + hold_of(pool), std::nullopt, true});
+}
+
+void Nat::release_port(const OwnedPort& port, bool ended, Ticks now) {
   const auto found = ports_.find(port);
   const Owner owner = found->second;
   ports_.erase(found);
+  const bool over = ended && port.protocol == kTcp;
+  // Ports of a block are their host's anyway.
+  if (!over && !cluster_.nat_pools[owner.pool].blocks) hold_back(owner.pool, port, IpAddress{}, now);
   if (Pairing* const p = pairing_of(owner.pool, owner.host); p != nullptr && ports_of(owner.pool, owner.host) == 0) {
     p->last_used = now;
   }
   Block* const block = block_at(owner.pool, port.address, port.port);
   if (block == nullptr || --block->ports != 0) return;
   block->last_used = now;
-  if (!block->active) blocks_.remove_if([&](const Block& b) { return &b == block; });
+  if (block->active) return;
+  hold_back(owner.pool, {block->address, 0, block->first}, block->host, now);
+  blocks_.remove_if([&](const Block& b) { return &b == block; });
 }
 
-void Nat::release_mapping(Mapping& m, bool inbound, Ticks now) {
+void Nat::release_mapping(Mapping& m, bool inbound, bool ended, Ticks now) {
+  m.over = m.over && ended;
   if (inbound) --m.inbound;
   if (--m.sessions == 0) m.last_used = now;
 }
 
-void Nat::release(const Translation& t, Ticks now) {
-  if (t.target != nullptr) release_mapping(*t.target, t.inbound, now);
-  if (t.source != nullptr) release_mapping(*t.source, false, now);
-  if (t.port) release_port(*t.port, now);
+void Nat::release(const Translation& t, bool ended, Ticks now) {
+  if (t.target != nullptr) release_mapping(*t.target, t.inbound, ended, now);
+  if (t.source != nullptr) release_mapping(*t.source, false, ended, now);
+  if (t.port) release_port(*t.port, ended, now);
   if (t.exclusive != nullptr && --t.exclusive->sessions == 0) t.exclusive->last_used = now;
 }
 
-void Nat::take_over() {
+void Nat::take_over(Ticks now) {
   for (Block& b : blocks_) b.active_since = b.created;
+  for (HeldBack& h : held_) {
+    h.sure = false;
+    h.until = h.told.value_or(now) + hold_of(h.pool);
+  }
+  for (Mapping& m : mappings_) m.over = false;
+}
+
+void Nat::replicated(Ticks now) {
+  for (HeldBack& h : held_) {
+    if (!h.told) h.told = now;
+  }
+}
+
+const HeldBack* Nat::held_at(std::uint16_t pool, const OwnedPort& what) const {
+  const auto found = std::find_if(held_.begin(), held_.end(), [&](const HeldBack& h) {
+    return h.pool == pool && h.what == what && h.until > now_;
+  });
+  return found == held_.end() ? nullptr : &*found;
 }
 
 void Nat::expire(Ticks now) {
+  now_ = now;
   const auto timeout = [&](std::uint16_t pool) { return cluster_.nat_pools[pool].mapping_timeout_s * 10; };
   for (auto m = mappings_.begin(); m != mappings_.end();) {
     const bool over = m->sessions == 0 && m->last_used + timeout(m->pool) <= now;
-    if (over) release_port(m->external, now);
+    if (over) release_port(m->external, m->over, now);
     m = over ? mappings_.erase(m) : std::next(m);
   }
   for (auto p = pairings_.begin(); p != pairings_.end();) {
     const bool used = p->exclusive ? p->sessions != 0 : ports_of(p->pool, p->host) != 0;
-    p = !used && p->last_used + timeout(p->pool) <= now ? pairings_.erase(p) : std::next(p);
+    const bool over = !used && p->last_used + timeout(p->pool) <= now;
+    if (over && p->exclusive) hold_back(p->pool, {p->address, 0, 0}, p->host, now);
+    p = over ? pairings_.erase(p) : std::next(p);
   }
   // A block that is active stays for a while without ports, so that a host does not get a new one for each session.
   for (auto b = blocks_.begin(); b != blocks_.end();) {
     const std::uint32_t rotation = cluster_.nat_pools[b->pool].blocks->active_block_timeout_s * 10;
     const bool over = b->ports == 0 && b->last_used + (rotation != 0 ? rotation : timeout(b->pool)) <= now;
+    if (over) hold_back(b->pool, {b->address, 0, b->first}, b->host, now);
     b = over ? blocks_.erase(b) : std::next(b);
   }
+  std::erase_if(held_, [&](const HeldBack& h) { return h.until <= now && h.told && *h.told + hold_of(h.pool) <= now; });
 }
 
 // -- Records --

@@ -2,6 +2,7 @@
 // 5508, 6146, 6888, 7422.
 #pragma once
 
+#include <algorithm>
 #include <list>
 #include <map>
 #include <optional>
@@ -30,6 +31,17 @@ struct Mapping {
   OwnedPort external;
   unsigned sessions = 0, inbound = 0;
   Ticks last_used = 0;  ///< when the last session ended
+  bool over = true;     ///< all its sessions were TCP connections that both ends had closed
+};
+
+/// A port, a block (its first port) or an address (protocol 0) that nobody else may have yet (RFC 6888 REQ-8).
+struct HeldBack {
+  std::uint16_t pool = 0;
+  OwnedPort what;
+  IpAddress host;  ///< who had it; of ports it does not matter
+  Ticks since = 0, until = 0;
+  std::optional<Ticks> told;  ///< when the twin heard of it: its time begins then
+  bool sure = true;           ///< false: a takeover lies in between, and the twin knew it otherwise, or not at all
 };
 
 /// A block of ports that one host owns (RFC 7422 calls it a port range).
@@ -74,6 +86,8 @@ enum class NatWhy : std::uint8_t {
   range,
   paired_out_of_ports,
   port_limit,
+  out_of_blocks,
+  block_limit,
   no_memory,
   untranslatable,
 };
@@ -99,6 +113,7 @@ struct NatPlan {
   Mapping* target = nullptr;
   bool chosen = false;  ///< the source is one of the choices
   std::vector<Choice> choices;
+  std::vector<FlowKey> taken;   ///< ways whose answers another session gets
   std::optional<Prefix> embed;  ///< the chosen address is embedded in this (RFC 6146 section 3.8)
 };
 
@@ -111,12 +126,17 @@ class Nat {
                              Ticks now);
   /// The packet left with `egress`. Takes what was chosen; returns what is illegal about it, or nothing.
   /// All ways in which the packet may leave.
+  /// True if a session may leave with another source port than it came with, because nobody owns either.
+  [[nodiscard]] static bool may_change_source_port(const NatPlan& plan, const FlowKey& key);
   [[nodiscard]] static std::vector<FlowKey> ways(const NatPlan& plan, const FlowKey& key);
   [[nodiscard]] std::string take(const NatPlan& plan, std::uint16_t service_set, const FlowKey& key, bool inside,
-                                 const FlowKey& egress, Ticks now, Translation& out);
-  void release(const Translation& translation, Ticks now);
+                                 const FlowKey& left, Ticks now, Translation& out);
+  /// `ended`: a TCP connection that both ends have closed.
+  void release(const Translation& translation, bool ended, Ticks now);
   /// A twin knows when a block was given to its host, not when it became the active one again.
-  void take_over();
+  void take_over(Ticks now);
+  /// The twin has the news.
+  void replicated(Ticks now);
   /// Mappings, pairings and blocks that nobody has used for long enough end.
   void expire(Ticks now);
 
@@ -161,7 +181,8 @@ class Nat {
                                                   std::vector<Choice>& out);
   /// Adds the free ports of a range of an address that preserve what is to be preserved.
   void add_free(std::uint16_t pool, const FlowKey& key, const IpAddress& address, std::uint32_t first,
-                std::uint32_t last, std::vector<Choice>& out, bool& any_free) const;
+                std::uint32_t last, std::vector<Choice>& out, bool& any_free,
+                std::vector<const HeldBack*>* held = nullptr) const;
 
   /// A rule answers the endpoint (port nullopt: one of the address'), so that no host may have it.
   [[nodiscard]] bool reserved(std::uint16_t pool, const IpAddress& address, std::uint8_t protocol,
@@ -178,14 +199,37 @@ class Nat {
   [[nodiscard]] std::size_t ports_of(std::uint16_t pool, const IpAddress& host) const;
 
   [[nodiscard]] std::string take_port(std::uint16_t pool, const IpAddress& host, const OwnedPort& port, Ticks now);
-  void release_port(const OwnedPort& port, Ticks now);
-  void release_mapping(Mapping& mapping, bool inbound, Ticks now);
+  void release_port(const OwnedPort& port, bool ended, Ticks now);
+  void release_mapping(Mapping& mapping, bool inbound, bool ended, Ticks now);
+  /// How long nobody else gets what was given back to the pool.
+  [[nodiscard]] Ticks hold_of(std::uint16_t pool) const;
+  /// What is held of these words now; null: nothing.
+  [[nodiscard]] const HeldBack* held_at(std::uint16_t pool, const OwnedPort& what) const;
+  void hold_back(std::uint16_t pool, const OwnedPort& what, const IpAddress& host, Ticks now);
+  /// `held`: what of it would do. `choices`: what is free, which comes first; `of(h)` is what having `h` allows.
+  template <class Of>
+  void add_held(const IpAddress& host, const std::vector<const HeldBack*>& held, std::vector<Choice>& choices, Of of) {
+    const bool unsure = std::any_of(held.begin(), held.end(), [](const HeldBack* h) { return !h->sure; });
+    if (!choices.empty() && !unsure) return;
+    const bool none_free = choices.empty();
+    const bool own = std::any_of(held.begin(), held.end(), [&](const HeldBack* h) { return h->host == host; });
+    Ticks oldest = ~Ticks{0};
+    for (const HeldBack* h : held) {
+      if (!own || h->host == host) oldest = std::min(oldest, h->since);
+    }
+    for (const HeldBack* h : held) {
+      const bool first = none_free && (!own || h->host == host) && h->since == oldest;
+      if (unsure ? (none_free || !h->sure) : first) of(*h);
+    }
+  }
 
   const Cluster& cluster_;
   std::map<OwnedPort, Owner> ports_;
   mutable std::map<std::pair<std::uint16_t, std::uint8_t>, bool> all_answered_;
   mutable std::map<std::pair<OwnedPort, bool>, Answered> answered_;
   std::list<Mapping> mappings_;
+  std::list<HeldBack> held_;  ///< and what the twin may still hold
+  Ticks now_ = 0;             ///< of the last expire()
   std::list<Block> blocks_;
   std::list<Pairing> pairings_;
 };

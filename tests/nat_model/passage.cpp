@@ -9,21 +9,33 @@
 
 namespace icr::node::test::nat_model {
 
-void Model::expect_reject(const Outcome& o, std::uint32_t unit, const Wire& w, const Bytes& as_sent) {
-  std::erase_if(rejects_, [&](Ticks t) { return rig_.ticks() - t >= 20; });
+bool Model::tells_host(std::uint32_t unit, const std::vector<Drop>& reasons) const {
+  static const std::set<Drop> kUsedUp = {Drop::out_of_ports,  Drop::out_of_addresses,        Drop::nat_parity,
+                                         Drop::nat_range,     Drop::nat_port_limit,          Drop::nat_out_of_blocks,
+                                         Drop::nat_no_memory, Drop::nat_paired_out_of_ports, Drop::nat_block_limit,
+                                         Drop::nat_conflict,  Drop::session_limit,           Drop::subscriber_limit,
+                                         Drop::flow_limit,    Drop::no_session_id,           Drop::session_setup_rate};
+  const ServiceSet& set = cluster_.service_sets[service_set_of(unit)];
+  return is_inside(unit) && set.session_refusal != SessionRefusal::silent &&
+         std::any_of(reasons.begin(), reasons.end(), [](Drop d) { return kUsedUp.count(d) != 0; });
+}
+
+void Model::expect_reject(const Outcome& o, std::uint32_t unit, const Wire& w, const Bytes& as_sent, bool reset,
+                          std::vector<Ticks>& sent) {
+  std::erase_if(sent, [&](Ticks t) { return rig_.ticks() - t >= 20; });
   if (w.key.protocol == kTcp && (w.flags & kRst) != 0) {
     if (!o.sent.empty()) fail("a RST was answered");
     return;
   }
   // At most a hundred a second; how seconds are counted is the engine's.
-  if (o.sent.empty() && o.rejects_suppressed == 1 && rejects_.size() >= 100) return;
-  rejects_.push_back(rig_.ticks());
+  if (o.sent.empty() && o.rejects_suppressed == 1 && sent.size() >= 100) return;
+  sent.push_back(rig_.ticks());
   if (o.sent.size() != 1 || o.rejects != 1) return fail("a rejected packet was not answered");
   const std::size_t header = w.v6() ? (as_sent[6] == 44 ? 48 : 40) : 20;
   Wire answer;
   answer.key = w.key.mirrored();
   answer.dont_fragment = true;
-  if (w.key.protocol == kTcp) {
+  if (reset) {
     answer.window = 0;
     const std::size_t octets = as_sent.size() - header - (as_sent[header + 12] >> 4) * 4U;
     if ((w.flags & kAck) != 0) {
@@ -125,7 +137,8 @@ bool Model::packet(std::uint32_t unit, const Wire& w, const Cut& cut) {
 bool Model::first_piece(std::uint32_t unit, const Wire& w, const Outcome& o, const Verdict& verdict,
                         const std::vector<Bytes>& in, std::size_t waiting) {
   std::vector<Drop> reasons = verdict.reasons;
-  if (o.sent.empty()) reasons.insert(reasons.end(), verdict.may_fail.begin(), verdict.may_fail.end());
+  // One packet that leaves may be an answer to the sender.
+  if (o.sent.empty() || o.rejects != 0) reasons.insert(reasons.end(), verdict.may_fail.begin(), verdict.may_fail.end());
   if (!reasons.empty()) {
     std::vector<Drop> drops = o.drops;
     const bool right =
@@ -135,8 +148,12 @@ bool Model::first_piece(std::uint32_t unit, const Wire& w, const Outcome& o, con
     if (!right) fail(fmt::format("not dropped for {}, but {}", to_string(reasons[0]), fate_of(o)));
     const bool reset = w.key.protocol == kTcp && o.drops.size() == 1 + waiting && reasons[0] == Drop::tcp_non_syn &&
                        cluster_.service_sets[service_set_of(unit)].tcp_non_syn == TcpNonSyn::drop_flow_send_rst;
+    const bool with_rst = w.key.protocol == kTcp;
     if (verdict.reject || reset) {
-      expect_reject(o, unit, w, in[0]);
+      expect_reject(o, unit, w, in[0], with_rst, rejects_);
+    } else if (tells_host(unit, o.drops)) {
+      const bool by_rst = cluster_.service_sets[service_set_of(unit)].session_refusal == SessionRefusal::reset;
+      expect_reject(o, unit, w, in[0], with_rst && by_rst, refusals_);
     } else if (!o.sent.empty()) {
       fail("a dropped packet came out");
     }

@@ -122,6 +122,22 @@ Answered answered(const Cluster& cluster, const IpAddress& address, std::uint8_t
   return out;
 }
 
+bool lies_inside(const Cluster& cluster, std::uint16_t service_set, const IpAddress& address) {
+  for (const std::uint16_t index : cluster.service_sets[service_set].nat_rules) {
+    const NatRule& rule = cluster.nat_rules[index];
+    for (const NatTerm& term : rule.terms) {
+      if (rule.direction == MatchDirection::input) {
+        if (any_holds(term.from.source_addresses, address)) return true;
+      } else if (term.destination_pool) {
+        if (holds(cluster.nat_pools[*term.destination_pool], address)) return true;
+      } else if (term.destination_prefix) {
+        if (holds(AddressRange::of(*term.destination_prefix), address)) return true;
+      }
+    }
+  }
+  return false;
+}
+
 std::vector<const NatTerm*> nat_terms(const Cluster& cluster, std::uint16_t service_set) {
   std::vector<const NatTerm*> out;
   for (const std::uint16_t rule : cluster.service_sets[service_set].nat_rules) {

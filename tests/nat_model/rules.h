@@ -28,6 +28,10 @@ struct Answered {
 [[nodiscard]] Answered answered(const Cluster& cluster, const IpAddress& address, std::uint8_t protocol,
                                 std::optional<std::uint16_t> port);
 
+/// True if the cluster file says that an address is inside: a rule for packets from outside sends them there, or one
+/// for packets from inside names it as a source.
+[[nodiscard]] bool lies_inside(const Cluster& cluster, std::uint16_t service_set, const IpAddress& address);
+
 /// Every NAT term of a service set.
 [[nodiscard]] std::vector<const NatTerm*> nat_terms(const Cluster& cluster, std::uint16_t service_set);
 [[nodiscard]] bool holds(const AddressRange& range, const IpAddress& address);

@@ -12,6 +12,7 @@ namespace icr::node::test::nat_model {
 void Model::replicate() {
   about_ = "news for the twin";
   if (const std::string wrong = rig_.replicate(); !wrong.empty()) fail(wrong);
+  nat_.replicated(rig_.ticks());
 }
 
 void Model::take_over(bool fresh) {
@@ -20,7 +21,7 @@ void Model::take_over(bool fresh) {
   if (const std::string wrong = rig_.take_over(fresh); !wrong.empty()) fail(wrong);
   ++(fresh ? coverage_.restarts : coverage_.takeovers);
   activated_ = rig_.ticks();
-  nat_.take_over();
+  nat_.take_over(rig_.ticks());
   rejects_.assign(100, rig_.ticks());  // the other engine counts for itself
   for (Live& s : sessions_) nat_model::take_over(s.tcp);
 }

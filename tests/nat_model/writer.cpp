@@ -98,6 +98,7 @@ std::string Writer::service_set(unsigned set) {
   if (dice_.chance(40)) {
     out += fmt::format("    tcp-non-syn: {}\n", dice_.chance(40) ? "drop-flow-send-rst" : "allow");
   }
+  if (dice_.chance(60)) out += fmt::format("    session-refusal: {}\n", dice_.chance(50) ? "silent" : "reset");
   std::vector<std::string> options;
   if (dice_.chance(20)) options.push_back(fmt::format("max-sessions-per-subscriber: {}", dice_.between(1, 12)));
   if (dice_.chance(30)) {
@@ -202,6 +203,15 @@ std::string Writer::pool_port() {
   return dice_.chance(50) ? fmt::format("{}", first) : fmt::format("{}-{}", first, dice_.between(first, high));
 }
 
+std::string Writer::translated_port(const std::string& from) {
+  if (dice_.chance(50)) return "";
+  const auto dash = from.find('-');
+  if (dash == std::string::npos || dice_.chance(30)) return fmt::format(", translated-port: {}", dice_.between(1, 3));
+  const unsigned more = static_cast<unsigned>(std::stoul(from.substr(dash + 1)) - std::stoul(from.substr(0, dash)));
+  const unsigned low = dice_.between(1, 65535 - more);
+  return fmt::format(", translated-port: {}-{}", low, low + more);
+}
+
 std::string Writer::port_options() {
   const bool both = dice_.chance(15);  // ports below and above 1024
   const unsigned low = both               ? dice_.between(1000, 1020)
@@ -228,6 +238,7 @@ std::string Writer::pool(bool with_ports) {
   if (with_ports) pools_ += ", port: { " + port_options() + " }";
   if (dice_.chance(25)) pools_ += ", address-allocation: round-robin";
   if (with_ports && dice_.chance(25)) pools_ += fmt::format(", limit-ports-per-address: {}", dice_.between(1, 10));
+  if (dice_.chance(30)) pools_ += fmt::format(", port-reuse-hold: {}", dice_.below(40));
   pools_ += fmt::format(", mapping-timeout: {} }}\n", dice_.between(4, 60));
   return name;
 }
@@ -373,11 +384,11 @@ std::string Writer::destination_term(const std::string& name) {
   const bool shared = !given_.empty() && dice_.chance(50);  // a port of an address that hosts share
   const bool one = shared || dice_.chance(50);
   pools_ += fmt::format("    - {{ name: {}, address: [{}] }}\n", pool_name, one ? "198.18.0.2/32" : "198.18.0.0/30");
+  const std::string ports = shared && dice_.chance(60) ? pool_port() : some_port();
   return fmt::format(
       "        - {{ name: {}, from: {{ destination-address: [{}], destination-port: [{}] }}, then: {{ "
-      "translated: {{ destination-pool: {}, translation-type: dnat-44 }} }} }}\n",
-      name, shared ? dice_.pick(given_) : "192.0.2.64/30", shared && dice_.chance(60) ? pool_port() : some_port(),
-      pool_name);
+      "translated: {{ destination-pool: {}{}, translation-type: dnat-44 }} }} }}\n",
+      name, shared ? dice_.pick(given_) : "192.0.2.64/30", ports, pool_name, translated_port(ports));
 }
 
 std::string Writer::inbound_term(const std::string& name) {

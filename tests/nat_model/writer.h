@@ -39,6 +39,8 @@ class Writer {
   [[nodiscard]] std::string pool(bool with_ports);
   /// What a destination rule for `all` translates to: each to itself, or all to `one`, out of a pool of its own.
   [[nodiscard]] std::string to_servers(const std::string& all, const std::string& one);
+  /// Where a rule that forwards these ports (a port or a range) sends them; nothing: they stay.
+  [[nodiscard]] std::string translated_port(const std::string& from);
   [[nodiscard]] std::string port_options();
   [[nodiscard]] std::string mapping_options();
   [[nodiscard]] std::string source_pools(bool with_ports);

@@ -120,6 +120,16 @@ TEST(DeterministicBlocks, EveryHostHasItsOwnPorts) {
   EXPECT_FALSE(blocks.host_of(IpAddress::v4(0xcb007100), 1023));
 }
 
+/// Where a UDP packet to a port of 203.0.113.x is sent on to.
+std::optional<DestinationMap::Target> whole_target(const Cluster& cluster, const NatTerm& term, const IpAddress& to,
+                                                   std::uint16_t port = 80, std::uint8_t protocol = ip_protocol::udp) {
+  return DestinationMap(cluster, term)({ip("192.0.2.1"), to, 1000, port, protocol});
+}
+std::optional<IpAddress> target(const Cluster& cluster, const NatTerm& term, const IpAddress& to) {
+  const auto whole = whole_target(cluster, term, to);
+  return whole ? std::optional(whole->address) : std::nullopt;
+}
+
 TEST(DestinationMap, OneToOneOrToASingleServer) {
   Cluster cluster;
   cluster.nat_pools.resize(2);
@@ -129,14 +139,35 @@ TEST(DestinationMap, OneToOneOrToASingleServer) {
   term.type = NatType::dnat44;
   term.from.destination_addresses = {AddressRange::of(prefix("203.0.113.4/30"))};
   term.destination_pool = 0;
-  EXPECT_EQ(DestinationMap(cluster, term)(ip("203.0.113.6")), ip("198.18.9.5"));
+  EXPECT_EQ(target(cluster, term, ip("203.0.113.6")), ip("198.18.9.5"));
   term.destination_pool = 1;
-  EXPECT_EQ(DestinationMap(cluster, term)(ip("203.0.113.6")), ip("198.18.9.10"));
-  EXPECT_FALSE(DestinationMap(cluster, term)(ip("203.0.113.8")));
+  EXPECT_EQ(target(cluster, term, ip("203.0.113.6")), ip("198.18.9.10"));
+  EXPECT_FALSE(target(cluster, term, ip("203.0.113.8")));
   term.destination_pool.reset();
   term.destination_prefix = prefix("198.18.40.0/30");
-  EXPECT_EQ(DestinationMap(cluster, term)(ip("203.0.113.6")), ip("198.18.40.2"));
-  EXPECT_FALSE(DestinationMap(cluster, term)(ip("203.0.113.8")));
+  EXPECT_EQ(target(cluster, term, ip("203.0.113.6")), ip("198.18.40.2"));
+  EXPECT_FALSE(target(cluster, term, ip("203.0.113.8")));
+}
+
+/// Junos' translated-port: one port for all, or a range for a range, in order.
+TEST(DestinationMap, PortsAreForwarded) {
+  Cluster cluster;
+  NatTerm term;
+  term.type = NatType::dnat44;
+  term.from.destination_addresses = {AddressRange::of(*Prefix::parse("203.0.113.8/32"))};
+  term.destination_prefix = Prefix::parse("198.18.64.253/32");
+  term.from.destination_ports = {{8080, 8080}, {9000, 9009}};
+  term.translated_ports = PortRange{80, 80};
+  const IpAddress outer = ip("203.0.113.8");
+  EXPECT_EQ(whole_target(cluster, term, outer, 8080)->port, 80);
+  EXPECT_EQ(whole_target(cluster, term, outer, 9005, ip_protocol::tcp)->port, 80);
+  EXPECT_FALSE(whole_target(cluster, term, outer, 8080, ip_protocol::sctp)) << "its ports are not translated";
+  term.from.destination_ports = {{9000, 9009}};
+  term.translated_ports = PortRange{100, 109};
+  EXPECT_EQ(whole_target(cluster, term, outer, 9000)->port, 100);
+  EXPECT_EQ(whole_target(cluster, term, outer, 9009)->port, 109);
+  term.translated_ports.reset();
+  EXPECT_EQ(whole_target(cluster, term, outer, 9009)->port, 9009);
 }
 
 }  // namespace

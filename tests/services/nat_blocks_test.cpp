@@ -113,7 +113,7 @@ TEST(PortBlocks, TheActiveOneChangesAfterItsTime) {
 TEST(PortBlocks, WhenThePoolHasNoneLeft) {
   Blocks t;
   for (unsigned host = 1; host <= 8; ++host) (void)t.open("198.18.0." + std::to_string(host), 1);
-  EXPECT_EQ(t.bed.refused(key({"198.18.0.99", 1}, {"192.0.2.9", 53})), NatRefusal::out_of_ports);
+  EXPECT_EQ(t.bed.refused(key({"198.18.0.99", 1}, {"192.0.2.9", 53})), NatRefusal::out_of_blocks);
   EXPECT_EQ(t.bed.status().out_of_block_errors, 1U);
   EXPECT_EQ(t.bed.status().out_of_port_errors, 0U) << "one refusal, one counter";
   EXPECT_EQ(t.bed.status().users, 8U);
@@ -131,7 +131,7 @@ TEST(PortBlocks, OfAPairedHostAreAskedOnce) {
   for (unsigned host = 1; host <= 16; ++host) {
     (void)bed.open(key({"198.18.0." + std::to_string(host), 1}, {"192.0.2.9", 53}));
   }
-  EXPECT_EQ(bed.refused(key({"198.18.0.99", 1}, {"192.0.2.9", 53})), NatRefusal::out_of_ports);
+  EXPECT_EQ(bed.refused(key({"198.18.0.99", 1}, {"192.0.2.9", 53})), NatRefusal::out_of_blocks);
   EXPECT_EQ(bed.status().out_of_block_errors, 1U);
   EXPECT_EQ(bed.status().out_of_port_errors, 0U);
   EXPECT_EQ(bed.status().users, 16U);

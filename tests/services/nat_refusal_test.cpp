@@ -15,7 +15,7 @@ TEST(NatRefusals, ANewBlockHasAPortOfTheRightRange) {
     const NatSession s = bed.open(key({"198.18.0." + std::to_string(host), 55210}, {"192.0.2.9", 53}));
     EXPECT_GE(s.responder.destination_port, 1024);
   }
-  EXPECT_EQ(bed.refused(key({"198.18.0.5", 55210}, {"192.0.2.9", 53})), NatRefusal::out_of_ports);
+  EXPECT_EQ(bed.refused(key({"198.18.0.5", 55210}, {"192.0.2.9", 53})), NatRefusal::out_of_blocks);
   EXPECT_EQ(bed.bindings(RecordKind::port_block).size(), 4U);
   const NatSession low = bed.open(key({"198.18.0.5", 500}, {"192.0.2.9", 53}));
   EXPECT_LT(low.responder.destination_port, 1024);
@@ -45,7 +45,7 @@ TEST(NatRefusals, AHostIsPairedOnlyWithAnAddressThatHasABlockForIt) {
   const NatSession a = bed.open(key({"198.18.0.1", 4000}, {"192.0.2.9", 53}));
   const NatSession b = bed.open(key({"198.18.0.2", 4000}, {"192.0.2.9", 53}));
   EXPECT_NE(a.responder.destination, b.responder.destination);
-  EXPECT_EQ(bed.refused(key({"198.18.0.3", 4000}, {"192.0.2.9", 53})), NatRefusal::out_of_ports);
+  EXPECT_EQ(bed.refused(key({"198.18.0.3", 4000}, {"192.0.2.9", 53})), NatRefusal::out_of_blocks);
   EXPECT_EQ(bed.bindings(RecordKind::pairing).size(), 2U);
   EXPECT_EQ(bed.status().users, 2U);
 }
