@@ -8,7 +8,11 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 # Benchmarks in the lab, which needs root: what their results' names begin with, and the program.
-IN_THE_LAB = {"port.tcp_ratio": "bench_tcp.py", "replication.takeover_ms": "bench_takeover.py"}
+IN_THE_LAB = {
+    "port.tcp_ratio": "bench_tcp.py",
+    "replication.busy": "bench_busy.py",
+    "replication.takeover_ms": "bench_takeover.py",
+}
 
 
 def programs(names):

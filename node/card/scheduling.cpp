@@ -181,29 +181,12 @@ void favour_session(const SchedulingRights& rights) {
   ::close(file);
 }
 
-void RealTimeBudget::resume(TimePoint now) {
-  since_ = now;
-  if (!yielding_) return;
-  yielding_ = false;
-  // It was granted before. Should it be refused now, the thread stays an ordinary one.
-  if (calls_.real_time(thread_.priority, false) != 0) thread_.policy = Scheduling::Policy::ordinary;
-}
-
-void RealTimeBudget::slept(TimePoint now) {
-  if (thread_.policy == Scheduling::Policy::real_time) resume(now);
-}
-
-void RealTimeBudget::worked(TimePoint now) {
-  if (thread_.policy != Scheduling::Policy::real_time) return;
+bool RealTimeBudget::rest_due(TimePoint now) {
+  if (thread_.policy != Scheduling::Policy::real_time) return false;
   if (since_ == TimePoint{}) since_ = now;
-  const Duration passed = now - since_;
-  if (yielding_) {
-    if (passed >= kOrdinary) resume(now);
-  } else if (passed >= kRealTime) {
-    yielding_ = calls_.ordinary(0) == 0;
-    yields_ += yielding_ ? 1U : 0U;
-    since_ = now;
-  }
+  if (now - since_ < kStretch) return false;
+  ++rests_;
+  return true;
 }
 
 void RealTimeBudget::end() {

@@ -56,32 +56,29 @@ class SchedulingCalls {
 /// counts only within one's own. A process that leads its session (a service, a container) asks for more of the whole.
 void favour_session(const SchedulingRights& rights);
 
-/// Keeps a real-time thread from taking a processor for itself: of every 10 ms in which it does not sleep, it is an
-/// ordinary thread for half a millisecond. So whoever waits for the processor gets it, and who is alone loses nothing.
-/// The kernel's own limit (sched_rt_runtime_us: 50 ms of a second) would come later and in one piece.
+/// Keeps a real-time thread from taking a processor for itself: after 10 ms in which it did not sleep, it rests for
+/// 300 us, in which ordinary threads run. Packets wait that long at most. (To become an ordinary thread for a moment
+/// would cost nothing on an idle machine, but on a busy one it gets the processor back only after tens of
+/// milliseconds.) The kernel's own limit (sched_rt_runtime_us: 50 ms of a second) would come later and in one piece.
 class RealTimeBudget {
  public:
-  static constexpr Duration kRealTime = 9500us;
-  static constexpr Duration kOrdinary = 500us;
+  static constexpr Duration kStretch = 10ms;
+  static constexpr Duration kRest = 300us;
 
   RealTimeBudget(const ThreadScheduling& thread, SchedulingCalls& calls) : thread_(thread), calls_(calls) {}
-  /// The thread slept: others had the processor. If it is ordinary at this moment, it is real time again.
-  void slept(TimePoint now);
-  /// Once per round of work.
-  void worked(TimePoint now);
-  /// Shares of time given away.
-  [[nodiscard]] std::uint64_t yields() const { return yields_; }
+  /// The thread slept: others had the processor.
+  void slept(TimePoint now) { since_ = now; }
+  /// Once per round of work. True: it is to rest now; slept() follows.
+  [[nodiscard]] bool rest_due(TimePoint now);
+  [[nodiscard]] std::uint64_t rests() const { return rests_; }
   /// The thread is ordinary from now on: it is about to wait for ordinary threads.
   void end();
 
  private:
-  void resume(TimePoint now);
-
   ThreadScheduling thread_;
   SchedulingCalls& calls_;
-  TimePoint since_{};  ///< of the present stretch of real time, or of ordinary time
-  bool yielding_ = false;
-  std::uint64_t yields_ = 0;
+  TimePoint since_{};  ///< it has not slept since
+  std::uint64_t rests_ = 0;
 };
 
 }  // namespace icr::node

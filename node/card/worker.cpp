@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "model/log.h"
+#include "node/ports/queue_watch.h"
 
 namespace icr::node {
 namespace {
@@ -133,12 +134,15 @@ void Worker::run(const std::shared_ptr<replication::Context>& context, const Wor
 
 void Worker::run_real() {
   std::vector<Packet>& packets = buffers_.packets();
+  TimePoint present = monotonic_now();  // the worker had the processor then
   while (!stopping_.load(std::memory_order_acquire)) {
     const TimePoint now = monotonic_now();
+    if (now - present > QueueWatch::kLimit) note_absence(now - present, now);
     bool packets_came = false;
     for (const auto& [unit, port] : ports_) {
       const std::size_t n = port->rx_burst(packets);
       if (n == 0) continue;
+      engine_->refuse_new_sessions(port->waited() > QueueWatch::kRelief);
       engine_->process(std::span(packets.data(), n), now, *this);
       for (const UnitPort& each : ports_) each.port->flush();
       packets_came = true;
@@ -150,10 +154,12 @@ void Worker::run_real() {
     more |= mailbox_.run(*this, now, packets_came ? kBusySliceSlots : kSliceSlots);
     const TimePoint done = monotonic_now();
     account(done - now, done);
+    present = now;
     if (more) {
-      budget_->worked(done);
+      if (budget_->rest_due(done)) rest();
     } else {
-      wait(done);
+      // An event wakes it at once or late, which nobody can tell; that its sleep was over is known.
+      present = std::min(wait(done), monotonic_now());
     }
   }
   // What is left is waited for: it is for threads that have no priority.
@@ -187,7 +193,7 @@ void Worker::run_captures() {
   at_end_.store(true, std::memory_order_release);
   // The captures are over and their time stands still; questions are still answered.
   while (!stopping_.load(std::memory_order_acquire)) {
-    if (!mailbox_.run(*this, virtual_now_)) wait(monotonic_now());
+    if (!mailbox_.run(*this, virtual_now_)) (void)wait(monotonic_now());
   }
 }
 
@@ -198,12 +204,22 @@ bool Worker::poll_sets(TimePoint now, bool busy) {
   return more;
 }
 
-void Worker::wait(TimePoint now) {
+void Worker::rest() {
+  std::this_thread::sleep_for(RealTimeBudget::kRest);
+  budget_->slept(monotonic_now());
+}
+
+void Worker::note_absence(Duration absence, TimePoint now) {
+  ++absences_;
+  for (const auto& [unit, port] : ports_) port->was_away(absence, now);
+}
+
+TimePoint Worker::wait(TimePoint now) {
   TimePoint until = now + kLongestSleep;
   if (!captures_) {
     for (const auto& set : sets_) until = std::min(until, set->next_deadline(now));
   }
-  if (until <= now) return;
+  if (until <= now) return now;
   descriptors_.assign({stop_wakeup_.descriptor(), mailbox_.descriptor()});
   for (const auto& set : sets_) set->append_descriptors(now, descriptors_);
   for (const auto& [unit, port] : ports_) {
@@ -216,6 +232,7 @@ void Worker::wait(TimePoint now) {
   // An interrupted sleep is only a short one.
   (void)::ppoll(polled_.data(), polled_.size(), &timeout, nullptr);
   if (budget_) budget_->slept(monotonic_now());
+  return until;
 }
 
 void Worker::finish() {
@@ -283,7 +300,8 @@ void Worker::counters(std::vector<CounterGroup>& out) const {
   CounterList own;
   engine_->counters().append_to(own);
   own.push_back({"unknown-egress-interface", unknown_egress_});
-  own.push_back({"worker-real-time-yields", budget_ ? budget_->yields() : 0});
+  own.push_back({"worker-absences", absences_});
+  own.push_back({"worker-rests", budget_ ? budget_->rests() : 0});
   // The card's own group comes first; what the workers before this one counted is there already.
   if (out.empty()) out.emplace_back();
   add_counters(out.front().counters, own);

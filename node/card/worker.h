@@ -86,7 +86,10 @@ class Worker final : public CardView, private PacketSink {
   void run_real();
   void run_captures();
   bool poll_sets(TimePoint now, bool busy);
-  void wait(TimePoint now);
+  /// Sleeps until something comes or is due. Returns when it was due.
+  TimePoint wait(TimePoint now);
+  void rest();
+  void note_absence(Duration absence, TimePoint now);
   void finish();
   void account(Duration busy, TimePoint now);
   [[nodiscard]] std::uint64_t live_sessions() const;
@@ -110,6 +113,7 @@ class Worker final : public CardView, private PacketSink {
   TimePoint virtual_now_;  ///< captures: their clock
   bool captures_ = false;
   std::uint64_t unknown_egress_ = 0;
+  std::uint64_t absences_ = 0;  ///< times that it was without a processor for so long that packets were too old
 
   // Of the last whole second.
   struct Sample {

@@ -52,6 +52,7 @@ constexpr std::array<Row, kDropCount> kDrops = {{
     {"unknown-interface", kPacket, "unknown-interface"},
     {"not-master", kPacket, "not-master"},
     {"handing-over", kPacket, "handing-over"},
+    {"overload-new-session", kPacket, "overload-new-session"},
     {"standby-new-session", kPacket, "standby-new-session"},
     {"wrong-interface", kPacket, "wrong-interface"},
     {"firewall-discards", kFirewall, "new-flow-counters/new-flow-discards"},

@@ -14,11 +14,12 @@ namespace icr::node {
 
 /// Why a packet was dropped, beyond the header errors of node/packet/headers.h.
 enum class Drop : std::uint8_t {
-  unknown_interface,    ///< the unit it came in on belongs to no service set
-  not_master,           ///< this chassis is not master of the redundancy set
-  handing_over,         ///< new session while mastership is being handed over
-  standby_new_session,  ///< no session of it, in the grace after this chassis ceased to be master
-  wrong_interface,      ///< belongs to a session, but came in on its other side
+  unknown_interface,     ///< the unit it came in on belongs to no service set
+  not_master,            ///< this chassis is not master of the redundancy set
+  handing_over,          ///< new session while mastership is being handed over
+  overload_new_session,  ///< new session while packets wait too long for the worker
+  standby_new_session,   ///< no session of it, in the grace after this chassis ceased to be master
+  wrong_interface,       ///< belongs to a session, but came in on its other side
   firewall_discard,
   firewall_reject,
   tcp_non_syn,        ///< no session, and not a SYN

@@ -84,6 +84,8 @@ void Engine::handle(Packet& packet, Staged& staged, Ticks now, PacketSink& out) 
 }
 
 void Engine::handle_first(Packet& packet, Staged& staged, Ticks now, PacketSink& out) {
+  if (overloaded_) [[unlikely]]
+    return drop_packet(packet, staged, Drop::overload_new_session);
   const Binding& binding = *staged.binding;
   Shard& shard = *shards_[binding.shard];
   const Headers& headers = staged.headers;

@@ -37,6 +37,9 @@ class Engine {
   /// Handles a burst, in order. Buffers are rewritten in place and belong to the caller again afterwards.
   void process(std::span<Packet> burst, TimePoint now, PacketSink& out);
 
+  /// The worker is behind with its packets: it goes on with the sessions that there are, and sets up none.
+  void refuse_new_sessions(bool refuse) { overloaded_ = refuse; }
+
   /// Ages fragments; call now and then (every 100 ms or so).
   void tick(TimePoint now);
 
@@ -178,6 +181,7 @@ class Engine {
   std::vector<std::uint8_t> scratch_;  ///< packets of our own: RST, ICMP, IPv6 fragments
   EngineCounters counters_;
   Ticks last_expiry_ = 0;
+  bool overloaded_ = false;
   Budget rejects_;
   Budget refusals_;
   Budget errors_;

@@ -1,6 +1,5 @@
 #include "node/ports/ethernet_port.h"
 
-#include <linux/filter.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <net/if.h>
@@ -20,6 +19,7 @@
 #include "node/packet/rewrite.h"
 #include "node/ports/link_local.h"
 #include "node/ports/next_hops.h"
+#include "node/ports/packet_socket.h"
 #include "node/ports/tun_routing.h"
 
 // Of Linux 4.20; older headers do not have it.
@@ -43,27 +43,6 @@ TimePoint coarse_now() {
   timespec now{};
   ::clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
   return TimePoint(std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec));
-}
-
-/// Only what is for this interface, untagged, IPv4 or IPv6 wakes the worker; the kernel decides.
-bool attach_filter(int socket) {
-  constexpr auto kWord = static_cast<std::uint16_t>(BPF_LD | BPF_W | BPF_ABS);
-  constexpr auto kEqual = static_cast<std::uint16_t>(BPF_JMP | BPF_JEQ | BPF_K);
-  constexpr auto kReturn = static_cast<std::uint16_t>(BPF_RET | BPF_K);
-  constexpr auto kAncillary = static_cast<std::uint32_t>(SKF_AD_OFF);
-  sock_filter program[] = {
-      {kWord, 0, 0, kAncillary + SKF_AD_PKTTYPE},
-      {kEqual, 0, 5, PACKET_HOST},
-      {kWord, 0, 0, kAncillary + SKF_AD_VLAN_TAG_PRESENT},
-      {kEqual, 0, 3, 0},
-      {kWord, 0, 0, kAncillary + SKF_AD_PROTOCOL},
-      {kEqual, 2, 0, ETH_P_IP},
-      {kEqual, 1, 0, ETH_P_IPV6},
-      {kReturn, 0, 0, 0},
-      {kReturn, 0, 0, 0xffffffffU},
-  };
-  const sock_fprog filter{static_cast<unsigned short>(std::size(program)), program};
-  return setsockopt(socket, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter) == 0;
 }
 
 bool set_packet_option(int socket, int option) {
@@ -144,8 +123,11 @@ Result<void> EthernetPort::open_socket(int index) {
   if (request.ifr_hwaddr.sa_family != ARPHRD_ETHER) return fail("it is no Ethernet interface");
   std::memcpy(mac_.data(), request.ifr_hwaddr.sa_data, mac_.size());
   if (!set_packet_option(socket_, PACKET_VNET_HDR) || !set_packet_option(socket_, PACKET_IGNORE_OUTGOING) ||
-      !attach_filter(socket_)) {
+      !packet_socket::attach_filter(socket_)) {
     return fail("the kernel refuses an option of the packet socket: {} (Linux 4.20 is needed)", words(errno));
+  }
+  if (!packet_socket::stamp(socket_)) {
+    log::warn("port", "interface={} cannot tell how long packets wait for it: {}", interface_, words(errno));
   }
   // What is beyond the machine's limit needs CAP_NET_ADMIN; a smaller buffer only drops earlier.
   for (const int option : {SO_RCVBUFFORCE, SO_SNDBUFFORCE}) {
@@ -207,19 +189,28 @@ std::size_t EthernetPort::rx_burst(std::span<Packet> packets) {
       rx_messages_[i].msg_hdr.msg_iov = &rx_parts_[2 * i];
       rx_messages_[i].msg_hdr.msg_iovlen = 2;
     }
+    rx_messages_[0].msg_hdr.msg_control = rx_stamp_.data();
+    rx_messages_[0].msg_hdr.msg_controllen = rx_stamp_.size();
     const int got = recvmmsg(socket_, rx_messages_.data(), static_cast<unsigned>(room), MSG_DONTWAIT, nullptr);
     if (got < 0) {
       if (errno == EINTR) continue;
+      watch_.empty(now_);
       if (errno == EAGAIN || errno == ENETDOWN) break;
       ++counters_.rx_errors;
       if (!failure_logged_) log::error("port", "interface={} cannot receive: {}", interface_, words(errno));
       failure_logged_ = true;
       break;
     }
+    // One stamp for all: they came at about the same time.
+    if (const auto waited = packet_socket::age_of(rx_messages_[0].msg_hdr)) watch_.head(now_ - *waited, now_);
     // What is refused leaves a gap, which the next one fills: buffers change places, bytes do not.
     const std::size_t first = count;
     for (std::size_t i = 0; i < static_cast<std::size_t>(got); ++i) {
       Packet& packet = packets[first + i];
+      if (watch_.too_old()) {
+        ++counters_.rx_overload;
+        continue;
+      }
       if ((rx_messages_[i].msg_hdr.msg_flags & MSG_TRUNC) != 0) {
         ++counters_.rx_oversize;
         continue;
@@ -257,7 +248,10 @@ std::size_t EthernetPort::rx_burst(std::span<Packet> packets) {
       if (first + i != count) std::swap(packets[first + i], packets[count]);
       ++count;
     }
-    if (static_cast<std::size_t>(got) < room) break;
+    if (static_cast<std::size_t>(got) < room) {
+      watch_.empty(now_);
+      break;
+    }
   }
   if (count == 0) look_around(true);
   return count;
@@ -479,6 +473,7 @@ void EthernetPort::append_to(CounterList& out) const {
   add("rx-dropped-oversize", counters_.rx_oversize);
   add("rx-dropped-bad-offload", counters_.rx_bad_offload);
   add("rx-dropped-queue-full", counters_.rx_kernel_full);
+  add("rx-dropped-overload", counters_.rx_overload);
   add("rx-errors", counters_.rx_errors);
   add("tx-packets", counters_.tx_packets);
   add("tx-bytes", counters_.tx_bytes);

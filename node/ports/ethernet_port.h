@@ -28,7 +28,9 @@
 #include "model/cluster.h"
 #include "node/packet/reply.h"
 #include "node/ports/offload.h"
+#include "node/ports/packet_socket.h"
 #include "node/ports/port.h"
+#include "node/ports/queue_watch.h"
 
 namespace icr::node {
 
@@ -46,6 +48,7 @@ class EthernetPort final : public Port {
   [[nodiscard]] std::size_t rx_burst(std::span<Packet> packets) override;
   void tx(const Packet& packet) override;
   void flush() override;
+  [[nodiscard]] Duration waited() const override { return watch_.waited(); }
   [[nodiscard]] int descriptor() const override { return poll_; }
   void append_to(CounterList& out) const override;
 
@@ -69,6 +72,7 @@ class EthernetPort final : public Port {
     std::uint64_t rx_oversize = 0;     ///< longer than a packet may be
     std::uint64_t rx_bad_offload = 0;  ///< the virtio-net header contradicts the packet
     std::uint64_t rx_kernel_full = 0;  ///< the socket's buffer was full: the worker was too slow
+    std::uint64_t rx_overload = 0;     ///< waited too long: the worker did not keep up
     std::uint64_t rx_errors = 0;
     std::uint64_t tx_packets = 0, tx_bytes = 0;
     std::uint64_t tx_large = 0;
@@ -135,6 +139,8 @@ class EthernetPort final : public Port {
   std::array<FrameHeader, kBatch> rx_headers_;
   std::array<iovec, 2 * kBatch> rx_parts_{};
   std::array<mmsghdr, kBatch> rx_messages_{};
+  alignas(cmsghdr) std::array<std::uint8_t, packet_socket::kStampBytes> rx_stamp_{};
+  QueueWatch watch_;
   std::vector<Staged> staged_;
   std::size_t staged_count_ = 0;
   std::array<iovec, 2 * kBatch> tx_parts_{};

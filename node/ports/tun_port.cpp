@@ -1,17 +1,24 @@
 #include "node/ports/tun_port.h"
 
 #include <fcntl.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <fstream>
+#include <random>
+#include <sstream>
 #include <system_error>
 
 #include "model/log.h"
@@ -31,15 +38,45 @@ namespace {
 
 constexpr const char* kControlDevice = "/dev/net/tun";
 /// Packets that the kernel keeps for us while the worker is busy elsewhere; the default of 500 is half a millisecond.
+/// What of them has waited too long is dropped (node/ports/queue_watch.h). Where that cannot be told, the length is the
+/// only bound.
 constexpr std::uint32_t kQueueLength = 10000;
+constexpr std::uint32_t kUnwatchedQueueLength = 1000;
 /// A burst ends here: what was received shall still be in the cache of the core when it is sent.
 constexpr std::size_t kBurstBytes = 256 * 1024;
 /// What we take and give back: partial checksums, TCP segments, and UDP datagrams (since Linux 6.2).
 constexpr unsigned kOffloads = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
 constexpr unsigned kDatagramOffloads = TUN_F_USO4 | TUN_F_USO6;
 constexpr std::uint32_t kMaxQueues = 16;
+/// What has waited too long is dropped faster than it is forwarded; so many before other work has its turn.
+constexpr std::size_t kDropsPerBurst = 1024;
+/// RFC 3692: for experiments; no host sends it.
+constexpr std::uint8_t kMarkerProtocol = 253;
+
+TimePoint monotonic_now() {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return TimePoint(std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec));
+}
 
 std::string words(int error_number) { return std::generic_category().message(error_number); }
+
+/// Packets that found the queue full, as the kernel counts them: it sends what we receive. 0 if there is no such
+/// device.
+std::uint64_t dropped_by_kernel(const std::string& device) {
+  std::ifstream devices("/proc/thread-self/net/dev");
+  for (std::string line; std::getline(devices, line);) {
+    const auto colon = line.find(':');
+    const auto name = line.find_first_not_of(' ');
+    if (colon == std::string::npos || line.compare(name, colon - name, device) != 0) continue;
+    std::istringstream numbers(line.substr(colon + 1));
+    // Eight columns of what the device received; bytes, packets, errors and drops of what it sent.
+    std::uint64_t value = 0;
+    for (int i = 0; i < 12; ++i) numbers >> value;
+    return value;
+  }
+  return 0;
+}
 
 Error cannot_open_control(int error_number) {
   switch (error_number) {
@@ -96,9 +133,12 @@ Result<std::unique_ptr<TunPort>> TunPort::open(const PacketPort& config) {
   if (auto done = netlink::change_link(socket->get(), index, quiet); !done) {
     log::warn("port", "device={} keeps its IPv6 link-local address: {}", config.device, done.error().message);
   }
+  if (auto marking = port->open_marking(index); !marking) {
+    log::warn("port", "device={} cannot tell how long packets wait for it: {}", config.device, marking.error().message);
+  }
   netlink::LinkChange change;
   change.up = true;
-  change.tx_queue_length = kQueueLength;
+  change.tx_queue_length = port->marking_ >= 0 ? kQueueLength : kUnwatchedQueueLength;
   change.accept_any_source = true;  // packets come out of the device with everybody's source address
   change.forward_ipv4 = true;
   if (auto done = netlink::change_link(socket->get(), index, change); !done) {
@@ -134,6 +174,7 @@ Result<void> TunPort::open_queues(std::uint32_t count) {
     return fail("the kernel refuses checksum and segmentation offloads: {}", words(errno));
   }
   sending_ = queues_.front();
+  watches_.resize(count);
   if (count == 1) return {};
   // From a queue that is detached the kernel does not learn where to put the answers.
   const auto sending = add(IFF_MULTI_QUEUE);
@@ -144,11 +185,11 @@ Result<void> TunPort::open_queues(std::uint32_t count) {
   if (ioctl(sending_, TUNSETQUEUE, &request) < 0) return fail("cannot detach a queue: {}", words(errno));
   poll_ = epoll_create1(EPOLL_CLOEXEC);
   if (poll_ < 0) return fail("cannot wait for several queues: {}", words(errno));
-  for (const int queue : queues_) {
+  for (std::size_t i = 0; i < queues_.size(); ++i) {
     epoll_event event{};
     event.events = EPOLLIN;
-    event.data.fd = queue;
-    if (epoll_ctl(poll_, EPOLL_CTL_ADD, queue, &event) < 0) {
+    event.data.u64 = i;
+    if (epoll_ctl(poll_, EPOLL_CTL_ADD, queues_[i], &event) < 0) {
       return fail("cannot wait for several queues: {}", words(errno));
     }
   }
@@ -160,11 +201,59 @@ TunPort::~TunPort() {
     ::close(poll_);
     ::close(sending_);
   }
+  if (marking_ >= 0) ::close(marking_);
   for (const int queue : queues_) ::close(queue);
 }
 
+Result<void> TunPort::open_marking(int index) {
+  index_ = index;
+  // Protocol 0: it receives nothing.
+  marking_ = ::socket(AF_PACKET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (marking_ < 0) {
+    return fail("a packet socket cannot be made: {} (run as root, or give the container NET_RAW)", words(errno));
+  }
+  std::random_device device;
+  marker_.cookie = std::uint64_t{device()} << 32 | device();
+  marker_.ip = {0x45, 0, 0, sizeof(Marker), 0, 0, 0, 0, 1, kMarkerProtocol, 0, 0, 127, 0, 0, 1, 127, 0, 0, 1};
+  return {};
+}
+
+void TunPort::send_marker(TimePoint now) {
+  sockaddr_ll to{};
+  to.sll_family = AF_PACKET;
+  to.sll_protocol = htons(ETH_P_IP);
+  to.sll_ifindex = index_;
+  marker_.since = now.time_since_epoch().count();
+  // The kernel chooses a queue by the addresses: each gets one now and then.
+  for (std::size_t i = 0; i < queues_.size(); ++i) {
+    ++marker_.ip[15];
+    (void)::sendto(marking_, &marker_, sizeof marker_, 0, reinterpret_cast<const sockaddr*>(&to), sizeof to);
+  }
+}
+
+bool TunPort::take_marker(std::size_t queue, const std::uint8_t* data) {
+  Marker found;
+  std::memcpy(&found, data, sizeof found);
+  if (found.ip[9] != kMarkerProtocol || found.cookie != marker_.cookie || marking_ < 0) return false;
+  ++counters_.rx_markers;
+  watches_[queue].head(TimePoint(Duration(found.since)), now_);
+  return true;
+}
+
+void TunPort::was_away(Duration absence, TimePoint now) {
+  for (QueueWatch& watch : watches_) watch.away(absence, now);
+  now_ = now;
+}
+
+Duration TunPort::waited() const {
+  Duration out{};
+  for (const QueueWatch& watch : watches_) out = std::max(out, watch.waited());
+  return out;
+}
+
 std::size_t TunPort::rx_burst(std::span<Packet> packets) {
-  if (queues_.size() == 1) return receive(queues_.front(), packets, kBurstBytes);
+  now_ = monotonic_now();
+  if (queues_.size() == 1) return receive(0, packets, kBurstBytes);
   std::array<epoll_event, kMaxQueues> ready{};
   auto waiting =
       static_cast<std::size_t>(std::max(epoll_wait(poll_, ready.data(), static_cast<int>(ready.size()), 0), 0));
@@ -175,7 +264,7 @@ std::size_t TunPort::rx_burst(std::span<Packet> packets) {
     std::size_t hungry = 0;
     for (std::size_t i = 0; i < waiting && count < packets.size(); ++i) {
       const std::size_t most = std::min(share, packets.size() - count);
-      const std::size_t got = receive(ready[i].data.fd, packets.subspan(count, most), kBurstBytes / queues_.size());
+      const std::size_t got = receive(ready[i].data.u64, packets.subspan(count, most), kBurstBytes / queues_.size());
       count += got;
       if (got == most) ready[hungry++] = ready[i];
     }
@@ -184,19 +273,24 @@ std::size_t TunPort::rx_burst(std::span<Packet> packets) {
   return count;
 }
 
-std::size_t TunPort::receive(int queue, std::span<Packet> packets, std::size_t limit) {
+std::size_t TunPort::receive(std::size_t queue, std::span<Packet> packets, std::size_t limit) {
+  QueueWatch& watch = watches_[queue];
   std::size_t count = 0;
   std::size_t bytes = 0;
-  while (count < packets.size() && bytes < limit) {
+  std::size_t dropped = 0;
+  while (count < packets.size() && bytes < limit && dropped < kDropsPerBurst) {
     Packet& packet = packets[count];
     offload::VnetHeader header;
     // One byte more than fits shows that the kernel cut the packet.
     std::uint8_t beyond = 0;
     iovec parts[3] = {{&header, sizeof header}, {packet.data, packet.capacity}, {&beyond, 1}};
-    const ssize_t got = readv(queue, parts, 3);
+    const ssize_t got = readv(queues_[queue], parts, 3);
     if (got < 0) {
       if (errno == EINTR) continue;
-      if (errno == EAGAIN) break;
+      if (errno == EAGAIN) {
+        watch.empty(now_);
+        break;
+      }
       ++counters_.rx_errors;
       if (!failure_logged_) log::error("port", "device={} cannot receive: {}", device_, words(errno));
       failure_logged_ = true;
@@ -209,6 +303,12 @@ std::size_t TunPort::receive(int queue, std::span<Packet> packets, std::size_t l
     const std::size_t length = static_cast<std::size_t>(got) - sizeof header;
     if (length > packet.capacity) {
       ++counters_.rx_oversize;
+      continue;
+    }
+    if (length == sizeof(Marker) && take_marker(queue, packet.data)) continue;
+    if (watch.too_old()) {
+      ++counters_.rx_overload;
+      ++dropped;
       continue;
     }
     if (is_link_local(packet.data, length)) {
@@ -227,6 +327,7 @@ std::size_t TunPort::receive(int queue, std::span<Packet> packets, std::size_t l
     bytes += length;
     ++count;
   }
+  if (count + dropped != 0 && marking_ >= 0 && watch.mark_due(now_)) send_marker(now_);
   return count;
 }
 
@@ -278,6 +379,9 @@ void TunPort::append_to(CounterList& out) const {
   add("rx-dropped-oversize", counters_.rx_oversize);
   add("rx-dropped-bad-offload", counters_.rx_bad_offload);
   add("rx-dropped-link-local", counters_.rx_link_local);
+  add("rx-dropped-overload", counters_.rx_overload);
+  add("rx-dropped-queue-full", dropped_by_kernel(device_));
+  add("rx-markers", counters_.rx_markers);
   add("rx-errors", counters_.rx_errors);
   add("tx-packets", counters_.tx_packets);
   add("tx-bytes", counters_.tx_bytes);

@@ -18,6 +18,7 @@
 
 #include "model/cluster.h"
 #include "node/ports/port.h"
+#include "node/ports/queue_watch.h"
 
 namespace icr::node {
 
@@ -32,6 +33,8 @@ class TunPort final : public Port {
 
   [[nodiscard]] std::size_t rx_burst(std::span<Packet> packets) override;
   void tx(const Packet& packet) override;
+  void was_away(Duration absence, TimePoint now) override;
+  [[nodiscard]] Duration waited() const override;
   [[nodiscard]] int descriptor() const override { return queues_.size() == 1 ? queues_.front() : poll_; }
   void append_to(CounterList& out) const override;
 
@@ -42,6 +45,8 @@ class TunPort final : public Port {
     std::uint64_t rx_oversize = 0;     ///< longer than a packet may be
     std::uint64_t rx_bad_offload = 0;  ///< the virtio-net header contradicts the packet
     std::uint64_t rx_link_local = 0;   ///< the kernel's own speech, not traffic
+    std::uint64_t rx_overload = 0;     ///< waited too long: the worker did not keep up
+    std::uint64_t rx_markers = 0;      ///< own, to tell how long packets wait
     std::uint64_t rx_errors = 0;       ///< the device is gone or the read failed
     std::uint64_t tx_packets = 0, tx_bytes = 0;
     std::uint64_t tx_large = 0;        ///< of them: several segments in one packet
@@ -57,11 +62,27 @@ class TunPort final : public Port {
 
   [[nodiscard]] Result<void> open_queues(std::uint32_t count);
   /// Receives from one queue until it is empty, all packets are filled, or `bytes` were received. How many packets.
-  [[nodiscard]] std::size_t receive(int queue, std::span<Packet> packets, std::size_t bytes);
+  [[nodiscard]] std::size_t receive(std::size_t queue, std::span<Packet> packets, std::size_t bytes);
+  /// A packet of our own that tells how long it waited. Any thread's would do that can write the cookie.
+  struct Marker {
+    std::array<std::uint8_t, 20> ip{};
+    std::uint64_t cookie = 0;
+    std::int64_t since = 0;
+    std::uint32_t fill = 0;
+  } __attribute__((packed));
+  [[nodiscard]] Result<void> open_marking(int index);
+  void send_marker(TimePoint now);
+  /// True: it was a marker, and is done with.
+  [[nodiscard]] bool take_marker(std::size_t queue, const std::uint8_t* data);
 
-  std::vector<int> queues_;  ///< descriptors to receive from
-  int sending_ = -1;         ///< descriptor to send by: that of the one queue, or of a detached one
-  int poll_ = -1;            ///< of several queues: epoll's descriptor, which is readable when one of them is
+  std::vector<int> queues_;          ///< descriptors to receive from
+  std::vector<QueueWatch> watches_;  ///< of each of them
+  int marking_ = -1;                 ///< packet socket that puts markers into the device; -1: there is none
+  int index_ = 0;
+  Marker marker_;
+  TimePoint now_{};   ///< of the burst that is received
+  int sending_ = -1;  ///< descriptor to send by: that of the one queue, or of a detached one
+  int poll_ = -1;     ///< of several queues: epoll's descriptor, which is readable when one of them is
   std::uint32_t unit_;
   std::string device_;
   bool failure_logged_ = false;  ///< a device that went away is said once, then only counted

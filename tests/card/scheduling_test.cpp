@@ -100,62 +100,54 @@ TEST(Scheduling, MemoryUnderALimitIsNotLocked) {
   EXPECT_THAT(lock_memory(no_rights()), HasSubstr("CAP_IPC_LOCK"));
 }
 
-/// Runs a worker that never sleeps for a second, in rounds of `round`. What share of the time it was an ordinary
-/// thread, and the longest stretch in which it was not.
-struct Share {
-  Duration ordinary{};
-  Duration longest{};
-};
-Share share_of_a_second(FakeKernel& kernel, RealTimeBudget& budget, Duration round) {
-  Share out;
-  Duration stretch{};
-  for (TimePoint now{1s}; now < TimePoint{2s}; now += round) {
-    budget.worked(now);
-    stretch = kernel.is_real_time ? stretch + round : 0ns;
-    if (!kernel.is_real_time) out.ordinary += round;
-    out.longest = std::max(out.longest, stretch);
-  }
-  return out;
-}
-
-TEST(RealTimeBudget, AWorkerThatNeverSleepsLeavesATwentiethToOthersInSmallPieces) {
+TEST(RealTimeBudget, AWorkerThatNeverSleepsRestsAFewTimesInAHundredMilliseconds) {
   FakeKernel kernel;
   RealTimeBudget budget(schedule_thread({}, root(), kernel), kernel);
-  const Share share = share_of_a_second(kernel, budget, 20us);
-  EXPECT_GE(share.ordinary, 48ms);
-  EXPECT_LE(share.ordinary, 55ms);
-  EXPECT_LE(share.longest, 10ms);
-  EXPECT_NEAR(static_cast<double>(budget.yields()), 100, 2);
+  Duration rested{};
+  Duration longest{};
+  TimePoint awake{1s};
+  TimePoint now{1s};
+  while (now < TimePoint{2s}) {
+    now += 20us;
+    if (!budget.rest_due(now)) continue;
+    longest = std::max(longest, now - awake);
+    now += RealTimeBudget::kRest;
+    rested += RealTimeBudget::kRest;
+    budget.slept(now);
+    awake = now;
+  }
+  EXPECT_GE(rested, 28ms);
+  EXPECT_LE(rested, 32ms);
+  EXPECT_LE(longest, 11ms);
+  EXPECT_EQ(budget.rests(), static_cast<std::uint64_t>(rested / RealTimeBudget::kRest));
 }
 
-TEST(RealTimeBudget, AWorkerThatSleepsIsNeverOrdinary) {
+TEST(RealTimeBudget, AWorkerThatSleepsByItselfNeverRests) {
   FakeKernel kernel;
   RealTimeBudget budget(schedule_thread({}, root(), kernel), kernel);
   for (TimePoint now{1s}; now < TimePoint{2s}; now += 5ms) {
-    budget.worked(now);
-    EXPECT_TRUE(kernel.is_real_time);
+    EXPECT_FALSE(budget.rest_due(now));
     budget.slept(now + 4ms);
   }
-  EXPECT_EQ(budget.yields(), 0U);
 }
 
-TEST(RealTimeBudget, AThreadWithoutRealTimeIsLeftAlone) {
+TEST(RealTimeBudget, AnOrdinaryThreadIsLeftToTheKernel) {
   FakeKernel kernel;
   kernel.refuse_real_time = EPERM;
   RealTimeBudget budget(schedule_thread({}, root(), kernel), kernel);
   const auto asked = kernel.asked.size();
-  (void)share_of_a_second(kernel, budget, 20us);
+  for (TimePoint now{1s}; now < TimePoint{2s}; now += 1ms) EXPECT_FALSE(budget.rest_due(now));
   budget.end();
   EXPECT_EQ(kernel.asked.size(), asked);
 }
 
-TEST(RealTimeBudget, WhoIsRefusedTheWayBackStaysOrdinary) {
+TEST(RealTimeBudget, WhoEndsIsOrdinary) {
   FakeKernel kernel;
   RealTimeBudget budget(schedule_thread({}, root(), kernel), kernel);
-  kernel.refuse_real_time = EPERM;
-  const Share share = share_of_a_second(kernel, budget, 100us);
-  EXPECT_EQ(budget.yields(), 1U);
-  EXPECT_GE(share.ordinary, 980ms);
+  budget.end();
+  EXPECT_FALSE(kernel.is_real_time);
+  EXPECT_FALSE(budget.rest_due(TimePoint{1s}));
+  EXPECT_FALSE(budget.rest_due(TimePoint{2s}));
 }
 
 TEST(Scheduling, TheKernelDoesWhatItWasAskedFor) {

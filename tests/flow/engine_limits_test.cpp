@@ -27,6 +27,18 @@ TEST(EngineLimits, SessionLimitOfTheServiceSet) {
   (void)bed.pass(kInside, udp(kClient, 3, kServer, 53));
 }
 
+TEST(EngineLimits, AWorkerThatIsBehindServesTheSessionsThereAreAndSetsUpNone) {
+  Bed bed;
+  (void)bed.pass(kInside, udp(kClient, 1, kServer, 53));
+  bed.engine->refuse_new_sessions(true);
+  bed.expect_drop(kInside, udp(kClient, 2, kServer, 53), Drop::overload_new_session);
+  bed.expect_drop(kInside, tcp(kClient, 3, kServer, 80, kSyn, 1, 0), Drop::overload_new_session);
+  (void)bed.pass(kInside, udp(kClient, 1, kServer, 53));
+  EXPECT_EQ(bed.shard->sessions(), 1U);
+  bed.engine->refuse_new_sessions(false);
+  (void)bed.pass(kInside, udp(kClient, 2, kServer, 53));
+}
+
 TEST(EngineLimits, SetUpRateRefillsWithTime) {
   Plan plan;
   plan.service_options = "max-session-setup-rate: 5";

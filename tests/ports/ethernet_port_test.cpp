@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <cstring>
+#include <thread>
 
 #include "node/packet/headers.h"
 #include "node/packet/reply.h"
@@ -426,6 +427,24 @@ TEST_F(EthernetPortTest, DropsHaveNames) {
       },
       2s));
   EXPECT_EQ(count(*out, "tx-packets"), 0U);
+}
+
+TEST_F(EthernetPortTest, WhatWaitedTooLongIsDroppedByItsStampAndCounted) {
+  const auto port = open("in0", 1);
+  const test::Wire peer("in0p");
+  const Bytes mac = test::Wire("in0").address();
+  const Bytes frame = test::ethernet(mac, peer.address(), test::udp4("198.18.0.10", "203.0.113.5", "one"));
+  for (int i = 0; i < 100; ++i) peer.send(frame);
+  std::this_thread::sleep_for(100ms);
+  for (int i = 0; i < 50; ++i) peer.send(frame);
+  PacketBuffers several(64);
+  std::size_t got = 0;
+  // Frames are judged by the batch: of those that came later some share one with the old.
+  for (int i = 0; i < 10; ++i) got += port->rx_burst(several.packets());
+  EXPECT_GE(count(*port, "rx-dropped-overload"), 100U);
+  EXPECT_GE(got, 20U);
+  EXPECT_EQ(got + count(*port, "rx-dropped-overload"), 150U);
+  EXPECT_EQ(port->waited(), 0ms);
 }
 
 TEST_F(EthernetPortTest, ErrorsNameTheInterface) {

@@ -9,8 +9,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <map>
+#include <thread>
 
 #include "node/ports/factory.h"
 #include "node/ports/tun_routing.h"
@@ -62,6 +64,8 @@ class TunPortTest : public test::InNewNamespace {
     if (!port) throw std::runtime_error(port.error().message);
     return std::move(*port);
   }
+
+  static TimePoint monotonic_now() { return TimePoint(std::chrono::steady_clock::now().time_since_epoch()); }
 
   static std::uint64_t count(const Port& port, const std::string& name) {
     CounterList counters;
@@ -236,6 +240,80 @@ TEST_F(TunPortTest, PacketsOfAFlowKeepTheirOrderThroughSeveralQueues) {
   }
   EXPECT_EQ(seen.size(), 8U);
   for (const auto& [flow, payloads] : seen) EXPECT_EQ(payloads, "abcde") << flow;
+}
+
+TEST_F(TunPortTest, OfAnAbsenceTheOldestPacketsAreDroppedAndCounted) {
+  const auto port = open({"in0"});
+  const test::Wire peer("in0p");
+  PacketBuffers buffers(64);
+  const Bytes frame = test::ethernet(in0_mac(), peer.address(), test::udp4("198.18.0.10", "203.0.113.5", "one"));
+  // A hundred packets, one a millisecond, tell the rate.
+  for (int i = 0; i < 100; ++i) {
+    peer.send(frame);
+    std::this_thread::sleep_for(1ms);
+    while (port->rx_burst(buffers.packets()) != 0) {
+    }
+  }
+  const auto begun = std::chrono::steady_clock::now();
+  for (int i = 0; i < 200; ++i) {
+    peer.send(frame);
+    std::this_thread::sleep_for(1ms);
+  }
+  const auto absence = std::chrono::steady_clock::now() - begun;
+  port->was_away(absence, monotonic_now());
+  EXPECT_GT(port->waited(), 20ms);
+  std::size_t got = 0;
+  while (const std::size_t n = port->rx_burst(buffers.packets())) got += n;
+  // All but those of the last 40 ms; a busy machine makes the rates differ.
+  EXPECT_EQ(got + count(*port, "rx-dropped-overload"), 200U);
+  EXPECT_GE(got, 10U);
+  EXPECT_LE(got, 110U);
+  EXPECT_EQ(port->waited(), 0ms);
+}
+
+TEST_F(TunPortTest, AMarkerTellsHowLongPacketsWaitAndIsNeverHandedOn) {
+  for (const std::uint32_t queues : {1U, 4U}) {
+    const auto port = open({"in0"}, queues);
+    const test::Wire peer("in0p");
+    arrive(peer, flood_and_others(500));
+    PacketBuffers buffers(8);
+    // The queue does not become empty for a while: a marker goes to its end.
+    const auto read = [&] {
+      const std::size_t n = port->rx_burst(buffers.packets());
+      for (std::size_t i = 0; i < n; ++i) EXPECT_EQ(buffers.packets()[i].data[9], 17);
+      return n;
+    };
+    for (int i = 0; i < 10; ++i) {
+      EXPECT_NE(read(), 0U);
+      std::this_thread::sleep_for(1ms);
+    }
+    // What comes after the marker waits as long as the marker does: too long.
+    arrive(peer, flood_and_others(100));
+    std::this_thread::sleep_for(80ms);
+    const auto before = count(*port, "rx-packets");
+    while (read() != 0 || count(*port, "rx-dropped-overload") == 0) {
+      ASSERT_LT(count(*port, "rx-packets") - before, 664U) << "nothing was too old";
+    }
+    EXPECT_GE(count(*port, "rx-markers"), 1U);
+    EXPECT_GE(count(*port, "rx-dropped-overload"), 1U);
+    // The queue is empty: what comes now is fresh.
+    while (read() != 0) {
+    }
+    arrive(peer, test::udp4("198.18.0.10", "203.0.113.5", "fresh"));
+    EXPECT_TRUE(next(*port, 2s));
+  }
+}
+
+TEST_F(TunPortTest, WhatFindsTheQueueFullIsCounted) {
+  const auto port = open({"in0"});
+  const test::Wire peer("in0p");
+  output_of(fmt::format("ip link set {} txqueuelen 100", kDevice));
+  arrive(peer, std::vector<Bytes>(150, test::udp4("198.18.0.10", "203.0.113.5", "many")));
+  PacketBuffers buffers(64);
+  std::size_t got = 0;
+  while (const std::size_t n = port->rx_burst(buffers.packets())) got += n;
+  EXPECT_EQ(got + count(*port, "rx-dropped-queue-full"), 150U);
+  EXPECT_GE(count(*port, "rx-dropped-queue-full"), 20U);
 }
 
 TEST_F(TunPortTest, ADeviceOfSeveralQueuesBelongsToOneProcess) {

@@ -1,0 +1,219 @@
+#!/usr/bin/env python3
+"""Benchmark replication.busy: a pair of chassis on a machine on which others compute.
+
+Client and server in network namespaces, 20,000 TCP and 20,000 UDP flows through the pair, 10,000 messages a second in
+all, and beside them busy processes (`while :; do :; done`). The traffic programs run at real-time priority above
+everything else, so that they measure the pair and not their own hunger. Variants, one after the other:
+
+    icr         heartbeats of 3 x 20 ms, real-time scheduling as by default
+    unprivileged  the same without the right to it: no CAP_SYS_NICE, no CAP_IPC_LOCK, no limits
+    kill        SIGKILL of the master in that load
+    quiet-kill  SIGKILL of the master with nothing beside
+
+Results are named replication.busy.VARIANT.WHAT; those of `icr` have no VARIANT.
+"""
+
+import argparse
+import os
+import re
+import resource
+import signal
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+from lab.netlab import CHASSIS, SERVER, Lab, LabError, wait_until  # noqa: E402
+
+NAME = "replication.busy"
+PORT = 8000  # `web` of the cluster file
+VARIANTS = ("icr", "unprivileged", "kill", "quiet-kill")
+WITHOUT_RIGHTS = (
+    *("setpriv", "--bounding-set", "-sys_nice,-ipc_lock", "--inh-caps", "-sys_nice,-ipc_lock"),
+    *("prlimit", "--rtprio=0", "--nice=0", "--memlock=65536"),
+)
+
+
+class IcrPair:
+    """The lab of namespaces with a pair of chassis."""
+
+    def __init__(self, prefix, interval, count, before=()):
+        self.lab = Lab(prefix)
+        self._timing = (interval, count)
+        self._before = before
+
+    def up(self):
+        self.lab.up()
+        interval, count = self._timing
+        self.lab.change_cluster_file(r"(heartbeat-interval:\s*)\d+", rf"\g<1>{interval}")
+        self.lab.change_cluster_file(r"(heartbeat-count:\s*)\d+", rf"\g<1>{count}")
+        self.lab.change_cluster_file(r"destination-port: 8000,", f"destination-port: {PORT}-{PORT + 9},")
+        for name in CHASSIS:
+            self.lab.start_chassis(name, before=self._before)
+        self.lab.wait_for_redundancy()
+
+    def kill_master(self):
+        """Returns the time of the kill (ns of the monotonic clock)."""
+        master = self.lab.master()
+        now = time.monotonic_ns()
+        self.lab.kill_chassis(master)
+        return now
+
+    def takeovers(self):
+        """Changes of mastership so far, as both logs tell them."""
+        return sum(" role=MASTER " in line for line in self._role_lines())
+
+    def _role_lines(self):
+        lines = []
+        for name in CHASSIS:
+            with open(self.lab.processes.log_file(name), encoding="utf-8", errors="replace") as log:
+                lines += [line for line in log if " role: " in line or " detector: " in line]
+        return sorted(lines)
+
+    def notes(self):
+        """What a person wants to know beside the figures."""
+        shown = self.lab.icr("show services redundancy-group extensive", accept=None).stdout
+        notes = sorted(set(re.findall(r"^   Scheduling: .*$", shown, re.MULTILINE))) + self._role_lines()
+        for name in CHASSIS:
+            if not self.lab.chassis_runs(name):
+                continue
+            counters = self.lab.card_counters(name).items()
+            drops = [f"{what}={n}" for what, n in counters if n and re.search(r"drop|refuse|invalid|overload|absence|not-master|no-session|rests", what)]
+            notes.append(f"{name}: {' '.join(drops)}")
+        return notes
+
+
+class Traffic:
+    """Servers and senders, as many of each as the machine's limit of descriptors in a process asks for."""
+
+    def __init__(self, lab, options):
+        self.lab = lab
+        self.seconds = options.seconds
+        self._program = os.path.join(lab.programs, "icr_many_flows")
+        limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        flows = options.tcp + options.udp
+        self.count = 1 if limit == resource.RLIM_INFINITY else -(-flows // (limit - 100))
+        share = [[total // self.count + (i < total % self.count) for i in range(self.count)]
+                 for total in (options.tcp, options.udp, options.rate)]  # fmt: skip
+        self._shares = list(zip(*share))
+
+    def start(self):
+        """Returns when every flow has been answered once."""
+        for i, share in enumerate(self._shares):
+            self.lab.start(f"many-server{i}", "server", self._program, "serve", SERVER, PORT + i, stdout="out")
+        wait_until(lambda: self._all_say("many-server", "listening"), 10, "the echo servers to listen")
+        for i, share in enumerate(self._shares):
+            arguments = ["send", SERVER, PORT + i, *share, self.seconds]
+            self.lab.start(f"many-client{i}", "client", self._program, *arguments, stdout="out")
+        wait_until(lambda: self._all_say("many-client", "ready"), 150, "all flows to be set up")
+
+    def _all_say(self, name, word):
+        for i in range(self.count):
+            if word in self._output(f"{name}{i}"):
+                continue
+            if self.lab.processes.pid(f"{name}{i}") is None:
+                raise LabError(f"{name}{i} ended: {self.lab.log_tail(f'{name}{i}')}")
+            return False
+        return True
+
+    def _output(self, name):
+        with open(self.lab.processes.output_file(name), encoding="utf-8") as out:
+            return out.read()
+
+    def wait_for_the_end_of_the_load(self):
+        wait_until(lambda: self._all_say("many-client", "over"), self.seconds + 60, "the end of the load")
+
+    def results(self):
+        """Asks all flows whether they live, and waits for the end. {name: number}: sums over the programs, and the worst of what is a time."""
+        for i in range(self.count):
+            self.lab.processes.signal(f"many-client{i}", signal.SIGUSR1)
+        for i in range(self.count):
+            if self.lab.processes.wait(f"many-client{i}", 120) != 0:
+                raise LabError(f"the sender failed: {self.lab.log_tail(f'many-client{i}')}")
+            self.lab.processes.end(f"many-server{i}")
+        out = {}
+        for i in range(self.count):
+            text = self._output(f"many-client{i}") + self._output(f"many-server{i}")
+            for name, value in re.findall(r"^(\w+) (\d+)$", text, re.MULTILINE):
+                worst = name.startswith(("latency", "longest"))
+                out[name] = max(out.get(name, 0), int(value)) if worst else out.get(name, 0) + int(value)
+        return out
+
+
+def measure(pair, options, busy, kill):
+    """One run through a pair that is up. {what: (value, unit)}."""
+    lab = pair.lab
+    traffic = Traffic(lab, options)
+    traffic.start()
+    before = pair.takeovers()
+    killed = None
+    try:
+        for number in range(busy):
+            lab.start(f"busy{number}", "switch", "bash", "-c", "while :; do :; done")
+        if kill:
+            time.sleep(options.seconds / 3)
+            killed = pair.kill_master()
+        traffic.wait_for_the_end_of_the_load()
+    finally:
+        for number in range(busy):
+            lab.processes.end(f"busy{number}")
+    notes = pair.notes()  # before the senders close all their connections at once
+    seen = traffic.results()
+    takeovers = pair.takeovers() - before
+    for line in [*(f"{name} {value}" for name, value in seen.items()), *notes]:
+        print(f"   {line.strip()}", flush=True, file=sys.stderr)
+    results = {
+        "takeovers": (takeovers, "takeovers"),
+        "messages": (seen["messages"], "messages"),
+        "late_permille": (1000 * seen["late"] / seen["messages"], "permille"),
+        "lost": (seen["lost"], "messages"),
+        "dead_flows": (seen["dead_flows"], "flows"),
+        "mappings_changed": (seen["mappings_changed"], "flows"),
+        "latency_p99": (seen["latency_p99_us"] / 1000, "ms"),
+        "longest_silence": (seen["longest_silence_us"] / 1000, "ms"),
+    }
+    if killed is not None:
+        # What is sent to a machine that is dead is lost with any pair; what is lost beside it is not.
+        results["lost"] = (seen["lost"] - seen["lost_in_longest_silence"], "messages")
+        results["lost_in_outage"] = (seen["lost_in_longest_silence"], "messages")
+        results["path_back"] = ((seen["longest_silence_end_ns"] - killed) / 1e6, "ms")
+    return results
+
+
+def make_pair(variant, options):
+    before = WITHOUT_RIGHTS if variant == "unprivileged" else ()
+    return IcrPair(options.prefix, options.interval, options.count, before)
+
+
+def run(variant, options):
+    pair = make_pair(variant, options)
+    try:
+        pair.up()
+        return measure(pair, options, 0 if variant.startswith("quiet") else options.busy, variant.endswith("kill"))
+    finally:
+        pair.lab.down()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--variant", choices=VARIANTS, action="append", help="may be repeated; default: all")
+    parser.add_argument("--seconds", type=int, default=60, help="length of each run")
+    parser.add_argument("--busy", type=int, default=4, help="processes that only compute")
+    parser.add_argument("--tcp", type=int, default=20_000)
+    parser.add_argument("--udp", type=int, default=20_000)
+    parser.add_argument("--rate", type=int, default=10_000, help="messages a second, of all flows together")
+    parser.add_argument("--interval", type=int, default=20, help="of icr's heartbeats, in ms")
+    parser.add_argument("--count", type=int, default=3, help="of icr's heartbeats")
+    parser.add_argument("--prefix", default="icrbusy", help="name of the lab")
+    options = parser.parse_args()
+    for variant in options.variant or VARIANTS:
+        name = NAME if variant == "icr" else f"{NAME}.{variant.replace('-', '_')}"
+        for what, (value, unit) in run(variant, options).items():
+            print(f"{name}.{what} {value:.6g} {unit}", flush=True)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except LabError as error:
+        sys.exit(f"bench_busy: {error}")
