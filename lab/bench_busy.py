@@ -28,6 +28,7 @@ from lab.netlab import CHASSIS, SERVER, Lab, LabError, wait_until  # noqa: E402
 NAME = "replication.busy"
 PORT = 8000  # `web` of the cluster file
 VARIANTS = ("icr", "unprivileged", "kill", "quiet-kill")
+TELLING = re.compile("drop|refuse|invalid|overload|absence|not-master|no-session|rests")  # counters
 WITHOUT_RIGHTS = (
     *("setpriv", "--bounding-set", "-sys_nice,-ipc_lock", "--inh-caps", "-sys_nice,-ipc_lock"),
     *("prlimit", "--rtprio=0", "--nice=0", "--memlock=65536"),
@@ -78,7 +79,7 @@ class IcrPair:
             if not self.lab.chassis_runs(name):
                 continue
             counters = self.lab.card_counters(name).items()
-            drops = [f"{what}={n}" for what, n in counters if n and re.search(r"drop|refuse|invalid|overload|absence|not-master|no-session|rests", what)]
+            drops = [f"{what}={n}" for what, n in counters if n and TELLING.search(what)]
             notes.append(f"{name}: {' '.join(drops)}")
         return notes
 
@@ -124,7 +125,7 @@ class Traffic:
         wait_until(lambda: self._all_say("many-client", "over"), self.seconds + 60, "the end of the load")
 
     def results(self):
-        """Asks all flows whether they live, and waits for the end. {name: number}: sums over the programs, and the worst of what is a time."""
+        """Asks all flows whether they live. {name: number}: sums over the programs, and the worst of what is a time."""
         for i in range(self.count):
             self.lab.processes.signal(f"many-client{i}", signal.SIGUSR1)
         for i in range(self.count):
