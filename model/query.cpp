@@ -124,16 +124,33 @@ Result<std::vector<ServiceSetCount>> decode_counts(const CountRows* rows) {
   return out;
 }
 
+flatbuffers::Offset<fbs::Detector> encode_detector(const SilenceStatus& d, flatbuffers::FlatBufferBuilder& builder) {
+  const auto state = builder.CreateString(d.state);
+  const auto witness = builder.CreateString(d.witness);
+  return fbs::CreateDetector(builder, d.floor, d.limit, d.threshold, d.silence, d.own_late, d.peer_late, d.peer_says,
+                             d.avoided, d.probes_sent, d.probes_answered, state, witness);
+}
+
+SilenceStatus decode_detector(const fbs::Detector& in) {
+  return {in.floor(),       in.limit(),           in.threshold(),        in.silence(),
+          in.own_late(),    in.peer_late(),       in.peer_says(),        in.avoided(),
+          in.probes_sent(), in.probes_answered(), printable(in.state()), printable(in.witness())};
+}
+
 flatbuffers::Offset<fbs::SetStatus> encode_status(const SetStatus& status, flatbuffers::FlatBufferBuilder& builder) {
   const auto reason = builder.CreateString(status.reason);
   const auto service_sets = encode_counts(status.service_sets, builder);
   const auto counters = encode_counters(status.counters, builder);
   const auto scheduling = builder.CreateString(status.scheduling);
+  const auto health = builder.CreateString(status.health_reasons);
+  const auto peer_health = builder.CreateString(status.peer_health_reasons);
+  const auto detector = encode_detector(status.detector, builder);
   return fbs::CreateSetStatus(builder, status.set, static_cast<std::uint8_t>(status.role),
                               static_cast<std::uint8_t>(status.peer_role), status.connected,
                               static_cast<std::uint8_t>(status.sync), status.term, reason, status.reason_age_s,
                               status.sessions, service_sets, status.sent_sequence, status.acknowledged_sequence,
-                              status.applied_sequence, status.pending, status.digest, counters, scheduling);
+                              status.applied_sequence, status.pending, status.digest, counters, scheduling,
+                              status.health_weight, health, status.peer_health_weight, peer_health, detector);
 }
 
 Result<SetStatus> decode_status(const fbs::SetStatus& in) {
@@ -160,6 +177,11 @@ Result<SetStatus> decode_status(const fbs::SetStatus& in) {
   out.digest = in.digest();
   out.counters = decode_counters(in.counters());
   out.scheduling = printable(in.scheduling());
+  out.health_weight = in.health_weight();
+  out.health_reasons = printable(in.health_reasons());
+  out.peer_health_weight = in.peer_health_weight();
+  out.peer_health_reasons = printable(in.peer_health_reasons());
+  if (in.detector() != nullptr) out.detector = decode_detector(*in.detector());
   return out;
 }
 

@@ -63,16 +63,41 @@ struct Group {
 
 std::string_view connection_word(bool connected) { return connected ? "Connected" : "Not connected"; }
 
+/// A sum of weights that fails over, as in Junos interface monitoring.
+constexpr std::uint32_t kIllWeight = 255;
+
+void append_health(std::string_view whose, std::uint32_t weight, const std::string& reasons, std::string& out) {
+  fmt::format_to(std::back_inserter(out), "   {} health status: {}, weight {} of {}{}{}\n", whose,
+                 weight < kIllWeight ? "Passed" : "Failed", weight, kIllWeight, reasons.empty() ? "" : ": ", reasons);
+}
+
+double milliseconds(std::uint64_t micros) { return static_cast<double>(micros) / 1000; }
+
+void append_detector(const SilenceStatus& d, std::string& out) {
+  auto to = std::back_inserter(out);
+  fmt::format_to(to, "   Failure detector: {}, silence borne {:.1f} ms (at least {:.1f}, at most {:.1f})\n", d.state,
+                 milliseconds(d.threshold), milliseconds(d.floor), milliseconds(d.limit));
+  fmt::format_to(to, "   Worst delay of the last minute: own {:.1f} ms, peer {:.1f} ms, peer says {:.1f} ms\n",
+                 milliseconds(d.own_late), milliseconds(d.peer_late), milliseconds(d.peer_says));
+  fmt::format_to(to, "   Takeovers avoided: {}, probes sent: {}, answered: {}, witness: {}\n", d.avoided, d.probes_sent,
+                 d.probes_answered, d.witness);
+}
+
 void append_block(const Cluster& cluster, const Group& group, bool extensive, std::string& out) {
   const auto& status = *group.status;
   auto to = std::back_inserter(out);
-  const bool healthy = status.connected && status.sync == SyncState::hot;
+  const bool healthy = status.health_weight < kIllWeight && status.connected && status.sync == SyncState::hot;
   fmt::format_to(to, "\nRG-ID {0}, RS-ID {0}: state {1}, peer {2}, health: {3}\n", group.set->id,
                  to_string(status.role), to_string(status.peer_role), healthy ? "Passed" : "Failed");
   fmt::format_to(to, "   Redundancy set: {}, connection: {}\n", group.set->name, connection_word(status.connected));
   for (const auto index : group.set->service_sets) {
     fmt::format_to(to, "   Service set {}: stateful sync {}\n", cluster.service_sets[index].name,
                    to_string(status.sync));
+  }
+  const bool peer_known = status.peer_role != SetRole::unknown;
+  if (extensive || status.health_weight != 0) append_health("Local", status.health_weight, status.health_reasons, out);
+  if (peer_known && (extensive || status.peer_health_weight != 0)) {
+    append_health("Peer", status.peer_health_weight, status.peer_health_reasons, out);
   }
   fmt::format_to(to, "   Last change: {}, {} seconds ago\n", status.reason.empty() ? "none" : status.reason,
                  status.reason_age_s);
@@ -86,6 +111,7 @@ void append_block(const Cluster& cluster, const Group& group, bool extensive, st
   }
   fmt::format_to(to, "   Sequence sent: {}, acknowledged: {}, applied: {}, changes pending: {}\n", status.sent_sequence,
                  status.acknowledged_sequence, status.applied_sequence, status.pending);
+  if (status.detector.floor != 0) append_detector(status.detector, out);
   for (const auto& counter : status.counters) fmt::format_to(to, "     {:<48}{:>16}\n", counter.name, counter.value);
 }
 

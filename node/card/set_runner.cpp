@@ -241,6 +241,25 @@ void SetRunner::on_disconnected() {
 
 // -- ShardView --
 
+namespace {
+
+std::uint64_t micros(Duration time) { return static_cast<std::uint64_t>(time / 1us); }
+
+SilenceStatus silence_of(const MemberStatus& member) {
+  const DetectorStatus& d = member.detector;
+  SilenceStatus out{micros(d.floor),    micros(d.limit),     micros(d.threshold), micros(d.silence),
+                    micros(d.own_late), micros(d.peer_late), micros(d.peer_says), d.avoided,
+                    d.probes_sent,      d.probes_answered,   "hears the peer",    std::string(to_string(d.witness))};
+  if (!member.peer_present) {
+    out.state = "peer is lost";
+  } else if (d.silence > d.floor) {
+    out.state = "peer is silent, its silence is borne";
+  }
+  return out;
+}
+
+}  // namespace
+
 void SetRunner::status(TimePoint now, SetStatus& out) const {
   const MemberStatus member = member_.status();
   out.role = role_of(member.role, member.warnings);
@@ -267,6 +286,11 @@ void SetRunner::status(TimePoint now, SetStatus& out) const {
     out.applied_sequence = member.acknowledged;
   }
   out.pending = member.pending_state;
+  out.health_weight = member.health.weight;
+  out.health_reasons = member.health.reasons;
+  out.peer_health_weight = member.peer_health.weight;
+  out.peer_health_reasons = member.peer_health.reasons;
+  if (!config_.stand_alone()) out.detector = silence_of(member);
   out.digest = shard_.digest();
   append_to(out.counters);
   out.scheduling = scheduling_;

@@ -194,6 +194,11 @@ DetectorStatus Detector::status(TimePoint now) const {
   out.own_late = own_late_.worst(now);
   out.peer_late = peer_late_.worst(now);
   out.peer_says = peer_says_;
+  out.silence = silence();
+  out.lost = lost_;
+  out.avoided = counters_.avoided;
+  out.probes_sent = counters_.probes_sent;
+  out.probes_answered = counters_.probes_answered;
   out.witness = witness_;
   return out;
 }

@@ -71,10 +71,15 @@ class ProbeOutput {
 struct DetectorStatus {
   Duration floor{};
   Duration limit{};
-  Duration threshold{};  ///< silence that is borne when no witness speaks for the peer
-  Duration own_late{};   ///< worst delay of the own wake-ups in the last minute
-  Duration peer_late{};  ///< how much later than an interval a sign of life came, at worst, in the last minute
-  Duration peer_says{};  ///< worst delay of its wake-ups, as the peer tells
+  Duration threshold{};       ///< silence that is borne when no witness speaks for the peer
+  Duration own_late{};        ///< worst delay of the own wake-ups in the last minute
+  Duration peer_late{};       ///< how much later than an interval a sign of life came, at worst, in the last minute
+  Duration peer_says{};       ///< worst delay of its wake-ups, as the peer tells
+  Duration silence{};         ///< how long the peer has been silent while this thread attended
+  bool lost = false;          ///< it was taken for dead and has not been heard since
+  std::uint64_t avoided = 0;  ///< silences that passed the floor and ended
+  std::uint64_t probes_sent = 0;
+  std::uint64_t probes_answered = 0;
   Witness witness = Witness::never_asked;
 };
 

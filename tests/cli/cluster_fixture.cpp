@@ -184,6 +184,15 @@ void FakeShard::status(TimePoint /*now*/, SetStatus& out) const {
   out.sent_sequence = 7;
   out.acknowledged_sequence = 6;
   out.pending = 1;
+  out.health_weight = health_weight;
+  out.health_reasons = health_reasons;
+  if (role_ == SetRole::standby) {
+    out.peer_health_weight = 100;
+    out.peer_health_reasons = "checkpoints cannot be written";
+  }
+  out.detector = {60'000, 1'000'000, 260'400,          12'345,
+                  3'100,  80'000,    41'500,           2,
+                  12,     10,        "hears the peer", "machine lives, process late"};
   out.counters = {{"heartbeats-sent", 100}};
   out.scheduling = "SCHED_RR priority 20, memory locked";
 }

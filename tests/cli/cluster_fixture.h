@@ -64,6 +64,8 @@ class FakeShard final : public node::ShardView, public SessionSource {
   bool read(std::uint32_t slot, TimePoint now, SessionRecord& out) const override;
 
   SyncState sync = SyncState::hot;
+  std::uint32_t health_weight = 0;
+  std::string health_reasons;
   std::string switchover_refusal;  ///< empty: it is done
   int switchovers = 0;
   std::map<std::uint32_t, BindingUse> uses;  ///< by slot

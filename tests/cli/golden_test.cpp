@@ -155,6 +155,10 @@ TEST_F(Golden, RedundancyGroups) {
   expect("show services redundancy-group brief", "redundancy-group-brief");
   expect("show services redundancy-group extensive", "redundancy-group-extensive");
   expect("show services redundancy-group rg-id 2", "redundancy-group-one");
+  // A master whose link is dead says so (shared case field.master-with-dead-link).
+  fake_.shard(0, 0).health_weight = 255;
+  fake_.shard(0, 0).health_reasons = "interface outside0 has no carrier";
+  expect("show services redundancy-group brief", "redundancy-group-ill");
   for (const std::string number : {"3", "9"}) {  // a stand-alone set is none
     const auto output = answer(fake_, "show services redundancy-group rg-id " + number);
     EXPECT_EQ(output.code, cli::ExitCode::command_error);

@@ -124,6 +124,11 @@ QueryReply full_reply(BatchEncoder& sessions) {
   status.role = SetRole::standby_warned;
   status.term = 12;
   status.reason = "heartbeats missing";
+  status.health_weight = 255;
+  status.health_reasons = "interface inside0 has no carrier";
+  status.peer_health_weight = 100;
+  status.peer_health_reasons = "disk\nfull";
+  status.detector = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, "hears the peer", "no answer"};
   status.service_sets = {{2, {5, 0, 0, 0}}};
   status.counters = {{"a", 1}, {"b", 2}};
   reply.status = {status};
@@ -190,6 +195,13 @@ TEST(QueryCodec, AReplyComesBackInSlotOrderAndPrintable) {
   EXPECT_EQ(got->status[0].role, SetRole::standby_warned);
   EXPECT_EQ(got->status[0].term, 12U);
   EXPECT_EQ(got->status[0].reason, "heartbeats missing");
+  EXPECT_EQ(got->status[0].health_weight, 255U);
+  EXPECT_EQ(got->status[0].health_reasons, "interface inside0 has no carrier");
+  EXPECT_EQ(got->status[0].peer_health_weight, 100U);
+  EXPECT_EQ(got->status[0].peer_health_reasons, "disk?full");
+  EXPECT_EQ(got->status[0].detector.peer_says, 7U);
+  EXPECT_EQ(got->status[0].detector.probes_answered, 10U);
+  EXPECT_EQ(got->status[0].detector.witness, "no answer");
   EXPECT_EQ(got->status[0].service_sets[0].total(), 5U);
   EXPECT_EQ(got->status[0].counters[1].value, 2U);
   EXPECT_EQ(got->utilization.cpu_permyriad, 7U);
