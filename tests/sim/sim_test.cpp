@@ -4,6 +4,8 @@
 
 #include <cstdlib>
 #include <iostream>
+#include <optional>
+#include <random>
 
 #include "model/log.h"
 #include "sim/world.h"
@@ -58,6 +60,7 @@ TEST_P(Simulation, InvariantsHoldUnderEverySeed) {
   if (count < 100) return;
   // A simulation in which nothing goes wrong shows nothing.
   EXPECT_GT(totals.crashes, count);
+  EXPECT_GT(totals.moved_ill, 10U);
   EXPECT_GT(totals.took_over_hot, count / 2);
   EXPECT_GT(totals.took_over_cold, 0U);
   EXPECT_GT(totals.split_brains, 0U);
@@ -166,6 +169,70 @@ TEST_P(Scenario, AStandbyThatStartsLateBecomesHotWhileTrafficRuns) {
   run(1s);
   EXPECT_GT(world_.traffic().round_trips(), trips);
   quiesce();
+}
+
+/// Section "a busy machine": threads of both chassis are held up again and again, by as much as a starved thread at
+/// nice 0 is; heartbeats are 3 x 20 ms. Nobody is deposed.
+TEST(BusyMachine, StarvedMembersNeverTakeOver) {
+  log::set_level(log::Level::error);
+  for (std::uint64_t seed = 1; seed <= 30; ++seed) {
+    Cluster cluster = simulated_cluster(false, static_cast<NatFlavour>(seed % kNatFlavourCount));
+    cluster.redundancy_sets[0].heartbeat_interval = 20ms;
+    World world(cluster, seed);
+    std::mt19937_64 random(seed);
+    const auto run = [&world](Duration time) {
+      for (const TimePoint end = world.now() + time; world.now() < end;) world.step(1ms);
+    };
+    world.set_traffic(0);
+    world.start(0);
+    world.start(1);
+    run(2s);
+    world.set_traffic(15);
+    for (int round = 0; round < 100; ++round) {
+      const std::uint64_t who = random() % 3;
+      world.chassis(0).paused = who != 1;
+      world.chassis(1).paused = who != 0;
+      run(1ms * (random() % 240 + 10));
+      world.chassis(0).paused = world.chassis(1).paused = false;
+      run(1ms * (random() % 100 + 1));
+    }
+    EXPECT_TRUE(world.chassis(0).active()) << "seed " << seed;
+    EXPECT_GT(world.chassis(1).counter("takeovers-avoided"), 0U) << "seed " << seed;
+    world.settle(10s);
+    EXPECT_EQ(world.finish().masterships, 1U) << "seed " << seed;
+    for (const auto& violation : world.violations()) ADD_FAILURE() << "seed " << seed << ": " << violation;
+  }
+}
+
+/// Shared case field.master-with-dead-link, at any moment of the traffic.
+TEST(BusyMachine, IllHealthOfTheMasterMovesMastershipOnce) {
+  log::set_level(log::Level::error);
+  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+    const Cluster cluster = simulated_cluster(false, static_cast<NatFlavour>(seed % kNatFlavourCount));
+    World world(cluster, seed);
+    std::mt19937_64 random(seed);
+    const auto run = [&world](Duration time) {
+      for (const TimePoint end = world.now() + time; world.now() < end;) world.step(1ms);
+    };
+    world.set_traffic(30);
+    world.start(0);
+    world.start(1);
+    run(2s + 1us * (random() % 3'000'000));
+    ASSERT_TRUE(world.chassis(0).active());
+    for (std::size_t i = 0; i < 2; ++i) world.chassis(i).member().set_health(world.now(), {});
+    world.chassis(0).member().set_health(world.now(), {255, "interface a1 has no carrier"});
+    run(250ms);
+    EXPECT_EQ(world.master(), std::optional<std::size_t>(1)) << "seed " << seed;
+    run(1ms * (random() % 3000));
+    world.chassis(0).member().set_health(world.now(), {});
+    run(10s);
+    EXPECT_EQ(world.master(), std::optional<std::size_t>(1)) << "seed " << seed;
+    world.settle(10s);
+    const Totals totals = world.finish();
+    EXPECT_EQ(totals.masterships, 2U) << "seed " << seed;
+    EXPECT_EQ(totals.mapping_changes, 0U) << "seed " << seed;
+    for (const auto& violation : world.violations()) ADD_FAILURE() << "seed " << seed << ": " << violation;
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Nat, Scenario,

@@ -10,7 +10,7 @@
 namespace icr::sim {
 namespace {
 
-enum What { kStart, kHeal, kResume, kUnblock, kDiskWorks, kCalm };
+enum What { kStart, kHeal, kResume, kUnblock, kDiskWorks, kCalm, kWell };
 
 }  // namespace
 
@@ -87,6 +87,8 @@ void Totals::add(const Totals& o) {
   crashes += o.crashes;
   cuts += o.cuts;
   pauses += o.pauses;
+  illnesses += o.illnesses;
+  moved_ill += o.moved_ill;
   storms += o.storms;
   disk_failures += o.disk_failures;
   switchovers_begun += o.switchovers_begun;
@@ -108,13 +110,14 @@ void Totals::add(const Totals& o) {
 
 std::string Totals::to_string() const {
   return fmt::format(
-      "crashes {}, cuts {}, pauses {}, storms {}, disk failures {}, switchovers {}, masterships {} (hot takeovers {}, "
+      "crashes {}, cuts {}, pauses {}, illnesses {} (mastership moved {}), storms {}, disk failures {}, switchovers "
+      "{}, masterships {} (hot takeovers {}, "
       "cold {}), two masters met {}, sessions born {}, ended {}, round trips {}, mappings changed {}, messages lost "
       "{}, "
       "gaps {}, duplicates {}, attempts after loss {}, copies {}",
-      crashes, cuts, pauses, storms, disk_failures, switchovers_begun, masterships, took_over_hot, took_over_cold,
-      split_brains, births, deaths, round_trips, mapping_changes, messages_lost, gaps, duplicates, attempts_after_loss,
-      copies);
+      crashes, cuts, pauses, illnesses, moved_ill, storms, disk_failures, switchovers_begun, masterships, took_over_hot,
+      took_over_cold, split_brains, births, deaths, round_trips, mapping_changes, messages_lost, gaps, duplicates,
+      attempts_after_loss, copies);
 }
 
 /// Keeps what the engine lets out.
@@ -163,6 +166,7 @@ void World::on_draw(Chassis& chassis) { drawn_to_ = chassis.index(); }
 void World::start(std::size_t index) {
   note(fmt::format("chassis {} starts", index));
   chassis_[index].start(now_);
+  chassis_[1U - index].peer_answers = true;
   oracle_.on_start(chassis_[index], now_);
   if (link_up_) connect();
 }
@@ -184,12 +188,15 @@ void World::crash(std::size_t index, bool everything_durable, bool connection_cl
   victim.crash(everything_durable ? std::numeric_limits<std::size_t>::max()
                                   : random_() % (victim.store().unsynced() + 1));
   Chassis& other = chassis_[1U - index];
+  // Where no connection closes, the machine is gone with its process.
+  other.peer_answers = connection_closes;
   if (connection_closes && link_up_ && other.up()) other.member().on_peer_disconnected(now_);
 }
 
 void World::count_of(Chassis& c) {
   totals_.took_over_hot += c.counter("took-over-hot");
   totals_.took_over_cold += c.counter("took-over-cold");
+  totals_.moved_ill += c.counter("mastership-given-up-ill") + c.counter("mastership-taken-from-ill");
   totals_.gaps += c.counter("gaps");
   totals_.duplicates += c.counter("duplicate-messages");
   totals_.attempts_after_loss += c.counter("attempts-after-loss");
@@ -301,6 +308,9 @@ void World::happen(const Later& later) {
     case kCalm:
       weather(false);
       break;
+    case kWell:
+      if (chassis_[later.index].up()) chassis_[later.index].member().set_health(now_, {});
+      break;
     default:
       break;
   }
@@ -310,7 +320,7 @@ void World::fault() {
   next_fault_ = now_ + between(100ms, 3s);
   const std::size_t index = random_() % 2;
   Chassis& c = chassis_[index];
-  switch (random_() % 10) {
+  switch (random_() % 11) {
     case 0:
     case 1:
     case 2:
@@ -361,6 +371,14 @@ void World::fault() {
       c.store().fail_writes(true);
       disk_bad_until_[index] = TimePoint::max();
       later_.push_back({now_ + between(50ms, 2s), kDiskWorks, index});
+      break;
+    case 9:
+      // Its links are dead, or come back before anybody acted.
+      if (!c.up()) break;
+      ++totals_.illnesses;
+      note(fmt::format("chassis {} is ill", index));
+      c.member().set_health(now_, {255, "interface a1 has no carrier"});
+      later_.push_back({now_ + between(1ms, 3s), kWell, index});
       break;
     default:
       // The network may believe either of two masters.

@@ -21,6 +21,8 @@ struct Totals {
   std::uint64_t crashes = 0;
   std::uint64_t cuts = 0;
   std::uint64_t pauses = 0;
+  std::uint64_t illnesses = 0;
+  std::uint64_t moved_ill = 0;  ///< mastership was given up, or taken, because of one
   std::uint64_t storms = 0;
   std::uint64_t disk_failures = 0;
   std::uint64_t switchovers_begun = 0;
