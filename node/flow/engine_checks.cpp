@@ -101,7 +101,7 @@ void Engine::drop_fragment(const Binding& binding, FragmentTable::Verdict verdic
 }
 
 Drop Engine::screen(const Screen& s, const Headers& h) {
-  if (s.ip_bad_option && h.bad_option) return Drop::screen_bad_option;
+  if (s.ip_bad_option && h.bad_option != 0) return Drop::screen_bad_option;
   if (s.ip_source_route_option && h.source_route) return Drop::screen_source_route;
   if (s.ip_unknown_protocol && h.protocol >= kFirstUnassigned && h.protocol <= kLastUnassigned) {
     return Drop::screen_unknown_protocol;

@@ -116,20 +116,20 @@ HeaderError check_fragment(const Headers& h) {
 }
 
 /// Looks through IPv4 options (RFC 791 section 3.1), which are rare.
-void read_options(const std::uint8_t* at, const std::uint8_t* end, Headers& h) {
+void read_options(const std::uint8_t* header, const std::uint8_t* end, Headers& h) {
   constexpr std::uint8_t kEnd = 0, kNoOperation = 1, kLooseSourceRoute = 131, kStrictSourceRoute = 137;
-  while (at < end && *at != kEnd) {
+  for (const std::uint8_t* at = header + 20; at < end && *at != kEnd;) {
     if (*at == kNoOperation) {
       ++at;
       continue;
     }
     if (end - at < 2 || at[1] < 2 || at[1] > end - at) {
-      h.bad_option = true;
+      h.bad_option = static_cast<std::uint8_t>(at - header);
       return;
     }
     if (*at == kLooseSourceRoute || *at == kStrictSourceRoute) {
       h.source_route = true;
-      if (at[1] < 3) h.bad_option = true;
+      if (at[1] < 3) h.bad_option = static_cast<std::uint8_t>(at - header);
     }
     at += at[1];
   }
@@ -153,7 +153,7 @@ HeaderError read_v4(std::uint8_t* p, std::uint32_t size, bool quoted, Headers& h
     if (const auto bad = check_v4_addresses(source, destination); bad != HeaderError::none) return bad;
     if (p[8] == 0) return HeaderError::ip_ttl_zero;
     if (p[9] == 0 || p[9] == 255) return HeaderError::ip_protocol;
-    if (header > 20) read_options(p + 20, p + header, h);
+    if (header > 20) read_options(p, p + header, h);
   }
   h.v6 = false;
   h.l3 = p;

@@ -63,8 +63,8 @@ struct Headers {
   /// than l4_length, where extension headers follow). 0 if it is none.
   std::uint32_t fragment_length = 0;
 
-  bool source_route = false;  ///< IPv4: loose or strict source route; IPv6: routing header with segments left
-  bool bad_option = false;    ///< IPv4 options that cannot be parsed
+  bool source_route = false;    ///< IPv4: loose or strict source route; IPv6: routing header with segments left
+  std::uint8_t bad_option = 0;  ///< IPv4: octet of the first option that cannot be parsed; 0: none
 
   std::uint8_t tcp_flags = 0;
   std::uint8_t tcp_header_length = 0;

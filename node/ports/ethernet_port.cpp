@@ -16,8 +16,9 @@
 
 #include "model/log.h"
 #include "node/packet/checksum.h"
-#include "node/packet/rewrite.h"
-#include "node/ports/link_local.h"
+#include "node/packet/cut_ipv4.h"
+#include "node/packet/headers.h"
+#include "node/ports/ip_header.h"
 #include "node/ports/next_hops.h"
 #include "node/ports/packet_socket.h"
 #include "node/ports/tun_routing.h"
@@ -50,35 +51,16 @@ bool set_packet_option(int socket, int option) {
   return setsockopt(socket, SOL_PACKET, option, &on, sizeof on) == 0;
 }
 
-IpAddress destination_of(const Packet& packet) {
-  return packet.data[0] >> 4 == 6 ? IpAddress::v6(packet.data + 24) : IpAddress::v4(load32(packet.data + 16));
-}
-
-bool has_ip_header(const Packet& packet) {
-  return (packet.length >= 20 && packet.data[0] >> 4 == 4) || (packet.length >= 40 && packet.data[0] >> 4 == 6);
-}
-
-/// One hop less. False: there was none left.
-bool take_hop(Packet& packet) {
-  const bool v6 = packet.data[0] >> 4 == 6;
-  std::uint8_t& hops = packet.data[v6 ? 7 : 8];
-  if (hops <= 1) return false;
-  if (v6) {
-    --hops;
-    return true;
-  }
-  ChecksumDelta delta;
-  const std::uint16_t before = load16(packet.data + 8);
-  --hops;
-  delta.replace16(before, load16(packet.data + 8));
-  store16(packet.data + 10, delta.apply(load16(packet.data + 10)));
-  return true;
-}
-
 }  // namespace
 
 EthernetPort::EthernetPort(std::uint32_t unit, std::string interface)
-    : unit_(unit), interface_(std::move(interface)), now_(coarse_now()) {}
+    : unit_(unit),
+      interface_(std::move(interface)),
+      now_(coarse_now()),
+      staged_(kBatch),
+      errors_(unit),
+      fragment_(kMaxPacketBytes),
+      datagram_(kMaxPacketBytes) {}
 
 Result<std::unique_ptr<EthernetPort>> EthernetPort::open(const PacketPort& config) {
   const std::string where = fmt::format("port unit {} interface {}", config.unit, config.device);
@@ -102,9 +84,6 @@ Result<std::unique_ptr<EthernetPort>> EthernetPort::open(const PacketPort& confi
       return fail("{}: no descriptor left: {}", where, words(errno));
     }
   }
-  port->staged_.resize(kBatch);
-  port->waiting_.resize(kWaiting);
-  port->errors_.resize(kErrors);
   port->read_mtu();
   return port;
 }
@@ -161,7 +140,7 @@ void EthernetPort::look_around(bool idle) {
   now_ = coarse_now();
   const bool due = now_ - looked_ >= kLookInterval;
   // News wake the worker: who is idle must take them, or is woken for ever.
-  if (!due && !idle && waiting_count_ == 0) return;
+  if (!due && !idle && waiting_.empty()) return;
   if (due) {
     looked_ = now_;
     read_mtu();
@@ -172,12 +151,12 @@ void EthernetPort::look_around(bool idle) {
     }
   }
   (void)hops_->update(now_);
-  if (waiting_count_ != 0) send_waiting();
+  if (!waiting_.empty()) send_waiting();
 }
 
 std::size_t EthernetPort::rx_burst(std::span<Packet> packets) {
   look_around(false);
-  std::size_t count = take_errors(packets);
+  std::size_t count = errors_.take(packets);
   std::size_t bytes = 0;
   while (count < packets.size() && bytes < kBurstBytes) {
     const std::size_t room = std::min(packets.size() - count, kBatch);
@@ -221,26 +200,12 @@ std::size_t EthernetPort::rx_burst(std::span<Packet> packets) {
       }
       packet.length = rx_messages_[i].msg_len - static_cast<unsigned>(sizeof(FrameHeader));
       packet.unit = unit_;
-      if (is_link_local(packet.data, packet.length)) {
-        ++counters_.rx_link_local;
-        continue;
-      }
       if (!offload::take(rx_headers_[i].vnet, kEthernet, packet)) {
         ++counters_.rx_bad_offload;
         continue;
       }
       // What is no IP packet is the engine's to refuse, which has a name for everything that can be wrong.
-      if (has_ip_header(packet)) {
-        if (hops_->is_local(destination_of(packet))) {
-          ++counters_.rx_own;
-          continue;
-        }
-        if (!take_hop(packet)) {
-          ++counters_.rx_hop_limit;
-          tell_hop_limit(packet);
-          continue;
-        }
-      }
+      if (has_ip_header(packet) && !may_forward(packet, rx_headers_[i])) continue;
       ++counters_.rx_packets;
       counters_.rx_bytes += packet.length;
       counters_.rx_large += packet.segment_bytes != 0 ? 1U : 0U;
@@ -257,69 +222,52 @@ std::size_t EthernetPort::rx_burst(std::span<Packet> packets) {
   return count;
 }
 
-std::uint32_t EthernetPort::make_error(const Packet& about, std::uint8_t type, std::uint8_t code, std::uint32_t field,
-                                       std::uint8_t* out) {
-  Headers headers;
-  // RFC 1812 section 4.3.2.7, RFC 4443 section 2.4: not about errors, later fragments, or what cannot be read.
-  if (read_headers(about.data, about.length, headers) != HeaderError::none) return 0;
-  if (headers.later_fragment || headers.icmp == IcmpKind::error) return 0;
-  const auto& own = hops_->own(headers.v6);
-  if (now_ - error_second_ >= 1s) {
-    error_second_ = now_;
-    errors_this_second_ = 0;
+bool EthernetPort::may_forward(Packet& packet, const FrameHeader& header) {
+  const bool v6 = packet.data[0] >> 4 == 6;
+  // RFC 894, RFC 2464 section 3.
+  if (load16(header.ethernet.data() + 12) != (v6 ? ETH_P_IPV6 : ETH_P_IP)) {
+    ++counters_.rx_ether_type;
+    return false;
   }
-  if (!own || ++errors_this_second_ > kErrorsPerSecond) {
-    ++counters_.errors_suppressed;
-    return 0;
+  if (is_link_local(packet.data, packet.length)) {
+    ++counters_.rx_link_local;
+    return false;
   }
-  const std::uint32_t length = make_icmp_error(headers, type, code, field, out);
-  Headers error;
-  if (read_headers(out, length, error) != HeaderError::none) return 0;
-  FlowKey from_here = error.key;
-  from_here.source = *own;
-  rewrite(error, from_here);
-  ++counters_.errors_sent;
-  return length;
+  if (hops_->is_local(destination_of(packet))) {
+    ++counters_.rx_own;
+    return false;
+  }
+  if (!v6 && (packet.data[0] & 0x0f) > 5) [[unlikely]] {
+    Headers headers;
+    if (read_headers(packet.data, packet.length, headers) == HeaderError::none) {
+      if (headers.bad_option != 0) {  // RFC 1812 section 4.3.3.5
+        ++counters_.rx_bad_option;
+        tell_sender(packet, kParameterProblem, std::uint32_t{headers.bad_option} << 24);
+        return false;
+      }
+      if (headers.source_route) {  // RFC 7126 sections 4.3 and 4.4
+        ++counters_.rx_source_route;
+        return false;
+      }
+    }
+  }
+  if (take_hop(packet)) return true;
+  ++counters_.rx_hop_limit;
+  tell_sender(packet, kTimeExceeded);
+  return false;
 }
 
-/// Time exceeded, straight back to the sender: it is on this side of the translation.
-void EthernetPort::tell_hop_limit(const Packet& packet) {
+void EthernetPort::tell_sender(const Packet& packet, const IcmpErrorKind& kind, std::uint32_t field) {
   std::array<std::uint8_t, kReplyBytes> error;
-  const bool v6 = packet.data[0] >> 4 == 6;
-  const std::uint32_t length = make_error(packet, v6 ? 3 : 11, 0, 0, error.data());
+  const auto& own = hops_->own(packet.data[0] >> 4 == 6);
+  const std::uint32_t length = errors_.make(packet, kind, field, own, now_, error.data());
   if (length == 0) return;
   tx({error.data(), length, kReplyBytes, unit_});
   flush();
 }
 
-/// Fragmentation needed, packet too big: for the next burst, as if the next router had sent it.
-void EthernetPort::tell_mtu(const Packet& packet) {
-  const bool v6 = packet.data[0] >> 4 == 6;
-  const bool may_not_be_fragmented = v6 || (packet.data[6] & 0x40) != 0;
-  if (!may_not_be_fragmented) return;
-  if (error_count_ == kErrors) {
-    ++counters_.errors_suppressed;
-    return;
-  }
-  Error& error = errors_[error_count_];
-  error.length = make_error(packet, v6 ? 2 : 3, v6 ? 0 : 4, mtu_, error.packet.data());
-  if (error.length != 0) ++error_count_;
-}
-
-std::size_t EthernetPort::take_errors(std::span<Packet> packets) {
-  const std::size_t count = std::min(error_count_, packets.size());
-  for (std::size_t i = 0; i < count; ++i) {
-    Packet& packet = packets[i];
-    std::memcpy(packet.data, errors_[i].packet.data(), errors_[i].length);
-    packet.length = errors_[i].length;
-    packet.unit = unit_;
-    packet.segment_bytes = 0;
-    packet.partial_checksum = false;
-  }
-  std::move(errors_.begin() + static_cast<std::ptrdiff_t>(count),
-            errors_.begin() + static_cast<std::ptrdiff_t>(error_count_), errors_.begin());
-  error_count_ -= count;
-  return count;
+void EthernetPort::tell_card(const Packet& packet, const IcmpErrorKind& kind, std::uint32_t field) {
+  errors_.tell_card(packet, kind, field, hops_->own(packet.data[0] >> 4 == 6), now_);
 }
 
 bool EthernetPort::frame(const Packet& packet, const EthernetAddress& to, FrameHeader& out) {
@@ -329,9 +277,8 @@ bool EthernetPort::frame(const Packet& packet, const EthernetAddress& to, FrameH
   }
   const bool segments = out.vnet.gso_type != offload::kGsoNone;
   const std::size_t longest = segments ? out.vnet.hdr_len - kEthernet + out.vnet.gso_size : packet.length;
-  if (longest > mtu_) {
-    ++counters_.tx_mtu;
-    tell_mtu(packet);
+  if (longest > mtu_) [[unlikely]] {
+    send_long(packet, to);
     return false;
   }
   std::memcpy(out.ethernet.data(), to.data(), to.size());
@@ -346,12 +293,34 @@ void EthernetPort::tx(const Packet& packet) {
     return;
   }
   EthernetAddress to;
-  const auto found = hops_->find(destination_of(packet), now_, to);
-  if (found == NextHops::Outcome::no_route) {
-    ++counters_.tx_no_route;
-    return;
+  switch (hops_->find(destination_of(packet), now_, to)) {
+    case NextHops::Outcome::known:
+      return send_to(packet, to);
+    case NextHops::Outcome::pending:
+      ++(waiting_.add(packet, now_) ? counters_.tx_held : counters_.tx_unresolved);
+      return;
+    case NextHops::Outcome::silent:
+      ++counters_.tx_unresolved;
+      return tell_card(packet, kHostUnreachable);
+    case NextHops::Outcome::broadcast:
+      ++counters_.tx_broadcast;
+      return;
+    case NextHops::Outcome::no_route:
+      ++counters_.tx_no_route;
+      return tell_card(packet, kNetUnreachable);
+    case NextHops::Outcome::blackhole:
+      ++counters_.tx_no_route;
+      return;
+    case NextHops::Outcome::unreachable:
+      ++counters_.tx_no_route;
+      return tell_card(packet, kRouteUnreachable);
+    case NextHops::Outcome::prohibited:
+      ++counters_.tx_no_route;
+      return tell_card(packet, kProhibited);
   }
-  if (found == NextHops::Outcome::pending) return hold(packet);
+}
+
+void EthernetPort::send_to(const Packet& packet, const EthernetAddress& to) {
   if (packet.length <= kSmall) {
     Staged& staged = staged_[staged_count_];
     if (!frame(packet, to, staged.header)) return;
@@ -374,6 +343,40 @@ void EthernetPort::tx(const Packet& packet) {
   } while (sent < 0 && errno == EINTR);
   if (sent < 0) return count_failure(errno);
   count_sent(header, packet.length);
+}
+
+void EthernetPort::send_long(const Packet& packet, const EthernetAddress& to) {
+  const std::uint32_t header = (packet.data[0] & 0x0fU) * 4U;
+  const std::uint32_t total = load16(packet.data + 2);
+  const bool whole = header >= 20 && header < total && total <= packet.length;
+  if (!may_be_fragmented(packet.data) || !whole || mtu_ < kLeastIpv4Mtu) {
+    ++counters_.tx_mtu;
+    return tell_card(packet, kTooBig, mtu_);
+  }
+  if (packet.segment_bytes == 0) return send_fragments(packet, to);
+  const auto transport = offload::find_transport(packet.data, packet.length);
+  if (transport && transport->protocol == ip_protocol::tcp && transport->offset + transport->header_bytes < mtu_) {
+    // Nothing is lost by shorter segments, and nobody has to put fragments together.
+    Packet shorter = packet;
+    shorter.segment_bytes = static_cast<std::uint16_t>(mtu_ - transport->offset - transport->header_bytes);
+    return send_to(shorter, to);
+  }
+  offload::each_datagram(packet, datagram_.data(), [&](std::uint8_t* data, std::uint32_t length) {
+    const Packet datagram{data, length, length, packet.unit};
+    length <= mtu_ ? send_to(datagram, to) : send_fragments(datagram, to);
+  });
+}
+
+void EthernetPort::send_fragments(const Packet& packet, const EthernetAddress& to) {
+  if (!offload::complete(packet)) {
+    ++counters_.tx_bad_offload;
+    return;
+  }
+  ++counters_.tx_fragmented;
+  cut_ipv4(packet.data, mtu_, fragment_.data(), [&](std::uint8_t* data, std::uint32_t length) {
+    ++counters_.tx_fragments;
+    send_to({data, length, length, packet.unit}, to);
+  });
 }
 
 void EthernetPort::flush() {
@@ -426,39 +429,22 @@ void EthernetPort::count_failure(int error_number) {
   }
 }
 
-void EthernetPort::hold(const Packet& packet) {
-  if (packet.length > kSmall || waiting_count_ == kWaiting) {
-    ++counters_.tx_unresolved;
-    return;
-  }
-  Waiting& place = waiting_[(first_waiting_ + waiting_count_++) % kWaiting];
-  place.since = now_;
-  place.length = packet.length;
-  place.segment_bytes = packet.segment_bytes;
-  place.partial_checksum = packet.partial_checksum;
-  std::memcpy(place.packet.data(), packet.data, packet.length);
-  ++counters_.tx_held;
-}
-
-/// Those whose next hop is known now go; those that waited too long are given up.
+/// Those whose next hop is known now go; those that waited too long are given up, and their senders told.
 void EthernetPort::send_waiting() {
-  for (std::size_t left = waiting_count_; left != 0; --left) {
-    Waiting& place = waiting_[first_waiting_];
-    first_waiting_ = (first_waiting_ + 1) % kWaiting;
-    --waiting_count_;
-    Packet packet{place.packet.data(), place.length, kSmall, unit_};
-    packet.segment_bytes = place.segment_bytes;
-    packet.partial_checksum = place.partial_checksum;
+  waiting_.review(unit_, [this](const Packet& packet, TimePoint since) {
     EthernetAddress to;
-    if (hops_->find(destination_of(packet), now_, to) == NextHops::Outcome::known) {
+    const IpAddress destination = destination_of(packet);
+    const NextHops::Outcome found = hops_->find(destination, now_, to);
+    if (found == NextHops::Outcome::pending && now_ - since <= kLongestWait) return true;
+    if (found != NextHops::Outcome::pending) {
       tx(packet);
-    } else if (now_ - place.since > kLongestWait) {
-      ++counters_.tx_unresolved;
-    } else {
-      Waiting& last = waiting_[(first_waiting_ + waiting_count_++) % kWaiting];
-      if (&last != &place) last = place;
+      return false;
     }
-  }
+    hops_->give_up(destination, now_);
+    ++counters_.tx_unresolved;
+    tell_card(packet, kHostUnreachable);
+    return false;
+  });
   flush();
 }
 
@@ -470,6 +456,9 @@ void EthernetPort::append_to(CounterList& out) const {
   add("rx-for-this-machine", counters_.rx_own);
   add("rx-dropped-link-local", counters_.rx_link_local);
   add("rx-dropped-hop-limit", counters_.rx_hop_limit);
+  add("rx-dropped-ether-type", counters_.rx_ether_type);
+  add("rx-dropped-source-route", counters_.rx_source_route);
+  add("rx-dropped-bad-option", counters_.rx_bad_option);
   add("rx-dropped-oversize", counters_.rx_oversize);
   add("rx-dropped-bad-offload", counters_.rx_bad_offload);
   add("rx-dropped-queue-full", counters_.rx_kernel_full);
@@ -479,10 +468,12 @@ void EthernetPort::append_to(CounterList& out) const {
   add("tx-bytes", counters_.tx_bytes);
   add("tx-large-packets", counters_.tx_large);
   add("tx-held-for-next-hop", counters_.tx_held);
-  add("icmp-errors-sent", counters_.errors_sent);
-  add("icmp-errors-suppressed", counters_.errors_suppressed);
+  errors_.append_to(out);
+  add("tx-fragmented", counters_.tx_fragmented);
+  add("tx-fragments", counters_.tx_fragments);
   add("tx-dropped-mtu", counters_.tx_mtu);
   add("tx-dropped-no-route", counters_.tx_no_route);
+  add("tx-dropped-broadcast", counters_.tx_broadcast);
   add("tx-dropped-unresolved", counters_.tx_unresolved);
   add("tx-dropped-bad-offload", counters_.tx_bad_offload);
   add("tx-dropped-queue-full", counters_.tx_queue_full);

@@ -7,10 +7,9 @@
 // and a blackhole route keep it from forwarding what we forward (node/ports/tun_routing.h).
 //
 // A packet that leaves is framed for the next hop that the kernel's main table and neighbours name
-// (node/ports/next_hops.h). A router takes one off the hop limit; here the port that receives does, and tells the
-// sender when none is left. What is longer than the MTU is not sent; its sender is told (RFC 1191, RFC 8201) by an ICMP
-// error that this port *receives*: so it is translated like one from the next router. IPv4 packets that might be
-// fragmented are not: they are dropped.
+// (node/ports/next_hops.h). The port does what a router does (docs/steering.md has the list): it takes one off the hop
+// limit, fragments IPv4 packets that are longer than the MTU, and makes the ICMP errors about packets that die here
+// (node/ports/icmp_errors.h).
 //
 // Frames come and go in batches (recvmmsg, sendmmsg) with virtio-net headers, so partial checksums and segments up to
 // 64 KB pass as with TUN. Not memory-mapped rings: their frames have one fixed size, or wait in blocks for a time-out,
@@ -26,11 +25,12 @@
 #include <vector>
 
 #include "model/cluster.h"
-#include "node/packet/reply.h"
+#include "node/ports/icmp_errors.h"
 #include "node/ports/offload.h"
 #include "node/ports/packet_socket.h"
 #include "node/ports/port.h"
 #include "node/ports/queue_watch.h"
+#include "node/ports/waiting_packets.h"
 
 namespace icr::node {
 
@@ -57,18 +57,16 @@ class EthernetPort final : public Port {
   static constexpr std::size_t kEthernet = 14;
   /// What is longer is sent at once instead of being copied.
   static constexpr std::size_t kSmall = 2048;
-  /// Packets that wait for their next hop to be resolved.
-  static constexpr std::size_t kWaiting = 64;
-  /// ICMP errors about packets that were too long, until the next burst; and of all kinds in a second.
-  static constexpr std::size_t kErrors = 16;
-  static constexpr std::uint32_t kErrorsPerSecond = 100;
 
   struct Counters {
     std::uint64_t rx_packets = 0, rx_bytes = 0;
-    std::uint64_t rx_large = 0;        ///< of them: several segments in one packet
-    std::uint64_t rx_own = 0;          ///< for an address of this machine: the kernel's
-    std::uint64_t rx_link_local = 0;   ///< the kernel's, too
-    std::uint64_t rx_hop_limit = 0;    ///< had no hop left
+    std::uint64_t rx_large = 0;       ///< of them: several segments in one packet
+    std::uint64_t rx_own = 0;         ///< for an address of this machine: the kernel's
+    std::uint64_t rx_link_local = 0;  ///< the kernel's, too
+    std::uint64_t rx_hop_limit = 0;   ///< had no hop left
+    std::uint64_t rx_ether_type = 0;  ///< the frame says another IP version than the packet
+    std::uint64_t rx_source_route = 0;
+    std::uint64_t rx_bad_option = 0;   ///< IPv4 options that cannot be read
     std::uint64_t rx_oversize = 0;     ///< longer than a packet may be
     std::uint64_t rx_bad_offload = 0;  ///< the virtio-net header contradicts the packet
     std::uint64_t rx_kernel_full = 0;  ///< the socket's buffer was full: the worker was too slow
@@ -76,12 +74,13 @@ class EthernetPort final : public Port {
     std::uint64_t rx_errors = 0;
     std::uint64_t tx_packets = 0, tx_bytes = 0;
     std::uint64_t tx_large = 0;
-    std::uint64_t errors_sent = 0;        ///< ICMP errors of our own
-    std::uint64_t errors_suppressed = 0;  ///< not sent: too many, or no address to send them from
-    std::uint64_t tx_mtu = 0;             ///< longer than the interface's MTU
-    std::uint64_t tx_no_route = 0;        ///< the main table does not send it out here
-    std::uint64_t tx_unresolved = 0;      ///< the next hop does not answer
-    std::uint64_t tx_held = 0;            ///< waited for the next hop; sent later, or counted as unresolved
+    std::uint64_t tx_fragmented = 0;  ///< longer than the interface's MTU, sent in fragments
+    std::uint64_t tx_fragments = 0;   ///< these
+    std::uint64_t tx_mtu = 0;         ///< longer than the interface's MTU, not to be fragmented
+    std::uint64_t tx_no_route = 0;    ///< the main table does not send it out here
+    std::uint64_t tx_broadcast = 0;
+    std::uint64_t tx_unresolved = 0;  ///< the next hop does not answer
+    std::uint64_t tx_held = 0;        ///< waited for the next hop; sent later, or counted as unresolved
     std::uint64_t tx_bad_offload = 0;
     std::uint64_t tx_queue_full = 0;
     std::uint64_t tx_device_down = 0;
@@ -98,13 +97,6 @@ class EthernetPort final : public Port {
     std::uint32_t length = 0;
     std::array<std::uint8_t, kSmall> packet;
   };
-  struct Waiting {
-    TimePoint since;
-    std::uint32_t length;
-    std::uint16_t segment_bytes;
-    bool partial_checksum;
-    std::array<std::uint8_t, kSmall> packet;
-  };
 
   EthernetPort(std::uint32_t unit, std::string interface);
   Result<void> open_socket(int index);
@@ -112,14 +104,17 @@ class EthernetPort final : public Port {
   void look_around(bool idle);
   void read_mtu();
   void send_waiting();
-  void hold(const Packet& packet);
+  /// What a router checks of a packet that it is to forward. False: it is the kernel's, or dropped and counted.
+  [[nodiscard]] bool may_forward(Packet& packet, const FrameHeader& header);
+  /// Sends an error about a received packet back to its sender.
+  void tell_sender(const Packet& packet, const IcmpErrorKind& kind, std::uint32_t field = 0);
+  void tell_card(const Packet& packet, const IcmpErrorKind& kind, std::uint32_t field = 0);
+  void send_to(const Packet& packet, const EthernetAddress& to);
+  /// Fills a frame's header. False: the packet cannot be sent as it is; it was dropped, or sent otherwise.
   [[nodiscard]] bool frame(const Packet& packet, const EthernetAddress& to, FrameHeader& out);
-  /// Makes an ICMP error about a packet, from this interface; its length, or 0 if there must not or cannot be one.
-  [[nodiscard]] std::uint32_t make_error(const Packet& about, std::uint8_t type, std::uint8_t code, std::uint32_t field,
-                                         std::uint8_t* out);
-  void tell_hop_limit(const Packet& packet);
-  void tell_mtu(const Packet& packet);
-  [[nodiscard]] std::size_t take_errors(std::span<Packet> packets);
+  /// A packet that is longer than the MTU.
+  void send_long(const Packet& packet, const EthernetAddress& to);
+  void send_fragments(const Packet& packet, const EthernetAddress& to);
   void count_failure(int error_number);
   void count_sent(const FrameHeader& header, std::uint32_t length);
 
@@ -145,16 +140,9 @@ class EthernetPort final : public Port {
   std::size_t staged_count_ = 0;
   std::array<iovec, 2 * kBatch> tx_parts_{};
   std::array<mmsghdr, kBatch> tx_messages_{};
-  std::vector<Waiting> waiting_;  ///< a ring
-  std::size_t first_waiting_ = 0, waiting_count_ = 0;
-  struct Error {
-    std::uint32_t length;
-    std::array<std::uint8_t, kReplyBytes> packet;
-  };
-  std::vector<Error> errors_;
-  std::size_t error_count_ = 0;
-  TimePoint error_second_{};
-  std::uint32_t errors_this_second_ = 0;
+  WaitingPackets waiting_;
+  IcmpErrors errors_;
+  std::vector<std::uint8_t> fragment_, datagram_;  ///< in which one is made
   Counters counters_;
 };
 

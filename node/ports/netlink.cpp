@@ -59,6 +59,7 @@ Result<void> change_link(nl_sock* socket, int interface_index, const LinkChange&
   if (!wanted) return fail("out of memory");
   if (change.up) rtnl_link_set_flags(wanted.get(), IFF_UP);
   if (change.tx_queue_length != 0) rtnl_link_set_txqlen(wanted.get(), change.tx_queue_length);
+  if (change.mtu != 0) rtnl_link_set_mtu(wanted.get(), change.mtu);
   const auto set_ipv4 = [&wanted](unsigned which, unsigned value) {
     return rtnl_link_inet_set_conf(wanted.get(), which, value);
   };

@@ -52,6 +52,7 @@ using RouteSocket = Handle<nl_sock>;
 struct LinkChange {
   bool up = false;
   std::uint32_t tx_queue_length = 0;          ///< 0: unchanged
+  std::uint32_t mtu = 0;                      ///< 0: unchanged
   bool accept_any_source = false;             ///< IPv4: rp_filter off, and the machine's own addresses, too
   bool forward_ipv4 = false;                  ///< IPv4: forwarding of what comes in here
   bool promote_secondaries = false;           ///< IPv4: other addresses outlive the removal of the first one

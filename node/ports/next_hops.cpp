@@ -47,6 +47,22 @@ void note_change(nl_cache* /*cache*/, nl_object* /*object*/, int /*action*/, voi
   *static_cast<bool*>(flag) = true;
 }
 
+/// What comes of packets that have a route of this type; nothing for types that forwarded packets do not use.
+std::optional<NextHops::Outcome> outcome_of(int route_type) {
+  switch (route_type) {
+    case RTN_UNICAST:
+      return NextHops::Outcome::known;
+    case RTN_BLACKHOLE:
+      return NextHops::Outcome::blackhole;
+    case RTN_UNREACHABLE:
+      return NextHops::Outcome::unreachable;
+    case RTN_PROHIBIT:
+      return NextHops::Outcome::prohibited;
+    default:
+      return std::nullopt;
+  }
+}
+
 template <class Visit>
 void each(nl_cache* cache, Visit&& visit) {
   for (nl_object* object = nl_cache_get_first(cache); object != nullptr; object = nl_cache_get_next(object)) {
@@ -104,10 +120,19 @@ void NextHops::read_routes() {
   routes_.clear();
   each(route_cache_, [this](nl_object* object) {
     auto* route = reinterpret_cast<rtnl_route*>(object);
-    if (rtnl_route_get_table(route) != RT_TABLE_MAIN || rtnl_route_get_type(route) != RTN_UNICAST) return;
+    if (rtnl_route_get_table(route) != RT_TABLE_MAIN) return;
     const nl_addr* destination = rtnl_route_get_dst(route);
     const auto base = to_address(destination);
-    if (!base) return;
+    const auto outcome = outcome_of(rtnl_route_get_type(route));
+    if (!base || !outcome) return;
+    if (*outcome != Outcome::known) {
+      Route out;
+      out.prefix = Prefix::of(*base, static_cast<std::uint8_t>(nl_addr_get_prefixlen(destination)));
+      out.priority = rtnl_route_get_priority(route);
+      out.outcome = *outcome;
+      routes_.push_back(out);
+      return;
+    }
     for (int i = 0; i < rtnl_route_get_nnexthops(route); ++i) {
       rtnl_nexthop* hop = rtnl_route_nexthop_n(route, i);
       if (rtnl_route_nh_get_ifindex(hop) != interface_index_) continue;
@@ -136,18 +161,25 @@ void NextHops::read_neighbours() {
     Neighbour& mine = neighbours_[*address];
     std::memcpy(mine.mac.data(), nl_addr_get_binary_addr(mac), 6);
     mine.resolved = true;
+    mine.broadcast = (mine.mac[0] & 1) != 0;
+    mine.silent_since.reset();
     mine.stale = (state & NUD_STALE) != 0;
   });
 }
 
 void NextHops::read_addresses() {
   local_.clear();
+  broadcasts_.clear();
   own_ = {};
   each(address_cache_, [this](nl_object* object) {
     auto* entry = reinterpret_cast<rtnl_addr*>(object);
     const auto address = to_address(rtnl_addr_get_local(entry));
     if (!address) return;
     local_.insert(*address);
+    if (const auto broadcast = to_address(rtnl_addr_get_broadcast(entry))) {
+      local_.insert(*broadcast);
+      broadcasts_.insert(*broadcast);
+    }
     const bool link_local = rtnl_addr_get_scope(entry) == RT_SCOPE_LINK;
     auto& own = own_[address->is_v4() ? 0 : 1];
     if (rtnl_addr_get_ifindex(entry) == interface_index_ && !link_local && !own) own = address;
@@ -195,10 +227,17 @@ void NextHops::ask(const IpAddress& address, Neighbour& neighbour, TimePoint now
   (void)rtnl_neigh_add(requests_socket_.get(), request.get(), NLM_F_CREATE);
 }
 
-NextHops::Outcome NextHops::find(const IpAddress& destination, TimePoint now, EthernetAddress& out) {
+const NextHops::Route* NextHops::route_to(const IpAddress& destination) const {
   const auto route = std::find_if(routes_.begin(), routes_.end(),
                                   [&](const Route& each) { return each.prefix.contains(destination); });
-  if (route == routes_.end()) return Outcome::no_route;
+  return route == routes_.end() ? nullptr : &*route;
+}
+
+NextHops::Outcome NextHops::find(const IpAddress& destination, TimePoint now, EthernetAddress& out) {
+  const Route* const route = route_to(destination);
+  if (route == nullptr) return Outcome::no_route;
+  if (route->outcome != Outcome::known) [[unlikely]]
+    return route->outcome;
   const IpAddress& hop = route->gateway ? *route->gateway : destination;
   auto found = neighbours_.find(hop);
   if (found == neighbours_.end()) {
@@ -208,11 +247,22 @@ NextHops::Outcome NextHops::find(const IpAddress& destination, TimePoint now, Et
   Neighbour& neighbour = found->second;
   neighbour.used = true;
   if (!neighbour.resolved) {
+    if (broadcasts_.count(hop) != 0) return Outcome::broadcast;  // the kernel has no neighbour of that address
+    if (neighbour.silent_since && now - *neighbour.silent_since < kAskAgain) return Outcome::silent;
     ask(hop, neighbour, now);
     return Outcome::pending;
   }
+  if (neighbour.broadcast) [[unlikely]]
+    return Outcome::broadcast;
   out = neighbour.mac;
   return Outcome::known;
+}
+
+void NextHops::give_up(const IpAddress& destination, TimePoint now) {
+  const Route* const route = route_to(destination);
+  if (route == nullptr) return;
+  const auto found = neighbours_.find(route->gateway ? *route->gateway : destination);
+  if (found != neighbours_.end() && !found->second.resolved) found->second.silent_since = now;
 }
 
 }  // namespace icr::node

@@ -39,11 +39,22 @@ class NextHops {
   /// Takes over what changed. True: something did. Call it when the descriptor is readable, and about every second.
   bool update(TimePoint now);
 
-  enum class Outcome : std::uint8_t { known, pending, no_route };
-  /// The next hop's Ethernet address, in `out`. pending: the kernel was asked for it (at most once a second).
+  enum class Outcome : std::uint8_t {
+    known,
+    pending,      ///< the kernel was asked for the next hop (at most once a second)
+    silent,       ///< the next hop did not answer, less than a second ago
+    broadcast,    ///< to all hosts of the network: not to be forwarded (RFC 2644)
+    no_route,     ///< the main table has none out of this interface
+    blackhole,    ///< the main table has a route of this type
+    unreachable,  ///< the same
+    prohibited,   ///< the same
+  };
+  /// The next hop's Ethernet address, in `out`, for Outcome::known.
   [[nodiscard]] Outcome find(const IpAddress& destination, TimePoint now, EthernetAddress& out);
+  /// Nobody waits any longer for the answer of the next hop to this destination.
+  void give_up(const IpAddress& destination, TimePoint now);
 
-  /// An address of this machine: packets for it are not to be forwarded.
+  /// An address of this machine, or its broadcast address: packets for it are not to be forwarded.
   [[nodiscard]] bool is_local(const IpAddress& address) const { return local_.count(address) != 0; }
 
   /// An address of the interface, to speak from; of several the first that is not link-local.
@@ -62,13 +73,16 @@ class NextHops {
     Prefix prefix;
     std::uint32_t priority = 0;
     std::optional<IpAddress> gateway;
+    Outcome outcome = Outcome::known;  ///< of a route that leads nowhere: what comes of its packets
   };
   struct Neighbour {
     EthernetAddress mac{};
     bool resolved = false;
-    bool stale = false;  ///< the kernel has not heard of it lately
-    bool used = false;   ///< since the last look
+    bool stale = false;      ///< the kernel has not heard of it lately
+    bool used = false;       ///< since the last look
+    bool broadcast = false;  ///< the address is a group's
     std::optional<TimePoint> asked;
+    std::optional<TimePoint> silent_since;
   };
 
   explicit NextHops(int interface_index) : interface_index_(interface_index) {}
@@ -78,6 +92,7 @@ class NextHops {
   void read_routes();
   void read_neighbours();
   void read_addresses();
+  [[nodiscard]] const Route* route_to(const IpAddress& destination) const;
   void ask(const IpAddress& address, Neighbour& neighbour, TimePoint now);
 
   const int interface_index_;
@@ -93,7 +108,7 @@ class NextHops {
 
   std::vector<Route> routes_;  ///< longest prefix first, then the lowest priority
   std::unordered_map<IpAddress, Neighbour, Hash> neighbours_;
-  std::unordered_set<IpAddress, Hash> local_;
+  std::unordered_set<IpAddress, Hash> local_, broadcasts_;
   std::array<std::optional<IpAddress>, 2> own_;
   std::uint64_t requests_ = 0, resyncs_ = 0;
 };

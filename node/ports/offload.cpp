@@ -1,5 +1,6 @@
 #include "node/ports/offload.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "model/protocol.h"
@@ -137,6 +138,26 @@ bool complete(const Packet& packet) {
   const std::uint16_t sum = checksum_finish(checksum_add(from, length, pseudo_header(packet.data, *transport, length)));
   store16(from + transport->checksum_offset, as_field(sum, transport->protocol));
   return true;
+}
+
+std::uint32_t write_datagram(const Packet& packet, std::uint32_t index, std::uint8_t* out) {
+  const auto transport = find_transport(packet.data, packet.length);
+  if (!transport || transport->v6 || transport->protocol != ip_protocol::udp || packet.segment_bytes == 0) return 0;
+  const std::uint32_t headers = transport->offset + kUdpHeader;
+  const std::uint64_t from = headers + std::uint64_t{index} * packet.segment_bytes;
+  if (from >= packet.length) return 0;
+  const std::uint32_t payload =
+      std::min<std::uint32_t>(packet.segment_bytes, packet.length - static_cast<std::uint32_t>(from));
+  std::memcpy(out, packet.data, headers);
+  std::memcpy(out + headers, packet.data + from, payload);
+  store16(out + 2, static_cast<std::uint16_t>(headers + payload));
+  store16(out + 4, static_cast<std::uint16_t>(load16(out + 4) + index));
+  store16(out + 10, 0);
+  store16(out + 10, checksum_finish(checksum_add(out, transport->offset)));
+  store16(out + transport->offset + 4, static_cast<std::uint16_t>(kUdpHeader + payload));
+  Packet datagram{out, headers + payload, headers + payload, packet.unit};
+  datagram.partial_checksum = true;
+  return complete(datagram) ? datagram.length : 0;
 }
 
 }  // namespace icr::node::offload

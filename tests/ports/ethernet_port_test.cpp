@@ -17,7 +17,7 @@
 #include "node/packet/reply.h"
 #include "node/packet/rewrite.h"
 #include "node/ports/factory.h"
-#include "tests/ports/network_namespace.h"
+#include "tests/ports/ethernet_port_fixture.h"
 
 namespace icr::node {
 namespace {
@@ -26,78 +26,6 @@ using test::Bytes;
 using test::output_of;
 using testing::HasSubstr;
 using namespace std::chrono_literals;
-
-const Bytes kServer = {0x02, 0, 0, 0, 0, 0x20};
-
-/// A router with `in0` (198.18.0.1/24) and `out0` (198.19.0.1/24), each with a peer that the test holds.
-class EthernetPortTest : public test::InNewNamespace {
- protected:
-  void SetUp() override {
-    InNewNamespace::SetUp();
-    if (IsSkipped()) return;
-    output_of("sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 net.ipv4.conf.all.rp_filter=0");
-    for (const char* name : {"in0", "out0"}) {
-      output_of(fmt::format("ip link add {0} type veth peer name {0}p", name));
-      output_of(fmt::format("ip link set {0} up && ip link set {0}p up", name));
-    }
-    output_of("ip addr add 198.18.0.1/24 dev in0 && ip addr add 198.19.0.1/24 dev out0");
-    output_of("ip addr add 2001:db8:18::1/64 dev in0 nodad && ip addr add 2001:db8:19::1/64 dev out0 nodad");
-    output_of("ip neigh add 198.19.0.20 lladdr 02:00:00:00:00:20 dev out0");
-    output_of("ip neigh add 2001:db8:19::20 lladdr 02:00:00:00:00:20 dev out0");
-  }
-
-  static std::unique_ptr<Port> open(const char* interface, std::uint32_t unit) {
-    auto port = open_port(config(interface, unit));
-    if (!port) throw std::runtime_error(port.error().message);
-    return std::move(*port);
-  }
-  static PacketPort config(const char* interface, std::uint32_t unit) {
-    PacketPort out;
-    out.kind = PacketPort::Kind::af_packet;
-    out.unit = unit;
-    out.device = interface;
-    return out;
-  }
-
-  static std::uint64_t count(const Port& port, const std::string& name) {
-    CounterList counters;
-    port.append_to(counters);
-    return test::counter(counters, name).value();
-  }
-
-  /// The next packet that the port has, as the engine would get it.
-  Packet* next(Port& port, std::chrono::milliseconds limit = 2s) {
-    const auto received = [&] { return port.rx_burst({buffers.packets().data(), 1}) == 1; };
-    return test::wait_until(received, limit) ? buffers.packets().data() : nullptr;
-  }
-  static Bytes bytes_of(const Packet& packet) { return {packet.data, packet.data + packet.length}; }
-
-  static void transmit(Port& port, Bytes bytes) {
-    port.tx({bytes.data(), static_cast<std::uint32_t>(bytes.size()), static_cast<std::uint32_t>(bytes.size()), 2});
-    port.flush();
-  }
-
-  static Bytes one_hop_later(Bytes packet) {
-    if (packet[0] >> 4 == 6) {
-      --packet[7];
-      return packet;
-    }
-    --packet[8];
-    packet[10] = packet[11] = 0;
-    const std::uint16_t sum = test::internet_checksum(Bytes(packet.begin(), packet.begin() + 20));
-    packet[10] = static_cast<std::uint8_t>(sum >> 8);
-    packet[11] = static_cast<std::uint8_t>(sum);
-    return packet;
-  }
-
-  static auto carries(const Bytes& packet) {
-    return [packet](const Bytes& frame) {
-      return frame.size() >= 14 + packet.size() && std::equal(packet.begin(), packet.end(), frame.begin() + 14);
-    };
-  }
-
-  PacketBuffers buffers{1};
-};
 
 TEST_F(EthernetPortTest, WhatIsRoutedHereIsReceivedAndNotForwardedByTheKernel) {
   const test::Wire inside("in0p"), outside("out0p");
@@ -272,21 +200,6 @@ TEST_F(EthernetPortTest, TheKernelResolvesWhatIsNotKnownAndNothingIsLost) {
   EXPECT_EQ(count(*port, "tx-dropped-unresolved"), 0U);
 }
 
-TEST_F(EthernetPortTest, ANextHopThatDoesNotAnswerCostsABoundedNumberOfPackets) {
-  const auto port = open("out0", 2);
-  for (int i = 0; i < 100; ++i) transmit(*port, test::udp4("203.0.113.1", "198.19.0.40", "x"));
-  EXPECT_EQ(count(*port, "tx-held-for-next-hop"), 64U);
-  EXPECT_EQ(count(*port, "tx-dropped-unresolved"), 36U);
-  EXPECT_EQ(count(*port, "next-hop-requests"), 1U);
-  EXPECT_TRUE(test::wait_until(
-      [&] {
-        (void)next(*port, 1ms);
-        return count(*port, "tx-dropped-unresolved") == 100;
-      },
-      8s))
-      << "those that waited are given up";
-}
-
 TEST_F(EthernetPortTest, AnUnfinishedPacketIsTranslatedAndFinished) {
   // A sender on the other end of the wire whose kernel leaves the checksum to the hardware.
   output_of("ip addr add 198.18.0.10/32 dev in0p");
@@ -328,81 +241,6 @@ TEST_F(EthernetPortTest, AnUnfinishedPacketIsTranslatedAndFinished) {
   EXPECT_EQ(test::internet_checksum(Bytes(ip.begin(), ip.begin() + 20)), 0);
 }
 
-/// Its ICMP error: type, code, who from, and what it quotes.
-void expect_error(const Bytes& packet, bool v6, int type, int code, const char* from, const Bytes& quoted) {
-  Bytes copy = packet;
-  Headers headers;
-  ASSERT_EQ(read_headers(copy.data(), static_cast<std::uint32_t>(copy.size()), headers), HeaderError::none);
-  EXPECT_EQ(headers.icmp, IcmpKind::error);
-  EXPECT_TRUE(icmp_checksum_ok(headers));
-  EXPECT_EQ(headers.l4[0], type);
-  EXPECT_EQ(headers.l4[1], code);
-  EXPECT_EQ(headers.key.source.to_string(), from);
-  const std::size_t at = (v6 ? 40 : 20) + 8;
-  ASSERT_GE(packet.size(), at + 28);
-  const std::size_t length = std::min(packet.size() - at, quoted.size());
-  EXPECT_EQ(Bytes(packet.begin() + static_cast<long>(at), packet.begin() + static_cast<long>(at + length)),
-            Bytes(quoted.begin(), quoted.begin() + static_cast<long>(length)));
-}
-
-TEST_F(EthernetPortTest, TheSenderIsToldWhenNoHopIsLeft) {
-  output_of("ip neigh add 198.18.0.10 lladdr 02:00:00:00:00:10 dev in0");
-  output_of("ip neigh add 2001:db8:18::10 lladdr 02:00:00:00:00:10 dev in0");
-  const auto port = open("in0", 1);
-  const test::Wire peer("in0p");
-  const Bytes mac = test::Wire("in0").address();
-  for (const bool v6 : {false, true}) {
-    Bytes last =
-        v6 ? test::udp6("2001:db8:18::10", "2001:db8:ffff::5", "x") : test::udp4("198.18.0.10", "192.0.2.5", "x");
-    last[v6 ? 7 : 8] = 1;
-    if (!v6) {
-      last[10] = last[11] = 0;
-      const auto sum = test::internet_checksum(Bytes(last.begin(), last.begin() + 20));
-      last[10] = static_cast<std::uint8_t>(sum >> 8);
-      last[11] = static_cast<std::uint8_t>(sum);
-    }
-    peer.send(test::ethernet(mac, peer.address(), last));
-    EXPECT_EQ(next(*port, 50ms), nullptr);
-    const auto told = peer.receive(
-        [v6](const Bytes& f) { return f.size() > 62 && f[0] == 2 && f[v6 ? 20 : 23] == (v6 ? 58 : 1); }, 2s);
-    ASSERT_TRUE(told);
-    expect_error(Bytes(told->begin() + 14, told->end()), v6, v6 ? 3 : 11, 0, v6 ? "2001:db8:18::1" : "198.18.0.1",
-                 last);
-  }
-  EXPECT_EQ(count(*port, "rx-dropped-hop-limit"), 2U);
-  EXPECT_EQ(count(*port, "icmp-errors-sent"), 2U);
-}
-
-TEST_F(EthernetPortTest, WhatIsTooLongComesBackAsAnErrorOfTheNextRouter) {
-  const auto port = open("out0", 2);
-  Bytes four = test::udp4("203.0.113.1", "198.19.0.20", std::string(1500, 'x'));
-  transmit(*port, four);
-  EXPECT_EQ(next(*port, 20ms), nullptr) << "it might have been fragmented";
-  EXPECT_EQ(count(*port, "tx-dropped-mtu"), 1U);
-  four[6] = 0x40;
-  four[10] = four[11] = 0;
-  const auto sum = test::internet_checksum(Bytes(four.begin(), four.begin() + 20));
-  four[10] = static_cast<std::uint8_t>(sum >> 8);
-  four[11] = static_cast<std::uint8_t>(sum);
-  const Bytes six = test::udp6("2001:db8:18::10", "2001:db8:19::20", std::string(1500, 'x'));
-  for (const Bytes& packet : {four, six}) {
-    const bool v6 = packet == six;
-    transmit(*port, packet);
-    const Packet* const error = next(*port, 100ms);
-    ASSERT_NE(error, nullptr);
-    EXPECT_EQ(error->unit, 2U) << "the side on which the next router is";
-    expect_error(bytes_of(*error), v6, v6 ? 2 : 3, v6 ? 0 : 4, v6 ? "2001:db8:19::1" : "198.19.0.1", packet);
-    const std::size_t mtu = (v6 ? 40 : 20) + 6;
-    EXPECT_EQ(error->data[mtu] << 8 | error->data[mtu + 1], 1500);
-    transmit(*port, bytes_of(*error));  // an error that is too long itself has none
-  }
-  for (int i = 0; i < 300; ++i) transmit(*port, four);
-  int errors = 0;
-  while (next(*port, 5ms) != nullptr) ++errors;
-  EXPECT_LE(errors, 16) << "no more than wait for a burst";
-  EXPECT_GT(count(*port, "icmp-errors-suppressed"), 0U);
-}
-
 TEST_F(EthernetPortTest, DropsHaveNames) {
   const auto in = open("in0", 1), out = open("out0", 2);
   const test::Wire peer("in0p");
@@ -412,7 +250,7 @@ TEST_F(EthernetPortTest, DropsHaveNames) {
   peer.send(test::ethernet(mac, peer.address(), last_hop));
   EXPECT_TRUE(
       test::wait_until([&] { return next(*in, 1ms) == nullptr && count(*in, "rx-dropped-hop-limit") == 1; }, 2s));
-  transmit(*out, test::udp4("203.0.113.1", "198.19.0.20", std::string(1473, 'x')));
+  transmit(*out, test::udp6("2001:db8::1", "2001:db8:19::20", std::string(1473, 'x')));
   EXPECT_EQ(count(*out, "tx-dropped-mtu"), 1U);
   transmit(*out, {0x10, 0, 0, 0});
   EXPECT_EQ(count(*out, "tx-dropped-error"), 1U);

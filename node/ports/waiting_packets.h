@@ -1,0 +1,67 @@
+// Packets that wait until their next hop is resolved: a ring of a fixed size.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <vector>
+
+#include "model/time.h"
+#include "node/packet/packet.h"
+
+namespace icr::node {
+
+/// One thread.
+class WaitingPackets {
+ public:
+  static constexpr std::size_t kPackets = 64;
+  /// What is longer does not wait: it is no first packet of anybody.
+  static constexpr std::uint32_t kLongest = 2048;
+
+  WaitingPackets() : places_(kPackets) {}
+
+  [[nodiscard]] bool empty() const { return count_ == 0; }
+
+  /// Copies the packet. False: it is too long, or there is no room.
+  [[nodiscard]] bool add(const Packet& packet, TimePoint now) {
+    if (packet.length > kLongest || count_ == kPackets) return false;
+    Place& place = places_[(first_ + count_++) % kPackets];
+    place.since = now;
+    place.length = packet.length;
+    place.segment_bytes = packet.segment_bytes;
+    place.partial_checksum = packet.partial_checksum;
+    std::memcpy(place.bytes.data(), packet.data, packet.length);
+    return true;
+  }
+
+  /// Calls `keeps(const Packet&, TimePoint since)` for each, in order; those for which it returns false are gone.
+  /// `keeps` must not add any.
+  template <class Keeps>
+  void review(std::uint32_t unit, Keeps&& keeps) {
+    for (std::size_t left = count_; left != 0; --left) {
+      Place& place = places_[first_];
+      Packet packet{place.bytes.data(), place.length, kLongest, unit};
+      packet.segment_bytes = place.segment_bytes;
+      packet.partial_checksum = place.partial_checksum;
+      const bool kept = keeps(packet, place.since);
+      first_ = (first_ + 1) % kPackets;
+      --count_;
+      if (!kept) continue;
+      Place& last = places_[(first_ + count_++) % kPackets];
+      if (&last != &place) last = place;
+    }
+  }
+
+ private:
+  struct Place {
+    TimePoint since;
+    std::uint32_t length;
+    std::uint16_t segment_bytes;
+    bool partial_checksum;
+    std::array<std::uint8_t, kLongest> bytes;
+  };
+  std::vector<Place> places_;
+  std::size_t first_ = 0, count_ = 0;
+};
+
+}  // namespace icr::node

@@ -1,0 +1,94 @@
+// A router whose interfaces are ports, for tests.
+#pragma once
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <memory>
+#include <stdexcept>
+#include <string>
+
+#include "node/packet/packet.h"
+#include "node/ports/factory.h"
+#include "tests/ports/network_namespace.h"
+
+namespace icr::node {
+
+using test::Bytes;
+using test::output_of;
+using namespace std::chrono_literals;
+
+inline const Bytes kServer = {0x02, 0, 0, 0, 0, 0x20};
+
+/// A router with `in0` (198.18.0.1/24) and `out0` (198.19.0.1/24), each with a peer that the test holds.
+class EthernetPortTest : public test::InNewNamespace {
+ protected:
+  void SetUp() override {
+    InNewNamespace::SetUp();
+    if (IsSkipped()) return;
+    output_of("sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 net.ipv4.conf.all.rp_filter=0");
+    for (const char* name : {"in0", "out0"}) {
+      output_of(fmt::format("ip link add {0} type veth peer name {0}p", name));
+      output_of(fmt::format("ip link set {0} up && ip link set {0}p up", name));
+    }
+    output_of("ip addr add 198.18.0.1/24 dev in0 && ip addr add 198.19.0.1/24 dev out0");
+    output_of("ip addr add 2001:db8:18::1/64 dev in0 nodad && ip addr add 2001:db8:19::1/64 dev out0 nodad");
+    output_of("ip neigh add 198.19.0.20 lladdr 02:00:00:00:00:20 dev out0");
+    output_of("ip neigh add 2001:db8:19::20 lladdr 02:00:00:00:00:20 dev out0");
+  }
+
+  static std::unique_ptr<Port> open(const char* interface, std::uint32_t unit) {
+    auto port = open_port(config(interface, unit));
+    if (!port) throw std::runtime_error(port.error().message);
+    return std::move(*port);
+  }
+  static PacketPort config(const char* interface, std::uint32_t unit) {
+    PacketPort out;
+    out.kind = PacketPort::Kind::af_packet;
+    out.unit = unit;
+    out.device = interface;
+    return out;
+  }
+
+  static std::uint64_t count(const Port& port, const std::string& name) {
+    CounterList counters;
+    port.append_to(counters);
+    return test::counter(counters, name).value();
+  }
+
+  /// The next packet that the port has, as the engine would get it.
+  Packet* next(Port& port, std::chrono::milliseconds limit = 2s) {
+    const auto received = [&] { return port.rx_burst({buffers.packets().data(), 1}) == 1; };
+    return test::wait_until(received, limit) ? buffers.packets().data() : nullptr;
+  }
+  static Bytes bytes_of(const Packet& packet) { return {packet.data, packet.data + packet.length}; }
+
+  static void transmit(Port& port, Bytes bytes) {
+    port.tx({bytes.data(), static_cast<std::uint32_t>(bytes.size()), static_cast<std::uint32_t>(bytes.size()), 2});
+    port.flush();
+  }
+
+  static Bytes one_hop_later(Bytes packet) {
+    if (packet[0] >> 4 == 6) {
+      --packet[7];
+      return packet;
+    }
+    --packet[8];
+    packet[10] = packet[11] = 0;
+    const std::uint16_t sum = test::internet_checksum(Bytes(packet.begin(), packet.begin() + 20));
+    packet[10] = static_cast<std::uint8_t>(sum >> 8);
+    packet[11] = static_cast<std::uint8_t>(sum);
+    return packet;
+  }
+
+  static auto carries(const Bytes& packet) {
+    return [packet](const Bytes& frame) {
+      return frame.size() >= 14 + packet.size() && std::equal(packet.begin(), packet.end(), frame.begin() + 14);
+    };
+  }
+
+  PacketBuffers buffers{1};
+};
+
+}  // namespace icr::node
