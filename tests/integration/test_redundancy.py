@@ -1,6 +1,8 @@
 """Real programs talk through the cluster while chassis die, return and change places."""
 
 import re
+import signal
+import time
 
 import pytest
 
@@ -208,3 +210,23 @@ def test_switchover_of_an_unknown_set_is_refused(lab):
     answer = lab.icr("request services redundancy-set no-such-set switchover", accept=None)
     assert answer.returncode not in (0, 3)
     assert str(lab.roles()) == roles
+
+
+def test_a_process_that_hangs_is_deposed_although_its_kernel_answers(lab):
+    """Its machine answers the probes, so it is borne up to `silence-limit` (here 1.5 s), and not longer."""
+    master = lab.master()
+    standby = other(master)
+    begin = time.monotonic()
+    lab.processes.signal(master, signal.SIGSTOP)
+    try:
+        wait_for_master(lab, standby)
+        assert time.monotonic() - begin >= 1.3
+        told = lab.icr("show", "services", "redundancy-group", "extensive", chassis=standby).stdout
+    finally:
+        lab.processes.signal(master, signal.SIGCONT)
+    assert "witness: machine lives, process late" in told
+    counters = dict(re.findall(r"^ +([a-z-]+) +(\d+)$", told, re.MULTILINE))
+    # Probes go to the addresses on the service networks, too, and all are answered.
+    assert int(counters["probes-answered"]) > 10
+    assert int(counters["probes-answered"]) >= int(counters["probes-sent"]) * 0.9
+    wait_until(lambda: lab.roles()[master].role == "standby", 10, f"{master} to be standby")
