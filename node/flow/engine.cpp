@@ -43,18 +43,19 @@ Engine::Engine(const Cluster& cluster, std::vector<Shard*> shards, const Timeout
       const Screen* const screen = s.screen ? &cluster.screens[*s.screen] : nullptr;
       Service& service = services_.emplace_back(Service{index, &s, screen, nat64_prefixes(cluster, s), {}, {}});
       bindings_.push_back({shard, index, true, screen != nullptr, s.outside_unit, &service});
-      binding_units_.push_back(s.inside_unit);
       bindings_.push_back({shard, index, false, screen != nullptr, s.inside_unit, &service});
-      binding_units_.push_back(s.outside_unit);
+      for (const std::uint32_t unit : {s.inside_unit, s.outside_unit}) {
+        if (binding_at_.size() <= unit) binding_at_.resize(unit + 1);
+      }
+      binding_at_[s.inside_unit] = static_cast<std::uint16_t>(bindings_.size() - 1);
+      binding_at_[s.outside_unit] = static_cast<std::uint16_t>(bindings_.size());
     }
   }
 }
 
 const Engine::Binding* Engine::binding_of(std::uint32_t unit) const {
-  for (std::size_t i = 0; i < binding_units_.size(); ++i) {
-    if (binding_units_[i] == unit) return &bindings_[i];
-  }
-  return nullptr;
+  const std::uint16_t place = unit < binding_at_.size() ? binding_at_[unit] : std::uint16_t{0};
+  return place == 0 ? nullptr : &bindings_[place - 1U];
 }
 
 void Engine::handle(Packet& packet, Staged& staged, Ticks now, PacketSink& out) {

@@ -171,7 +171,7 @@ class Engine {
   std::vector<Shard*> shards_;
   std::vector<Service> services_;
   std::vector<Binding> bindings_;
-  std::vector<std::uint32_t> binding_units_;
+  std::vector<std::uint16_t> binding_at_;  ///< by unit: place in bindings_ + 1; 0: none
   FragmentTable fragments_;
   std::vector<Staged> staged_;
   std::array<Look, kStageSize> looks_;

@@ -88,7 +88,11 @@ struct alignas(64) Session {
  public:
   std::uint16_t policy = 0;    ///< ordinal of the firewall term that admitted it, + 1
   std::uint16_t nat_pool = 0;  ///< as in SessionRecord: index + 1
-  std::uint32_t pass = 0;      ///< last pass (SessionSink::begin_pass) that named this slot
+  /// Application of the terms that admitted it, whose timeout it has: index + 1; 0: none. What a peer or a checkpoint
+  /// brought does not tell: it is found again when it is asked for.
+  static constexpr std::uint16_t kUnknownApplication = 0xffff;
+  std::uint16_t application = kUnknownApplication;
+  std::uint32_t pass = 0;  ///< last pass (SessionSink::begin_pass) that named this slot
 
   // -- Keys --
 

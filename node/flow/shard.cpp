@@ -92,9 +92,12 @@ Shard::Shard(const Cluster& cluster, std::uint16_t set, std::uint64_t seed, Time
       nat_(cluster, set, seed, *this),
       wheel_(table_.capacity() + nat_.rows(), ticks_of(now)),
       digest_words_(std::size_t{table_.capacity()} + nat_.rows()) {
+  services_.reserve(cluster.redundancy_sets[set].service_sets.size());
+  service_at_.resize(cluster.service_sets.size());
   for (const std::uint16_t index : cluster.redundancy_sets[set].service_sets) {
     services_.push_back(
         Service{index, &cluster.service_sets[index], ServicePolicy(cluster, index), 0, 0, ticks_of(now) - 10});
+    service_at_[index] = &services_.back();
     if (const auto& screen = cluster.service_sets[index].screen) {
       services_.back().screen = std::make_unique<ScreenGuard>(cluster.screens[*screen], table_.capacity(),
                                                               detail::mix(seed + index, 0x2545f4914f6cdd1dULL));
@@ -162,9 +165,10 @@ SetUp Shard::set_up(const Headers& headers, std::uint16_t service_set, bool insi
   const bool icmp = headers.icmp != IcmpKind::none;
   if (icmp && headers.icmp != IcmpKind::echo_request) return {std::nullopt, Drop::icmp_no_session, false};
   // A packet to an external address finds a mapping there, or a rule that sends it on; or nobody.
+  std::optional<NatDecision> rule;
   if (!nat_.waits_for(service_set, headers.key)) {
-    const NatDecision rule = s->policy.nat(headers.key, inside);
-    if (rule.term == nullptr || !NatState::translates_destination(rule.term->type))
+    rule = s->policy.nat(headers.key, inside);
+    if (rule->term == nullptr || !NatState::translates_destination(rule->term->type))
       return {std::nullopt, Drop::nat_no_session, false};
   }
   if (s->screen) {
@@ -175,7 +179,7 @@ SetUp Shard::set_up(const Headers& headers, std::uint16_t service_set, bool insi
   const FirewallDecision firewall = s->policy.firewall(headers.key, inside);
   if (firewall.action == FirewallAction::discard) return {std::nullopt, Drop::firewall_discard, false};
   if (firewall.action == FirewallAction::reject) return {std::nullopt, Drop::firewall_reject, true};
-  const NatDecision nat = s->policy.nat(headers.key, inside);
+  const NatDecision nat = rule ? *rule : s->policy.nat(headers.key, inside);
 
   const bool tcp = headers.protocol == ip_protocol::tcp;
   if (tcp && (headers.tcp_flags & (tcp_flag::syn | tcp_flag::ack)) != tcp_flag::syn) {
@@ -206,6 +210,7 @@ SetUp Shard::set_up(const Headers& headers, std::uint16_t service_set, bool insi
   session.refreshed(now);
   session.pass = pass_;
   const auto application = firewall.application ? firewall.application : nat.application;
+  session.application = static_cast<std::uint16_t>(application ? *application + 1U : 0U);
   session.alg = default_alg(headers.protocol);
   if (application && cluster_->applications[*application].application_protocol != kNoApplicationProtocol) {
     session.alg = cluster_->applications[*application].application_protocol;
@@ -333,18 +338,6 @@ std::uint32_t Shard::sessions_of(std::uint16_t service_set) const {
 
 // -- Inside --
 
-Shard::Service* Shard::service(std::uint16_t index) {
-  const auto found =
-      std::find_if(services_.begin(), services_.end(), [&](const Service& s) { return s.index == index; });
-  return found == services_.end() ? nullptr : &*found;
-}
-
-const Shard::Service* Shard::service(std::uint16_t index) const {
-  const auto found =
-      std::find_if(services_.begin(), services_.end(), [&](const Service& s) { return s.index == index; });
-  return found == services_.end() ? nullptr : &*found;
-}
-
 NatSession Shard::nat_view(const Session& s) {
   const bool ended = s.tcp_state == TcpState::time_wait || s.tcp_state == TcpState::closed;
   return {s.initiator(), s.responder(), s.nat_type, s.nat_pool, s.service_set, s.initiated_outside, ended};
@@ -380,7 +373,7 @@ std::uint32_t Shard::idle_timeout(const Service& s, std::optional<std::uint16_t>
   return specific.value_or(t.inactivity_s);
 }
 
-std::uint32_t Shard::timeout_for_state(const Session& session) const {
+std::uint32_t Shard::timeout_for_state(Session& session) const {
   const Service* const s = service(session.service_set);
   switch (session.tcp_state) {
     case TcpState::syn_sent:
@@ -390,11 +383,14 @@ std::uint32_t Shard::timeout_for_state(const Session& session) const {
     case TcpState::closed:
       return s->config->timeouts.close_s;
     default: {
-      // The terms that admitted the session are not kept with it: its application is found again by its key.
-      const bool inside = !session.initiated_outside;
-      const FlowKey initiator = session.initiator();
-      auto application = s->policy.firewall_application(session.policy, initiator);
-      if (!application) application = s->policy.nat(initiator, inside).application;
+      if (session.application == Session::kUnknownApplication) {
+        const FlowKey initiator = session.initiator();
+        auto found = s->policy.firewall_application(session.policy, initiator);
+        if (!found) found = s->policy.nat(initiator, !session.initiated_outside).application;
+        session.application = static_cast<std::uint16_t>(found ? *found + 1U : 0U);
+      }
+      const auto application =
+          session.application == 0 ? std::nullopt : std::optional<std::uint16_t>(session.application - 1);
       const std::uint32_t idle = idle_timeout(*s, application, session.protocol());
       return session.tcp_state == TcpState::closing ? std::min(idle, kTransitoryTimeout) : idle;
     }

@@ -181,8 +181,13 @@ class Shard final : public SessionSource, public SessionSink, private NatOutput 
   [[nodiscard]] static std::size_t likely_place(const FlowKey& key, bool inside) {
     return (inside ? 1U : 0U) + (key.is_v4() ? 2U : 0U);
   }
-  [[nodiscard]] Service* service(std::uint16_t index);
-  [[nodiscard]] const Service* service(std::uint16_t index) const;
+  /// Null: the service set is not of this shard. `index` comes from peers as well.
+  [[nodiscard]] Service* service(std::uint16_t index) {
+    return index < service_at_.size() ? service_at_[index] : nullptr;
+  }
+  [[nodiscard]] const Service* service(std::uint16_t index) const {
+    return index < service_at_.size() ? service_at_[index] : nullptr;
+  }
   /// Counts a session that begins (+1) or ends (-1) for its service set.
   void count_session(const Session& session, int change);
   /// After the answers to the session in `slot` were found to be another's: enters it with another source port towards
@@ -192,7 +197,8 @@ class Shard final : public SessionSource, public SessionSink, private NatOutput 
   [[nodiscard]] bool take_setup_token(Service& s, Ticks now);
   [[nodiscard]] std::uint32_t idle_timeout(const Service& s, std::optional<std::uint16_t> application,
                                            std::uint8_t protocol) const;
-  [[nodiscard]] std::uint32_t timeout_for_state(const Session& session) const;
+  /// The idle timeout of the session's state. Finds its application, if that is not known.
+  [[nodiscard]] std::uint32_t timeout_for_state(Session& session) const;
   [[nodiscard]] Ticks deadline_of(const Session& session) const;
   /// Takes a live session out of index, timers, ports and counts. Its slot stays taken and its generation stays.
   void unlink(std::uint32_t slot);
@@ -223,6 +229,7 @@ class Shard final : public SessionSource, public SessionSink, private NatOutput 
   NatState nat_;  ///< its row n is slot table_.capacity() + n
   TimerWheel wheel_;
   std::vector<Service> services_;
+  std::vector<Service*> service_at_;  ///< by Cluster::service_sets; null where not ours
   std::vector<ChangeListener*> listeners_;
   std::vector<ChangeListener*> observers_;
   std::uint32_t pass_ = 1;

@@ -73,25 +73,25 @@ void NatState::drop_orphan(Orphan& o) {
 // -- Making and ending --
 
 void NatState::mark_owned(std::uint32_t row, bool taken) {
-  for (auto& each : pools_) {
-    if (!each || row - each->first_row >= each->row_count) continue;
-    const std::uint32_t number = row - each->first_row;
-    const std::uint32_t bits = each->free_rows->bits();
-    const bool held = each->row_hold && each->row_hold->holds(number);
-    if (taken) {
-      if (held) each->row_hold->forget(number);
-      (void)each->free_rows->set(number / bits, number % bits);
-    } else if (!each->row_hold || undoing_) {
-      (void)each->free_rows->clear(number / bits, number % bits);
-    } else if (!held) {
-      // As many places as rows, but for those that were forgotten: the oldest may have to go.
-      advance_hold(*each);
-      if (const auto oldest = each->row_hold->add(number, now_)) {
-        (void)each->free_rows->clear(*oldest / bits, static_cast<std::uint32_t>(*oldest % bits));
-        ++each->figures.reused_early;
-      }
+  const auto after = std::upper_bound(row_pools_.begin(), row_pools_.end(), row,
+                                      [](std::uint32_t r, const Pool* p) { return r < p->first_row; });
+  if (after == row_pools_.begin()) return;
+  Pool& p = **std::prev(after);
+  const std::uint32_t number = row - p.first_row;
+  const std::uint32_t bits = p.free_rows->bits();
+  const bool held = p.row_hold && p.row_hold->holds(number);
+  if (taken) {
+    if (held) p.row_hold->forget(number);
+    (void)p.free_rows->set(number / bits, number % bits);
+  } else if (!p.row_hold || undoing_) {
+    (void)p.free_rows->clear(number / bits, number % bits);
+  } else if (!held) {
+    // As many places as rows, but for those that were forgotten: the oldest may have to go.
+    advance_hold(p);
+    if (const auto oldest = p.row_hold->add(number, now_)) {
+      (void)p.free_rows->clear(*oldest / bits, static_cast<std::uint32_t>(*oldest % bits));
+      ++p.figures.reused_early;
     }
-    return;
   }
 }
 

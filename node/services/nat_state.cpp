@@ -93,6 +93,7 @@ NatState::NatState(const Cluster& cluster, std::uint16_t set, std::uint64_t seed
     needs.hosts |= p.tracked;
     p.first_row = needs.owned;
     needs.owned += p.row_count;
+    if (p.row_count != 0) row_pools_.push_back(&p);
   }
   assert(needs.owned <= most);
   std::sort(externals_.begin(), externals_.end(), [](const External& a, const External& b) { return a.low < b.low; });

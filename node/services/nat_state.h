@@ -401,6 +401,7 @@ class NatState {
   Ticks now_ = 0;
   std::uint32_t pass_ = 1;
   std::vector<std::unique_ptr<Pool>> pools_;  ///< by Cluster::nat_pools; null where not ours
+  std::vector<Pool*> row_pools_;              ///< those that have rows of blocks or addresses, by first_row
   std::vector<External> externals_;           ///< sorted
   std::vector<Term> terms_;
   std::vector<StaticTerm> static_terms_;

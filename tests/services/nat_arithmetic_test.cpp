@@ -170,5 +170,33 @@ TEST(DestinationMap, PortsAreForwarded) {
   EXPECT_EQ(whole_target(cluster, term, outer, 9009)->port, 9009);
 }
 
+/// Many ranges, in any order, and ranges that overlap, of which the first in the list counts.
+TEST(AddressList, NumbersInTheOrderOfTheList) {
+  for (const bool overlap : {false, true}) {
+    for (const std::uint32_t count : {1U, 3U, 8U, 50U}) {
+      std::vector<AddressRange> ranges;
+      for (std::uint32_t i = 0; i < count; ++i) {
+        const std::uint32_t low = 0xc6120000U + (i * 37 % count) * 16;
+        ranges.push_back({IpAddress::v4(low), IpAddress::v4(low + (overlap ? 20 : 7))});
+      }
+      const AddressList list(ranges);
+      for (std::uint32_t v4 = 0xc611fff0U; v4 < 0xc6120000U + count * 16 + 30; ++v4) {
+        std::optional<std::uint32_t> expected;
+        std::uint32_t before = 0;
+        for (const AddressRange& range : ranges) {
+          if (!expected && range.contains(IpAddress::v4(v4))) expected = before + (v4 - range.low.to_v4());
+          before += static_cast<std::uint32_t>(range.count());
+        }
+        ASSERT_EQ(list.index_of(v4), expected);
+      }
+      std::uint32_t number = 0;
+      for (const AddressRange& range : ranges) {
+        for (std::uint32_t v4 = range.low.to_v4(); v4 <= range.high.to_v4(); ++v4) ASSERT_EQ(list.at(number++), v4);
+      }
+      EXPECT_EQ(list.size(), number);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace icr::node
