@@ -51,6 +51,20 @@ std::string mistake_in(const Command& command, const Cluster& cluster) {
                            [&](const Card& card) { return card.name == command.interface->card; });
       });
   if (clears(command.verb) && !known_card) return fmt::format("interface {} not found", command.interface->card);
+  // A unit means the service sets that use it: one that nobody uses would clear nothing, and say nothing.
+  if (clears(command.verb) && command.interface && command.interface->unit) {
+    const std::uint32_t unit = *command.interface->unit;
+    const bool used = std::any_of(cluster.redundancy_sets.begin(), cluster.redundancy_sets.end(), [&](const auto& set) {
+      const bool here = std::any_of(set.members.begin(), set.members.end(), [&](const RedundancyMember& member) {
+        return member.card == command.interface->card;
+      });
+      return here && std::any_of(set.service_sets.begin(), set.service_sets.end(), [&](std::uint16_t index) {
+               const ServiceSet& service = cluster.service_sets[index];
+               return service.inside_unit == unit || service.outside_unit == unit;
+             });
+    });
+    if (!used) return fmt::format("interface {}.{} not found", command.interface->card, unit);
+  }
   if (is_about_cards(command.verb) && command.interface && command.interface->unit) {
     return fmt::format("this is about whole cards: name interface {} without a unit", command.interface->card);
   }

@@ -281,8 +281,9 @@ void PortPool::release(const IpAddress& address, std::uint8_t protocol, std::uin
       return;
     }
   }
-  const std::uint64_t number = number_of(row, port - low_);
-  if (is_reserved(address, protocol, port) || (hold_ && hold_->holds(number))) return;
+  // Such bits are taken, and nobody's.
+  if (!reserved_ports_.empty() && is_reserved(address, protocol, port)) return;
+  if (hold_ && hold_->holds(number_of(row, port - low_))) return;
   if (!bits_.clear(row, port - low_)) return;
   --in_use_;
   --in_use_by_[protocol_index(protocol)];
@@ -290,7 +291,7 @@ void PortPool::release(const IpAddress& address, std::uint8_t protocol, std::uin
     (void)bits_.set(row, port - low_);
     ++held_on_[*index];
     advance(*held_from);
-    if (const auto oldest = hold_->add(number, *held_from)) {
+    if (const auto oldest = hold_->add(number_of(row, port - low_), *held_from)) {
       const auto of_row = static_cast<std::uint32_t>(*oldest / bits_.bits());
       (void)bits_.clear(of_row, static_cast<std::uint32_t>(*oldest % bits_.bits()));
       --held_on_[of_row / kProtocols];

@@ -409,7 +409,10 @@ TEST_F(NatGolden, ClearingAPairingTakesTheMappingsOfItsHostAlong) {
 TEST_F(NatGolden, WhatIsToBeClearedMustExist) {
   for (const std::string what : {"nat mappings", "nat mappings app", "nat mappings eim", "nat statistics", "sessions",
                                  "flows", "stateful-firewall flows", "stateful-firewall statistics"}) {
-    auto output = answer(fake_, "clear services " + what + " service-set nosuch");
+    auto output = answer(fake_, "clear services " + what + " interface ms-0/0/0.999");
+    EXPECT_EQ(output.code, cli::ExitCode::command_error) << what;
+    EXPECT_EQ(output.error, "error: interface ms-0/0/0.999 not found\n") << what;
+    output = answer(fake_, "clear services " + what + " service-set nosuch");
     EXPECT_EQ(output.code, cli::ExitCode::command_error) << what;
     EXPECT_EQ(output.error, "error: service set nosuch not found\n") << what;
     output = answer(fake_, "clear services " + what + " interface ms-9/0/0");
