@@ -74,6 +74,7 @@ int run(int argc, char** argv) {
   for (const std::string& warning : cluster->warnings) icr::log::warn("cluster-file", "{}", warning);
 
   const int signals = end_signals();
+  icr::log::begin_thread();
   icr::node::Chassis chassis(*cluster, *index);
   if (const auto started = chassis.start(); !started) {
     icr::log::error("chassis", "chassis={} cannot start: {}", name, started.error().message);
@@ -93,6 +94,7 @@ int main(int argc, char** argv) {
     icr::log::flush();
     return code;
   } catch (const std::exception& error) {
+    icr::log::flush();
     // What is left here is not ours to handle: out of memory, a broken installation.
     std::fprintf(stderr, "icrd: %s\n", error.what());
     return kCannotStart;

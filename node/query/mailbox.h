@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "model/cluster.h"
+#include "model/inheriting_mutex.h"
 #include "model/query.h"
 #include "model/time.h"
 #include "node/query/shard_view.h"
@@ -66,7 +67,7 @@ class Completions {
   [[nodiscard]] int descriptor() const { return wakeup_.descriptor(); }
 
  private:
-  std::mutex mutex_;
+  InheritingMutex mutex_;
   std::vector<std::unique_ptr<QueryTask>> tasks_;
   Wakeup wakeup_;
 };
@@ -109,7 +110,7 @@ class CardMailbox {
   const std::size_t max_tasks_;
   CardMailbox* next_ = nullptr;
   Wakeup wakeup_;
-  std::mutex mutex_;
+  InheritingMutex mutex_;
   std::vector<std::unique_ptr<QueryTask>> posted_;  // under mutex_, oldest first
   std::atomic<std::size_t> waiting_{0};             // posted and active tasks
   std::deque<std::unique_ptr<QueryTask>> active_;   // worker only

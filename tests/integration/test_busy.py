@@ -1,0 +1,43 @@
+"""A pair of chassis on a machine on which others compute: lab/bench_busy.py for a shorter time, with its bounds."""
+
+import argparse
+import os
+
+import pytest
+
+from lab import bench_busy
+
+pytestmark = pytest.mark.long
+
+PREFIX = os.environ.get("ICR_TEST_LAB", "icrtest")
+
+
+def run(variant, seconds=30):
+    options = argparse.Namespace(
+        seconds=seconds, busy=4, tcp=20_000, udp=20_000, rate=10_000, interval=20, count=3, prefix=PREFIX
+    )
+    return {what: value for what, (value, _) in bench_busy.run(variant, options).items()}
+
+
+def test_beside_four_busy_processes_nothing_is_lost_or_late_and_nobody_takes_over():
+    seen = run("icr")
+    assert seen["takeovers"] == 0
+    assert seen["lost"] == 0
+    assert seen["late_permille"] <= 0.1
+    assert seen["dead_flows"] == 0
+    assert seen["mappings_changed"] == 0
+
+
+def test_without_the_right_to_real_time_nobody_takes_over_and_every_flow_lives():
+    seen = run("unprivileged")
+    assert seen["takeovers"] == 0
+    assert seen["dead_flows"] == 0
+
+
+def test_a_master_that_is_killed_beside_busy_processes_is_followed_within_120_ms():
+    seen = run("kill")
+    assert seen["takeovers"] == 1
+    assert seen["path_back"] <= 120
+    assert seen["lost"] == 0  # beside what was sent to the dead machine
+    assert seen["dead_flows"] == 0
+    assert seen["mappings_changed"] == 0
