@@ -334,6 +334,7 @@ void show_port_blocks(Asking& asking) {
     for (const auto& row : rows) {
       if (row.status.use != NatPoolUse::port_blocks) continue;
       const auto& source = meant.sources[where.first];
+      const std::uint16_t service_set = where.second;
       std::string head = render_block_head(asking.cluster().nat_pools[row.use.pool], row.status);
       // Of a pool that has no block of those that are asked for, nothing is shown.
       if (!asks_for_some(asking.command())) blocks.add(source, where.second, std::exchange(head, {}));
@@ -346,7 +347,7 @@ void show_port_blocks(Asking& asking) {
       read.request.filter.nat_pool = row.use.pool;
       asking.stream({read}, std::nullopt,
                     [&](const Read&, const SessionRecord& record, const BindingUse& use, std::string& out) {
-                      if (!head.empty()) out += blocks.block(source, where.second, std::exchange(head, {}));
+                      if (!head.empty()) out += blocks.block(source, service_set, std::exchange(head, {}));
                       out += render_block_row(record, use);
                     });
     }
@@ -379,6 +380,7 @@ void show_deterministic_usf(Asking& asking) {
       if (row.status.use != NatPoolUse::deterministic) continue;
       const auto& source = meant.sources[where.first];
       const Command& command = asking.command();
+      const std::uint16_t service_set = where.second;
       std::string head = render_deterministic_head(asking.cluster().nat_pools[row.use.pool], row.status);
       if (!asks_for_some(command)) blocks.add(source, where.second, std::exchange(head, {}));
       Read read = read_of(source, QueryKind::deterministic, {});
@@ -398,7 +400,7 @@ void show_deterministic_usf(Asking& asking) {
           // As Junos does: those in use. Who asks for one host, or for one port, is told whose it is in any case.
           const bool one = command.host || (command.xlated_port && is_host(command.xlated_ip));
           if (block.ports_in_use == 0 && !one) continue;
-          if (!head.empty()) out += blocks.block(source, where.second, std::exchange(head, {}));
+          if (!head.empty()) out += blocks.block(source, service_set, std::exchange(head, {}));
           out += render_deterministic_row(block, row.status.block_size);
         }
       });
