@@ -7,10 +7,12 @@
 // Both run at real-time priority, so that they measure what is between them and not their own hunger. The sender says
 // "ready" when every flow has been answered once; then it sends one message after the other, over all flows in turn,
 // for the given time, waits for what is outstanding, says "over", and on SIGUSR1 (or after 30 s) asks each flow whether
-// it lives. Results are lines NAME VALUE.
+// it lives. SIGUSR2 says that the way was cut just now: the sender notes when it is there again. Results are lines NAME
+// VALUE.
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -57,6 +59,8 @@ std::int64_t now_ns() {
   ::clock_gettime(CLOCK_MONOTONIC, &now);
   return now.tv_sec * kSecond + now.tv_nsec;
 }
+
+volatile std::sig_atomic_t was_cut = 0;
 
 void prepare_process(std::size_t descriptors) {
   sched_param parameters{};
@@ -305,6 +309,7 @@ class Sender {
     measuring_ = true;
     std::size_t flow = 0;
     for (std::int64_t now = begun; now < end; now = now_ns()) {
+      if (was_cut != 0 && cut_ == 0) cut_ = now;
       const std::int64_t due = (now - begun) * rate_ / kSecond;
       while (static_cast<std::int64_t>(sent_.size()) < due) {
         // Over TCP and UDP in turn, and over all flows of each.
@@ -365,11 +370,9 @@ class Sender {
     const std::int64_t took = now - sent_[message.number];
     late_ += took > kLate ? 1U : 0U;
     latencies_.push_back(static_cast<std::uint32_t>(std::min<std::int64_t>(took / 1000, UINT32_MAX)));
-    if (now - last_answer_ > longest_silence_) {
-      longest_silence_ = now - last_answer_;
-      silence_end_ = now;
-    }
+    longest_silence_ = std::max(longest_silence_, now - last_answer_);
     last_answer_ = now;
+    if (cut_ != 0 && back_ == 0 && sent_[message.number] > cut_) back_ = now;
   }
 
   /// Asks every flow, some times; who never answers is dead. A stream repeats by itself.
@@ -393,14 +396,12 @@ class Sender {
 
   void report() {
     std::uint64_t lost = 0;
-    std::uint64_t lost_in_silence = 0;
+    std::uint64_t lost_in_outage = 0;
     for (std::size_t i = 0; i < sent_.size(); ++i) {
       if (answered_numbers_[i]) continue;
       ++lost;
-      // What was on its way when the silence began is lost by the same event.
-      const bool in_silence =
-          sent_[i] >= silence_end_ - longest_silence_ - 5 * kMillisecond && sent_[i] <= silence_end_;
-      lost_in_silence += in_silence ? 1U : 0U;
+      // What was on its way when it was cut is lost by the same event.
+      lost_in_outage += cut_ != 0 && sent_[i] >= cut_ - 10 * kMillisecond && sent_[i] <= back_ ? 1U : 0U;
     }
     std::sort(latencies_.begin(), latencies_.end());
     const auto quantile = [&](std::size_t permyriad) {
@@ -413,7 +414,7 @@ class Sender {
     print("messages", sent_.size());
     print("late", late_);
     print("lost", lost);
-    print("lost_in_longest_silence", lost_in_silence);
+    print("lost_in_outage", lost_in_outage);
     print("not_sent", unsent_);
     print("dead_flows", dead(0, flows_.size()));
     print("dead_tcp_flows", dead(0, tcp_));
@@ -421,7 +422,7 @@ class Sender {
     print("latency_p99_us", quantile(9900));
     print("latency_max_us", quantile(10000));
     print("longest_silence_us", static_cast<std::uint64_t>(longest_silence_ / 1000));
-    print("longest_silence_end_ns", static_cast<std::uint64_t>(silence_end_));
+    print("path_back_ns", static_cast<std::uint64_t>(back_));
     std::fflush(stdout);
   }
 
@@ -440,7 +441,8 @@ class Sender {
   std::uint64_t unsent_ = 0;  ///< the flow was closed, or its socket full
   std::int64_t last_answer_ = 0;
   std::int64_t longest_silence_ = 0;
-  std::int64_t silence_end_ = 0;
+  std::int64_t cut_ = 0;   ///< when the way was cut
+  std::int64_t back_ = 0;  ///< when the first message that was sent after that was answered
 };
 
 }  // namespace
@@ -456,6 +458,7 @@ int main(int argc, char** argv) {
     const std::size_t tcp = std::strtoul(argv[4], nullptr, 10);
     const std::size_t udp = std::strtoul(argv[5], nullptr, 10);
     prepare_process(tcp + udp);
+    std::signal(SIGUSR2, [](int) { was_cut = 1; });
     sigset_t go;
     sigemptyset(&go);
     sigaddset(&go, SIGUSR1);
