@@ -65,17 +65,13 @@ Worker::Worker(const Cluster& cluster, std::uint16_t chassis, std::string name, 
     captures_ = captures_ || port.port->is_capture();
   }
   std::vector<Shard*> engine_shards;
-  Timeouts limits;
   for (CardSet& set : part.sets) {
     engine_shards.push_back(set.shard.get());
-    for (const std::uint16_t index : cluster.redundancy_sets[set.shard->set()].service_sets) {
-      limits = cluster.service_sets[index].timeouts;
-    }
     sets_.push_back(std::make_unique<SetRunner>(cluster, chassis, *set.shard, set.start, now));
     views_.push_back(sets_.back().get());
     shards_.push_back(std::move(set.shard));
   }
-  engine_ = std::make_unique<Engine>(cluster, std::move(engine_shards), limits, seed);
+  engine_ = std::make_unique<Engine>(cluster, std::move(engine_shards), seed);
   sample_.at = now;
 }
 

@@ -32,6 +32,8 @@ enum class Drop : std::uint8_t {
   tcp_bad_rst_in_syn_sent,
   tcp_bad_rst_in_syn_received,
   tcp_bad_handshake,
+  tcp_checksum,             ///< wrong, in a segment that would change the state of a connection
+  udp_checksum,             ///< wrong, in a datagram that would set up a session
   out_of_ports,             ///< NAT pool exhausted
   out_of_addresses,         ///< the same where whole addresses are given out
   nat_parity,               ///< no port of the right parity left (RFC 4787 section 4.2.2)
@@ -62,10 +64,12 @@ enum class Drop : std::uint8_t {
   flow_index_full,
   icmp_error_no_session,
   icmp_error_malformed,  ///< too little of the packet inside, or a fragment
+  icmp_error_checksum,   ///< the header of the packet inside has a wrong checksum (RFC 5508 REQ-3 a)
   icmp_checksum,
   icmp_no_session,      ///< echo reply, or another ICMP message that starts nothing
   icmp_echo_direction,  ///< of an echo session: no request of its initiator, and no reply of its responder
-  fragment_overlap,
+  fragment_overlap,     ///< its whole packet goes (RFC 5722)
+  fragment_duplicate,   ///< covers exactly what another one covers
   fragment_limit,
   fragment_table_full,  ///< no room to hold it, or it was held and gave way to another one
   fragment_timeout,     ///< held, but the first fragment did not come

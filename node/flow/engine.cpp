@@ -27,9 +27,9 @@ std::vector<Prefix> nat64_prefixes(const Cluster& cluster, const ServiceSet& s) 
 
 }  // namespace
 
-Engine::Engine(const Cluster& cluster, std::vector<Shard*> shards, const Timeouts& limits, std::uint64_t seed)
+Engine::Engine(const Cluster& cluster, std::vector<Shard*> shards, std::uint64_t seed)
     : shards_(std::move(shards)),
-      fragments_(limits.fragment_limit, limits.reassembly_s, seed),
+      fragments_(seed),
       staged_(kStageSize),
       scratch_(scratch_bytes(cluster)),
       ipv4_id_(static_cast<std::uint16_t>(seed)) {
@@ -41,7 +41,9 @@ Engine::Engine(const Cluster& cluster, std::vector<Shard*> shards, const Timeout
       const ServiceSet& s = cluster.service_sets[index];
       const auto shard = static_cast<std::uint16_t>(i);
       const Screen* const screen = s.screen ? &cluster.screens[*s.screen] : nullptr;
-      Service& service = services_.emplace_back(Service{index, &s, screen, nat64_prefixes(cluster, s), {}, {}});
+      const FragmentTable::Limits fragments{s.timeouts.fragment_limit, s.timeouts.reassembly_s};
+      Service& service =
+          services_.emplace_back(Service{index, &s, screen, nat64_prefixes(cluster, s), fragments, {}, {}});
       bindings_.push_back({shard, index, true, screen != nullptr, s.outside_unit, &service});
       bindings_.push_back({shard, index, false, screen != nullptr, s.inside_unit, &service});
       for (const std::uint32_t unit : {s.inside_unit, s.outside_unit}) {
@@ -69,8 +71,9 @@ void Engine::handle(Packet& packet, Staged& staged, Ticks now, PacketSink& out) 
   if (headers.icmp == IcmpKind::error) return handle_icmp_error(packet, staged, out);
   if (headers.fragment) {
     SessionHandle unused;
-    const FragmentTable::Verdict verdict = fragments_.enter(headers, packet, now, unused);
-    if (verdict != FragmentTable::Verdict::forward) return drop_fragment(*staged.binding, verdict);
+    const FragmentTable::Verdict verdict =
+        fragments_.enter(headers, packet, staged.binding->service->fragments, now, unused);
+    if (verdict != FragmentTable::Verdict::forward) return drop_fragment(packet, staged, verdict);
   }
   Shard& shard = *shards_[staged.binding->shard];
   if (const auto flow = shard.table().find(staged.binding->service_set, headers.key, staged.hash)) {
@@ -93,6 +96,9 @@ void Engine::handle_first(Packet& packet, Staged& staged, Ticks now, PacketSink&
   ServiceSetCounters& counters = binding.service->counters;
   const bool tcp = headers.protocol == ip_protocol::tcp;
   if (tcp && (headers.tcp_flags & (tcp_flag::syn | tcp_flag::ack)) != tcp_flag::syn) count_first(binding, headers);
+  if (const Drop damaged = damage(packet, headers); damaged != Drop::count) {
+    return drop_packet(packet, staged, damaged);
+  }
   const SetUp result = shard.set_up(headers, binding.service_set, binding.inside, now);
   if (!result.slot) {
     const bool non_syn = result.refused == Drop::tcp_non_syn;
@@ -124,6 +130,13 @@ bool Engine::forward(Packet& packet, Staged& staged, FlowRef flow, Ticks now, Pa
     return true;
   }
   Drop reason = Drop::count;
+  if (staged.headers.protocol == ip_protocol::tcp && shard.may_change_state(session, staged.headers)) {
+    reason = damage(packet, staged.headers);
+    if (reason != Drop::count) [[unlikely]] {
+      drop_packet(packet, staged, reason);
+      return true;
+    }
+  }
   if (!shard.follow(flow.slot, flow.direction, staged.headers, now, reason)) {
     if (reason == Drop::count) return false;
     drop_packet(packet, staged, reason);
@@ -156,19 +169,34 @@ void Engine::pass_on(Packet& packet, Staged& staged, FlowRef flow, Ticks now, Pa
       if (first_fragment) resolve_fragments(before, ingress, staged, flow, now, out);
       return;
     }
+    renumber(staged, to);
     rewrite(staged.headers, to);
   }
   emit(packet, egress_unit, out);
   if (first_fragment) resolve_fragments(before, ingress, staged, flow, now, out);
 }
 
+void Engine::renumber(Staged& staged, const FlowKey& to) {
+  const Headers& h = staged.headers;
+  if (!h.later_fragment) {
+    staged.ip_id.reset();
+    if (!needs_ip_id(h) || h.key.source == to.source) return;
+    staged.ip_id = shards_[staged.binding->shard]->ip_ids().next(to.source.to_v4(), to.destination.to_v4(), h.protocol);
+  }
+  if (staged.ip_id) set_ip_id(h, *staged.ip_id);
+}
+
 void Engine::resolve_fragments(const Headers& first, std::uint32_t ingress, const Staged& staged, FlowRef flow,
                                Ticks now, PacketSink& out) {
   const Session& session = shards_[staged.binding->shard]->table().at(flow.slot);
-  const SessionHandle handle{staged.binding->shard, flow.direction, {flow.slot, session.generation}};
+  const bool crosses = session.egress(flow.direction).is_v4() == first.v6;
+  const std::optional<std::uint16_t> ip_id = crosses ? std::nullopt : staged.ip_id;
+  const SessionHandle handle{
+      staged.binding->shard, flow.direction, {flow.slot, session.generation}, ip_id.has_value(), ip_id.value_or(0)};
   fragments_.resolve(first, ingress, handle, [&](Packet& held) {
     Staged later;
     later.binding = staged.binding;
+    later.ip_id = ip_id;
     // It was read without error when it came; only its pointers are new.
     if (read_headers(held.data, held.length, later.headers) != HeaderError::none) return;
     (void)forward(held, later, flow, now, out);
@@ -177,16 +205,19 @@ void Engine::resolve_fragments(const Headers& first, std::uint32_t ingress, cons
 
 void Engine::handle_later_fragment(Packet& packet, Staged& staged, Ticks now, PacketSink& out) {
   SessionHandle handle;
-  const FragmentTable::Verdict verdict = fragments_.enter(staged.headers, packet, now, handle);
+  const FragmentTable::Verdict verdict =
+      fragments_.enter(staged.headers, packet, staged.binding->service->fragments, now, handle);
   if (verdict == FragmentTable::Verdict::held) {
     ++counters_.fragments_held;
     return;
   }
-  if (verdict != FragmentTable::Verdict::forward) return drop_fragment(*staged.binding, verdict);
+  if (verdict != FragmentTable::Verdict::forward) return drop_fragment(packet, staged, verdict);
   const Session& session = shards_[handle.shard]->table().at(handle.ref.slot);
   if (!session.live || session.generation != handle.ref.generation) {
     return drop(*staged.binding, Drop::fragment_refused);
   }
+  staged.ip_id.reset();
+  if (handle.new_ip_id) staged.ip_id = handle.ip_id;
   (void)forward(packet, staged, {handle.ref.slot, handle.direction}, now, out);
 }
 

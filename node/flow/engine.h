@@ -30,9 +30,8 @@ class PacketSink {
 
 class Engine {
  public:
-  /// `shards`, which must outlive the engine, carry the service sets of one card. `limits` are the card's fragment
-  /// limits. `cluster` must outlive it too.
-  Engine(const Cluster& cluster, std::vector<Shard*> shards, const Timeouts& limits, std::uint64_t seed);
+  /// `shards`, which must outlive the engine, carry the service sets of one card. `cluster` must outlive it too.
+  Engine(const Cluster& cluster, std::vector<Shard*> shards, std::uint64_t seed);
 
   /// Handles a burst, in order. Buffers are rewritten in place and belong to the caller again afterwards.
   void process(std::span<Packet> burst, TimePoint now, PacketSink& out);
@@ -59,6 +58,7 @@ class Engine {
     const ServiceSet* config = nullptr;
     const Screen* screen = nullptr;      ///< null: none
     std::vector<Prefix> nat64_prefixes;  ///< of its stateful-nat64 terms
+    FragmentTable::Limits fragments;
     ServiceSetCounters counters;
     ServiceSetStatus cleared;  ///< what the counters were when each group was cleared
   };
@@ -76,6 +76,8 @@ class Engine {
     Headers headers;
     const Binding* binding = nullptr;  ///< null: dropped already
     std::uint64_t hash = 0;
+    /// Of a later fragment: the identification that the first one got. Empty: its own.
+    std::optional<std::uint16_t> ip_id;
   };
   /// What the stages hand on of each packet.
   struct Look {
@@ -130,6 +132,8 @@ class Engine {
   void pass_on(Packet& packet, Staged& staged, FlowRef flow, Ticks now, PacketSink& out);
   void resolve_fragments(const Headers& first, std::uint32_t ingress, const Staged& staged, FlowRef flow, Ticks now,
                          PacketSink& out);
+  /// Gives a packet whose source becomes that of `to` an identification of its own, where it needs one.
+  void renumber(Staged& staged, const FlowKey& to);
   void emit(Packet& packet, std::uint32_t unit, PacketSink& out);
 
   // -- Drops, screens and answers (engine_checks.cpp) --
@@ -139,7 +143,11 @@ class Engine {
   void drop(const Binding& binding, HeaderError error);
   /// Of a packet that may be a first fragment: the others of its packet go too.
   void drop_packet(const Packet& packet, const Staged& staged, Drop reason);
-  void drop_fragment(const Binding& binding, FragmentTable::Verdict verdict);
+  void drop_fragment(const Packet& packet, const Staged& staged, FragmentTable::Verdict verdict);
+  /// Why a packet that would change a state does not: its receiver throws it away (RFC 9293 section 3.1, RFC 7857
+  /// section 2.2). Drop::count: its checksum is right, or cannot be told - in fragments, and where a kernel has yet to
+  /// write it.
+  [[nodiscard]] static Drop damage(const Packet& packet, const Headers& headers);
   /// What the service set's screen says of a packet that is readable; Drop::count: nothing.
   [[nodiscard]] static Drop screen(const Screen& screen, const Headers& headers);
   /// A TCP packet without session that is not a SYN.

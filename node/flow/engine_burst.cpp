@@ -158,6 +158,9 @@ bool Engine::forward_plain(Packet& packet, const Look& look, Ticks now, PacketSi
   look.shard->touch(flow.slot, session, flow.direction, h.length, now);
   if (session.nat_type != NatType::none) {
     const Session::PlainEgress to = session.plain_egress(flow.direction);
+    if (to.source != h.source && needs_ip_id_plain(packet.data)) {
+      set_ip_id_plain(packet.data, look.shard->ip_ids().next(to.source, to.destination, h.protocol));
+    }
     rewrite_plain(packet.data, h, to.source, to.destination, to.source_port, to.destination_port);
   }
   emit(packet, look.binding->other_unit, out);

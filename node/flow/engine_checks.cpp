@@ -82,13 +82,24 @@ void Engine::drop_packet(const Packet& packet, const Staged& staged, Drop reason
   }
 }
 
-void Engine::drop_fragment(const Binding& binding, FragmentTable::Verdict verdict) {
+Drop Engine::damage(const Packet& packet, const Headers& headers) {
+  if (headers.fragment || packet.partial_checksum || transport_checksum_ok(headers)) return Drop::count;
+  if (headers.protocol == ip_protocol::tcp) return Drop::tcp_checksum;
+  return headers.protocol == ip_protocol::udp ? Drop::udp_checksum : Drop::icmp_checksum;
+}
+
+void Engine::drop_fragment(const Packet& packet, const Staged& staged, FragmentTable::Verdict verdict) {
+  const Binding& binding = *staged.binding;
   switch (verdict) {
     case FragmentTable::Verdict::overlap: {
+      // What was held goes too, and what is yet to come.
+      drop(binding, Drop::fragment_refused, fragments_.reject(staged.headers, packet.unit));
       const Screen* const screen = binding.service->screen;
       const bool tear_drop = screen != nullptr && screen->ip_tear_drop;
       return drop(binding, tear_drop ? Drop::screen_tear_drop : Drop::fragment_overlap);
     }
+    case FragmentTable::Verdict::duplicate:
+      return drop(binding, Drop::fragment_duplicate);
     case FragmentTable::Verdict::limit:
       return drop(binding, Drop::fragment_limit);
     case FragmentTable::Verdict::full:

@@ -145,6 +145,7 @@ void Engine::handle_icmp_error(Packet& packet, Staged& staged, PacketSink& out) 
   if (!read_quoted_headers(headers.l4 + 8, headers.l4_length - 8, quoted) || quoted.v6 != headers.v6) {
     return drop(binding, Drop::icmp_error_malformed);
   }
+  if (!ip_checksum_ok(quoted)) return drop(binding, Drop::icmp_error_checksum);
   // The packet inside went the other way: its mirror is the flow that this error travels with.
   Shard& shard = *shards_[binding.shard];
   SessionTable& table = shard.table();
@@ -175,7 +176,10 @@ void Engine::handle_icmp_error(Packet& packet, Staged& staged, PacketSink& out) 
     if (outcome != Nat64::done) return drop(binding, drop_of(outcome));
     emit(answer, unit, out);
   } else {
-    if (session.nat_type != NatType::none) rewrite_icmp_error(headers, outer, quoted, quoted_to);
+    if (session.nat_type != NatType::none) {
+      renumber(staged, outer);
+      rewrite_icmp_error(headers, outer, quoted, quoted_to);
+    }
     emit(packet, unit, out);
   }
   ++counters_.icmp_errors_translated;

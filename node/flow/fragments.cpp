@@ -6,11 +6,8 @@
 
 namespace icr::node {
 
-FragmentTable::FragmentTable(std::uint32_t fragment_limit, std::uint32_t reassembly_s, std::uint64_t seed)
-    : limit_(std::min(fragment_limit, kMaxFragments)),
-      held_per_source_(std::max(limit_, kHeldPerSource)),
-      lifetime_(reassembly_s * 10),
-      seed_(seed),
+FragmentTable::FragmentTable(std::uint64_t seed)
+    : seed_(seed),
       entries_(std::size_t{kSets} * kWays),
       held_(kHeld),
       // Not touched until a fragment is held.
@@ -46,20 +43,24 @@ FragmentTable::Entry* FragmentTable::find(const Headers& h, std::uint32_t unit) 
   return found == set + kWays ? nullptr : found;
 }
 
-FragmentTable::Verdict FragmentTable::enter(const Headers& h, const Packet& packet, Ticks now, SessionHandle& handle) {
+FragmentTable::Verdict FragmentTable::enter(const Headers& h, const Packet& packet, Limits limits, Ticks now,
+                                            SessionHandle& handle) {
   Entry* entry = find(h, packet.unit);
-  if (entry != nullptr && now - entry->started >= lifetime_) {
+  if (entry != nullptr && now - entry->started >= entry->lifetime) {
     time_out(*entry);
     entry = nullptr;
   }
   if (entry == nullptr) {
     const std::uint32_t bucket = bucket_of(h, packet.unit);
+    const std::uint32_t limit = std::min(limits.fragments, kMaxFragments);
     // What cannot be held anyway takes no place.
-    if (h.later_fragment && (held_of_[bucket] >= held_per_source_ || h.l3_length > kBuffer)) return Verdict::full;
+    if (h.later_fragment && (held_of_[bucket] >= held_per_source(limit) || h.l3_length > kBuffer)) return Verdict::full;
     entry = make_room(h, packet.unit, now, h.later_fragment);
     if (entry == nullptr) return Verdict::full;
     entry->used = true;
     entry->source_bucket = bucket;
+    entry->limit = limit;
+    entry->lifetime = limits.reassembly_s * 10;
     entry->protocol = protocol_of(h);
     entry->id = h.fragment_id;
     entry->unit = packet.unit;
@@ -71,9 +72,10 @@ FragmentTable::Verdict FragmentTable::enter(const Headers& h, const Packet& pack
   const auto begin = static_cast<std::uint16_t>(h.fragment_offset);
   const auto end = static_cast<std::uint16_t>(h.fragment_offset + h.fragment_length);
   for (std::uint16_t i = 0; i < entry->fragments; ++i) {
-    if (begin < entry->extents[i].end && entry->extents[i].begin < end) return Verdict::overlap;
+    if (begin == entry->extents[i].begin && end == entry->extents[i].end) return Verdict::duplicate;
   }
-  if (entry->fragments == limit_) return Verdict::limit;
+  if (contradicts(*entry, h, {begin, end})) return Verdict::overlap;
+  if (entry->fragments == entry->limit) return Verdict::limit;
   if (!h.later_fragment || entry->resolved) {
     note_extent(*entry, h, {begin, end});
     handle = entry->handle;
@@ -89,6 +91,16 @@ FragmentTable::Verdict FragmentTable::enter(const Headers& h, const Packet& pack
   return Verdict::held;
 }
 
+bool FragmentTable::contradicts(const Entry& entry, const Headers& h, Extent extent) {
+  if (entry.total != 0 && (extent.end > entry.total || !h.more_fragments)) return true;
+  for (std::uint16_t i = 0; i < entry.fragments; ++i) {
+    const Extent& other = entry.extents[i];
+    if (extent.begin < other.end && other.begin < extent.end) return true;
+    if (!h.more_fragments && other.end > extent.end) return true;
+  }
+  return false;
+}
+
 std::uint32_t FragmentTable::bucket_of(const Headers& h, std::uint32_t unit) const {
   return static_cast<std::uint32_t>(hash_of(h.key.source, seed_ ^ unit ^ kSourceSalt) % kSources);
 }
@@ -99,7 +111,7 @@ FragmentTable::Entry* FragmentTable::make_room(const Headers& h, std::uint32_t u
   std::ptrdiff_t most = 0;
   for (Entry* e = set; e != set + kWays; ++e) {
     if (!e->used) return e;
-    if (now - e->started >= lifetime_) {
+    if (now - e->started >= e->lifetime) {
       time_out(*e);
       return e;
     }
@@ -120,7 +132,7 @@ FragmentTable::Entry* FragmentTable::make_room(const Headers& h, std::uint32_t u
 }
 
 std::uint32_t FragmentTable::take_held(Entry& entry) {
-  if (held_of_[entry.source_bucket] >= held_per_source_) return kNone;
+  if (held_of_[entry.source_bucket] >= held_per_source(entry.limit)) return kNone;
   if (free_held_head_ == kNone) {
     Entry& oldest = entries_[held_[oldest_held_].entry];
     // Its own fragments may be the oldest: then it has waited long enough.

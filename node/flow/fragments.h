@@ -1,8 +1,9 @@
 // Fragments of IP packets that pass through a flow engine (RFC 791, RFC 8200 section 4.5).
 //
 // Nothing is reassembled: only the first fragment has ports, so the others follow its verdict. Those that come before
-// it are held (bounded in number and time). Overlapping fragments are refused (RFC 5722, RFC 1858 section 4). All
-// memory is allocated at construction. One thread.
+// it are held (bounded in number and time). A packet with overlapping fragments is refused whole, those that are yet to
+// come as well (RFC 5722, RFC 1858 section 4); one that the network has doubled is no overlap (RFC 8200 section 4.5).
+// All memory is allocated at construction. One thread.
 //
 // Who sends much makes room for others. A packet may be entered in 8 places; if they are taken, the source that has
 // most of them loses its oldest one (among equals: one whose first fragment did not come, or was refused). What waits
@@ -11,6 +12,7 @@
 // is more; beyond that its fragments are refused, while others have the oldest held ones evicted.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <memory>
@@ -27,24 +29,34 @@ struct SessionHandle {
   std::uint16_t shard = 0;
   Direction direction = Direction::initiator;
   SessionRef ref;
+  bool new_ip_id = false;   ///< fragments of the packet leave with another identification
+  std::uint16_t ip_id = 0;  ///< this one
 };
 
 class FragmentTable {
  public:
   enum class Verdict : std::uint8_t {
-    forward,  ///< go on: `handle` says to which session (later fragment), or it is a first fragment
-    held,     ///< kept until the first fragment comes
-    overlap,  ///< drop: covers octets that another fragment covers
-    limit,    ///< drop: more fragments of one packet than fragment-limit allows
-    full,     ///< drop: no room to hold it
-    refused,  ///< drop: the first fragment was refused
+    forward,    ///< go on: `handle` says to which session (later fragment), or it is a first fragment
+    held,       ///< kept until the first fragment comes
+    overlap,    ///< drop, with the whole packet (reject()): covers octets of another fragment, or contradicts its end
+    duplicate,  ///< drop: covers exactly what another fragment covers
+    limit,      ///< drop: more fragments of one packet than fragment-limit allows
+    full,       ///< drop: no room to hold it
+    refused,    ///< drop: the first fragment was refused
+  };
+
+  /// Of the service set that a fragment comes in to; those of the first fragment hold for its packet.
+  struct Limits {
+    std::uint32_t fragments = 0;     ///< of one packet
+    std::uint32_t reassembly_s = 0;  ///< how long the others are waited for
   };
 
   /// `seed` keys the hash of the table.
-  FragmentTable(std::uint32_t fragment_limit, std::uint32_t reassembly_s, std::uint64_t seed);
+  explicit FragmentTable(std::uint64_t seed);
 
   /// Enters a fragment that came in on `packet.unit`. `handle` is set for Verdict::forward of a later fragment.
-  [[nodiscard]] Verdict enter(const Headers& headers, const Packet& packet, Ticks now, SessionHandle& handle);
+  [[nodiscard]] Verdict enter(const Headers& headers, const Packet& packet, Limits limits, Ticks now,
+                              SessionHandle& handle);
 
   /// The first fragment found its session: fragments of the same packet follow it. Calls `visit(Packet&)` for those
   /// that were held.
@@ -80,7 +92,7 @@ class FragmentTable {
   template <class Visit>
   void expire(Ticks now, Visit&& visit) {
     for (Entry& entry : entries_) {
-      if (entry.used && now - entry.started >= lifetime_) time_out(entry);
+      if (entry.used && now - entry.started >= entry.lifetime) time_out(entry);
     }
     for (const Lost& lost : lost_) visit(lost);
     lost_.clear();
@@ -106,6 +118,8 @@ class FragmentTable {
     bool refused = false;
     std::uint8_t protocol = 0;
     std::uint16_t fragments = 0;
+    std::uint32_t limit = 0;  ///< fragments at most
+    Ticks lifetime = 0;
     std::uint32_t id = 0;
     std::uint32_t unit = 0;
     IpAddress source, destination;
@@ -135,6 +149,10 @@ class FragmentTable {
   [[nodiscard]] Entry* make_room(const Headers& headers, std::uint32_t unit, Ticks now, bool expected);
   /// A buffer for a fragment of `entry`, or kNone if its source has enough.
   [[nodiscard]] std::uint32_t take_held(Entry& entry);
+  /// How many fragments of one source are held at most, where one packet may have so many.
+  [[nodiscard]] static std::uint32_t held_per_source(std::uint32_t limit) { return std::max(limit, kHeldPerSource); }
+  /// The fragment and those of `entry` do not make one packet.
+  [[nodiscard]] static bool contradicts(const Entry& entry, const Headers& headers, Extent extent);
   [[nodiscard]] bool matches(const Entry& entry, const Headers& headers, std::uint32_t unit) const;
   std::uint32_t forget(Entry& entry);
   void time_out(Entry& entry);
@@ -145,9 +163,6 @@ class FragmentTable {
   void free_held(std::uint32_t index);
   [[nodiscard]] std::uint8_t* buffer(std::uint32_t index) { return memory_.get() + std::size_t{index} * kBuffer; }
 
-  std::uint32_t limit_;
-  std::uint32_t held_per_source_;
-  Ticks lifetime_;
   std::uint64_t seed_;
   std::vector<Entry> entries_;
   std::vector<Held> held_;

@@ -90,6 +90,7 @@ Shard::Shard(const Cluster& cluster, std::uint16_t set, std::uint64_t seed, Time
       set_(set),
       table_(cluster.redundancy_sets[set].max_sessions, detail::mix(seed, 0x1d8e4e27c47d124fULL)),
       nat_(cluster, set, seed, *this),
+      ip_ids_(detail::mix(seed, 0x94d049bb133111ebULL)),
       wheel_(table_.capacity() + nat_.rows(), ticks_of(now)),
       digest_words_(std::size_t{table_.capacity()} + nat_.rows()) {
   services_.reserve(cluster.redundancy_sets[set].service_sets.size());
@@ -163,7 +164,7 @@ SetUp Shard::set_up(const Headers& headers, std::uint16_t service_set, bool insi
   if (s == nullptr) return {std::nullopt, Drop::unknown_interface, false};
   if (refuse_new_) return {std::nullopt, Drop::handing_over, false};
   const bool icmp = headers.icmp != IcmpKind::none;
-  if (icmp && headers.icmp != IcmpKind::echo_request) return {std::nullopt, Drop::icmp_no_session, false};
+  if (icmp && !is_query(headers.icmp)) return {std::nullopt, Drop::icmp_no_session, false};
   // A packet to an external address finds a mapping there, or a rule that sends it on; or nobody.
   std::optional<NatDecision> rule;
   if (!nat_.waits_for(service_set, headers.key)) {
@@ -180,6 +181,14 @@ SetUp Shard::set_up(const Headers& headers, std::uint16_t service_set, bool insi
   if (firewall.action == FirewallAction::discard) return {std::nullopt, Drop::firewall_discard, false};
   if (firewall.action == FirewallAction::reject) return {std::nullopt, Drop::firewall_reject, true};
   const NatDecision nat = rule ? *rule : s->policy.nat(headers.key, inside);
+  // An application with an ICMP type means echo; the classifier does not tell the queries apart.
+  const auto means_echo = [&](std::optional<std::uint16_t> application) {
+    return application && cluster_->applications[*application].icmp_type.has_value();
+  };
+  if (headers.icmp == IcmpKind::timestamp_request &&
+      (means_echo(firewall.application) || means_echo(nat.application))) {
+    return {std::nullopt, Drop::firewall_discard, false};
+  }
 
   const bool tcp = headers.protocol == ip_protocol::tcp;
   if (tcp && (headers.tcp_flags & (tcp_flag::syn | tcp_flag::ack)) != tcp_flag::syn) {

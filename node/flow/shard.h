@@ -14,6 +14,7 @@
 #include "model/dirty_set.h"
 #include "model/session.h"
 #include "node/flow/counters.h"
+#include "node/flow/ipv4_ids.h"
 #include "node/flow/session_table.h"
 #include "node/flow/timer_wheel.h"
 #include "node/packet/headers.h"
@@ -110,6 +111,10 @@ class Shard final : public SessionSource, public SessionSink, private NatOutput 
   /// In a passive shard the packet is judged in the same way, but the session stays what the master said of it, except
   /// for its windows, which are not replicated as they move. Nothing is counted, and nobody is told.
   [[nodiscard]] bool follow(std::uint32_t slot, Direction direction, const Headers& headers, Ticks now, Drop& drop);
+  /// True if follow() might change the state of a TCP session: the segment should be sound.
+  [[nodiscard]] bool may_change_state(const Session& session, const Headers& headers) const;
+  /// Identifications of packets whose source is translated.
+  [[nodiscard]] Ipv4Ids& ip_ids() { return ip_ids_; }
   /// What follow() does for every packet that it lets pass: counts it, and notes that the session is in use.
   void touch(std::uint32_t slot, Session& session, Direction direction, std::uint32_t bytes, Ticks now) {
     session.add_packet(direction, bytes);
@@ -227,6 +232,7 @@ class Shard final : public SessionSource, public SessionSink, private NatOutput 
   TimePoint grace_until_ = TimePoint::min();
   SessionTable table_;
   NatState nat_;  ///< its row n is slot table_.capacity() + n
+  Ipv4Ids ip_ids_;
   TimerWheel wheel_;
   std::vector<Service> services_;
   std::vector<Service*> service_at_;  ///< by Cluster::service_sets; null where not ours

@@ -33,11 +33,15 @@ Drop drop_of(TcpVerdict verdict, TcpState state) {
 
 }  // namespace
 
+bool Shard::may_change_state(const Session& session, const Headers& headers) const {
+  return !headers.later_fragment && TcpTracker::may_change_state(session, headers, window_epoch_);
+}
+
 bool Shard::follow(std::uint32_t slot, Direction direction, const Headers& headers, Ticks now, Drop& drop) {
   Session& session = table_.at(slot);
   if (headers.icmp != IcmpKind::none) [[unlikely]] {
     const bool forth = direction == Direction::initiator;
-    if (headers.icmp != (forth ? IcmpKind::echo_request : IcmpKind::echo_reply)) {
+    if (!(forth ? is_query(headers.icmp) : is_answer(headers.icmp))) {
       drop = Drop::icmp_echo_direction;
       return false;
     }

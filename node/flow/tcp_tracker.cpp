@@ -354,6 +354,12 @@ void TcpTracker::start(Session& session, const Headers& segment, std::uint16_t w
   learn_end(session.windows[1], s.ack);
 }
 
+bool TcpTracker::may_change_state(const Session& session, const Headers& segment, std::uint16_t window_epoch) {
+  constexpr std::uint8_t kControl = tcp_flag::syn | tcp_flag::fin | tcp_flag::rst;
+  return (segment.tcp_flags & kControl) != 0 || session.tcp_state != TcpState::established ||
+         session.window_epoch != window_epoch || doubtful(session.windows[0]) || doubtful(session.windows[1]);
+}
+
 TcpVerdict TcpTracker::follow(Session& session, Direction d, const Headers& segment, std::uint16_t window_epoch,
                               bool& state_changed) {
   if (session.window_epoch != window_epoch) take_over(session, window_epoch);

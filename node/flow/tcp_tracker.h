@@ -36,6 +36,11 @@ class TcpTracker {
   [[nodiscard]] static TcpVerdict follow(Session& session, Direction d, const Headers& segment,
                                          std::uint16_t window_epoch, bool& state_changed);
 
+  /// True if follow() might do more than move the marks of an established connection: set up, begin anew, close,
+  /// reopen, or learn numbers that are in doubt.
+  [[nodiscard]] static bool may_change_state(const Session& session, const Headers& segment,
+                                             std::uint16_t window_epoch);
+
   /// The usual case of follow(): a segment with ACK and without SYN, FIN and RST (`tcp`: its header; after that
   /// come `payload_length` octets), in both windows of an established connection of which everything is known. True:
   /// accepted and followed. False: nothing was done, ask follow().

@@ -51,6 +51,10 @@ IcmpKind icmp_kind(bool v6, std::uint8_t type) {
       return IcmpKind::echo_request;
     case 0:
       return IcmpKind::echo_reply;
+    case 13:
+      return IcmpKind::timestamp_request;
+    case 14:
+      return IcmpKind::timestamp_reply;
     case 3:   // destination unreachable
     case 4:   // source quench
     case 11:  // time exceeded
@@ -91,7 +95,7 @@ HeaderError read_transport(Headers& h) {
         return HeaderError::none;  // carried without ports, like any other
       if (h.l4_length < kIcmpHeader) return h.fragment ? HeaderError::tiny_fragment : HeaderError::short_icmp;
       h.icmp = icmp_kind(h.v6, l4[0]);
-      if (h.icmp == IcmpKind::echo_request || h.icmp == IcmpKind::echo_reply) {
+      if (is_query(h.icmp) || is_answer(h.icmp)) {
         h.key.source_port = h.key.destination_port = load16(l4 + 4);
       }
       return HeaderError::none;
@@ -266,6 +270,28 @@ bool read_quoted_headers(std::uint8_t* packet, std::uint32_t size, Headers& out)
     if (out.icmp != IcmpKind::other) out.key.source_port = out.key.destination_port = load16(out.l4 + 4);
   }
   return true;
+}
+
+bool transport_checksum_ok(const Headers& h) {
+  std::uint32_t length = h.l4_length;
+  const bool icmp = h.icmp != IcmpKind::none;
+  if (h.protocol == ip_protocol::udp) {
+    if (load16(h.l4 + 6) == 0) return true;
+    length = load16(h.l4 + 4);
+  } else if (h.protocol != ip_protocol::tcp && !icmp) {
+    return true;
+  }
+  std::uint64_t sum = 0;
+  if (h.v6) {
+    sum = checksum_add(h.l3 + 8, 32) + h.protocol + length;
+  } else if (!icmp) {
+    sum = checksum_add(h.l3 + 12, 8) + h.protocol + length;
+  }
+  return checksum_finish(checksum_add(h.l4, length, sum)) == 0;
+}
+
+bool ip_checksum_ok(const Headers& h) {
+  return h.v6 || checksum_finish(checksum_add(h.l3, static_cast<std::size_t>(h.l4 - h.l3))) == 0;
 }
 
 std::uint32_t tcp_option_at(const Headers& h, std::uint8_t kind) {

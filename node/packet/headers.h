@@ -36,7 +36,15 @@ enum class HeaderError : std::uint8_t {
   count
 };
 
-enum class IcmpKind : std::uint8_t { none, echo_request, echo_reply, error, other };
+enum class IcmpKind : std::uint8_t { none, echo_request, echo_reply, timestamp_request, timestamp_reply, error, other };
+
+/// An ICMP query session (RFC 5508 section 3.2) consists of queries of its initiator, and of answers.
+[[nodiscard]] constexpr bool is_query(IcmpKind kind) {
+  return kind == IcmpKind::echo_request || kind == IcmpKind::timestamp_request;
+}
+[[nodiscard]] constexpr bool is_answer(IcmpKind kind) {
+  return kind == IcmpKind::echo_reply || kind == IcmpKind::timestamp_reply;
+}
 
 namespace tcp_flag {
 inline constexpr std::uint8_t fin = 0x01, syn = 0x02, rst = 0x04, psh = 0x08, ack = 0x10, urg = 0x20;
@@ -80,6 +88,12 @@ struct Headers {
 /// checksums and total length are not checked. False where there is too little, or a later fragment, or an ICMP error
 /// in an ICMP error.
 [[nodiscard]] bool read_quoted_headers(std::uint8_t* packet, std::uint32_t size, Headers& out);
+
+/// True unless the TCP, UDP or ICMP checksum of a whole packet is wrong. A UDP checksum of 0 says that there is none.
+[[nodiscard]] bool transport_checksum_ok(const Headers& headers);
+
+/// The same of the header of a quoted IPv4 packet (RFC 5508 REQ-3 a).
+[[nodiscard]] bool ip_checksum_ok(const Headers& headers);
 
 /// Where an option of this kind is in the TCP header (offset from l4), or 0. Its length is in the header.
 [[nodiscard]] std::uint32_t tcp_option_at(const Headers& headers, std::uint8_t kind);

@@ -40,13 +40,13 @@ void rewrite_fields(Headers& h, const FlowKey& to) {
 
   if (!h.later_fragment) {
     ChecksumDelta transport;
-    const bool echo = h.icmp == IcmpKind::echo_request || h.icmp == IcmpKind::echo_reply;
+    const bool query = is_query(h.icmp) || is_answer(h.icmp);
     if (has_ports(h.protocol) && h.l4_length >= 4) {
       transport.replace16(h.key.source_port, to.source_port);
       transport.replace16(h.key.destination_port, to.destination_port);
       store16(h.l4, to.source_port);
       store16(h.l4 + 2, to.destination_port);
-    } else if (echo && h.l4_length >= 6) {
+    } else if (query && h.l4_length >= 6) {
       transport.replace16(h.key.source_port, to.source_port);
       store16(h.l4 + 4, to.source_port);
     }
@@ -71,6 +71,18 @@ void rewrite_fields(Headers& h, const FlowKey& to) {
 void rewrite(Headers& headers, const FlowKey& to) {
   if (headers.key == to) return;
   rewrite_fields(headers, to);
+}
+
+bool needs_ip_id(const Headers& headers) {
+  constexpr std::uint16_t kDontFragment = 0x4000;
+  return !headers.v6 && (headers.fragment || (load16(headers.l3 + 6) & kDontFragment) == 0);
+}
+
+void set_ip_id(const Headers& headers, std::uint16_t id) {
+  ChecksumDelta delta;
+  delta.replace16(load16(headers.l3 + 4), id);
+  store16(headers.l3 + 4, id);
+  store16(headers.l3 + 10, delta.apply(load16(headers.l3 + 10)));
 }
 
 void rewrite_icmp_error(Headers& error, const FlowKey& outer_to, Headers& quoted, const FlowKey& quoted_to) {

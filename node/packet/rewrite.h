@@ -11,8 +11,15 @@ namespace icr::node {
 /// adjusted when that passed.
 void rewrite(Headers& headers, const FlowKey& to);
 
-/// The same for the packet quoted in an ICMP error, where transport fields may be cut off; then repairs the error's own
-/// checksum. `error` holds the headers of the ICMP error (not a fragment), `quoted` those read by
+/// True of an IPv4 packet that is a fragment, or may be made fragments (not atomic: RFC 6864 section 4). Its
+/// identification must be unique; that of others has no meaning.
+[[nodiscard]] bool needs_ip_id(const Headers& headers);
+
+/// Gives an IPv4 packet another identification.
+void set_ip_id(const Headers& headers, std::uint16_t id);
+
+/// The same as rewrite() for the packet quoted in an ICMP error, where transport fields may be cut off; then repairs
+/// the error's own checksum. `error` holds the headers of the ICMP error (not a fragment), `quoted` those read by
 /// read_quoted_headers().
 void rewrite_icmp_error(Headers& error, const FlowKey& outer_to, Headers& quoted, const FlowKey& quoted_to);
 

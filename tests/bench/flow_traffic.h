@@ -238,7 +238,7 @@ double round(const Order& order, Engine* engine, TimePoint now, CountingSink& si
 struct Node {
   explicit Node(const Cluster& cluster, TimePoint now, std::uint64_t seed = 1) {
     shard = std::make_unique<Shard>(cluster, std::uint16_t{0}, seed, now);
-    engine = std::make_unique<Engine>(cluster, std::vector<Shard*>{shard.get()}, Timeouts{}, seed);
+    engine = std::make_unique<Engine>(cluster, std::vector<Shard*>{shard.get()}, seed);
     shard->activate(now);
   }
   std::unique_ptr<Shard> shard;

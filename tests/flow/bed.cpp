@@ -86,7 +86,7 @@ Bed::Bed(const Plan& plan, std::uint64_t seed, bool active) : cluster(make_clust
 }
 
 void Bed::make_engine() {
-  engine = std::make_unique<Engine>(cluster, std::vector<Shard*>{shard.get()}, cluster.service_sets[0].timeouts, seed_);
+  engine = std::make_unique<Engine>(cluster, std::vector<Shard*>{shard.get()}, seed_);
 }
 
 std::uint32_t Bed::plant(const FlowKey& initiator, const FlowKey& responder, NatType type, bool initiated_outside,

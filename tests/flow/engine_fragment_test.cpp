@@ -92,14 +92,14 @@ TEST(EngineFragments, OverlapIsRefused) {
   Bed bed;
   const auto f = fragments_of(build(udp(kClient, 5000, kServer, 53, 900)), 256);
   EXPECT_EQ(bed.send(kInside, f[0]).size(), 1U);
-  bed.expect_drop(kInside, f[0], Drop::fragment_overlap);
+  bed.expect_drop(kInside, f[0], Drop::fragment_duplicate);
   EXPECT_EQ(bed.send(kInside, f[1]).size(), 1U);
-  bed.expect_drop(kInside, f[1], Drop::fragment_overlap);
+  bed.expect_drop(kInside, f[1], Drop::fragment_duplicate);
   // One that begins in the middle of another.
   const auto shifted = fragments_of(build(udp(kClient, 5000, kServer, 53, 900)), 296);
   bed.expect_drop(kInside, shifted[1], Drop::fragment_overlap);
-  EXPECT_EQ(bed.send(kInside, f[2]).size(), 1U);
-  EXPECT_EQ(bed.send(kInside, f[3]).size(), 1U);
+  bed.expect_drop(kInside, f[2], Drop::fragment_refused);
+  bed.expect_drop(kInside, f[3], Drop::fragment_refused);
 }
 
 TEST(EngineFragments, LimitOfFragmentsPerPacket) {
@@ -109,6 +109,30 @@ TEST(EngineFragments, LimitOfFragmentsPerPacket) {
   const auto f = fragments_of(build(udp(kClient, 5000, kServer, 53, 900)), 128);
   for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(bed.send(kInside, f[i]).size(), 1U);
   bed.expect_drop(kInside, f[3], Drop::fragment_limit);
+}
+
+TEST(EngineFragments, LimitsAreThoseOfTheServiceSet) {
+  Plan plan;
+  plan.second_service_set = true;
+  plan.timeouts = "  fragment-limit: 4\n  reassembly-timeout: 5\n";
+  plan.service_options = "timeouts: { fragment-limit: 2, reassembly-timeout: 1 }\n";
+  Bed bed(plan);
+  const auto f = fragments_of(build(udp(kClient, 5000, kServer, 53, 900)), 256);
+  const auto late = fragments_of(build(udp(kClient, 5000, kServer, 53, 900)), 256, 5);
+  constexpr std::uint32_t kOtherInside = 3;
+  for (const std::uint32_t unit : {kInside, kOtherInside}) {
+    EXPECT_EQ(bed.send(unit, f[0]).size(), 1U);
+    EXPECT_EQ(bed.send(unit, f[1]).size(), 1U);
+    EXPECT_TRUE(bed.send(unit, late[1]).empty());
+  }
+  bed.expect_drop(kInside, f[2], Drop::fragment_limit);
+  EXPECT_EQ(bed.send(kOtherInside, f[2]).size(), 1U);
+  bed.wait(2s);
+  EXPECT_EQ(bed.drops(Drop::fragment_timeout), 1U);
+  EXPECT_EQ(bed.engine->counters_of(0)->of(Drop::fragment_timeout), 1U);
+  bed.wait(5s);
+  EXPECT_EQ(bed.engine->counters_of(1)->of(Drop::fragment_timeout), 1U);
+  bed.expect_accounted();
 }
 
 TEST(EngineFragments, WithoutTheFirstTheyGoAfterTheReassemblyTimeout) {
@@ -254,7 +278,7 @@ TEST(EngineFragments, ExtensionHeadersBehindTheFragmentHeaderCountForWhatAFragme
   over[4] = (1000 + 8) >> 8;
   over[5] = (1000 + 8) & 0xff;
   bed.expect_drop(kInside, over, Drop::fragment_overlap);
-  EXPECT_EQ(bed.send(kInside, f[1]).size(), 1U);
+  bed.expect_drop(kInside, f[1], Drop::fragment_refused);
   // A stream of whole datagrams leaves no entries behind.
   for (std::uint32_t id = 1; id <= 3000; ++id) {
     for (const Bytes& piece : fragments_of(behind_options(udp(kSix, 5000, kSixServer, 53, 900), 64), 512, id + 100)) {

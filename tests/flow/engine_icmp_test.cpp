@@ -30,9 +30,9 @@ TEST(EngineIcmp, EchoIsTranslatedByIdentifier) {
 TEST(EngineIcmp, WhatStartsNothingIsRefused) {
   Bed bed;
   bed.expect_drop(kOutside, echo(kServer, kClient, 9, true), Drop::icmp_no_session);
-  Spec timestamp = echo(kClient, kServer, 9);
-  timestamp.icmp_type = 13;
-  bed.expect_drop(kInside, timestamp, Drop::icmp_no_session);
+  Spec redirect = echo(kClient, kServer, 9);
+  redirect.icmp_type = 5;
+  bed.expect_drop(kInside, redirect, Drop::icmp_no_session);
   Spec solicitation = echo("2001:db8:18::1", "2001:db8:19::1", 0);
   solicitation.icmp_type = 135;
   bed.expect_drop(kInside, solicitation, Drop::icmp_no_session);
@@ -80,6 +80,7 @@ TEST(EngineIcmp, ErrorFromOutsideReachesTheInitiator) {
     Spec asked = protocol == 1   ? echo(kClient, kServer, 99)
                  : protocol == 6 ? tcp(kClient, 40000, kServer, 80, kSyn, 1, 0)
                                  : udp(kClient, 40000, kServer, 80, 64);
+    asked.dont_fragment = true;  // atomic: it keeps its identification
     const auto sent = bed.send(kInside, asked);
     ASSERT_EQ(sent.size(), 1U);
     // A router on the way, not the server.
@@ -102,7 +103,9 @@ TEST(EngineIcmp, ErrorFromOutsideReachesTheInitiator) {
 
 TEST(EngineIcmp, ErrorWithTheLeastThatMayBeQuoted) {
   Bed bed;
-  const Bytes asked = build(tcp(kClient, 40000, kServer, 80, kSyn, 1, 0));
+  Spec spec = tcp(kClient, 40000, kServer, 80, kSyn, 1, 0);
+  spec.dont_fragment = true;
+  const Bytes asked = build(spec);
   const auto sent = bed.send(kInside, asked);
   ASSERT_EQ(sent.size(), 1U);
   const Bytes head(sent[0].bytes.begin(), sent[0].bytes.begin() + 28);

@@ -355,7 +355,8 @@ struct TwiceBed : Bed {
 
 TEST(EngineIcmpNat, TwiceNatBothDirections) {
   TwiceBed bed;
-  const Spec asked = udp("198.18.0.10", 4000, "203.0.113.80", 80, 40);
+  Spec asked = udp("198.18.0.10", 4000, "203.0.113.80", 80, 40);
+  asked.dont_fragment = true;
   auto sent = bed.send(kInside, asked);
   ASSERT_EQ(sent.size(), 1U);
   EXPECT_EQ(look(sent[0].bytes).destination, "198.19.0.10");
@@ -370,7 +371,8 @@ TEST(EngineIcmpNat, TwiceNatBothDirections) {
   ASSERT_EQ(in.size(), 1U);
   EXPECT_EQ(look(in[0].bytes).source, "203.0.113.80") << "the server is who the host asked for";
 
-  const Spec answer = udp("198.19.0.10", 8080, "203.0.113.1", 5000, 40);
+  Spec answer = udp("198.19.0.10", 8080, "203.0.113.1", 5000, 40);
+  answer.dont_fragment = true;
   sent = bed.send(kOutside, answer);
   ASSERT_EQ(sent.size(), 1U);
   EXPECT_EQ(look(sent[0].bytes).source, "203.0.113.80");
@@ -409,7 +411,8 @@ TEST(EngineIcmpNat, Hairpin) {
   Bed bed;
   (void)bed.plant(key("198.18.0.10", 4000, "203.0.113.2", 6000, 17), key("198.18.0.20", 9000, "203.0.113.1", 5000, 17),
                   NatType::napt44, false, true);
-  const Spec asked = udp("198.18.0.10", 4000, "203.0.113.2", 6000, 40);
+  Spec asked = udp("198.18.0.10", 4000, "203.0.113.2", 6000, 40);
+  asked.dont_fragment = true;
   auto sent = bed.send(kInside, asked);
   ASSERT_EQ(sent.size(), 1U);
   EXPECT_EQ(sent[0].unit, kInside);

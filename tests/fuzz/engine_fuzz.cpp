@@ -167,7 +167,7 @@ Bytes error(const Bytes& about, Steps& in) {
 struct World {
   TimePoint now{std::chrono::hours(1)};
   Shard shard{fuzz::engine_cluster(), 0, 1, now};
-  Engine engine{fuzz::engine_cluster(), {&shard}, fuzz::engine_cluster().service_sets[0].timeouts, 1};
+  Engine engine{fuzz::engine_cluster(), {&shard}, 1};
   Sink sink;
 
   /// In one burst.

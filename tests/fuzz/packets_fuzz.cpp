@@ -34,7 +34,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   // Made once, because that takes longer than an input; each input leaves nothing behind.
   static TimePoint now{std::chrono::hours(1)};
   static Shard shard(fuzz::cluster(), 0, 1, now);
-  static Engine engine(fuzz::cluster(), {&shard}, fuzz::cluster().service_sets[0].timeouts, 1);
+  static Engine engine(fuzz::cluster(), {&shard}, 1);
   Sink sink;
   shard.activate(now);
   while (size >= 4) {

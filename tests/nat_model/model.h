@@ -8,6 +8,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "tests/nat_model/nat.h"
@@ -81,6 +82,15 @@ class Model {
   struct KeyOrder {
     bool operator()(const FlowKey& a, const FlowKey& b) const;
   };
+  struct IdOrder {
+    using Pair = std::tuple<IpAddress, IpAddress, std::uint8_t>;
+    bool operator()(const Pair& a, const Pair& b) const {
+      const auto octets = [](const Pair& p) {
+        return std::tie(std::get<0>(p).bytes, std::get<1>(p).bytes, std::get<2>(p));
+      };
+      return octets(a) < octets(b);
+    }
+  };
   /// What must become of a packet.
   struct Verdict {
     std::vector<Drop> reasons;   ///< it is dropped, for one of these; empty: it passes
@@ -102,7 +112,11 @@ class Model {
   void expire();
   [[nodiscard]] bool take_setup_token(std::uint16_t service_set);
   /// The packet as it must leave; what the translator may choose is taken from the outcome.
-  [[nodiscard]] Wire leaves(const Wire& wire, const Flow& flow, const Outcome& outcome) const;
+  [[nodiscard]] Wire leaves(const Wire& wire, const Flow& flow, const Outcome& outcome, bool fragments) const;
+  /// True if the packet gets another identification: its source is shared, and it is or may become fragments (RFC
+  /// 6864).
+  [[nodiscard]] static bool renumbered(const Wire& wire, const IpAddress& source, bool fragments);
+  void expect_new_id(const Wire& out);
   /// Who an ICMP error seems to come from, on the other side.
   [[nodiscard]] IpAddress error_source(std::uint32_t unit, const Wire& wire, const Flow& flow) const;
   /// The packet, or its first fragment, came out of the engine or not. True: it passed.
@@ -134,6 +148,7 @@ class Model {
   std::vector<Ticks> rejects_;   ///< when the last were sent
   std::vector<Ticks> refusals_;  ///< the same
   std::uint16_t ip_id_ = 0;
+  std::map<std::tuple<IpAddress, IpAddress, std::uint8_t>, std::set<std::uint16_t>, IdOrder> ids_;  ///< given so far
   std::uint64_t packets_ = 0;
   bool failed_ = false;
   std::string about_;  ///< the packet at hand, for failures

@@ -59,11 +59,21 @@ void Model::expect_reject(const Outcome& o, std::uint32_t unit, const Wire& w, c
   }
 }
 
-Wire Model::leaves(const Wire& w, const Flow& flow, const Outcome& o) const {
+bool Model::renumbered(const Wire& w, const IpAddress& source, bool fragments) {
+  return !w.v6() && source.is_v4() && !(w.key.source == source) && (fragments || !w.dont_fragment);
+}
+
+void Model::expect_new_id(const Wire& out) {
+  const bool fresh = ids_[{out.key.source, out.key.destination, out.key.protocol}].insert(out.ip_id).second;
+  if (!fresh) fail("two packets between the same addresses with one identification");
+}
+
+Wire Model::leaves(const Wire& w, const Flow& flow, const Outcome& o, bool fragments) const {
   const Live& s = *flow.session;
   const ServiceSet& set = cluster_.service_sets[s.service_set];
   const FlowKey egress = s.key[1 - flow.direction].mirrored();
   const bool crosses = egress.source.is_v4() == w.v6();
+  const bool renumbered = Model::renumbered(w, egress.source, fragments);
   Wire out = w;
   out.key = egress;
   if (crosses) {
@@ -71,6 +81,9 @@ Wire Model::leaves(const Wire& w, const Flow& flow, const Outcome& o) const {
     if (!out.v6() && o.sent[0].bytes.size() >= 20) {  // the translator's own identification
       out.ip_id = static_cast<std::uint16_t>(o.sent[0].bytes[4] << 8 | o.sent[0].bytes[5]);
     }
+  }
+  if (!crosses && renumbered && o.sent[0].bytes.size() >= 20) {
+    out.ip_id = static_cast<std::uint16_t>(o.sent[0].bytes[4] << 8 | o.sent[0].bytes[5]);
   }
   if ((w.flags & kSyn) != 0 && w.mss >= 0) {
     int limit = set.tcp_mss == 0 ? 65535 : set.tcp_mss;
@@ -86,7 +99,7 @@ Wire Model::leaves(const Wire& w, const Flow& flow, const Outcome& o) const {
 
 bool Model::packet(std::uint32_t unit, const Wire& w, const Cut& cut) {
   about_ = fmt::format("unit {}: {}", unit, describe(w));
-  const std::uint32_t id = next_ip_id();
+  std::uint32_t id = next_ip_id();
   const std::size_t all = build(w).size() - (w.v6() ? 40 : 20);
   const bool fragments = cut.chunk != 0 && cut.chunk < all;
   const auto pieces_of = [&](const Wire& wire) {
@@ -125,7 +138,12 @@ bool Model::packet(std::uint32_t unit, const Wire& w, const Cut& cut) {
     passed = first_piece(unit, w, o, verdict, in, waiting.size());
     if (!passed) continue;
     flow = flow_of(service_set_of(unit), w.key);
-    want = pieces_of(leaves(w, flow, o));
+    const Wire out = leaves(w, flow, o, fragments);
+    if (renumbered(w, out.key.source, fragments)) {
+      expect_new_id(out);
+      id = out.ip_id;
+    }
+    want = pieces_of(out);
     if (fragments) cut_up(flow.session->tcp, flow.direction);
     compare(o, flow, want, waiting);
     account(flow, in[0]);
@@ -257,6 +275,10 @@ void Model::icmp_error(std::uint32_t unit, const Wire& w) {
     inner.key = s.key[1 - flow.direction];
     out.key = outer;
     out.about = std::make_shared<Wire>(inner);
+    if (o.sent.size() == 1 && renumbered(w, outer.source, false)) {
+      out.ip_id = static_cast<std::uint16_t>(o.sent[0].bytes[4] << 8 | o.sent[0].bytes[5]);
+      expect_new_id(out);
+    }
   }
   if (o.sent.size() != 1 || !o.drops.empty()) return fail("did not pass, but " + fate_of(o));
   compare(o, flow, {build(out)}, {});

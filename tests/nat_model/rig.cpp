@@ -31,8 +31,7 @@ Rig::Side Rig::make_side() {
   side.changes = std::make_unique<Changes>();
   side.shard = std::make_unique<Shard>(cluster_, std::uint16_t{0}, seed, now_);
   side.shard->add_listener(*side.changes);
-  side.engine = std::make_unique<Engine>(cluster_, std::vector<Shard*>{side.shard.get()},
-                                         cluster_.service_sets[0].timeouts, seed);
+  side.engine = std::make_unique<Engine>(cluster_, std::vector<Shard*>{side.shard.get()}, seed);
   return side;
 }
 

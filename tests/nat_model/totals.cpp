@@ -22,6 +22,7 @@ void Model::take_over(bool fresh) {
   ++(fresh ? coverage_.restarts : coverage_.takeovers);
   activated_ = rig_.ticks();
   nat_.take_over(rig_.ticks());
+  ids_.clear();                        // the other engine counts for itself
   rejects_.assign(100, rig_.ticks());  // the other engine counts for itself
   for (Live& s : sessions_) nat_model::take_over(s.tcp);
 }

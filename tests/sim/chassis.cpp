@@ -21,7 +21,7 @@ void Chassis::start(TimePoint now) {
   const auto restored = storage::restore(store_, set, cluster_.digest, shard_->capacity(), *shard_, now, wall(now));
   ASSERT_TRUE(restored) << restored.error().message;
   EXPECT_EQ(restored->bad_records, 0U) << restored->damage;
-  engine_ = std::make_unique<node::Engine>(cluster_, std::vector<node::Shard*>{shard_.get()}, Timeouts{}, random_());
+  engine_ = std::make_unique<node::Engine>(cluster_, std::vector<node::Shard*>{shard_.get()}, random_());
   member_ = std::make_unique<node::RedundancyMember>(cluster_, std::uint16_t{0}, index_, boot_, restored->term, *shard_,
                                                      *shard_, static_cast<node::MemberOutput&>(*this), now);
   disk_ = std::make_unique<storage::DirectOutput>(store_, set);
