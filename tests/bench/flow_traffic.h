@@ -100,6 +100,7 @@ class Frames {
     std::memset(p, 0, 20 + 20);
     p[0] = 0x45;
     store16(p + 2, kFrame);
+    p[6] = 0x40;  // DF, as senders that look for the path's MTU set it: an atomic packet keeps its identification
     p[8] = 64;
     p[9] = protocol;
     if (protocol == ip_protocol::udp) {

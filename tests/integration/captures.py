@@ -151,7 +151,8 @@ DROPS = set(
     nat64-hop-limit-exceeded nat64-packet-too-big nat64-source-route nat64-udp-checksum-zero nat64-icmp-fragment
     nat64-icmp-no-equivalent nat64-protocol nat64-too-long session-limit-drops max-flows-drops
     session-setup-rate-drops no-session-id flow-index-full icmp-error-no-session icmp-error-malformed
-    icmp-checksum-errors icmp-no-session icmp-echo-direction fragment-overlap fragment-limit fragment-table-full
+    icmp-checksum-errors icmp-no-session icmp-echo-direction fragment-overlap fragment-duplicate fragment-limit fragment-table-full
+    tcp-checksum-errors udp-checksum-errors icmp-error-quoted-checksum
     fragment-timeout fragment-refused screen-icmp-flood screen-udp-flood screen-tcp-syn-flood screen-tcp-syn-flood-source
     screen-tcp-syn-flood-destination screen-source-session-limit screen-destination-session-limit screen-tcp-winnuke
     screen-tcp-land-attack screen-tcp-no-flag screen-tcp-syn-fin screen-tcp-fin-no-ack screen-tcp-syn-fragment

@@ -1,0 +1,102 @@
+"""Small inputs that a receiver treats otherwise than they look, through a chassis without NAT. Each names its source."""
+
+import pytest
+from captures import HOST, HOST6, SERVER, SERVER6, CaptureLab, built
+
+from scapy.all import ICMP, IP, TCP, IPv6, IPv6ExtHdrFragment, Raw
+
+TEXT = """
+cluster: cases
+chassis:
+  - name: alone
+    inter-chassis: { address: 127.0.0.1, port: 7400 }
+    query: { address: 127.0.0.1, port: 7300 }
+    cards:
+      - name: ms-0/0/0
+        ports:
+          - { unit: 1, type: pcap, read: inside-in.pcap, write: inside-out.pcap }
+          - { unit: 2, type: pcap, read: outside-in.pcap, write: outside-out.pcap }
+service-sets:
+  - name: cases
+    interface: { chassis: alone, card: ms-0/0/0, max-sessions: 4096 }
+    inside-unit: 1
+    outside-unit: 2
+    stateful-firewall-rules: [everything]
+    tcp-non-syn: allow
+stateful-firewall:
+  rules: [ { name: everything, match-direction: input-output, terms: [ { name: all, then: accept } ] } ]
+timeouts: { inactivity-timeout: 300, inactivity-tcp-timeout: 7440, open-timeout: 60, close-timeout: 4 }
+"""
+CLIENT_PORT, SERVER_PORT = 4321, 80
+
+
+@pytest.fixture
+def lab(tmp_path):
+    return CaptureLab(tmp_path, text=TEXT)
+
+
+def out(flags, seq, ack=0, data=b""):
+    return built(IP(src=HOST, dst=SERVER) / TCP(sport=CLIENT_PORT, dport=SERVER_PORT, flags=flags, seq=seq, ack=ack, window=65535) / data)
+
+
+def back(flags, seq, ack=0, data=b""):
+    return built(IP(src=SERVER, dst=HOST) / TCP(sport=SERVER_PORT, dport=CLIENT_PORT, flags=flags, seq=seq, ack=ack, window=65535) / data)
+
+
+@pytest.mark.parametrize("offset", [1 << 31, 3_000_000, -3_000_000, 1000, 1])
+def test_a_forged_reset_on_a_session_picked_up_in_its_middle(lab, offset):
+    """FreeBSD's and OpenBSD's pf: a fake RST on a state that was picked up does not end it."""
+    forged = back("R", (900_000 + offset) % (1 << 32))
+    outcome = lab.run([(10, out("PA", 5000, 900_000, b"hello")), (10_040, out("PA", 5005, 900_006, b"more"))],
+                      [(20, forged), (10_030, back("PA", 900_000, 5005, b"answer"))])  # fmt: skip
+    assert [one[TCP].seq for one in outcome.outside] == [5000, 5005]
+    assert outcome.inside[-1][TCP].seq == 900_000, "the connection goes on"
+    assert outcome.counters["sessions-created"] == 1
+
+
+def test_a_retransmission_more_than_a_window_back(lab):
+    """Linux nf_conntrack's selftest of lost acknowledgements: what is sent again must reach its receiver."""
+    inside = [(10, out("S", 1000)), (30, out("A", 1001, 5_000_001))]
+    outside = [(20, back("SA", 5_000_000, 1001))]
+    seq = 1001
+    for i in range(46):
+        inside.append((40 + 20 * i, out("PA", seq, 5_000_001, b"x" * 1460)))
+        seq += 1460
+        outside.append((50 + 20 * i, back("A", 5_000_001, seq)))
+    inside.append((2000, out("PA", 1001, 5_000_001, b"x" * 1460)))
+    outside.append((2010, back("A", 5_000_001, seq)))
+    outcome = lab.run(inside, outside)
+    assert outcome.outside[-1][TCP].seq == 1001 and len(outcome.outside) == len(inside)
+    assert len(outcome.inside) == len(outside)
+
+
+def test_an_overlap_discards_the_whole_datagram(lab):
+    """pf's frag6 tests; RFC 5722, RFC 8200 section 4.5: also the fragments that are not yet received."""
+
+    def piece(offset, more, octets):
+        return built(IPv6(src=HOST6, dst=SERVER6) / IPv6ExtHdrFragment(nh=17, offset=offset // 8, m=more, id=77) / Raw(octets))
+
+    first = bytes.fromhex("10e1003500980000") + bytes(72)
+    pieces = [piece(0, 1, first), piece(72, 1, bytes(80)), piece(80, 1, bytes(8)), piece(88, 0, bytes(64))]
+    outcome = lab.run(list(enumerate(pieces)))
+    assert [one[IPv6ExtHdrFragment].offset for one in outcome.outside] == [0]
+    assert outcome.counters["fragment-overlap"] == 1 and outcome.counters["fragment-refused"] == 2
+
+
+@pytest.mark.parametrize("flags", ["R", "FA", "S", "SA"])
+def test_no_state_by_a_segment_whose_checksum_is_wrong(lab, flags):
+    """RFC 9293 section 3.1, RFC 7857 section 2.2."""
+    broken = back(flags, 5_000_001, 1001)
+    broken[TCP].chksum ^= 0x1234
+    outcome = lab.run([(10, out("S", 1000)), (30, out("A", 1001, 5_000_001)), (10_000, out("PA", 1001, 5_000_001, b"on"))],
+                      [(20, back("SA", 5_000_000, 1001)), (40, broken)])  # fmt: skip
+    assert outcome.counters["tcp-checksum-errors"] == 1
+    assert len(outcome.outside) == 3 and outcome.counters["sessions-created"] == 1
+
+
+def test_an_icmp_timestamp_is_answered(lab):
+    """RFC 5508 REQ-1."""
+    query = built(IP(src=HOST, dst=SERVER) / ICMP(type=13, id=7, seq=1, ts_ori=1, ts_rx=0, ts_tx=0))
+    answer = built(IP(src=SERVER, dst=HOST) / ICMP(type=14, id=7, seq=1, ts_ori=1, ts_rx=2, ts_tx=3))
+    outcome = lab.run([(10, query)], [(20, answer)])
+    assert [one[ICMP].type for one in outcome.outside] == [13] and [one[ICMP].type for one in outcome.inside] == [14]
