@@ -46,6 +46,30 @@ constexpr std::array<NatWords, kNatTypeCount> kNatWords = {{
 
 }  // namespace
 
+std::string_view to_string(Adopted adopted) {
+  switch (adopted) {
+    case Adopted::created:
+      return "it lives on here";
+    case Adopted::updated:
+      return "it was known here in an older state";
+    case Adopted::known:
+      return "it was known here";
+    case Adopted::invalid:
+      return "it is not of this configuration";
+    case Adopted::flow_taken:
+      return "its flow belongs to another session";
+    case Adopted::port_taken:
+      return "its translated port belongs to another session";
+    case Adopted::binding_taken:
+      return "the port block or address that it needs belongs to another host";
+    case Adopted::limit:
+      return "it is beyond a limit";
+    case Adopted::table_full:
+      return "the table is full";
+  }
+  return "it is not of this configuration";
+}
+
 std::string_view to_string(NatType type) { return kNatWords[static_cast<std::uint8_t>(type) % kNatTypeCount].shown; }
 
 std::string_view translation_type_keyword(NatType type) {

@@ -11,6 +11,8 @@ namespace {
 // Envelope, body and session batch: three tables; room for what later releases may add.
 constexpr flatbuffers::uoffset_t kMaxTables = 16;
 constexpr flatbuffers::uoffset_t kMaxDepth = 8;
+/// Ways in which a record of a merge may end, in whatever release.
+constexpr std::size_t kMaxAdoptedKinds = 64;
 
 template <class Table>
 Position position_of(const Table& table) {
@@ -103,6 +105,23 @@ bool read_body(const fbs::Envelope& envelope, Body& out, Refusal& why) {
       const auto& b = *envelope.body_as_Nack();
       out = Nack{b.epoch(), b.base(), b.expected()};
       return b.epoch() != 0 && b.base() < kMaxNumber && b.expected() < kMaxNumber && b.expected() != 0;
+    }
+    case fbs::Body::Adopt: {
+      const auto& b = *envelope.body_as_Adopt();
+      out = Adopt{b.former_term(), b.number(), b.last(), b.sessions()};
+      return b.former_term() != 0 && b.former_term() < envelope.term() && b.former_term() % 2 == envelope.member() &&
+             b.number() != 0 && b.number() < kMaxNumber;
+    }
+    case fbs::Body::AdoptAck: {
+      const auto& b = *envelope.body_as_AdoptAck();
+      AdoptAck ack{b.former_term(), b.number(), {}};
+      const auto* counts = b.counts();
+      if (counts == nullptr || counts->size() > kMaxAdoptedKinds) return false;
+      for (std::uint32_t i = 0; i < std::min<std::size_t>(counts->size(), kAdoptedCount); ++i) {
+        ack.counts[i] = counts->Get(i);
+      }
+      out = ack;
+      return b.former_term() != 0 && b.former_term() < envelope.term() && b.number() < kMaxNumber;
     }
     case fbs::Body::NONE:
       break;
@@ -224,6 +243,18 @@ MessageWriter::Bytes MessageWriter::write(const Header& header, const Ack& b) {
 MessageWriter::Bytes MessageWriter::write(const Header& header, const Nack& b) {
   builder_.Clear();
   return seal(header, fbs::CreateNack(builder_, b.epoch, b.base, b.expected));
+}
+
+MessageWriter::Bytes MessageWriter::write(const Header& header, const Adopt& b, BatchEncoder& sessions) {
+  builder_.Clear();
+  const auto rows = sessions.finish(builder_);
+  return seal(header, fbs::CreateAdopt(builder_, b.former_term, b.number, b.last, rows));
+}
+
+MessageWriter::Bytes MessageWriter::write(const Header& header, const AdoptAck& b) {
+  builder_.Clear();
+  const auto counts = builder_.CreateVector(b.counts.data(), b.counts.size());
+  return seal(header, fbs::CreateAdoptAck(builder_, b.former_term, b.number, counts));
 }
 
 RangeDigest digest_range(const SessionSource& source, std::uint32_t first, std::uint32_t count, TimePoint now) {

@@ -108,7 +108,22 @@ struct Nack {
   std::uint64_t expected = 0;
 };
 
-using Body = std::variant<Heartbeat, Handover, SyncRequest, StreamBegin, Batch, BulkEnd, Audit, Ack, Nack>;
+/// How records of a merge ended, by Adopted.
+using AdoptedCounts = std::array<std::uint64_t, kAdoptedCount>;
+struct Adopt {
+  std::uint64_t former_term = 0;  ///< of the sender's own parity, below the term in force
+  std::uint64_t number = 0;
+  bool last = false;
+  const fbs::SessionBatch* sessions = nullptr;  ///< null: none; verified, rows unchecked
+};
+struct AdoptAck {
+  std::uint64_t former_term = 0;
+  std::uint64_t number = 0;
+  AdoptedCounts counts{};
+};
+
+using Body =
+    std::variant<Heartbeat, Handover, SyncRequest, StreamBegin, Batch, BulkEnd, Audit, Ack, Nack, Adopt, AdoptAck>;
 struct Message {
   Header header;
   Body body;
@@ -163,6 +178,9 @@ class MessageWriter {
   Bytes write(const Header& header, const Audit& body);
   Bytes write(const Header& header, const Ack& body);
   Bytes write(const Header& header, const Nack& body);
+  /// Takes the records out of `sessions`; `body.sessions` means nothing.
+  Bytes write(const Header& header, const Adopt& body, BatchEncoder& sessions);
+  Bytes write(const Header& header, const AdoptAck& body);
 
  private:
   Bytes seal(const Header& header, std::uint8_t type, std::uint32_t body);

@@ -11,13 +11,41 @@ Sender::Sender(const SessionSource& source, const SenderLimits& limits)
 }
 
 void Sender::start(TimePoint now, std::uint64_t epoch) {
-  stop();
+  reset();
+  shared_ = false;  // the bulk copy brings everything
+  state_.clear();
+  refresh_.clear();
   ++counters_.streams;
   epoch_ = epoch;
   next_audit_ = now + limits_.audit_interval;
 }
 
 void Sender::stop() {
+  for (const Sent& lost : unacknowledged_) {
+    for (const std::uint32_t slot : lost.slots) (void)state_.mark(slot);
+  }
+  reset();
+  if (!shared_) nothing_is_shared();
+}
+
+void Sender::all_is_shared() {
+  shared_ = true;
+  state_.clear();
+  refresh_.clear();
+}
+
+void Sender::nothing_is_shared() {
+  shared_ = false;
+  state_.clear();
+  refresh_.clear();
+}
+
+std::optional<std::uint32_t> Sender::take_unshared() {
+  const auto slot = state_.take();
+  return slot ? slot : refresh_.take();
+}
+
+void Sender::reset() {
   epoch_ = 0;
   base_ = next_ = 1;
   acknowledged_ = 0;
@@ -25,8 +53,6 @@ void Sender::stop() {
   bulk_ = Bulk::walking;
   cursor_ = changes_since_walk_ = audit_cursor_ = 0;
   changes_in_a_row_ = 0;
-  state_.clear();
-  refresh_.clear();
   unacknowledged_.clear();
   unacknowledged_bytes_ = 0;
   blocked_ = {};
@@ -56,7 +82,10 @@ void Sender::on_nack(const Nack& nack) {
 void Sender::acknowledge(std::uint64_t applied) {
   while (!unacknowledged_.empty() && unacknowledged_.front().sequence <= applied) {
     Sent& done = unacknowledged_.front();
-    if (done.kind == Kind::bulk_end) ++counters_.bulks_completed;
+    if (done.kind == Kind::bulk_end) {
+      ++counters_.bulks_completed;
+      shared_ = true;
+    }
     unacknowledged_bytes_ -= done.bytes;
     done.slots.clear();
     if (done.slots.capacity() != 0 && spare_.size() < 64) spare_.push_back(std::move(done.slots));

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <deque>
 #include <limits>
+#include <optional>
 #include <vector>
 
 #include "model/counters.h"
@@ -39,15 +40,28 @@ class Sender {
 
   /// Begins a new stream, for a receiver that asked for it under this name; the former one is forgotten.
   void start(TimePoint now, std::uint64_t epoch);
-  /// There is no receiver (any more): nothing is remembered for it.
+  /// There is no receiver (any more). Which slots it does not know of is remembered: see take_unshared().
   void stop();
   [[nodiscard]] bool active() const { return epoch_ != 0; }
 
   /// A slot changed. O(1), nothing else happens.
   void changed(std::uint32_t slot, Change change) {
-    if (epoch_ == 0) return;
+    if (epoch_ == 0 && !shared_) return;
     (void)(change == Change::state ? state_ : refresh_).mark(slot);
   }
+
+  // What the other member cannot know: should it turn out to have been master too, it is told (replication/merge.h).
+  // Only while there is no stream.
+
+  /// This member becomes master with a complete copy of what the other one had: that is known there.
+  void all_is_shared();
+  /// Of nothing it is known whether the other member has it.
+  void nothing_is_shared();
+  /// False: it may be all of the table that the other member does not know; nothing is remembered by slot.
+  [[nodiscard]] bool shared() const { return shared_; }
+  /// Slots that changed since the other member was told last, those whose state changed first; nullopt: no more.
+  [[nodiscard]] std::optional<std::uint32_t> take_unshared();
+  [[nodiscard]] std::uint32_t unshared() const { return state_.size() + refresh_.size(); }
 
   // Word from the receiver. What is about another stream or attempt, or about numbers never sent, is counted and has no
   // effect.
@@ -65,8 +79,8 @@ class Sender {
   /// The last message of the stream: epoch 0 if there is none.
   [[nodiscard]] Position position() const { return {epoch_, base_, next_ - 1}; }
   [[nodiscard]] std::uint64_t acknowledged() const { return acknowledged_; }
-  [[nodiscard]] std::uint32_t pending_state() const { return state_.size(); }
-  [[nodiscard]] std::uint32_t pending_refresh() const { return refresh_.size(); }
+  [[nodiscard]] std::uint32_t pending_state() const { return active() ? state_.size() : 0; }
+  [[nodiscard]] std::uint32_t pending_refresh() const { return active() ? refresh_.size() : 0; }
   [[nodiscard]] std::size_t unacknowledged_bytes() const { return unacknowledged_bytes_; }
   /// The outlet refused the last message; pump() offers it again.
   [[nodiscard]] bool blocked() const { return !blocked_.empty(); }
@@ -118,6 +132,7 @@ class Sender {
   [[nodiscard]] bool audit_range_clean() const;
   void acknowledge(std::uint64_t applied);
   void rewind();
+  void reset();
   Sent fresh_sent();
 
   const SessionSource& source_;
@@ -128,6 +143,9 @@ class Sender {
   SessionRecord record_;
   MessageWriter writer_;
 
+  /// The receiver of this or the last stream has acknowledged the whole copy, or the copy was its own: it lacks only
+  /// what is marked, or on its way.
+  bool shared_ = false;
   std::uint64_t epoch_ = 0;
   std::uint64_t base_ = 1;
   std::uint64_t next_ = 1;

@@ -269,6 +269,7 @@ void SetRunner::status(TimePoint now, SetStatus& out) const {
   out.sync = sync_of(member.role == Role::master && member.peer_present ? member.peer_sync : member.sync);
   out.term = member.term;
   out.reason = member.reason;
+  if (member.merging) out.reason += "; merging: what it set up as master goes to the master first";
   if (!steering_->warning().empty()) out.reason += "; " + steering_->warning();
   out.reason_age_s =
       static_cast<std::uint32_t>(std::chrono::duration_cast<std::chrono::seconds>(now - member.changed_at).count());

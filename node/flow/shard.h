@@ -167,6 +167,7 @@ class Shard final : public SessionSource, public SessionSink, private NatOutput 
   Applied apply(const SessionRecord& record, TimePoint now) override;
   Applied erase(SessionRef tombstone, TimePoint now) override;
   std::uint32_t end_pass(TimePoint now) override;
+  Adopted adopt(const SessionRecord& record, TimePoint now) override;
 
  private:
   /// A service set of this shard: its compiled rules and its limits.
@@ -223,7 +224,15 @@ class Shard final : public SessionSource, public SessionSink, private NatOutput 
   // -- NatOutput --
   void binding_changed(std::uint32_t row) override;
   void arm_binding(std::uint32_t row, Ticks deadline) override { wheel_.arm(table_.capacity() + row, deadline); }
+  /// The configuration could have made a session like this.
+  [[nodiscard]] bool plausible(const SessionRecord& record) const;
+  /// The same for a twin; counts why not.
   [[nodiscard]] bool acceptable(const SessionRecord& record);
+  /// What the record says of the session beside its identity.
+  static void bring(Session& session, const SessionRecord& record, Ticks at);
+  [[nodiscard]] Adopted adopt_session(const SessionRecord& record, Ticks at);
+  /// Of the same session, what was said last holds.
+  [[nodiscard]] Adopted compare(std::uint32_t slot, const SessionRecord& record, Ticks at);
 
   const Cluster* cluster_;
   std::uint16_t set_;

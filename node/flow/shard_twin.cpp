@@ -73,20 +73,46 @@ void Shard::begin_pass(TimePoint /*now*/) {
   nat_.begin_pass();
 }
 
+bool Shard::plausible(const SessionRecord& r) const {
+  const bool tcp_fits = r.has_tcp == (r.protocol() == ip_protocol::tcp) &&
+                        (r.tcp_state != TcpState::none) == (r.protocol() == ip_protocol::tcp);
+  return service(r.service_set) != nullptr && tcp_fits && r.timeout_s != 0 && r.timeout_s <= kNeverSeconds &&
+         r.lifetime_s <= kNeverSeconds && !(r.flow[0] == r.flow[0].mirrored()) &&
+         nat_.consistent({r.flow[0], r.flow[1], r.nat_type, r.nat_pool, r.service_set, r.initiated_outside});
+}
+
 bool Shard::acceptable(const SessionRecord& r) {
   if (r.ref.slot >= table_.capacity()) {
     ++counters_.refused_slot;
     return false;
   }
-  const bool tcp_fits = r.has_tcp == (r.protocol() == ip_protocol::tcp) &&
-                        (r.tcp_state != TcpState::none) == (r.protocol() == ip_protocol::tcp);
-  if (service(r.service_set) == nullptr || !tcp_fits || r.timeout_s == 0 || r.timeout_s > kNeverSeconds ||
-      r.lifetime_s > kNeverSeconds || r.flow[0] == r.flow[0].mirrored() ||
-      !nat_.consistent({r.flow[0], r.flow[1], r.nat_type, r.nat_pool, r.service_set, r.initiated_outside})) {
+  if (!plausible(r)) {
     ++counters_.refused_service;
     return false;
   }
   return true;
+}
+
+void Shard::bring(Session& session, const SessionRecord& r, Ticks at) {
+  session.tcp_state = r.tcp_state;
+  session.flag = r.flag;
+  session.alg = r.alg;
+  session.hairpin = r.hairpin;
+  session.policy = r.policy;
+  session.set_timeout_s(r.timeout_s);
+  session.last_activity = at - std::min(r.idle, kLongestAge);
+  session.refreshed(at);
+  session.created = at - std::min(r.age, kLongestAge);
+  session.window_epoch = 0;
+  session.reset_by = ResetBy::unknown;
+  if (r.has_tcp) {
+    session.windows[0] = r.tcp[0];
+    session.windows[1] = r.tcp[1];
+  }
+  if (r.has_counters) {
+    session.set_counters(Direction::initiator, r.counters[0]);
+    session.set_counters(Direction::responder, r.counters[1]);
+  }
 }
 
 Applied Shard::apply(const SessionRecord& r, TimePoint now) {
@@ -143,29 +169,10 @@ Applied Shard::apply(const SessionRecord& r, TimePoint now) {
     session.initiated_outside = r.initiated_outside;
     nat_.hold(nat_view(session), false, ticks_of(now));
   }
-  const Ticks at = ticks_of(now);
   session.generation = r.ref.generation;
   session.version = r.version;
-  session.tcp_state = r.tcp_state;
-  session.flag = r.flag;
-  session.alg = r.alg;
-  session.hairpin = r.hairpin;
-  session.policy = r.policy;
-  session.set_timeout_s(r.timeout_s);
-  session.last_activity = at - std::min(r.idle, kLongestAge);
-  session.refreshed(at);
-  session.created = at - std::min(r.age, kLongestAge);
   session.pass = pass_;
-  session.window_epoch = 0;
-  session.reset_by = ResetBy::unknown;
-  if (r.has_tcp) {
-    session.windows[0] = r.tcp[0];
-    session.windows[1] = r.tcp[1];
-  }
-  if (r.has_counters) {
-    session.set_counters(Direction::initiator, r.counters[0]);
-    session.set_counters(Direction::responder, r.counters[1]);
-  }
+  bring(session, r, ticks_of(now));
   twin_changed(slot);
   ++(update ? counters_.applied_updated : counters_.applied_created);
   return update ? Applied::updated : Applied::created;

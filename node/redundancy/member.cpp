@@ -1,9 +1,11 @@
 #include "node/redundancy/member.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "model/log.h"
 #include "node/redundancy/identity.h"
+#include "node/redundancy/merge_log.h"
 
 namespace icr::node {
 namespace {
@@ -41,14 +43,24 @@ class RedundancyMember::Outputs : public RoleOutput, public ProbeOutput {
 
   void persist_term(std::uint64_t term) override { member_.output_.persist_term(term); }
   void on_master(std::uint64_t term) override {
+    // What the peer knows: what this member had from it, if it had all; a master that goes on knows from its stream.
+    const bool whole_copy = member_.receiver_.copy() == rep::Copy::hot;
     member_.receiver_.stop();
+    member_.merge_out_.stop();
     member_.sender_.stop();
+    if (member_.master_in_ == 0) {
+      whole_copy ? member_.sender_.all_is_shared() : member_.sender_.nothing_is_shared();
+    }
+    member_.master_in_ = term;
     member_.heartbeat_now_ = true;
     member_.output_.become_master(term);
   }
   void on_standby(std::uint64_t term) override {
     member_.receiver_.stop();
     member_.sender_.stop();
+    if (const std::uint64_t former = std::exchange(member_.master_in_, 0); former != 0) {
+      member_.merge_out_.start(former);
+    }
     member_.heartbeat_now_ = true;
     member_.output_.become_standby(term);
   }
@@ -81,6 +93,8 @@ RedundancyMember::RedundancyMember(const Cluster& cluster, std::uint16_t set, st
       reader_(header_of_peer(own_)),
       sender_(source),
       receiver_(sink, source, boot_id),
+      merge_out_(source, sender_),
+      merge_in_(sink, source.capacity()),
       role_(role_config(set_, chassis), restored_term, *outputs_, now, whole),
       detector_(detector_config(set_, boot_id), *outputs_, now),
       heard_at_(now),
@@ -121,6 +135,10 @@ void RedundancyMember::on_message(TimePoint now, std::span<const std::uint8_t> b
   const rep::Message* message = reader_.read(bytes);
   if (message == nullptr) {
     on_refused(now);
+    return;
+  }
+  if (const auto* adopt = std::get_if<rep::Adopt>(&message->body)) {
+    on_adopt(now, message->header, *adopt, data_link);
     return;
   }
   const bool stream =
@@ -175,8 +193,12 @@ bool RedundancyMember::accept_boot(std::uint64_t boot, std::uint64_t number) {
       break;
   }
   detector_.on_other_process();
-  // The receiver of our stream died with its process.
-  if (role_.role() == Role::master) sender_.stop();
+  // The receiver of our stream died with its process, and what it knew; so did the master that this member merges with.
+  merge_out_.stop();
+  if (role_.role() == Role::master) {
+    sender_.stop();
+    sender_.nothing_is_shared();
+  }
   return true;
 }
 
@@ -218,7 +240,7 @@ void RedundancyMember::on_heartbeat(TimePoint now, const rep::Header& header, co
     // What a standby says it has applied stands for an acknowledgement that got lost.
     sender_.on_ack({beat.stream.epoch, beat.stream.base, beat.stream.sequence});
   }
-  if (role_.follows_peer()) {
+  if (role_.follows_peer() && !merge_out_.active()) {
     receiver_.follow(now, header.boot, header.term);
     if (beat.stream.epoch != 0) receiver_.on_master_position(now, beat.stream);
     after_receiver(now);
@@ -245,6 +267,38 @@ void RedundancyMember::on_stream_message(TimePoint now, const rep::Message& mess
   after_receiver(now);
 }
 
+/// What the peer, master until now and standby in the term in force, set up while both were master.
+void RedundancyMember::on_adopt(TimePoint now, const rep::Header& header, const rep::Adopt& adopt, bool data_link) {
+  if (!data_link) {
+    ++counters_.wrong_link;
+    return;
+  }
+  if (!accept_boot(header.boot, 0)) return;
+  hear(now);
+  if (!accept_term(header.term)) return;
+  // It has said that it is standby before it sent this; a master has nothing to be adopted.
+  if (role_.role() != Role::master || role_.peer().role != Role::standby) {
+    ++counters_.wrong_role;
+    return;
+  }
+  merge_in_.on_adopt(now, header.boot, adopt);
+}
+
+/// Goes on with telling the master what it cannot know, or with taking that.
+void RedundancyMember::merge(TimePoint now, std::size_t budget_bytes) {
+  if (role_.role() == Role::master) {
+    merge_in_.pump(header(), writer_, outputs_->control);
+    if (const auto taken = merge_in_.take_outcome()) log_merge(set_.name, *taken);
+    return;
+  }
+  if (!role_.follows_peer()) return;
+  merge_out_.pump(now, header(), writer_, outputs_->data, budget_bytes);
+  if (const auto given = merge_out_.take_outcome()) {
+    log_merge(set_.name, *given);
+    receiver_.follow(now, boots_.present(), role_.peer().term);
+  }
+}
+
 /// What a standby says to its master, and a master's offer to its standby.
 void RedundancyMember::on_feedback(TimePoint now, const rep::Message& message) {
   if (const auto* offer = std::get_if<rep::Handover>(&message.body)) {
@@ -254,6 +308,14 @@ void RedundancyMember::on_feedback(TimePoint now, const rep::Message& message) {
       return;
     }
     role_.on_offer(now, message.header.term);
+    return;
+  }
+  if (const auto* ack = std::get_if<rep::AdoptAck>(&message.body)) {
+    if (!role_.follows_peer()) {
+      ++counters_.wrong_role;
+      return;
+    }
+    merge_out_.on_ack(now, *ack);
     return;
   }
   if (role_.role() != Role::master) {
@@ -351,11 +413,12 @@ void RedundancyMember::tick(TimePoint now, std::size_t budget_bytes) {
   update_health(now);
   role_.tick(now);
   if (set_.stand_alone()) return;
-  if (role_.follows_peer()) {
+  if (role_.follows_peer() && !merge_out_.active()) {
     receiver_.pump(now, header(), writer_, outputs_->control);
     after_receiver(now);
   }
   if (heartbeat_now_ || now >= next_heartbeat_) send_heartbeat(now);
+  merge(now, budget_bytes);
   if (may_send()) sender_.pump(now, header(), outputs_->data, budget_bytes, role_.draining());
   if (role_.draining() && sender_.drained()) {
     role_.on_drained(now);
@@ -398,7 +461,8 @@ TimePoint RedundancyMember::next_deadline() const {
   if (heartbeat_now_) at = TimePoint::min();
   if (drain_grace_) at = std::min(at, grace_until_);
   if (!peer_lost_told_) at = std::min(at, detector_.next_deadline());
-  if (role_.follows_peer()) at = std::min(at, receiver_.next_deadline());
+  if (role_.follows_peer()) at = std::min({at, receiver_.next_deadline(), merge_out_.next_deadline()});
+  if (merge_in_.ack_due()) at = TimePoint::min();
   if (may_send()) at = std::min(at, sender_.blocked() ? last_tick_ + kRetryBlocked : sender_.next_deadline());
   return at;
 }

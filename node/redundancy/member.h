@@ -19,6 +19,7 @@
 #include "node/redundancy/health.h"
 #include "node/redundancy/peer_boots.h"
 #include "node/redundancy/role.h"
+#include "replication/merge.h"
 #include "replication/protocol.h"
 #include "replication/receiver.h"
 #include "replication/sender.h"
@@ -61,6 +62,7 @@ struct MemberStatus {
   Sync sync = Sync::off;
   bool stand_alone = false;
   bool handing_over = false;
+  bool merging = false;  ///< standby: the master is being told first what it cannot know
   std::uint64_t term = 0;
   std::uint32_t priority = 0;
   std::uint16_t warnings = 0;  ///< kWarn* bits
@@ -163,6 +165,8 @@ class RedundancyMember : public ChangeListener {
   void on_heartbeat(TimePoint now, const replication::Header& header, const replication::Heartbeat& beat);
   void on_stream_message(TimePoint now, const replication::Message& message);
   void on_feedback(TimePoint now, const replication::Message& message);
+  void on_adopt(TimePoint now, const replication::Header& header, const replication::Adopt& adopt, bool data_link);
+  void merge(TimePoint now, std::size_t budget_bytes);
   void on_refused(TimePoint now);
   void check_liveness(TimePoint now);
   void update_health(TimePoint now);
@@ -182,6 +186,9 @@ class RedundancyMember : public ChangeListener {
   replication::MessageWriter writer_;
   replication::Sender sender_;
   replication::Receiver receiver_;
+  replication::MergeSender merge_out_;
+  replication::MergeReceiver merge_in_;
+  std::uint64_t master_in_ = 0;  ///< the term in which this member is master; 0: it is not
   RoleMachine role_;
 
   // Liveness.

@@ -11,6 +11,7 @@ MemberStatus RedundancyMember::status() const {
   out.sync = role_.sync();
   out.stand_alone = set_.stand_alone();
   out.handing_over = role_.handing_over();
+  out.merging = merge_out_.active();
   out.term = role_.term();
   out.priority = priority();
   out.warnings = warnings();
@@ -65,6 +66,8 @@ void RedundancyMember::append_to(CounterList& out) const {
   out.push_back({"became-ill", health_.illnesses()});
   sender_.append_to(out);
   receiver_.append_to(out);
+  merge_out_.append_to(out);
+  merge_in_.append_to(out);
 }
 
 }  // namespace icr::node

@@ -205,17 +205,7 @@ NatRefusal NatState::take_paired_port(Pool& p, std::uint16_t service_set, const 
   // Only with an address that has a port for the flow: whoever gets none is not bound to anything.
   const NatRefusal refusal = take_port_on(p, service_set, key, &host, std::nullopt, external, port);
   if (refusal != NatRefusal::none) return refusal;
-  const std::uint32_t row = pairing_rows_ + *free_pairings_.take();
-  Row& r = rows_[row];
-  r.kind = RecordKind::pairing;
-  r.flags = 0;
-  r.internal = host.address;
-  r.external = external;
-  r.internal_port = r.external_port = 0;
-  r.protocol = 0;
-  r.pool = p.index;
-  r.service_set = service_set;
-  give_birth(row, false);
+  make_pairing(pairing_rows_ + *free_pairings_.take(), p, service_set, host.address, external);
   return NatRefusal::none;
 }
 

@@ -165,6 +165,20 @@ void NatState::make_mapping(std::uint32_t row, const Pool& p, std::uint16_t serv
   give_birth(row, taken);
 }
 
+void NatState::make_pairing(std::uint32_t row, const Pool& p, std::uint16_t service_set, const IpAddress& host,
+                            std::uint32_t external) {
+  Row& r = rows_[row];
+  r.kind = RecordKind::pairing;
+  r.flags = 0;
+  r.internal = host;
+  r.external = external;
+  r.internal_port = r.external_port = 0;
+  r.protocol = 0;
+  r.pool = p.index;
+  r.service_set = service_set;
+  give_birth(row, false);
+}
+
 void NatState::make_owned(std::uint32_t row, Pool& p, std::uint16_t service_set, const IpAddress& host) {
   Row& r = rows_[row];
   const std::uint32_t number = row - p.first_row;

@@ -75,6 +75,8 @@ class NatState {
   void hold(const NatSession& session, bool taken, Ticks now);
   /// The session is over.
   void release(const NatSession& session, Ticks now);
+  /// Whether a session of another master may come to be here, by hold() and settle(); otherwise why not.
+  [[nodiscard]] Adopted may_adopt(const NatSession& session);
   /// Instead of hold(): the session does not come to be. No mapping lives longer for it.
   void cancel(const NatSession& session, Ticks now);
   /// True if the configuration could have made a session like this, and no binding contradicts it by its nature.
@@ -109,6 +111,7 @@ class NatState {
   Applied apply(std::uint32_t row, const SessionRecord& record, Ticks now);
   Applied erase(std::uint32_t row, std::uint32_t generation, Ticks now);
   std::uint32_t end_pass(Ticks now);
+  [[nodiscard]] Adopted adopt(const SessionRecord& record, Ticks now);
   /// The time that was armed has come. Only while active.
   void due(std::uint32_t row, Ticks now);
   /// Arms the row if it is to end some day.
@@ -328,6 +331,20 @@ class NatState {
   [[nodiscard]] bool settle_end(const End& end, std::uint16_t service_set);
   [[nodiscard]] bool settle_owned(Pool& pool, std::uint16_t service_set, std::uint32_t row, const IpAddress& host);
 
+  // what another master made (nat_adopt.cpp)
+  [[nodiscard]] static Adopted conflict(Pool& pool, Adopted why);
+  /// The block or address is this host's, or nobody's.
+  [[nodiscard]] bool may_own(std::uint32_t row, const IpAddress& host) const;
+  [[nodiscard]] Adopted may_adopt_port(Pool& pool, std::uint32_t external, std::uint16_t port, std::uint8_t protocol,
+                                       const IpAddress& host);
+  [[nodiscard]] Adopted may_adopt_end(const End& end, std::uint16_t service_set);
+  [[nodiscard]] Adopted may_adopt_address(Pool& pool, std::uint32_t external, const IpAddress& host);
+  [[nodiscard]] Adopted adopt_block(Pool& pool, std::uint32_t row, const BindingRecord& binding);
+  [[nodiscard]] Adopted adopt_address(Pool& pool, std::uint32_t row, const BindingRecord& binding);
+  [[nodiscard]] Adopted adopt_pairing(Pool& pool, const BindingRecord& binding);
+  [[nodiscard]] Adopted adopt_mapping(Pool& pool, const BindingRecord& binding);
+  [[nodiscard]] Adopted adopted(std::uint32_t row, const BindingRecord& binding);
+
   // rows
   [[nodiscard]] Pool* pool(std::uint16_t index_plus_one);
   [[nodiscard]] const Pool* pool(std::uint16_t index_plus_one) const;
@@ -343,6 +360,8 @@ class NatState {
   void make_mapping(std::uint32_t row, const Pool& pool, std::uint16_t service_set, const IpAddress& host,
                     std::uint16_t host_port, std::uint8_t protocol, std::uint32_t external, std::uint16_t port,
                     bool taken);
+  void make_pairing(std::uint32_t row, const Pool& pool, std::uint16_t service_set, const IpAddress& host,
+                    std::uint32_t external);
   /// A block or a whole address gets an owner.
   void make_owned(std::uint32_t row, Pool& pool, std::uint16_t service_set, const IpAddress& host);
   /// The block is no longer the active one of its host; empty, it ends.

@@ -269,6 +269,14 @@ bool PortPool::claim(const IpAddress& address, std::uint8_t protocol, std::uint1
   return true;
 }
 
+bool PortPool::owned(const IpAddress& address, std::uint8_t protocol, std::uint16_t port) const {
+  const auto index = addresses_.index_of(address);
+  if (!index || !in_range(port) || is_reserved(address, protocol, port)) return true;
+  const std::uint32_t row = *index * kProtocols + protocol_index(protocol);
+  // claim() takes a port that is only held.
+  return bits_.taken(row, port - low_) && !(hold_ && hold_->holds(number_of(row, port - low_)));
+}
+
 void PortPool::release(const IpAddress& address, std::uint8_t protocol, std::uint16_t port,
                        std::optional<Ticks> held_from) {
   const auto index = addresses_.index_of(address);

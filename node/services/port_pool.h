@@ -106,6 +106,8 @@ class PortPool {
   /// `held_from`: nobody else shall have the port for a while (hold_released()).
   void release(const IpAddress& address, std::uint8_t protocol, std::uint16_t port,
                std::optional<Ticks> held_from = std::nullopt);
+  /// True if somebody owns the port; one that nobody may have is never free, one that is only held is.
+  [[nodiscard]] bool owned(const IpAddress& address, std::uint8_t protocol, std::uint16_t port) const;
 
   /// Ports that can be handed out, taken or not.
   [[nodiscard]] std::uint64_t size() const {

@@ -143,27 +143,6 @@ TEST_F(MemberTest, ASwitchoverWhoseOfferDoesNotArriveIsCalledOff) {
   EXPECT_EQ(masters, 1);
 }
 
-TEST_F(MemberTest, AfterASplitTheHigherTermStaysAndBothAreTwinsAgain) {
-  bring_up();
-  fill(left_, 300);
-  ASSERT_TRUE(run_until([this] { return equal(); }));
-  cut(true);
-  ASSERT_TRUE(run_until([this] { return right_.role == "master"; }));
-  EXPECT_EQ(left_.role, "master");
-  left_.table->destroy(5);
-  left_.table->create(400, udp_session(9000), now_);
-  right_.table->destroy(6);
-  right_.table->create(401, udp_session(9001), now_);
-  cut(false);
-  ASSERT_TRUE(run_until([this] { return left_.role == "standby" && left_.hot(); }));
-  EXPECT_EQ(right_.role, "master");
-  EXPECT_GE(right_.reasserted, 1);
-  EXPECT_TRUE(equal());
-  EXPECT_TRUE(left_.table->live(401));
-  EXPECT_FALSE(left_.table->live(400));
-  EXPECT_FALSE(left_.table->live(6));
-}
-
 TEST_F(MemberTest, APreferredStandbyTakesMastershipBack) {
   cluster_ = two_chassis(true);
   bring_up();

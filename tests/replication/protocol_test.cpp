@@ -55,6 +55,13 @@ class ProtocolTest : public ::testing::Test {
     out.push_back(keep(writer_.write(kSender, Audit{{11, 1, 4}, 0, 64, 3, 99})));
     out.push_back(keep(writer_.write(kSender, Ack{11, 1, 3})));
     out.push_back(keep(writer_.write(kSender, Nack{11, 1, 3})));
+    for (std::uint32_t i = 0; i < 2; ++i) {
+      auto record = test::udp_session(i);
+      record.ref = {i, 1};
+      rows.add(record);
+    }
+    out.push_back(keep(writer_.write(kSender, Adopt{3, 1, true, nullptr}, rows)));
+    out.push_back(keep(writer_.write(kSender, AdoptAck{3, 1, {2, 1}})));
     return out;
   }
 
@@ -82,6 +89,14 @@ TEST_F(ProtocolTest, EveryKindComesBackAsItWasWritten) {
   ASSERT_TRUE(rows) << rows.error().message;
   EXPECT_EQ(rows->sessions(), 3U);
   EXPECT_EQ(rows->tombstones(), 1U);
+  message = reader_.read(messages[9]);
+  const auto& adopt = std::get<Adopt>(message->body);
+  EXPECT_EQ(adopt.former_term, 3U);
+  EXPECT_TRUE(adopt.last);
+  ASSERT_TRUE(BatchDecoder::check(adopt.sessions, kMaxBatchRows));
+  EXPECT_EQ(BatchDecoder::check(adopt.sessions, kMaxBatchRows)->sessions(), 2U);
+  message = reader_.read(messages[10]);
+  EXPECT_EQ(std::get<AdoptAck>(message->body).counts, (AdoptedCounts{2, 1}));
   EXPECT_EQ(refused(), 0U);
 }
 
@@ -190,6 +205,9 @@ TEST_F(ProtocolTest, NumbersOutOfRangeAreRefused) {
   EXPECT_TRUE(check(Audit{{1, 1, 1}, kMaxRecordSlots, 1, 0, 0}));
   EXPECT_TRUE(check(Ack{1, 1, kMaxNumber}));
   EXPECT_TRUE(check(Nack{1, 1, 0}));
+  EXPECT_TRUE(check(AdoptAck{0, 1, {}}));
+  EXPECT_TRUE(check(AdoptAck{3, kMaxNumber, {}}));
+  EXPECT_TRUE(check(AdoptAck{kSender.term, 1, {}}));
   Heartbeat beat;
   beat.number = 1;
   EXPECT_FALSE(check(beat));
@@ -201,7 +219,23 @@ TEST_F(ProtocolTest, NumbersOutOfRangeAreRefused) {
   beat.sync = 0;
   beat.state_term = kSender.term + 1;  // claims a state of a term that it does not know
   EXPECT_TRUE(check(beat));
-  EXPECT_EQ(reader_.refused(Refusal::bad_value), 12U);
+  EXPECT_EQ(reader_.refused(Refusal::bad_value), 15U);
+}
+
+TEST_F(ProtocolTest, OnlyAMemberThatGaveUpALowerTermOfItsOwnAsksForAMerge) {
+  const auto check = [this](const Adopt& body) {
+    BatchEncoder rows;
+    rows.add(test::udp_session(1));
+    return reader_.read(writer_.write(kSender, body, rows)) == nullptr;
+  };
+  ASSERT_EQ(kSender.member, 1);
+  EXPECT_FALSE(check({3, 1, false, nullptr}));
+  EXPECT_TRUE(check({0, 1, false, nullptr}));
+  EXPECT_TRUE(check({2, 1, false, nullptr})) << "a term of the other member";
+  EXPECT_TRUE(check({kSender.term, 1, false, nullptr})) << "it is master in the term in force";
+  EXPECT_TRUE(check({kSender.term + 2, 1, false, nullptr}));
+  EXPECT_TRUE(check({3, 0, false, nullptr}));
+  EXPECT_TRUE(check({3, kMaxNumber, false, nullptr}));
 }
 
 TEST_F(ProtocolTest, AHeartbeatCarriesTheConditionOfItsSender) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <tuple>
+#include <utility>
 
 namespace icr::sim {
 namespace {
@@ -27,6 +28,9 @@ void Oracle::on_start(Chassis& chassis, TimePoint now) {
   ++view.lineage;
   view.held.clear();
   view.removed.clear();
+  view.born.clear();
+  view.master_since.reset();
+  merges_ = {};
   SessionRecord record;
   for (std::uint32_t slot = 0; slot < chassis.shard().high_water(); ++slot) {
     if (!chassis.shard().read(slot, now, record) || record.kind != RecordKind::session) continue;
@@ -44,13 +48,21 @@ void Oracle::on_start(Chassis& chassis, TimePoint now) {
 void Oracle::on_crash(Chassis& chassis, bool everything_durable, TimePoint now) {
   View& view = views_[chassis.index()];
   view.durable.clear();
+  view.master_since.reset();
+  merges_ = {};
   if (!everything_durable) return;
   for (const auto& [life, removal] : view.removed) {
     if (now - removal.at > kCertainlyWritten) view.durable.insert(life);
   }
 }
 
-void Oracle::on_master(Chassis& chassis, std::uint64_t term) {
+void Oracle::on_master(Chassis& chassis, std::uint64_t term, TimePoint now) {
+  View& view = views_[chassis.index()];
+  if (!view.master_since) {
+    view.master_since = now;
+    view.born.clear();
+  }
+  merges_[chassis.index()].reset();  // it goes on with what it has
   // A term that a failing disk did not keep may be taken again, by the same chassis only.
   const std::pair<std::uint16_t, std::uint64_t> who{chassis.index(), chassis.term_persisted() ? chassis.boot() : 0};
   const auto [known, fresh] = terms_.emplace(term, who);
@@ -61,7 +73,50 @@ void Oracle::on_master(Chassis& chassis, std::uint64_t term) {
   }
 }
 
-void Oracle::on_standby(Chassis& chassis) { ++views_[chassis.index()].lineage; }
+std::uint64_t refused_in_merges(const Chassis& chassis) {
+  std::uint64_t sum = chassis.counter("merge-not-sent");
+  for (const char* why : {"invalid", "flow-taken", "port-taken", "binding-taken", "limit", "table-full"}) {
+    sum += chassis.counter(fmt::format("merge-sent-refused-{}", why));
+  }
+  return sum;
+}
+
+void Oracle::on_standby(Chassis& chassis, const Chassis& other, TimePoint now) {
+  View& view = views_[chassis.index()];
+  ++view.lineage;
+  if (!std::exchange(view.master_since, std::nullopt)) return;
+  const View& master = views_[other.index()];
+  if (!other.up() || !master.master_since) return;
+  Merge merge{{}, chassis.boot(), chassis.counter("merges-completed"), refused_in_merges(chassis)};
+  std::set<std::uint32_t>& given = given_[chassis.index()];
+  given.clear();
+  for (const auto& [slot, life] : view.held) {
+    given.insert(life.conversation);
+    const auto born = view.born.find(life.conversation);
+    if (born != view.born.end() && born->second > *master.master_since) merge.missing.insert(life.conversation);
+  }
+  for (const auto& [slot, life] : master.held) merge.missing.erase(life.conversation);
+  only_there_ += merge.missing.size();
+  if (!merge.missing.empty() && !chassis.status().merging) {
+    violation(now, fmt::format("chassis {} yields with {} sessions that only it has, and tells nobody", chassis.index(),
+                               merge.missing.size()));
+  }
+  merges_[chassis.index()] = std::move(merge);
+}
+
+void Oracle::check_merge(Chassis& chassis, TimePoint now) {
+  auto& open = merges_[chassis.index()];
+  if (!open || !chassis.up() || chassis.boot() != open->boot) return;
+  if (chassis.counter("merges-completed") == open->completed) return;
+  const std::uint64_t counted = refused_in_merges(chassis) - open->refused;
+  conflicts_ += open->missing.size();
+  if (open->missing.size() > counted) {
+    violation(now, fmt::format("chassis {} has yielded: {} sessions that it had set up do not live at the master, and "
+                               "{} conflicts were counted",
+                               chassis.index(), open->missing.size(), counted));
+  }
+  open.reset();
+}
 
 std::vector<std::uint32_t> Oracle::look(Chassis& chassis, TimePoint now, std::optional<std::uint32_t> sent_by) {
   View& view = views_[chassis.index()];
@@ -87,13 +142,16 @@ std::vector<std::uint32_t> Oracle::look(Chassis& chassis, TimePoint now, std::op
   }
   for (const Life& life : appeared) {
     view.held[life.slot] = life;
+    if (auto& merge = merges_[1U - chassis.index()]) merge->missing.erase(life.conversation);
     if (chassis.active()) {
       ++births_;
       if (sent_by == life.conversation) {
+        view.born[life.conversation] = now;
         // Born, wherever another life of the same slot and generation may have ended in a split.
         for (View& each : views_) each.removed.erase(life);
         continue;
       }
+      if (given_[1U - chassis.index()].contains(life.conversation)) continue;
       violation(now, fmt::format("chassis {} is master and conversation {} appeared in it without a packet",
                                  chassis.index(), life.conversation));
     }

@@ -7,6 +7,9 @@
 //      blocks and addresses of its own host only;
 //   4  a session that a chassis has seen removed does not appear in it again - unless the chassis has meanwhile become
 //      the standby of another master, whose word it then takes, or has restarted from a checkpoint that is older;
+//   -  what a master that yielded had set up beside the other one lives there, or was counted as a conflict; nothing
+//   else
+//      appears in a master without a packet;
 //   5  after quiet, the digests are equal (World::settle).
 #pragma once
 
@@ -28,8 +31,11 @@ class Oracle {
   /// A chassis has started: what it holds now came from its checkpoint.
   void on_start(Chassis& chassis, TimePoint now);
   void on_crash(Chassis& chassis, bool everything_durable, TimePoint now);
-  void on_master(Chassis& chassis, std::uint64_t term);
-  void on_standby(Chassis& chassis);
+  void on_master(Chassis& chassis, std::uint64_t term, TimePoint now);
+  /// `chassis` follows `other`, in whose favour it may have yielded.
+  void on_standby(Chassis& chassis, const Chassis& other, TimePoint now);
+  /// Looks whether a merge of `chassis` has come to its end, and what became of what it had.
+  void check_merge(Chassis& chassis, TimePoint now);
   /// Looks at what has changed in a table. `sent_by`: the conversation whose packet it has just handled, if any.
   /// Returns conversations whose session an active chassis has removed.
   std::vector<std::uint32_t> look(Chassis& chassis, TimePoint now, std::optional<std::uint32_t> sent_by);
@@ -39,6 +45,9 @@ class Oracle {
   [[nodiscard]] const std::vector<std::string>& violations() const { return violations_; }
   [[nodiscard]] std::uint64_t births() const { return births_; }
   [[nodiscard]] std::uint64_t deaths() const { return deaths_; }
+  /// Sessions that only a member that yielded had, and how many of them were counted as conflicts.
+  [[nodiscard]] std::uint64_t only_there() const { return only_there_; }
+  [[nodiscard]] std::uint64_t conflicts() const { return conflicts_; }
   /// Live bindings seen by the scans.
   [[nodiscard]] std::uint64_t bindings() const { return bindings_; }
 
@@ -60,15 +69,28 @@ class Oracle {
     std::map<std::uint32_t, Life> held;  ///< by slot
     std::map<Life, Removal> removed;     ///< when it was last seen removed
     std::set<Life> durable;              ///< removals that must be on disk
+    std::optional<TimePoint> master_since;
+    std::map<std::uint32_t, TimePoint> born;  ///< conversations that this chassis set up, as master
+  };
+  /// A member has yielded: these conversations only it has.
+  struct Merge {
+    std::set<std::uint32_t> missing;
+    std::uint64_t boot = 0;
+    std::uint64_t completed = 0;  ///< merges of it until then
+    std::uint64_t refused = 0;    ///< records of them that were refused, or not sent
   };
   void violation(TimePoint now, const std::string& text);
   void check_bindings(const Chassis& chassis, const std::vector<SessionRecord>& sessions, TimePoint now);
 
   std::array<View, 2> views_;
+  std::array<std::optional<Merge>, 2> merges_;    ///< by the member that yielded
+  std::array<std::set<std::uint32_t>, 2> given_;  ///< all that it had; it may die while that is on its way
   std::map<std::uint64_t, std::pair<std::uint16_t, std::uint64_t>> terms_;  ///< term -> chassis, boot
   std::vector<std::string> violations_;
   std::uint64_t births_ = 0;
   std::uint64_t deaths_ = 0;
+  std::uint64_t only_there_ = 0;
+  std::uint64_t conflicts_ = 0;
   std::uint64_t bindings_ = 0;
 };
 

@@ -65,6 +65,9 @@ TEST_P(Simulation, InvariantsHoldUnderEverySeed) {
   EXPECT_GT(totals.took_over_cold, 0U);
   EXPECT_GT(totals.split_brains, 0U);
   EXPECT_GT(totals.switchovers_begun, count / 10);
+  EXPECT_GT(totals.only_there, count / 4);
+  EXPECT_GT(totals.adopted, totals.only_there / 2);
+  EXPECT_GT(totals.conflicts, 0U);
   EXPECT_GT(totals.gaps, count);
   EXPECT_GT(totals.attempts_after_loss, count / 2);
   EXPECT_GT(totals.births, 50 * count);
@@ -168,6 +171,25 @@ TEST_P(Scenario, AStandbyThatStartsLateBecomesHotWhileTrafficRuns) {
   ASSERT_TRUE(run_until([this] { return world_.chassis(1).member().status().sync == node::Sync::hot; }, 1s));
   run(1s);
   EXPECT_GT(world_.traffic().round_trips(), trips);
+  quiesce();
+}
+
+TEST_P(Scenario, AfterASplitWhatEitherMasterSetUpLivesOrIsCountedAsAConflict) {
+  ASSERT_TRUE(run_until([this] { return world_.twins(); }, 5s));
+  world_.split();
+  ASSERT_TRUE(run_until([this] { return world_.chassis(0).active() && world_.chassis(1).active(); }, 2s));
+  const auto trips = world_.traffic().round_trips();
+  run(3s);
+  EXPECT_GT(world_.traffic().round_trips(), trips);
+  world_.heal();
+  // The oracle compares what the member that yielded had with what lives at the master afterwards, and what was
+  // refused.
+  ASSERT_TRUE(run_until([this] { return world_.chassis(0).counter("merges-completed") == 1; }, 2s));
+  EXPECT_GT(world_.chassis(1).counter("merge-created"), 5U);
+  EXPECT_EQ(world_.chassis(0).counter("merge-not-sent"), 0U);
+  EXPECT_EQ(world_.chassis(0).counter("merges-given-up"), 0U);
+  ASSERT_EQ(world_.master(), 1U);
+  run(1s);
   quiesce();
 }
 

@@ -104,6 +104,9 @@ void Totals::add(const Totals& o) {
   duplicates += o.duplicates;
   attempts_after_loss += o.attempts_after_loss;
   copies += o.copies;
+  only_there += o.only_there;
+  adopted += o.adopted;
+  conflicts += o.conflicts;
   mapping_changes += o.mapping_changes;
   bindings += o.bindings;
 }
@@ -114,10 +117,11 @@ std::string Totals::to_string() const {
       "{}, masterships {} (hot takeovers {}, "
       "cold {}), two masters met {}, sessions born {}, ended {}, round trips {}, mappings changed {}, messages lost "
       "{}, "
-      "gaps {}, duplicates {}, attempts after loss {}, copies {}",
+      "gaps {}, duplicates {}, attempts after loss {}, copies {}, sessions only at a member that yielded {}, taken "
+      "over {}, conflicts {}",
       crashes, cuts, pauses, illnesses, moved_ill, storms, disk_failures, switchovers_begun, masterships, took_over_hot,
       took_over_cold, split_brains, births, deaths, round_trips, mapping_changes, messages_lost, gaps, duplicates,
-      attempts_after_loss, copies);
+      attempts_after_loss, copies, only_there, adopted, conflicts);
 }
 
 /// Keeps what the engine lets out.
@@ -153,12 +157,12 @@ void World::note(const std::string& event) {
 void World::on_master(Chassis& chassis, std::uint64_t term) {
   note(fmt::format("chassis {} is master in term {}: {}", chassis.index(), term, chassis.status().reason));
   ++totals_.masterships;
-  oracle_.on_master(chassis, term);
+  oracle_.on_master(chassis, term, now_);
 }
 
 void World::on_standby(Chassis& chassis, std::uint64_t term) {
   note(fmt::format("chassis {} is standby in term {}: {}", chassis.index(), term, chassis.status().reason));
-  oracle_.on_standby(chassis);
+  oracle_.on_standby(chassis, chassis_[1U - chassis.index()], now_);
 }
 
 void World::on_draw(Chassis& chassis) { drawn_to_ = chassis.index(); }
@@ -202,6 +206,7 @@ void World::count_of(Chassis& c) {
   totals_.attempts_after_loss += c.counter("attempts-after-loss");
   totals_.copies += c.counter("copies-completed");
   totals_.split_brains += c.counter("met-another-master");
+  totals_.adopted += c.counter("merge-created");
   if (c.counter("audits-failed") != 0) {
     violations_.push_back(fmt::format("chassis {}: {} audits failed", c.index(), c.counter("audits-failed")));
   }
@@ -227,7 +232,8 @@ void World::watch(Chassis& chassis, std::optional<std::uint32_t> sent_by) {
 
 std::optional<Passed> World::carry(std::uint32_t unit, const Bytes& bytes, std::uint32_t conversation) {
   if (!drawn_to_) return std::nullopt;
-  Chassis& chassis = chassis_[*drawn_to_];
+  const bool both = pinned_ && chassis_[0].active() && chassis_[1].active();
+  Chassis& chassis = chassis_[both ? conversation & 1U : *drawn_to_];
   if (!chassis.up() || chassis.paused) return std::nullopt;
   node::Packet& packet = buffers_.packets()[0];
   std::copy(bytes.begin(), bytes.end(), packet.data);
@@ -255,6 +261,7 @@ void World::step(Duration by) {
     if (!c.paused) c.run(now_);
     watch(c, std::nullopt);
   }
+  for (Chassis& c : chassis_) oracle_.check_merge(c, now_);
   if (per_second_ > 0) traffic_.run(now_, per_second_);
   if (now_ >= next_port_check_) {
     next_port_check_ = now_ + 50ms;
@@ -273,6 +280,12 @@ void World::weather(bool bad) {
       wire->faults.delay_max = between(1ms, 150ms);
     }
   }
+}
+
+void World::split() {
+  for (Chassis& c : chassis_) c.control.faults.cut = c.data.faults.cut = true;
+  link_up_ = false;
+  pinned_ = true;
 }
 
 void World::heal() {
@@ -333,6 +346,7 @@ void World::fault() {
       break;
     case 3: {
       ++totals_.cuts;
+      pinned_ = chance(0.5);
       const bool one_way = chance(0.3);
       note(fmt::format("the link is cut{}", one_way ? fmt::format(", from chassis {} only", index) : ""));
       for (Chassis& side : chassis_) {
@@ -466,6 +480,8 @@ Totals World::finish() {
   }
   totals_.births = oracle_.births();
   totals_.deaths = oracle_.deaths();
+  totals_.only_there = oracle_.only_there();
+  totals_.conflicts = oracle_.conflicts();
   totals_.bindings = oracle_.bindings();
   totals_.round_trips = traffic_.round_trips();
   totals_.mapping_changes = traffic_.mapping_changes();

@@ -40,6 +40,9 @@ struct Totals {
   std::uint64_t copies = 0;
   std::uint64_t mapping_changes = 0;
   std::uint64_t bindings = 0;
+  std::uint64_t only_there = 0;  ///< sessions that only a member that yielded had
+  std::uint64_t adopted = 0;     ///< records of such that the master took over
+  std::uint64_t conflicts = 0;   ///< sessions of such that were counted as conflicts
   void add(const Totals& other);
   [[nodiscard]] std::string to_string() const;
 };
@@ -60,6 +63,9 @@ class World final : private ChassisWatcher {
   void start(std::size_t index);
   void crash(std::size_t index, bool everything_durable, bool connection_closes);
   void connect();
+  /// The inter-chassis link is cut, and traffic goes to both members as soon as both are master; until heal().
+  void split();
+  void heal();
   void set_traffic(double per_second) { per_second_ = per_second; }
   [[nodiscard]] Chassis& chassis(std::size_t index) { return chassis_[index]; }
   [[nodiscard]] bool twins() const;
@@ -86,7 +92,6 @@ class World final : private ChassisWatcher {
   std::optional<Passed> carry(std::uint32_t unit, const Bytes& bytes, std::uint32_t conversation);
   void fault();
   void weather(bool bad);
-  void heal();
   /// Adds a chassis' counters to the totals before they are gone.
   void count_of(Chassis& chassis);
   [[nodiscard]] Duration between(Duration low, Duration high);
@@ -106,6 +111,7 @@ class World final : private ChassisWatcher {
   Traffic traffic_;
   double per_second_ = 12;
   std::optional<std::size_t> drawn_to_;  ///< where the network sends the traffic
+  bool pinned_ = false;                  ///< of two masters, each has the traffic of every other conversation
   bool link_up_ = true;
   std::vector<Later> later_;
   TimePoint next_fault_;

@@ -61,6 +61,38 @@ class FakeTable final : public SessionSource, public SessionSink {
     tell(slot, Change::state);
     return same ? Applied::updated : Applied::created;
   }
+  Adopted adopt(const SessionRecord& record, TimePoint now) override {
+    if (record.kind == RecordKind::session) {
+      const auto known = index_.find(record.flow[0]);
+      const auto back = index_.find(record.flow[1]);
+      if (known != index_.end() && back != index_.end() && known->second == back->second) {
+        Slot& s = slots_[known->second];
+        if (now - s.active <= record.idle * kTick) return Adopted::known;
+        SessionRecord newer = record;
+        newer.ref = s.record.ref;
+        newer.version = s.record.version + 1;
+        const std::uint32_t slot = known->second;
+        bury(slot);
+        settle(slot, newer, now);
+        tell(slot, Change::state);
+        return Adopted::updated;
+      }
+      if (known != index_.end() || back != index_.end()) return Adopted::flow_taken;
+    }
+    // Sessions from the bottom, bindings where they were.
+    std::uint32_t slot = record.kind == RecordKind::session ? 0 : record.ref.slot;
+    if (record.kind == RecordKind::session) {
+      while (slot < slots_.size() && slots_[slot].live) ++slot;
+    }
+    if (slot >= slots_.size()) return Adopted::table_full;
+    if (slots_[slot].live) return Adopted::binding_taken;
+    SessionRecord fresh = record;
+    fresh.ref = {slot, slots_[slot].generation + 1};
+    fresh.version = 1;
+    settle(slot, fresh, now);
+    tell(slot, Change::state);
+    return Adopted::created;
+  }
   Applied erase(SessionRef tombstone, TimePoint) override {
     if (tombstone.slot >= slots_.size()) return Applied::refused;
     Slot& s = slots_[tombstone.slot];
@@ -122,6 +154,12 @@ class FakeTable final : public SessionSource, public SessionSink {
     tell(slot, Change::state);
   }
 
+  /// The flows of this session are those of a session here, whatever its slot.
+  [[nodiscard]] bool find(const SessionRecord& record) const {
+    const auto there = index_.find(record.flow[0]);
+    const auto back = index_.find(record.flow[1]);
+    return there != index_.end() && back != index_.end() && there->second == back->second;
+  }
   [[nodiscard]] bool live(std::uint32_t slot) const { return slots_[slot].live; }
   [[nodiscard]] std::uint32_t generation(std::uint32_t slot) const { return slots_[slot].generation; }
   [[nodiscard]] std::uint32_t size() const { return size_; }

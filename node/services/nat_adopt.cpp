@@ -1,0 +1,159 @@
+// What another master gave to hosts while both were master: taken over where nothing here contradicts it.
+#include <algorithm>
+
+#include "node/services/nat_protocol.h"
+#include "node/services/nat_state.h"
+
+namespace icr::node {
+namespace {
+
+/// Ticks are compared modulo 2^32; an age beyond a quarter of that (three years) would turn into the future.
+constexpr Ticks kLongestAge = 1U << 30;
+
+}  // namespace
+
+Adopted NatState::conflict(Pool& p, Adopted why) {
+  ++p.figures.conflicts_refused;
+  return why;
+}
+
+bool NatState::may_own(std::uint32_t row, const IpAddress& host) const {
+  const Row& r = rows_[row];
+  return r.live ? r.internal == host : r.refs == 0;
+}
+
+Adopted NatState::may_adopt_port(Pool& p, std::uint32_t external, std::uint16_t port, std::uint8_t protocol,
+                                 const IpAddress& host) {
+  if (p.ports->owned(IpAddress::v4(external), protocol, port)) return conflict(p, Adopted::port_taken);
+  const Host* const known = p.tracked ? hosts_.find(HostTable::of_pool(p.index), host) : nullptr;
+  const std::uint32_t limit = p.config->limit_ports_per_host;
+  if (limit != 0 && known != nullptr && known->count >= limit) return Adopted::limit;
+  if (p.use != NatPoolUse::port_blocks) return Adopted::created;
+  const std::uint32_t block = block_row(p, external, port);
+  if (block == kNoRow) return Adopted::invalid;
+  if (!may_own(block, host)) return conflict(p, Adopted::binding_taken);
+  const bool one_more = !rows_[block].live;
+  if (one_more && known != nullptr && known->blocks >= p.config->blocks->max_blocks_per_address) return Adopted::limit;
+  return Adopted::created;
+}
+
+Adopted NatState::may_adopt_end(const End& e, std::uint16_t service_set) {
+  Pool& p = *e.pool;
+  if (p.use == NatPoolUse::addresses) return may_adopt_address(p, e.external, e.host);
+  if (!p.mapped) return may_adopt_port(p, e.external, e.port, e.protocol, e.host);
+  const std::uint32_t row = find_external(e.external, e.port, e.protocol);
+  if (row != kNoRow) {
+    const Row& r = rows_[row];
+    const bool same = r.internal == e.host && r.internal_port == e.host_port && r.protocol == e.inside_protocol &&
+                      r.service_set == service_set;
+    return same ? Adopted::created : conflict(p, Adopted::port_taken);
+  }
+  if (find_internal(p, service_set, e.host, e.host_port, e.inside_protocol) != kNoRow) {
+    return conflict(p, Adopted::binding_taken);
+  }
+  if (free_mappings_.empty()) return Adopted::table_full;
+  return may_adopt_port(p, e.external, e.port, e.protocol, e.host);
+}
+
+Adopted NatState::may_adopt_address(Pool& p, std::uint32_t external, const IpAddress& host) {
+  const std::uint32_t row = p.first_row + *p.addresses.index_of(external);
+  const Host* const known = hosts_.find(HostTable::of_pool(p.index), host);
+  const bool has_another = known != nullptr && known->pairing != kNoRow && known->pairing != row;
+  return may_own(row, host) && !has_another ? Adopted::created : conflict(p, Adopted::binding_taken);
+}
+
+Adopted NatState::may_adopt(const NatSession& s) {
+  if (const std::uint32_t limit = subscriber_limits_[s.service_set]; limit != 0) {
+    const IpAddress& subscriber = s.initiated_outside ? s.responder.source : s.initiator.source;
+    const Host* const host = hosts_.find(HostTable::of_service_set(s.service_set), subscriber);
+    if (host != nullptr && host->count >= limit) return Adopted::limit;
+  }
+  const Ends ends = ends_of(s);
+  if (ends.target) {
+    if (const Adopted answer = may_adopt_end(*ends.target, s.service_set); refused(answer)) return answer;
+  }
+  return ends.source ? may_adopt_end(*ends.source, s.service_set) : Adopted::created;
+}
+
+Adopted NatState::adopt(const SessionRecord& record, Ticks now) {
+  now_ = now;
+  const BindingRecord& b = record.binding;
+  if (b.pool >= pools_.size() || !pools_[b.pool] || !b.external.is_v4()) return Adopted::invalid;
+  Pool& p = *pools_[b.pool];
+  const auto index = p.addresses.index_of(b.external);
+  if (!index) return Adopted::invalid;
+  const std::uint32_t external = b.external.to_v4();
+  switch (record.kind) {
+    case RecordKind::port_block: {
+      const std::uint32_t row = p.use == NatPoolUse::port_blocks ? block_row(p, external, b.external_port) : kNoRow;
+      return row == kNoRow || !acceptable(row, record) ? Adopted::invalid : adopt_block(p, row, b);
+    }
+    case RecordKind::pairing: {
+      const bool whole = (b.flags & kBindingExclusive) != 0;
+      if (!acceptable(whole ? p.first_row + *index : pairing_rows_, record)) return Adopted::invalid;
+      return whole ? adopt_address(p, p.first_row + *index, b) : adopt_pairing(p, b);
+    }
+    case RecordKind::mapping:
+      return acceptable(mapping_rows_, record) ? adopt_mapping(p, b) : Adopted::invalid;
+    case RecordKind::session:
+      break;
+  }
+  return Adopted::invalid;
+}
+
+/// The times of a binding that was made here just now, as the other master knew them.
+Adopted NatState::adopted(std::uint32_t row, const BindingRecord& b) {
+  Row& r = rows_[row];
+  r.created = now_ - std::min(b.age, kLongestAge);
+  if (!in_use(r)) r.last_used = now_ - std::min(b.idle, kLongestAge);
+  arm(row);
+  return Adopted::created;
+}
+
+Adopted NatState::adopt_block(Pool& p, std::uint32_t row, const BindingRecord& b) {
+  if (!may_own(row, b.internal)) return conflict(p, Adopted::binding_taken);
+  if (rows_[row].live) return Adopted::known;
+  const Host* const host = hosts_.find(HostTable::of_pool(p.index), b.internal);
+  if (host != nullptr && host->blocks >= p.config->blocks->max_blocks_per_address) return Adopted::limit;
+  // New ports come from the block that the host has here already, if it has one.
+  const std::uint32_t active = host == nullptr ? kNoRow : host->active;
+  make_owned(row, p, b.service_set, b.internal);
+  if (active != kNoRow && rows_[active].live) {
+    if (Host* const owner = hosts_.find(HostTable::of_pool(p.index), b.internal)) set_active_block(*owner, active);
+  }
+  return rows_[row].live ? adopted(row, b) : Adopted::known;
+}
+
+Adopted NatState::adopt_address(Pool& p, std::uint32_t row, const BindingRecord& b) {
+  if (const Adopted answer = may_adopt_address(p, b.external.to_v4(), b.internal); refused(answer)) return answer;
+  if (rows_[row].live) return Adopted::known;
+  make_owned(row, p, b.service_set, b.internal);
+  return adopted(row, b);
+}
+
+Adopted NatState::adopt_pairing(Pool& p, const BindingRecord& b) {
+  const Host* const host = hosts_.find(HostTable::of_pool(p.index), b.internal);
+  if (host != nullptr && host->pairing != kNoRow) {
+    return rows_[host->pairing].external == b.external.to_v4() ? Adopted::known : conflict(p, Adopted::binding_taken);
+  }
+  if (free_pairings_.empty()) return Adopted::table_full;
+  const std::uint32_t row = pairing_rows_ + *free_pairings_.take();
+  make_pairing(row, p, b.service_set, b.internal, b.external.to_v4());
+  return adopted(row, b);
+}
+
+Adopted NatState::adopt_mapping(Pool& p, const BindingRecord& b) {
+  const End end{&p,         b.external.to_v4(), b.external_port, protocol_in_v4(b.internal, b.protocol),
+                b.internal, b.internal_port,    b.protocol,      false};
+  if (const Adopted answer = may_adopt_end(end, b.service_set); refused(answer)) return answer;
+  if (find_external(end.external, end.port, end.protocol) != kNoRow) return Adopted::known;
+  if (p.use == NatPoolUse::port_blocks) {
+    const std::uint32_t block = block_row(p, end.external, end.port);
+    if (block == kNoRow || !settle_owned(p, b.service_set, block, b.internal)) return Adopted::invalid;
+  }
+  const std::uint32_t row = mapping_rows_ + *free_mappings_.take();
+  make_mapping(row, p, b.service_set, b.internal, b.internal_port, b.protocol, end.external, end.port, false);
+  return adopted(row, b);
+}
+
+}  // namespace icr::node
