@@ -155,7 +155,9 @@ void MergeSender::pump(TimePoint now, const Header& header, MessageWriter& write
   while (spent < budget_bytes) {
     if (sent_ == outstanding_.size() && (outstanding_.size() >= limits_.window || !gather(now))) return;
     if (!transmit(now, outstanding_[sent_], header, writer, outlet, spent)) {
+      // After a cut the data connection may come later than the one for control: that is no refusal of the master.
       blocked_until_ = now + limits_.retry_after;
+      progress_ = now;
       return;
     }
     ++sent_;

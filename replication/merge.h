@@ -29,7 +29,7 @@ struct MergeLimits {
   std::uint32_t scan_slots = 4096;  ///< slots that one message walks at most
   Duration repeat_after = 100ms;    ///< without an acknowledgement
   Duration retry_after = 5ms;       ///< what the link did not take is offered again
-  Duration stall = 2s;              ///< without progress for so long: it is given up
+  Duration stall = 2s;              ///< without progress for so long, while the link takes messages: it is given up
   Duration longest = 10s;           ///< in all
 };
 
