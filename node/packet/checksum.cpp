@@ -1,6 +1,7 @@
 #include "node/packet/checksum.h"
 
 #include <array>
+#include <cstring>
 
 namespace icr::node {
 namespace {
@@ -25,23 +26,29 @@ std::uint32_t crc32c(const std::uint8_t* data, std::size_t size) {
 }
 
 std::uint64_t checksum_add(const std::uint8_t* data, std::size_t size, std::uint64_t sum) {
-  // Words of 32 bits give the same sum: 2^16 is 1 modulo 2^16 - 1.
-  while (size >= 4) {
-    sum += load32(data);
-    data += 4;
-    size -= 4;
+  // Words of 32 bits give the same sum, because 2^16 is 1 modulo 2^16 - 1; and the order of octets may be turned
+  // afterwards (RFC 1071 section 2).
+  std::uint64_t native = 0;
+  for (; size >= 8; data += 8, size -= 8) {
+    std::uint64_t words = 0;
+    std::memcpy(&words, data, 8);
+    native += (words & 0xffffffffU) + (words >> 32);
   }
-  while (size >= 2) {
-    sum += load16(data);
-    data += 2;
-    size -= 2;
-  }
+  const auto folded = static_cast<std::uint16_t>(~checksum_finish(native));
+  std::array<std::uint8_t, 2> octets{};
+  std::memcpy(octets.data(), &folded, 2);
+  sum += load16(octets.data());
+  for (; size >= 2; data += 2, size -= 2) sum += load16(data);
   if (size != 0) sum += std::uint64_t{*data} << 8;
   return sum;
 }
 
 std::uint16_t checksum_finish(std::uint64_t sum) {
-  while (sum >> 16 != 0) sum = (sum & 0xffff) + (sum >> 16);
+  // Without a loop: how often it would turn depends on the sum, which no branch predictor knows.
+  sum = (sum >> 32) + (sum & 0xffffffffU);
+  sum = (sum >> 16) + (sum & 0xffff);
+  sum = (sum >> 16) + (sum & 0xffff);
+  sum = (sum >> 16) + (sum & 0xffff);
   return static_cast<std::uint16_t>(~sum);
 }
 
