@@ -85,9 +85,7 @@ Bed::Bed(const Plan& plan, std::uint64_t seed, bool active) : cluster(make_clust
   if (active) shard->activate(now);
 }
 
-void Bed::make_engine() {
-  engine = std::make_unique<Engine>(cluster, std::vector<Shard*>{shard.get()}, seed_);
-}
+void Bed::make_engine() { engine = std::make_unique<Engine>(cluster, std::vector<Shard*>{shard.get()}, seed_); }
 
 std::uint32_t Bed::plant(const FlowKey& initiator, const FlowKey& responder, NatType type, bool initiated_outside,
                          bool hairpin) {
