@@ -145,8 +145,6 @@ struct RedundancyMember {
 struct HealthWeights {
   std::uint32_t interface = 255;  ///< each interface that does not exist, is down or has no carrier
   std::uint32_t kernel = 255;     ///< kernel state that is missing and cannot be put back
-  std::uint32_t port = 255;       ///< each packet port that cannot receive or send
-  std::uint32_t self_test = 255;  ///< packets of the member's own do not come through
   std::uint32_t store = 100;      ///< checkpoints cannot be written
 };
 

@@ -93,15 +93,13 @@ void read_virtual_address(const YamlField& field, RedundancySet& set, std::vecto
 }
 
 HealthWeights read_health(const YamlField& field) {
-  const YamlMap map(field, {"interface", "kernel", "port", "self-test", "store"});
+  const YamlMap map(field, {"interface", "kernel", "store"});
   HealthWeights out;
   const auto read = [&map](std::string_view key, std::uint32_t& weight) {
     if (const auto f = map.get(key)) weight = static_cast<std::uint32_t>(f->number(0, 255).value_or(weight));
   };
   read("interface", out.interface);
   read("kernel", out.kernel);
-  read("port", out.port);
-  read("self-test", out.self_test);
   read("store", out.store);
   return out;
 }

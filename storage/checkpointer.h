@@ -27,6 +27,8 @@ class CheckpointOutput {
   /// Grows when something that was taken could not be written (disk full, ...). What is in the log is then incomplete
   /// until a new base checkpoint is committed.
   [[nodiscard]] virtual std::uint64_t losses() const = 0;
+  /// True while what is taken cannot be written.
+  [[nodiscard]] virtual bool failing() const { return false; }
 };
 
 struct CheckpointOptions {

@@ -23,12 +23,15 @@ class Writer::Shard final : public CheckpointOutput {
     losses_.fetch_add(1, std::memory_order_release);
   }
   [[nodiscard]] std::uint64_t lost_up_to() const { return lost_up_to_; }
-  bool failing = false;  ///< an incident is on; it was logged
+  [[nodiscard]] bool failing() const override { return failing_.load(std::memory_order_relaxed); }
+  /// An incident is on, and was logged.
+  void set_failing(bool failing) { failing_.store(failing, std::memory_order_relaxed); }
 
  private:
   Writer& writer_;
   std::string set_;
   std::uint64_t lost_up_to_ = 0;
+  std::atomic<bool> failing_{false};
   std::atomic<std::uint64_t> losses_{0};
 };
 
@@ -151,16 +154,16 @@ void Writer::write(Item& item) {
 
 void Writer::note(Shard& shard, const char* what, const Result<void>& result) {
   if (result) {
-    if (shard.failing) log::info("storage", "writing again set={}", shard.set());
-    shard.failing = false;
+    if (shard.failing()) log::info("storage", "writing again set={}", shard.set());
+    shard.set_failing(false);
     return;
   }
   errors_.fetch_add(1, std::memory_order_relaxed);
-  if (!shard.failing) {
+  if (!shard.failing()) {
     log::error("storage", "checkpoints suspended set={} operation=\"{}\" error=\"{}\"", shard.set(), what,
                result.error().message);
   }
-  shard.failing = true;
+  shard.set_failing(true);
 }
 
 void Writer::append_to(CounterList& out) const {

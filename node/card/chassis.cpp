@@ -106,17 +106,16 @@ Result<void> Chassis::start() {
   }
   const WorkerScheduling scheduling = take_machine(config);
   // Closed before anything is opened: from here on nothing passes the cards by, whatever becomes of the rest.
-  if (ForwardRules rules = forward_rules_of(config); config.kernel_guard && !rules.interfaces.empty()) {
-    auto guard = ForwardGuard::install(std::move(rules));
-    if (!guard) return tl::unexpected(guard.error().in("chassis " + config.name));
-    forward_guard_ = std::move(*guard);
-  }
+  auto guard = KernelGuard::open(cluster_, index_);
+  if (!guard) return tl::unexpected(guard.error().in("chassis " + config.name));
+  kernel_guard_ = std::move(*guard);
   std::vector<Prepared> prepared;
   for (const icr::Card& card : config.cards) {
     auto opened = open_ports(card);
     if (!opened) return tl::unexpected(opened.error());
     prepared.push_back(std::move(*opened));
   }
+  if (kernel_guard_) kernel_guard_->start();
   std::unique_ptr<storage::RocksStore> store;
   if (!config.data_folder.empty()) {
     auto opened =
@@ -163,6 +162,7 @@ Result<void> Chassis::start() {
     look_at_the_clock(card);  // the hold time for a peer begins now: what opening and restoring took is not part of it
     for (CardSet& set : card.sets) {
       set.start.boot_id = boot_id_;
+      if (kernel_guard_) set.start.kernel = &kernel_guard_->watch(set.shard->set());
       if (writer_) set.start.disk = &writer_->add_shard(cluster_.redundancy_sets[set.shard->set()].name);
     }
     cards_.push_back(std::make_unique<Card>(cluster_, index_, *card.config, std::move(card.ports), std::move(card.sets),
@@ -173,6 +173,7 @@ Result<void> Chassis::start() {
   if (writer_) writer_->start();
   query_ = std::make_unique<QueryServer>(cluster_, index_, std::move(doors), [this](CounterList& out) {
     if (writer_) writer_->append_to(out);
+    if (kernel_guard_) kernel_guard_->append_to(out);
   });
   if (auto serving = query_->start(); !serving) return serving;
   for (const auto& card : cards_) {
@@ -208,6 +209,7 @@ Result<CardSet> Chassis::make_set(std::uint16_t set, const Prepared& card, stora
 
 void Chassis::stop() {
   if (query_) query_->stop();
+  if (kernel_guard_) kernel_guard_->stop();  // its nftables rules stay
   for (const auto& card : cards_) card->stop();
   if (writer_) writer_->stop();
   cards_.clear();

@@ -9,7 +9,7 @@
 #include "model/cluster.h"
 #include "model/result.h"
 #include "node/card/card.h"
-#include "node/kernel/forward_guard.h"
+#include "node/kernel/kernel_guard.h"
 #include "node/query/server.h"
 #include "storage/store.h"
 #include "storage/writer.h"
@@ -49,7 +49,7 @@ class Chassis {
   const Cluster& cluster_;
   const std::uint16_t index_;
   std::uint64_t boot_id_ = 0;
-  std::unique_ptr<ForwardGuard> forward_guard_;  ///< null: nothing to guard, or it is not wanted
+  std::unique_ptr<KernelGuard> kernel_guard_;  ///< null: the kernel has to do with no port
   std::shared_ptr<replication::Context> context_;
   std::unique_ptr<storage::Writer> writer_;
   std::vector<std::unique_ptr<Card>> cards_;

@@ -5,6 +5,7 @@
 #include <iterator>
 
 #include "model/log.h"
+#include "node/kernel/set_health.h"
 
 namespace icr::node {
 namespace {
@@ -79,6 +80,7 @@ SetRunner::SetRunner(const Cluster& cluster, std::uint16_t chassis, Shard& shard
       member_(cluster, shard.set(), chassis, start.boot_id, start.term, shard, shard, *this, now, start.whole),
       boot_id_(start.boot_id),
       disk_(start.disk),
+      kernel_(start.kernel),
       next_shard_tick_(now) {
   shard_.add_listener(member_);
   if (disk_ != nullptr) {
@@ -91,7 +93,9 @@ SetRunner::SetRunner(const Cluster& cluster, std::uint16_t chassis, Shard& shard
 SetRunner::~SetRunner() = default;
 
 Result<void> SetRunner::open(const std::shared_ptr<replication::Context>& context, TimePoint now) {
-  auto steering = open_steering(config_.virtual_addresses, now);
+  judge_health(now);
+  auto steering = open_steering(config_.virtual_addresses, now,
+                                [this](const VirtualAddress& address) { return closed_way(address); });
   if (!steering) return tl::unexpected(steering.error().in("redundancy set " + config_.name));
   steering_ = std::move(*steering);
   auto return_routes = ReturnRoutes::open(cluster_, shard_.set(), chassis_);
@@ -113,6 +117,7 @@ bool SetRunner::poll(TimePoint now, WallMillis wall_now, bool busy) {
   // What has arrived goes in before the machine looks at its timers: a late look must not take a message for silence.
   if (link_) more |= link_->drain(*this, limits.messages);
   if (prober_) poll_prober(now);
+  judge_health(now);
   member_.tick(now, limits.replication_bytes);
   if (now >= next_shard_tick_) {
     if (shard_.tick(now, limits.timers << std::min(shard_.timer_lag(now), kMostLag))) {
@@ -131,6 +136,20 @@ bool SetRunner::poll(TimePoint now, WallMillis wall_now, bool busy) {
   // Sending may have swallowed the edge of a descriptor.
   if (link_) more |= link_->pending();
   return more;
+}
+
+void SetRunner::judge_health(TimePoint now) {
+  const bool store_fails = disk_ != nullptr && disk_->failing();
+  const bool news = kernel_ != nullptr && kernel_->take(kernel_report_);
+  if (!news && store_fails == store_fails_) return;
+  store_fails_ = store_fails;
+  member_.set_health(now, health_of(kernel_report_, store_fails, config_.health));
+}
+
+std::string SetRunner::closed_way(const VirtualAddress& address) const {
+  if (address.address.is_v4()) return {};
+  const auto closed = kernel_report_.closed_ipv6.find(address.interface);
+  return closed == kernel_report_.closed_ipv6.end() ? std::string() : closed->second;
 }
 
 void SetRunner::poll_prober(TimePoint now) {
@@ -161,6 +180,7 @@ TimePoint SetRunner::next_deadline(TimePoint now) const {
 
 void SetRunner::append_descriptors(TimePoint now, std::vector<int>& out) const {
   if (prober_) prober_->append_descriptors(now, out);
+  if (kernel_ != nullptr) out.push_back(kernel_->descriptor());
   if (link_) out.insert(out.end(), link_->descriptors().begin(), link_->descriptors().end());
 }
 
@@ -168,6 +188,7 @@ bool SetRunner::shut_down(TimePoint now, WallMillis wall_now) {
   if (!released_) {
     released_ = true;
     steering_->release(now);
+    if (kernel_ != nullptr) kernel_->want_return_routes(false);
     return_routes_->release();
     shard_.deactivate(now);
   }
@@ -194,6 +215,7 @@ void SetRunner::become_master(std::uint64_t term) {
     shard_.activate(now_, term);
   }
   return_routes_->acquire();
+  if (kernel_ != nullptr) kernel_->want_return_routes(true);
   // Between the two the engine forwards what still comes; nobody is drawn here before it does.
   if (const auto drawn = steering_->acquire(now_); !drawn) {
     ++steering_failures_;
@@ -205,6 +227,7 @@ void SetRunner::become_master(std::uint64_t term) {
 
 void SetRunner::become_standby(std::uint64_t term) {
   steering_->release(now_);
+  if (kernel_ != nullptr) kernel_->want_return_routes(false);
   return_routes_->release();
   shard_.deactivate(now_);
   log::info("role", "set={} chassis={} role=STANDBY term={} sessions={} reason=\"{}\"", config_.name,

@@ -13,6 +13,7 @@
 #include "model/cluster.h"
 #include "model/result.h"
 #include "node/flow/shard.h"
+#include "node/kernel/kernel_watch.h"
 #include "node/query/shard_view.h"
 #include "node/redundancy/member.h"
 #include "node/redundancy/prober.h"
@@ -29,6 +30,7 @@ struct SetStart {
   std::uint64_t term = 0;                     ///< highest term on disk
   storage::CheckpointOutput* disk = nullptr;  ///< null: no checkpoints are kept
   std::uint64_t next_sequence = 1;            ///< of the checkpoint log
+  KernelWatch* kernel = nullptr;              ///< what is told of the kernel; null: the set has nothing to do with it
   bool whole = true;                          ///< nothing of that term's state was found damaged
 };
 
@@ -80,6 +82,10 @@ class SetRunner final : public ShardView, private MemberOutput, private replicat
   void clear_nat_statistics(std::uint16_t service_set);
 
  private:
+  /// Takes what the kernel guard and the disk have to tell, and what that means for the health of the member.
+  void judge_health(TimePoint now);
+  /// Why traffic that an address draws would have no way into the card; empty: it has one.
+  [[nodiscard]] std::string closed_way(const VirtualAddress& address) const;
   /// Asks for and hears of the peer's machine, and tells the peer how this one can be asked.
   void poll_prober(TimePoint now);
   /// Writes what happened to port blocks into the log, a little of it.
@@ -108,6 +114,9 @@ class SetRunner final : public ShardView, private MemberOutput, private replicat
   std::unique_ptr<storage::Checkpointer> checkpointer_;
   const std::uint64_t boot_id_;
   storage::CheckpointOutput* disk_;
+  KernelWatch* kernel_;
+  KernelReport kernel_report_;
+  bool store_fails_ = false;
   std::unique_ptr<replication::Link> link_;
   std::unique_ptr<Prober> prober_;  ///< null in a stand-alone set
   TimePoint next_address_look_;

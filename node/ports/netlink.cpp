@@ -64,7 +64,7 @@ Result<void> change_link(nl_sock* socket, int interface_index, const LinkChange&
     return rtnl_link_inet_set_conf(wanted.get(), which, value);
   };
   int code = 0;
-  if (change.accept_any_source) code = set_ipv4(IPV4_DEVCONF_RP_FILTER, 0);
+  if (change.accept_any_source) code = set_ipv4(IPV4_DEVCONF_RP_FILTER, change.loose_source_check ? 2 : 0);
   if (code == 0 && change.accept_any_source) code = set_ipv4(IPV4_DEVCONF_ACCEPT_LOCAL, 1);
   if (code == 0 && change.forward_ipv4) code = set_ipv4(IPV4_DEVCONF_FORWARDING, 1);
   if (code == 0 && change.promote_secondaries) code = set_ipv4(IPV4_DEVCONF_PROMOTE_SECONDARIES, 1);

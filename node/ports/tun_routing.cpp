@@ -5,14 +5,18 @@
 #include <net/if.h>
 #include <netlink/cache.h>
 #include <netlink/errno.h>
+#include <netlink/msg.h>
 #include <netlink/route/nexthop.h>
 #include <netlink/route/route.h>
 #include <netlink/route/rule.h>
+#include <netlink/socket.h>
+#include <sys/socket.h>
 
-#include <algorithm>
 #include <fstream>
 #include <limits>
+#include <memory>
 #include <optional>
+#include <vector>
 
 #include "model/log.h"
 #include "node/ports/netlink.h"
@@ -61,34 +65,68 @@ int add_default_route(nl_sock* socket, int family, std::uint32_t table, int devi
   return rtnl_route_add(socket, route.get(), NLM_F_CREATE | NLM_F_REPLACE);
 }
 
-/// Another device whose traffic the table already carries (a clash of hashes, or a table that somebody else uses).
-std::optional<int> other_device_in(nl_sock* socket, int family, std::uint32_t table, int device_index) {
-  nl_cache* raw = nullptr;
-  if (rtnl_route_alloc_cache(socket, family, 0, &raw) < 0) return std::nullopt;
-  const Handle<nl_cache> routes(raw);
-  for (nl_object* object = nl_cache_get_first(routes.get()); object != nullptr; object = nl_cache_get_next(object)) {
-    auto* route = reinterpret_cast<rtnl_route*>(object);
-    if (rtnl_route_get_family(route) != family || rtnl_route_get_table(route) != table ||
-        rtnl_route_get_type(route) != RTN_UNICAST) {
-      continue;
-    }
-    for (int i = 0; i < rtnl_route_get_nnexthops(route); ++i) {
-      const int used = rtnl_route_nh_get_ifindex(rtnl_route_nexthop_n(route, i));
-      if (used != device_index) return used;
-    }
+/// What a table holds, as far as it matters here.
+struct TableContent {
+  bool blackhole = false;
+  std::vector<int> devices;  ///< of its routes to somewhere
+};
+
+int read_route(nl_msg* message, void* out) {
+  auto& content = *static_cast<TableContent*>(out);
+  nlmsghdr* const header = nlmsg_hdr(message);
+  nlattr* attributes[RTA_MAX + 1] = {};
+  if (header->nlmsg_type != RTM_NEWROUTE || nlmsg_parse(header, sizeof(rtmsg), attributes, RTA_MAX, nullptr) < 0) {
+    return NL_OK;
   }
-  return std::nullopt;
+  const auto& route = *static_cast<const rtmsg*>(nlmsg_data(header));
+  const auto number = [&attributes](int type) {
+    return attributes[type] == nullptr ? 0U : nla_get_u32(attributes[type]);
+  };
+  if (route.rtm_type == RTN_BLACKHOLE && route.rtm_dst_len == 0) content.blackhole = true;
+  if (route.rtm_type == RTN_UNICAST) content.devices.push_back(static_cast<int>(number(RTA_OIF)));
+  return NL_OK;
+}
+
+/// The kernel looks through this table only, however many routes others have.
+Result<TableContent> read_table(nl_sock* socket, int family, std::uint32_t table) {
+  TableContent out;
+  struct FreeMessage {
+    void operator()(nl_msg* message) const { nlmsg_free(message); }
+  };
+  const std::unique_ptr<nl_msg, FreeMessage> request(nlmsg_alloc_simple(RTM_GETROUTE, NLM_F_DUMP));
+  rtmsg header{};
+  header.rtm_family = static_cast<std::uint8_t>(family);
+  if (!request || nlmsg_append(request.get(), &header, sizeof header, NLMSG_ALIGNTO) < 0 ||
+      nla_put_u32(request.get(), RTA_TABLE, table) < 0) {
+    return fail("out of memory");
+  }
+  // Only with strict checks the kernel looks at the attribute; without them (before Linux 4.20) it would send all.
+  const auto be_strict = [socket](int on) {
+    return setsockopt(nl_socket_get_fd(socket), SOL_NETLINK, NETLINK_GET_STRICT_CHK, &on, sizeof on);
+  };
+  if (be_strict(1) != 0) return fail("this kernel cannot list one routing table alone (Linux 4.20 is needed)");
+  nl_socket_modify_cb(socket, NL_CB_VALID, NL_CB_CUSTOM, read_route, &out);
+  int code = nl_send_auto(socket, request.get());
+  if (code >= 0) code = nl_recvmsgs_default(socket);
+  nl_socket_modify_cb(socket, NL_CB_VALID, NL_CB_DEFAULT, nullptr, nullptr);
+  (void)be_strict(0);
+  // A table that has no routes does not exist.
+  if (code < 0 && code != -NLE_OBJ_NOTFOUND) {
+    return fail("cannot list the {} routes of table {}: {}", name_of(family), table, netlink::describe(code));
+  }
+  return out;
 }
 
 /// Makes `iif interface lookup table` the only rule of ours for the interface; stale ones (of a device that was
-/// renamed in the configuration) would catch its packets first.
-Result<void> set_rule(nl_sock* socket, int family, const std::string& interface, std::uint32_t table) {
+/// renamed in the configuration) would catch its packets first. How many were added or removed.
+Result<int> set_rule(nl_sock* socket, int family, const std::string& interface, std::uint32_t table) {
   nl_cache* raw = nullptr;
   if (const int code = rtnl_rule_alloc_cache(socket, family, &raw); code < 0) {
     return fail("cannot list the {} routing rules: {}", name_of(family), netlink::describe(code));
   }
   const Handle<nl_cache> rules(raw);
   bool exists = false;
+  int changed = 0;
   for (nl_object* object = nl_cache_get_first(rules.get()); object != nullptr; object = nl_cache_get_next(object)) {
     auto* rule = reinterpret_cast<rtnl_rule*>(object);
     if (rtnl_rule_get_family(rule) != family) continue;  // the cache holds all families whatever was asked for
@@ -98,9 +136,11 @@ Result<void> set_rule(nl_sock* socket, int family, const std::string& interface,
       exists = true;
     } else if (const int code = rtnl_rule_delete(socket, rule, 0); code < 0) {
       return netlink::refused(fmt::format("cannot remove a stale {} rule of {}", name_of(family), interface), code);
+    } else {
+      ++changed;
     }
   }
-  if (exists) return {};
+  if (exists) return changed;
   const Handle<rtnl_rule> rule(rtnl_rule_alloc());
   if (!rule) return fail("out of memory");
   rtnl_rule_set_family(rule.get(), family);
@@ -116,32 +156,7 @@ Result<void> set_rule(nl_sock* socket, int family, const std::string& interface,
     return netlink::refused(
         fmt::format("the kernel refuses the {} rule 'iif {} lookup {}'", name_of(family), interface, table), code);
   }
-  return {};
-}
-
-/// `device_index` 0: there is no device, what the table is asked for is dropped.
-Result<void> steer_family(nl_sock* socket, int family, const std::string& device, int device_index,
-                          std::span<const std::string> interfaces) {
-  const std::uint32_t table = routing_table_of(device);
-  if (const auto other = other_device_in(socket, family, table, device_index)) {
-    char name[IF_NAMESIZE] = "";
-    const bool named = if_indextoname(static_cast<unsigned>(*other), name) != nullptr;
-    return fail("routing table {} already routes into {}; rename device {} in the cluster file, or remove that route",
-                table, named ? std::string(name) : fmt::format("interface {}", *other), device);
-  }
-  // Closed before it is opened: from the first moment a packet goes into the device or nowhere.
-  if (const int code = add_blackhole(socket, family, table); code < 0) {
-    return netlink::refused(fmt::format("cannot add the {} blackhole route to table {}", name_of(family), table), code);
-  }
-  for (const auto& interface : interfaces) {
-    if (auto done = set_rule(socket, family, interface, table); !done) return done;
-  }
-  if (device_index == 0) return {};
-  if (const int code = add_default_route(socket, family, table, device_index); code < 0) {
-    return netlink::refused(fmt::format("cannot add the {} route into {} to table {}", name_of(family), device, table),
-                            code);
-  }
-  return {};
+  return changed + 1;
 }
 
 std::optional<long> read_setting(const std::string& path) {
@@ -149,10 +164,6 @@ std::optional<long> read_setting(const std::string& path) {
   long value = 0;
   if (!(file >> value)) return std::nullopt;
   return value;
-}
-
-bool ipv6_is_off(const std::string& device) {
-  return read_setting(fmt::format("net/ipv6/conf/{}/disable_ipv6", device)).value_or(1) != 0;
 }
 
 }  // namespace
@@ -163,33 +174,82 @@ std::uint32_t routing_table_of(std::string_view device) {
   return kFirstTable + hash % kTables;
 }
 
+bool is_steering_table(std::uint32_t table) { return table >= kFirstTable && table < kFirstTable + kTables; }
+
+bool ipv6_is_off(const std::string& interface) {
+  return read_setting(fmt::format("net/ipv6/conf/{}/disable_ipv6", interface)).value_or(1) != 0;
+}
+
+Result<int> ensure_steering(nl_sock* socket, int family, const std::string& device, int device_index,
+                            std::span<const std::string> interfaces) {
+  const std::uint32_t table = routing_table_of(device);
+  const auto content = read_table(socket, family, table);
+  if (!content) return tl::unexpected(content.error());
+  bool open = device_index == 0;
+  for (const int used : content->devices) {
+    open = open || used == device_index;
+    if (used == device_index) continue;
+    char name[IF_NAMESIZE] = "";
+    const bool named = if_indextoname(static_cast<unsigned>(used), name) != nullptr;
+    return fail("routing table {} already routes into {}; rename device {} in the cluster file, or remove that route",
+                table, named ? std::string(name) : fmt::format("interface {}", used), device);
+  }
+  int changed = 0;
+  // Closed before it is opened: from the first moment a packet goes into the device or nowhere.
+  if (!content->blackhole) {
+    if (const int code = add_blackhole(socket, family, table); code < 0) {
+      return netlink::refused(fmt::format("cannot add the {} blackhole route to table {}", name_of(family), table),
+                              code);
+    }
+    ++changed;
+  }
+  for (const auto& interface : interfaces) {
+    const auto rules = set_rule(socket, family, interface, table);
+    if (!rules) return rules;
+    changed += *rules;
+  }
+  if (open) return changed;
+  if (const int code = add_default_route(socket, family, table, device_index); code < 0) {
+    return netlink::refused(fmt::format("cannot add the {} route into {} to table {}", name_of(family), device, table),
+                            code);
+  }
+  return changed + 1;
+}
+
 Result<void> steer_into(nl_sock* socket, const std::string& device, int device_index,
                         std::span<const std::string> interfaces) {
   if (interfaces.empty()) return {};
   for (const auto& interface : interfaces) {
-    if (if_nametoindex(interface.c_str()) == 0) {
-      return fail("steer-from: interface {} does not exist on this machine", interface);
-    }
+    if (if_nametoindex(interface.c_str()) != 0) continue;
+    log::warn(kComponent, "device={} steer-from: waiting for interface {}, which does not exist yet", device,
+              interface);
   }
-  if (auto done = steer_family(socket, AF_INET, device, device_index, interfaces); !done) return done;
-  auto done = steer_family(socket, AF_INET6, device, device_index, interfaces);
+  if (auto done = ensure_steering(socket, AF_INET, device, device_index, interfaces); !done) {
+    return tl::unexpected(done.error());
+  }
+  auto done = ensure_steering(socket, AF_INET6, device, device_index, interfaces);
   if (!done && ipv6_is_off(device)) {
-    log::warn(kComponent, "device={} only IPv4 is steered, IPv6 is off here: {}", device, done.error().message);
+    log::warn(kComponent, "device={} only IPv4 is steered, IPv6 is off (net/ipv6/conf/{}/disable_ipv6)", device,
+              device);
     return {};
   }
-  return done;
+  if (!done) return tl::unexpected(done.error());
+  return {};
 }
 
 Result<void> keep_from_forwarding(nl_sock* socket, const std::string& interface) {
   const std::span<const std::string> interfaces(&interface, 1);
-  if (auto done = steer_family(socket, AF_INET, interface, 0, interfaces); !done) return done;
-  auto done = steer_family(socket, AF_INET6, interface, 0, interfaces);
+  if (auto done = ensure_steering(socket, AF_INET, interface, 0, interfaces); !done) {
+    return tl::unexpected(done.error());
+  }
+  auto done = ensure_steering(socket, AF_INET6, interface, 0, interfaces);
   if (!done && ipv6_is_off(interface)) {
     log::warn(kComponent, "interface={} only IPv4 is kept from forwarding, IPv6 is off here: {}", interface,
               done.error().message);
     return {};
   }
-  return done;
+  if (!done) return tl::unexpected(done.error());
+  return {};
 }
 
 void warn_about_forwarding(std::string_view device) {

@@ -21,14 +21,26 @@ inline constexpr std::uint32_t kSteeringRulePriority = 7300;
 /// Marks our rules and routes (`ip rule`'s and `ip route`'s "proto"), so that they can be told from others.
 inline constexpr std::uint8_t kSteeringProtocol = 73;
 
+/// True for numbers that routing_table_of() may return.
+[[nodiscard]] bool is_steering_table(std::uint32_t table);
+
 /// The routing table of a device: the same after every restart, in 10000..59999.
 [[nodiscard]] std::uint32_t routing_table_of(std::string_view device);
 
-/// Routes all that comes in on `interfaces` into `device`, IPv4 and IPv6. Idempotent. Fails when an interface does not
-/// exist or the table belongs to another device. Where IPv6 is switched off, IPv4 alone is steered (and a warning
-/// logged).
+/// Routes all that comes in on `interfaces` into `device`, IPv4 and IPv6. Idempotent. An interface that does not exist
+/// yet is steered when it comes. Fails when the table belongs to another device. Where IPv6 is switched off, IPv4 alone
+/// is steered (and a warning logged).
 [[nodiscard]] Result<void> steer_into(nl_sock* socket, const std::string& device, int device_index,
                                       std::span<const std::string> interfaces);
+
+/// What of the above is missing for one family (AF_INET, AF_INET6) is put back; returns how many rules and routes that
+/// were. Reads nothing but the rules and this one table, so it can be done again and again. `device_index` 0: there is
+/// no device, the table drops.
+[[nodiscard]] Result<int> ensure_steering(nl_sock* socket, int family, const std::string& device, int device_index,
+                                          std::span<const std::string> interfaces);
+
+/// True where an interface cannot have IPv6 addresses or routes (disable_ipv6), or the machine has no IPv6.
+[[nodiscard]] bool ipv6_is_off(const std::string& interface);
 
 /// Drops what comes in on `interface` and is not for this machine itself, IPv4 and IPv6: for a port that receives it
 /// there on its own. Idempotent; stays behind as the above does.

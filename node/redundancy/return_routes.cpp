@@ -161,9 +161,14 @@ void ReturnRoutes::add(const PacketPort* port, std::span<const AddressRange> ran
   }
 }
 
+std::vector<ReturnRoutes::Route> return_routes_of(const Cluster& cluster, std::uint16_t set, std::uint16_t chassis) {
+  const auto routes = ReturnRoutes::open(cluster, set, chassis);
+  return routes ? (*routes)->routes() : std::vector<ReturnRoutes::Route>{};
+}
+
 ReturnRoutes::~ReturnRoutes() { release(); }
 
-int ReturnRoutes::change(const Route& route, bool add) {
+int change_return_route(nl_sock* socket, const ReturnRoutes::Route& route, RouteChange change) {
   const auto index = static_cast<int>(if_nametoindex(route.device.c_str()));
   if (index == 0) return -NLE_NODEV;
   const netlink::Handle<rtnl_route> request(rtnl_route_alloc());
@@ -183,14 +188,15 @@ int ReturnRoutes::change(const Route& route, bool add) {
   rtnl_route_set_scope(request.get(), v4 ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE);
   rtnl_route_set_priority(request.get(), kMetric);
   if (const int code = rtnl_route_set_dst(request.get(), destination.get()); code < 0) return code;
-  return add ? rtnl_route_add(socket_.get(), request.get(), NLM_F_CREATE | NLM_F_REPLACE)
-             : rtnl_route_delete(socket_.get(), request.get(), 0);
+  if (change == RouteChange::remove) return rtnl_route_delete(socket, request.get(), 0);
+  const int there = change == RouteChange::add ? NLM_F_REPLACE : NLM_F_EXCL;
+  return rtnl_route_add(socket, request.get(), NLM_F_CREATE | there);
 }
 
 void ReturnRoutes::acquire() {
   acquired_ = true;
   for (const Route& route : routes_) {
-    const int code = change(route, true);
+    const int code = change_return_route(socket_.get(), route, RouteChange::add);
     ++(code == 0 ? added_ : refused_);
     if (code == 0 || refusal_logged_) continue;
     refusal_logged_ = true;
@@ -203,7 +209,7 @@ void ReturnRoutes::release() {
   if (!acquired_) return;
   acquired_ = false;
   // One that is gone already, with its device or by hand, is what is wanted.
-  for (const Route& route : routes_) (void)change(route, false);
+  for (const Route& route : routes_) (void)change_return_route(socket_.get(), route, RouteChange::remove);
 }
 
 void ReturnRoutes::append_to(CounterList& out) const {

@@ -34,6 +34,10 @@ namespace icr::node {
 
 class ReturnRoutes {
  public:
+  struct Route {
+    Prefix prefix;
+    std::string device;
+  };
   /// For the set's addresses behind TUN devices of this chassis; there may be none. Nothing is added yet.
   [[nodiscard]] static Result<std::unique_ptr<ReturnRoutes>> open(const Cluster& cluster, std::uint16_t set,
                                                                   std::uint16_t chassis);
@@ -46,10 +50,6 @@ class ReturnRoutes {
   void release();
   void append_to(CounterList& out) const;
 
-  struct Route {
-    Prefix prefix;
-    std::string device;
-  };
   [[nodiscard]] const std::vector<Route>& routes() const { return routes_; }
 
  private:
@@ -60,7 +60,6 @@ class ReturnRoutes {
   /// Routes for these ranges by the device of a port; for a port that is no TUN device, or none, there is nothing to
   /// do.
   void add(const PacketPort* port, std::span<const AddressRange> ranges);
-  int change(const Route& route, bool add);
 
   std::vector<Route> routes_;
   std::unique_ptr<nl_sock, CloseSocket> socket_;  ///< null: there are no routes
@@ -68,5 +67,14 @@ class ReturnRoutes {
   bool refusal_logged_ = false;
   std::uint64_t added_ = 0, refused_ = 0;
 };
+
+/// The routes that ReturnRoutes::open() would have.
+[[nodiscard]] std::vector<ReturnRoutes::Route> return_routes_of(const Cluster& cluster, std::uint16_t set,
+                                                                std::uint16_t chassis);
+
+enum class RouteChange : std::uint8_t { add, add_if_missing, remove };
+/// Adds or removes one of them. Returns libnl's code: 0, or what is wrong; -NLE_EXIST where it is there already, or
+/// another one of the same metric.
+[[nodiscard]] int change_return_route(nl_sock* socket, const ReturnRoutes::Route& route, RouteChange change);
 
 }  // namespace icr::node

@@ -20,6 +20,7 @@
 
 #include "model/log.h"
 #include "node/ports/netlink.h"
+#include "node/ports/tun_routing.h"
 #include "node/redundancy/announcement.h"
 
 namespace icr::node {
@@ -45,8 +46,8 @@ class NoSteering final : public Steering {
 
 class AddressSteering final : public Steering {
  public:
-  AddressSteering(std::span<const VirtualAddress> addresses, netlink::RouteSocket socket, int raw_socket,
-                  TimePoint now);
+  AddressSteering(std::span<const VirtualAddress> addresses, netlink::RouteSocket socket, int raw_socket, TimePoint now,
+                  ClosedWay closed);
   ~AddressSteering() override;
   AddressSteering(const AddressSteering&) = delete;
   AddressSteering& operator=(const AddressSteering&) = delete;
@@ -90,6 +91,7 @@ class AddressSteering final : public Steering {
   void announce_all();
   void set_warning(std::string reason);
 
+  ClosedWay closed_;
   netlink::RouteSocket socket_;
   int raw_socket_;  ///< AF_PACKET; sends announcements, answers ioctls, receives nothing
   std::vector<Interface> interfaces_;
@@ -104,8 +106,12 @@ class AddressSteering final : public Steering {
 };
 
 AddressSteering::AddressSteering(std::span<const VirtualAddress> addresses, netlink::RouteSocket socket, int raw_socket,
-                                 TimePoint now)
-    : socket_(std::move(socket)), raw_socket_(raw_socket), renewed_(now), next_check_(now + kRenewInterval) {
+                                 TimePoint now, ClosedWay closed)
+    : closed_(std::move(closed)),
+      socket_(std::move(socket)),
+      raw_socket_(raw_socket),
+      renewed_(now),
+      next_check_(now + kRenewInterval) {
   for (const auto& address : addresses) {
     const auto known = std::find_if(interfaces_.begin(), interfaces_.end(),
                                     [&address](const Interface& one) { return one.name == address.interface; });
@@ -227,9 +233,23 @@ void AddressSteering::remove(Held& held, bool leftover) {
 Result<void> AddressSteering::add_all() {
   std::string reason;
   for (auto& held : held_) {
+    const auto& address = *held.address;
+    if (std::string closed = closed_ ? closed_(address) : std::string(); !closed.empty()) {
+      // Who is drawn here would find no way on.
+      if (held.added) remove(held, false);
+      if (reason.empty()) {
+        reason = fmt::format("virtual address {} is not held: {}", address.address.to_string(), closed);
+      }
+      continue;
+    }
     const int code = add(held);
     if (code == 0 || !reason.empty()) continue;
-    const auto& address = *held.address;
+    if (code == -NLE_NOACCESS && !address.address.is_v4() && ipv6_is_off(address.interface)) {
+      reason = fmt::format(
+          "cannot add virtual address {}/{}: IPv6 is off on interface {}; set net.ipv6.conf.{}.disable_ipv6 to 0",
+          address.address.to_string(), address.prefix_length, address.interface, address.interface);
+      continue;
+    }
     reason = netlink::refused(fmt::format("cannot add virtual address {}/{} to interface {}",
                                           address.address.to_string(), address.prefix_length, address.interface),
                               code)
@@ -330,7 +350,8 @@ void AddressSteering::append_to(CounterList& out) const {
 
 }  // namespace
 
-Result<std::unique_ptr<Steering>> open_steering(std::span<const VirtualAddress> addresses, TimePoint now) {
+Result<std::unique_ptr<Steering>> open_steering(std::span<const VirtualAddress> addresses, TimePoint now,
+                                                ClosedWay closed) {
   if (addresses.empty()) return std::unique_ptr<Steering>(std::make_unique<NoSteering>());
   auto socket = netlink::open_route_socket();
   if (!socket) return tl::unexpected(socket.error().in("virtual addresses"));
@@ -340,7 +361,8 @@ Result<std::unique_ptr<Steering>> open_steering(std::span<const VirtualAddress> 
         "virtual addresses: announcing them needs a packet socket: {} (run as root, or give the container NET_RAW)",
         std::generic_category().message(errno));
   }
-  return std::unique_ptr<Steering>(std::make_unique<AddressSteering>(addresses, std::move(*socket), raw, now));
+  return std::unique_ptr<Steering>(
+      std::make_unique<AddressSteering>(addresses, std::move(*socket), raw, now, std::move(closed)));
 }
 
 }  // namespace icr::node

@@ -9,6 +9,7 @@
 // (microseconds). State comes before traffic: call acquire() only when the engine is ready to forward.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -48,7 +49,10 @@ class Steering {
 
 /// Steering for these addresses; for none, one that does nothing. Addresses that a previous process left behind are
 /// removed. Fails where the privileges are missing; an interface that does not exist is a warning(), as it may come.
-/// `addresses` must outlive the result.
-[[nodiscard]] Result<std::unique_ptr<Steering>> open_steering(std::span<const VirtualAddress> addresses, TimePoint now);
+/// `closed` says why the traffic of an address would have no way into the card: it is not drawn then; empty text: it
+/// has one. `addresses` must outlive the result.
+using ClosedWay = std::function<std::string(const VirtualAddress&)>;
+[[nodiscard]] Result<std::unique_ptr<Steering>> open_steering(std::span<const VirtualAddress> addresses, TimePoint now,
+                                                              ClosedWay closed = {});
 
 }  // namespace icr::node

@@ -22,13 +22,49 @@ def busy(lab, work):
 FLUSHES = [leaks.flush_rules, leaks.flush_tables, leaks.flush_nftables, leaks.flush_everything]
 
 
+def state_of(lab, chassis):
+    """Rules, routes and nftables of the chassis, as far as icrd made them."""
+    tables = ["ip rule show priority 7300", "ip -6 rule show priority 7300", "ip route show proto 73",
+              "ip -4 route show table all proto 73", "ip -6 route show table all proto 73",
+              f"nft -s list table inet icr-guard-{chassis}"]  # fmt: skip
+    return [sorted(lab.run(chassis, *table.split(), check=False).stdout.splitlines()) for table in tables]
+
+
 @pytest.mark.parametrize("flush", FLUSHES, ids=lambda flush: flush.__name__)
-def test_nothing_leaks_when_another_program_flushes(busy, flush):
+def test_what_another_program_flushes_is_put_back_and_nothing_leaks(busy, work, flush):
     master = busy.master()
+    whole = state_of(busy, master)
     for _ in range(3):
         flush(busy, master)
-        time.sleep(0.5)  # what is forwarded past the card in this time is seen
+        wait_until(lambda: state_of(busy, master) == whole, 2, "what was flushed to be back", interval=0.005)
+        time.sleep(0.3)  # traffic passes, by the card or by a way that must not be
     busy.leaks.assert_none(flush.__name__)
+    assert busy.master() == master, "what can be had again is no reason for a takeover"
+    gap = work.stop_ping()["longest_gap_ms"]
+    print("longest gap of ping:", gap, "ms")
+    assert gap < 500
+    assert "put back" in busy.log_tail(master, 200)
+
+
+def test_a_device_that_was_down_carries_traffic_again(busy, work):
+    master = busy.master()
+    for device in [port for port in ("ms000.1", "ms000.2", "ms100.1", "ms100.2") if port[2] == "01"[master == "right"]]:
+        busy.run(master, "ip", "link", "set", device, "down")
+        time.sleep(0.4)
+    assert busy.master() == master
+    assert work.stop_ping()["longest_gap_ms"] < 600
+    busy.leaks.assert_none("TUN devices down")
+
+
+@pytest.mark.parametrize("setting", ["net.ipv4.ip_forward=0", "net.ipv6.conf.all.forwarding=0"])
+def test_forwarding_of_the_machine_may_be_switched_off(busy, work, setting):
+    master = busy.master()
+    busy.run(master, "sysctl", "-w", setting)
+    time.sleep(1)
+    assert busy.master() == master
+    assert " 0% packet loss" in busy.run("client", "ping", "-c", "3", "-i", "0.1", "2001:db8:19::10").stdout
+    assert work.stop_ping()["longest_gap_ms"] < 600
+    busy.leaks.assert_none(setting)
 
 
 def test_nothing_leaks_at_a_chassis_that_was_killed_or_stopped_and_starts_again(busy):

@@ -101,13 +101,10 @@ Cluster parsed(const std::string& text) {
 
 TEST(ClusterMeaning, WeightsOfHealthAreRead) {
   const auto c = parsed(replaced("service-sets: [shared]\n",
-                                 "service-sets: [shared]\n    health: { interface: 128, kernel: 1, port: 2, "
-                                 "self-test: 0, store: 255 }\n"));
+                                 "service-sets: [shared]\n    health: { interface: 128, kernel: 1, store: 255 }\n"));
   const auto& health = c.redundancy_sets.at(0).health;
   EXPECT_EQ(health.interface, 128U);
   EXPECT_EQ(health.kernel, 1U);
-  EXPECT_EQ(health.port, 2U);
-  EXPECT_EQ(health.self_test, 0U);
   EXPECT_EQ(health.store, 255U);
 }
 

@@ -61,10 +61,15 @@ TEST(Log, AReaderThatDoesNotReadStopsNobodyAndLosesTheOldestLines) {
   log::flush();
   log::info("test", "the last, without a thread");
   reader.join();
-  EXPECT_THAT(text, testing::HasSubstr("lines before this one were lost"));
-  EXPECT_THAT(text, testing::HasSubstr("test: line=" + std::to_string(kLines - 1) + " "));
-  EXPECT_THAT(text, testing::HasSubstr("test: the last, without a thread"));
-  EXPECT_THAT(text, testing::Not(testing::HasSubstr("line=" + std::to_string(kLines / 2) + " ")));
+  // The text is too long to be shown when one of these fails.
+  const auto has = [&text](const std::string& part) { return text.find(part) != std::string::npos; };
+  EXPECT_TRUE(has("lines before this one were lost"));
+  EXPECT_TRUE(has("test: line=" + std::to_string(kLines - 1) + " "));
+  EXPECT_TRUE(has("test: the last, without a thread"));
+  int written = 0;
+  for (auto at = text.find("test: line="); at != std::string::npos; at = text.find("test: line=", at + 1)) ++written;
+  EXPECT_GE(written, static_cast<int>(log::kWaitingLines));
+  EXPECT_LT(written, kLines) << "which of them are lost depends on how fast the thread is";
 }
 
 TEST(Log, LinesKeepTheirOrderAndTheirTime) {

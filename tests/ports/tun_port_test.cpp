@@ -392,12 +392,13 @@ TEST_F(TunPortTest, ATableOfAnotherDeviceIsNotTakenOver) {
   EXPECT_THAT(port.error().message, HasSubstr("already routes into out0"));
 }
 
-TEST_F(TunPortTest, AMissingInterfaceIsNamed) {
-  const auto port = open_port(config({"in0", "nosuch0"}));
-  ASSERT_FALSE(port);
-  EXPECT_EQ(port.error().message,
-            "port unit 1 device ms000.1: steer-from: interface nosuch0 does not exist on this machine");
-  EXPECT_EQ(output_of("ip rule show priority 7300"), "") << "nothing is steered when not everything can be";
+TEST_F(TunPortTest, AnInterfaceThatComesLateIsSteeredFromItsFirstPacket) {
+  const auto port = open({"in0", "late0"});
+  const auto rules = output_of("ip rule show priority 7300");
+  EXPECT_THAT(rules, HasSubstr("iif late0 [detached]"));
+  output_of("ip link add late0 type veth peer name late0p");
+  EXPECT_THAT(output_of("ip rule show priority 7300"),
+              HasSubstr(fmt::format("iif late0 lookup {}", routing_table_of(kDevice))));
 }
 
 TEST_F(TunPortTest, ADeviceBelongsToOneProcess) {

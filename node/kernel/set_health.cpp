@@ -1,0 +1,18 @@
+#include "node/kernel/set_health.h"
+
+namespace icr::node {
+
+Health health_of(const KernelReport& kernel, bool store_fails, const HealthWeights& weights) {
+  Health out;
+  const auto add = [&out](std::uint32_t weight, const std::string& reason) {
+    out.weight += weight;
+    if (!out.reasons.empty()) out.reasons += "; ";
+    out.reasons += reason;
+  };
+  for (const auto& reason : kernel.interfaces) add(weights.interface, reason);
+  for (const auto& reason : kernel.kernel) add(weights.kernel, reason);
+  if (store_fails) add(weights.store, "checkpoints cannot be written");
+  return out;
+}
+
+}  // namespace icr::node
