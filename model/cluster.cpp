@@ -39,10 +39,6 @@ std::optional<std::uint16_t> Cluster::find_set(std::string_view set_name) const 
   return find_by_name(redundancy_sets, set_name);
 }
 
-std::optional<std::uint16_t> Cluster::find_service_set(std::string_view service_set_name) const {
-  return find_by_name(service_sets, service_set_name);
-}
-
 Endpoint Cluster::control_endpoint(std::uint16_t set, std::uint16_t chassis_index) const {
   const auto& where = chassis[chassis_index];
   return {where.inter_chassis_address, static_cast<std::uint16_t>(where.inter_chassis_port + 2U * set)};

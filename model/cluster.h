@@ -189,7 +189,6 @@ struct Cluster {
 
   [[nodiscard]] std::optional<std::uint16_t> find_chassis(std::string_view chassis_name) const;
   [[nodiscard]] std::optional<std::uint16_t> find_set(std::string_view set_name) const;
-  [[nodiscard]] std::optional<std::uint16_t> find_service_set(std::string_view service_set_name) const;
   /// Control endpoint of the member of `set` on `chassis`; the data endpoint is one port higher.
   [[nodiscard]] Endpoint control_endpoint(std::uint16_t set, std::uint16_t chassis_index) const;
   /// The redundancy set that owns a service set (each service set is in exactly one).

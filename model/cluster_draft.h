@@ -91,14 +91,12 @@ struct Draft {
   NameBook sets{"redundancy set"};
 
   // Places for the checks that come last, parallel to the vectors of `cluster`.
-  std::vector<YamlField> pool_fields;
   std::vector<std::vector<YamlField>> pool_address_fields;  ///< of each pool, parallel to its addresses
   std::vector<PoolUse> pool_uses;
   std::vector<std::optional<Prefix>> pool_nat64_prefixes;  ///< of each pool: from where NAT64 translates to it
   std::vector<ExternalRange> static_mappings;
   std::vector<DestinationUse> destinations;
   std::vector<YamlField> nat_rule_fields;
-  std::vector<YamlField> firewall_rule_fields;
   std::vector<YamlField> chassis_fields;
   std::vector<YamlField> service_set_fields;
   std::vector<std::optional<YamlField>> session_limit_fields;

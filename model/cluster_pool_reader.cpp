@@ -165,7 +165,6 @@ void read_pool(const YamlField& field, Draft& draft) {
   if (const auto f = map.get("port-reuse-hold")) {
     if (const auto seconds = f->number(0, 86'400)) out.reuse_hold_s = static_cast<std::uint32_t>(*seconds);
   }
-  draft.pool_fields.push_back(field);
   draft.pool_address_fields.push_back(std::move(places));
   draft.pool_uses.push_back(PoolUse::none);
   draft.pool_nat64_prefixes.emplace_back();

@@ -13,7 +13,6 @@ void read_firewall_rule(const YamlField& field, Draft& draft) {
   out.terms = read_terms<FirewallTerm>(map, draft, [&](const YamlField& then, const YamlMap&, FirewallTerm& term) {
     if (const auto action = then.one_of(kActions)) term.then = static_cast<FirewallAction>(*action);
   });
-  draft.firewall_rule_fields.push_back(field);
   draft.cluster.firewall_rules.push_back(std::move(out));
 }
 

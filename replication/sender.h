@@ -85,7 +85,6 @@ class Sender {
   /// The outlet refused the last message; pump() offers it again.
   [[nodiscard]] bool blocked() const { return !blocked_.empty(); }
   [[nodiscard]] bool bulk_done() const { return bulk_ == Bulk::done; }
-  [[nodiscard]] std::uint32_t bulk_cursor() const { return cursor_; }
 
   struct Counters {
     std::uint64_t streams = 0;

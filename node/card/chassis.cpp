@@ -99,6 +99,12 @@ Chassis::Chassis(const Cluster& cluster, std::uint16_t index) : cluster_(cluster
 Chassis::~Chassis() { stop(); }
 
 Result<void> Chassis::start() {
+  auto started = start_parts();
+  if (!started) stop();
+  return started;
+}
+
+Result<void> Chassis::start_parts() {
   const icr::Chassis& config = cluster_.chassis[index_];
   // Ports before the store: a file with a wrong device in it must not put the store of the right one aside.
   if (!config.data_folder.empty()) {

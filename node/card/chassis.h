@@ -25,7 +25,7 @@ class Chassis {
   Chassis& operator=(const Chassis&) = delete;
 
   /// Restores the checkpoints, opens ports and links, starts the workers and the query server. The error says what is
-  /// missing; then nothing runs.
+  /// missing; then all that had begun was stopped, and nothing runs.
   [[nodiscard]] Result<void> start();
   /// Stops answering, lets go of the traffic, writes last checkpoints. Idempotent.
   void stop();
@@ -41,6 +41,8 @@ class Chassis {
     std::uint64_t seed = 0;
     TimePoint now;  ///< what its tables are made with: the clock, or the first packet of its captures
   };
+  /// start() without the way back.
+  [[nodiscard]] Result<void> start_parts();
   [[nodiscard]] static Result<Prepared> open_ports(const icr::Card& config);
   /// Makes the table of a set and fills it from its checkpoint. What was damaged is added to `damage`, in words.
   [[nodiscard]] Result<CardSet> make_set(std::uint16_t set, const Prepared& card, storage::Store* store,

@@ -97,7 +97,6 @@ RedundancyMember::RedundancyMember(const Cluster& cluster, std::uint16_t set, st
       merge_in_(sink, source.capacity()),
       role_(role_config(set_, chassis), restored_term, *outputs_, now, whole),
       detector_(detector_config(set_, boot_id), *outputs_, now),
-      heard_at_(now),
       last_tick_(now),
       next_heartbeat_(now),
       health_(std::max(set_.hold_time, kLeastHold)),
@@ -178,7 +177,6 @@ void RedundancyMember::on_refused(TimePoint now) {
 /// A sign of life. What is left over from before the connection closed proves nothing about now.
 void RedundancyMember::hear(TimePoint now) {
   if (drain_grace_) return;
-  heard_at_ = now;
   detector_.on_heard(now);
 }
 

@@ -34,7 +34,8 @@ class MemberOutput {
   /// is not repeated; everything else is.
   virtual bool send_control(std::span<const std::uint8_t> message) = 0;
   virtual bool send_data(std::span<const std::uint8_t> message) = 0;
-  /// `term` must be on disk before this returns: the member is about to act in it, or holds its complete state.
+  /// Asks for `term` to be written to disk: the member is about to act in it, or holds its complete state. Must not
+  /// block.
   virtual void persist_term(std::uint64_t term) = 0;
   /// The table is this chassis' to change: activate the engine first, then draw the traffic. Also called for a master
   /// that goes on in a new term.
@@ -75,22 +76,16 @@ struct MemberStatus {
   bool peer_hears_us = false;
   Role peer_role = Role::initializing;
   Sync peer_sync = Sync::off;
-  std::uint64_t peer_term = 0;
-  std::uint32_t peer_priority = 0;
   std::uint16_t peer_warnings = 0;
   Health peer_health;       ///< as it was told last
   DetectorStatus detector;  ///< how silence of the peer is judged
-  TimePoint peer_heard_at;  ///< meaningless until it has been heard
 
   // Replication. As master: the stream to the peer; as standby: the one that is followed. Epoch 0: there is none.
   std::uint64_t epoch = 0;
-  std::uint64_t sent = 0;             ///< last sequence number sent (master)
-  std::uint64_t acknowledged = 0;     ///< last one acknowledged (master) or applied (standby)
-  std::uint32_t pending_state = 0;    ///< sessions whose newest state has not been sent
-  std::uint32_t pending_refresh = 0;  ///< sessions whose counters have not been sent
+  std::uint64_t sent = 0;           ///< last sequence number sent (master)
+  std::uint64_t acknowledged = 0;   ///< last one acknowledged (master) or applied (standby)
+  std::uint32_t pending_state = 0;  ///< sessions whose newest state has not been sent
   std::size_t unacknowledged_bytes = 0;
-  std::uint32_t bulk_done = 0;   ///< slots of the bulk copy that have been walked
-  std::uint32_t bulk_total = 0;  ///< slots it has to walk
 };
 
 class RedundancyMember : public ChangeListener {
@@ -196,7 +191,6 @@ class RedundancyMember : public ChangeListener {
   bool heard_ever_ = false;
   bool peer_lost_told_ = true;  ///< the role machine knows that the peer is gone
   Detector detector_;
-  TimePoint heard_at_;
   TimePoint last_tick_;
   std::uint64_t other_cluster_ = 0;  ///< messages of a peer with another cluster file, so far
   bool other_cluster_told_ = false;  ///< that was logged

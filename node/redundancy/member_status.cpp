@@ -23,21 +23,15 @@ MemberStatus RedundancyMember::status() const {
   out.peer_hears_us = out.peer_present && peer_beat_.heard_boot == own_.boot;
   out.peer_role = role_.peer().role;
   out.peer_sync = role_.peer().sync;
-  out.peer_term = role_.peer().term;
-  out.peer_priority = role_.peer().priority;
   out.peer_warnings = peer_beat_.warnings;
   out.peer_health = {peer_beat_.health_weight, peer_beat_.health_reasons};
-  out.peer_heard_at = heard_at_;
   out.detector = detector_.status(last_tick_);
   if (role_.role() == Role::master) {
     out.epoch = sender_.position().epoch;
     out.sent = sender_.position().sequence;
     out.acknowledged = sender_.acknowledged();
     out.pending_state = sender_.pending_state();
-    out.pending_refresh = sender_.pending_refresh();
     out.unacknowledged_bytes = sender_.unacknowledged_bytes();
-    out.bulk_total = sender_.active() ? source_.high_water() : 0;
-    out.bulk_done = std::min(sender_.bulk_cursor(), out.bulk_total);
   } else {
     out.epoch = receiver_.position().epoch;
     out.acknowledged = receiver_.position().sequence;

@@ -48,7 +48,8 @@ struct RoleConfig {
 class RoleOutput {
  public:
   virtual ~RoleOutput() = default;
-  /// `term` must be on disk, as far as that is possible, before this returns: the member is about to act in it.
+  /// Asks for `term` to be written to disk: the member is about to act in it. Must not block; the term is there soon
+  /// after, as are the checkpoints of it (docs/architecture.md).
   virtual void persist_term(std::uint64_t term) = 0;
   /// Also called for a master that goes on in a new term.
   virtual void on_master(std::uint64_t term) = 0;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "model/cluster_draft.h"
 #include "model/cluster_file.h"
 
 namespace icr::sim {
@@ -80,6 +81,7 @@ timeouts: {{ inactivity-timeout: 4, open-timeout: 4, close-timeout: 1 }}
     term.type = NatType::dynamic_nat44;
     pool.addresses = {AddressRange::of(*Prefix::parse("203.0.113.0/30"))};
   }
+  cluster->digest = ::icr::cluster_draft::digest_of(*cluster);  // the file said something else
   return std::move(*cluster);
 }
 
