@@ -1,26 +1,29 @@
 # One image with both programs and the lab's traffic tools (docker-compose.yml says what each container runs).
 # Without a registry, lab/make-base-image makes the base from Debian's packages.
-FROM debian:bookworm-slim AS base
-
-FROM base AS build
+#
+# The programs are compiled inside (PROGRAMS=source), or taken from build/image, where this machine's build has left them:
+#   cmake --install build/release --strip --prefix build/image && docker-compose build --build-arg PROGRAMS=built left
+FROM debian:bookworm-slim AS build
+ARG PROGRAMS=source
 WORKDIR /src
 COPY packages.txt lab/install-packages ./
-RUN mkdir lab && mv install-packages lab/ && lab/install-packages build run && rm -rf /var/lib/apt/lists/*
+RUN mkdir lab && mv install-packages lab/ && \
+    if [ "$PROGRAMS" = source ]; then lab/install-packages build && rm -rf /var/lib/apt/lists/*; fi
 COPY . .
-RUN CCACHE_BASEDIR=/src CCACHE_NOHASHDIR=1 CCACHE_SLOPPINESS=locale CCACHE_REMOTE_STORAGE="file:/src/build/release/ccache|read-only" \
-    sh -c 'cmake --preset release && cmake --build --preset release --target icrd icr'
-# The shared libraries that the programs load, by package name: that is all that the last stage needs of this one.
-RUN ldd build/release/bin/icrd build/release/bin/icr | awk '$2 == "=>" && $3 ~ /^\// { print $3 }' | sort -u | \
-    while read -r library; do dpkg-query -S "$library" 2>/dev/null || dpkg-query -S "/usr$library"; done | \
-    sed -E 's/:.*//' | sort -u > build/runtime-packages
+RUN if [ "$PROGRAMS" = source ]; then \
+      export CCACHE_REMOTE_STORAGE="file:/src/build/release/ccache|read-only" && rm -rf build/image && \
+      cmake --preset release && cmake --build --preset release --target icrd icr && \
+      cmake --install build/release --strip --prefix build/image; \
+    fi
 
-FROM base
-COPY --from=build /src/build/runtime-packages /src/packages.txt /src/lab/install-packages /opt/icr/lab/
-RUN mv /opt/icr/lab/packages.txt /opt/icr/ && apt-get update -qq && \
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-      $(cat /opt/icr/lab/runtime-packages) $(/opt/icr/lab/install-packages --list run) && \
-    rm -rf /var/lib/apt/lists/*
-COPY --from=build /src/build/release/bin/icrd /src/build/release/bin/icr /usr/local/bin/
+FROM debian:bookworm-slim
+COPY packages.txt lab/install-packages /opt/icr/lab/
+RUN mv /opt/icr/lab/packages.txt /opt/icr/ && /opt/icr/lab/install-packages run && \
+    rm -rf /var/lib/apt/lists/* /var/cache/apt /var/cache/debconf /usr/share/doc /usr/share/man /usr/share/locale && \
+    useradd --system --home-dir /var/lib/icr --create-home icr
+COPY --from=build /src/build/image/bin/ /usr/local/bin/
+# Every shared library that the programs load has to be there: those of packages.txt, group run.
+RUN ! ldd /usr/local/bin/icrd /usr/local/bin/icr | grep 'not found'
 COPY lab/traffic /opt/icr/lab/traffic
 COPY lab/container-entry /opt/icr/lab/
 COPY cluster-configs /etc/icr

@@ -59,7 +59,7 @@ def daily_jobs():
             lambda: suites.pytest("integration", "not sanitized and not quiet", suites.LABS, files=names),
             "build-release"),
         Job("compose", "compose", WAIT,
-            lambda: suites.pytest("compose", "not image", files=["tests/integration/test_compose.py"]),
+            lambda: suites.pytest("compose", "", files=["tests/integration/test_compose.py"]),
             "build-release"),
         Job("build-sanitize-programs", "build", CPU, lambda: suites.build("sanitize", "icrd", "icr")),
         Job("hostile", "integration", WAIT,
@@ -104,7 +104,7 @@ def named_jobs(patterns):
         Job("build-release", "build", CPU, lambda: suites.build("release", "icrd", "icr")),
         Job("build-sanitize", "build", CPU, lambda: suites.build("sanitize", "icrd", "icr", *programs)),
         Job("integration", "integration", ALONE,
-            lambda: suites.pytest("integration", "not image", patterns=patterns, files=labs),
+            lambda: suites.pytest("integration", "", patterns=patterns, files=labs),
             "build-release", "build-sanitize"),
     ]  # fmt: skip
     if programs:

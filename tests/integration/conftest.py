@@ -23,10 +23,11 @@ cluster(name): cluster file, of cluster-configs/, that the lab of a test uses
 nat(section): the nat: section of the cluster that the lab of a test uses
 sanitized: the test runs the programs of build/sanitize
 quiet: the test asserts times of milliseconds; it runs alone, after everything else
+image: the test builds the container image from source; it runs in ./run-tests long only
 long: the test takes minutes; it runs in ./run-tests long only
 tsan: the test runs the programs of build/tsan; it runs in ./run-tests long only
 """
-ON_REQUEST = ("long", "tsan")  # markers of tests that run only where -m names one of them
+ON_REQUEST = ("long", "tsan", "image")  # markers of tests that run only with -m NAME
 
 
 def lab_prefix(name):
@@ -47,7 +48,7 @@ def pytest_configure(config):
 
 def pytest_collection_modifyitems(config, items):
     wanted = config.getoption("-m")
-    kept = [item for item in items if not any(item.get_closest_marker(name) and name not in wanted for name in ON_REQUEST)]
+    kept = [item for item in items if not any(item.get_closest_marker(name) and name != wanted for name in ON_REQUEST)]
     config.hook.pytest_deselected(items=[item for item in items if item not in kept])
     items[:] = kept
 

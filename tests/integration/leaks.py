@@ -8,7 +8,8 @@ INSIDE, INSIDE_V6 = "198.18.0.0/24", "2001:db8:18::/64"
 SERVICE_PORT = 9000  # where the client listens, and nobody outside may reach it
 
 # Asks the client for a connection from outside again and again, by IPv6, which nothing translates.
-KNOCK = """
+KNOCK = (
+    """
 import socket, time
 while True:
     one = socket.socket(socket.AF_INET6)
@@ -16,7 +17,9 @@ while True:
     one.connect_ex(("2001:db8:18::10", %d))
     time.sleep(0.02)
     one.close()
-""" % SERVICE_PORT
+"""
+    % SERVICE_PORT
+)
 
 
 class Leaks:

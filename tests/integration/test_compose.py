@@ -23,14 +23,20 @@ def engine():
         pytest.skip(f"the compose lab was not tried: {reason}")
 
 
-@pytest.fixture
-def containers(engine):
-    """The lab of docker-compose.yml, from images to running containers; taken down, volumes included, at the end."""
+@pytest.fixture(params=["built", pytest.param("source", marks=pytest.mark.image)])
+def containers(engine, request):
+    """The lab of docker-compose.yml, from images to running containers; taken down, volumes included, at the end. The
+    image takes the programs of the release tree, or compiles them inside."""
     engine.run(ROOT / "lab" / "make-base-image", timeout=300)
-    engine.compose("down", "-v", check=False)
     start = time.monotonic()
-    engine.compose("build", "left", timeout=900)  # all services have the same image
-    print(f"images built in {time.monotonic() - start:.0f} s")
+    if request.param == "built":
+        install = ["cmake", "--install", "build/release", "--strip", "--prefix", "build/image"]
+        engine.run(*install)
+    engine.compose("build", "--build-arg", f"PROGRAMS={request.param}", "left", timeout=1500)  # the image of all services
+    size = int(engine.run("docker", "image", "inspect", "--format", "{{.Size}}", "icr-lab").stdout)
+    print(f"image of {size / 1e6:.0f} MB built in {time.monotonic() - start:.0f} s")
+    engine.isolate()
+    engine.compose("down", "-v", check=False)
     try:
         engine.compose("up", "-d", timeout=120)
         yield engine
