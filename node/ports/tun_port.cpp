@@ -139,7 +139,7 @@ Result<std::unique_ptr<TunPort>> TunPort::open(const PacketPort& config) {
   netlink::LinkChange change;
   change.up = true;
   change.tx_queue_length = port->marking_ >= 0 ? kQueueLength : kUnwatchedQueueLength;
-  change.mtu = kMaxPacketBytes;  // what is too long is for the interface to say by which it leaves
+  change.mtu = kMaxPacketBytes;     // what is too long is for the interface to say by which it leaves
   change.accept_any_source = true;  // packets come out of the device with everybody's source address
   change.forward_ipv4 = true;
   if (auto done = netlink::change_link(socket->get(), index, change); !done) {

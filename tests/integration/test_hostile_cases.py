@@ -36,11 +36,15 @@ def lab(tmp_path):
 
 
 def out(flags, seq, ack=0, data=b""):
-    return built(IP(src=HOST, dst=SERVER) / TCP(sport=CLIENT_PORT, dport=SERVER_PORT, flags=flags, seq=seq, ack=ack, window=65535) / data)
+    return built(
+        IP(src=HOST, dst=SERVER) / TCP(sport=CLIENT_PORT, dport=SERVER_PORT, flags=flags, seq=seq, ack=ack, window=65535) / data
+    )
 
 
 def back(flags, seq, ack=0, data=b""):
-    return built(IP(src=SERVER, dst=HOST) / TCP(sport=SERVER_PORT, dport=CLIENT_PORT, flags=flags, seq=seq, ack=ack, window=65535) / data)
+    return built(
+        IP(src=SERVER, dst=HOST) / TCP(sport=SERVER_PORT, dport=CLIENT_PORT, flags=flags, seq=seq, ack=ack, window=65535) / data
+    )
 
 
 @pytest.mark.parametrize("offset", [1 << 31, 3_000_000, -3_000_000, 1000, 1])

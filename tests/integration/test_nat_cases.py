@@ -173,7 +173,9 @@ def test_vpp_hairpin_service_tcp_and_udp(case, kind):
 def test_vpp_hairpin_service_echo_and_fragments(case, kind):
     lab = hairpin_lab(case, kind)
     ping = [(0, built(IP(src=HOST, dst=OUTER) / ICMP(id=77, seq=1) / b"ping"))]
-    there, back = turned(lab, ping, lambda one: built(IP(src=one.dst, dst=one.src) / ICMP(type=0, id=one[ICMP].id, seq=1) / b"ping"))
+    there, back = turned(
+        lab, ping, lambda one: built(IP(src=one.dst, dst=one.src) / ICMP(type=0, id=one[ICMP].id, seq=1) / b"ping")
+    )
     assert (there[0].src, there[0].dst) == (POOL, SERVER)
     assert (back[0].src, back[0].dst, back[0][ICMP].id) == (OUTER, HOST, 77)
     whole = IP(src=HOST, dst=OUTER, id=5) / UDP(sport=4000, dport=53) / bytes(3000)
@@ -343,7 +345,9 @@ def refused(case, how, pool, options="", packets=4):
 
 
 TWO_PORTS = "port: { range: { low: 5000, high: 5001 } }"
-ONE_BLOCK = "port: { range: { low: 5000, high: 5007 }, secured-port-block-allocation: { block-size: 2, max-blocks-per-address: 1 } }"
+ONE_BLOCK = (
+    "port: { range: { low: 5000, high: 5007 }, secured-port-block-allocation: { block-size: 2, max-blocks-per-address: 1 } }"
+)
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,7 @@ class Room:
 
     def error_at(self, tap, kind, code, seconds=2, version=4):
         """The ICMP error of this type and code that a tap sees."""
+
         def wanted(frame):
             if version == 4:
                 return ICMP in frame and (frame[ICMP].type, frame[ICMP].code) == (kind, code)
@@ -375,6 +376,11 @@ def test_rfc1812_5272_no_redirects(room):
 
 def test_ipv6_fragments_pass(room):
     room.session6()
-    first = IPv6(src=CLIENT_V6, dst=SERVER_V6) / IPv6ExtHdrFragment(id=9, m=1, nh=17) / UDP(sport=room.port, dport=9000, len=72) / Raw(bytes(56))
+    first = (
+        IPv6(src=CLIENT_V6, dst=SERVER_V6)
+        / IPv6ExtHdrFragment(id=9, m=1, nh=17)
+        / UDP(sport=room.port, dport=9000, len=72)
+        / Raw(bytes(56))
+    )
     room.client.send(first)
     assert room.server.first(lambda frame: IPv6ExtHdrFragment in frame) is not None

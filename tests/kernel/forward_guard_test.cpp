@@ -75,7 +75,8 @@ class ForwardGuardTest : public test::InNewNamespace {
     for (const auto* const host : {"0", "1"}) {
       const std::string here = *host == '0' ? "in0" : "out0";
       // A namespace without a name: it lives as long as a process in it.
-      output_of(fmt::format("unshare -n sleep 60 >/dev/null 2>&1 & echo $! > /tmp/icr-forward-guard-{}-{}", ::getpid(), host));
+      output_of(fmt::format("unshare -n sleep 60 >/dev/null 2>&1 & echo $! > /tmp/icr-forward-guard-{}-{}", ::getpid(),
+                            host));
       pids_.push_back(output_of(
           fmt::format("cat /tmp/icr-forward-guard-{0}-{1}; rm /tmp/icr-forward-guard-{0}-{1}", ::getpid(), host)));
       std::string& pid = pids_.back();

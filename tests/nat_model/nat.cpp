@@ -111,8 +111,8 @@ std::string Nat::take(const NatPlan& plan, std::uint16_t service_set, const Flow
     if (way == all.end()) {
       std::string wrong = fmt::format("none of the {} legal choices, as {}", all.size(), describe(all.front()));
       for (const HeldBack& h : held_) {
-        wrong += fmt::format("\n held: pool {} {} {}:{} of {} since {} {}", h.pool, h.what.protocol, h.what.address.to_string(),
-                             h.what.port, h.host.to_string(), h.since, h.sure);
+        wrong += fmt::format("\n held: pool {} {} {}:{} of {} since {} {}", h.pool, h.what.protocol,
+                             h.what.address.to_string(), h.what.port, h.host.to_string(), h.since, h.sure);
       }
       return wrong;
     }
