@@ -9,6 +9,8 @@ everything else, so that they measure the pair and not their own hunger. Variant
     unprivileged  the same without the right to it: no CAP_SYS_NICE, no CAP_IPC_LOCK, no limits
     kill        SIGKILL of the master in that load
     quiet-kill  SIGKILL of the master with nothing beside
+    conntrackd  Linux connection tracking with conntrackd and keepalived, VRRP 3 x 10 ms (lab/conntrackd_pair.py)
+    conntrackd-kill  the master of that pair dies in that load
 
 Results are named replication.busy.VARIANT.WHAT; those of `icr` have no VARIANT.
 """
@@ -23,11 +25,12 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
+from lab.conntrackd_pair import ConntrackdPair  # noqa: E402
 from lab.netlab import CHASSIS, SERVER, Lab, LabError, wait_until  # noqa: E402
 
 NAME = "replication.busy"
 PORT = 8000  # `web` of the cluster file
-VARIANTS = ("icr", "unprivileged", "kill", "quiet-kill")
+VARIANTS = ("icr", "unprivileged", "kill", "quiet-kill", "conntrackd", "conntrackd-kill")
 TELLING = re.compile("drop|refuse|invalid|overload|absence|not-master|no-session|rests")  # counters
 WITHOUT_RIGHTS = (
     *("setpriv", "--bounding-set", "-sys_nice,-ipc_lock", "--inh-caps", "-sys_nice,-ipc_lock"),
@@ -187,6 +190,8 @@ def measure(pair, options, busy, kill):
 
 
 def make_pair(variant, options):
+    if variant.startswith("conntrackd"):
+        return ConntrackdPair(options.prefix)
     before = WITHOUT_RIGHTS if variant == "unprivileged" else ()
     return IcrPair(options.prefix, options.interval, options.count, before)
 
@@ -212,6 +217,7 @@ def main():
     parser.add_argument("--count", type=int, default=3, help="of icr's heartbeats")
     parser.add_argument("--prefix", default="icrbusy", help="name of the lab")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("bench_busy: ended by SIGTERM"))  # the lab is removed on the way
     for variant in options.variant or VARIANTS:
         name = NAME if variant == "icr" else f"{NAME}.{variant.replace('-', '_')}"
         for what, (value, unit) in run(variant, options).items():

@@ -12,9 +12,9 @@ pytestmark = pytest.mark.long
 PREFIX = os.environ.get("ICR_TEST_LAB", "icrtest")
 
 
-def run(variant, seconds=30):
+def run(variant, seconds=30, busy=4, flows=20_000, rate=10_000):
     options = argparse.Namespace(
-        seconds=seconds, busy=4, tcp=20_000, udp=20_000, rate=10_000, interval=20, count=3, prefix=PREFIX
+        seconds=seconds, busy=busy, tcp=flows, udp=flows, rate=rate, interval=20, count=3, prefix=PREFIX
     )
     return {what: value for what, (value, _) in bench_busy.run(variant, options).items()}
 
@@ -39,5 +39,15 @@ def test_a_master_that_is_killed_beside_busy_processes_is_followed_within_120_ms
     assert seen["takeovers"] == 1
     assert seen["path_back"] <= 120
     assert seen["lost"] == 0  # beside what was sent to the dead machine
+    assert seen["dead_flows"] == 0
+    assert seen["mappings_changed"] == 0
+
+
+def test_the_pair_with_conntrackd_and_keepalived_translates_and_takes_over():
+    """What icr is compared with has to work, or the comparison says nothing."""
+    seen = run("conntrackd-kill", seconds=6, busy=0, flows=500, rate=1000)
+    assert seen["takeovers"] == 1
+    assert 10 <= seen["path_back"] <= 500  # three advertisements of 10 ms were missed
+    assert seen["lost"] == 0
     assert seen["dead_flows"] == 0
     assert seen["mappings_changed"] == 0
