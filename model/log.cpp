@@ -58,8 +58,8 @@ class Writer {
   Writer& operator=(const Writer&) = delete;
 
   void begin() {
+    running_.store(true, std::memory_order_release);  // first: the thread ends when it sees false
     if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
-    running_.store(true, std::memory_order_release);
   }
   /// False: there is no thread, and the line is as it was.
   bool take(Line& line) {
