@@ -10,6 +10,7 @@
 #include <fstream>
 #include <map>
 
+#include "model/log.h"
 #include "node/ports/netlink.h"
 #include "node/ports/tun_routing.h"
 #include "node/redundancy/return_routes.h"
@@ -199,6 +200,36 @@ class Ipv6ForwardingFact final : public Fact {
   bool needed_;
 };
 
+/// The kernel's ICMP errors have the mark of the packet that they are about (node/kernel/forward_guard.h).
+class ErrorMarkFact final : public Fact {
+ public:
+  explicit ErrorMarkFact(Sets sets) : Fact("marks of ICMP errors", kKernelSettings, std::move(sets)) {}
+
+  Outcome ensure(nl_sock* /*socket*/) override {
+    int restored = 0;
+    for (const char* family : {"ipv4", "ipv6"}) {
+      const std::string path = fmt::format("{}/fwmark_reflect", family);
+      if (setting(path, 1) != 0) continue;
+      std::ofstream("/proc/sys/net/" + path) << 1 << std::flush;
+      if (setting(path, 0) != 0) {
+        ++restored;
+      } else if (!told_) {
+        told_ = true;
+        // Nothing is ill: the guard's nftables rules keep such errors from being sent.
+        log::warn(
+            "kernel",
+            "net.{0}.fwmark_reflect is 0 and cannot be set: ICMP errors of this machine about packets of the cards "
+            "are dropped; set: sysctl -w net.{0}.fwmark_reflect=1",
+            family);
+      }
+    }
+    return {restored, {}};
+  }
+
+ private:
+  bool told_ = false;
+};
+
 /// The return routes of a set (node/redundancy/return_routes.h), while it is master.
 class ReturnRoutesFact final : public Fact {
  public:
@@ -260,7 +291,10 @@ KernelNeeds kernel_needs(const Cluster& cluster, std::uint16_t chassis, ForwardG
       add_once(out.interfaces, address.interface, set);
     }
   }
-  if (forward_guard != nullptr) out.facts.push_back(std::make_unique<ForwardGuardFact>(*forward_guard, all));
+  if (forward_guard != nullptr) {
+    out.facts.push_back(std::make_unique<ForwardGuardFact>(*forward_guard, all));
+    if (forward_guard->marks_errors()) out.facts.push_back(std::make_unique<ErrorMarkFact>(all));
+  }
   std::vector<std::string> forwarding;  // interfaces and devices that IPv6 packets come in by
   for (const auto& card : cluster.chassis[chassis].cards) {
     for (const auto& port : card.ports) {

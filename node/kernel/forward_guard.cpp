@@ -3,15 +3,19 @@
 #include <nftables/libnftables.h>
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 
 #include "model/log.h"
+#include "node/ports/tun_routing.h"
 
 namespace icr::node {
 namespace {
 
 constexpr std::string_view kComponent = "kernel";
 constexpr std::string_view kTablePrefix = "icr-guard-";
+/// The mark of packets that come in on a steered interface: errors about them are the machine's own affair.
+constexpr std::uint32_t kArrivalMark = kSteeringRulePriority;
 
 /// A name that the command `nft` can be given without quotes.
 std::string table_name(std::string_view chassis) {
@@ -41,7 +45,24 @@ std::string commands_of(const ForwardRules& rules, const std::string& table, boo
   out += "  chain forward {\n    type filter hook forward priority filter - 5; policy accept;\n";
   out += "    meta iifname . meta oifname @ways accept\n";
   out += "    meta iifname @interfaces counter name dropped drop\n";
-  out += "    meta oifname @interfaces counter name dropped drop\n  }\n}\n";
+  out += "    meta oifname @interfaces counter name dropped drop\n  }\n";
+  if (!rules.marks.empty()) {
+    out += "  chain marks {\n    type filter hook prerouting priority mangle; policy accept;\n";
+    out += fmt::format("    meta iifname @interfaces meta mark set {}\n", kArrivalMark);
+    for (const auto& [device, mark] : rules.marks) {
+      out += fmt::format("    meta iifname \"{}\" meta mark set {}\n", device, mark);
+    }
+    out += "  }\n  chain errors {\n    type filter hook output priority filter - 5; policy accept;\n";
+    constexpr std::array kErrors = {
+        "icmp type { destination-unreachable, time-exceeded, parameter-problem }",
+        "icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem }"};
+    for (const char* errors : kErrors) {
+      out += fmt::format("    meta oifname @interfaces meta mark != {} {} counter name dropped drop\n", kArrivalMark,
+                         errors);
+    }
+    out += "  }\n";
+  }
+  out += "}\n";
   return out;
 }
 
@@ -63,6 +84,7 @@ ForwardRules forward_rules_of(const icr::Chassis& chassis) {
       if (port.kind == PacketPort::Kind::af_packet) out.interfaces.push_back(port.device);
       if (port.kind != PacketPort::Kind::tun) continue;
       if (port.steer_from.empty()) by_hand.push_back(port.device);
+      if (!port.steer_from.empty()) out.marks.emplace_back(port.device, routing_table_of(port.device));
       for (const auto& interface : port.steer_from) {
         out.interfaces.push_back(interface);
         steered.push_back(interface);

@@ -30,6 +30,10 @@ struct ForwardRules {
   std::string table;                                      ///< name of the nftables table, of family inet
   std::vector<std::string> interfaces;                    ///< nothing is forwarded from or to these, except ...
   std::vector<std::pair<std::string, std::string>> ways;  ///< ... from the first to the second one
+  /// TUN devices, and the mark of the packets that come out of them. The kernel's ICMP errors about such a packet have
+  /// the same mark (fwmark_reflect), by which they are routed back into the device (node/ports/tun_routing.h) and
+  /// translated like those of any router. No other error about a packet of a card is sent.
+  std::vector<std::pair<std::string, std::uint32_t>> marks;
 };
 
 /// The rules of a chassis. An interface whose packets are steered into a TUN device exchanges packets with that device,
@@ -50,6 +54,7 @@ class ForwardGuard {
   /// Packets that the guard kept from being forwarded since install(), as far as was read by restore().
   [[nodiscard]] std::uint64_t dropped() const { return dropped_before_ + dropped_now_; }
   [[nodiscard]] const std::string& table() const { return rules_.table; }
+  [[nodiscard]] bool marks_errors() const { return !rules_.marks.empty(); }
 
  private:
   struct FreeContext {

@@ -117,9 +117,17 @@ Result<TableContent> read_table(nl_sock* socket, int family, std::uint32_t table
   return out;
 }
 
-/// Makes `iif interface lookup table` the only rule of ours for the interface; stale ones (of a device that was
-/// renamed in the configuration) would catch its packets first. How many were added or removed.
-Result<int> set_rule(nl_sock* socket, int family, const std::string& interface, std::uint32_t table) {
+/// A policy rule: packets that come in on `interface`, with `mark` if that is not 0.
+struct Selector {
+  std::uint32_t priority = kSteeringRulePriority;
+  std::string interface;
+  std::uint32_t mark = 0;
+};
+
+/// Makes `lookup table` the only rule of ours for what the selector selects; stale ones (of a device that was renamed
+/// in the configuration) would catch its packets first. Returns how many were added or removed.
+Result<int> set_rule(nl_sock* socket, int family, const Selector& selector, std::uint32_t table) {
+  const std::string& interface = selector.interface;
   nl_cache* raw = nullptr;
   if (const int code = rtnl_rule_alloc_cache(socket, family, &raw); code < 0) {
     return fail("cannot list the {} routing rules: {}", name_of(family), netlink::describe(code));
@@ -131,7 +139,8 @@ Result<int> set_rule(nl_sock* socket, int family, const std::string& interface, 
     auto* rule = reinterpret_cast<rtnl_rule*>(object);
     if (rtnl_rule_get_family(rule) != family) continue;  // the cache holds all families whatever was asked for
     const char* iif = rtnl_rule_get_iif(rule);
-    if (rtnl_rule_get_prio(rule) != kSteeringRulePriority || iif == nullptr || interface != iif) continue;
+    if (rtnl_rule_get_prio(rule) != selector.priority || iif == nullptr || interface != iif) continue;
+    if (rtnl_rule_get_mark(rule) != selector.mark) continue;
     if (rtnl_rule_get_table(rule) == table && !exists) {
       exists = true;
     } else if (const int code = rtnl_rule_delete(socket, rule, 0); code < 0) {
@@ -144,7 +153,8 @@ Result<int> set_rule(nl_sock* socket, int family, const std::string& interface, 
   const Handle<rtnl_rule> rule(rtnl_rule_alloc());
   if (!rule) return fail("out of memory");
   rtnl_rule_set_family(rule.get(), family);
-  rtnl_rule_set_prio(rule.get(), kSteeringRulePriority);
+  rtnl_rule_set_prio(rule.get(), selector.priority);
+  if (selector.mark != 0) rtnl_rule_set_mark(rule.get(), selector.mark);
   rtnl_rule_set_table(rule.get(), table);
   rtnl_rule_set_action(rule.get(), FR_ACT_TO_TBL);
   rtnl_rule_set_protocol(rule.get(), kSteeringProtocol);
@@ -204,7 +214,12 @@ Result<int> ensure_steering(nl_sock* socket, int family, const std::string& devi
     ++changed;
   }
   for (const auto& interface : interfaces) {
-    const auto rules = set_rule(socket, family, interface, table);
+    const auto rules = set_rule(socket, family, {kSteeringRulePriority, interface, 0}, table);
+    if (!rules) return rules;
+    changed += *rules;
+  }
+  if (device_index != 0) {
+    const auto rules = set_rule(socket, family, {kErrorRulePriority, "lo", table}, table);
     if (!rules) return rules;
     changed += *rules;
   }

@@ -18,6 +18,8 @@ namespace icr::node {
 
 /// Priority of the `ip rule`s: after the local table (0), before the main table (32766).
 inline constexpr std::uint32_t kSteeringRulePriority = 7300;
+/// Priority of the rules that bring the kernel's own ICMP errors back into a device: before those.
+inline constexpr std::uint32_t kErrorRulePriority = 7299;
 /// Marks our rules and routes (`ip rule`'s and `ip route`'s "proto"), so that they can be told from others.
 inline constexpr std::uint8_t kSteeringProtocol = 73;
 
@@ -27,9 +29,10 @@ inline constexpr std::uint8_t kSteeringProtocol = 73;
 /// The routing table of a device: the same after every restart, in 10000..59999.
 [[nodiscard]] std::uint32_t routing_table_of(std::string_view device);
 
-/// Routes all that comes in on `interfaces` into `device`, IPv4 and IPv6. Idempotent. An interface that does not exist
-/// yet is steered when it comes. Fails when the table belongs to another device. Where IPv6 is switched off, IPv4 alone
-/// is steered (and a warning logged).
+/// Routes all that comes in on `interfaces` into `device`, IPv4 and IPv6, and what this machine itself sends with the
+/// packet mark of the device, which is the number of its routing table (node/kernel/forward_guard.h). Idempotent. An
+/// interface that does not exist yet is steered when it comes. Fails when the table belongs to another device. Where
+/// IPv6 is switched off, IPv4 alone is steered (and a warning logged).
 [[nodiscard]] Result<void> steer_into(nl_sock* socket, const std::string& device, int device_index,
                                       std::span<const std::string> interfaces);
 

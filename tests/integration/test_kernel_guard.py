@@ -24,7 +24,7 @@ FLUSHES = [leaks.flush_rules, leaks.flush_tables, leaks.flush_nftables, leaks.fl
 
 def state_of(lab, chassis):
     """Rules, routes and nftables of the chassis, as far as icrd made them."""
-    tables = ["ip rule show priority 7300", "ip -6 rule show priority 7300", "ip route show proto 73",
+    tables = ["ip rule show priority 7299", "ip -6 rule show priority 7299", "ip rule show priority 7300", "ip -6 rule show priority 7300", "ip route show proto 73",
               "ip -4 route show table all proto 73", "ip -6 route show table all proto 73",
               f"nft -s list table inet icr-guard-{chassis}"]  # fmt: skip
     return [sorted(lab.run(chassis, *table.split(), check=False).stdout.splitlines()) for table in tables]

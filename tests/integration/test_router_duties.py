@@ -384,3 +384,38 @@ def test_ipv6_fragments_pass(room):
     )
     room.client.send(first)
     assert room.server.first(lambda frame: IPv6ExtHdrFragment in frame) is not None
+
+
+# --- the inside leg: nobody outside hears an inside address (RFC 3022 section 4.3, RFC 5508 section 4.2) -------------
+
+
+def inside_leg_error(room, kind, code, host=CLIENT, seconds=2, **ip):
+    """Sends to a session of a host from outside; the error that comes back. Whatever comes tells no inside address."""
+    seen = room.session4(host)
+    room.server.forget()
+    room.server.send(IP(src=SERVER, dst=seen.src, **ip) / UDP(sport=9000, dport=seen[UDP].sport) / Raw(bytes(1440)))
+    error = room.error_at(room.server, kind, code, seconds)
+    if error is not None:
+        assert error[IP].src == seen.src and quoted4(error).dst == seen.src
+        assert quoted4(error)[UDP].dport == seen[UDP].sport
+        assert b"\xc6\x12\x00" not in bytes(error[IP])[12:60], "198.18.0"
+    return error
+
+
+def test_rfc5508_42_an_inside_host_that_does_not_exist(room):
+    assert inside_leg_error(room, 3, 1, host="198.18.0.77", seconds=8) is not None
+
+
+def test_rfc5508_42_a_smaller_inside_mtu(room):
+    room.set_mtu(room.master, "inside0", 1400)
+    try:
+        error = wait_until(lambda: inside_leg_error(room, 3, 4, flags="DF", seconds=0.3), 5, "fragmentation needed")
+    finally:
+        room.set_mtu(room.master, "inside0", 1500)
+    assert error[ICMP].nexthopmtu == 1400
+
+
+def test_rfc3022_43_a_hop_limit_that_ends_on_the_inside_leg(room, built):
+    error = inside_leg_error(room, 11, 0, ttl=2, seconds=1)
+    af_packet = "unit-1-rx-dropped-ether-type" in room.lab.card_counters(room.master)
+    assert (error is None) == af_packet, "an af-packet port takes one hop for the whole way"

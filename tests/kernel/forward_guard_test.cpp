@@ -129,7 +129,7 @@ TEST_F(ForwardGuardTest, NothingPassesTheCardByAndItIsCounted) {
 }
 
 TEST_F(ForwardGuardTest, OneDirectionAlonePassesOnlyByItsWay) {
-  const auto guard = ForwardGuard::install({"icr-guard-left", {"in0", "out0"}, {{"in0", "out0"}, {"out0", "in0"}}});
+  const auto guard = ForwardGuard::install({"icr-guard-left", {"in0", "out0"}, {{"in0", "out0"}, {"out0", "in0"}}, {}});
   ASSERT_TRUE(guard.has_value()) << guard.error().message;
   EXPECT_TRUE(passes() && passes_ipv6());
 }
@@ -181,7 +181,7 @@ TEST_F(ForwardGuardTest, WithoutTheCapabilityTheReasonIsTold) {
     __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
     __user_cap_data_struct data[2]{};
     syscall(SYS_capset, &header, data);
-    const auto guard = ForwardGuard::install({"icr-guard-left", {"in0"}, {}});
+    const auto guard = ForwardGuard::install({"icr-guard-left", {"in0"}, {}, {}});
     _exit(!guard && guard.error().message.find("CAP_NET_ADMIN") != std::string::npos ? 0 : 1);
   }
   int status = 0;
