@@ -269,7 +269,9 @@ TEST_F(TunPortTest, OfAnAbsenceTheOldestPacketsAreDroppedAndCounted) {
   std::size_t got = 0;
   while (const std::size_t n = port->rx_burst(buffers.packets())) got += n;
   // All but those of the last 40 ms; a busy machine makes the rates differ.
-  EXPECT_EQ(got + count(*port, "rx-dropped-overload"), 200U);
+  // The kernel's own multicast reports, up to three of them, may be among those that are dropped unread.
+  EXPECT_GE(got + count(*port, "rx-dropped-overload"), 200U);
+  EXPECT_LE(got + count(*port, "rx-dropped-overload"), 203U);
   EXPECT_GE(got, 10U);
   EXPECT_LE(got, 110U);
   EXPECT_EQ(port->waited(), 0ms);
