@@ -152,6 +152,7 @@ def measure(pair, options, busy, kill):
     """One run through a pair that is up. {what: (value, unit)}."""
     lab = pair.lab
     traffic = Traffic(lab, options)
+    at_first = pair.takeovers()
     traffic.start()
     before = pair.takeovers()
     killed = None
@@ -172,6 +173,7 @@ def measure(pair, options, busy, kill):
     for line in [*(f"{name} {value}" for name, value in seen.items()), *notes]:
         print(f"   {line.strip()}", flush=True, file=sys.stderr)
     results = {
+        "set_up_takeovers": (before - at_first, "takeovers"),
         "takeovers": (takeovers, "takeovers"),
         "messages": (seen["messages"], "messages"),
         "late_permille": (1000 * seen["late"] / seen["messages"], "permille"),

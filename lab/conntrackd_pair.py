@@ -3,8 +3,10 @@
 Both chassis namespaces forward and translate in the kernel (nftables, source NAT of TCP and UDP to one address of the
 pool that the server has a route to). conntrackd in FTFW mode copies the entries of the connection tracking table over
 icl0. keepalived holds the virtual addresses of inside and outside: VRRP advertisements of 10 ms on both networks, and
-scripts that tell conntrackd when the roles change. Both daemons run at real-time priority. Nothing of it is written
-outside the lab's folder, and Lab.down() ends and removes it with the rest.
+scripts that tell conntrackd when the roles change. Both daemons run at real-time priority: keepalived above all, for
+it needs next to nothing, and conntrackd as icr's workers do, below the traffic programs, which would otherwise measure
+their own hunger while it copies. Nothing of it is written outside the lab's folder, and Lab.down() ends and removes it
+with the rest.
 """
 
 import os
@@ -67,7 +69,7 @@ CONNTRACKD = """
     General {{
       Scheduler {{
         Type RR
-        Priority 40
+        Priority 20
       }}
       HashSize 65536
       HashLimit 262144
