@@ -18,8 +18,10 @@ def cable(lab, chassis, interface, state):
     lab.run("switch", "ip", "link", "set", f"{chassis}-{interface}", state)
 
 
-def health(lab, chassis):
-    return lab.icr("show services redundancy-group extensive", chassis=chassis, accept=None).stdout
+def told(lab, chassis):
+    """What a chassis says of its own health."""
+    shown = lab.icr("show services redundancy-group extensive", chassis=chassis, accept=None).stdout
+    return re.findall(r"Local health status: (.*)", shown)[0]
 
 
 @pytest.mark.parametrize("dead", [("outside0",), ("inside0",), ("inside0", "outside0")], ids="+".join)
@@ -30,13 +32,13 @@ def test_a_hot_standby_takes_over_from_a_master_whose_link_is_dead(lab, work, de
     for interface in dead:
         cable(lab, master, interface, "down")
     wait_until(lambda: lab.master() == other(master), 3, "the healthy member to be master")
-    wait_until(lambda: f"interface {dead[0]} has no carrier" in health(lab, master), 3, "the reason to be shown")
+    wait_until(lambda: all(f"interface {name} has no carrier" in told(lab, master) for name in dead), 3, "the reasons")
     gap = work.stop_ping()["longest_gap_ms"]
     print("longest gap of ping:", gap, "ms")
     assert gap < 1500
     for interface in dead:
         cable(lab, master, interface, "up")
-    wait_until(lambda: "has no carrier" not in health(lab, master), 3, "health again")
+    wait_until(lambda: "has no carrier" not in told(lab, master), 3, "health again")
     watcher.assert_none("links are dead")
 
 
@@ -44,7 +46,7 @@ def test_two_ill_members_do_not_fight(lab):
     master = lab.master()
     for name in CHASSIS:
         cable(lab, name, "outside0", "down")
-    wait_until(lambda: all("has no carrier" in health(lab, name) for name in CHASSIS), 3, "both to be ill")
+    wait_until(lambda: all("has no carrier" in told(lab, name) for name in CHASSIS), 3, "both to be ill")
     settled = lab.master()
     time.sleep(2)
     assert lab.master() == settled in (master, other(master))
