@@ -81,8 +81,9 @@ def long_jobs():
     names = suites.integration_files()
     return [
         Job("build-release", "build", CPU, lambda: suites.build("release")),
-        Job("build-tsan", "build", CPU, lambda: suites.build("tsan")),
-        Job("tsan", "tsan", CPU, lambda: suites.ctest("tsan", CORES), "build-tsan"),
+        Job("build-tsan", "build", CPU, lambda: suites.build("tsan", "icrd", "icr", *suites.THREADED)),
+        Job("tsan", "tsan", CPU, lambda: suites.ctest(
+            "tsan", CORES, patterns=suites.THREADED, environment=suites.TSAN), "build-tsan"),
         Job("tsan-lab", "tsan", CPU, lambda: suites.pytest("tsan", "tsan", files=names), "build-tsan"),
         Job("unit-release", "unit-release", CPU, lambda: suites.ctest("release", CORES), "build-release"),
         Job("seeds", "seeds", CPU, lambda: suites.ctest(

@@ -3,7 +3,6 @@
 import concurrent.futures
 import json
 import os
-import pathlib
 import re
 import subprocess
 import time
@@ -14,7 +13,10 @@ from runner.count import OUT, ROOT, Count, one, read_junit
 
 LABS = 3  # labs of part integration side by side: they wait most of the time
 HOSTILE_LABS = 2  # beside them, those of the sanitized programs
-LAB = os.environ.get("ICR_TEST_LAB", "icrtest")
+
+# Programs of tests with threads of their own, for ThreadSanitizer, and what it is told (tests/tsan.supp says why).
+THREADED = ("icr_card_test", "icr_cli_end_to_end_test", "icr_link_test", "icr_storage_test", "icr_storage_rocks_test")
+TSAN = {"TSAN_OPTIONS": f"suppressions={ROOT / 'tests' / 'tsan.supp'} die_after_fork=0 exitcode=66"}
 
 
 def build(preset, *targets):
@@ -28,7 +30,7 @@ def ctest(preset, jobs, label=None, patterns=(), environment=None):
     results.mkdir(parents=True, exist_ok=True)
     for old in results.glob("*.xml"):
         old.unlink()
-    command = ["ctest", "--test-dir", folder, "--output-on-failure", "-j", jobs, "--timeout", 1500,
+    command = ["ctest", "--test-dir", folder, "--output-on-failure", "-j", jobs, "--timeout", 3600,
                "--output-junit", results / "ctest.xml"]  # fmt: skip
     command += ["-L", label] if label else []
     command += ["-R", "|".join(patterns)] if patterns else []
@@ -99,7 +101,3 @@ KEPT = ("ICR_TEST_LAB", "ICR_TEST_FIRST_WORKER", "ICR_SEED", "ICR_BIN", "ICR_IMA
 def integration_files():
     files = (ROOT / "tests" / "integration").glob("test_*.py")
     return [str(path.relative_to(ROOT)) for path in sorted(files) if path.name != "test_compose.py"]
-
-
-def bin_of(preset):
-    return pathlib.Path(ROOT, "build", preset, "bin")
