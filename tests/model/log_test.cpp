@@ -48,6 +48,21 @@ class CapturedErrors {
   int read_ = -1;
 };
 
+TEST(Log, AThreadThatHasJustBegunWritesAndGoesOnWriting) {
+  const CapturedErrors errors;
+  for (int round = 0; round < 300; ++round) {
+    log::begin_thread();
+    log::info("test", "round={}", round);
+    std::string text;
+    // Before flush(), which writes what is left, by itself.
+    for (int i = 0; i < 200 && text.find("round=") == std::string::npos; ++i) {
+      text += errors.read(std::chrono::milliseconds(5));
+    }
+    log::flush();
+    ASSERT_NE(text.find("round=" + std::to_string(round)), std::string::npos);
+  }
+}
+
 TEST(Log, AReaderThatDoesNotReadStopsNobodyAndLosesTheOldestLines) {
   const CapturedErrors errors;
   log::begin_thread();
