@@ -155,7 +155,8 @@ void Worker::run_real() {
       if (budget_->rest_due(done)) rest();
     } else {
       // An event wakes it at once or late, which nobody can tell; that its sleep was over is known.
-      present = std::min(wait(done), monotonic_now());
+      const TimePoint until = wait(done);
+      present = std::min(until, monotonic_now());
     }
   }
   // What is left is waited for: it is for threads that have no priority.

@@ -258,6 +258,11 @@ std::size_t TunPort::rx_burst(std::span<Packet> packets) {
   std::array<epoll_event, kMaxQueues> ready{};
   auto waiting =
       static_cast<std::size_t>(std::max(epoll_wait(poll_, ready.data(), static_cast<int>(ready.size()), 0), 0));
+  std::uint32_t filled = 0;  // a bit for each queue in which something waits
+  for (std::size_t i = 0; i < waiting; ++i) filled |= 1U << ready[i].data.u64;
+  for (std::size_t queue = 0; queue < queues_.size(); ++queue) {
+    if ((filled >> queue & 1U) == 0) watches_[queue].empty(now_);
+  }
   // Each has its share; what some leave of it is shared again by those that want more.
   std::size_t count = 0;
   while (waiting != 0 && count < packets.size()) {

@@ -277,6 +277,18 @@ TEST_F(TunPortTest, OfAnAbsenceTheOldestPacketsAreDroppedAndCounted) {
   EXPECT_EQ(port->waited(), 0ms);
 }
 
+/// A queue that never has anything must not keep what an absence made of it.
+TEST_F(TunPortTest, AfterAnAbsenceNothingWaitsInQueuesThatAreEmpty) {
+  const auto port = open({"in0"}, 4);
+  const test::Wire peer("in0p");
+  port->was_away(50ms, monotonic_now());
+  EXPECT_GT(port->waited(), 20ms);
+  arrive(peer, test::udp4("198.18.0.10", "203.0.113.5", "one"));
+  EXPECT_TRUE(next(*port, 1s));
+  EXPECT_FALSE(next(*port, 10ms));
+  EXPECT_EQ(port->waited(), 0ms);
+}
+
 TEST_F(TunPortTest, AMarkerTellsHowLongPacketsWaitAndIsNeverHandedOn) {
   for (const std::uint32_t queues : {1U, 4U}) {
     const auto port = open({"in0"}, queues);
