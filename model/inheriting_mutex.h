@@ -1,12 +1,12 @@
-// The mutex between a worker and threads without priority.
+// A mutex for workers and ordinary threads.
 #pragma once
 
 #include <pthread.h>
 
 namespace icr {
 
-/// A mutex whose holder runs at the priority of whoever waits for it: a worker never waits for a thread that others
-/// keep from running.
+/// A mutex whose holder runs at the priority of the thread that waits for it (PTHREAD_PRIO_INHERIT), so a worker never
+/// waits for a thread that other programs keep from running.
 class InheritingMutex {
  public:
   InheritingMutex() {

@@ -1,6 +1,6 @@
-// Outer endpoints that have an owner already: what the destination rules of the cluster answer, and the addresses of
-// the chassis themselves. No pool that shares such an address may hand them out, or a caller would reach whoever
-// happens to have the port (the kind of CVE-2021-3773). All of it follows from the configuration.
+// Finds external endpoints that already have an owner: those that destination rules of the cluster answer, and the
+// addresses of the chassis themselves. No pool that contains such an address may hand them out; otherwise a caller
+// would reach whichever host has the port (as in CVE-2021-3773). The result depends on the configuration alone.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,7 @@
 
 namespace icr {
 
-/// How a pool tells its ports apart. `other`: protocols without ports, whose sessions share the address as it is.
+/// The kinds of ports in a pool. `other` are protocols without ports, whose sessions share the address.
 enum class EndpointProtocol : std::uint8_t { tcp, udp, icmp, other };
 inline constexpr std::size_t kEndpointProtocols = 4;
 
@@ -19,8 +19,8 @@ inline constexpr std::size_t kEndpointProtocols = 4;
 struct ReservedEndpoints {
   std::uint32_t low = 0, high = 0;  ///< addresses, host order, both included; all of them are in one pool
   EndpointProtocol protocol = EndpointProtocol::tcp;
-  std::optional<PortRange> ports;     ///< as the rule names them; nullopt: whatever port there is
-  std::optional<std::uint16_t> rule;  ///< index into Cluster::nat_rules; nullopt: it is an address of a chassis
+  std::optional<PortRange> ports;     ///< as the rule names them; nullopt for every port
+  std::optional<std::uint16_t> rule;  ///< index into Cluster::nat_rules; nullopt for an address of a chassis
   std::uint16_t term = 0;             ///< index into the rule's terms
 
   friend bool operator==(const ReservedEndpoints&, const ReservedEndpoints&) = default;
@@ -28,16 +28,16 @@ struct ReservedEndpoints {
 
 /// What is reserved in one pool.
 struct PoolReservations {
-  /// Never handed out. Ports that a rule names are here whatever they leave of the pool. An address of which a rule
-  /// answers every port is here if the pool has others.
+  /// Endpoints that are never handed out. Ports that a rule names are here even if the pool has no others. An address
+  /// of which a rule answers every port is here if the pool has other addresses.
   std::vector<ReservedEndpoints> reserved;
-  /// Every port of every address of the pool is answered for the protocol. A rule like that means what nobody else
-  /// has (an exposed host), so the pool hands out ports as if there were none.
+  /// Endpoints of rules that together answer every port of every address of the pool for a protocol. Such a rule is
+  /// meant for packets of no other session (an exposed host), so the pool hands out ports as if there were no rule.
   std::vector<ReservedEndpoints> shared;
 };
 
-/// By pool (Cluster::nat_pools). Rules that no service set uses reserve nothing, and nothing is reserved in pools that
-/// no session gets a port or an address from.
+/// Returns the reservations of each pool (Cluster::nat_pools). Rules that no service set uses reserve nothing, and
+/// nothing is reserved in pools from which no session gets a port or an address.
 [[nodiscard]] std::vector<PoolReservations> reserved_endpoints(const Cluster& cluster);
 
 }  // namespace icr

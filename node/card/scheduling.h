@@ -1,8 +1,8 @@
-// How the threads that carry traffic are scheduled: the workers, and the I/O thread of the inter-chassis link, through
-// which the heartbeats of the workers pass. Everything else (questions, storage, logging) stays an ordinary thread.
+// Schedules the threads that carry traffic: the workers, and the I/O thread of the inter-chassis link, through which
+// the heartbeats of the workers pass. All other threads (questions, storage, logging) stay ordinary.
 //
-// What is asked for is taken from the machine step by step: real time, the lowest nice value, nothing. The decision is
-// apart from the system calls, so that tests can refuse any of them.
+// A thread first asks for real time, then for the lowest nice value, and otherwise stays ordinary. The decision is
+// separate from the system calls, so that tests can refuse any of them.
 #pragma once
 
 #include <cstdint>
@@ -13,71 +13,73 @@
 
 namespace icr::node {
 
-/// What the process may do, as far as it can be known without trying.
+/// The scheduling rights of the process that can be known without trying.
 struct SchedulingRights {
   bool sys_nice = false;           ///< CAP_SYS_NICE
   bool ipc_lock = false;           ///< CAP_IPC_LOCK
-  std::uint32_t rtprio_limit = 0;  ///< RLIMIT_RTPRIO: the highest real-time priority; 0: none
-  int nice_limit = 0;              ///< the lowest nice value that RLIMIT_NICE allows, and the present one
+  std::uint32_t rtprio_limit = 0;  ///< RLIMIT_RTPRIO: the highest real-time priority; 0 for none
+  int nice_limit = 0;              ///< the lower of the present nice value and what RLIMIT_NICE allows
   bool unlimited_memlock = false;  ///< RLIMIT_MEMLOCK is infinite
   static SchedulingRights of_this_process();
 };
 
-/// What a thread got.
+/// The scheduling that a thread got.
 struct ThreadScheduling {
   Scheduling::Policy policy = Scheduling::Policy::ordinary;
-  std::uint32_t priority = 0;  ///< real_time
-  int nice = 0;                ///< otherwise
-  std::string missing;         ///< why it is less than was asked for, and what to grant; empty: it is not
-  /// "SCHED_RR priority 20", "nice -20 (real time refused: ...)".
+  std::uint32_t priority = 0;  ///< with policy real_time
+  int nice = 0;                ///< with the other policies
+  std::string missing;         ///< why it is less than was asked for, and what to grant; empty if it is not less
+  /// Returns text like "SCHED_RR priority 20", "nice -20 (real time refused: ...)".
   [[nodiscard]] std::string to_string() const;
 };
 
-/// The system calls on the calling thread. They return 0 or an errno.
+/// The system calls that schedule the calling thread. They return 0 or an errno.
 class SchedulingCalls {
  public:
   virtual ~SchedulingCalls() = default;
-  /// `inherited`: threads that this one starts get the same; otherwise they are ordinary.
+  /// If `inherited`, threads that this one starts get the same scheduling; otherwise they are ordinary.
   virtual int real_time(std::uint32_t priority, bool inherited) = 0;
   virtual int ordinary(int nice) = 0;
 };
 [[nodiscard]] SchedulingCalls& scheduling_calls();
 
-/// Takes for the calling thread what `wanted` asks for, or the most that may be had.
+/// Gives the calling thread the scheduling `wanted`, or the next lower one that it has a right to.
 [[nodiscard]] ThreadScheduling schedule_thread(const Scheduling& wanted, const SchedulingRights& rights,
                                                SchedulingCalls& calls, bool inherited = false);
 
-/// Locks the memory of the process, present and future, as it is touched: nothing of it is written to a swap device,
-/// and no program that reads is fetched from the disk a second time. Returns an empty text, or why it is not locked and
-/// what to grant. Not done where a limit could make a later allocation fail.
+/// Locks the present and future memory of the process when it is first touched, so that it is not written to a swap
+/// device, and program code is not read from the disk again. Returns an empty text, or why the memory is not locked and
+/// what to grant. Does nothing where a limit could make a later allocation fail.
 [[nodiscard]] std::string lock_memory(const SchedulingRights& rights);
 
-/// Where the kernel shares the processors out to sessions of processes first (sched_autogroup_enabled), a nice value
-/// counts only within one's own. A process that leads its session (a service, a container) asks for more of the whole.
+/// Raises the share of the process's session. Where the kernel first divides the processors among sessions of processes
+/// (sched_autogroup_enabled), a nice value counts only within its own session. Has an effect only in a process that
+/// leads its session (a service, a container).
 void favour_session(const SchedulingRights& rights);
 
 /// Keeps a real-time thread from taking a processor for itself: after 10 ms in which it did not sleep, it rests for
-/// 300 us, in which ordinary threads run. Packets wait that long at most. (To become an ordinary thread for a moment
-/// would cost nothing on an idle machine, but on a busy one it gets the processor back only after tens of
-/// milliseconds.) The kernel's own limit (sched_rt_runtime_us: 50 ms of a second) would come later and in one piece.
+/// 300 us, in which ordinary threads run. Packets wait that long at most. (If the
+/// thread became ordinary for a moment instead, a busy machine would give it the processor back only after tens of
+/// milliseconds.) The kernel's own limit (sched_rt_runtime_us) would stop the thread later, for 50 ms in one piece.
 class RealTimeBudget {
  public:
   static constexpr Duration kStretch = 10ms;
   static constexpr Duration kRest = 300us;
 
   RealTimeBudget(const ThreadScheduling& thread, SchedulingCalls& calls) : thread_(thread), calls_(calls) {}
-  /// The thread slept: others had the processor.
+  /// Tells that the thread slept, so that others had the processor.
   void slept(TimePoint now) { since_ = now; }
-  /// Once per round of work. True: it is to rest now; slept() follows.
+  /// Returns true if the thread must rest now; the caller then sleeps for kRest and calls slept().
+  /// REQUIRES: called once per round of work.
   [[nodiscard]] bool rest_due(TimePoint now);
   [[nodiscard]] std::uint64_t rests() const { return rests_; }
-  /// The thread is ordinary from now on: it is about to wait for ordinary threads.
+  /// Makes the thread ordinary from now on, because it is about to wait for ordinary threads.
   void end();
 
  private:
   ThreadScheduling thread_;
   SchedulingCalls& calls_;
-  TimePoint since_{};  ///< it has not slept since
+  TimePoint since_{};  ///< when the thread last slept
   std::uint64_t rests_ = 0;
 };
 

@@ -1,10 +1,11 @@
-// Identifications of IPv4 packets whose source NAT has changed (RFC 6864 sections 4.3 and 5.3.1, RFC 4787 REQ-14).
+// Chooses identifications for IPv4 packets whose source NAT has changed (RFC 6864 sections 4.3 and 5.3.1, RFC 4787
+// REQ-14).
 //
-// Hosts that share an external address choose theirs without knowing of each other; at a server, fragments of two
-// packets with one identification would be put together. So whatever may be, or become, fragments gets a number out of
-// a counter: unique for a pair of addresses and a protocol until 65,536 packets of the pair have passed. Pairs share
-// counters by a keyed hash, which costs nothing but that numbers return sooner. The first values are random: a chassis
-// that takes over begins elsewhere than the other one was.
+// Hosts that share an external address choose identifications independently of each other, and a server would
+// reassemble fragments of two packets that have the same one. So each packet that is a fragment, or may be fragmented,
+// gets a number from a counter: it is unique for a pair of addresses and a protocol until 65,536 packets have used the
+// counter. A keyed hash assigns pairs to counters; pairs that share one only see numbers return sooner. The counters
+// start at random values, so a chassis that takes over continues elsewhere than the other one was.
 #pragma once
 
 #include <array>
@@ -22,7 +23,7 @@ class Ipv4Ids {
     }
   }
 
-  /// The next one for packets of this protocol between these addresses (host order).
+  /// Returns the next identification for packets of this protocol between these addresses (host order).
   [[nodiscard]] std::uint16_t next(std::uint32_t source, std::uint32_t destination, std::uint8_t protocol) {
     const std::uint64_t pair = (std::uint64_t{source} << 32 | destination) + protocol;
     const std::uint64_t hash = (pair ^ pair >> 29) * key_;

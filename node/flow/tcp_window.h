@@ -1,5 +1,5 @@
-// What a TCP segment says, and how the tracker reads a TcpWindow: sequence arithmetic, widths, and the bits that are
-// the tracker's alone. Only for node/flow/tcp_tracker.cpp.
+// Reads TCP segments and TcpWindows: sequence arithmetic, window sizes, and the flag bits that only the tracker uses.
+// Only node/flow/tcp_tracker.cpp includes this header.
 #pragma once
 
 #include <algorithm>
@@ -11,25 +11,25 @@
 
 namespace icr::node::tcp {
 
-/// Sequence space comparison (RFC 9293 section 3.4).
+/// Returns true if `a` is after `b` in sequence space (RFC 9293 section 3.4).
 inline bool after(std::uint32_t a, std::uint32_t b) { return static_cast<std::int32_t>(a - b) > 0; }
 
 /// How far an old acknowledgement may lag; at least a classic window, so that a shrinking window does not hurt.
 inline constexpr std::uint32_t kMaxAckWindow = 66000;
-/// Windows end here (RFC 7323 section 2.3); what a record says beyond it is not believed.
+/// The largest window (RFC 7323 section 2.3); a larger value in a record is cut to this.
 inline constexpr std::uint32_t kMaxWindow = 1U << 30;
 inline constexpr std::uint8_t kMaxScale = 14;
-/// A SYN and its data are one segment.
+/// The most data that a SYN can carry, because it is one segment.
 inline constexpr std::uint32_t kMaxSynData = 65535;
 
-// Bits of TcpWindow::flags that are ours alone.
+// Bits of TcpWindow::flags that only the tracker uses.
 /// The FIN of that direction was acknowledged.
 inline constexpr std::uint8_t kFinAcked = 0x8;
-/// `end` is not what that side was seen to send here: the other side has acknowledged it, or it was replicated.
+/// `end` does not come from a segment that was seen here: the other side has acknowledged it, or it was replicated.
 inline constexpr std::uint8_t kAckSeen = 0x10;
-/// Learnt in the middle of the connection: that side may have sent up to a window more than was seen.
+/// The window was learnt in the middle of the connection: that side may have sent up to a window more than was seen.
 inline constexpr std::uint8_t kTaken = 0x20;
-/// Taken, and the other side has acknowledged exactly what was learnt: from now on the windows are enforced.
+/// With kTaken: the other side has acknowledged exactly what was learnt, so the window is enforced from now on.
 inline constexpr std::uint8_t kConfirmed = 0x40;
 /// A SYN of that direction passed on a live connection; Session::syn_end is what an answer to it acknowledges.
 inline constexpr std::uint8_t kSynPending = 0x80;
@@ -65,27 +65,29 @@ inline void note_scale(TcpWindow& w, const Headers& h) {
   }
 }
 
-/// The scale is not known: the widest, so that no segment is dropped for it.
+/// Assumes the largest window scale, because the real one is not known and no segment must be dropped for it.
 inline void assume_scale(TcpWindow& w) {
   set_flags(w, kTcpWindowScaled);
   w.scale = kMaxScale;
 }
 
-/// The window a segment advertises, in octets. SYNs are never scaled; scaling is on only if both SYNs carried the
-/// option.
+/// Returns the window that a segment advertises, in octets. SYNs are never scaled; scaling is on only if both SYNs
+/// carried the option.
 inline std::uint32_t advertised(const Segment& s, const TcpWindow& sender, const TcpWindow& receiver) {
   const bool scaled = (sender.flags & receiver.flags & kTcpWindowScaled) != 0;
   return s.syn || !scaled ? s.window : std::uint32_t{s.window} << sender.scale;
 }
 
-/// The widest window that this side may have advertised: what was seen, or, learnt in the middle, what it could be.
+/// Returns the widest window that this side may have advertised: the widest seen, or, if the window was learnt in the
+/// middle of the connection, the widest that its scale allows.
 inline std::uint32_t widest(const TcpWindow& w) {
   std::uint32_t window = std::max(w.max_window, 1U);
   if ((w.flags & kTaken) != 0) window = std::max(window, 65535U << w.scale);
   return std::min(window, kMaxWindow);
 }
 
-/// Taken, and not confirmed: what was learnt may have been wrong, and the segment at hand is as good a witness.
+/// Returns true if the window was learnt in the middle and is not confirmed: it may be wrong, and another segment is as
+/// credible.
 inline bool doubtful(const TcpWindow& w) { return (w.flags & (kTaken | kConfirmed)) == kTaken; }
 
 }  // namespace icr::node::tcp

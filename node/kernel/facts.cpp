@@ -73,7 +73,7 @@ class SteeringFact final : public Fact {
     const int index = tun_ ? index_of(device_) : 0;
     int restored = 0;
     if (tun_ && ipv6_ && index != 0 && ipv6_is_off(device_)) {
-      // The device is ours alone; the setting was inherited when it was made.
+      // Only icrd uses this device, which inherited the setting when it was created.
       std::ofstream(fmt::format("/proc/sys/net/ipv6/conf/{}/disable_ipv6", device_)) << 0 << std::flush;
       if (ipv6_is_off(device_)) {
         closed_ = fmt::format("IPv6 is off on {}: set net/ipv6/conf/{}/disable_ipv6 to 0", device_, device_);
@@ -86,7 +86,7 @@ class SteeringFact final : public Fact {
       closed_ = done.error().message;
       return {restored, closed_};
     }
-    // Without the device the table drops; that the device is gone is said elsewhere.
+    // Without the device the table drops packets. The fact of the device reports that it is gone.
     return {restored + *done, {}};
   }
 
@@ -105,7 +105,7 @@ class SteeringFact final : public Fact {
   std::string closed_;
 };
 
-/// A TUN device: there, up, and with the settings that it needs.
+/// A TUN device that exists, is up, and has the settings that it needs.
 class DeviceFact final : public Fact {
  public:
   DeviceFact(std::string device, Sets sets)
@@ -125,7 +125,7 @@ class DeviceFact final : public Fact {
       change.forward_ipv4 = true;
       ++missing;
     }
-    // The kernel takes the greater of this and the machine's own: strict (1) is undone by loose (2) only.
+    // The kernel uses the greater of this value and the machine's: only loose (2) overrides strict (1).
     const bool strict = setting("ipv4/conf/all/rp_filter", 0) == 1;
     const std::uint32_t filter = ipv4_setting(link.get(), IPV4_DEVCONF_RP_FILTER);
     if (filter == 1 || (strict && filter == 0) || ipv4_setting(link.get(), IPV4_DEVCONF_ACCEPT_LOCAL) == 0) {
@@ -144,7 +144,7 @@ class DeviceFact final : public Fact {
   const std::string device_;
 };
 
-/// IPv4 packets that come in on a steered interface may be forwarded, whatever the machine's ip_forward is.
+/// IPv4 forwarding of packets that arrive on a steered interface, whatever the machine's ip_forward is.
 class ForwardingFact final : public Fact {
  public:
   ForwardingFact(std::string interface, Sets sets)
@@ -168,10 +168,10 @@ class ForwardingFact final : public Fact {
   const std::string interface_;
 };
 
-/// IPv6 forwarding, which the kernel has for the whole machine, and since Linux 6.17 for an interface.
+/// IPv6 forwarding, which the kernel switches for the whole machine, and since Linux 6.17 for each interface.
 class Ipv6ForwardingFact final : public Fact {
  public:
-  /// `needed`: from the start; otherwise only once it was seen on.
+  /// If `needed`, forwarding must be on from the start; otherwise only after it was seen on.
   Ipv6ForwardingFact(std::vector<std::string> interfaces, bool needed, Sets sets)
       : Fact("IPv6 forwarding", kKernelSettings | kKernelLinks, std::move(sets)),
         interfaces_(std::move(interfaces)),
@@ -240,13 +240,13 @@ class ReturnRoutesFact final : public Fact {
     int restored = 0;
     for (const auto& route : routes_) {
       if (!watch_.wants_return_routes()) break;
-      // Without the device there is nothing to be routed into, and where IPv6 is off nothing to be answered.
+      // Without the device there is no target for the routes, and where IPv6 is off no answers come.
       if (index_of(route.device) == 0) continue;
       if (!route.prefix.base.is_v4() && ipv6_is_off(route.device)) continue;
       const int code = change_return_route(socket, route, RouteChange::add_if_missing);
       if (code == 0) {
         ++restored;
-        // The worker may have let go of them in between.
+        // The worker may have stopped wanting the routes in between.
         if (!watch_.wants_return_routes()) (void)change_return_route(socket, route, RouteChange::remove);
       } else if (code != -NLE_EXIST) {
         return {restored, fmt::format("the return route of {} into {} cannot be added: {}", route.prefix.to_string(),
@@ -295,13 +295,13 @@ KernelNeeds kernel_needs(const Cluster& cluster, std::uint16_t chassis, ForwardG
     out.facts.push_back(std::make_unique<ForwardGuardFact>(*forward_guard, all));
     if (forward_guard->marks_errors()) out.facts.push_back(std::make_unique<ErrorMarkFact>(all));
   }
-  std::vector<std::string> forwarding;  // interfaces and devices that IPv6 packets come in by
+  std::vector<std::string> forwarding;  // interfaces and devices through which IPv6 packets arrive
   for (const auto& card : cluster.chassis[chassis].cards) {
     for (const auto& port : card.ports) {
       const Sets& sets = sets_of_unit[{card.name, port.unit}];
       if (port.kind == PacketPort::Kind::pcap) continue;
       const bool tun = port.kind == PacketPort::Kind::tun;
-      // The device first: routes into it need it up.
+      // The device comes first, because routes into it need it up.
       if (tun) out.facts.push_back(std::make_unique<DeviceFact>(port.device, sets));
       if (tun) forwarding.push_back(port.device);
       for (const auto& interface : port.steer_from) {

@@ -1,5 +1,5 @@
-// Everything that a chassis needs of its kernel while it runs, as one list of facts. Each can be read back, and be made
-// true again where another program changed it.
+// Lists everything that a chassis needs of its kernel while it runs. Each such *fact* can be read back, and can be
+// restored after another program changed it.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +18,8 @@ namespace icr::node {
 
 class Fact {
  public:
-  /// `name` in words for people: "IPv4 rules and routes into ms000.1". `kinds`: what of the kernel it is about.
+  /// `name` is for display, like "IPv4 rules and routes of ms000.1". `kinds` are the kinds of kernel state that it
+  /// depends on. `sets` are the redundancy sets that need it.
   Fact(std::string name, KernelKinds kinds, std::vector<std::uint16_t> sets)
       : name_(std::move(name)), kinds_(kinds), sets_(std::move(sets)) {}
   virtual ~Fact() = default;
@@ -26,16 +27,17 @@ class Fact {
   Fact& operator=(const Fact&) = delete;
 
   struct Outcome {
-    int restored = 0;     ///< how many things were missing and are back
-    std::string missing;  ///< what cannot be had, and what would mend it; empty: all is as it must be
+    int restored = 0;     ///< number of things that were missing and have been restored
+    std::string missing;  ///< what cannot be restored, and what would solve that; empty if nothing is missing
   };
+  /// Reads the state back, and restores what is missing.
   [[nodiscard]] virtual Outcome ensure(nl_sock* socket) = 0;
-  /// Adds what it knows beyond that to the report of a set.
+  /// Adds to the report of a set what ensure() found besides.
   virtual void report(KernelReport& /*out*/) const {}
 
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] KernelKinds kinds() const { return kinds_; }
-  /// The redundancy sets that depend on it.
+  /// Returns the redundancy sets that need this fact.
   [[nodiscard]] const std::vector<std::uint16_t>& sets() const { return sets_; }
 
  private:
@@ -44,7 +46,7 @@ class Fact {
   std::vector<std::uint16_t> sets_;
 };
 
-/// An interface that a set depends on. Nothing of it can be put back: it is looked at.
+/// An interface that sets depend on. It is only observed, because icrd cannot restore it.
 struct WatchedInterface {
   std::string name;
   std::vector<std::uint16_t> sets;
@@ -55,8 +57,8 @@ struct KernelNeeds {
   std::vector<WatchedInterface> interfaces;
 };
 
-/// What a chassis needs. `watches` has one entry for each set of the cluster; `forward_guard` may be null. Both, and
-/// the cluster, must outlive the result.
+/// Returns what a chassis needs. `watches` has one entry for each set of the cluster; `forward_guard` may be null.
+/// REQUIRES: `cluster`, `forward_guard` and `watches` outlive the result.
 [[nodiscard]] KernelNeeds kernel_needs(const Cluster& cluster, std::uint16_t chassis, ForwardGuard* forward_guard,
                                        const std::vector<std::unique_ptr<KernelWatch>>& watches);
 

@@ -27,14 +27,14 @@ std::string table_name(std::string_view chassis) {
   return out;
 }
 
-/// The commands that make the table anew, in one transaction: there is no moment without it.
+/// Returns the commands that replace the table in one transaction, so that it exists at every moment.
 std::string commands_of(const ForwardRules& rules, const std::string& table, bool owned) {
   std::string interfaces;
   for (const auto& interface : rules.interfaces) interfaces += fmt::format("\"{}\", ", interface);
   std::string ways;
   for (const auto& [from, to] : rules.ways) ways += fmt::format("\"{}\" . \"{}\", ", from, to);
   std::string out;
-  // One that we own cannot be there: it went with the process before.
+  // An owned table cannot exist yet, because it ended with the previous process.
   if (!owned) out = fmt::format("table inet {0}\ndelete table inet {0}\n", table);
   out += fmt::format("table inet {} {{\n", table);
   out += owned ? "  flags owner\n" : "";
@@ -176,7 +176,7 @@ Result<bool> ForwardGuard::restore() {
   return true;
 }
 
-/// The sum of both tables' counters.
+/// Returns the sum of the counters of both tables.
 std::uint64_t ForwardGuard::read_dropped() {
   std::uint64_t sum = 0;
   nft_ctx_output_set_flags(context_.get(), NFT_CTX_DEFAULT);

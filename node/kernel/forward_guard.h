@@ -1,15 +1,15 @@
-// A guard in the kernel that fails closed by itself: nftables rules that let nothing be forwarded between the
-// interfaces that a chassis serves unless it comes through the card.
+// Installs nftables rules that let the kernel forward packets from or to the interfaces of a chassis only through the
+// card. They fail closed: they protect even when icrd does not run.
 //
 // Policy routing (node/ports/tun_routing.h) brings packets into the card. Another program can take its rules away
 // ("ip rule flush", a restart of systemd-networkd), and then the kernel would forward packets past the card. The rules
 // of this guard are in a table of their own, which such a flush does not touch. They are in place before anything else
 // is configured, and stay when the process ends, however it ends. docs/steering.md says how to remove them.
 //
-// Where the kernel can do that (Linux 5.12), a second table holds the same rules and belongs to this process: "nft
-// flush ruleset" of another program removes the first one and cannot remove the second one.
+// Since Linux 5.12 there is also a second table with the same rules, which belongs to this process: "nft flush ruleset"
+// by another program removes the first table but cannot remove the second one.
 //
-// One thread at a time. A call takes about a millisecond: not for threads that forward packets.
+// Thread: one at a time, but none that forwards packets, because a call takes about a millisecond.
 #pragma once
 
 #include <cstdint>
@@ -36,22 +36,22 @@ struct ForwardRules {
   std::vector<std::pair<std::string, std::uint32_t>> marks;
 };
 
-/// The rules of a chassis. An interface whose packets are steered into a TUN device exchanges packets with that device,
-/// and with TUN devices that no interface is steered into (those are routed to by hand). An interface with a port of
-/// type af-packet exchanges none: its packets pass the card, not the kernel.
+/// Returns the rules of a chassis. An interface whose packets are steered into a TUN device exchanges packets with that
+/// device, and with TUN devices that no interface is steered into (those are routed to by hand). An interface with a
+/// port of type af-packet exchanges none: its packets pass the card, not the kernel.
 [[nodiscard]] ForwardRules forward_rules_of(const icr::Chassis& chassis);
 
 class ForwardGuard {
  public:
-  /// Puts the rules in place, at once and whole. The error says what is missing.
+  /// Installs the rules in one transaction. The error says what is missing.
   [[nodiscard]] static Result<std::unique_ptr<ForwardGuard>> install(ForwardRules rules);
   ~ForwardGuard();
   ForwardGuard(const ForwardGuard&) = delete;
   ForwardGuard& operator=(const ForwardGuard&) = delete;
 
-  /// Reads the rules back, and puts them in place again when they are not as they were. True: they were not.
+  /// Reads the rules back, and installs them again if they differ. Returns true if they differed.
   [[nodiscard]] Result<bool> restore();
-  /// Packets that the guard kept from being forwarded since install(), as far as was read by restore().
+  /// Returns how many packets the guard dropped since install(), as of the last restore().
   [[nodiscard]] std::uint64_t dropped() const { return dropped_before_ + dropped_now_; }
   [[nodiscard]] const std::string& table() const { return rules_.table; }
   [[nodiscard]] bool marks_errors() const { return !rules_.marks.empty(); }
@@ -63,7 +63,7 @@ class ForwardGuard {
   using Context = std::unique_ptr<nft_ctx, FreeContext>;
 
   explicit ForwardGuard(ForwardRules rules) : rules_(std::move(rules)) {}
-  /// Gives commands to the kernel, all or none; what they print.
+  /// Executes all commands or none. Returns their output.
   [[nodiscard]] static Result<std::string> run(nft_ctx* context, const std::string& commands);
   [[nodiscard]] static Result<Context> make_context();
   [[nodiscard]] Result<void> put();
@@ -72,8 +72,8 @@ class ForwardGuard {
 
   ForwardRules rules_;
   Context context_;
-  Context owner_;         ///< as long as it lives the second table does; null: the kernel has no tables with an owner
-  std::string in_place_;  ///< the table as the kernel lists it, right after it was put there
+  Context owner_;         ///< keeps the second table alive; null if the kernel has no tables with an owner
+  std::string in_place_;  ///< the table as the kernel listed it just after it was installed
   std::uint64_t dropped_before_ = 0, dropped_now_ = 0;
 };
 

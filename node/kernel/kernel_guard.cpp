@@ -15,9 +15,9 @@ namespace icr::node {
 namespace {
 
 constexpr std::string_view kComponent = "kernel";
-/// The guard looks at most this often, however many notifications there are.
+/// The guard checks at most this often, however many notifications arrive.
 constexpr Duration kPace = 10ms;
-/// What cannot be had is tried again after this.
+/// State that cannot be restored is tried again after this.
 constexpr Duration kRetry = 500ms;
 /// The same incident is logged once within this time.
 constexpr Duration kSayAgain = 10s;
@@ -88,7 +88,7 @@ void KernelGuard::start() {
   (void)look_at_interfaces();
   const TimePoint now = monotonic_now();
   for (Kept& kept : kept_) {
-    // What an earlier run left, or nobody set so far, is no incident.
+    // State that an earlier run left, or that nobody has set yet, is no incident.
     const auto outcome = kept.fact->ensure(socket_.get());
     kept.missing = outcome.missing;
     if (!kept.missing.empty()) log::error(kComponent, "{}: {}", kept.fact->name(), kept.missing);
@@ -113,7 +113,7 @@ void KernelGuard::run() {
   while (!stopping_) {
     (void)::poll(polled.data(), polled.size(), static_cast<int>(kLook / 1ms));
     if (stopping_) return;
-    // Notifications that come in a burst are one look.
+    // A burst of notifications leads to a single check.
     if (const Duration early = looked + kPace - monotonic_now(); early > Duration::zero()) {
       (void)::poll(polled.data(), 1, static_cast<int>(early / 1ms) + 1);
     }

@@ -1,9 +1,9 @@
-// Keeps the kernel as a chassis needs it: watches what is declared in node/kernel/facts.h, puts back what another
-// program took away, and tells the redundancy sets what cannot be had.
+// Keeps the kernel state that a chassis needs: watches the facts of node/kernel/facts.h, restores what another program
+// removed, and tells the redundancy sets what cannot be restored.
 //
-// A thread of its own at ordinary priority, so that packets never wait for it. It is woken by the kernel's
-// notifications, and reads everything back now and then besides. What fails closed (node/kernel/forward_guard.h) does
-// not depend on its speed.
+// The guard has its own thread of ordinary priority, so packets never wait for it. Notifications of the kernel wake the
+// thread, and it also reads everything back every kReadBack. No packet bypasses the card if the thread is slow, because
+// the rules of node/kernel/forward_guard.h do not depend on it.
 #pragma once
 
 #include <atomic>
@@ -24,44 +24,44 @@
 
 namespace icr::node {
 
-/// Whether an interface can carry packets; empty: it can, otherwise why not.
+/// Returns why an interface cannot carry packets; empty if it can.
 [[nodiscard]] std::string trouble_of_interface(nl_sock* socket, const std::string& name);
 
 class KernelGuard {
  public:
-  /// Interfaces are looked at this often besides the notifications: those of a lost carrier may be late by a second.
+  /// Interfaces are also checked this often, because a notification of a lost carrier may be late by a second.
   static constexpr Duration kLook = 100ms;
   static constexpr Duration kReadBack = 2s;
-  /// A fact that was put back this many times within kFightWindow is fought over: then it is put back every
-  /// kFightPause only, and counts as missing.
+  /// If a fact was restored kFight times within kFightWindow, two programs fight over it: it is then restored only once
+  /// every kFightPause, and counts as missing.
   static constexpr std::uint32_t kFight = 20;
   static constexpr Duration kFightWindow = 10s;
   static constexpr Duration kFightPause = 1s;
 
-  /// Puts the nftables rules in place, nothing else yet: to be called before ports are opened. Null: the chassis has
-  /// no ports that the kernel has to do with. `cluster` must outlive it.
+  /// Installs the nftables rules, and nothing else yet. Returns null if the chassis has no ports that involve the
+  /// kernel. REQUIRES: no port is open yet; `cluster` outlives the result.
   [[nodiscard]] static Result<std::unique_ptr<KernelGuard>> open(const Cluster& cluster, std::uint16_t chassis);
-  ~KernelGuard();  ///< stops
+  ~KernelGuard();  ///< stops the thread
   KernelGuard(const KernelGuard&) = delete;
   KernelGuard& operator=(const KernelGuard&) = delete;
 
-  /// Looks at everything once, then begins to watch. After the ports were opened.
+  /// Checks everything once, then starts the thread. REQUIRES: the ports are open.
   void start();
   void stop();
-  /// What a set's worker talks to; lives as long as the guard.
+  /// Returns the object through which the guard and the worker of a set communicate; the guard owns it.
   [[nodiscard]] KernelWatch& watch(std::uint16_t set) { return *watches_[set]; }
-  /// Any thread.
+  /// Thread: any.
   void append_to(CounterList& out) const;
 
  private:
   struct Kept {
     std::unique_ptr<Fact> fact;
-    std::string missing;       ///< as it was said last
-    TimePoint not_before;      ///< when it may be tried again
-    TimePoint window_begin;    ///< of the count below
-    std::uint32_t recent = 0;  ///< times that it was put back since
+    std::string missing;       ///< as it was logged last
+    TimePoint not_before;      ///< earliest time of the next attempt
+    TimePoint window_begin;    ///< begin of the window in which `recent` counts
+    std::uint32_t recent = 0;  ///< times that the fact was restored since window_begin
     bool fought_over = false;
-    TimePoint said;  ///< when it was last logged that it was put back
+    TimePoint said;  ///< when a restoration was last logged
   };
   struct Looked {
     WatchedInterface interface;
@@ -70,7 +70,7 @@ class KernelGuard {
 
   KernelGuard(const Cluster& cluster, std::uint16_t chassis) : cluster_(cluster), chassis_(chassis) {}
   void run();
-  /// True: something about an interface is different.
+  /// Returns true if the state of an interface has changed.
   bool look_at_interfaces();
   void look_at(Kept& kept, TimePoint now, const std::string& who);
   void look_at_facts(KernelKinds kinds, TimePoint now, const std::string& who);

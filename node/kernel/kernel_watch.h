@@ -1,4 +1,4 @@
-// What the kernel guard tells the worker of a redundancy set, and the worker the guard. Neither waits for the other.
+// Carries messages between the kernel guard and the worker of a redundancy set. Neither waits for the other.
 #pragma once
 
 #include <sys/eventfd.h>
@@ -14,17 +14,17 @@
 
 namespace icr::node {
 
-/// The kernel state of one set, as it was read last.
+/// The problems of one set's kernel state, as they were read last.
 struct KernelReport {
   std::vector<std::string> interfaces;  ///< what is wrong with interfaces: "interface inside0 has no carrier"
-  std::vector<std::string> kernel;      ///< what else is missing and cannot be put back
-  /// Interfaces whose IPv6 packets have no way into the card, and why.
+  std::vector<std::string> kernel;      ///< other state that is missing and cannot be restored
+  /// Interfaces whose IPv6 packets cannot get into the card, each with the reason.
   std::map<std::string, std::string> closed_ipv6;
 
   friend bool operator==(const KernelReport&, const KernelReport&) = default;
 };
 
-/// The guard's thread calls put(), the worker everything else.
+/// Thread: the guard's thread calls put() and wants_return_routes(), the worker everything else.
 class KernelWatch {
  public:
   KernelWatch() : descriptor_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {}
@@ -44,7 +44,8 @@ class KernelWatch {
     (void)!::write(descriptor_, &one, sizeof one);
   }
 
-  /// True: there is a newer report, and `out` is it. Never waits: a report that is being written is taken later.
+  /// Copies a newer report to `out` and returns true, or returns false if there is none. Never blocks: a report that is
+  /// being written is taken by a later call.
   [[nodiscard]] bool take(KernelReport& out) {
     const std::uint64_t written = written_;
     if (written == read_) return false;
@@ -56,18 +57,18 @@ class KernelWatch {
     read_ = written;
     return true;
   }
-  /// Polls readable when there is a newer report.
+  /// Returns a descriptor that becomes readable when there is a newer report.
   [[nodiscard]] int descriptor() const { return descriptor_; }
 
-  /// Whether the set's return routes are to be there: only a master has them.
+  /// Tells whether the set needs its return routes; only a master does.
   void want_return_routes(bool wanted) { return_routes_ = wanted; }
   [[nodiscard]] bool wants_return_routes() const { return return_routes_; }
 
  private:
-  std::mutex mutex_;  ///< held for a copy only
+  std::mutex mutex_;  ///< held only while a report is copied
   KernelReport report_;
   std::atomic<std::uint64_t> written_{0};
-  std::uint64_t read_ = 0;  ///< the worker's
+  std::uint64_t read_ = 0;  ///< used by the worker only
   std::atomic<bool> return_routes_{false};
   const int descriptor_;
 };

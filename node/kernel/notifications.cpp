@@ -20,12 +20,12 @@ namespace icr::node {
 namespace {
 
 constexpr std::size_t kBufferBytes = 64 * 1024;
-/// A burst of this many bytes of notifications fits the kernel's buffer while the thread does something else.
+/// Size of the socket buffer: a burst of this many octets is kept while the thread does something else.
 constexpr int kSocketBuffer = 1024 * 1024;
-/// So many messages are taken at a time; the rest waits for the next look.
+/// At most this many messages are taken at a time; the others wait for the next call.
 constexpr int kMessagesPerLook = 1000;
 
-/// Joins groups of a netlink protocol; -1 where that is refused.
+/// Opens a socket in multicast groups of a netlink protocol. Returns -1 if the kernel refuses.
 int open_socket(int protocol, std::initializer_list<int> groups) {
   const int out = ::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);
   if (out < 0) return -1;
@@ -71,7 +71,7 @@ void each_attribute(const char* at, const char* end, Visit&& visit) {
   }
 }
 
-/// A route of ours, or one in a table that may be ours.
+/// Returns true for a route that icrd may have added, or one in a table that may be icrd's.
 bool is_our_route(const char* payload, const char* end) {
   if (end - payload < static_cast<std::ptrdiff_t>(sizeof(rtmsg))) return false;
   rtmsg route;
@@ -84,7 +84,7 @@ bool is_our_route(const char* payload, const char* end) {
   return is_steering_table(table);
 }
 
-/// What a message of rtnetlink is news of.
+/// Returns the kinds of state that a message of rtnetlink changes.
 KernelKinds kind_of(const nlmsghdr& header, const char* payload, const char* end) {
   switch (header.nlmsg_type) {
     case RTM_NEWLINK:
@@ -104,7 +104,7 @@ KernelKinds kind_of(const nlmsghdr& header, const char* payload, const char* end
   }
 }
 
-/// The program that nftables names as the one that made a new generation of the rules.
+/// Returns the program that nftables names as the author of a new generation of the rules.
 std::string maker_of(const char* payload, const char* end) {
   std::string out;
   if (end - payload < static_cast<std::ptrdiff_t>(sizeof(nfgenmsg))) return out;
@@ -147,7 +147,7 @@ void Notifications::receive(int descriptor, bool nftables, KernelNews& news) {
     if (got < 0 && errno == EINTR) continue;
     if (got < 0 && errno == EAGAIN) return;
     if (got < 0 || static_cast<std::size_t>(got) > buffer_.size()) {
-      // ENOBUFS: some were left out; which, nobody knows.
+      // ENOBUFS: the kernel dropped notifications, and does not say which.
       ++overruns_;
       news.changed |= kKernelEverything;
       if (got < 0 && errno != ENOBUFS) return;

@@ -1,9 +1,11 @@
-// What the kernel tells of changes of its configuration, whoever made them: links, rules, routes, settings, nftables.
+// Receives the kernel's notifications of configuration changes by all programs: links, rules, routes, settings,
+// nftables.
 //
-// Only what may concern a chassis is taken for news, so a routing daemon with a million routes costs a look at a
-// message, no more. When the kernel had to leave some out (its buffer for us was full), that is news of everything.
+// Changes that cannot concern a chassis are ignored, so a routing daemon with a million routes costs no more than the
+// parsing of its messages. When the kernel had to drop notifications (the socket buffer was full), everything counts as
+// changed.
 //
-// One thread.
+// Thread: one.
 #pragma once
 
 #include <cstdint>
@@ -28,29 +30,29 @@ inline constexpr KernelKinds kKernelEverything = 31;
 
 struct KernelNews {
   KernelKinds changed = 0;
-  std::string who;  ///< the program that made the last of the changes, where that can be found out
+  std::string who;  ///< the program that made the last change, if it is known
 };
 
 class Notifications {
  public:
-  /// Listens from now on. Where the kernel has no nftables, of nftables there is no news.
+  /// Starts to listen. If the kernel has no nftables, no changes of nftables are reported.
   [[nodiscard]] static Result<std::unique_ptr<Notifications>> open();
   ~Notifications();
   Notifications(const Notifications&) = delete;
   Notifications& operator=(const Notifications&) = delete;
 
-  /// Poll readable when there is news.
+  /// Returns descriptors of which one becomes readable when a notification arrives.
   [[nodiscard]] const std::vector<int>& descriptors() const { return descriptors_; }
-  /// All that has arrived. Never waits.
+  /// Returns the changes of all notifications that have arrived. Never blocks.
   [[nodiscard]] KernelNews take();
-  /// Times that the kernel left notifications out.
+  /// Returns how many times the kernel dropped notifications.
   [[nodiscard]] std::uint64_t overruns() const { return overruns_; }
 
  private:
   Notifications() = default;
   void receive(int descriptor, bool nftables, KernelNews& news);
 
-  std::vector<int> descriptors_;  ///< of rtnetlink, then of nftables, if there is that
+  std::vector<int> descriptors_;  ///< of rtnetlink, then of nftables if the kernel has it
   std::vector<std::uint8_t> buffer_;
   std::uint64_t overruns_ = 0;
 };

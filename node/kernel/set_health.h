@@ -1,4 +1,4 @@
-// The health of a redundancy set on this chassis, from facts and their weights.
+// Computes the health of a redundancy set on this chassis.
 #pragma once
 
 #include "model/cluster.h"
@@ -7,7 +7,7 @@
 
 namespace icr::node {
 
-/// Each thing that is wrong adds its weight; all reasons are told, also those of weight 0.
+/// Returns the sum of the weights of everything that is wrong, with all reasons, including those of weight 0.
 [[nodiscard]] Health health_of(const KernelReport& kernel, bool store_fails, const HealthWeights& weights);
 
 }  // namespace icr::node

@@ -1,4 +1,4 @@
-// Cutting an IPv4 packet that is too long for the next network into fragments (RFC 791 section 3.2, RFC 1812 section
+// Cuts an IPv4 packet that is too long for the next network into fragments (RFC 791 section 3.2, RFC 1812 section
 // 4.2.2.7).
 //
 // Sans-I/O, no allocation.
@@ -8,19 +8,19 @@
 
 namespace icr::node {
 
-/// What an MTU is at least (RFC 791): room for the longest header and eight octets.
+/// The smallest MTU (RFC 791): it has room for the longest header and eight octets.
 inline constexpr std::uint32_t kLeastIpv4Mtu = 68;
 
-/// True for an IPv4 packet whose sender lets it be fragmented. REQUIRES: at least 20 octets.
+/// Returns true for an IPv4 packet without DF. REQUIRES: at least 20 octets.
 [[nodiscard]] inline bool may_be_fragmented(const std::uint8_t* packet) {
   return packet[0] >> 4 == 4 && (packet[6] & 0x40) == 0;
 }
 
-/// The length of the header that fragments after the first one have: with those options only that are copied.
+/// Returns the header length of fragments after the first one, which have only those options that are copied.
 /// REQUIRES: a whole header with options that can be read.
 [[nodiscard]] std::uint32_t later_header_length(const std::uint8_t* packet);
 
-/// Writes the fragment with the octets [from, from + size) of what follows the header; returns its length.
+/// Writes the fragment with the octets [from, from + size) of the payload to `out`. Returns its length.
 [[nodiscard]] std::uint32_t write_ipv4_fragment(const std::uint8_t* packet, std::uint32_t from, std::uint32_t size,
                                                 std::uint8_t* out);
 

@@ -1,9 +1,9 @@
-// ICMP errors that a port makes as a router does, for packets that die at it (RFC 1812 sections 4.3 and 5.2.7, RFC
-// 4443).
+// Makes the ICMP errors that a port sends, as a router does, for packets that it drops (RFC 1812 sections 4.3 and
+// 5.2.7, RFC 4443).
 //
 // An error about a packet that was received goes straight back to its sender, who is on this side of the translation.
-// One about a packet that the card sends goes into the card, as if the next router had sent it: so it is translated
-// like any other, with the packet that it quotes, and says nothing of addresses on the other side.
+// One about a packet that the card sends goes into the card, as if the next router had sent it. So it is translated
+// like any other, with the packet that it quotes, and does not reveal addresses of the other side.
 #pragma once
 
 #include <array>
@@ -26,31 +26,33 @@ struct IcmpErrorKind {
   std::uint8_t type6, code6;
 };
 inline constexpr IcmpErrorKind kTimeExceeded{11, 0, 3, 0};
-inline constexpr IcmpErrorKind kTooBig{3, 4, 2, 0};            ///< its field is the MTU (RFC 1191, RFC 8201)
+inline constexpr IcmpErrorKind kTooBig{3, 4, 2, 0};            ///< the field is the MTU (RFC 1191, RFC 8201)
 inline constexpr IcmpErrorKind kNetUnreachable{3, 0, 1, 0};    ///< there is no route
 inline constexpr IcmpErrorKind kHostUnreachable{3, 1, 1, 3};   ///< the next hop does not answer
 inline constexpr IcmpErrorKind kRouteUnreachable{3, 1, 1, 0};  ///< a route of type unreachable
 inline constexpr IcmpErrorKind kProhibited{3, 13, 1, 1};       ///< a route of type prohibit
 inline constexpr IcmpErrorKind kParameterProblem{12, 0, 4, 0};
 
-/// The errors of one port. One thread.
+/// The ICMP errors of one port. Thread: one.
 class IcmpErrors {
  public:
-  /// Errors of all kinds in a second (RFC 1812 section 4.3.2.8), and those that wait for the card's next burst.
+  /// The most errors of all kinds in a second (RFC 1812 section 4.3.2.8), and the most that wait for the card's next
+  /// burst.
   static constexpr std::uint32_t kPerSecond = 100;
   static constexpr std::size_t kWaiting = 16;
 
   explicit IcmpErrors(std::uint32_t unit) : unit_(unit), waiting_(kWaiting) {}
 
-  /// Makes an error about a packet, sent from `own`, in `out` (kReplyBytes); its length, or 0 where there must not be
-  /// one (about an error, a later fragment, what cannot be read), or cannot (no address of one's own, too many).
+  /// Writes an error about a packet, sent from `own`, to `out` (kReplyBytes). Returns its length, or 0 where none must
+  /// be sent (about an error, a later fragment or an unreadable packet) or none can be (`own` is empty, or too many
+  /// were).
   [[nodiscard]] std::uint32_t make(const Packet& about, const IcmpErrorKind& kind, std::uint32_t field,
                                    const std::optional<IpAddress>& own, TimePoint now, std::uint8_t* out);
 
-  /// Makes one for the card.
+  /// Makes an error and keeps it for the card, which gets it by take().
   void tell_card(const Packet& about, const IcmpErrorKind& kind, std::uint32_t field,
                  const std::optional<IpAddress>& own, TimePoint now);
-  /// Moves what waits for the card into the first packets of a burst; returns how many.
+  /// Moves the errors that wait for the card into the first packets of a burst. Returns how many.
   [[nodiscard]] std::size_t take(std::span<Packet> packets);
 
   void append_to(CounterList& out) const;
@@ -67,7 +69,7 @@ class IcmpErrors {
   TimePoint second_{};
   std::uint32_t this_second_ = 0;
   std::uint64_t sent_ = 0;
-  std::uint64_t suppressed_ = 0;  ///< not sent: too many, or no address to send them from
+  std::uint64_t suppressed_ = 0;  ///< not sent, because there were too many or no address to send them from
 };
 
 }  // namespace icr::node

@@ -1,4 +1,4 @@
-// What a port reads and changes of a packet's IP header when it forwards.
+// Reads and changes the parts of a packet's IP header that a port needs when it forwards.
 #pragma once
 
 #include <cstddef>
@@ -10,8 +10,8 @@
 
 namespace icr::node {
 
-/// Link-local packets are never routed (RFC 3927 section 7, RFC 4291 section 2.5.6, RFC 5771 section 4); on an
-/// interface they are the kernel's own, or a neighbour's to it.
+/// Returns true for packets with a link-local address, which are never routed (RFC 3927 section 7, RFC 4291 section
+/// 2.5.6, RFC 5771 section 4). On an interface they are exchanged between the kernel and its neighbours.
 [[nodiscard]] inline bool is_link_local(const std::uint8_t* packet, std::size_t length) {
   if (length >= 20 && packet[0] >> 4 == 4) {
     const auto unicast = [packet](std::size_t at) { return packet[at] == 169 && packet[at + 1] == 254; };
@@ -23,17 +23,17 @@ namespace icr::node {
   return multicast || unicast(8) || unicast(24);
 }
 
-/// True if the packet is long enough for the header of its version.
+/// Returns true if the packet is long enough for the header of its version.
 [[nodiscard]] inline bool has_ip_header(const Packet& packet) {
   return (packet.length >= 20 && packet.data[0] >> 4 == 4) || (packet.length >= 40 && packet.data[0] >> 4 == 6);
 }
 
-/// REQUIRES: has_ip_header(), also below.
+/// Returns the destination address. REQUIRES: has_ip_header().
 [[nodiscard]] inline IpAddress destination_of(const Packet& packet) {
   return packet.data[0] >> 4 == 6 ? IpAddress::v6(packet.data + 24) : IpAddress::v4(load32(packet.data + 16));
 }
 
-/// One hop less. False: there was none left.
+/// Decrements the hop limit. Returns false, without a change, if no hop is left. REQUIRES: has_ip_header().
 [[nodiscard]] inline bool take_hop(Packet& packet) {
   const bool v6 = packet.data[0] >> 4 == 6;
   std::uint8_t& hops = packet.data[v6 ? 7 : 8];

@@ -1,4 +1,4 @@
-// What a packet socket of an Ethernet port lets in, and when it came.
+// Filters and time stamps of the packet socket of an Ethernet port.
 #pragma once
 
 #include <sys/socket.h>
@@ -9,14 +9,15 @@
 
 namespace icr::node::packet_socket {
 
-/// Room for the stamp of a message.
+/// Octets of control data that the time stamp of a message needs.
 inline constexpr std::size_t kStampBytes = 64;
 
-/// Only what is for the interface, untagged, IPv4 or IPv6 wakes the worker; the kernel decides. False: errno says why.
+/// Makes the kernel pass only untagged IPv4 and IPv6 frames that are addressed to the interface. Returns false on an
+/// error, with errno set.
 [[nodiscard]] bool attach_filter(int socket);
-/// Messages carry the time of their arrival from now on. False: errno says why.
+/// Makes messages carry the time of their arrival from now on. Returns false on an error, with errno set.
 [[nodiscard]] bool stamp(int socket);
-/// How long ago the message arrived; nullopt if it has no stamp.
+/// Returns how long ago the message arrived, or nullopt if it has no time stamp.
 [[nodiscard]] std::optional<Duration> age_of(const msghdr& message);
 
 }  // namespace icr::node::packet_socket

@@ -1,14 +1,13 @@
 // Judges how long packets wait in the kernel in front of a port, and drops what has waited too long.
 //
-// A worker that does not keep up, or did not get the processor for a while, finds a queue. Worked off in order, it
-// makes everything late, for as long as there is more than the worker can do: a standing queue, seconds of it. So what
-// waited longer than a bound is dropped, the oldest first, until what comes next is fresh again. A queue that is long
-// but moves fast is left alone: it is time that counts, not length.
+// A worker that does not keep up, or did not get the processor for a while, finds a queue. If it processed that queue
+// in order, every packet would be late for as long as the overload lasts, by seconds if the queue is long. So packets
+// that have waited longer than a limit are dropped, the oldest first, until the next one is fresh again. The limit is
+// on waiting time, not on queue length: a long queue that moves fast is left alone.
 //
-// Two sources tell the time. An Ethernet socket stamps each packet. A TUN device does not, so its port now and then
-// puts a marker of its own into the queue while that does not become empty; the marker comes out with the time it
-// waited. Of the time in which the worker was away there is no marker: there the number of old packets is estimated
-// from the rate at which packets came before.
+// The time comes from two sources. An Ethernet socket stamps each packet. A TUN device does not, so its port inserts
+// markers into a queue that does not become empty; a marker shows how long it waited. While the worker is away it
+// inserts no markers, so the number of old packets is then estimated from the rate at which packets arrived before.
 #pragma once
 
 #include <cstdint>
@@ -17,43 +16,43 @@
 
 namespace icr::node {
 
-/// Sans-I/O. One for each queue of a port.
+/// Watches one queue of a port. Sans-I/O.
 class QueueWatch {
  public:
-  /// A packet that waited longer is dropped, and all after it ...
+  /// A packet that waited longer is dropped, and so are all packets after it ...
   static constexpr Duration kLimit = 40ms;
-  /// ... until one waited no longer than this. What waited longer than this asks the engine to set up no sessions.
+  /// ... until one has waited no longer than this. For packets that waited longer, the engine sets up no sessions.
   static constexpr Duration kRelief = 20ms;
-  /// Markers are sent while the queue has not been empty for so long, at this distance.
+  /// Markers are inserted once the queue has not been empty for kMarkAfter, one every kMarkEvery.
   static constexpr Duration kMarkAfter = 5ms;
   static constexpr Duration kMarkEvery = 2ms;
 
-  /// The worker is back after `absence`, in which it should have looked for packets.
+  /// Tells that the worker is back after `absence`, during which it read no packets.
   void away(Duration absence, TimePoint now);
-  /// Nothing waits.
+  /// Tells that the queue is empty.
   void empty(TimePoint now);
-  /// What was put into the queue at `since` is at its head.
+  /// Tells that the packet or marker at the head of the queue was put there at `since`.
   void head(TimePoint since, TimePoint now);
-  /// A packet was read. True: it is to be dropped.
+  /// Counts a packet that was read. Returns true if it must be dropped.
   [[nodiscard]] bool too_old() {
     ++arrived_;
     if (surplus_ == 0) return dropping_;
     --surplus_;
     return true;
   }
-  /// A marker should be put into the queue now; it is then taken for done.
+  /// Returns true if a marker must be inserted now, and assumes that the caller does so.
   [[nodiscard]] bool mark_due(TimePoint now);
-  /// How long the packets that come next have waited, as far as it is known.
+  /// Returns how long the next packets have waited, as far as it is known.
   [[nodiscard]] Duration waited() const { return waited_; }
 
  private:
-  TimePoint returned_{};  ///< from the last absence: what was marked before says nothing about what came meanwhile
-  TimePoint empty_{};     ///< the queue was empty then
+  TimePoint returned_{};  ///< end of the last absence; older markers tell nothing about packets that came during it
+  TimePoint empty_{};     ///< when the queue was last empty
   TimePoint marked_{};
   Duration waited_{};
   bool dropping_ = false;
-  std::uint64_t surplus_ = 0;  ///< packets at the head that came too early in an absence
-  // The rate of arrival, between two moments at which the queue was empty.
+  std::uint64_t surplus_ = 0;  ///< packets at the head that are estimated to be too old after an absence
+  // The members below measure the rate of arrival between two moments at which the queue was empty.
   TimePoint window_{};
   std::uint64_t arrived_ = 0;
   std::uint64_t per_second_ = 0;

@@ -1,4 +1,4 @@
-// Packets that wait until their next hop is resolved: a ring of a fixed size.
+// Holds the packets that wait until their next hop is resolved, in a ring of fixed size.
 #pragma once
 
 #include <array>
@@ -11,18 +11,18 @@
 
 namespace icr::node {
 
-/// One thread.
+/// Thread: one.
 class WaitingPackets {
  public:
   static constexpr std::size_t kPackets = 64;
-  /// What is longer does not wait: it is no first packet of anybody.
+  /// A longer packet is not held, because no flow starts with one.
   static constexpr std::uint32_t kLongest = 2048;
 
   WaitingPackets() : places_(kPackets) {}
 
   [[nodiscard]] bool empty() const { return count_ == 0; }
 
-  /// Copies the packet. False: it is too long, or there is no room.
+  /// Copies the packet. Returns false if it is too long or there is no room.
   [[nodiscard]] bool add(const Packet& packet, TimePoint now) {
     if (packet.length > kLongest || count_ == kPackets) return false;
     Place& place = places_[(first_ + count_++) % kPackets];
@@ -34,8 +34,8 @@ class WaitingPackets {
     return true;
   }
 
-  /// Calls `keeps(const Packet&, TimePoint since)` for each, in order; those for which it returns false are gone.
-  /// `keeps` must not add any.
+  /// Calls `keeps(const Packet&, TimePoint since)` for each packet, in order, and removes those for which it returns
+  /// false. REQUIRES: `keeps` does not call add().
   template <class Keeps>
   void review(std::uint32_t unit, Keeps&& keeps) {
     for (std::size_t left = count_; left != 0; --left) {

@@ -1,19 +1,20 @@
-// Whether the peer is still there: silence is judged, not counted.
+// Decides whether the peer is still alive. How much silence it tolerates depends on how late either machine has been.
 //
-// heartbeat-interval x heartbeat-count is the *floor* of the detector's patience. On a quiet machine that is all: a
-// machine that dies is noticed after the floor. Where signs of life were late, or the own thread woke up late, or the
-// peer says that it does, patience grows in proportion at once, and shrinks again when a minute has passed (the idea of
-// accrual failure detectors: Hayashibara et al., "The phi accrual failure detector", SRDS 2004; the bound and the floor
-// are what BFD has, RFC 5880 section 6.8.4).
+// heartbeat-interval x heartbeat-count is the *floor* of that tolerance. Between quiet machines the
+// death of a machine is noticed after the floor. When signs of life came late, or the own thread woke up late, or the
+// peer reports that its thread did, the tolerance grows in proportion at once, and shrinks again after a minute. (This
+// is the idea of accrual failure detectors: Hayashibara et al., "The phi accrual failure detector", SRDS 2004. The
+// bound and the floor are those of BFD, RFC 5880 section 6.8.4.)
 //
-// While the peer is silent its machine is asked: echo requests to its addresses. If its kernel answers, the machine
-// lives and the process is late, and the peer is given up to the *limit*; not longer, as a process that hangs must not
-// stay master. If the kernel does not answer, patience decides.
+// While the peer is silent, the detector sends echo requests to the addresses of its machine. If the kernel there
+// answers, the machine is alive and the process is late, so silence is tolerated up to the *limit*, but not longer,
+// because a process that hangs must not stay master. If the kernel does not answer, the tolerance decides.
 //
-// Time is counted while the own thread attends. What it slept longer than it wanted is a delay of its own, and no
-// silence of the peer, whose messages may be waiting. After such a pause the peer has at least one interval more.
+// Silence is measured in *attended time*, which does not run while the own thread oversleeps: messages of the peer may
+// be waiting then. After such a pause the peer gets at least one more interval.
 //
-// Without I/O. The order of a round: wake(), what arrived, judge(), sleep().
+// Sans-I/O. The order of a round: wake(), then the messages that arrived, then judge(), then sleep().
+// Thread: one.
 #pragma once
 
 #include <array>
@@ -29,12 +30,12 @@ namespace icr::node {
 
 struct DetectorConfig {
   Duration interval = 100ms;  ///< between heartbeats
-  std::uint32_t count = 5;    ///< heartbeats that are missing until silence means something
-  Duration limit = 1500ms;    ///< no silence is borne longer than this, whatever the reason; at least the floor
-  std::uint64_t seed = 1;     ///< of the numbers by which answers to probes are known
+  std::uint32_t count = 5;    ///< missing heartbeats that make the floor
+  Duration limit = 1500ms;    ///< longest silence that is tolerated, whatever the reason; at least the floor
+  std::uint64_t seed = 1;     ///< seed of the nonces in the probes
 };
 
-/// The largest of what was added in the last minute (55 to 60 s).
+/// Remembers the largest value that was added in the last minute (55 to 60 s).
 class WorstOfMinute {
  public:
   void add(TimePoint now, Duration value);
@@ -44,39 +45,39 @@ class WorstOfMinute {
   static constexpr Duration kBucket = 5s;
   static constexpr std::size_t kBuckets = 12;
   struct Bucket {
-    std::int64_t number = -1;  ///< of the five seconds since the clock began
+    std::int64_t number = -1;  ///< the clock's time, divided by kBucket
     Duration worst{};
   };
   std::array<Bucket, kBuckets> buckets_{};
 };
 
-/// What the peer's machine said when it was asked last.
+/// How the peer's machine answered the last probes.
 enum class Witness : std::uint8_t {
-  never_asked,   ///< there was no reason to
-  no_addresses,  ///< there was a reason, and no address to ask
+  never_asked,   ///< there was no reason to ask
+  no_addresses,  ///< there was a reason to ask, but no address is known
   asked,         ///< no answer yet
   answered,      ///< its kernel answers
   unanswered,    ///< the peer was given up without an answer
 };
 [[nodiscard]] std::string_view to_string(Witness witness);
 
-/// Asks the peer's machine. Called from inside Detector::judge().
+/// Sends an echo request to the peer's machine. Detector::judge() calls it.
 class ProbeOutput {
  public:
   virtual ~ProbeOutput() = default;
   virtual void probe(const IpAddress& address, std::uint64_t nonce) = 0;
 };
 
-/// For the CLI. All durations are of the present moment.
+/// The state of a detector at one moment, for the CLI.
 struct DetectorStatus {
   Duration floor{};
   Duration limit{};
-  Duration threshold{};       ///< silence that is borne when no witness speaks for the peer
-  Duration own_late{};        ///< worst delay of the own wake-ups in the last minute
-  Duration peer_late{};       ///< how much later than an interval a sign of life came, at worst, in the last minute
-  Duration peer_says{};       ///< worst delay of its wake-ups, as the peer tells
-  Duration silence{};         ///< how long the peer has been silent while this thread attended
-  bool lost = false;          ///< it was taken for dead and has not been heard since
+  Duration threshold{};       ///< silence that is tolerated when the peer's machine does not answer
+  Duration own_late{};        ///< worst delay of this thread's wake-ups in the last minute
+  Duration peer_late{};       ///< worst delay, beyond an interval, of a sign of life in the last minute
+  Duration peer_says{};       ///< worst delay of the peer's wake-ups, as its heartbeats report
+  Duration silence{};         ///< how long the peer has been silent, in attended time
+  bool lost = false;          ///< the peer was judged dead and has not been heard since
   std::uint64_t avoided = 0;  ///< silences that passed the floor and ended
   std::uint64_t probes_sent = 0;
   std::uint64_t probes_answered = 0;
@@ -87,28 +88,29 @@ class Detector {
  public:
   Detector(const DetectorConfig& config, ProbeOutput& output, TimePoint now);
 
-  /// The thread runs again. Call it before anything else of a round; again in the same round it does nothing.
+  /// Tells that the thread runs again. REQUIRES: called before anything else in a round; repeating it has no effect.
   void wake(TimePoint now);
-  /// The thread is about to sleep until `wanted` at the latest.
+  /// Tells that the thread is about to sleep until `wanted` at the latest.
   void sleep(TimePoint wanted) { wanted_ = wanted; }
 
-  /// A sign of life.
+  /// Tells that a sign of life arrived.
   void on_heard(TimePoint now);
-  /// What a heartbeat tells: the worst delay of the peer's wake-ups, and addresses that its kernel answers.
+  /// Stores what a heartbeat reports: the worst delay of the peer's wake-ups, and addresses that its kernel answers.
   void on_condition(Duration late, const std::vector<IpAddress>& addresses);
-  /// The control connection. While it is closed no witness can speak for the peer: its process is gone.
+  /// Tells whether the control connection is open. While it is closed, probes are not sent: the process is gone.
   void on_connection(bool open);
-  /// The process at the other end is another one now: what its predecessor was like says nothing about it.
+  /// Forgets what was observed, because the peer is a new process now.
   void on_other_process();
   void on_probe_answer(TimePoint now, std::uint64_t nonce);
-  /// True when the peer must be taken for dead. Sends probes. Not to be called for a peer that is known to be lost.
+  /// Returns true when the peer must be considered dead. Sends the probes that are due.
+  /// REQUIRES: the peer is not known to be lost already.
   [[nodiscard]] bool judge(TimePoint now);
 
-  /// When judge() must be called again if nothing arrives.
+  /// Returns when judge() must be called again if nothing arrives.
   [[nodiscard]] TimePoint next_deadline() const;
-  /// Worst delay of the own wake-ups in the last minute: what the peer should know.
+  /// Returns the worst delay of this thread's wake-ups in the last minute, which heartbeats report to the peer.
   [[nodiscard]] Duration own_late(TimePoint now) const { return own_late_.worst(now); }
-  /// How long the peer has been silent while this thread attended.
+  /// Returns how long the peer has been silent, in attended time.
   [[nodiscard]] Duration silence() const { return attended_ - heard_; }
   [[nodiscard]] DetectorStatus status(TimePoint now) const;
   void append_to(CounterList& out) const;
@@ -124,7 +126,7 @@ class Detector {
   };
 
   [[nodiscard]] Duration threshold(TimePoint now) const;
-  /// When (in attended time) the present silence has to be taken for death.
+  /// Returns when, in attended time, the present silence makes the peer count as dead.
   [[nodiscard]] Duration due() const;
   [[nodiscard]] bool may_ask() const { return open_ && !addresses_.empty(); }
   void ask();
@@ -132,28 +134,28 @@ class Detector {
   DetectorConfig config_;
   ProbeOutput& output_;
   const Duration floor_;
-  const Duration ask_after_;  ///< silence after which the machine is asked
+  const Duration ask_after_;  ///< silence after which the first probe is sent
   const Duration ask_interval_;
   std::vector<IpAddress> addresses_;
   bool open_ = false;
 
-  // The clock of attention.
+  // The clock of attended time.
   TimePoint woke_;
   TimePoint wanted_;
   Duration attended_{};
-  // All in attended time.
+  // The members below are in attended time.
   Duration heard_{};
-  Duration fresh_{};      ///< not judged before: an own pause ended one interval before that
-  std::uint32_t grants_;  ///< how often that may still be moved in the present silence
-  Duration asked_{};      ///< first probe of the present silence
+  Duration fresh_{};      ///< judge() does not decide before this: one interval after a pause of this thread
+  std::uint32_t grants_;  ///< how many times fresh_ may still be moved in the present silence
+  Duration asked_{};      ///< when the first probe of the present silence was sent
   Duration next_probe_{};
-  Duration answered_{};  ///< last answer to a probe of the present silence
+  Duration answered_{};  ///< when the last answer to a probe of the present silence came
   bool is_asked_ = false;
   bool is_answered_ = false;
-  bool lost_ = false;   ///< judged so, and not heard since
-  Duration threshold_;  ///< of the last round
+  bool lost_ = false;   ///< the peer was judged dead and has not been heard since
+  Duration threshold_;  ///< the tolerated silence, as the last round computed it
 
-  std::uint64_t nonce_;  ///< of the present silence; never 0
+  std::uint64_t nonce_;  ///< marks the probes of the present silence; never 0
   WorstOfMinute own_late_;
   WorstOfMinute peer_late_;
   Duration peer_says_{};

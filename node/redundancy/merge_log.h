@@ -1,4 +1,4 @@
-// How the end of a merge (replication/merge.h) is told in the log.
+// Logs the end of a merge (replication/merge.h).
 #pragma once
 
 #include <string>
@@ -7,9 +7,9 @@
 
 namespace icr::node {
 
-/// On the master: what it took over, what it refused and why, and the first conflicts in words.
+/// Logs on the master what it took over, what it refused and why, and the first conflicts in words.
 void log_merge(const std::string& set, const replication::MergeReceiver::Outcome& outcome);
-/// On the member that yielded.
+/// Logs the same on the member that yielded, from the counts of the acknowledgements.
 void log_merge(const std::string& set, const replication::MergeSender::Outcome& outcome);
 
 }  // namespace icr::node

@@ -1,4 +1,6 @@
-// Which process of the peer is listened to: the newest one. Each process has a random number, its *boot*.
+// Decides to which process of the peer a member listens: the newest one. Each process has a random number, its *boot*.
+//
+// Thread: one.
 #pragma once
 
 #include <cstdint>
@@ -9,26 +11,26 @@ namespace icr::node {
 class PeerBoots {
  public:
   enum class Verdict : std::uint8_t {
-    present,   ///< the process that is known
-    replaced,  ///< another one from now on
-    refused,   ///< not listened to
+    present,   ///< it is the process that is known
+    replaced,  ///< it is a new process, which is the known one from now on
+    refused,   ///< its messages are ignored
   };
 
-  /// A message of process `boot`. `number` is that of its heartbeat, 0 for other messages: a boot becomes known by a
-  /// heartbeat only, and the one it replaces is not listened to any more. Unless that goes on while the new one is
-  /// silent
-  /// (`silent`): then the new one was a late message of a process that died before.
+  /// Judges a message of process `boot`. `number` is the number of its heartbeat, or 0 for other messages. Only a
+  /// heartbeat makes a boot known, and messages of the boot that it replaces are refused from then on. `silent` tells
+  /// that the known process is silent: an older one that goes on then becomes known again, because the newer one was a
+  /// late message of a process that had died before.
   [[nodiscard]] Verdict judge(std::uint64_t boot, std::uint64_t number, bool silent);
-  /// A heartbeat of the present process. False: it was overtaken by a later one.
+  /// Takes a heartbeat of the known process. Returns false if a later one has overtaken it.
   [[nodiscard]] bool in_order(std::uint64_t number);
 
-  [[nodiscard]] std::uint64_t present() const { return present_; }  ///< 0: none is known
+  [[nodiscard]] std::uint64_t present() const { return present_; }  ///< 0 if none is known
 
  private:
   static constexpr std::size_t kRetired = 16;
   struct Retired {
     std::uint64_t boot = 0;
-    std::uint64_t last_number = 0;  ///< of its heartbeats
+    std::uint64_t last_number = 0;  ///< number of its last heartbeat
   };
   std::uint64_t present_ = 0;
   std::uint64_t number_ = 0;

@@ -1,10 +1,10 @@
-// Asks the kernel of the peer's machine whether it lives: ICMP and ICMPv6 echo (RFC 792, RFC 4443 section 4.1).
+// Asks the kernel of the peer's machine whether it is alive: ICMP and ICMPv6 echo (RFC 792, RFC 4443 section 4.1).
 //
-// Only the I/O. When to ask, and what an answer means, is the detector's matter (detector.h). A ping socket is used
-// where the machine allows them (net.ipv4.ping_group_range), else a raw one (CAP_NET_RAW); without either nothing is
-// asked, which warning() says.
+// This class does the I/O only; the detector (detector.h) decides when to ask and what an answer means. A ping socket
+// is used where the machine allows it (net.ipv4.ping_group_range), otherwise a raw socket (CAP_NET_RAW). Without either
+// no request is sent, and warning() says so.
 //
-// Contract: one thread. Nothing blocks. What cannot be sent is counted and not repeated.
+// Thread: one. No call blocks. A request that cannot be sent is counted and not repeated.
 #pragma once
 
 #include <cstdint>
@@ -25,18 +25,18 @@ class Prober {
   Prober(const Prober&) = delete;
   Prober& operator=(const Prober&) = delete;
 
-  /// An echo request with `nonce` to `address`.
+  /// Sends an echo request with `nonce` to `address`.
   void send(TimePoint now, const IpAddress& address, std::uint64_t nonce);
-  /// The number of an answer that has arrived and was not taken yet; 0: there is none.
+  /// Returns the nonce of an answer that has arrived and was not taken yet, or 0 if there is none.
   [[nodiscard]] std::uint64_t take_answer(TimePoint now);
-  /// Adds descriptors that become readable when answers arrive; none while none are expected.
+  /// Appends the descriptors that become readable when answers arrive; none while no answer is expected.
   void append_descriptors(TimePoint now, std::vector<int>& out) const;
-  /// Why the peer's machine cannot be asked; empty: it can.
+  /// Returns why the peer's machine cannot be asked; empty if it can.
   [[nodiscard]] const std::string& warning() const { return warning_; }
   void append_to(CounterList& out) const;
 
  private:
-  /// One family's way out.
+  /// The socket of one address family.
   struct Socket {
     int descriptor = -1;
     bool raw = false;
@@ -55,9 +55,9 @@ class Prober {
   std::uint64_t strange_ = 0;
 };
 
-/// Addresses of this machine on the service networks of a set: of the interfaces that are steered into its ports, that
-/// its ports read, or that carry its virtual addresses; without link-local ones and the cluster's virtual ones. At most
-/// `most`, IPv4 before IPv6.
+/// Returns the addresses of this machine on the service networks of a set: those of interfaces that are steered into
+/// its ports, that its ports read, or that carry its virtual addresses. Link-local addresses and virtual addresses of
+/// the cluster are left out. At most `most` are returned, IPv4 before IPv6.
 [[nodiscard]] std::vector<IpAddress> service_addresses(const Cluster& cluster, std::uint16_t set, std::uint16_t chassis,
                                                        std::size_t most);
 

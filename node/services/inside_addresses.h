@@ -1,12 +1,13 @@
-// Which addresses are inside a service set, as far as the cluster file says. A packet from inside whose destination a
-// rule translates to one of them turns around in the card (RFC 4787 REQ-9); all others leave by the outside unit.
-// Inside are:
+// Tells which addresses are inside a service set, according to the cluster file. A packet from inside whose destination
+// a rule translates to one of them turns around in the card (RFC 4787 REQ-9); all others leave by the outside unit.
+// These addresses are inside:
 //
-//  * where destination rules send what comes in from outside (match-direction output or input-output);
-//  * what NAT terms for packets from inside (match-direction input) name as their source;
+//  * the addresses to which destination rules send packets from outside (match-direction output or input-output);
+//  * the source addresses of NAT terms for packets from inside (match-direction input);
 //  * the networks of virtual addresses on interfaces of the inside unit.
 //
-// The networks of virtual addresses on interfaces of the outside unit never are. Immutable; any thread may ask.
+// The networks of virtual addresses on interfaces of the outside unit are never inside.
+// Thread: any, because the object is immutable.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +22,7 @@ class InsideAddresses {
   InsideAddresses() = default;
   InsideAddresses(const Cluster& cluster, std::uint16_t service_set);
 
-  /// False for every IPv6 address: no rule translates such a destination to the inside.
+  /// Returns false for every IPv6 address, because no rule translates such a destination to the inside.
   [[nodiscard]] bool contains(const IpAddress& address) const;
 
  private:

@@ -1,6 +1,7 @@
-// What was given back and may not go to another host yet (RFC 6888 REQ-8): ports, blocks or addresses of a pool, by
-// number. First in, first out; memory is fixed at construction: 10 octets for each place and one bit for each number.
-// No clock: the time is an argument. One thread.
+// Holds ports, blocks or addresses of a pool that were freed and may not go to another host yet (RFC 6888 REQ-8). Each
+// is identified by a number. First in, first out. Memory is fixed at construction: 10 octets for each place and one bit
+// for each number. The time is an argument.
+// Thread: one.
 #pragma once
 
 #include <cstdint>
@@ -20,13 +21,13 @@ class ReuseHold {
 
   [[nodiscard]] bool holds(std::uint64_t number) const { return (held_[number / 64] >> (number % 64) & 1U) != 0; }
   [[nodiscard]] std::uint64_t size() const { return size_; }
-  /// Holds a number that is not held. Where all places are taken, the oldest one has to go: it is returned.
+  /// Holds a number. If all places are taken, releases the oldest number and returns it. REQUIRES: !holds(number).
   [[nodiscard]] std::optional<std::uint64_t> add(std::uint64_t number, Ticks now);
-  /// The oldest number, if its time is over; it is held no longer. Ask until there is none.
+  /// Releases the oldest number and returns it, if its time is over. Call this until it returns nullopt.
   [[nodiscard]] std::optional<std::uint64_t> due(Ticks now);
-  /// A number that is held has an owner after all: a peer says so. It is held no longer.
+  /// Releases a number because a peer reports that it has an owner after all. Does nothing if it is not held.
   void forget(std::uint64_t number);
-  /// The oldest number for which `fits(number)`, of the kMostLooks oldest ones; it is held no longer.
+  /// Releases and returns the oldest number for which `fits(number)` is true, among the kMostLooks oldest ones.
   template <class Fits>
   [[nodiscard]] std::optional<std::uint64_t> take_oldest(Fits&& fits) {
     std::uint32_t looks = 0;
@@ -51,12 +52,12 @@ class ReuseHold {
   static constexpr unsigned kTimeBits = 24;
   static constexpr std::uint64_t kGone = ~std::uint64_t{0};
 
-  /// True, once for each time that the number was forgotten: its oldest entry in the ring means nothing. Those that
-  /// were added later come behind it.
+  /// Returns true if the oldest ring entry of the number is void because of forget(), and counts that entry as handled.
+  /// Entries that were added after forget() come behind it.
   [[nodiscard]] bool take_stale(std::uint64_t number);
-  /// Moves the entries that mean something together, so that others have places.
+  /// Removes void entries from the ring, so that there is room for others.
   void compact();
-  /// Takes the oldest entry out of the ring; its number, unless that is held no longer.
+  /// Removes the oldest entry of the ring. Returns its number, or nullopt if the entry was void.
   [[nodiscard]] std::optional<std::uint64_t> pop();
   void clear(std::uint64_t number) {
     held_[number / 64] &= ~(std::uint64_t{1} << (number % 64));
@@ -65,12 +66,12 @@ class ReuseHold {
 
   Ticks duration_;
   std::uint64_t capacity_;
-  std::vector<std::uint64_t> ring_;  ///< number << kTimeBits | time of giving back
+  std::vector<std::uint64_t> ring_;  ///< number << kTimeBits | time at which it was freed
   std::uint32_t first_ = 0;
   std::uint32_t used_ = 0;
   std::vector<std::uint64_t> held_;  ///< bits by number
   std::uint64_t size_ = 0;
-  std::unordered_map<std::uint64_t, std::uint32_t> stale_;  ///< number -> entries that mean nothing any more
+  std::unordered_map<std::uint64_t, std::uint32_t> stale_;  ///< number -> number of its void entries
 };
 
 }  // namespace icr::node
