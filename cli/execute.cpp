@@ -51,7 +51,7 @@ std::string mistake_in(const Command& command, const Cluster& cluster) {
                            [&](const Card& card) { return card.name == command.interface->card; });
       });
   if (clears(command.verb) && !known_card) return fmt::format("interface {} not found", command.interface->card);
-  // A unit means the service sets that use it: one that nobody uses would clear nothing, and say nothing.
+  // A unit stands for the service sets that use it. A unit without any would clear nothing and print nothing.
   if (clears(command.verb) && command.interface && command.interface->unit) {
     const std::uint32_t unit = *command.interface->unit;
     const bool used = std::any_of(cluster.redundancy_sets.begin(), cluster.redundancy_sets.end(), [&](const auto& set) {

@@ -116,7 +116,7 @@ class Blocks {
   void add(const Source& source, std::uint16_t service_set, const std::string& text) {
     if (!text.empty()) asking_.environment().out(block(source, service_set, text));
   }
-  /// What add() prints.
+  /// Returns what add() collected, as text.
   [[nodiscard]] std::string block(const Source& source, std::uint16_t service_set, const std::string& text) {
     const std::string_view between = first_ ? "" : "\n";
     first_ = false;
@@ -166,7 +166,7 @@ void restrict_to_addresses(const Command& command, SessionFilter& filter) {
   filter.source_port = command.port;
 }
 
-/// True if a table of blocks is not meant as a whole.
+/// Returns true if only some blocks of a table are selected.
 bool asks_for_some(const Command& command) { return command.host || command.xlated_ip || command.xlated_port; }
 
 bool is_host(const std::optional<Prefix>& prefix) {
@@ -336,7 +336,7 @@ void show_port_blocks(Asking& asking) {
       const auto& source = meant.sources[where.first];
       const std::uint16_t service_set = where.second;
       std::string head = render_block_head(asking.cluster().nat_pools[row.use.pool], row.status);
-      // Of a pool that has no block of those that are asked for, nothing is shown.
+      // A pool without any of the selected blocks is not shown.
       if (!asks_for_some(asking.command())) blocks.add(source, where.second, std::exchange(head, {}));
       Read read = read_of(source, QueryKind::bindings, {});
       read.request.filter.source_prefix = host_prefix(asking.command());
@@ -385,7 +385,7 @@ void show_deterministic_usf(Asking& asking) {
       if (!asks_for_some(command)) blocks.add(source, where.second, std::exchange(head, {}));
       Read read = read_of(source, QueryKind::deterministic, {});
       read.request.host = command.host;
-      // One address is looked up where the blocks are; what else is asked for is sorted out here.
+      // The chassis looks up a single address; all other selections are applied here.
       if (!command.host && is_host(command.xlated_ip)) read.request.translated = command.xlated_ip->base;
       if (read.request.translated) read.request.port = command.xlated_port;
       read.request.filter.service_sets = {where.second};
@@ -397,7 +397,7 @@ void show_deterministic_usf(Asking& asking) {
           if (command.xlated_port && (*command.xlated_port < b.first_port || *command.xlated_port > b.last_port)) {
             continue;
           }
-          // As Junos does: those in use. Who asks for one host, or for one port, is told whose it is in any case.
+          // As in Junos, only blocks in use are shown. A block selected by host or by port is shown in any case.
           const bool one = command.host || (command.xlated_port && is_host(command.xlated_ip));
           if (block.ports_in_use == 0 && !one) continue;
           if (!head.empty()) out += blocks.block(source, service_set, std::exchange(head, {}));

@@ -54,11 +54,11 @@ struct Card {
   [[nodiscard]] const PacketPort* port(std::uint32_t unit) const;
 };
 
-/// What the threads that carry traffic ask of the machine's scheduler.
+/// The scheduling that the threads that carry traffic ask for.
 struct Scheduling {
   enum class Policy : std::uint8_t {
-    real_time,  ///< before every ordinary thread (SCHED_RR), where the process may; otherwise as `nice`
-    nice,       ///< ordinary, with the lowest nice value that the process may have
+    real_time,  ///< before every ordinary thread (SCHED_RR) if the process has the right; otherwise as `nice`
+    nice,       ///< ordinary, with the lowest nice value to which the process has a right
     ordinary,   ///< as the process was started ("default")
   };
   Policy policy = Policy::real_time;
@@ -72,7 +72,7 @@ struct Chassis {
       0;                    ///< first of 2 ports per redundancy set: control, then data, in order of the file
   Endpoint query;           ///< where `icr` asks
   std::string data_folder;  ///< checkpoints; empty: none are kept
-  /// Rules in the kernel keep packets from passing the cards by (node/kernel/forward_guard.h); false: only routing
+  /// True if nftables rules keep packets from bypassing the cards (node/kernel/forward_guard.h); if false, only routing
   /// does.
   bool kernel_guard = true;
   std::vector<Card> cards;
@@ -87,11 +87,12 @@ enum class TcpNonSyn : std::uint8_t {
   allow,               ///< it creates a session, where no address has to be translated
 };
 
-/// `session-refusal`: what a host inside hears when nothing is left for its session, or it has as many as it may.
+/// `session-refusal`: what a host inside is sent when its session is refused for lack of resources or because of a
+/// limit.
 enum class SessionRefusal : std::uint8_t {
   silent,
   icmp,   ///< destination unreachable, administratively prohibited (RFC 5508 REQ-8; default)
-  reset,  ///< the same, and a RST for TCP
+  reset,  ///< a RST for TCP, and as `icmp` for everything else
 };
 
 /// Idle timeouts, [edit interfaces IF services-options]. Seconds.
@@ -140,11 +141,11 @@ struct RedundancyMember {
   std::uint32_t priority = 100;  ///< 1..255, higher is preferred
 };
 
-/// What each thing that is wrong weighs in the health of a member; at a sum of 255 it is ill
+/// The weights of things that are wrong in the health of a member, which is ill at a sum of 255
 /// (node/redundancy/health.h).
 struct HealthWeights {
   std::uint32_t interface = 255;  ///< each interface that does not exist, is down or has no carrier
-  std::uint32_t kernel = 255;     ///< kernel state that is missing and cannot be put back
+  std::uint32_t kernel = 255;     ///< each piece of kernel state that is missing and cannot be restored
   std::uint32_t store = 100;      ///< checkpoints cannot be written
 };
 
@@ -162,10 +163,11 @@ struct RedundancySet {
       3s;  ///< how long a starting member waits for its peer; and how long a preferred one must be hot to preempt
   bool preempt = false;
   HealthWeights health;
-  std::optional<Duration> silence_limit;  ///< as it was written
-  /// The least silence that makes a peer suspicious.
+  std::optional<Duration> silence_limit;  ///< as written in the file; nullopt if the key is missing
+  /// The floor of the detector: a shorter silence is always tolerated.
   [[nodiscard]] Duration detection_floor() const { return heartbeat_interval * heartbeat_count; }
-  /// The longest silence that is borne for any reason: a second, or three times the floor if that is more.
+  /// The longest silence that is tolerated for any reason: by default a second, or three times the floor if that is
+  /// more.
   [[nodiscard]] Duration longest_silence() const {
     return silence_limit.value_or(std::max<Duration>(1s, 3 * detection_floor()));
   }

@@ -125,7 +125,7 @@ Card read_card(const YamlField& field, NameBook& names) {
   return out;
 }
 
-/// A TUN device is made under its name: nothing else of the machine may be called so.
+/// icrd creates a TUN device under its name, so no other interface of the machine may have that name.
 void check_tun_names(const YamlField& field, const Chassis& chassis) {
   std::map<std::string, std::string, std::less<>> interfaces = {{"lo", "the loopback interface of every machine"}};
   for (const auto& card : chassis.cards) {

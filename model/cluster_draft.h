@@ -167,7 +167,7 @@ void check_nat(Draft& draft);
 [[nodiscard]] std::vector<std::uint16_t> source_pools_of(const NatTerm& term);
 /// What is legal but surprising.
 void add_warnings(Draft& draft);
-/// Of these: addresses and ports of pools that have an owner already.
+/// Warns about addresses and ports of pools that already have an owner.
 void add_nat_warnings(Cluster& cluster);
 
 /// Cluster::digest: of every value in order, of no spelling and no warning.

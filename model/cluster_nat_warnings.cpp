@@ -1,4 +1,4 @@
-// Warnings about addresses and ports of NAT pools that somebody else answers: rules, and the chassis themselves.
+// Warns about addresses and ports of NAT pools at which rules or the chassis themselves answer.
 #include <algorithm>
 #include <array>
 #include <set>
@@ -19,14 +19,14 @@ std::string words_of(const ReservedEndpoints& r) {
   return fmt::format("{} ports {}-{} of {}", name, r.ports->low, r.ports->high, where);
 }
 
-/// What the entries of one term are about: the first, and how many more there are.
+/// Describes the entries of one term: the first, and how many more there are.
 std::string words_of(const std::vector<ReservedEndpoints>& entries) {
   if (entries.size() == 1) return words_of(entries[0]);
   if (entries.size() == 2) return words_of(entries[0]) + " and " + words_of(entries[1]);
   return fmt::format("{} and {} more", words_of(entries[0]), entries.size() - 1);
 }
 
-/// The entries that a rule causes, term by term, in order.
+/// Groups the entries that rules cause by term, in order.
 std::vector<std::vector<ReservedEndpoints>> by_term(const std::vector<ReservedEndpoints>& all) {
   std::vector<std::vector<ReservedEndpoints>> out;
   for (const auto& r : all) {
@@ -37,10 +37,10 @@ std::vector<std::vector<ReservedEndpoints>> by_term(const std::vector<ReservedEn
   return out;
 }
 
-/// True if no port of the protocol is left for hosts.
+/// Returns true if no port of the protocol is left for hosts.
 bool nothing_left(const NatPool& pool, const PoolReservations& of_pool, EndpointProtocol protocol) {
   std::vector<ReservedEndpoints> entries;
-  std::uint64_t most = 0;  // ports that they can take, if none is named twice
+  std::uint64_t most = 0;  // ports that the entries take at most, if no port is in two of them
   for (const auto& r : of_pool.reserved) {
     if (r.protocol != protocol) continue;
     const PortRange ports = r.ports.value_or(PortRange{0, 65535});
@@ -151,7 +151,7 @@ std::vector<std::pair<AddressRange, std::string>> answered_outside(const Cluster
   return out;
 }
 
-/// Whoever shares a network with an address asks for it on the wire, and there the card does not answer.
+/// A neighbour on the network of such an address sends ARP requests for it, which the card does not answer.
 void add_unreachable(Cluster& cluster) {
   std::set<std::string> said;
   for (const auto& set : cluster.redundancy_sets) {

@@ -61,7 +61,7 @@ class Writer {
     running_.store(true, std::memory_order_release);  // first: the thread ends when it sees false
     if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
   }
-  /// False: there is no thread, and the line is as it was.
+  /// Returns false if there is no thread; the line is unchanged then.
   bool take(Line& line) {
     if (!running_.load(std::memory_order_acquire)) return false;
     {
@@ -116,7 +116,7 @@ class Writer {
 };
 
 Writer& writer() {
-  // Leaked on purpose, like the logger.
+  // It is leaked on purpose, like the logger.
   static auto* const instance = new Writer;
   return *instance;
 }

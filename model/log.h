@@ -1,8 +1,9 @@
 // Logging: one line per event, `component` first, values as key=value. Thread-safe. Never call it per packet.
 //
-// Lines are written at once, by who logs, until begin_thread(): then by a thread of their own, and nobody who logs
-// waits for a terminal or a pipe. Between them is a bounded queue. When it is full its oldest line goes, and how many
-// went is a line of its own. Its lock is held for moments, and a holder inherits the priority of whoever waits for it.
+// Until begin_thread(), the calling thread writes each line itself. After that a separate thread writes the lines, so
+// that no caller waits for a terminal or a pipe. The queue between them is bounded: when it is full, the oldest line is
+// dropped, and a line in the log tells how many were. The lock of the queue is held briefly, and its holder inherits
+// the priority of the thread that waits for it.
 #pragma once
 
 #include <fmt/format.h>
@@ -22,10 +23,10 @@ void set_level(Level level);
 /// Writes a formatted line to standard error (through spdlog, the only user of which is log.cpp).
 void write(Level level, std::string_view component, std::string_view text);
 
-/// From now on lines are written by a thread. Call it once signals are blocked: the thread handles none. A second call
-/// does nothing.
+/// Starts the thread that writes lines. A second call does nothing. REQUIRES: signals are blocked, because the thread
+/// must not handle any.
 void begin_thread();
-/// Writes what waits, ends the thread if there is one, and flushes; call last.
+/// Writes the lines that wait, ends the thread if there is one, and flushes. REQUIRES: nothing is logged afterwards.
 void flush();
 
 inline constexpr std::size_t kWaitingLines = 4096;

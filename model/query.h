@@ -93,20 +93,20 @@ struct ServiceSetCount {
   [[nodiscard]] std::uint64_t total() const { return by_state[0] + by_state[1] + by_state[2] + by_state[3]; }
 };
 
-/// How silence of the peer is judged (node/redundancy/detector.h). Microseconds.
+/// The state of the failure detector (node/redundancy/detector.h). Times are in microseconds.
 struct SilenceStatus {
-  std::uint64_t floor = 0;      ///< least silence that makes the peer suspicious; 0: the set has no peer
-  std::uint64_t limit = 0;      ///< longest silence that is borne
-  std::uint64_t threshold = 0;  ///< what is borne now when no witness speaks for the peer
+  std::uint64_t floor = 0;      ///< silence that is always tolerated; 0 if the set has no peer
+  std::uint64_t limit = 0;      ///< longest silence that is tolerated
+  std::uint64_t threshold = 0;  ///< silence that is tolerated now if the peer's machine does not answer
   std::uint64_t silence = 0;    ///< how long the peer has been silent
-  std::uint64_t own_late = 0;   ///< worst delays of the last minute: of the own wake-ups
-  std::uint64_t peer_late = 0;  ///< of the peer's signs of life
-  std::uint64_t peer_says = 0;  ///< of the peer's wake-ups, as it tells
+  std::uint64_t own_late = 0;   ///< worst delay of this thread's wake-ups in the last minute
+  std::uint64_t peer_late = 0;  ///< worst delay of the peer's signs of life in the last minute
+  std::uint64_t peer_says = 0;  ///< worst delay of the peer's wake-ups, as the peer reports
   std::uint64_t avoided = 0;    ///< silences that passed the floor and ended
   std::uint64_t probes_sent = 0;
   std::uint64_t probes_answered = 0;
   std::string state;    ///< "hears the peer", ...
-  std::string witness;  ///< what the peer's machine said last, in words
+  std::string witness;  ///< how the peer's machine answered last, in words
 };
 
 /// One redundancy set as one chassis sees it.
@@ -127,12 +127,12 @@ struct SetStatus {
   std::uint64_t pending = 0;        ///< changed sessions that the peer has not got yet
   std::uint32_t health_weight = 0;  ///< sum of the weights of what is wrong here; 255 and more: ill
   std::string health_reasons;
-  std::uint32_t peer_health_weight = 0;  ///< as the peer tells
+  std::uint32_t peer_health_weight = 0;  ///< the same sum of the peer, as it reports
   std::string peer_health_reasons;
   SilenceStatus detector;
   std::uint64_t digest = 0;  ///< sum of digest_of() over all sessions
   CounterList counters;      ///< of roles and replication
-  std::string scheduling;    ///< of the worker that carries the set, in words; empty: not told
+  std::string scheduling;    ///< how the worker of the set is scheduled, in words; empty if unknown
 };
 
 /// What `show services sessions utilization` is made of. Rates are per second.

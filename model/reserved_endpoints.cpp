@@ -34,7 +34,7 @@ Spans spans_of(const std::vector<AddressRange>& ranges) {
   return merged(std::move(out));
 }
 
-/// What is in `from` and not in `except`. Both are merged.
+/// Returns what is in `from` and not in `except`. REQUIRES: both are sorted and merged.
 Spans without(const Spans& from, const Spans& except) {
   Spans out;
   std::size_t e = 0;
@@ -50,13 +50,13 @@ Spans without(const Spans& from, const Spans& except) {
   return out;
 }
 
-/// A protocol and the ports of it that a rule answers, wherever it answers.
+/// A protocol and those of its ports that a rule answers.
 struct Answer {
   EndpointProtocol protocol;
   std::optional<PortRange> ports;
 };
 
-/// What of `protocol` a term answers through one application (null: through none).
+/// Returns the ports of `protocol` that a term answers for one application, or without an application if it is null.
 void add_answers(const MatchConditions& from, const Application* application, EndpointProtocol protocol,
                  std::vector<Answer>& out) {
   constexpr std::array<std::uint8_t, 3> kNumbers = {ip_protocol::tcp, ip_protocol::udp, ip_protocol::icmp};
@@ -175,7 +175,7 @@ class Finder {
     }
   }
 
-  /// Where every port of every address is answered, nothing is reserved for it.
+  /// Reserves nothing for a protocol of which rules answer every port of every address.
   static void share(const NatPool& pool, PoolReservations& out) {
     for (std::size_t p = 0; p < kEndpointProtocols; ++p) {
       const auto whole = [&](const ReservedEndpoints& r) {

@@ -104,8 +104,8 @@ struct NatPool {
 
   std::uint32_t mapping_timeout_s = 300;   ///< of EIM mappings and address pairings after the last session
   std::uint32_t limit_ports_per_host = 0;  ///< 0: none
-  /// port-reuse-hold: for so long nobody else gets a port, block or address that was given back (RFC 6888 REQ-8).
-  /// nullopt: 120 s where endpoint-independent filtering lets anybody in, 0 elsewhere.
+  /// port-reuse-hold: the time for which no other host gets a port, block or address that was freed (RFC 6888 REQ-8).
+  /// nullopt: 120 s if endpoint-independent filtering admits anybody, otherwise 0.
   std::optional<std::uint32_t> reuse_hold_s;
 
   [[nodiscard]] std::uint64_t address_count() const;
@@ -158,8 +158,8 @@ struct NatRule {
   std::vector<NatTerm> terms;
 };
 
-/// The one range of destination ports that packets of a term have, by its destination-port or its applications.
-/// nullopt: there are several, or packets of any port match.
+/// Returns the single range of destination ports that a term matches by its destination-port or applications, or
+/// nullopt if there are several ranges or every port matches.
 [[nodiscard]] std::optional<PortRange> forwarded_ports(const MatchConditions& from,
                                                        const std::vector<Application>& applications);
 

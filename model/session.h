@@ -217,22 +217,21 @@ enum class Applied : std::uint8_t {
   refused,    ///< out of range, unknown service set or pool, port owned elsewhere ...: counted by the sink
 };
 
-/// What became of a record of another master that this one was asked to take over (SessionSink::adopt). Refusals are
-/// from `invalid` on.
+/// The result of SessionSink::adopt for a record of another master. The values from `invalid` on are refusals.
 enum class Adopted : std::uint8_t {
-  created,        ///< it lives here now
-  updated,        ///< it was known here, and what the other master says of it is newer
-  known,          ///< it was known here, and what is said here of it is not older
-  invalid,        ///< not of this configuration: service set, pool, addresses ...
+  created,        ///< it was unknown here and exists now
+  updated,        ///< it was known here, and the state of the other master is newer and was taken over
+  known,          ///< it was known here, and the state here is not older and was kept
+  invalid,        ///< it does not fit this configuration: service set, pool, addresses ...
   flow_taken,     ///< one of its flow keys belongs to another session
   port_taken,     ///< its translated port belongs to another session or mapping
   binding_taken,  ///< the port block, address or pairing that it needs or is belongs to another host
-  limit,          ///< one more would be beyond a limit of its service set, subscriber or host
-  table_full,     ///< no slot, or no room in the index
+  limit,          ///< it would exceed a limit of its service set, subscriber or host
+  table_full,     ///< there is no free slot, or no room in the index
 };
 inline constexpr std::size_t kAdoptedCount = 9;
 [[nodiscard]] constexpr bool refused(Adopted a) { return a >= Adopted::invalid; }
-/// In words, for a log: "its translated port belongs to another".
+/// Returns text for a log, such as "its translated port belongs to another".
 [[nodiscard]] std::string_view to_string(Adopted adopted);
 
 /// Where records go: a table that takes a twin's or a checkpoint's word for its sessions. Only the owning thread may
@@ -246,10 +245,10 @@ class SessionSink {
   /// A session that stands in the way (same flow key or same translated port in another slot) must be dead where the
   /// record comes from; it is displaced, and counted.
   virtual Applied apply(const SessionRecord& record, TimePoint now) = 0;
-  /// Takes over what another master set up, or followed, while both were master: a session of the same flows is
-  /// compared with it (the one that was used last wins), anything else becomes a session or binding in a slot of this
-  /// table's own choice, if nothing that is here contradicts it. Slot and generation of `record` mean nothing here.
-  /// Only for a table whose chassis is master.
+  /// Takes over a session or binding that another master set up, or followed, while both were master. If the same flows
+  /// have a session here, the state that was used last wins. Otherwise the record gets a slot that this table chooses,
+  /// unless it contradicts something here. The slot and generation of `record` are ignored. REQUIRES: the chassis of
+  /// this table is master.
   virtual Adopted adopt(const SessionRecord& record, TimePoint now) = 0;
   /// Deletes the session in the slot unless its generation is newer than the tombstone's.
   virtual Applied erase(SessionRef tombstone, TimePoint now) = 0;

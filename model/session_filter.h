@@ -20,8 +20,8 @@ struct SessionFilter {
   std::optional<std::uint16_t> destination_port;  ///< never matches a protocol without ports
   std::optional<Prefix> source_prefix;
   std::optional<Prefix> destination_prefix;
-  /// The public address and port of the side that is inside: of the source where it is translated, and of the
-  /// destination where that is. What is not translated has none. For a binding: of blocks and mappings.
+  /// The public address and port of the inside host: those of a translated source, or of a translated destination. A
+  /// side that is not translated never matches. For bindings, blocks and mappings are compared.
   std::optional<Prefix> xlated_prefix;
   std::optional<std::uint16_t> xlated_port;
   bool translated = false;                  ///< sessions with address translation only

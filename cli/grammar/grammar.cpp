@@ -76,15 +76,15 @@ SyntaxError ambiguous(const Word& word, std::vector<Candidate> matches) {
 constexpr std::string_view kExpectingCommand = "syntax error, expecting <command>.";
 constexpr std::string_view kValueMissing = "syntax error.";
 
-/// Takes the value of an option. An error, if it should be a name and there is no such thing.
+/// Takes the value of an option. Returns an error if the value must be the name of something that does not exist.
 Result<void> take_value(const GrammarOption& option, std::string_view text, const Names* names, Command& command) {
   if (auto taken = option.take(command, text); !taken) return taken;
   if (names == nullptr || option.names == NameOf::nothing || names->has(option.names, text)) return {};
   return fail("{} {} not found", option.names == NameOf::nat_pool ? "NAT pool" : "NAT rule", text);
 }
 
-/// True if some command has an option or a level that is called so, or begins so: whoever writes it where it may not
-/// stand does not mean a pool or rule that is not there.
+/// Returns true if some command has an option or level with this name or abbreviation. In a wrong place such a word is
+/// a syntax error, not the name of an unknown pool or rule.
 bool is_option_word(const GrammarNode& at, std::string_view text) {
   const auto begins = [&](const GrammarOption& o) { return !o.word.empty() && o.word.substr(0, text.size()) == text; };
   return std::any_of(at.options.begin(), at.options.end(), begins) ||

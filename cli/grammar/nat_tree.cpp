@@ -63,7 +63,7 @@ Options subscriber() {
        }}};
 }
 
-/// Whose block, or which: the options of the tables of blocks. The pool may also be a word of its own.
+/// The options that select blocks in the tables of blocks. The pool may also be given without a keyword.
 Options of_blocks() {
   Options pool = bare_name(NameOf::nat_pool);
   Options named = pool;

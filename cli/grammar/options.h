@@ -58,7 +58,7 @@ using Options = std::vector<GrammarOption>;
 /// before.
 [[nodiscard]] Options bare_name(NameOf what, std::uint32_t required = 0);
 
-/// The translated address and port that are asked for.
+/// The options for a translated address and port.
 [[nodiscard]] Options xlated_options(std::uint32_t excluded = 0);
 
 [[nodiscard]] GrammarNode keyword(std::string_view word, std::string_view help, std::vector<GrammarNode> children);

@@ -63,7 +63,7 @@ struct Group {
 
 std::string_view connection_word(bool connected) { return connected ? "Connected" : "Not connected"; }
 
-/// A sum of weights that fails over, as in Junos interface monitoring.
+/// The sum of weights at which a redundancy group fails over, as in Junos interface monitoring.
 constexpr std::uint32_t kIllWeight = 255;
 
 void append_health(std::string_view whose, std::uint32_t weight, const std::string& reasons, std::string& out) {

@@ -34,7 +34,7 @@ std::uint64_t random_word() {
   return std::uint64_t{device()} << 32 | device();
 }
 
-/// What the process as a whole takes of the machine, before its threads are made.
+/// Applies the scheduling settings of the whole process, before its threads are created.
 WorkerScheduling take_machine(const icr::Chassis& config) {
   WorkerScheduling out;
   out.wanted = config.scheduling;
@@ -44,7 +44,7 @@ WorkerScheduling take_machine(const icr::Chassis& config) {
     return std::any_of(card.ports.begin(), card.ports.end(), real);
   };
   if (std::none_of(config.cards.begin(), config.cards.end(), carries_traffic)) {
-    out.wanted.policy = Scheduling::Policy::ordinary;  // captures have no hurry
+    out.wanted.policy = Scheduling::Policy::ordinary;  // replayed captures have no deadlines
     return out;
   }
   if (out.wanted.policy == Scheduling::Policy::ordinary) {
@@ -56,8 +56,8 @@ WorkerScheduling take_machine(const icr::Chassis& config) {
   return out;
 }
 
-/// The I/O thread carries the workers' heartbeats, so it is scheduled like them: it inherits that from the thread that
-/// makes it. (ZeroMQ has options for it, but ends the process where the kernel refuses.)
+/// The I/O thread carries the workers' heartbeats, so it is scheduled like them: it inherits its scheduling from the
+/// thread that creates it. (ZeroMQ has options for this, but ends the process if the kernel refuses.)
 Result<std::shared_ptr<replication::Context>> make_context(const WorkerScheduling& scheduling) {
   Result<std::shared_ptr<replication::Context>> out;
   std::thread([&] {
@@ -111,7 +111,8 @@ Result<void> Chassis::start_parts() {
     if (auto free = storage::RocksStore::check_free(config.data_folder); !free) return free;
   }
   const WorkerScheduling scheduling = take_machine(config);
-  // Closed before anything is opened: from here on nothing passes the cards by, whatever becomes of the rest.
+  // The guard is installed before any port is opened: from here on no packet bypasses the cards, even if a later step
+  // fails.
   auto guard = KernelGuard::open(cluster_, index_);
   if (!guard) return tl::unexpected(guard.error().in("chassis " + config.name));
   kernel_guard_ = std::move(*guard);

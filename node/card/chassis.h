@@ -25,7 +25,7 @@ class Chassis {
   Chassis& operator=(const Chassis&) = delete;
 
   /// Restores the checkpoints, opens ports and links, starts the workers and the query server. The error says what is
-  /// missing; then all that had begun was stopped, and nothing runs.
+  /// missing; then everything that had started was stopped again, and nothing runs.
   [[nodiscard]] Result<void> start();
   /// Stops answering, lets go of the traffic, writes last checkpoints. Idempotent.
   void stop();
@@ -41,7 +41,7 @@ class Chassis {
     std::uint64_t seed = 0;
     TimePoint now;  ///< what its tables are made with: the clock, or the first packet of its captures
   };
-  /// start() without the way back.
+  /// Does the steps of start(); does not undo them when one fails.
   [[nodiscard]] Result<void> start_parts();
   [[nodiscard]] static Result<Prepared> open_ports(const icr::Card& config);
   /// Makes the table of a set and fills it from its checkpoint. What was damaged is added to `damage`, in words.
@@ -51,7 +51,7 @@ class Chassis {
   const Cluster& cluster_;
   const std::uint16_t index_;
   std::uint64_t boot_id_ = 0;
-  std::unique_ptr<KernelGuard> kernel_guard_;  ///< null: the kernel has to do with no port
+  std::unique_ptr<KernelGuard> kernel_guard_;  ///< null if no port involves the kernel
   std::shared_ptr<replication::Context> context_;
   std::unique_ptr<storage::Writer> writer_;
   std::vector<std::unique_ptr<Card>> cards_;

@@ -15,7 +15,7 @@
 #include <cstring>
 #include <system_error>
 
-// Of Linux 4.4; older headers do not have it.
+// Linux has this since 4.4; older headers lack it.
 #ifndef MCL_ONFAULT
 #define MCL_ONFAULT 4
 #endif
@@ -24,8 +24,8 @@ namespace icr::node {
 namespace {
 
 constexpr int kLowestNice = -20;
-/// The slice that an ordinary thread asks for. Since Linux 6.12 a thread with a short one that wakes up is served
-/// before those that compute in long ones, as long as it has used less than its share; before, the kernel ignores it.
+/// The time slice that an ordinary thread asks for. Since Linux 6.12 a thread with a short slice that wakes up runs
+/// before threads with long slices, as long as it has used less than its share. Older kernels ignore the value.
 constexpr std::uint64_t kSliceNanoseconds = 100'000;
 
 /// struct sched_attr of <linux/sched/types.h>, which cannot be included together with <sched.h> everywhere.
@@ -147,7 +147,7 @@ ThreadScheduling schedule_thread(const Scheduling& wanted, const SchedulingRight
   out.nice = rights.sys_nice ? kLowestNice : rights.nice_limit;
   int refused = calls.ordinary(out.nice);
   if (refused != 0 && out.nice < rights.nice_limit) {
-    // The capability can be one of a user namespace, which the kernel does not take for this.
+    // The capability may come from a user namespace, which the kernel does not accept here.
     out.nice = rights.nice_limit;
     refused = calls.ordinary(out.nice);
   }
@@ -163,7 +163,7 @@ ThreadScheduling schedule_thread(const Scheduling& wanted, const SchedulingRight
 }
 
 std::string lock_memory(const SchedulingRights& rights) {
-  // Below a limit, a lock on future memory makes mmap() fail when the limit is reached, in the middle of anything.
+  // Under a finite limit, a lock on future memory makes mmap() fail when the limit is reached, at an arbitrary moment.
   if (!rights.ipc_lock && !rights.unlimited_memlock) {
     return "memory not locked: grant CAP_IPC_LOCK, or an unlimited memlock limit";
   }
@@ -174,9 +174,9 @@ std::string lock_memory(const SchedulingRights& rights) {
 void favour_session(const SchedulingRights& rights) {
   if (!rights.sys_nice || ::getsid(0) != ::getpid()) return;
   const int file = ::open("/proc/self/autogroup", O_WRONLY | O_CLOEXEC);
-  if (file < 0) return;  // not a kernel with such groups
+  if (file < 0) return;  // the kernel has no such groups
   const std::string value = std::to_string(kLowestNice);
-  // A control group other than the root has shares of its own; there the value means nothing.
+  // In a control group other than the root, the shares of the group count and this value has no effect.
   [[maybe_unused]] const ssize_t written = ::write(file, value.data(), value.size());
   ::close(file);
 }

@@ -27,7 +27,7 @@ constexpr Ticks kMostLag = 3;
 constexpr std::size_t kBlockMessagesPerRound = 16;
 /// Timers have a resolution of 100 ms; a tick in between keeps the worst case near it.
 constexpr Duration kShardTick = 50ms;
-/// How often the machine's own addresses are looked up: that costs some tens of microseconds.
+/// How often the machine's own addresses are looked up, which takes some tens of microseconds.
 constexpr Duration kAddressLook = 10s;
 
 /// What `clear services nat statistics` clears of a pool.

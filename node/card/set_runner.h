@@ -30,8 +30,8 @@ struct SetStart {
   std::uint64_t term = 0;                     ///< highest term on disk
   storage::CheckpointOutput* disk = nullptr;  ///< null: no checkpoints are kept
   std::uint64_t next_sequence = 1;            ///< of the checkpoint log
-  KernelWatch* kernel = nullptr;              ///< what is told of the kernel; null: the set has nothing to do with it
-  bool whole = true;                          ///< nothing of that term's state was found damaged
+  KernelWatch* kernel = nullptr;  ///< connection to the kernel guard; null if the set does not involve the kernel
+  bool whole = true;              ///< nothing of that term's state was found damaged
 };
 
 class SetRunner final : public ShardView, private MemberOutput, private replication::LinkVisitor {
@@ -53,7 +53,7 @@ class SetRunner final : public ShardView, private MemberOutput, private replicat
   /// Lets go of the traffic and writes a last checkpoint. True: done; call again otherwise, but not for ever.
   bool shut_down(TimePoint now, WallMillis wall_now);
 
-  /// How the worker is scheduled, in words, for who asks.
+  /// Sets the text that describes the worker's scheduling in answers to questions.
   void set_scheduling(std::string text) { scheduling_ = std::move(text); }
   [[nodiscard]] Shard& shard() { return shard_; }
   [[nodiscard]] const Shard& shard() const { return shard_; }
@@ -82,11 +82,11 @@ class SetRunner final : public ShardView, private MemberOutput, private replicat
   void clear_nat_statistics(std::uint16_t service_set);
 
  private:
-  /// Takes what the kernel guard and the disk have to tell, and what that means for the health of the member.
+  /// Takes the reports of the kernel guard and of the storage, and updates the health of the member.
   void judge_health(TimePoint now);
-  /// Why traffic that an address draws would have no way into the card; empty: it has one.
+  /// Returns why traffic to an address could not get into the card; empty if it can.
   [[nodiscard]] std::string closed_way(const VirtualAddress& address) const;
-  /// Asks for and hears of the peer's machine, and tells the peer how this one can be asked.
+  /// Takes the answers to probes, and updates the addresses at which the peer can probe this machine.
   void poll_prober(TimePoint now);
   /// Writes what happened to port blocks into the log, a little of it.
   void log_blocks();

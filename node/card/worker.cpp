@@ -130,7 +130,7 @@ void Worker::run(const std::shared_ptr<replication::Context>& context, const Wor
 
 void Worker::run_real() {
   std::vector<Packet>& packets = buffers_.packets();
-  TimePoint present = monotonic_now();  // the worker had the processor then
+  TimePoint present = monotonic_now();  // when the worker last had the processor
   while (!stopping_.load(std::memory_order_acquire)) {
     const TimePoint now = monotonic_now();
     if (now - present > QueueWatch::kLimit) note_absence(now - present, now);
@@ -154,12 +154,12 @@ void Worker::run_real() {
     if (more) {
       if (budget_->rest_due(done)) rest();
     } else {
-      // An event wakes it at once or late, which nobody can tell; that its sleep was over is known.
+      // Whether an event woke the thread late cannot be known; only the end of its sleep is known.
       const TimePoint until = wait(done);
       present = std::min(until, monotonic_now());
     }
   }
-  // What is left is waited for: it is for threads that have no priority.
+  // The rest of the work waits for ordinary threads.
   budget_->end();
 }
 

@@ -40,7 +40,7 @@ struct WorkerPart {
   std::vector<CardSet> sets;
 };
 
-/// How workers are to be scheduled, and what is known about it for the whole process.
+/// The scheduling that workers ask for, and the rights and memory lock of the process.
 struct WorkerScheduling {
   Scheduling wanted;
   SchedulingRights rights;
@@ -86,7 +86,7 @@ class Worker final : public CardView, private PacketSink {
   void run_real();
   void run_captures();
   bool poll_sets(TimePoint now, bool busy);
-  /// Sleeps until something comes or is due. Returns when it was due.
+  /// Sleeps until something arrives or is due. Returns the time at which something was due.
   TimePoint wait(TimePoint now);
   void rest();
   void note_absence(Duration absence, TimePoint now);
@@ -107,13 +107,13 @@ class Worker final : public CardView, private PacketSink {
   PacketBuffers buffers_;
   CardMailbox mailbox_;
   Wakeup stop_wakeup_;
-  std::optional<RealTimeBudget> budget_;  ///< nullopt: captures, which have no hurry
+  std::optional<RealTimeBudget> budget_;  ///< nullopt for captures, which have no deadlines
   std::atomic<bool> stopping_{false};
   std::atomic<bool> at_end_{false};
   TimePoint virtual_now_;  ///< captures: their clock
   bool captures_ = false;
   std::uint64_t unknown_egress_ = 0;
-  std::uint64_t absences_ = 0;  ///< times that it was without a processor for so long that packets were too old
+  std::uint64_t absences_ = 0;  ///< how often the worker had no processor for so long that packets became too old
 
   // Of the last whole second.
   struct Sample {

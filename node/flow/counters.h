@@ -18,7 +18,7 @@ enum class Drop : std::uint8_t {
   not_master,            ///< this chassis is not master of the redundancy set
   handing_over,          ///< new session while mastership is being handed over
   overload_new_session,  ///< new session while packets wait too long for the worker
-  standby_new_session,   ///< no session of it, in the grace after this chassis ceased to be master
+  standby_new_session,   ///< it has no session, in the grace after this chassis ceased to be master
   wrong_interface,       ///< belongs to a session, but came in on its other side
   firewall_discard,
   firewall_reject,
@@ -32,15 +32,15 @@ enum class Drop : std::uint8_t {
   tcp_bad_rst_in_syn_sent,
   tcp_bad_rst_in_syn_received,
   tcp_bad_handshake,
-  tcp_checksum,             ///< wrong, in a segment that would change the state of a connection
-  udp_checksum,             ///< wrong, in a datagram that would set up a session
+  tcp_checksum,             ///< checksum wrong, in a segment that would change the state of a connection
+  udp_checksum,             ///< checksum wrong, in a datagram that would set up a session
   out_of_ports,             ///< NAT pool exhausted
   out_of_addresses,         ///< the same where whole addresses are given out
   nat_parity,               ///< no port of the right parity left (RFC 4787 section 4.2.2)
   nat_range,                ///< none in the right range left (RFC 4787 section 4.2.1)
   nat_paired_out_of_ports,  ///< none left on the address that the host is paired with
   nat_port_limit,           ///< limit-ports-per-address: the host's ports are full
-  nat_out_of_blocks,        ///< no block of ports left that the host could have
+  nat_out_of_blocks,        ///< no free block of ports for the host
   nat_block_limit,          ///< max-blocks-per-address: the host's blocks are full
   subscriber_limit,         ///< max-sessions-per-subscriber
   nat_no_memory,            ///< no row left for another binding
@@ -68,7 +68,7 @@ enum class Drop : std::uint8_t {
   icmp_checksum,
   icmp_no_session,      ///< echo reply, or another ICMP message that starts nothing
   icmp_echo_direction,  ///< of an echo session: no request of its initiator, and no reply of its responder
-  fragment_overlap,     ///< its whole packet goes (RFC 5722)
+  fragment_overlap,     ///< the whole packet is dropped (RFC 5722)
   fragment_duplicate,   ///< covers exactly what another one covers
   fragment_limit,
   fragment_table_full,  ///< no room to hold it, or it was held and gave way to another one
@@ -119,8 +119,8 @@ struct EngineCounters : DropCounters {
   std::uint64_t bytes_in = 0;
   std::uint64_t packets_out = 0;
   std::uint64_t sessions_created = 0;
-  std::uint64_t sessions_reused = 0;     ///< a SYN on a connection that was over
-  std::uint64_t forwarded_in_grace = 0;  ///< of known sessions, after this chassis ceased to be master; in packets_out
+  std::uint64_t sessions_reused = 0;     ///< a SYN reused the session of a connection that was closed
+  std::uint64_t forwarded_in_grace = 0;  ///< packets of known sessions in the grace; part of packets_out
   std::uint64_t icmp_errors_translated = 0;
   std::uint64_t rejects_sent = 0;        ///< RST or ICMP for `then reject` and tcp-non-syn
   std::uint64_t errors_sent = 0;         ///< ICMP errors of a NAT64 router

@@ -36,7 +36,7 @@ class Engine {
   /// Handles a burst, in order. Buffers are rewritten in place and belong to the caller again afterwards.
   void process(std::span<Packet> burst, TimePoint now, PacketSink& out);
 
-  /// The worker is behind with its packets: it goes on with the sessions that there are, and sets up none.
+  /// Tells whether the worker is late with its packets. If so, existing sessions go on, and none is set up.
   void refuse_new_sessions(bool refuse) { overloaded_ = refuse; }
 
   /// Ages fragments; call now and then (every 100 ms or so).
@@ -76,7 +76,7 @@ class Engine {
     Headers headers;
     const Binding* binding = nullptr;  ///< null: dropped already
     std::uint64_t hash = 0;
-    /// Of a later fragment: the identification that the first one got. Empty: its own.
+    /// For a later fragment, the identification that the first one got; empty if it keeps its own.
     std::optional<std::uint16_t> ip_id;
   };
   /// What the stages hand on of each packet.
@@ -107,10 +107,10 @@ class Engine {
   [[nodiscard]] Arrival arrival_of(std::uint32_t unit) const;
   /// Stage 1: reads headers, hashes, and asks for the index.
   void read(std::span<Packet> burst, TimePoint now);
-  /// The same for one packet, whatever its headers are. False: it was dropped.
+  /// Does the same for one packet with any headers. Returns false if it was dropped.
   [[nodiscard]] bool read_whole(Packet& packet, const Arrival& arrival, const SessionTable& table, Look& look,
                                 Staged& staged);
-  /// The same for a packet that no active shard is there for.
+  /// Does the same for a packet that has no active shard.
   void read_passive(Packet& packet, const Arrival& arrival, TimePoint now, Look& look, Staged& staged);
   /// Stage 2: looks into the index, and asks for sessions. The number of packets, noted in firsts_, that seem to have
   /// none.
@@ -132,7 +132,7 @@ class Engine {
   void pass_on(Packet& packet, Staged& staged, FlowRef flow, Ticks now, PacketSink& out);
   void resolve_fragments(const Headers& first, std::uint32_t ingress, const Staged& staged, FlowRef flow, Ticks now,
                          PacketSink& out);
-  /// Gives a packet whose source becomes that of `to` an identification of its own, where it needs one.
+  /// Gives a packet whose source becomes that of `to` a new identification, if it needs one.
   void renumber(Staged& staged, const FlowKey& to);
   void emit(Packet& packet, std::uint32_t unit, PacketSink& out);
 
@@ -144,9 +144,9 @@ class Engine {
   /// Of a packet that may be a first fragment: the others of its packet go too.
   void drop_packet(const Packet& packet, const Staged& staged, Drop reason);
   void drop_fragment(const Packet& packet, const Staged& staged, FragmentTable::Verdict verdict);
-  /// Why a packet that would change a state does not: its receiver throws it away (RFC 9293 section 3.1, RFC 7857
-  /// section 2.2). Drop::count: its checksum is right, or cannot be told - in fragments, and where a kernel has yet to
-  /// write it.
+  /// Returns the reason if the checksum of a packet that would change the state of a session is wrong, because its
+  /// receiver drops it (RFC 9293 section 3.1, RFC 7857 section 2.2). Returns Drop::count if the checksum is right or
+  /// cannot be verified: in fragments, and where a kernel has yet to complete it.
   [[nodiscard]] static Drop damage(const Packet& packet, const Headers& headers);
   /// What the service set's screen says of a packet that is readable; Drop::count: nothing.
   [[nodiscard]] static Drop screen(const Screen& screen, const Headers& headers);
@@ -154,10 +154,10 @@ class Engine {
   void count_first(const Binding& binding, const Headers& headers);
   /// Tells the sender of a rejected packet (RST, or ICMP administratively prohibited), within a rate limit.
   void reject(const Packet& packet, const Staged& staged, Ticks now, PacketSink& out);
-  /// Tells a host inside that its session cannot be (ServiceSet::session_refusal), if `reason` is one that it should
-  /// know: something is used up, or a limit is reached (RFC 5508 REQ-8). Within a rate limit of its own.
+  /// Answers a host inside whose session is refused (ServiceSet::session_refusal), if `reason` is that a resource is
+  /// used up or a limit is reached (RFC 5508 REQ-8). These answers have a rate limit of their own.
   void refuse(const Packet& packet, const Staged& staged, Drop reason, Ticks now, PacketSink& out);
-  /// The answer of both: a RST, or ICMP.
+  /// Sends the answer of both functions above: a RST or an ICMP error.
   void answer(const Packet& packet, const Staged& staged, bool reset, PacketSink& out);
   [[nodiscard]] bool take(Budget& budget, std::uint32_t limit, Ticks now);
   /// Lowers the segment size that a SYN announces, where the service set or NAT64 asks for it.
@@ -179,7 +179,7 @@ class Engine {
   std::vector<Shard*> shards_;
   std::vector<Service> services_;
   std::vector<Binding> bindings_;
-  std::vector<std::uint16_t> binding_at_;  ///< by unit: place in bindings_ + 1; 0: none
+  std::vector<std::uint16_t> binding_at_;  ///< by unit: index in bindings_ + 1; 0 for none
   FragmentTable fragments_;
   std::vector<Staged> staged_;
   std::array<Look, kStageSize> looks_;

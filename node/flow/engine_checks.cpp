@@ -34,7 +34,7 @@ Drop screened(const Screen& s, HeaderError error) {
   }
 }
 
-/// Why a session cannot be although its host did nothing wrong.
+/// Returns true if the reason is a lack of resources or a limit, not a mistake of the host.
 bool concerns_the_host(Drop reason) {
   switch (reason) {
     case Drop::out_of_ports:
@@ -92,7 +92,7 @@ void Engine::drop_fragment(const Packet& packet, const Staged& staged, FragmentT
   const Binding& binding = *staged.binding;
   switch (verdict) {
     case FragmentTable::Verdict::overlap: {
-      // What was held goes too, and what is yet to come.
+      // Held fragments are dropped too, and so are those that arrive later.
       drop(binding, Drop::fragment_refused, fragments_.reject(staged.headers, packet.unit));
       const Screen* const screen = binding.service->screen;
       const bool tear_drop = screen != nullptr && screen->ip_tear_drop;

@@ -1,9 +1,9 @@
 // Fragments of IP packets that pass through a flow engine (RFC 791, RFC 8200 section 4.5).
 //
 // Nothing is reassembled: only the first fragment has ports, so the others follow its verdict. Those that come before
-// it are held (bounded in number and time). A packet with overlapping fragments is refused whole, those that are yet to
-// come as well (RFC 5722, RFC 1858 section 4); one that the network has doubled is no overlap (RFC 8200 section 4.5).
-// All memory is allocated at construction. One thread.
+// it are held (bounded in number and time). A packet with overlapping fragments is refused whole, including fragments
+// that arrive later (RFC 5722, RFC 1858 section 4); a duplicate made by the network is not an overlap (RFC 8200
+// section 4.5). All memory is allocated at construction. Thread: one.
 //
 // Who sends much makes room for others. A packet may be entered in 8 places; if they are taken, the source that has
 // most of them loses its oldest one (among equals: one whose first fragment did not come, or was refused). What waits
@@ -29,7 +29,7 @@ struct SessionHandle {
   std::uint16_t shard = 0;
   Direction direction = Direction::initiator;
   SessionRef ref;
-  bool new_ip_id = false;   ///< fragments of the packet leave with another identification
+  bool new_ip_id = false;   ///< true if the fragments of the packet leave with another identification
   std::uint16_t ip_id = 0;  ///< this one
 };
 
@@ -45,10 +45,10 @@ class FragmentTable {
     refused,    ///< drop: the first fragment was refused
   };
 
-  /// Of the service set that a fragment comes in to; those of the first fragment hold for its packet.
+  /// The limits of the service set that receives a fragment; those of the first fragment hold for its packet.
   struct Limits {
     std::uint32_t fragments = 0;     ///< of one packet
-    std::uint32_t reassembly_s = 0;  ///< how long the others are waited for
+    std::uint32_t reassembly_s = 0;  ///< how long to wait for the others
   };
 
   /// `seed` keys the hash of the table.
@@ -118,7 +118,7 @@ class FragmentTable {
     bool refused = false;
     std::uint8_t protocol = 0;
     std::uint16_t fragments = 0;
-    std::uint32_t limit = 0;  ///< fragments at most
+    std::uint32_t limit = 0;  ///< most fragments of the packet
     Ticks lifetime = 0;
     std::uint32_t id = 0;
     std::uint32_t unit = 0;
@@ -149,7 +149,7 @@ class FragmentTable {
   [[nodiscard]] Entry* make_room(const Headers& headers, std::uint32_t unit, Ticks now, bool expected);
   /// A buffer for a fragment of `entry`, or kNone if its source has enough.
   [[nodiscard]] std::uint32_t take_held(Entry& entry);
-  /// How many fragments of one source are held at most, where one packet may have so many.
+  /// Returns how many fragments of one source are held at most, given the fragments that one packet may have.
   [[nodiscard]] static std::uint32_t held_per_source(std::uint32_t limit) { return std::max(limit, kHeldPerSource); }
   /// The fragment and those of `entry` do not make one packet.
   [[nodiscard]] static bool contradicts(const Entry& entry, const Headers& headers, Extent extent);

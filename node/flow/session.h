@@ -38,12 +38,12 @@ struct alignas(64) Session {
   /// The responder flow arrives on the initiator's side: both ends are behind the same side of the service set.
   bool hairpin : 1 = false;
   ResetBy reset_by : 2 = ResetBy::unknown;  ///< of TcpState::closed
-  /// The RST was believed because it sits at the end of what was forwarded. Its receiver may not have come that far,
-  /// and so may not have believed it: what it sends then reopens the connection.
+  /// The RST was accepted because it is at the end of what was forwarded. Its receiver may not have got that far and so
+  /// may have ignored it; a segment that it sends then reopens the connection.
   bool reset_unproven : 1 = false;
   TcpState tcp_state : 4 = TcpState::none;
-  /// Bits by Direction: a FIN of that side passed while its numbers were in doubt. It counts once the other side has
-  /// acknowledged exactly it.
+  /// Bits by Direction: a FIN of that side passed while its sequence numbers were in doubt. It counts once the other
+  /// side has acknowledged exactly this FIN.
   std::uint8_t doubted_fins : 2 = 0;
   Ticks last_activity = 0;
 
@@ -66,8 +66,8 @@ struct alignas(64) Session {
   TcpWindow windows[2];
   std::uint16_t window_epoch = 0;  ///< activation in which `windows` was learnt; another: learn again; 0: none
   ApplicationProtocol alg = kNoApplicationProtocol;
-  /// What was last acknowledged of what each side sends: the next number that its receiver expects. After a takeover,
-  /// until the receiver has spoken, the end of that side as it was replicated. 0: not known.
+  /// For each side, the last acknowledgement of what it sends: the next number that its receiver expects. After a
+  /// takeover, until the receiver has sent something, the replicated end of that side. 0 if unknown.
   std::uint32_t acked[2] = {};
   std::uint32_t syn_end = 0;     ///< what an answer to the last SYN acknowledges
   std::uint32_t generation = 0;  ///< survives the session: the slot's tombstone
@@ -88,8 +88,8 @@ struct alignas(64) Session {
  public:
   std::uint16_t policy = 0;    ///< ordinal of the firewall term that admitted it, + 1
   std::uint16_t nat_pool = 0;  ///< as in SessionRecord: index + 1
-  /// Application of the terms that admitted it, whose timeout it has: index + 1; 0: none. What a peer or a checkpoint
-  /// brought does not tell: it is found again when it is asked for.
+  /// Application of the terms that admitted the session, which sets its timeout: index + 1; 0 for none. Records of a
+  /// peer or a checkpoint do not contain it, so it is found again when it is needed.
   static constexpr std::uint16_t kUnknownApplication = 0xffff;
   std::uint16_t application = kUnknownApplication;
   std::uint32_t pass = 0;  ///< last pass (SessionSink::begin_pass) that named this slot

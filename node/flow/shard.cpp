@@ -1,5 +1,5 @@
-// Sessions that this chassis makes itself; how it follows them is in shard_follow.cpp, what a peer or a checkpoint
-// brings in shard_twin.cpp.
+// Sets up the sessions of this chassis. shard_follow.cpp follows their packets, and shard_twin.cpp takes sessions from
+// a peer or a checkpoint.
 #include "node/flow/shard.h"
 
 #include <algorithm>
@@ -15,8 +15,8 @@ constexpr Ticks kTakeoverGrace = 300;
 /// section 4): the end of the transfer may have got lost, and be on its way again.
 constexpr std::uint32_t kTransitoryTimeout = 240;
 
-/// Source ports that are tried for a session whose answers another one would get. With half of all ports in use, one
-/// session in four thousand millions finds none.
+/// How many other source ports are tried for a session whose responder flow belongs to another session. With half of
+/// all ports in use, one session in four billion finds none.
 constexpr std::uint32_t kSourcePortAttempts = 32;
 
 ApplicationProtocol default_alg(std::uint8_t protocol) {
@@ -181,7 +181,8 @@ SetUp Shard::set_up(const Headers& headers, std::uint16_t service_set, bool insi
   if (firewall.action == FirewallAction::discard) return {std::nullopt, Drop::firewall_discard, false};
   if (firewall.action == FirewallAction::reject) return {std::nullopt, Drop::firewall_reject, true};
   const NatDecision nat = rule ? *rule : s->policy.nat(headers.key, inside);
-  // An application with an ICMP type means echo; the classifier does not tell the queries apart.
+  // An application with an ICMP type is meant for echo, because the classifier does not distinguish the types of
+  // queries.
   const auto means_echo = [&](std::optional<std::uint16_t> application) {
     return application && cluster_->applications[*application].icmp_type.has_value();
   };

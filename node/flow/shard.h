@@ -40,8 +40,9 @@ struct ShardCounters {
   void append_to(CounterList& out) const;
 };
 
-/// How long a chassis that has ceased to be master goes on forwarding packets of the sessions it has: the lease of its
-/// virtual addresses (node/redundancy/steering). By then every neighbour has been told where they are.
+/// How long a chassis that has ceased to be master goes on forwarding packets of the sessions that it has. This is the
+/// lease of its virtual addresses (node/redundancy/steering); when it ends, every neighbour has heard the announcements
+/// of the new master.
 inline constexpr Duration kForwardingGrace = 3s;
 
 /// What set_up() made of a first packet.
@@ -72,11 +73,13 @@ class Shard final : public SessionSource, public SessionSink, private NatOutput 
   void activate(TimePoint now, std::uint64_t term = 1);
   /// Mastership goes on in a higher term.
   void set_term(std::uint64_t term) { nat_.set_term(term); }
-  /// Another chassis is master, or will be. For kForwardingGrace packets of sessions that are held are still forwarded
-  /// (follow()), as neighbours may send them here until they have heard of the change; none is set up any more.
+  /// Tells that another chassis is master, or will be. No session is set up any more. For kForwardingGrace, packets of
+  /// existing sessions are still forwarded (follow()), because neighbours may send them here until they have heard of
+  /// the change.
   void deactivate(TimePoint now);
   [[nodiscard]] bool active() const { return active_; }
-  /// Packets of the sessions that are held are to be forwarded: the shard is active, or ceased to be a moment ago.
+  /// Returns true if packets of existing sessions are forwarded: the shard is active, or was active less than
+  /// kForwardingGrace ago.
   [[nodiscard]] bool forwards(TimePoint now) const { return active_ || now < grace_until_; }
   /// While mastership is being handed over, sessions go on but none is set up.
   void refuse_new_sessions(bool refuse) { refuse_new_ = refuse; }
@@ -108,12 +111,14 @@ class Shard final : public SessionSource, public SessionSink, private NatOutput 
   void prefetch_slots(std::uint32_t count) const;
   /// Follows a packet of a session. False: it must be dropped for `drop`. If `drop` is then Drop::count the session is
   /// over and gone: treat the packet as the first one of a new session.
-  /// In a passive shard the packet is judged in the same way, but the session stays what the master said of it, except
-  /// for its windows, which are not replicated as they move. Nothing is counted, and nobody is told.
+  /// In a passive shard the packet is judged in the same way, but the session keeps the state that the master reported,
+  /// except for its windows, which are not replicated as they move. No counter of the session changes, and nothing is
+  /// replicated.
   [[nodiscard]] bool follow(std::uint32_t slot, Direction direction, const Headers& headers, Ticks now, Drop& drop);
-  /// True if follow() might change the state of a TCP session: the segment should be sound.
+  /// Returns true if follow() might change the state of a TCP session, so that the checksum of the segment must be
+  /// verified.
   [[nodiscard]] bool may_change_state(const Session& session, const Headers& headers) const;
-  /// Identifications of packets whose source is translated.
+  /// Returns the identifications for packets whose source is translated.
   [[nodiscard]] Ipv4Ids& ip_ids() { return ip_ids_; }
   /// What follow() does for every packet that it lets pass: counts it, and notes that the session is in use.
   void touch(std::uint32_t slot, Session& session, Direction direction, std::uint32_t bytes, Ticks now) {
@@ -187,7 +192,8 @@ class Shard final : public SessionSource, public SessionSink, private NatOutput 
   [[nodiscard]] static std::size_t likely_place(const FlowKey& key, bool inside) {
     return (inside ? 1U : 0U) + (key.is_v4() ? 2U : 0U);
   }
-  /// Null: the service set is not of this shard. `index` comes from peers as well.
+  /// Returns null if the service set does not belong to this shard. `index` may come from a peer, so any value is
+  /// allowed.
   [[nodiscard]] Service* service(std::uint16_t index) {
     return index < service_at_.size() ? service_at_[index] : nullptr;
   }
@@ -196,14 +202,14 @@ class Shard final : public SessionSource, public SessionSink, private NatOutput 
   }
   /// Counts a session that begins (+1) or ends (-1) for its service set.
   void count_session(const Session& session, int change);
-  /// After the answers to the session in `slot` were found to be another's: enters it with another source port towards
-  /// the responder, where NAT can give it one. False: it is not entered.
+  /// Enters the session in `slot`, whose responder flow belongs to another session, with another source port towards
+  /// the responder, if NAT can give it one. Returns false if the session is not entered.
   [[nodiscard]] bool insert_with_another_port(std::uint32_t slot, Ticks now);
   [[nodiscard]] static NatSession nat_view(const Session& session);
   [[nodiscard]] bool take_setup_token(Service& s, Ticks now);
   [[nodiscard]] std::uint32_t idle_timeout(const Service& s, std::optional<std::uint16_t> application,
                                            std::uint8_t protocol) const;
-  /// The idle timeout of the session's state. Finds its application, if that is not known.
+  /// Returns the idle timeout of the session in its present state. Finds its application if that is unknown.
   [[nodiscard]] std::uint32_t timeout_for_state(Session& session) const;
   [[nodiscard]] Ticks deadline_of(const Session& session) const;
   /// Takes a live session out of index, timers, ports and counts. Its slot stays taken and its generation stays.
@@ -224,14 +230,14 @@ class Shard final : public SessionSource, public SessionSink, private NatOutput 
   // -- NatOutput --
   void binding_changed(std::uint32_t row) override;
   void arm_binding(std::uint32_t row, Ticks deadline) override { wheel_.arm(table_.capacity() + row, deadline); }
-  /// The configuration could have made a session like this.
+  /// Returns true if the configuration could have created such a session.
   [[nodiscard]] bool plausible(const SessionRecord& record) const;
-  /// The same for a twin; counts why not.
+  /// Checks the same for a twin, and counts the reason if it could not.
   [[nodiscard]] bool acceptable(const SessionRecord& record);
-  /// What the record says of the session beside its identity.
+  /// Copies everything but the identity of the session from the record.
   static void bring(Session& session, const SessionRecord& record, Ticks at);
   [[nodiscard]] Adopted adopt_session(const SessionRecord& record, Ticks at);
-  /// Of the same session, what was said last holds.
+  /// For the same session, the newer state wins.
   [[nodiscard]] Adopted compare(std::uint32_t slot, const SessionRecord& record, Ticks at);
 
   const Cluster* cluster_;
@@ -244,7 +250,7 @@ class Shard final : public SessionSource, public SessionSink, private NatOutput 
   Ipv4Ids ip_ids_;
   TimerWheel wheel_;
   std::vector<Service> services_;
-  std::vector<Service*> service_at_;  ///< by Cluster::service_sets; null where not ours
+  std::vector<Service*> service_at_;  ///< by index in Cluster::service_sets; null for those of other shards
   std::vector<ChangeListener*> listeners_;
   std::vector<ChangeListener*> observers_;
   std::uint32_t pass_ = 1;

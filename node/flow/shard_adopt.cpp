@@ -1,4 +1,4 @@
-// What another master set up, or followed, while both were master (SessionSink::adopt).
+// Takes over what another master set up, or followed, while both were master (SessionSink::adopt).
 #include <algorithm>
 
 #include "node/flow/shard.h"
@@ -66,7 +66,7 @@ Adopted Shard::compare(std::uint32_t slot, const SessionRecord& r, Ticks at) {
   const std::uint32_t idle_here = at - before.last_activity;
   if (r.idle >= idle_here) return Adopted::known;
   bring(session, r, at);
-  // Both have counted from what was common; neither figure may go back.
+  // Both masters counted on from a common value, so neither counter may decrease.
   for (const Direction d : {Direction::initiator, Direction::responder}) {
     const FlowCounters mine = before.counters(d);
     const FlowCounters now = session.counters(d);

@@ -1,4 +1,4 @@
-// How a shard follows the packets of its sessions: as master, and in the grace after it ceased to be.
+// Follows the packets of a shard's sessions: as master, and in the grace after it ceased to be master.
 #include <algorithm>
 
 #include "node/flow/shard.h"
@@ -7,7 +7,7 @@
 namespace icr::node {
 namespace {
 
-/// Drop::count: the packet passes, or opens a new connection.
+/// Returns Drop::count if the packet passes, or opens a new connection.
 Drop drop_of(TcpVerdict verdict, TcpState state) {
   switch (verdict) {
     case TcpVerdict::accept:
@@ -65,7 +65,8 @@ bool Shard::follow(std::uint32_t slot, Direction direction, const Headers& heade
 
 bool Shard::follow_passively(Session& session, Direction direction, const Headers& headers, Drop& drop) const {
   if (headers.protocol != ip_protocol::tcp || headers.later_fragment) return true;
-  // A FIN or RST that goes past here is for the new master to hear of when it is sent again, or to time out.
+  // The new master learns of a FIN or RST that passes here only when it is sent again; otherwise the session times out
+  // there.
   Session copy = session;
   bool moved = false;
   const TcpVerdict verdict = TcpTracker::follow(copy, direction, headers, window_epoch_, moved);

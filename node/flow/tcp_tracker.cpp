@@ -9,12 +9,12 @@ namespace {
 
 using namespace tcp;
 
-/// `end` has turned out to be elsewhere: a FIN that was thought to be the last of it was none of this connection.
+/// Forgets the FIN of a side, because it did not belong to this connection: the end of that side is elsewhere.
 void forget_fin(TcpWindow& w) { clear_flags(w, kTcpWindowFin | kFinAcked); }
 
-/// The other side acknowledges something else than the end that was seen: `w` stands there at least.
+/// Moves the end of `w` to what the other side acknowledges, which differs from the end that was seen.
 void learn_end(TcpWindow& w, std::uint32_t ack) {
-  // After a FIN nothing new comes; before it something may be on the way again.
+  // No new data follows a FIN, but data from before it may be retransmitted.
   const bool before_fin = !after(ack, w.end) && !after(w.end - kMaxAckWindow, ack);
   if ((w.flags & kTcpWindowFin) != 0 && before_fin) return;
   forget_fin(w);
@@ -32,7 +32,7 @@ void doubt_fin(Session& session, Direction d, bool yes) {
 
 /// Takes the segment's word for where its side stands.
 void learn(TcpWindow& sender, const TcpWindow& receiver, const Segment& s, std::uint32_t window) {
-  // After a FIN nothing new comes. A segment from before it does not move the end.
+  // No new data follows a FIN. A segment from before it does not move the end.
   const bool before_fin =
       (sender.flags & kTcpWindowFin) != 0 && !after(s.end, sender.end) && !after(sender.end - widest(receiver), s.end);
   // A retransmission may be the first thing that is seen, when the other side has long acknowledged more: then the end
@@ -54,7 +54,7 @@ void learn(TcpWindow& sender, const TcpWindow& receiver, const Segment& s, std::
   set_flags(sender, kTcpWindowKnown);
 }
 
-/// A SYN of `d` tells all there is to know of its side.
+/// Sets the window of `d` from its SYN, which contains everything that there is to know.
 void learn_syn(Session& session, Direction d, const Headers& segment, const Segment& s) {
   TcpWindow& sender = session.windows[static_cast<unsigned>(d)];
   sender = TcpWindow{};
@@ -64,16 +64,16 @@ void learn_syn(Session& session, Direction d, const Headers& segment, const Segm
   doubt_fin(session, d, false);
 }
 
-/// Notes what an accepted segment of `d` acknowledges. What its receiver expects never goes back; only where the
-/// numbers are in doubt every word counts anew.
+/// Stores what an accepted segment of `d` acknowledges. The number never goes back, except where the sequence numbers
+/// are in doubt: there each acknowledgement replaces the one before.
 void note_ack(Session& session, Direction d, std::uint32_t ack) {
   const auto other = static_cast<unsigned>(opposite(d));
   std::uint32_t& acked = session.acked[other];
   if (acked == 0 || after(ack, acked) || doubtful(session.windows[other])) acked = ack;
 }
 
-/// A FIN of `d` passed. In doubt it counts only where the other side's acknowledgements, or what was replicated, prove
-/// it; otherwise it waits for an acknowledgement of exactly it.
+/// Handles a FIN of `d` that passed. In doubt it counts only if acknowledgements of the other side, or the replicated
+/// state, prove it; otherwise it counts once exactly this FIN is acknowledged.
 void note_fin(Session& session, Direction d, const Segment& s) {
   const auto side = static_cast<unsigned>(d);
   TcpWindow& sender = session.windows[side];
@@ -86,7 +86,7 @@ void note_fin(Session& session, Direction d, const Segment& s) {
   }
 }
 
-/// A segment of `d` was accepted: move the marks.
+/// Moves the windows after a segment of `d` was accepted.
 void advance(Session& session, Direction d, const Segment& s, std::uint32_t window) {
   TcpWindow& sender = session.windows[static_cast<unsigned>(d)];
   TcpWindow& receiver = session.windows[static_cast<unsigned>(opposite(d))];
@@ -104,7 +104,7 @@ void advance(Session& session, Direction d, const Segment& s, std::uint32_t wind
   const std::uint32_t allowed = s.ack + std::max(window, 1U);
   if (after(allowed, receiver.max_end)) receiver.max_end = allowed;
   if (doubtful(receiver) && (receiver.flags & kAckSeen) == 0 && s.ack == receiver.end) {
-    // Both sides agree. What was allowed on the word of one of them alone is taken back.
+    // Both sides agree, so what only one of them claimed is no longer allowed.
     set_flags(receiver, kConfirmed);
     receiver.max_end = s.ack + widest(sender);
     if (doubts_fin(session, opposite(d))) set_flags(receiver, kTcpWindowFin);
@@ -140,17 +140,18 @@ TcpState next_state(const Session& session, Direction d, const Segment& s) {
 
 /// What becomes of a RST.
 enum class Reset : std::uint8_t {
-  outside,   ///< nobody would believe it
-  unproven,  ///< its receiver may believe it: it passes, and if it is wrong a challenge ACK asks (RFC 5961 section 3.2)
-  at_end,    ///< at the end of what was forwarded: its receiver believes it if nothing got lost
+  outside,   ///< outside the window: the receiver would ignore it
+  unproven,  ///< in the window, but not where it is accepted: it passes, and its receiver answers with a challenge ACK
+             ///< (RFC 5961 section 3.2)
+  at_end,    ///< at the end of what was forwarded: its receiver accepts it if nothing was lost
   exact,     ///< at the number that its receiver expects
   refusal,   ///< in answer to a SYN
 };
 
-/// A RST must sit where the receiver expects the next octet: that is what the receiver acknowledged last, or, if its
-/// acknowledgement is on the way, the end of what was forwarded. In the handshake it must acknowledge the SYN. Where
-/// the numbers of its side are in doubt, only the receiver's word (or what was replicated) counts: the end may have
-/// been forged as well.
+/// Classifies a RST. It must be where the receiver expects the next octet: at what the receiver acknowledged last, or,
+/// if its acknowledgement is on the way, at the end of what was forwarded. In the handshake it must acknowledge the
+/// SYN. Where the numbers of its side are in doubt, only the receiver's acknowledgement (or the replicated state)
+/// counts, because the end may have been forged as well.
 Reset judge_rst(const Session& session, Direction d, const Segment& s) {
   const auto side = static_cast<unsigned>(d);
   const TcpWindow& sender = session.windows[side];
@@ -172,8 +173,8 @@ bool goes_on(const Session& session, Direction d, const Segment& s) {
   if (session.reset_by == ResetBy::refusal) return false;
   const TcpWindow& sender = session.windows[static_cast<unsigned>(d)];
   if (static_cast<unsigned>(session.reset_by) == static_cast<unsigned>(d) + 1) return !after(sender.end, s.end);
-  // The receiver of the RST had not come as far as the RST sits: it does not believe it. If this was under way before,
-  // whoever sent the RST answers with another one, at the number that is acknowledged here.
+  // The receiver of the RST has not got as far as the RST, so it ignores it. If this segment was sent before the RST
+  // arrived, the sender of the RST answers with another one, at the number that is acknowledged here.
   const TcpWindow& resetter = session.windows[static_cast<unsigned>(opposite(d))];
   return session.reset_unproven && s.has_ack && after(resetter.end, s.ack);
 }
@@ -267,9 +268,9 @@ bool begins_anew(Session& session, Direction d, const Headers& segment, const Se
   return true;
 }
 
-/// The sender's segment against the windows of both sides, where they are known. Clears `moves` where it carries
-/// nothing new: a retransmission from before the window, or an acknowledgement that was overtaken long ago. Its
-/// receiver throws that away and says what it has, which is what a sender that repeats itself waits for.
+/// Checks a segment against the windows of both sides, where they are known. Clears `moves` if it carries nothing new:
+/// a retransmission from before the window, or an acknowledgement that was overtaken long ago. Its receiver drops that
+/// and answers with what it has, for which a sender that repeats itself waits.
 TcpVerdict judge(Session& session, Direction d, const Segment& s, std::uint32_t window, bool& moves) {
   TcpWindow& sender = session.windows[static_cast<unsigned>(d)];
   TcpWindow& receiver = session.windows[static_cast<unsigned>(opposite(d))];
@@ -311,7 +312,7 @@ TcpVerdict follow_rst(Session& session, Direction d, const Segment& s, bool& sta
   return TcpVerdict::accept;
 }
 
-/// The windows were learnt in another epoch: both sides are in doubt.
+/// Puts both sides in doubt, because the windows were learnt in another epoch.
 void take_over(Session& session, std::uint16_t window_epoch) {
   session.window_epoch = window_epoch;
   session.reset_by = ResetBy::unknown;
@@ -348,7 +349,7 @@ void TcpTracker::start(Session& session, const Headers& segment, std::uint16_t w
   }
   for (TcpWindow& w : session.windows) set_flags(w, kTaken);
   learn(session.windows[0], session.windows[1], s, advertised(s, session.windows[0], session.windows[1]));
-  // What it says of itself its receiver has not confirmed; what it expects of the other side is so.
+  // Its receiver has not confirmed its own sequence number, but its acknowledgement of the other side is reliable.
   if (!s.has_ack) return;
   session.acked[1] = s.ack;
   learn_end(session.windows[1], s.ack);

@@ -26,8 +26,8 @@ class TcpTracker {
 
   /// Judges a segment of direction `d` and follows it. Sets `state_changed` when TcpState moved. Windows learnt in
   /// another epoch (before a takeover, from a checkpoint) are in doubt: they are learnt again from the next segments of
-  /// each side, and until the sides agree no RST or FIN changes the state that the receiver's word, or what was
-  /// replicated, does not prove. No segment is refused for numbers that are in doubt.
+  /// each side, and until the sides agree a RST or FIN changes the state only if an acknowledgement of its receiver, or
+  /// the replicated state, proves it. No segment is refused for numbers that are in doubt.
   ///
   /// A RST closes the connection where its receiver would believe it (RFC 5961 section 3.2): at the end of what was
   /// forwarded, or at what was last acknowledged. Elsewhere in the window it is accepted and moves nothing: the
@@ -36,8 +36,8 @@ class TcpTracker {
   [[nodiscard]] static TcpVerdict follow(Session& session, Direction d, const Headers& segment,
                                          std::uint16_t window_epoch, bool& state_changed);
 
-  /// True if follow() might do more than move the marks of an established connection: set up, begin anew, close,
-  /// reopen, or learn numbers that are in doubt.
+  /// Returns true if follow() might do more than move the windows of an established connection: set up, begin anew,
+  /// close, reopen, or learn numbers that are in doubt.
   [[nodiscard]] static bool may_change_state(const Session& session, const Headers& segment,
                                              std::uint16_t window_epoch);
 

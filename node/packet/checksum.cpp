@@ -44,7 +44,7 @@ std::uint64_t checksum_add(const std::uint8_t* data, std::size_t size, std::uint
 }
 
 std::uint16_t checksum_finish(std::uint64_t sum) {
-  // Without a loop: how often it would turn depends on the sum, which no branch predictor knows.
+  // This avoids a loop, because the number of turns would depend on the sum and could not be predicted.
   sum = (sum >> 32) + (sum & 0xffffffffU);
   sum = (sum >> 16) + (sum & 0xffff);
   sum = (sum >> 16) + (sum & 0xffff);

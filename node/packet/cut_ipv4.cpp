@@ -22,7 +22,7 @@ std::uint32_t copy_options(const std::uint8_t* packet, std::uint8_t* out) {
   std::uint32_t copied = 0;
   for (const std::uint8_t* at = packet + kPlainHeader; at < end && *at != kEndOfOptions;) {
     const std::uint32_t length = *at == kNoOperation ? 1 : at + 1 < end ? at[1] : 0;
-    // What cannot be read is not copied: the header could not be read by the receiver either.
+    // Unreadable options are not copied, because the receiver could not read them either.
     if (length == 0 || length > static_cast<std::uint32_t>(end - at)) break;
     if ((*at & kCopied) != 0) {
       if (out != nullptr) std::memcpy(out + copied, at, length);

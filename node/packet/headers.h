@@ -89,10 +89,11 @@ struct Headers {
 /// in an ICMP error.
 [[nodiscard]] bool read_quoted_headers(std::uint8_t* packet, std::uint32_t size, Headers& out);
 
-/// True unless the TCP, UDP or ICMP checksum of a whole packet is wrong. A UDP checksum of 0 says that there is none.
+/// Returns false if the TCP, UDP or ICMP checksum of a whole packet is wrong. A UDP checksum of 0 means that there is
+/// none.
 [[nodiscard]] bool transport_checksum_ok(const Headers& headers);
 
-/// The same of the header of a quoted IPv4 packet (RFC 5508 REQ-3 a).
+/// Checks the header checksum of a quoted IPv4 packet (RFC 5508 REQ-3 a).
 [[nodiscard]] bool ip_checksum_ok(const Headers& headers);
 
 /// Where an option of this kind is in the TCP header (offset from l4), or 0. Its length is in the header.

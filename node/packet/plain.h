@@ -98,10 +98,10 @@ inline void rewrite_plain(std::uint8_t* p, const PlainHeaders& from, std::uint32
   store16(field, updated);
 }
 
-/// True of a plain packet that may be made fragments.
+/// Returns true for a plain packet that may be fragmented.
 [[nodiscard]] inline bool needs_ip_id_plain(const std::uint8_t* p) { return (p[6] & 0x40U) == 0; }
 
-/// set_ip_id() of a plain packet.
+/// Does what set_ip_id() does, for a plain packet.
 inline void set_ip_id_plain(std::uint8_t* p, std::uint16_t id) {
   const std::uint32_t sum =
       std::uint32_t{static_cast<std::uint16_t>(~load16(p + 10))} + static_cast<std::uint16_t>(~load16(p + 4)) + id;

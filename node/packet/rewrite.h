@@ -11,8 +11,8 @@ namespace icr::node {
 /// adjusted when that passed.
 void rewrite(Headers& headers, const FlowKey& to);
 
-/// True of an IPv4 packet that is a fragment, or may be made fragments (not atomic: RFC 6864 section 4). Its
-/// identification must be unique; that of others has no meaning.
+/// Returns true for an IPv4 packet that is a fragment or may be fragmented (RFC 6864 section 4: it is not atomic). Its
+/// identification must be unique; that of an atomic packet has no meaning.
 [[nodiscard]] bool needs_ip_id(const Headers& headers);
 
 /// Gives an IPv4 packet another identification.

@@ -180,7 +180,7 @@ std::size_t EthernetPort::rx_burst(std::span<Packet> packets) {
       failure_logged_ = true;
       break;
     }
-    // One stamp for all: they came at about the same time.
+    // One time stamp is enough for the batch, which arrived at about the same time.
     if (const auto waited = packet_socket::age_of(rx_messages_[0].msg_hdr)) watch_.head(now_ - *waited, now_);
     // What is refused leaves a gap, which the next one fills: buffers change places, bytes do not.
     const std::size_t first = count;
@@ -356,7 +356,7 @@ void EthernetPort::send_long(const Packet& packet, const EthernetAddress& to) {
   if (packet.segment_bytes == 0) return send_fragments(packet, to);
   const auto transport = offload::find_transport(packet.data, packet.length);
   if (transport && transport->protocol == ip_protocol::tcp && transport->offset + transport->header_bytes < mtu_) {
-    // Nothing is lost by shorter segments, and nobody has to put fragments together.
+    // Shorter segments lose nothing and need no reassembly.
     Packet shorter = packet;
     shorter.segment_bytes = static_cast<std::uint16_t>(mtu_ - transport->offset - transport->header_bytes);
     return send_to(shorter, to);
@@ -429,7 +429,7 @@ void EthernetPort::count_failure(int error_number) {
   }
 }
 
-/// Those whose next hop is known now go; those that waited too long are given up, and their senders told.
+/// Sends the packets whose next hop is known now. Drops those that waited too long, and sends ICMP errors about them.
 void EthernetPort::send_waiting() {
   waiting_.review(unit_, [this](const Packet& packet, TimePoint since) {
     EthernetAddress to;

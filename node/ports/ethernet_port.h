@@ -8,7 +8,7 @@
 //
 // A packet that leaves is framed for the next hop that the kernel's main table and neighbours name
 // (node/ports/next_hops.h). The port does what a router does (docs/steering.md has the list): it takes one off the hop
-// limit, fragments IPv4 packets that are longer than the MTU, and makes the ICMP errors about packets that die here
+// limit, fragments IPv4 packets that are longer than the MTU, and sends the ICMP errors about packets that it drops
 // (node/ports/icmp_errors.h).
 //
 // Frames come and go in batches (recvmmsg, sendmmsg) with virtio-net headers, so partial checksums and segments up to
@@ -61,23 +61,23 @@ class EthernetPort final : public Port {
   struct Counters {
     std::uint64_t rx_packets = 0, rx_bytes = 0;
     std::uint64_t rx_large = 0;       ///< of them: several segments in one packet
-    std::uint64_t rx_own = 0;         ///< for an address of this machine: the kernel's
-    std::uint64_t rx_link_local = 0;  ///< the kernel's, too
+    std::uint64_t rx_own = 0;         ///< for an address of this machine, so the kernel handles it
+    std::uint64_t rx_link_local = 0;  ///< link-local, so the kernel handles it
     std::uint64_t rx_hop_limit = 0;   ///< had no hop left
-    std::uint64_t rx_ether_type = 0;  ///< the frame says another IP version than the packet
+    std::uint64_t rx_ether_type = 0;  ///< the IP versions of frame and packet differ
     std::uint64_t rx_source_route = 0;
     std::uint64_t rx_bad_option = 0;   ///< IPv4 options that cannot be read
     std::uint64_t rx_oversize = 0;     ///< longer than a packet may be
     std::uint64_t rx_bad_offload = 0;  ///< the virtio-net header contradicts the packet
     std::uint64_t rx_kernel_full = 0;  ///< the socket's buffer was full: the worker was too slow
-    std::uint64_t rx_overload = 0;     ///< waited too long: the worker did not keep up
+    std::uint64_t rx_overload = 0;     ///< waited too long, because the worker did not keep up
     std::uint64_t rx_errors = 0;
     std::uint64_t tx_packets = 0, tx_bytes = 0;
     std::uint64_t tx_large = 0;
     std::uint64_t tx_fragmented = 0;  ///< longer than the interface's MTU, sent in fragments
     std::uint64_t tx_fragments = 0;   ///< these
-    std::uint64_t tx_mtu = 0;         ///< longer than the interface's MTU, not to be fragmented
-    std::uint64_t tx_no_route = 0;    ///< the main table does not send it out here
+    std::uint64_t tx_mtu = 0;         ///< longer than the interface's MTU, and must not be fragmented
+    std::uint64_t tx_no_route = 0;    ///< the main table has no route out of this interface
     std::uint64_t tx_broadcast = 0;
     std::uint64_t tx_unresolved = 0;  ///< the next hop does not answer
     std::uint64_t tx_held = 0;        ///< waited for the next hop; sent later, or counted as unresolved
@@ -104,15 +104,17 @@ class EthernetPort final : public Port {
   void look_around(bool idle);
   void read_mtu();
   void send_waiting();
-  /// What a router checks of a packet that it is to forward. False: it is the kernel's, or dropped and counted.
+  /// Checks a received packet as a router does. Returns false if the kernel handles it, or if it was dropped and
+  /// counted.
   [[nodiscard]] bool may_forward(Packet& packet, const FrameHeader& header);
-  /// Sends an error about a received packet back to its sender.
+  /// Sends an ICMP error about a received packet back to its sender.
   void tell_sender(const Packet& packet, const IcmpErrorKind& kind, std::uint32_t field = 0);
   void tell_card(const Packet& packet, const IcmpErrorKind& kind, std::uint32_t field = 0);
   void send_to(const Packet& packet, const EthernetAddress& to);
-  /// Fills a frame's header. False: the packet cannot be sent as it is; it was dropped, or sent otherwise.
+  /// Fills the header of a frame. Returns false if the packet cannot be sent as it is; it was dropped then, or sent in
+  /// fragments.
   [[nodiscard]] bool frame(const Packet& packet, const EthernetAddress& to, FrameHeader& out);
-  /// A packet that is longer than the MTU.
+  /// Handles a packet that is longer than the MTU.
   void send_long(const Packet& packet, const EthernetAddress& to);
   void send_fragments(const Packet& packet, const EthernetAddress& to);
   void count_failure(int error_number);

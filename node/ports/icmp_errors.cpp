@@ -11,8 +11,8 @@ namespace icr::node {
 std::uint32_t IcmpErrors::make(const Packet& about, const IcmpErrorKind& kind, std::uint32_t field,
                                const std::optional<IpAddress>& own, TimePoint now, std::uint8_t* out) {
   Headers headers;
-  // RFC 1812 section 4.3.2.7, RFC 4443 section 2.4: not about errors, later fragments, what came from or goes to an
-  // address that is not one host's, or what cannot be read.
+  // RFC 1812 section 4.3.2.7, RFC 4443 section 2.4: no error is sent about an ICMP error, a later fragment, an
+  // unreadable packet, or one from or to an address that does not belong to a single host.
   if (read_headers(about.data, about.length, headers) != HeaderError::none) return 0;
   if (headers.later_fragment || headers.icmp == IcmpKind::error) return 0;
   if (now - second_ >= 1s) {

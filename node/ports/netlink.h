@@ -54,7 +54,7 @@ struct LinkChange {
   std::uint32_t tx_queue_length = 0;          ///< 0: unchanged
   std::uint32_t mtu = 0;                      ///< 0: unchanged
   bool accept_any_source = false;             ///< IPv4: rp_filter off, and the machine's own addresses, too
-  bool loose_source_check = false;            ///< with it: rp_filter loose instead, as the machine's own is strict
+  bool loose_source_check = false;            ///< sets rp_filter to loose, because that of the machine is strict
   bool forward_ipv4 = false;                  ///< IPv4: forwarding of what comes in here
   bool promote_secondaries = false;           ///< IPv4: other addresses outlive the removal of the first one
   bool without_link_local_addresses = false;  ///< IPv6: no address generated, so no neighbour discovery of its own

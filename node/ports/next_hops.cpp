@@ -47,7 +47,7 @@ void note_change(nl_cache* /*cache*/, nl_object* /*object*/, int /*action*/, voi
   *static_cast<bool*>(flag) = true;
 }
 
-/// What comes of packets that have a route of this type; nothing for types that forwarded packets do not use.
+/// Returns the outcome for packets with a route of this type; nullopt for types that forwarded packets do not use.
 std::optional<NextHops::Outcome> outcome_of(int route_type) {
   switch (route_type) {
     case RTN_UNICAST:

@@ -42,19 +42,19 @@ class NextHops {
   enum class Outcome : std::uint8_t {
     known,
     pending,      ///< the kernel was asked for the next hop (at most once a second)
-    silent,       ///< the next hop did not answer, less than a second ago
-    broadcast,    ///< to all hosts of the network: not to be forwarded (RFC 2644)
-    no_route,     ///< the main table has none out of this interface
-    blackhole,    ///< the main table has a route of this type
+    silent,       ///< the next hop did not answer within the last second
+    broadcast,    ///< the destination is a broadcast address, to which nothing is forwarded (RFC 2644)
+    no_route,     ///< the main table has no route out of this interface
+    blackhole,    ///< the main table has a route of type blackhole
     unreachable,  ///< the same
     prohibited,   ///< the same
   };
   /// The next hop's Ethernet address, in `out`, for Outcome::known.
   [[nodiscard]] Outcome find(const IpAddress& destination, TimePoint now, EthernetAddress& out);
-  /// Nobody waits any longer for the answer of the next hop to this destination.
+  /// Tells that no packet waits for the next hop to this destination any more.
   void give_up(const IpAddress& destination, TimePoint now);
 
-  /// An address of this machine, or its broadcast address: packets for it are not to be forwarded.
+  /// Returns true for an address of this machine or a broadcast address: packets for it are not forwarded.
   [[nodiscard]] bool is_local(const IpAddress& address) const { return local_.count(address) != 0; }
 
   /// An address of the interface, to speak from; of several the first that is not link-local.
@@ -73,13 +73,13 @@ class NextHops {
     Prefix prefix;
     std::uint32_t priority = 0;
     std::optional<IpAddress> gateway;
-    Outcome outcome = Outcome::known;  ///< of a route that leads nowhere: what comes of its packets
+    Outcome outcome = Outcome::known;  ///< outcome for packets of a route that leads nowhere
   };
   struct Neighbour {
     EthernetAddress mac{};
     bool resolved = false;
-    bool stale = false;      ///< the kernel has not heard of it lately
-    bool used = false;       ///< since the last look
+    bool stale = false;      ///< the kernel has not confirmed it lately
+    bool used = false;       ///< used since the last check
     bool broadcast = false;  ///< the address is a group's
     std::optional<TimePoint> asked;
     std::optional<TimePoint> silent_since;

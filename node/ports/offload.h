@@ -53,11 +53,11 @@ struct Transport {
 /// completed. False: as above.
 [[nodiscard]] bool complete(const Packet& packet);
 
-/// Writes one of the UDP datagrams of such a packet; returns its length, or 0 after the last one.
+/// Writes one of the UDP datagrams of such a packet. Returns its length, or 0 after the last one.
 [[nodiscard]] std::uint32_t write_datagram(const Packet& packet, std::uint32_t index, std::uint8_t* out);
 
-/// Makes each datagram of a packet of several UDP datagrams in IPv4, whole and with its checksum, in `scratch`: calls
-/// `visit(std::uint8_t* data, std::uint32_t length)`. Nothing for any other packet.
+/// Splits an IPv4 packet of several UDP datagrams. Writes each whole datagram, with its checksum, to `scratch`: calls
+/// `visit(std::uint8_t* data, std::uint32_t length)`. Does nothing for any other packet.
 template <class Visit>
 void each_datagram(const Packet& packet, std::uint8_t* scratch, Visit&& visit) {
   std::uint32_t length = 0;

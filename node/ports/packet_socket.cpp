@@ -46,7 +46,7 @@ std::optional<Duration> age_of(const msghdr& message) {
     ::clock_gettime(CLOCK_REALTIME, &now);
     const Duration age =
         std::chrono::seconds(now.tv_sec - came.tv_sec) + std::chrono::nanoseconds(now.tv_nsec - came.tv_nsec);
-    // The stamps follow the wall clock, which can be set.
+    // The time stamps are of the wall clock, which can be set.
     if (age > 10s) return std::nullopt;
     return std::max<Duration>(age, 0ns);
   }

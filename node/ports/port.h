@@ -21,11 +21,11 @@ class Port {
   /// none waits.
   [[nodiscard]] virtual std::size_t rx_burst(std::span<Packet> packets) = 0;
 
-  /// The worker was away from `absence` ago until now: it did not get the processor.
+  /// Tells that the worker had no processor during the last `absence`.
   virtual void was_away(Duration /*absence*/, TimePoint /*now*/) {}
 
-  /// How long the packets that rx_burst() gave last had waited, as far as it is known. What waited too long was dropped
-  /// (node/ports/queue_watch.h).
+  /// Returns how long the packets of the last rx_burst() had waited, as far as it is known. Those that waited too long
+  /// were dropped (node/ports/queue_watch.h).
   [[nodiscard]] virtual Duration waited() const { return {}; }
 
   /// Sends one packet. What cannot be sent now (queue full, device down) is dropped and counted: an IP network may

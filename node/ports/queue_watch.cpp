@@ -5,7 +5,7 @@
 namespace icr::node {
 namespace {
 
-/// A rate is taken over at least so long.
+/// The shortest time over which a rate is measured.
 constexpr Duration kWindow = 50ms;
 
 std::uint64_t in_time(std::uint64_t per_second, Duration time) {

@@ -38,8 +38,8 @@ namespace {
 
 constexpr const char* kControlDevice = "/dev/net/tun";
 /// Packets that the kernel keeps for us while the worker is busy elsewhere; the default of 500 is half a millisecond.
-/// What of them has waited too long is dropped (node/ports/queue_watch.h). Where that cannot be told, the length is the
-/// only bound.
+/// Packets that waited too long are dropped (node/ports/queue_watch.h). Where waiting times are unknown, the length is
+/// the only limit.
 constexpr std::uint32_t kQueueLength = 10000;
 constexpr std::uint32_t kUnwatchedQueueLength = 1000;
 /// A burst ends here: what was received shall still be in the cache of the core when it is sent.
@@ -48,7 +48,7 @@ constexpr std::size_t kBurstBytes = 256 * 1024;
 constexpr unsigned kOffloads = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
 constexpr unsigned kDatagramOffloads = TUN_F_USO4 | TUN_F_USO6;
 constexpr std::uint32_t kMaxQueues = 16;
-/// What has waited too long is dropped faster than it is forwarded; so many before other work has its turn.
+/// The most old packets that are dropped before other work has its turn; dropping is faster than forwarding.
 constexpr std::size_t kDropsPerBurst = 1024;
 /// RFC 3692: for experiments; no host sends it.
 constexpr std::uint8_t kMarkerProtocol = 253;
@@ -61,8 +61,8 @@ TimePoint monotonic_now() {
 
 std::string words(int error_number) { return std::generic_category().message(error_number); }
 
-/// Packets that found the queue full, as the kernel counts them: it sends what we receive. 0 if there is no such
-/// device.
+/// Returns how many packets found the queue full, from the kernel's counters (which count as sent what the port
+/// receives). Returns 0 if there is no such device.
 std::uint64_t dropped_by_kernel(const std::string& device) {
   std::ifstream devices("/proc/thread-self/net/dev");
   for (std::string line; std::getline(devices, line);) {
@@ -139,7 +139,7 @@ Result<std::unique_ptr<TunPort>> TunPort::open(const PacketPort& config) {
   netlink::LinkChange change;
   change.up = true;
   change.tx_queue_length = port->marking_ >= 0 ? kQueueLength : kUnwatchedQueueLength;
-  change.mtu = kMaxPacketBytes;     // what is too long is for the interface to say by which it leaves
+  change.mtu = kMaxPacketBytes;     // the interface through which a packet leaves decides whether it is too long
   change.accept_any_source = true;  // packets come out of the device with everybody's source address
   change.forward_ipv4 = true;
   if (auto done = netlink::change_link(socket->get(), index, change); !done) {
@@ -208,7 +208,7 @@ TunPort::~TunPort() {
 
 Result<void> TunPort::open_marking(int index) {
   index_ = index;
-  // Protocol 0: it receives nothing.
+  // With protocol 0 the socket receives nothing.
   marking_ = ::socket(AF_PACKET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (marking_ < 0) {
     return fail("a packet socket cannot be made: {} (run as root, or give the container NET_RAW)", words(errno));
@@ -225,7 +225,7 @@ void TunPort::send_marker(TimePoint now) {
   to.sll_protocol = htons(ETH_P_IP);
   to.sll_ifindex = index_;
   marker_.since = now.time_since_epoch().count();
-  // The kernel chooses a queue by the addresses: each gets one now and then.
+  // The kernel chooses a queue by the addresses, so every queue gets a marker now and then.
   for (std::size_t i = 0; i < queues_.size(); ++i) {
     ++marker_.ip[15];
     (void)::sendto(marking_, &marker_, sizeof marker_, 0, reinterpret_cast<const sockaddr*>(&to), sizeof to);

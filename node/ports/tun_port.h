@@ -45,8 +45,8 @@ class TunPort final : public Port {
     std::uint64_t rx_oversize = 0;     ///< longer than a packet may be
     std::uint64_t rx_bad_offload = 0;  ///< the virtio-net header contradicts the packet
     std::uint64_t rx_link_local = 0;   ///< the kernel's own speech, not traffic
-    std::uint64_t rx_overload = 0;     ///< waited too long: the worker did not keep up
-    std::uint64_t rx_markers = 0;      ///< own, to tell how long packets wait
+    std::uint64_t rx_overload = 0;     ///< waited too long, because the worker did not keep up
+    std::uint64_t rx_markers = 0;      ///< own markers, which show how long packets wait
     std::uint64_t rx_errors = 0;       ///< the device is gone or the read failed
     std::uint64_t tx_packets = 0, tx_bytes = 0;
     std::uint64_t tx_large = 0;        ///< of them: several segments in one packet
@@ -72,15 +72,15 @@ class TunPort final : public Port {
   } __attribute__((packed));
   [[nodiscard]] Result<void> open_marking(int index);
   void send_marker(TimePoint now);
-  /// True: it was a marker, and is done with.
+  /// Returns true if the packet was a marker, which has then been handled.
   [[nodiscard]] bool take_marker(std::size_t queue, const std::uint8_t* data);
 
   std::vector<int> queues_;          ///< descriptors to receive from
   std::vector<QueueWatch> watches_;  ///< of each of them
-  int marking_ = -1;                 ///< packet socket that puts markers into the device; -1: there is none
+  int marking_ = -1;                 ///< packet socket that inserts markers into the device; -1 if there is none
   int index_ = 0;
   Marker marker_;
-  TimePoint now_{};   ///< of the burst that is received
+  TimePoint now_{};   ///< time of the burst that is received
   int sending_ = -1;  ///< descriptor to send by: that of the one queue, or of a detached one
   int poll_ = -1;     ///< of several queues: epoll's descriptor, which is readable when one of them is
   std::uint32_t unit_;

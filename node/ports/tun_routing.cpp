@@ -65,7 +65,7 @@ int add_default_route(nl_sock* socket, int family, std::uint32_t table, int devi
   return rtnl_route_add(socket, route.get(), NLM_F_CREATE | NLM_F_REPLACE);
 }
 
-/// What a table holds, as far as it matters here.
+/// The contents of a routing table that matter here.
 struct TableContent {
   bool blackhole = false;
   std::vector<int> devices;  ///< of its routes to somewhere
@@ -87,7 +87,7 @@ int read_route(nl_msg* message, void* out) {
   return NL_OK;
 }
 
-/// The kernel looks through this table only, however many routes others have.
+/// The kernel searches this table only, however many routes the others have.
 Result<TableContent> read_table(nl_sock* socket, int family, std::uint32_t table) {
   TableContent out;
   struct FreeMessage {
@@ -100,7 +100,7 @@ Result<TableContent> read_table(nl_sock* socket, int family, std::uint32_t table
       nla_put_u32(request.get(), RTA_TABLE, table) < 0) {
     return fail("out of memory");
   }
-  // Only with strict checks the kernel looks at the attribute; without them (before Linux 4.20) it would send all.
+  // The kernel uses the attribute only with strict checks; without them (before Linux 4.20) it sends all routes.
   const auto be_strict = [socket](int on) {
     return setsockopt(nl_socket_get_fd(socket), SOL_NETLINK, NETLINK_GET_STRICT_CHK, &on, sizeof on);
   };
@@ -205,7 +205,7 @@ Result<int> ensure_steering(nl_sock* socket, int family, const std::string& devi
                 table, named ? std::string(name) : fmt::format("interface {}", used), device);
   }
   int changed = 0;
-  // Closed before it is opened: from the first moment a packet goes into the device or nowhere.
+  // The blackhole comes first, so from the first moment a packet goes into the device or nowhere.
   if (!content->blackhole) {
     if (const int code = add_blackhole(socket, family, table); code < 0) {
       return netlink::refused(fmt::format("cannot add the {} blackhole route to table {}", name_of(family), table),

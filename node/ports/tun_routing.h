@@ -23,26 +23,26 @@ inline constexpr std::uint32_t kErrorRulePriority = 7299;
 /// Marks our rules and routes (`ip rule`'s and `ip route`'s "proto"), so that they can be told from others.
 inline constexpr std::uint8_t kSteeringProtocol = 73;
 
-/// True for numbers that routing_table_of() may return.
+/// Returns true for numbers that routing_table_of() may return.
 [[nodiscard]] bool is_steering_table(std::uint32_t table);
 
 /// The routing table of a device: the same after every restart, in 10000..59999.
 [[nodiscard]] std::uint32_t routing_table_of(std::string_view device);
 
-/// Routes all that comes in on `interfaces` into `device`, IPv4 and IPv6, and what this machine itself sends with the
-/// packet mark of the device, which is the number of its routing table (node/kernel/forward_guard.h). Idempotent. An
-/// interface that does not exist yet is steered when it comes. Fails when the table belongs to another device. Where
-/// IPv6 is switched off, IPv4 alone is steered (and a warning logged).
+/// Routes into `device` all IPv4 and IPv6 packets that arrive on `interfaces`, and those that this machine itself sends
+/// with the packet mark of the device, which is the number of its routing table (node/kernel/forward_guard.h).
+/// Idempotent. An interface that does not exist yet is steered when it appears. Fails when the table belongs to another
+/// device. Where IPv6 is switched off, IPv4 alone is steered (and a warning logged).
 [[nodiscard]] Result<void> steer_into(nl_sock* socket, const std::string& device, int device_index,
                                       std::span<const std::string> interfaces);
 
-/// What of the above is missing for one family (AF_INET, AF_INET6) is put back; returns how many rules and routes that
-/// were. Reads nothing but the rules and this one table, so it can be done again and again. `device_index` 0: there is
-/// no device, the table drops.
+/// Restores what is missing of the above for one family (AF_INET, AF_INET6). Returns how many rules and routes were
+/// missing. Reads only the rules and this table, so it is cheap enough to be called often. With `device_index` 0 there
+/// is no device, and the table drops packets.
 [[nodiscard]] Result<int> ensure_steering(nl_sock* socket, int family, const std::string& device, int device_index,
                                           std::span<const std::string> interfaces);
 
-/// True where an interface cannot have IPv6 addresses or routes (disable_ipv6), or the machine has no IPv6.
+/// Returns true if an interface cannot have IPv6 addresses or routes (disable_ipv6), or the machine has no IPv6.
 [[nodiscard]] bool ipv6_is_off(const std::string& interface);
 
 /// Drops what comes in on `interface` and is not for this machine itself, IPv4 and IPv6: for a port that receives it

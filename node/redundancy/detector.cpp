@@ -5,10 +5,10 @@
 namespace icr::node {
 namespace {
 
-/// Patience is an interval and this many of the worst delay: delays of a starved thread have a long tail, so the next
-/// one may well be twice the worst so far.
+/// The tolerated silence is an interval plus this many times the worst delay. Delays of a thread that lacks processor
+/// time have a long tail, so the next one may well be twice the worst so far.
 constexpr int kDelaysBorne = 3;
-/// Probes are this often sent at most.
+/// The shortest time between two probes.
 constexpr Duration kLeastProbeInterval = 5ms;
 constexpr Duration kMostProbeInterval = 100ms;
 
@@ -78,7 +78,7 @@ void Detector::wake(TimePoint now) {
   const Duration gap = now - woke_;
   const Duration planned = wanted_ <= woke_ ? Duration(0) : std::min(wanted_ - woke_, gap);
   const Duration late = gap - planned;
-  // A round that takes a while is no pause.
+  // A round that takes a while does not count as a pause.
   const Duration slack = config_.interval / 4;
   attended_ += planned + std::min(late, slack);
   woke_ = now;
@@ -94,7 +94,7 @@ void Detector::on_heard(TimePoint now) {
   wake(now);
   const Duration silent = silence();
   if (silent > floor_ && !lost_) ++counters_.avoided;
-  // One that was taken for dead and soon spoke again was late; one that was away for longer was gone.
+  // A peer that was judged dead and soon spoke again was late; one that was silent for longer was gone.
   if (silent > config_.interval && (!lost_ || silent <= config_.limit)) peer_late_.add(now, silent - config_.interval);
   lost_ = false;
   heard_ = attended_;
@@ -111,7 +111,7 @@ void Detector::on_condition(Duration late, const std::vector<IpAddress>& address
 
 void Detector::on_connection(bool open) {
   open_ = open;
-  // One that has been told of the loss of a connection only must hear silence from now on, not from before.
+  // After the connection was lost, silence counts from now on, not from before.
   if (open) heard_ = std::max(heard_, attended_ - config_.interval);
 }
 
@@ -125,7 +125,7 @@ void Detector::on_other_process() {
 void Detector::on_probe_answer(TimePoint now, std::uint64_t nonce) {
   wake(now);
   if (!is_asked_ || nonce != nonce_) {
-    ++counters_.probes_unknown;  // late: the peer has spoken for itself meanwhile
+    ++counters_.probes_unknown;  // the answer is late: the peer has sent a sign of life meanwhile
     return;
   }
   ++counters_.probes_answered;
@@ -142,9 +142,9 @@ Duration Detector::threshold(TimePoint now) const {
 Duration Detector::due() const {
   Duration at = heard_ + threshold_;
   if (may_ask()) {
-    // The machine must answer again and again: it may die, too.
+    // The machine must answer again and again, because it may die as well.
     if (is_answered_) at = std::max(at, std::min(answered_ + floor_, heard_ + config_.limit));
-    // An answer has the time that it has on a quiet machine.
+    // An answer may take as long as on a quiet machine.
     if (is_asked_) at = std::max(at, asked_ + (floor_ - ask_after_));
   }
   return std::max(at, fresh_);

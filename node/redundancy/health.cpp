@@ -7,7 +7,7 @@
 namespace icr::node {
 namespace {
 
-/// A member that was well for this many times the wait that preceded is trusted as before.
+/// A member that was well for this many times its last wait starts again with the shortest wait.
 constexpr int kTrustedAfter = 10;
 
 }  // namespace

@@ -18,7 +18,7 @@ constexpr Duration kDrainGrace = 2ms;
 constexpr Duration kDrainLimit = 20ms;
 /// How soon a message is offered again that the link did not take.
 constexpr Duration kRetryBlocked = 5ms;
-/// A member is well again when it has been well for its hold time, and for this long at least.
+/// The shortest time for which a member must be well before it counts as well again.
 constexpr Duration kLeastHold = 1s;
 
 Sync sync_of(rep::Copy copy) { return copy == rep::Copy::hot ? Sync::hot : Sync::cold; }
@@ -174,7 +174,7 @@ void RedundancyMember::on_refused(TimePoint now) {
              role_.role() == Role::initializing ? ", and this member does not become master beside it" : "");
 }
 
-/// A sign of life. What is left over from before the connection closed proves nothing about now.
+/// Takes a sign of life. Messages from before the connection closed do not count.
 void RedundancyMember::hear(TimePoint now) {
   if (drain_grace_) return;
   detector_.on_heard(now);
@@ -191,7 +191,8 @@ bool RedundancyMember::accept_boot(std::uint64_t boot, std::uint64_t number) {
       break;
   }
   detector_.on_other_process();
-  // The receiver of our stream died with its process, and what it knew; so did the master that this member merges with.
+  // The receiver of this member's stream died with its process and everything that it knew, and so did the master of a
+  // merge.
   merge_out_.stop();
   if (role_.role() == Role::master) {
     sender_.stop();
@@ -265,7 +266,7 @@ void RedundancyMember::on_stream_message(TimePoint now, const rep::Message& mess
   after_receiver(now);
 }
 
-/// What the peer, master until now and standby in the term in force, set up while both were master.
+/// Takes what the peer, which was master and is standby in the current term, set up while both were master.
 void RedundancyMember::on_adopt(TimePoint now, const rep::Header& header, const rep::Adopt& adopt, bool data_link) {
   if (!data_link) {
     ++counters_.wrong_link;
@@ -274,7 +275,7 @@ void RedundancyMember::on_adopt(TimePoint now, const rep::Header& header, const 
   if (!accept_boot(header.boot, 0)) return;
   hear(now);
   if (!accept_term(header.term)) return;
-  // It has said that it is standby before it sent this; a master has nothing to be adopted.
+  // The peer reported that it is standby before it sent this; a master does not send it.
   if (role_.role() != Role::master || role_.peer().role != Role::standby) {
     ++counters_.wrong_role;
     return;
@@ -282,7 +283,7 @@ void RedundancyMember::on_adopt(TimePoint now, const rep::Header& header, const 
   merge_in_.on_adopt(now, header.boot, adopt);
 }
 
-/// Goes on with telling the master what it cannot know, or with taking that.
+/// Continues a merge: sends records to the master, or acknowledges those of the peer.
 void RedundancyMember::merge(TimePoint now, std::size_t budget_bytes) {
   if (role_.role() == Role::master) {
     merge_in_.pump(header(), writer_, outputs_->control);

@@ -34,8 +34,8 @@ class MemberOutput {
   /// is not repeated; everything else is.
   virtual bool send_control(std::span<const std::uint8_t> message) = 0;
   virtual bool send_data(std::span<const std::uint8_t> message) = 0;
-  /// Asks for `term` to be written to disk: the member is about to act in it, or holds its complete state. Must not
-  /// block.
+  /// Asks for `term` to be written to disk, because the member is about to act in it or holds its complete state.
+  /// REQUIRES: the implementation does not block.
   virtual void persist_term(std::uint64_t term) = 0;
   /// The table is this chassis' to change: activate the engine first, then draw the traffic. Also called for a master
   /// that goes on in a new term.
@@ -47,8 +47,8 @@ class MemberOutput {
   virtual void reassert_master(std::uint64_t term) = 0;
   /// True: a switchover is under way: established sessions go on, new ones are refused (dropped, never reset).
   virtual void handing_over(bool active) = 0;
-  /// Sends an echo request with this number to an address of the peer's machine (RFC 792, RFC 4443 section 4.1); the
-  /// answer goes to on_probe_answer(). What cannot be sent is not answered.
+  /// Sends an echo request with this nonce to an address of the peer's machine (RFC 792, RFC 4443 section 4.1); the
+  /// answer goes to on_probe_answer(). A request that cannot be sent is lost.
   virtual void probe(const IpAddress& address, std::uint64_t nonce) = 0;
 };
 
@@ -63,13 +63,13 @@ struct MemberStatus {
   Sync sync = Sync::off;
   bool stand_alone = false;
   bool handing_over = false;
-  bool merging = false;  ///< standby: the master is being told first what it cannot know
+  bool merging = false;  ///< standby: sends the master first what that cannot know
   std::uint64_t term = 0;
   std::uint32_t priority = 0;
   std::uint16_t warnings = 0;  ///< kWarn* bits
   Health health;
-  std::string reason;    ///< of the last change of role
-  TimePoint changed_at;  ///< when that was
+  std::string reason;    ///< reason of the last change of role
+  TimePoint changed_at;  ///< time of the last change of role
 
   bool connected = false;     ///< the control connection to the peer is up
   bool peer_present = false;  ///< it has been heard within the heartbeat timeout
@@ -77,8 +77,8 @@ struct MemberStatus {
   Role peer_role = Role::initializing;
   Sync peer_sync = Sync::off;
   std::uint16_t peer_warnings = 0;
-  Health peer_health;       ///< as it was told last
-  DetectorStatus detector;  ///< how silence of the peer is judged
+  Health peer_health;       ///< as the peer reported it last
+  DetectorStatus detector;  ///< state of the failure detector
 
   // Replication. As master: the stream to the peer; as standby: the one that is followed. Epoch 0: there is none.
   std::uint64_t epoch = 0;
@@ -109,10 +109,10 @@ class RedundancyMember : public ChangeListener {
   void on_peer_connected(TimePoint now);
   void on_peer_disconnected(TimePoint now);
 
-  /// A machine of the peer has answered a probe.
+  /// Tells that the peer's machine has answered a probe.
   void on_probe_answer(TimePoint now, std::uint64_t nonce) { detector_.on_probe_answer(now, nonce); }
-  /// Addresses of this machine on the service networks that its kernel answers, other than the virtual ones: the peer
-  /// is told, and asks them when this member is silent.
+  /// Sets the addresses, other than virtual ones, at which the kernel of this machine answers on the service networks.
+  /// Heartbeats report them to the peer, which probes them when this member is silent.
   void set_addresses(std::vector<IpAddress> addresses) { addresses_ = std::move(addresses); }
 
   /// Timers, heartbeats, acknowledgements, and up to `budget_bytes` of replication. Call it after every burst of
@@ -125,8 +125,8 @@ class RedundancyMember : public ChangeListener {
   [[nodiscard]] Result<void> request_switchover(TimePoint now);
   /// Marks this member as one that should not become master without need, or takes that back.
   void set_warning(bool warned);
-  /// What is wrong with this member, all together, whenever that has changed (or again and again; what has not changed
-  /// costs nothing). Healthy until it is called. The peer hears of a change at once.
+  /// Sets the health of this member, which is healthy until the first call. A change is sent to the peer at once; a
+  /// call without a change costs nothing.
   void set_health(TimePoint now, const Health& health);
 
   [[nodiscard]] Role role() const { return role_.role(); }
@@ -183,7 +183,7 @@ class RedundancyMember : public ChangeListener {
   replication::Receiver receiver_;
   replication::MergeSender merge_out_;
   replication::MergeReceiver merge_in_;
-  std::uint64_t master_in_ = 0;  ///< the term in which this member is master; 0: it is not
+  std::uint64_t master_in_ = 0;  ///< the term in which this member is master; 0 if it is not
   RoleMachine role_;
 
   // Liveness.
@@ -205,7 +205,7 @@ class RedundancyMember : public ChangeListener {
   bool heartbeat_now_ = false;
   bool external_warning_ = false;
   SteadyHealth health_;
-  bool health_told_ = false;          ///< that it is ill was logged
+  bool health_told_ = false;          ///< the log says that the member is ill
   std::vector<IpAddress> addresses_;  ///< of this machine
   const IpAddress peer_address_;      ///< on the inter-chassis network
   Counters counters_;

@@ -1,4 +1,4 @@
-// What a member tells about itself.
+// Reports the state of a member.
 #include <algorithm>
 
 #include "node/redundancy/member.h"

@@ -22,7 +22,7 @@
 namespace icr::node {
 namespace {
 
-/// An answer that comes later than this after the last request is not read: it would prove nothing.
+/// An answer that comes later than this after the last request is not read, because it proves nothing.
 constexpr Duration kExpected = 2s;
 /// Type, code, checksum, identifier, sequence number (the same for both families), our mark, the nonce.
 constexpr std::size_t kHeader = 8;
@@ -61,12 +61,12 @@ void Prober::open(Socket& socket, int family) {
   socket.descriptor = ::socket(family, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
   socket.raw = true;
   if (socket.descriptor < 0) {
-    if (errno == EAFNOSUPPORT) return;  // a machine without that family has no address of it
+    if (errno == EAFNOSUPPORT) return;  // the machine does not have this address family, so no address of it either
     warning_ = fmt::format("the peer's machine cannot be asked whether it lives: {} (grant CAP_NET_RAW)",
                            std::strerror(errno));
     return;
   }
-  // Only echo replies; other messages, and what a crowded machine receives for others, stay out of the buffer.
+  // The filter passes echo replies only, so that other messages do not fill the buffer.
   if (family == AF_INET) {
     icmp_filter filter{};
     filter.data = ~(1U << ICMP_ECHOREPLY);
@@ -86,7 +86,7 @@ void Prober::send(TimePoint now, const IpAddress& address, std::uint64_t nonce) 
     ++not_sent_;
     return;
   }
-  // What was not read since the last silence must not hide the answers.
+  // Old unread messages must not keep new answers out of the buffer.
   if (!expecting(now)) {
     while (receive(socket, v4) != 0) {
     }
@@ -114,7 +114,7 @@ void Prober::send(TimePoint now, const IpAddress& address, std::uint64_t nonce) 
   if (sent != static_cast<ssize_t>(message.size())) ++not_sent_;
 }
 
-/// The nonce of the next answer in the buffer; what is no answer of ours is skipped. 0: the buffer is empty.
+/// Returns the nonce of the next answer in the buffer, or 0 if there is none. Skips other messages.
 std::uint64_t Prober::receive(const Socket& socket, bool v4) {
   std::array<std::uint8_t, 256> buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init): recv fills it
   for (;;) {
@@ -122,7 +122,7 @@ std::uint64_t Prober::receive(const Socket& socket, bool v4) {
     // Nothing is there, or the error of a former request, which is told once.
     if (got < 0) return 0;
     std::span<const std::uint8_t> message(buffer.data(), static_cast<std::size_t>(got));
-    // A raw IPv4 socket hands the IP header over, too.
+    // A raw IPv4 socket also returns the IP header.
     if (v4 && socket.raw) {
       const std::size_t header = message.empty() ? 0 : 4U * (message[0] & 0xfU);
       message = message.subspan(std::min(header, message.size()));

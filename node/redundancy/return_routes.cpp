@@ -18,7 +18,7 @@ namespace {
 /// Higher than what people write by hand: their routes win.
 constexpr std::uint32_t kMetric = 7300;
 
-/// The address after another one; false after the very last one.
+/// Moves to the next address. Returns false after the very last one.
 bool next_after(const IpAddress& address, IpAddress& out) {
   out = address;
   for (std::size_t i = 16; i-- > (address.is_v4() ? 12U : 0U);) {
@@ -40,7 +40,7 @@ void append_pool(const Cluster& cluster, std::uint16_t pool, std::vector<Address
   out.insert(out.end(), addresses.begin(), addresses.end());
 }
 
-/// What the sources of a term are translated to: their addresses on the other side of the card.
+/// Returns the addresses to which the sources of a term are translated: those on the other side of the card.
 std::vector<AddressRange> translated_sources(const Cluster& cluster, const NatTerm& term) {
   std::vector<AddressRange> out;
   for (const std::uint16_t pool : term.source_pools) append_pool(cluster, pool, out);
@@ -53,7 +53,7 @@ bool translates_destinations(const NatTerm& term) {
   return term.type != NatType::stateful_nat64 && (term.destination_pool || term.destination_prefix);
 }
 
-/// The addresses that hosts inside have themselves, as far as the rules tell.
+/// Returns the addresses of hosts inside, as far as the rules contain them.
 std::vector<AddressRange> addresses_inside(const Cluster& cluster, const ServiceSet& service) {
   std::vector<AddressRange> out;
   for (const std::uint16_t rule : service.nat_rules) {
@@ -70,8 +70,8 @@ std::vector<AddressRange> addresses_inside(const Cluster& cluster, const Service
   return out;
 }
 
-/// The addresses behind which a rule's term answers callers from outside, as callers know them. Not an address that a
-/// host inside has as well: what the card sends to that host would be routed back into the card.
+/// Returns the addresses at which a term of a rule answers callers from outside. Leaves out addresses that a host
+/// inside has as well, because packets that the card sends to that host would be routed back into the card.
 std::vector<AddressRange> answered_destinations(const NatTerm& term, std::span<const AddressRange> inside) {
   std::vector<AddressRange> out = without(term.from.destination_addresses, term.from.destination_except);
   const auto elsewhere = [&](const AddressRange& range) {

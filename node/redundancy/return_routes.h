@@ -1,12 +1,12 @@
 // Routes that bring the kernel's own ICMP errors back into the card.
 //
 // A packet that has left the card may still die in the chassis' kernel: its hop limit is over, it is longer than the
-// MTU of the interface it should leave by. The kernel then tells its source, which is an address that only the card
-// knows: a host inside as it is seen outside (translated source), a service inside by the address that callers from
-// outside ask for (translated destination), a caller as it is seen inside (translated source of a rule of direction
-// output). Those addresses are routed into the TUN device of the side where they mean something, so the error arrives
-// in the card like one from a router further away, and is translated. Only the master has these routes; with the device
-// they vanish by themselves.
+// MTU of the interface it should leave by. The kernel then sends an ICMP error to its source, which is an address that
+// only the card knows: a host inside as it is seen outside (translated source), a service inside by the address that
+// callers from outside ask for (translated destination), a caller as it is seen inside (translated source of a rule of
+// direction output). Those addresses are routed into the TUN device of the side where they mean something, so the error
+// arrives in the card like one from a router further away, and is translated. Only the master has these routes; they
+// vanish together with the device.
 //
 // One thread (the card's worker); a netlink request takes microseconds.
 #pragma once
@@ -28,7 +28,7 @@ namespace icr::node {
 /// The fewest prefixes that cover exactly the range.
 [[nodiscard]] std::vector<Prefix> prefixes_of(const AddressRange& range);
 
-/// What is left of ranges when others are taken out of them.
+/// Returns ranges without the parts that others contain.
 [[nodiscard]] std::vector<AddressRange> without(std::vector<AddressRange> ranges,
                                                 std::span<const AddressRange> removed);
 
@@ -68,13 +68,13 @@ class ReturnRoutes {
   std::uint64_t added_ = 0, refused_ = 0;
 };
 
-/// The routes that ReturnRoutes::open() would have.
+/// Returns the routes that ReturnRoutes::open() would add.
 [[nodiscard]] std::vector<ReturnRoutes::Route> return_routes_of(const Cluster& cluster, std::uint16_t set,
                                                                 std::uint16_t chassis);
 
 enum class RouteChange : std::uint8_t { add, add_if_missing, remove };
-/// Adds or removes one of them. Returns libnl's code: 0, or what is wrong; -NLE_EXIST where it is there already, or
-/// another one of the same metric.
+/// Adds or removes one route. Returns 0 or an error code of libnl: -NLE_EXIST if the route, or another one with the
+/// same metric, exists already.
 [[nodiscard]] int change_return_route(nl_sock* socket, const ReturnRoutes::Route& route, RouteChange change);
 
 }  // namespace icr::node

@@ -149,7 +149,7 @@ bool RoleMachine::outranks_peer() const {
   if (hot != peer_hot) return hot;
   if (state_term_ != peer_.state_term) return state_term_ > peer_.state_term;
   // Sessions come first: of two with different states the better one wins even if it is ill, and hands over when the
-  // other has them, too. Of two with the same, the one that can forward does.
+  // other has them, too. Of two with the same state, the healthy one wins.
   if (ill_ != peer_.ill) return !ill_;
   // Both hold the state of one term: who was master in it has the newest.
   if (state_term_ != 0) return state_term_ % 2 == config_.index;
@@ -204,8 +204,8 @@ void RoleMachine::on_condition(TimePoint now, bool ill, bool warned) {
   if (role_ == Role::standby) claim_from_ill(now);
 }
 
-/// An ill master hands over to a standby that can do better, by the way that loses nothing. There is none if the
-/// standby is ill, too: then nobody gains, and the present master stays.
+/// Hands over from an ill master to a healthy standby, by a switchover that loses nothing. If the standby is ill as
+/// well, nobody would gain, and the master stays.
 void RoleMachine::give_up_if_ill(TimePoint now) {
   if (!ill_ || handing_over() || now < give_up_not_before_) return;
   if (!peer_present_ || peer_.role != Role::standby || peer_.sync != Sync::hot || peer_.warned || peer_.ill) return;
@@ -214,7 +214,7 @@ void RoleMachine::give_up_if_ill(TimePoint now) {
   ++counters_.given_up_ill;
 }
 
-/// A hot, healthy standby of an ill master does not wait for ever for what that hands over.
+/// Claims mastership for a hot, healthy standby whose ill master does not hand over in time.
 void RoleMachine::claim_from_ill(TimePoint now) {
   if (ill_ || warned_ || sync_ != Sync::hot || !follows_peer() || !peer_.ill) {
     claim_at_ = TimePoint::max();
@@ -340,7 +340,7 @@ TimePoint RoleMachine::next_deadline() const {
     case Role::initializing:
       return config_.stand_alone ? TimePoint::min() : hold_until_;
     case Role::standby:
-      return claim_at_;  // asks are looked at with every heartbeat
+      return claim_at_;  // requests are evaluated with every heartbeat
     case Role::master:
       if (handover_ == Handover::offered) return std::min(handover_until_, next_offer_);
       return handover_ == Handover::draining ? handover_until_ : TimePoint::max();

@@ -29,7 +29,7 @@ struct PeerReport {
   std::uint32_t priority = 0;
   std::uint64_t state_term = 0;  ///< newest term of which it holds a complete state
   bool warned = false;           ///< it should not become master without need
-  bool ill = false;              ///< it cannot do what a master has to do (health.h)
+  bool ill = false;              ///< it cannot do the work of a master (health.h)
   bool asks_switchover = false;
 };
 
@@ -41,7 +41,7 @@ struct RoleConfig {
   Duration hold_time = 3s;
   Duration handover_deadline = 2s;  ///< a switchover that is not taken up by then is called off
   Duration offer_interval = 50ms;   ///< how often an offer is repeated
-  Duration ill_grace = 200ms;       ///< how long a hot, healthy standby waits for what an ill master hands over
+  Duration ill_grace = 200ms;       ///< how long a hot, healthy standby waits for an ill master to hand over
 };
 
 /// What the machine decides. Called from inside its functions; must not call back into it.
@@ -82,8 +82,8 @@ class RoleMachine {
   void on_sync(TimePoint now, Sync sync);
   /// The master offers mastership, and everything it named has been applied.
   void on_offer(TimePoint now, std::uint64_t term);
-  /// How this member is, whenever it may have changed. `ill`: it cannot do what a master has to do. `warned`: it should
-  /// not become master without need.
+  /// Sets the state of this member. `ill`: it cannot do the work of a master. `warned`: it should not become master
+  /// without need.
   void on_condition(TimePoint now, bool ill, bool warned);
   /// During a switchover: nothing that the peer must know is on its way any more.
   void on_drained(TimePoint now);
@@ -165,7 +165,7 @@ class RoleMachine {
   bool warned_ = false;
   TimePoint well_since_;
   TimePoint give_up_not_before_;
-  TimePoint claim_at_ = TimePoint::max();  ///< when mastership is taken from a master that is ill; max: it is not
+  TimePoint claim_at_ = TimePoint::max();  ///< when this member takes mastership from an ill master; max if it does not
   std::string reason_ = "started";
   TimePoint changed_at_;
   Counters counters_;

@@ -235,7 +235,7 @@ Result<void> AddressSteering::add_all() {
   for (auto& held : held_) {
     const auto& address = *held.address;
     if (std::string closed = closed_ ? closed_(address) : std::string(); !closed.empty()) {
-      // Who is drawn here would find no way on.
+      // Packets that the address attracts could not get into the card.
       if (held.added) remove(held, false);
       if (reason.empty()) {
         reason = fmt::format("virtual address {} is not held: {}", address.address.to_string(), closed);

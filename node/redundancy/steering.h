@@ -49,8 +49,8 @@ class Steering {
 
 /// Steering for these addresses; for none, one that does nothing. Addresses that a previous process left behind are
 /// removed. Fails where the privileges are missing; an interface that does not exist is a warning(), as it may come.
-/// `closed` says why the traffic of an address would have no way into the card: it is not drawn then; empty text: it
-/// has one. `addresses` must outlive the result.
+/// `closed` returns why traffic to an address could not get into the card, or an empty text if it can. An address with
+/// a reason is not added. `addresses` must outlive the result.
 using ClosedWay = std::function<std::string(const VirtualAddress&)>;
 [[nodiscard]] Result<std::unique_ptr<Steering>> open_steering(std::span<const VirtualAddress> addresses, TimePoint now,
                                                               ClosedWay closed = {});

@@ -23,7 +23,8 @@ class AddressList {
       ranges_.push_back({low, count, size_});
       size_ += count;
     }
-    // A few are found sooner one after the other. Where ranges overlap (of rules, not of pools), the order decides.
+    // A linear search is faster for a few ranges. Where ranges overlap (those of rules do, those of pools do not), the
+    // order decides.
     if (ranges_.size() < kFew) return;
     by_base_ = ranges_;
     std::sort(by_base_.begin(), by_base_.end(), [](const Range& a, const Range& b) { return a.base < b.base; });
@@ -35,7 +36,7 @@ class AddressList {
   }
 
   [[nodiscard]] std::uint32_t size() const { return size_; }
-  /// Of addresses that several ranges hold, the number in the first of these.
+  /// For an address in several ranges, returns the number in the first of them.
   [[nodiscard]] std::optional<std::uint32_t> index_of(std::uint32_t v4) const {
     if (by_base_.empty()) {
       for (const Range& range : ranges_) {

@@ -5,7 +5,7 @@
 namespace icr::node {
 namespace {
 
-/// True if the port receives from, or sends to, this kernel interface.
+/// Returns true if the port receives from, or sends to, this kernel interface.
 bool has_interface(const PacketPort* port, const std::string& interface) {
   if (port == nullptr) return false;
   if (port->kind == PacketPort::Kind::af_packet) return port->device == interface;
@@ -21,7 +21,7 @@ InsideAddresses::InsideAddresses(const Cluster& cluster, std::uint16_t service_s
     for (const NatTerm& term : rule.terms) {
       if (rule.direction == MatchDirection::input) {
         for (const AddressRange& range : term.from.source_addresses) {
-          // All addresses that there are say nothing about where they are.
+          // A range of all addresses does not tell which addresses are inside.
           if (range.count() < std::uint64_t{1} << 32) add(inside_, range);
         }
         continue;

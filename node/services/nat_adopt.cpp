@@ -1,4 +1,4 @@
-// What another master gave to hosts while both were master: taken over where nothing here contradicts it.
+// Takes over the bindings that another master gave to hosts while both were master, unless they contradict one here.
 #include <algorithm>
 
 #include "node/services/nat_protocol.h"
@@ -101,7 +101,7 @@ Adopted NatState::adopt(const SessionRecord& record, Ticks now) {
   return Adopted::invalid;
 }
 
-/// The times of a binding that was made here just now, as the other master knew them.
+/// Sets the times of a binding that was just created here to those of the other master.
 Adopted NatState::adopted(std::uint32_t row, const BindingRecord& b) {
   Row& r = rows_[row];
   r.created = now_ - std::min(b.age, kLongestAge);
@@ -115,7 +115,7 @@ Adopted NatState::adopt_block(Pool& p, std::uint32_t row, const BindingRecord& b
   if (rows_[row].live) return Adopted::known;
   const Host* const host = hosts_.find(HostTable::of_pool(p.index), b.internal);
   if (host != nullptr && host->blocks >= p.config->blocks->max_blocks_per_address) return Adopted::limit;
-  // New ports come from the block that the host has here already, if it has one.
+  // New ports come from the host's existing block, if it has one here.
   const std::uint32_t active = host == nullptr ? kNoRow : host->active;
   make_owned(row, p, b.service_set, b.internal);
   if (active != kNoRow && rows_[active].live) {

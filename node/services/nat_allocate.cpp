@@ -6,7 +6,7 @@
 
 namespace icr::node {
 NatRefusal NatState::count(Pool& p, NatRefusal refusal) {
-  // Ports of such a pool come out of blocks only.
+  // Ports of such a pool come from blocks only.
   if (refusal == NatRefusal::out_of_ports && p.use == NatPoolUse::port_blocks) refusal = NatRefusal::out_of_blocks;
   switch (refusal) {
     case NatRefusal::out_of_ports:

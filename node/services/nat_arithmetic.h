@@ -38,8 +38,8 @@ class DestinationMap {
     IpAddress address;
     std::uint16_t port = 0;
   };
-  /// For a packet with this key, which matches the term. nullopt: it does not say, or the term translates a port that
-  /// the protocol does not have.
+  /// Translates a packet with this key. Returns nullopt if the term does not determine the result, or translates a port
+  /// that the protocol does not have. REQUIRES: the key matches the term.
   [[nodiscard]] std::optional<Target> operator()(const FlowKey& key) const;
 
  private:

@@ -151,7 +151,7 @@ Applied NatState::apply(std::uint32_t row, const SessionRecord& record, Ticks no
   r.generation = record.ref.generation;
   r.version = record.version;
   r.term = b.term;
-  r.ended = false;  // how connections ended so far is not told
+  r.ended = false;  // records do not tell how earlier connections ended
   r.created = r.active_since = now - std::min(b.age, kLongestAge);
   r.last_used = now - std::min(b.idle, kLongestAge);
   r.pass = pass_;

@@ -86,7 +86,7 @@ void NatState::mark_owned(std::uint32_t row, bool taken) {
   } else if (!p.row_hold || undoing_) {
     (void)p.free_rows->clear(number / bits, number % bits);
   } else if (!held) {
-    // As many places as rows, but for those that were forgotten: the oldest may have to go.
+    // There are as many places as rows, but void entries take places too, so the oldest may have to go.
     advance_hold(p);
     if (const auto oldest = p.row_hold->add(number, now_)) {
       (void)p.free_rows->clear(*oldest / bits, static_cast<std::uint32_t>(*oldest % bits));

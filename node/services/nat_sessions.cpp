@@ -24,7 +24,7 @@ bool owns_source(NatType type) {
   }
 }
 
-/// True if the source of such a session keeps its port, and another one can be had: nobody owns it.
+/// Returns true if such a session keeps its source port and may use another one, because nobody owns the port.
 bool source_port_is_free(const NatSession& s) {
   const bool by_address =
       s.type == NatType::dnat44 || s.type == NatType::twice_basic_nat44 || s.type == NatType::twice_dynamic_nat44;
@@ -318,7 +318,7 @@ bool NatState::exhausted(std::uint16_t pool_plus_one, const FlowKey& initiator) 
 
 std::optional<FlowKey> NatState::with_another_port(const NatSession& s, std::uint32_t attempt, Ticks now) const {
   if (!source_port_is_free(s)) return std::nullopt;
-  // As Linux does: a port that only a privileged program can have stays one.
+  // As in Linux, a privileged port is replaced by a privileged port.
   const bool low = s.initiator.source_port < PortPool::kFirstHighPort;
   const std::uint32_t first = low ? PortPool::kFirstHighPort / 2 : PortPool::kFirstHighPort;
   const std::uint32_t count = low ? PortPool::kFirstHighPort / 2 : 0x10000U - PortPool::kFirstHighPort;

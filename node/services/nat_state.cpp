@@ -201,7 +201,7 @@ void NatState::reserve(Pool& p, const PoolReservations& reservations) {
   if (p.ports) p.ports->reserve(reservations.reserved);
   if (!p.free_rows) return;
   for (const ReservedEndpoints& each : reservations.reserved) {
-    // A block with one such port belongs to nobody: its log line names one host for all its ports.
+    // A block with a reserved port is given to nobody, because its log line names one host for all its ports.
     for (std::uint64_t v4 = each.low; v4 <= each.high; ++v4) {
       const auto index = p.addresses.index_of(static_cast<std::uint32_t>(v4));
       if (!index) continue;
@@ -224,12 +224,13 @@ void NatState::reserve(Pool& p, const PoolReservations& reservations) {
 }
 
 void NatState::add_hold(Pool& p, std::uint32_t max_sessions) {
-  // RFC 6888 REQ-8 B: what arithmetic gives to a host is the same host's for ever.
+  // RFC 6888 REQ-8 B: a deterministic port always belongs to the same host.
   if (p.use == NatPoolUse::deterministic || p.use == NatPoolUse::one_to_one || p.use == NatPoolUse::destination) return;
-  // C: where only those are let in whom a session has called, whoever gets the port next meets nobody else's callers.
+  // REQ-8 C: where filtering admits only endpoints that a session called, the next host with the port is not reached by
+  // others.
   p.hold = p.config->reuse_hold_s.value_or(p.filter_open ? kReuseHoldSeconds : 0) * 10;
   if (p.hold == 0) return;
-  // Ports of a block are one host's as long as it has the block, and the block is held.
+  // The ports of a block belong to one host as long as it has the block, and the block itself is held afterwards.
   if (p.use == NatPoolUse::ports) p.ports->hold_released(p.hold, std::max(max_sessions, 1024U));
   if (p.row_count != 0) p.row_hold.emplace(p.row_count, p.row_count, p.hold);
 }

@@ -63,19 +63,19 @@ class NatState {
   /// Asks for what the end of a session with this external end will read.
   void prefetch_release(std::uint16_t pool_plus_one, const FlowKey& responder) const;
 
-  /// For a session whose answers could not be told from another's: the responder with another source port for the
-  /// initiator, a different one for each `attempt` (pf's and Linux' way: the client calls one server by two addresses,
-  /// or two ports). nullopt: its source has no port, or the port has an owner.
+  /// Chooses another source port for a session whose responder flow belongs to another session (as pf and Linux do when
+  /// a client calls one server by two addresses or two ports). Returns the responder flow with a different port for
+  /// each `attempt`, or nullopt if the source has no port or the port has an owner.
   [[nodiscard]] std::optional<FlowKey> with_another_port(const NatSession& session, std::uint32_t attempt,
                                                          Ticks now) const;
-  /// One more session got another source port.
+  /// Counts a session that got another source port.
   void count_another_port() { ++counters_.other_source_ports; }
   /// Counts what the session holds. `taken`: translate() took its port; otherwise a peer or a checkpoint says that it
   /// is its.
   void hold(const NatSession& session, bool taken, Ticks now);
   /// The session is over.
   void release(const NatSession& session, Ticks now);
-  /// Whether a session of another master may come to be here, by hold() and settle(); otherwise why not.
+  /// Tells whether a session of another master can be created here by hold() and settle(), and if not, why.
   [[nodiscard]] Adopted may_adopt(const NatSession& session);
   /// Instead of hold(): the session does not come to be. No mapping lives longer for it.
   void cancel(const NatSession& session, Ticks now);
@@ -199,7 +199,7 @@ class NatState {
     std::vector<BindingCounts> bindings;  ///< by service_sets
     std::vector<const NatTerm*> terms;
     std::uint64_t draws = 0;
-    Ticks hold = 0;                     ///< for so long nobody else gets what was given back; 0: at once
+    Ticks hold = 0;                     ///< time for which no other host gets what was freed; 0 for none
     std::optional<ReuseHold> row_hold;  ///< of its rows, counted from first_row, if there are any
     NatPoolStatus figures;              ///< what is counted
   };
@@ -247,11 +247,11 @@ class NatState {
 
   void add_pool(std::uint16_t index, std::uint16_t service_set, const NatTerm& term, NatPoolUse use);
   void finish_pool(Pool& pool, std::uint64_t seed);
-  /// Makes the pool keep for a while what is given back.
+  /// Makes the pool hold for a while what is freed.
   void add_hold(Pool& pool, std::uint32_t max_sessions);
-  /// Takes what rules and chassis answer out of a pool that is finished.
+  /// Removes the endpoints that rules and chassis answer from a finished pool.
   void reserve(Pool& pool, const PoolReservations& reservations);
-  /// A row that nobody may own: a block with a reserved port, or a reserved address.
+  /// Returns true for a row that nobody may own: a block with a reserved port, or a reserved address.
   [[nodiscard]] bool is_reserved_row(const Pool& pool, std::uint32_t row) const;
   void add_term(std::uint16_t service_set, const NatTerm& term);
 
@@ -292,8 +292,7 @@ class NatState {
   /// The blocks of an address in which a port fits the flow, whoever has them; nullopt: none.
   [[nodiscard]] std::optional<BitRows::Wanted> wanted_blocks(const Pool& pool, std::uint8_t protocol,
                                                              std::uint16_t original) const;
-  /// A block for `host` that is wanted and that nobody has: its row. `count` addresses are searched, from number
-  /// `first` on.
+  /// Finds a free block for `host` and returns its row. Searches `count` addresses from number `first` on.
   [[nodiscard]] std::optional<std::uint32_t> take_block(Pool& pool, std::uint32_t first, std::uint32_t count,
                                                         const BitRows::Wanted& wanted, const IpAddress& host);
   [[nodiscard]] NatRefusal count(Pool& pool, NatRefusal refusal);
@@ -333,7 +332,7 @@ class NatState {
 
   // what another master made (nat_adopt.cpp)
   [[nodiscard]] static Adopted conflict(Pool& pool, Adopted why);
-  /// The block or address is this host's, or nobody's.
+  /// Returns true if the block or address belongs to this host or to nobody.
   [[nodiscard]] bool may_own(std::uint32_t row, const IpAddress& host) const;
   [[nodiscard]] Adopted may_adopt_port(Pool& pool, std::uint32_t external, std::uint16_t port, std::uint8_t protocol,
                                        const IpAddress& host);
@@ -377,8 +376,8 @@ class NatState {
   void mark_taken(std::uint32_t row, bool taken);
   /// Frees rows of the pool that were held for long enough.
   void advance_hold(Pool& pool);
-  /// The oldest held row of those that fit, which has no owner then: one that was the host's own before, if there is
-  /// one (RFC 6888 REQ-8: the same subscriber may have it at once). A number counted from first_row.
+  /// Releases the oldest held row that fits and returns its number, counted from first_row. Prefers one that the host
+  /// had before (RFC 6888 REQ-8: the same subscriber may have it at once).
   template <class Fits>
   [[nodiscard]] std::optional<std::uint32_t> take_held_row(Pool& pool, const IpAddress& host, Fits&& fits) {
     if (!pool.row_hold) return std::nullopt;
