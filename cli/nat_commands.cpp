@@ -116,7 +116,7 @@ class Blocks {
   void add(const Source& source, std::uint16_t service_set, const std::string& text) {
     if (!text.empty()) asking_.environment().out(block(source, service_set, text));
   }
-  /// Returns what add() collected, as text.
+  /// Returns the text that add() prints.
   [[nodiscard]] std::string block(const Source& source, std::uint16_t service_set, const std::string& text) {
     const std::string_view between = first_ ? "" : "\n";
     first_ = false;

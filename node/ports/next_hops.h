@@ -51,7 +51,7 @@ class NextHops {
   };
   /// The next hop's Ethernet address, in `out`, for Outcome::known.
   [[nodiscard]] Outcome find(const IpAddress& destination, TimePoint now, EthernetAddress& out);
-  /// Tells that no packet waits for the next hop to this destination any more.
+  /// Gives up the next hop to this destination: no packet waits for it any more.
   void give_up(const IpAddress& destination, TimePoint now);
 
   /// Returns true for an address of this machine or a broadcast address: packets for it are not forwarded.

@@ -18,7 +18,7 @@ namespace {
 /// Higher than what people write by hand: their routes win.
 constexpr std::uint32_t kMetric = 7300;
 
-/// Moves to the next address. Returns false after the very last one.
+/// Sets `out` to the next address. Returns false after the very last one.
 bool next_after(const IpAddress& address, IpAddress& out) {
   out = address;
   for (std::size_t i = 16; i-- > (address.is_v4() ? 12U : 0U);) {
@@ -27,7 +27,7 @@ bool next_after(const IpAddress& address, IpAddress& out) {
   return false;
 }
 
-/// The address before; `address` must not be the very first one.
+/// Returns the address before. REQUIRES: `address` is not the very first one.
 IpAddress before(IpAddress address) {
   for (std::size_t i = 16; i-- > 0;) {
     if (address.bytes[i]-- != 0) break;

@@ -1,4 +1,4 @@
-// What a worker gets of the machine's scheduler: every step down from real time, and the share that it gives back.
+// Tests the scheduling of a worker: every fallback from real time, and the rests that it takes.
 #include "node/card/scheduling.h"
 
 #include <gmock/gmock.h>
@@ -17,7 +17,7 @@ namespace {
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-/// A kernel that allows what the test says, and remembers what the thread is.
+/// A kernel that allows what the test sets, and stores how the thread is scheduled.
 struct FakeKernel final : SchedulingCalls {
   int real_time(std::uint32_t priority, bool inherited) override {
     asked.push_back("rr " + std::to_string(priority) + (inherited ? " inherited" : ""));
@@ -151,7 +151,7 @@ TEST(RealTimeBudget, WhoEndsIsOrdinary) {
 }
 
 TEST(Scheduling, TheKernelDoesWhatItWasAskedFor) {
-  // On a thread of its own: what the test's threads are is not changed.
+  // This runs on a separate thread, so the scheduling of the test's threads does not change.
   std::thread([] {
     const auto rights = SchedulingRights::of_this_process();
     const auto got = schedule_thread({Scheduling::Policy::real_time, 7}, rights, scheduling_calls());

@@ -247,8 +247,8 @@ TEST_F(NatGolden, NamesThatAreNoneAreErrors) {
   refused("show services nat source mappings brief", "brief", "syntax error, expecting <command>.");
 }
 
-/// A report from the field: "NAT pool host-ip not found". What is an option somewhere is no name anywhere, unless
-/// something is called so.
+/// A report from the field: "NAT pool host-ip not found". A word that is an option of some command is never reported as
+/// an unknown name.
 TEST_F(NatGolden, AnOptionIsNeverTakenForAName) {
   for (const std::string option :
        {"host-ip", "xlated-ip", "private", "public", "subscriber", "port", "limit", "source-prefix", "host-"}) {

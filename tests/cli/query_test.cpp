@@ -50,7 +50,7 @@ TEST(SessionFilter, TranslatedAddressAndPort) {
   EXPECT_FALSE(matches(out, external.c_str(), 1026));
   EXPECT_FALSE(matches(out, "192.0.2.10", std::nullopt)) << "that is its own";
   EXPECT_FALSE(matches(out, "198.51.100.20", 80)) << "the server is not translated";
-  // From outside to a forwarded port: what the caller wrote.
+  // A session from outside to a forwarded port is found by the destination that the caller used.
   auto in = make_session(6, 0, key("198.51.100.20", 4000, "203.0.113.8", 8080, ip_protocol::tcp));
   in.nat_type = NatType::dnat44;
   in.flow[1].source = ip("198.18.64.253");

@@ -1,4 +1,4 @@
-// What a master takes over of another one that was master at the same time, and why it refuses the rest.
+// Tests what a master takes over from another one that was master at the same time, and why it refuses the rest.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -11,7 +11,7 @@ namespace {
 constexpr auto kClient = "198.18.0.10";
 constexpr auto kServer = "198.19.0.10";
 
-/// Two masters of one cluster; what the other one has is offered to this one, as it is.
+/// Two masters of one cluster; the records of the other one are offered to this one unchanged.
 struct Two {
   explicit Two(const Plan& plan = {}) : other(plan, 2), master(plan, 1) {}
   Adopted offer(std::uint32_t slot) { return master.shard->adopt(other.record(slot), master.now); }
@@ -54,7 +54,7 @@ TEST(Adopt, WhatTheOtherSetUpGoesOnInASlotOfOnesOwn) {
   EXPECT_EQ(here.counters[0].packets, 2U);
   EXPECT_EQ(two.master.shard->ports_in_use(), 2U);
   EXPECT_EQ(two.master.shard->digest(), two.master.slow_digest());
-  // It is followed, has its port to itself, and ends here.
+  // The adopted session is followed, owns its port, and ends here.
   EXPECT_EQ(two.master.pass(kInside, tcp(kClient, 5000, kServer, 80, kAck, 101, 701, 10)).source_port, syn.source_port);
   EXPECT_EQ(two.offer(0), Adopted::known);
   two.master.wait(31s);
@@ -140,7 +140,7 @@ TEST(Adopt, RefusesWhatThisConfigurationCannotHaveMadeAndWhileItIsNotMaster) {
     r.kind = RecordKind::mapping;
     r.binding.pool = 7;
   });
-  // The slot says nothing here.
+  // The slot of the record has no meaning here.
   SessionRecord far = record_of(kClient, 100, 2000);
   far.ref = {0xffffffff, 0xffffffff};
   EXPECT_EQ(shard.adopt(far, bed.now), Adopted::created);
@@ -163,7 +163,7 @@ struct Owners {
     other.activate(now, 2);
     master.activate(now, 3);
   }
-  /// A session of the client at the port, in one of them; its slot.
+  /// Creates a session of the client at the port in one of the masters. Returns its slot.
   std::uint32_t open(Shard& shard, const char* client, std::uint16_t port) {
     Bytes bytes = build(udp(client, port, kServer, 53));
     Headers headers;
@@ -172,7 +172,7 @@ struct Owners {
     EXPECT_TRUE(result.slot);
     return result.slot.value_or(0);
   }
-  /// Everything of one kind that the other has, offered to the master.
+  /// Offers all records of one kind of the other master to this one.
   std::vector<Adopted> offer(RecordKind kind) {
     std::vector<Adopted> out;
     SessionRecord r;
@@ -242,7 +242,7 @@ TEST(Adopt, AMappingStaysWhereItIsAndAPairingToo) {
   EXPECT_EQ(o.offer(RecordKind::mapping), (Answers{Adopted::known, Adopted::known}));
   EXPECT_EQ(o.offer(RecordKind::pairing), (Answers{Adopted::known, Adopted::known}));
   EXPECT_EQ(o.master.ports_in_use(), 2U);
-  // A session brings its mapping along where the record of that did not come.
+  // A session brings its mapping along if the record of the mapping did not arrive.
   (void)o.open(o.other, kClient, 101);
   EXPECT_EQ(o.offer(RecordKind::session), (Answers{Adopted::known, Adopted::known, Adopted::created}));
   EXPECT_EQ(o.bindings(RecordKind::mapping), 3U);
@@ -267,7 +267,7 @@ TEST(Adopt, AWholeAddressStaysItsHostsWhereNobodyHasIt) {
   (void)o.open(o.other, kClient, 100);
   EXPECT_EQ(o.offer(RecordKind::session), Answers{Adopted::created});
   EXPECT_EQ(o.offer(RecordKind::pairing), Answers{Adopted::known});
-  // The last address has an owner here and another one there.
+  // The last address has a different owner at each master.
   (void)o.open(o.other, "198.18.0.11", 100);
   (void)o.open(o.master, "198.18.0.12", 100);
   const Answers pairings = o.offer(RecordKind::pairing);

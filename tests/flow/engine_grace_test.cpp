@@ -1,4 +1,4 @@
-// A chassis that has ceased to be master: what it has goes on for a moment, and nothing new begins.
+// Tests a chassis that has ceased to be master: existing sessions go on for a moment, and no session is set up.
 #include <gtest/gtest.h>
 
 #include "tests/flow/bed.h"
@@ -9,7 +9,7 @@ namespace {
 constexpr auto kClient = "198.18.0.10";
 constexpr auto kServer = "198.19.0.10";
 
-/// Hears what a shard tells.
+/// Records what a shard reports.
 class Ears final : public ChangeListener {
  public:
   void changed(std::uint32_t, Change) override { ++changes; }
@@ -102,7 +102,7 @@ TEST(EngineGrace, EndsWithTheLeaseOfTheAddressesAndWithATombstone) {
   (void)bed.pass(kInside, udp(kClient, 5001, kServer, 53));
   bed.wait(100ms);
   bed.expect_drop(kInside, udp(kClient, 5001, kServer, 53), Drop::not_master);
-  // Whoever was standby all the time forwards nothing; and one that is told twice has one grace.
+  // A chassis that was standby all the time forwards nothing, and a second call does not begin a second grace.
   bed.shard->deactivate(bed.now);
   bed.expect_drop(kInside, udp(kClient, 5001, kServer, 53), Drop::not_master);
   bed.expect_accounted();

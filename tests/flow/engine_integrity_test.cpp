@@ -1,5 +1,5 @@
-// What packets claim that is not so, and what hosts that share an address must not share: checksums, quoted headers,
-// overlaps, identifications; and ICMP queries beside echo.
+// Tests packets with wrong claims (checksums, quoted headers, overlaps), identifications of hosts that share an
+// address, and ICMP queries other than echo.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -43,7 +43,7 @@ TEST(EngineChecksums, ASegmentThatWouldChangeTheStateIsSound) {
   bed.expect_drop(kOutside, damaged(back(kFin | kAck, 5001, 1001)), Drop::tcp_checksum);
   bed.expect_drop(kOutside, damaged(back(kSyn, 5001, 0)), Drop::tcp_checksum);
   EXPECT_EQ(bed.record().tcp_state, TcpState::established);
-  // The plain path does not look.
+  // The fast path does not verify checksums.
   EXPECT_EQ(bed.send(kOutside, damaged(back(kAck, 5001, 1001))).size(), 1U);
   (void)bed.pass(kOutside, back(kRst, 5001, 0));
   EXPECT_EQ(bed.record().tcp_state, TcpState::closed);
@@ -183,7 +183,7 @@ TEST(EngineIpId, WhatMayBecomeFragmentsHasItsOwnAndAtomicOnesAreFree) {
   Spec atomic = udp(kClient, 5000, kServer, 53);
   atomic.dont_fragment = true;
   EXPECT_EQ(id_of(bed.send(kInside, atomic).at(0).bytes), atomic.ip_id);
-  // What comes back keeps what the server gave it: its source is its own.
+  // Packets of the server keep their identification, because their source is not shared.
   const Seen out = look(bed.send(kInside, atomic).at(0).bytes);
   const Spec answer = udp(kServer, 53, out.source, out.source_port);
   EXPECT_EQ(id_of(bed.send(kOutside, answer).at(0).bytes), answer.ip_id);
@@ -211,7 +211,7 @@ TEST(EngineIcmpQuery, ATimestampHasItsSession) {
   EXPECT_EQ(back.icmp_type, 14);
   EXPECT_TRUE(back.checksums);
   EXPECT_EQ(bed.record().timeout_s, 30U);
-  // Nobody asks from the other end, and an answer begins nothing.
+  // A query from the other end is dropped, and an answer sets up no session.
   bed.expect_drop(kOutside, timestamp(kServer, out.source, out.source_port, false), Drop::icmp_echo_direction);
   bed.expect_drop(kInside, timestamp(kClient, kServer, 8, true), Drop::icmp_no_session);
   bed.expect_accounted();

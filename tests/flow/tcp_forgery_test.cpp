@@ -1,5 +1,5 @@
-// Segments of somebody else, who knows addresses and ports, and guesses numbers: they end nothing. And old segments of
-// the connection's own ends, which look like them: they pass. (RFC 9293 section 3.10.7.4, RFC 5961.)
+// Forged segments of an attacker, who knows addresses and ports and guesses sequence numbers, end no session. Old
+// segments of the real endpoints, which look like them, pass (RFC 9293 section 3.10.7.4, RFC 5961).
 #include <gtest/gtest.h>
 
 #include <random>
@@ -10,7 +10,7 @@ namespace icr::node::test {
 namespace {
 
 constexpr std::uint32_t kHalf = 0x80000000U;
-/// Where a forged number lies, from the right one.
+/// The distance of a forged number from the right one.
 constexpr std::uint32_t kOff[] = {kHalf, 3000000U, 0U - 3000000U, 40000U, 1U, 0U - 1U};
 
 /// The connection of shared case ha.rst_after_takeover: what the twin has is its handshake.
@@ -208,7 +208,7 @@ TEST(TcpForgery, ASegmentInFragmentsOpensNoDoor) {
 TEST(TcpOldSegment, RetransmissionMoreThanAWindowBack) {  // linux.ack_loss_stall
   Connection c;
   c.open();
-  // Every acknowledgement reaches us, and none of them the sender.
+  // Every acknowledgement reaches the card, and none of them reaches the sender.
   std::uint32_t seq = 1001;
   for (int i = 0; i < 46; ++i) {
     EXPECT_TRUE(c.short_way(I, {kA, seq, 5001, 1460}));

@@ -124,7 +124,7 @@ TEST_F(ForwardGuardTest, NothingPassesTheCardByAndItIsCounted) {
   EXPECT_FALSE(passes_ipv6());
   ASSERT_TRUE(guard->restore().has_value());
   EXPECT_GE(guard->dropped(), 2U);
-  // The machine itself is reached as before.
+  // The machine itself can still be reached.
   EXPECT_EQ(test::run(fmt::format("nsenter -t {} -n ping -q -c 1 -W 1 198.18.0.1", pids_[0])), 0);
 }
 

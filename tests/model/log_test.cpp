@@ -1,4 +1,5 @@
-// Who logs does not wait for who reads: lines go through a bounded queue whose oldest give way.
+// Tests that a thread that logs never waits for a slow reader: lines go through a bounded queue that drops the oldest
+// ones.
 #include "model/log.h"
 
 #include <fcntl.h>
@@ -67,7 +68,7 @@ TEST(Log, AReaderThatDoesNotReadStopsNobodyAndLosesTheOldestLines) {
   const CapturedErrors errors;
   log::begin_thread();
   const auto begun = std::chrono::steady_clock::now();
-  // Far more than the pipe and the queue hold; nobody reads. Without the queue this waits for ever.
+  // This is far more than the pipe and the queue hold, and nobody reads. Without the queue it would block for ever.
   constexpr int kLines = 3 * static_cast<int>(log::kWaitingLines);
   for (int i = 0; i < kLines; ++i) log::info("test", "line={} {}", i, std::string(80, 'x'));
   EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(5));

@@ -1,5 +1,5 @@
-// How long packets wait in front of a port is bounded, whatever the worker lacks: the processor for a while, or speed.
-// A queue in virtual time stands in for the kernel's.
+// Tests that the time for which packets wait in front of a port is bounded, whether the worker has no processor for a
+// while or is too slow. A queue in virtual time takes the place of the kernel's.
 #include "node/ports/queue_watch.h"
 
 #include <gtest/gtest.h>
@@ -16,19 +16,19 @@ class Bed {
   Bed(std::uint64_t arrivals_per_second, std::uint64_t forwards_per_second)
       : between_(Duration(1s) / arrivals_per_second), cost_(Duration(1s) / forwards_per_second) {}
 
-  /// The worker is at work for `time`.
+  /// Lets the worker work for `time`.
   void work(Duration time) {
     for (const TimePoint end = now_ + time; now_ < end;) {
       burst();
       if (queue_.empty()) now_ += 50us;  // it sleeps
     }
   }
-  /// It is not.
+  /// Keeps the worker from working for `time`.
   void away(Duration time) {
     now_ += time;
     watch_.away(time, now_);
   }
-  /// Packets come at another rate from now on.
+  /// Changes the rate of arrival from now on.
   void arrive_at(std::uint64_t per_second) { between_ = Duration(1s) / per_second; }
   /// A sender that keeps as many packets in the queue, and sends one for each that is forwarded.
   void keep_in_queue(std::size_t packets) { kept_ = packets; }

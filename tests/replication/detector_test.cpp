@@ -1,4 +1,4 @@
-// The failure detector alone: which silences it bears, and for how long.
+// Tests the failure detector alone: which silences it tolerates, and for how long.
 #include "node/redundancy/detector.h"
 
 #include <gtest/gtest.h>
@@ -6,7 +6,7 @@
 namespace icr::node {
 namespace {
 
-/// A detector with heartbeats of 3 x 20 ms, and a thread that looks at it every millisecond unless it is held up.
+/// A detector with heartbeats of 3 x 20 ms, and a thread that runs a round every millisecond unless it is delayed.
 class DetectorTest : public ::testing::Test, public ProbeOutput {
  protected:
   void probe(const IpAddress& address, std::uint64_t nonce) override {
@@ -15,7 +15,7 @@ class DetectorTest : public ::testing::Test, public ProbeOutput {
     ++probes_;
     if (machine_lives_) answer_at_ = now_ + 200us;
   }
-  /// The thread sleeps for `time`, as it wanted, and has its round.
+  /// Lets the thread sleep for `time`, as it wanted, and run a round.
   bool round(Duration time, Duration held_up = {}) {
     detector_.sleep(now_ + time);
     now_ += time + held_up;
@@ -35,7 +35,7 @@ class DetectorTest : public ::testing::Test, public ProbeOutput {
     next_beat_ = now_;
     for (const TimePoint end = now_ + time; now_ < end;) ASSERT_FALSE(round(1ms));
   }
-  /// How long the detector bears silence from here on; `limit` when it still does.
+  /// Returns how long the detector tolerates silence from here on, or `limit` if it still does then.
   Duration silence_borne(Duration limit = 5s) {
     beats_ = false;
     detector_.on_heard(now_);
@@ -44,7 +44,7 @@ class DetectorTest : public ::testing::Test, public ProbeOutput {
     }
     return now_ - begin;
   }
-  /// A heartbeat that comes `late` after its time.
+  /// Delivers a heartbeat that is `late`.
   void a_late_one(Duration late) {
     live_for(100ms);
     beats_ = false;
@@ -100,7 +100,7 @@ TEST_F(DetectorTest, WhoWasLateByEightyMillisecondsTwiceIsNotDeadAfterSixty) {
   a_late_one(80ms);
   a_late_one(80ms);
   EXPECT_EQ(counter("takeovers-avoided"), 2U);
-  // Now its machine does not answer any more: patience decides.
+  // Its machine no longer answers, so the tolerance decides.
   machine_lives_ = false;
   const Duration borne = silence_borne();
   EXPECT_GT(borne, 160ms);
@@ -210,7 +210,7 @@ TEST_F(DetectorTest, AnAnswerThatNobodyAskedForProvesNothing) {
   }
   EXPECT_LE(now_ - begin, kFloor + 1ms);
   EXPECT_GT(counter("probes-answered-late"), 30U);
-  // One to a probe of a silence that is over neither.
+  // An answer to a probe of an earlier silence does not count either.
   const std::uint64_t old = nonce_;
   live_for(1s);
   beats_ = false;

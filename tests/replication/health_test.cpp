@@ -1,4 +1,4 @@
-// Health: when it counts, and what it does to the roles of two members (shared case field.master-with-dead-link; Junos
+// Tests when health counts, and how it changes the roles of two members (shared case field.master-with-dead-link; Junos
 // SRX interface-monitor, keepalived track_interface, CARP demotion).
 #include "node/redundancy/health.h"
 
@@ -46,7 +46,7 @@ TEST(SteadyHealthTest, ALinkThatFlapsEverySecondIsNeverWell) {
   EXPECT_EQ(health.illnesses(), 1U);
 }
 
-/// Slower flaps than the hold time: each relapse has to wait twice as long.
+/// With flaps that are slower than the hold time, the wait doubles with each relapse.
 TEST(SteadyHealthTest, ARelapseWaitsTwiceAsLong) {
   TimePoint now{1h};
   SteadyHealth health(1s);
@@ -58,7 +58,7 @@ TEST(SteadyHealthTest, ARelapseWaitsTwiceAsLong) {
     health.tick(now += wait);
     ASSERT_FALSE(health.health().ill());
   }
-  // One that was well for long is trusted again.
+  // A member that was well for long starts again with the shortest wait.
   health.measured(now += 1h, kDeadLink);
   health.measured(now, kWell);
   EXPECT_EQ(health.next_deadline() - now, 1s);

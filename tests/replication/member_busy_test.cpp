@@ -1,4 +1,4 @@
-// Two members on machines that are busy, broken or ill.
+// Tests two members on machines that are busy, broken or ill.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -50,7 +50,7 @@ TEST_F(BusyMembersTest, StarvedThreadsAreNoReasonForATakeover) {
   EXPECT_GT(right_.counter("own-pauses"), 50U);
 }
 
-/// The same where no kernel answers: after the first delays both know how busy the machine is.
+/// Tests the same without answers of the kernels: after the first delays both members know how busy the machines are.
 TEST_F(BusyMembersTest, WithoutAWitnessPatienceGrowsBeforeTheFirstFalseAlarm) {
   left_.answers = right_.answers = false;
   bring_up();
@@ -80,7 +80,7 @@ TEST_F(BusyMembersTest, AProcessThatHangsIsDeposedAtTheLimit) {
 TEST_F(BusyMembersTest, ADeadMachineIsNoticedWithinTheConfiguredTime) {
   bring_up();
   run_for(1s);
-  right_.answers = false;  // asked by right, nobody answers
+  right_.answers = false;  // no kernel answers the probes of right
   left_.crash();
   const TimePoint begin = now_;
   ASSERT_TRUE(run_until([this] { return right_.role == "master"; }));

@@ -1,4 +1,4 @@
-// Two masters meet: what the one that yields has set up lives on at the other one.
+// Tests that sessions of a master that yields live on at the other master.
 #include <gtest/gtest.h>
 
 #include "replication/member_pair.h"
@@ -169,12 +169,12 @@ TEST_F(MergeTest, AdoptMessagesThatAreNotAStandbysInTheTermInForceChangeNothing)
   EXPECT_EQ(left_.counter("refused-other-boot"), 1U);
   adopt(header, false);
   EXPECT_EQ(left_.counter("refused-wrong-link"), 1U);
-  // To a standby, from its master: the master has nothing to be adopted.
+  // A standby refuses an Adopt of its master, because a master never sends one.
   const auto bytes =
       writer.write({0x5eed, 0x1000000001ULL, left_.member->term(), 0, 0}, replication::AdoptAck{1, 1, {}});
   right_.member->on_control(now_, bytes);
   EXPECT_EQ(left_.table->size(), 3U);
-  // The standby itself may: that is what a merge is.
+  // The master accepts one of its standby, as in every merge.
   adopt(header, true);
   EXPECT_EQ(left_.table->size(), 4U);
   adopt(header, true);

@@ -1,4 +1,4 @@
-// What the cluster file says about where an address is.
+// Tests which addresses are inside according to the cluster file.
 #include "node/services/inside_addresses.h"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-// RFC 6888 REQ-8: what was given back goes to nobody else for two minutes, with its exemptions.
+// RFC 6888 REQ-8: a freed port goes to no other host for two minutes, except in the cases that the RFC names.
 #include "tests/services/nat_bed.h"
 
 namespace icr::node::test {

@@ -1,4 +1,4 @@
-// Outer endpoints that a rule answers are handed out to nobody, whatever the pool hands out (CVE-2021-3773).
+// External endpoints that a rule answers are given to no host, in every kind of pool (CVE-2021-3773).
 #include <algorithm>
 
 #include "tests/services/nat_bed.h"

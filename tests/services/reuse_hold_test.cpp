@@ -1,4 +1,4 @@
-// RFC 6888 REQ-8: what was given back is not given to another for a while.
+// RFC 6888 REQ-8: a freed number is not given to another host for a while.
 #include "node/services/reuse_hold.h"
 
 #include <gtest/gtest.h>
@@ -45,7 +45,7 @@ TEST(ReuseHold, TheOldestThatFits) {
   EXPECT_EQ(hold.due(1200), 30U) << "what was taken is passed by";
 }
 
-/// What was taken out of its turn must not make room scarce for what is held.
+/// Numbers that are released out of turn must not use up the places of held ones.
 TEST(ReuseHold, PlacesOfWhatIsGoneAreUsedAgain) {
   ReuseHold hold(1000, 4, 1200);
   for (const std::uint64_t n : {1, 2, 3, 4}) EXPECT_FALSE(hold.add(n, 0));
@@ -58,7 +58,7 @@ TEST(ReuseHold, PlacesOfWhatIsGoneAreUsedAgain) {
   EXPECT_FALSE(hold.due(5000));
 }
 
-/// A twin hears of a new owner before its own time is over; when that one goes, its time begins anew.
+/// A twin is told of a new owner before its own hold is over; when that owner frees the number, the hold begins anew.
 TEST(ReuseHold, ForgottenAndHeldAgain) {
   ReuseHold hold(1000, 8, 100);
   EXPECT_FALSE(hold.add(5, 0));
