@@ -169,7 +169,7 @@ TEST_F(MergeTest, AdoptMessagesThatAreNotAStandbysInTheTermInForceChangeNothing)
   EXPECT_EQ(left_.counter("refused-other-boot"), 1U);
   adopt(header, false);
   EXPECT_EQ(left_.counter("refused-wrong-link"), 1U);
-  // A standby refuses an Adopt of its master, because a master never sends one.
+  // A standby without a merge ignores an AdoptAck of its master.
   const auto bytes =
       writer.write({0x5eed, 0x1000000001ULL, left_.member->term(), 0, 0}, replication::AdoptAck{1, 1, {}});
   right_.member->on_control(now_, bytes);
