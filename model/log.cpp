@@ -58,7 +58,8 @@ class Writer {
   Writer& operator=(const Writer&) = delete;
 
   void begin() {
-    running_.store(true, std::memory_order_release);  // first: the thread ends when it sees false
+    // This comes before the thread starts, because the thread ends when it sees false.
+    running_.store(true, std::memory_order_release);
     if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
   }
   /// Returns false if there is no thread; the line is unchanged then.

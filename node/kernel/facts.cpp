@@ -215,7 +215,7 @@ class ErrorMarkFact final : public Fact {
         ++restored;
       } else if (!told_) {
         told_ = true;
-        // Nothing is ill: the guard's nftables rules keep such errors from being sent.
+        // No member is ill for this, because the guard's nftables rules drop such errors.
         log::warn(
             "kernel",
             "net.{0}.fwmark_reflect is 0 and cannot be set: ICMP errors of this machine about packets of the cards "

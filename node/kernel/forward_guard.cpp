@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::string_view kComponent = "kernel";
 constexpr std::string_view kTablePrefix = "icr-guard-";
-/// The mark of packets that come in on a steered interface: errors about them are the machine's own affair.
+/// The mark of packets that arrive on a steered interface: the machine itself answers them with ICMP errors.
 constexpr std::uint32_t kArrivalMark = kSteeringRulePriority;
 
 /// A name that the command `nft` can be given without quotes.
@@ -115,18 +115,18 @@ Result<std::string> ForwardGuard::run(nft_ctx* context, const std::string& comma
   const int code = nft_run_cmd_from_buffer(context, commands.c_str());
   std::string errors = nft_ctx_get_error_buffer(context);
   std::string output = nft_ctx_get_output_buffer(context);
-  if (code != 0) return fail("{}", errors.empty() ? "nftables refuses" : first_line(errors));
+  if (code != 0) return fail("{}", errors.empty() ? "nftables refuses the commands" : first_line(errors));
   return output;
 }
 
 Result<std::unique_ptr<ForwardGuard>> ForwardGuard::install(ForwardRules rules) {
   const auto unusable = [](const std::string& name) { return name.find_first_of("\"\\*") != std::string::npos; };
   for (const auto& interface : rules.interfaces) {
-    if (unusable(interface)) return fail("interface {} has a name that nftables cannot be told", interface);
+    if (unusable(interface)) return fail("the name of interface {} cannot be used in nftables rules", interface);
   }
   for (const auto& [from, to] : rules.ways) {
     if (unusable(from) || unusable(to))
-      return fail("device {} or {} has a name that nftables cannot be told", from, to);
+      return fail("the name of device {} or {} cannot be used in nftables rules", from, to);
   }
   std::unique_ptr<ForwardGuard> out(new ForwardGuard(std::move(rules)));
   auto context = make_context();
@@ -140,10 +140,9 @@ Result<std::unique_ptr<ForwardGuard>> ForwardGuard::install(ForwardRules rules) 
 Result<void> ForwardGuard::put() {
   const auto refused = [this](const Error& error) {
     return fail(
-        "the kernel takes no nftables rules, which keep packets from passing the card by (table inet {}): {} "
-        "(CAP_NET_ADMIN and the kernel's module nf_tables are needed; with 'kernel-guard: no' for the chassis icrd "
-        "does "
-        "without them)",
+        "the kernel refuses the nftables rules that keep packets from bypassing the card (table inet {}): {} "
+        "(CAP_NET_ADMIN and the kernel module nf_tables are needed; with 'kernel-guard: no' for the chassis icrd "
+        "starts without them)",
         rules_.table, error.message);
   };
   if (auto done = run(context_.get(), commands_of(rules_, rules_.table, false)); !done) return refused(done.error());

@@ -32,7 +32,7 @@ struct ForwardRules {
   std::vector<std::pair<std::string, std::string>> ways;  ///< ... from the first to the second one
   /// TUN devices, and the mark of the packets that come out of them. The kernel's ICMP errors about such a packet have
   /// the same mark (fwmark_reflect), by which they are routed back into the device (node/ports/tun_routing.h) and
-  /// translated like those of any router. No other error about a packet of a card is sent.
+  /// translated like those of any router. The guard drops all other errors about packets of a card.
   std::vector<std::pair<std::string, std::uint32_t>> marks;
 };
 

@@ -72,7 +72,7 @@ Result<std::unique_ptr<KernelGuard>> KernelGuard::open(const Cluster& cluster, s
   if (!notifications) return tl::unexpected(notifications.error());
   out->notifications_ = std::move(*notifications);
   out->wake_ = ::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-  if (out->wake_ < 0) return fail("no descriptor left");
+  if (out->wake_ < 0) return fail("no file descriptor is left");
   return out;
 }
 
@@ -164,20 +164,20 @@ void KernelGuard::look_at(Kept& kept, TimePoint now, const std::string& who) {
     kept.recent = 0;
     if (kept.fought_over && outcome.restored == 0) {
       kept.fought_over = false;
-      log::info(kComponent, "{}: nobody takes it away any more", name);
+      log::info(kComponent, "{}: no program removes it any more", name);
     }
   }
   if (outcome.restored != 0) {
     restored_ += static_cast<std::uint64_t>(outcome.restored);
     ++kept.recent;
     if (now - kept.said > kSayAgain) {
-      log::warn(kComponent, "{}: {} missing, taken away by {}; put back", name, outcome.restored, words_for(who));
+      log::warn(kComponent, "{}: {} missing, removed by {}; put back", name, outcome.restored, words_for(who));
     }
     kept.said = now;
     if (!kept.fought_over && kept.recent >= kFight) {
       kept.fought_over = true;
       ++fights_;
-      log::error(kComponent, "{}: taken away {} times within {} s by {}: two programs fight over it", name, kept.recent,
+      log::error(kComponent, "{}: removed {} times within {} s by {}: two programs fight over it", name, kept.recent,
                  kFightWindow / 1s, words_for(who));
     }
   }
@@ -188,7 +188,7 @@ void KernelGuard::look_at(Kept& kept, TimePoint now, const std::string& who) {
   }
   if (outcome.missing == kept.missing) return;
   if (outcome.missing.empty()) {
-    log::info(kComponent, "{}: all is as it must be again", name);
+    log::info(kComponent, "{}: everything is in place again", name);
   } else {
     log::error(kComponent, "{}: {}", name, outcome.missing);
   }
@@ -207,7 +207,7 @@ void KernelGuard::tell() {
       if (!kept.missing.empty()) {
         reports[set].kernel.push_back(kept.missing);
       } else if (kept.fought_over) {
-        reports[set].kernel.push_back(kept.fact->name() + ": another program takes it away again and again");
+        reports[set].kernel.push_back(kept.fact->name() + ": another program removes it again and again");
       }
     }
   }

@@ -117,14 +117,14 @@ Result<TableContent> read_table(nl_sock* socket, int family, std::uint32_t table
   return out;
 }
 
-/// A policy rule: packets that come in on `interface`, with `mark` if that is not 0.
+/// Selects packets that arrive on `interface`, with `mark` if that is not 0.
 struct Selector {
   std::uint32_t priority = kSteeringRulePriority;
   std::string interface;
   std::uint32_t mark = 0;
 };
 
-/// Makes `lookup table` the only rule of ours for what the selector selects; stale ones (of a device that was renamed
+/// Makes `lookup table` the only rule of icrd for this selector; stale ones (of a device that was renamed
 /// in the configuration) would catch its packets first. Returns how many were added or removed.
 Result<int> set_rule(nl_sock* socket, int family, const Selector& selector, std::uint32_t table) {
   const std::string& interface = selector.interface;

@@ -18,7 +18,8 @@ namespace icr::node {
 
 /// Priority of the `ip rule`s: after the local table (0), before the main table (32766).
 inline constexpr std::uint32_t kSteeringRulePriority = 7300;
-/// Priority of the rules that bring the kernel's own ICMP errors back into a device: before those.
+/// Priority of the rules that route the kernel's own ICMP errors back into a device; they come before the steering
+/// rules.
 inline constexpr std::uint32_t kErrorRulePriority = 7299;
 /// Marks our rules and routes (`ip rule`'s and `ip route`'s "proto"), so that they can be told from others.
 inline constexpr std::uint8_t kSteeringProtocol = 73;

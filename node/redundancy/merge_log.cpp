@@ -26,20 +26,20 @@ std::string totals(const replication::AdoptedCounts& counts) {
 void log_merge(const std::string& set, const replication::MergeReceiver::Outcome& outcome) {
   const std::string text = totals(outcome.counts);
   if (refusals(outcome.counts) == 0) {
-    log::info("redundancy", "set={} the peer was master too and has told what it set up: {}", set, text);
+    log::info("redundancy", "set={} the peer was master as well and has sent its sessions: {}", set, text);
     return;
   }
-  log::warn("redundancy", "set={} the peer was master too and has told what it set up: {}", set, text);
+  log::warn("redundancy", "set={} the peer was master as well and has sent its sessions: {}", set, text);
   for (const std::string& conflict : outcome.conflicts) log::warn("redundancy", "set={} {}", set, conflict);
 }
 
 void log_merge(const std::string& set, const replication::MergeSender::Outcome& outcome) {
   const std::string text = totals(outcome.counts);
   if (refusals(outcome.counts) == 0 && outcome.unsent == 0) {
-    log::info("redundancy", "set={} the master has what was set up here: {}", set, text);
+    log::info("redundancy", "set={} the master has taken over the sessions of this member: {}", set, text);
   } else {
-    log::warn("redundancy", "set={} the master has what was set up here but for some: {} not-sent={}", set, text,
-              outcome.unsent);
+    log::warn("redundancy", "set={} the master has taken over only some sessions of this member: {} not-sent={}", set,
+              text, outcome.unsent);
   }
 }
 
