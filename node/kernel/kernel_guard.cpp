@@ -30,7 +30,7 @@ TimePoint monotonic_now() {
 
 std::string words_for(const std::string& who) {
   return who.empty() ? "another program, for instance systemd-networkd, netplan or a firewall's script"
-                     : "perhaps by " + who;
+                     : who + ", as far as the kernel tells";
 }
 
 }  // namespace
