@@ -19,7 +19,7 @@ using testing::IsEmpty;
 using testing::Not;
 using namespace std::chrono_literals;
 
-/// The limit that a chassis has to keep; the tests wait longer, as machines that run them are busy.
+/// The time within which a chassis must react; the tests wait longer, because machines that run them are busy.
 constexpr auto kSoon = 2s;
 
 /// A set on a card with units 1 (TUN, from in0) and 2 (TUN, from out0); in0 and out0 are there and have a carrier.

@@ -1,4 +1,4 @@
-// Two members of a set, whole but for their engines and sockets, joined by wires in virtual time.
+// Two complete members of a set, without engines and sockets, connected by links in virtual time.
 #pragma once
 
 #include <gmock/gmock.h>
@@ -100,7 +100,7 @@ class Node : public MemberOutput {
   int reasserted = 0;
   bool handing = false;
   bool answers = false;                 ///< the peer's kernel answers probes
-  std::optional<std::uint64_t> probed;  ///< that answer is on its way
+  std::optional<std::uint64_t> probed;  ///< nonce of an answer that is on its way
   int probes = 0;
   std::vector<IpAddress> asked;
   bool held_up = false;  ///< its thread does not run

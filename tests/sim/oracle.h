@@ -7,9 +7,8 @@
 //      blocks and addresses of its own host only;
 //   4  a session that a chassis has seen removed does not appear in it again - unless the chassis has meanwhile become
 //      the standby of another master, whose word it then takes, or has restarted from a checkpoint that is older;
-//   -  what a master that yielded had set up beside the other one lives there, or was counted as a conflict; nothing
-//   else
-//      appears in a master without a packet;
+//   -  sessions that a master set up beside the other one, before it yielded, live on there or were counted as
+//      conflicts; nothing else appears in a master without a packet;
 //   5  after quiet, the digests are equal (World::settle).
 #pragma once
 
@@ -34,7 +33,7 @@ class Oracle {
   void on_master(Chassis& chassis, std::uint64_t term, TimePoint now);
   /// `chassis` follows `other`, in whose favour it may have yielded.
   void on_standby(Chassis& chassis, const Chassis& other, TimePoint now);
-  /// Looks whether a merge of `chassis` has come to its end, and what became of what it had.
+  /// Checks whether a merge of `chassis` has ended, and what became of its conversations.
   void check_merge(Chassis& chassis, TimePoint now);
   /// Looks at what has changed in a table. `sent_by`: the conversation whose packet it has just handled, if any.
   /// Returns conversations whose session an active chassis has removed.
@@ -72,7 +71,7 @@ class Oracle {
     std::optional<TimePoint> master_since;
     std::map<std::uint32_t, TimePoint> born;  ///< conversations that this chassis set up, as master
   };
-  /// A member has yielded: these conversations only it has.
+  /// A merge of a member that yielded, with the conversations that only this member has.
   struct Merge {
     std::set<std::uint32_t> missing;
     std::uint64_t boot = 0;
@@ -84,7 +83,7 @@ class Oracle {
 
   std::array<View, 2> views_;
   std::array<std::optional<Merge>, 2> merges_;    ///< by the member that yielded
-  std::array<std::set<std::uint32_t>, 2> given_;  ///< all that it had; it may die while that is on its way
+  std::array<std::set<std::uint32_t>, 2> given_;  ///< all its conversations; it may die while they are on their way
   std::map<std::uint64_t, std::pair<std::uint16_t, std::uint64_t>> terms_;  ///< term -> chassis, boot
   std::vector<std::string> violations_;
   std::uint64_t births_ = 0;

@@ -36,7 +36,7 @@ std::string live(std::uint64_t seed, Totals& totals) {
   return out;
 }
 
-/// The seeds are dealt to parts, which can run at a time.
+/// The seeds are divided among parts, which can run at the same time.
 constexpr std::uint64_t kParts = 3;
 
 class Simulation : public ::testing::TestWithParam<std::uint64_t> {};
@@ -193,8 +193,8 @@ TEST_P(Scenario, AfterASplitWhatEitherMasterSetUpLivesOrIsCountedAsAConflict) {
   quiesce();
 }
 
-/// Section "a busy machine": threads of both chassis are held up again and again, by as much as a starved thread at
-/// nice 0 is; heartbeats are 3 x 20 ms. Nobody is deposed.
+/// Section "a busy machine": threads of both chassis are delayed again and again, by as much as a thread at nice 0 that
+/// lacks processor time; heartbeats are 3 x 20 ms. No master loses mastership.
 TEST(BusyMachine, StarvedMembersNeverTakeOver) {
   log::set_level(log::Level::error);
   for (std::uint64_t seed = 1; seed <= 30; ++seed) {

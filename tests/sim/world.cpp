@@ -389,7 +389,7 @@ void World::fault() {
       later_.push_back({now_ + between(50ms, 2s), kDiskWorks, index});
       break;
     case 9:
-      // Its links are dead, or come back before anybody acted.
+      // The links of the chassis fail, or come back before anybody reacts.
       if (!c.up()) break;
       ++totals_.illnesses;
       note(fmt::format("chassis {} is ill", index));

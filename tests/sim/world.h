@@ -41,8 +41,8 @@ struct Totals {
   std::uint64_t mapping_changes = 0;
   std::uint64_t bindings = 0;
   std::uint64_t only_there = 0;  ///< sessions that only a member that yielded had
-  std::uint64_t adopted = 0;     ///< records of such that the master took over
-  std::uint64_t conflicts = 0;   ///< sessions of such that were counted as conflicts
+  std::uint64_t adopted = 0;     ///< records of such sessions that the master took over
+  std::uint64_t conflicts = 0;   ///< such sessions that were counted as conflicts
   void add(const Totals& other);
   [[nodiscard]] std::string to_string() const;
 };
@@ -63,7 +63,7 @@ class World final : private ChassisWatcher {
   void start(std::size_t index);
   void crash(std::size_t index, bool everything_durable, bool connection_closes);
   void connect();
-  /// The inter-chassis link is cut, and traffic goes to both members as soon as both are master; until heal().
+  /// Cuts the inter-chassis link until heal(). Traffic goes to both members as soon as both are master.
   void split();
   void heal();
   void set_traffic(double per_second) { per_second_ = per_second; }
