@@ -141,7 +141,7 @@ def test_bodies_out_of_range(chassis, peer):
         ("Audit", wire.Table(("Q", 1), ("Q", 1), ("Q", 1), ("I", 0), ("I", 4097))),
         ("Audit", wire.Table(("Q", 1), ("Q", 1), ("Q", 1), ("I", 2**32 - 1), ("I", 4096))),
     ]
-    unknown = [(0, wire.numbers(1)), (10, wire.numbers(1)), (255, wire.numbers(1)), ("Ack", None)]
+    unknown = [(0, wire.numbers(1)), (12, wire.numbers(1)), (255, wire.numbers(1)), ("Ack", None)]
     crossed = [("BulkEnd", wire.numbers(1, 1, 1)), ("Batch", wire.batch(1, 1, 1))]
     grown = Grown(chassis)
     for kind, body in values + unknown + crossed:

@@ -6,7 +6,7 @@ import pytest
 from captures import HOST, HOST6, POOL, ROUTER, ROUTER6, SERVER, SERVER6, CaptureLab, built, program
 
 from scapy.all import (ICMP, IP, TCP, UDP, ICMPv6DestUnreach, ICMPv6EchoRequest, IPv6, IPv6ExtHdrDestOpt,
-                       IPv6ExtHdrFragment, IPv6ExtHdrHopByHop, IPv6ExtHdrRouting, PadN, Raw)  # fmt: skip
+                       IPv6ExtHdrFragment, IPv6ExtHdrHopByHop, IPv6ExtHdrRouting, PadN, Raw, in4_chksum)  # fmt: skip
 
 pytestmark = pytest.mark.sanitized
 
@@ -273,6 +273,8 @@ def test_wrong_tcp_options_do_no_harm(lab):
         padded = option.ljust(-(-len(option) // 4) * 4, b"\x01")
         header = bytearray(bytes(tcp(sport=2000 + number)[TCP]) + padded)
         header[12] = len(header) // 4 << 4
+        header[16:18] = bytes(2)
+        header[16:18] = in4_chksum(6, v4(), bytes(header)).to_bytes(2, "big")  # else it would be dropped for that
         packets.append(bytes(v4(proto=6) / Raw(bytes(header))))
     outcome = lab.with_session(packets)
     assert outcome.counters["packets-out"] == len(packets) + 2
