@@ -50,7 +50,7 @@ def test_a_device_that_was_down_carries_traffic_again(busy, work):
     master = busy.master()
     for device in [port for port in ("ms000.1", "ms000.2", "ms100.1", "ms100.2") if port[2] == "01"[master == "right"]]:
         busy.run(master, "ip", "link", "set", device, "down")
-        time.sleep(0.4)
+        wait_until(lambda: ",UP" in busy.run(master, "ip", "link", "show", "dev", device).stdout, 2, f"{device} to be up")
     assert busy.master() == master
     assert work.stop_ping()["longest_gap_ms"] < 600
     busy.leaks.assert_none("TUN devices down")
@@ -88,7 +88,8 @@ def test_nothing_leaks_at_a_standby(busy):
     """The client sends to the standby by hand, as a neighbour does that has not heard of a change of roles."""
     standby = next(name for name in CHASSIS if name != busy.master())
     busy.run("client", "ip", "route", "replace", "default", "via", f"198.18.0.{2 if standby == 'left' else 3}")
-    time.sleep(0.3)
+    dropped = busy.card_counters(standby)["not-master"]
+    wait_until(lambda: busy.card_counters(standby)["not-master"] > dropped, 5, "the client's packets at the standby")
     leaks.flush_everything(busy, standby)
     time.sleep(0.7)
     busy.leaks.assert_none("a standby without its rules")

@@ -70,7 +70,7 @@ class ForwardGuardTest : public test::InNewNamespace {
   void SetUp() override {
     InNewNamespace::SetUp();
     if (IsSkipped()) return;
-    if (test::run("nft list tables") != 0) GTEST_SKIP() << "the command nft, or nftables in the kernel, is missing";
+    ASSERT_EQ(test::run("nft list tables"), 0) << "the command nft, or nftables in the kernel, is missing";
     output_of("sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 net.ipv6.conf.default.accept_dad=0");
     for (const auto* const host : {"0", "1"}) {
       const std::string here = *host == '0' ? "in0" : "out0";
