@@ -1,6 +1,7 @@
 #include "replication/protocol.h"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "replication/protocol_generated.h"
@@ -117,9 +118,9 @@ bool read_body(const fbs::Envelope& envelope, Body& out, Refusal& why) {
       AdoptAck ack{b.former_term(), b.number(), {}};
       const auto* counts = b.counts();
       if (counts == nullptr || counts->size() > kMaxAdoptedKinds) return false;
-      for (std::uint32_t i = 0; i < std::min<std::size_t>(counts->size(), kAdoptedCount); ++i) {
-        ack.counts[i] = counts->Get(i);
-      }
+      // A stranger's vector need not be aligned: the verifier looks at its bounds only.
+      const std::size_t known = std::min<std::size_t>(counts->size(), kAdoptedCount);
+      std::memcpy(ack.counts.data(), counts->Data(), known * sizeof(ack.counts[0]));
       out = ack;
       return b.former_term() != 0 && b.former_term() < envelope.term() && b.number() < kMaxNumber;
     }

@@ -237,7 +237,8 @@ bool TunPort::take_marker(std::size_t queue, const std::uint8_t* data) {
   std::memcpy(&found, data, sizeof found);
   if (found.ip[9] != kMarkerProtocol || found.cookie != marker_.cookie || marking_ < 0) return false;
   ++counters_.rx_markers;
-  watches_[queue].head(TimePoint(Duration(found.since)), now_);
+  const std::int64_t since = found.since;  // a copy: the field is not aligned
+  watches_[queue].head(TimePoint(Duration(since)), now_);
   return true;
 }
 

@@ -299,8 +299,8 @@ void World::heal() {
 }
 
 void World::happen(const Later& later) {
-  static constexpr std::array<const char*, 6> kNames = {"start",   "the link heals", "resume",
-                                                        "unblock", "the disk works", "good weather"};
+  static constexpr std::array kNames = {"start",          "the link heals", "resume", "unblock",
+                                        "the disk works", "good weather",   "health"};
   note(fmt::format("{} ({})", kNames[static_cast<std::size_t>(later.what)], later.index));
   Chassis& c = chassis_[later.index];
   switch (later.what) {
