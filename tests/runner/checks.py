@@ -8,7 +8,7 @@ import re
 import sys
 import time
 
-from runner.command import run, say
+from runner.command import name_thread, run, say
 from runner.count import ROOT, Count, one
 
 CODE_FOLDERS = ("model", "replication", "storage", "node", "cli", "tests")
@@ -93,13 +93,15 @@ def tidy(jobs):
         if stamp.exists():
             return Count(passed=1)
         start = time.monotonic()
-        code = run("clang-tidy-14", "--quiet", "--warnings-as-errors=*", "-p", "build/release", source, background=True)
+        code = run(
+            "clang-tidy-14", "--quiet", "--warnings-as-errors=*", "-p", "build/release", source, background=True, quiet=True
+        )
         if code == 0:
             stamp.touch()
         return one(code, str(pathlib.Path(source).relative_to(ROOT)), time.monotonic() - start)
 
     count = Count()
-    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+    with concurrent.futures.ThreadPoolExecutor(jobs, initializer=name_thread, initargs=("tidy",)) as pool:
         for result in pool.map(check, known.items()):
             count.add(result)
     say(f"{len(known)} sources, {len(count.times)} of them read")

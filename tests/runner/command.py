@@ -29,8 +29,9 @@ def _give_way():
         group.write("15")
 
 
-def run(*command, background=False, **options):
-    """Runs a command, and returns its exit code. `background`: it computes, and can wait."""
+def run(*command, background=False, quiet=False, **options):
+    """Runs a command, and returns its exit code. `background`: it computes, and can wait. `quiet`: what
+    it prints is shown only if it fails."""
     process = subprocess.Popen(
         [str(word) for word in command], cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
         stderr=subprocess.STDOUT, errors="replace", start_new_session=background,
@@ -38,9 +39,13 @@ def run(*command, background=False, **options):
     )  # fmt: skip
     _running.add(process)
     try:
+        kept = []
         for line in process.stdout:
-            say(line.rstrip("\n"))
-        return process.wait()
+            (kept.append if quiet else say)(line.rstrip("\n"))
+        code = process.wait()
+        for line in kept if code != 0 else ():
+            say(line)
+        return code
     finally:
         _running.discard(process)
 

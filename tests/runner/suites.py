@@ -8,7 +8,7 @@ import subprocess
 import time
 import xml.etree.ElementTree as xml
 
-from runner.command import run
+from runner.command import name_thread, run
 from runner.count import OUT, ROOT, Count, one, read_junit
 
 LABS = 3  # labs of part integration side by side: they wait most of the time
@@ -69,7 +69,7 @@ def fuzz(jobs, runs):
         return one(run("tests/fuzz/run.sh", runs, f"icr_{target}", background=True), target, time.monotonic() - start)
 
     count = Count()
-    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+    with concurrent.futures.ThreadPoolExecutor(jobs, initializer=name_thread, initargs=("fuzz",)) as pool:
         for result in pool.map(feed, targets):
             count.add(result)
     return count
