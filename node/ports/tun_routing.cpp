@@ -214,12 +214,12 @@ Result<int> ensure_steering(nl_sock* socket, int family, const std::string& devi
     ++changed;
   }
   for (const auto& interface : interfaces) {
-    const auto rules = set_rule(socket, family, {kSteeringRulePriority, interface, 0}, table);
+    auto rules = set_rule(socket, family, {kSteeringRulePriority, interface, 0}, table);
     if (!rules) return rules;
     changed += *rules;
   }
   if (device_index != 0) {
-    const auto rules = set_rule(socket, family, {kErrorRulePriority, "lo", table}, table);
+    auto rules = set_rule(socket, family, {kErrorRulePriority, "lo", table}, table);
     if (!rules) return rules;
     changed += *rules;
   }
