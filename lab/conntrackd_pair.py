@@ -250,8 +250,9 @@ class ConntrackdPair:
         return pid
 
     def takeovers(self):
-        """Changes of mastership so far, as the logs of both tell them."""
-        return sum("(inside) Entering MASTER STATE" in line for line in self._log_lines())
+        """Changes of mastership so far, as the logs of both tell them. The first master is no change; keepalived may write
+        that line late, after the load has begun."""
+        return max(sum("(inside) Entering MASTER STATE" in line for line in self._log_lines()) - 1, 0)
 
     def _log_lines(self):
         lines = []
