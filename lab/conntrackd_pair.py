@@ -95,7 +95,7 @@ CONNTRACKD = """
     }}
 """
 
-# Whoever was there first stays master (nopreempt): a member that was late does not take back what it lost.
+# The present master stays master (nopreempt), so that a member that was late does not take mastership back.
 KEEPALIVED = """
     global_defs {{
       vrrp_version 3

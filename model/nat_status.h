@@ -65,7 +65,7 @@ struct NatPoolStatus {
   std::uint64_t eif_refused = 0;         ///< from outside to a mapping that does not let that sender in
 
   std::uint64_t held = 0;          ///< ports, blocks or addresses that were freed and must not go to another host yet
-  std::uint64_t reused_early = 0;  ///< those of them that went to another host early, because nothing else was left
+  std::uint64_t reused_early = 0;  ///< held ones that another host got early, because no other was free
 
   std::uint64_t conflicts_refused = 0;  ///< bindings of a peer or a checkpoint that contradict what is held
 };

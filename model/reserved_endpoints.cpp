@@ -50,7 +50,7 @@ Spans without(const Spans& from, const Spans& except) {
   return out;
 }
 
-/// A protocol and those of its ports that a rule answers.
+/// The ports of one protocol at which a rule answers callers.
 struct Answer {
   EndpointProtocol protocol;
   std::optional<PortRange> ports;

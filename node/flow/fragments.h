@@ -45,7 +45,7 @@ class FragmentTable {
     refused,    ///< drop: the first fragment was refused
   };
 
-  /// The limits of the service set that receives a fragment; those of the first fragment hold for its packet.
+  /// The limits of the service set that receives a fragment. A packet has the limits that its first fragment met.
   struct Limits {
     std::uint32_t fragments = 0;     ///< of one packet
     std::uint32_t reassembly_s = 0;  ///< how long to wait for the others
@@ -151,7 +151,7 @@ class FragmentTable {
   [[nodiscard]] std::uint32_t take_held(Entry& entry);
   /// Returns how many fragments of one source are held at most, given the fragments that one packet may have.
   [[nodiscard]] static std::uint32_t held_per_source(std::uint32_t limit) { return std::max(limit, kHeldPerSource); }
-  /// The fragment and those of `entry` do not make one packet.
+  /// Returns true if the fragment contradicts the fragments of `entry`, so that no packet can be made of them.
   [[nodiscard]] static bool contradicts(const Entry& entry, const Headers& headers, Extent extent);
   [[nodiscard]] bool matches(const Entry& entry, const Headers& headers, std::uint32_t unit) const;
   std::uint32_t forget(Entry& entry);

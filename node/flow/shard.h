@@ -250,7 +250,7 @@ class Shard final : public SessionSource, public SessionSink, private NatOutput 
   Ipv4Ids ip_ids_;
   TimerWheel wheel_;
   std::vector<Service> services_;
-  std::vector<Service*> service_at_;  ///< by index in Cluster::service_sets; null for those of other shards
+  std::vector<Service*> service_at_;  ///< by index in Cluster::service_sets; null: it belongs to another shard
   std::vector<ChangeListener*> listeners_;
   std::vector<ChangeListener*> observers_;
   std::uint32_t pass_ = 1;

@@ -5,8 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 runs=${1:-20000}
-shift || true
-targets=("$@")
+targets=("${@:2}")
 if [ ${#targets[@]} = 0 ]; then
   for source in tests/fuzz/*_fuzz.cpp; do targets+=("icr_$(basename "$source" .cpp)"); done
   lab/build sanitize "${targets[@]}"
