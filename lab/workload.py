@@ -144,6 +144,10 @@ class Workload:
         except FileNotFoundError:
             return ""
 
+    def ping_answers(self):
+        """How many answers there have been so far."""
+        return self._ping_text().count("bytes from")
+
     def stop_ping(self):
         """Ends ping the way a person does (SIGINT), so that it prints its summary."""
         self.lab.processes.signal("ping", 2)

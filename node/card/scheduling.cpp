@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -58,6 +59,11 @@ class Kernel final : public SchedulingCalls {
     // Taking the flag off again needs a right that a thread may lack, and threads that workers start are none of ours.
     wanted.flags = reset_on_fork() ? SCHED_FLAG_RESET_ON_FORK : 0;
     return set(wanted);
+  }
+  Duration processor_time() override {
+    timespec used{};
+    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+    return std::chrono::seconds(used.tv_sec) + std::chrono::nanoseconds(used.tv_nsec);
   }
 
  private:
@@ -183,10 +189,20 @@ void favour_session(const SchedulingRights& rights) {
 
 bool RealTimeBudget::rest_due(TimePoint now) {
   if (thread_.policy != Scheduling::Policy::real_time) return false;
-  if (since_ == TimePoint{}) since_ = now;
-  if (now - since_ < kStretch) return false;
+  if (since_ == TimePoint{}) begin_stretch(now);
+  const Duration stretch = now - since_;
+  if (stretch < kStretch) return false;
+  if (stretch - (calls_.processor_time() - had_until_) >= kRest) {
+    begin_stretch(now);
+    return false;
+  }
   ++rests_;
   return true;
+}
+
+void RealTimeBudget::begin_stretch(TimePoint now) {
+  since_ = now;
+  had_until_ = calls_.processor_time();
 }
 
 void RealTimeBudget::end() {

@@ -40,6 +40,8 @@ class SchedulingCalls {
   /// If `inherited`, threads that this one starts get the same scheduling; otherwise they are ordinary.
   virtual int real_time(std::uint32_t priority, bool inherited) = 0;
   virtual int ordinary(int nice) = 0;
+  /// Returns how long the calling thread has had a processor since it began.
+  virtual Duration processor_time() = 0;
 };
 [[nodiscard]] SchedulingCalls& scheduling_calls();
 
@@ -57,9 +59,10 @@ class SchedulingCalls {
 /// leads its session (a service, a container).
 void favour_session(const SchedulingRights& rights);
 
-/// Keeps a real-time thread from taking a processor for itself: after 10 ms in which it did not sleep, it rests for
-/// 300 us, in which ordinary threads run. Packets wait that long at most. (If the
-/// thread became ordinary for a moment instead, a busy machine would give it the processor back only after tens of
+/// Keeps a real-time thread from taking a processor for itself: after a stretch of 10 ms in which other threads had the
+/// processor for less than 300 us, it rests for 300 us. Packets wait that long at most. What counts is the processor
+/// time of the thread, not its calls that could sleep, because a call that finds something ready returns at once. (If
+/// the thread became ordinary for a moment instead, a busy machine would give it the processor back only after tens of
 /// milliseconds.) The kernel's own limit (sched_rt_runtime_us) would stop the thread later, for 50 ms in one piece.
 class RealTimeBudget {
  public:
@@ -67,19 +70,21 @@ class RealTimeBudget {
   static constexpr Duration kRest = 300us;
 
   RealTimeBudget(const ThreadScheduling& thread, SchedulingCalls& calls) : thread_(thread), calls_(calls) {}
-  /// Tells that the thread slept, so that others had the processor.
-  void slept(TimePoint now) { since_ = now; }
-  /// Returns true if the thread must rest now; the caller then sleeps for kRest and calls slept().
-  /// REQUIRES: called once per round of work.
+  /// Returns true if the thread must rest now; the caller then sleeps for kRest and calls rested().
+  /// REQUIRES: called once per round of work, whether the round sleeps afterwards or not.
   [[nodiscard]] bool rest_due(TimePoint now);
+  void rested(TimePoint now) { begin_stretch(now); }
   [[nodiscard]] std::uint64_t rests() const { return rests_; }
   /// Makes the thread ordinary from now on, because it is about to wait for ordinary threads.
   void end();
 
  private:
+  void begin_stretch(TimePoint now);
+
   ThreadScheduling thread_;
   SchedulingCalls& calls_;
-  TimePoint since_{};  ///< when the thread last slept
+  TimePoint since_{};     ///< begin of the present stretch
+  Duration had_until_{};  ///< processor time of the thread at that moment
   std::uint64_t rests_ = 0;
 };
 

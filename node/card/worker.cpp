@@ -151,9 +151,9 @@ void Worker::run_real() {
     const TimePoint done = monotonic_now();
     account(done - now, done);
     present = now;
-    if (more) {
-      if (budget_->rest_due(done)) rest();
-    } else {
+    if (budget_->rest_due(done)) {
+      rest();
+    } else if (!more) {
       // Whether an event woke the thread late cannot be known; only the end of its sleep is known.
       const TimePoint until = wait(done);
       present = std::min(until, monotonic_now());
@@ -203,7 +203,7 @@ bool Worker::poll_sets(TimePoint now, bool busy) {
 
 void Worker::rest() {
   std::this_thread::sleep_for(RealTimeBudget::kRest);
-  budget_->slept(monotonic_now());
+  budget_->rested(monotonic_now());
 }
 
 void Worker::note_absence(Duration absence, TimePoint now) {
@@ -228,7 +228,6 @@ TimePoint Worker::wait(TimePoint now) {
   const timespec timeout{static_cast<time_t>(sleep / 1s), static_cast<long>((sleep % 1s).count())};
   // An interrupted sleep is only a short one.
   (void)::ppoll(polled_.data(), polled_.size(), &timeout, nullptr);
-  if (budget_) budget_->slept(monotonic_now());
   return until;
 }
 

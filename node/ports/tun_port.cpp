@@ -148,7 +148,9 @@ Result<std::unique_ptr<TunPort>> TunPort::open(const PacketPort& config) {
   if (auto done = steer_into(socket->get(), config.device, index, config.steer_from); !done) {
     return tl::unexpected(done.error().in(where));
   }
-  warn_about_forwarding(config.device);
+  if (const std::string trouble = ipv6_forwarding_trouble(config.device); !trouble.empty()) {
+    log::warn("port", "device={} {}", config.device, trouble);
+  }
   return port;
 }
 
@@ -254,6 +256,7 @@ Duration TunPort::waited() const {
 }
 
 std::size_t TunPort::rx_burst(std::span<Packet> packets) {
+  if (gone_) return 0;
   now_ = monotonic_now();
   if (queues_.size() == 1) return receive(0, packets, kBurstBytes);
   std::array<epoll_event, kMaxQueues> ready{};
@@ -299,6 +302,7 @@ std::size_t TunPort::receive(std::size_t queue, std::span<Packet> packets, std::
         break;
       }
       ++counters_.rx_errors;
+      gone_ = gone_ || errno == EBADFD;
       if (!failure_logged_) log::error("port", "device={} cannot receive: {}", device_, words(errno));
       failure_logged_ = true;
       break;

@@ -35,7 +35,10 @@ class TunPort final : public Port {
   void tx(const Packet& packet) override;
   void was_away(Duration absence, TimePoint now) override;
   [[nodiscard]] Duration waited() const override;
-  [[nodiscard]] int descriptor() const override { return queues_.size() == 1 ? queues_.front() : poll_; }
+  [[nodiscard]] int descriptor() const override {
+    // The descriptors of a device that is gone are always ready, so nobody must wait for them.
+    return gone_ ? -1 : queues_.size() == 1 ? queues_.front() : poll_;
+  }
   void append_to(CounterList& out) const override;
 
  private:
@@ -85,6 +88,7 @@ class TunPort final : public Port {
   int poll_ = -1;     ///< of several queues: epoll's descriptor, which is readable when one of them is
   std::uint32_t unit_;
   std::string device_;
+  bool gone_ = false;            ///< the device was deleted; it does not come back
   bool failure_logged_ = false;  ///< a device that went away is said once, then only counted
   Counters counters_;
 };

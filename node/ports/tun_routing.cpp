@@ -267,21 +267,12 @@ Result<void> keep_from_forwarding(nl_sock* socket, const std::string& interface)
   return {};
 }
 
-void warn_about_forwarding(std::string_view device) {
-  const auto warn = [device](std::string_view why, std::string_view mend) {
-    log::warn(kComponent, "device={} {}; set: sysctl -w {}", device, why, mend);
-  };
-  if (read_setting("net/ipv4/ip_forward").value_or(1) == 0) {
-    warn("IPv4 forwarding is off, the kernel will drop what this card translates", "net.ipv4.ip_forward=1");
-  }
-  if (read_setting("net/ipv6/conf/all/forwarding").value_or(1) == 0) {
-    warn("IPv6 forwarding is off, the kernel will drop IPv6 packets of this card", "net.ipv6.conf.all.forwarding=1");
-  }
-  // The kernel uses the stricter of "all" and the device's own setting.
-  if (read_setting("net/ipv4/conf/all/rp_filter").value_or(0) == 1) {
-    warn("reverse path filtering is strict, translated packets will be dropped as spoofed",
-         "net.ipv4.conf.all.rp_filter=0");
-  }
+std::string ipv6_forwarding_trouble(std::string_view device) {
+  if (read_setting("net/ipv6/conf/all/forwarding").value_or(1) != 0) return {};
+  // Since Linux 6.17 each interface has a setting of its own, which the kernel guard switches on.
+  if (read_setting(fmt::format("net/ipv6/conf/{}/force_forwarding", device))) return {};
+  return "IPv6 forwarding is off, so the kernel drops IPv6 packets of this card; set: sysctl -w "
+         "net.ipv6.conf.all.forwarding=1";
 }
 
 }  // namespace icr::node

@@ -50,7 +50,8 @@ inline constexpr std::uint8_t kSteeringProtocol = 73;
 /// there on its own. Idempotent; stays behind as the above does.
 [[nodiscard]] Result<void> keep_from_forwarding(nl_sock* socket, const std::string& interface);
 
-/// Logs a warning with the sysctl to set for each kernel setting that would keep packets from being forwarded.
-void warn_about_forwarding(std::string_view device);
+/// Returns why the kernel would not forward IPv6 packets that come out of `device`, and what to set; empty if it would.
+/// (IPv4 forwarding and source checks have settings for each interface, which icrd makes right.)
+[[nodiscard]] std::string ipv6_forwarding_trouble(std::string_view device);
 
 }  // namespace icr::node

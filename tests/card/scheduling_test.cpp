@@ -31,9 +31,11 @@ struct FakeKernel final : SchedulingCalls {
     is_real_time = false;
     return 0;
   }
+  Duration processor_time() override { return used; }
   int refuse_real_time = 0;
   int lowest_nice = -20;
   bool is_real_time = false;
+  Duration used{};
   std::vector<std::string> asked;
 };
 
@@ -109,11 +111,12 @@ TEST(RealTimeBudget, AWorkerThatNeverSleepsRestsAFewTimesInAHundredMilliseconds)
   TimePoint now{1s};
   while (now < TimePoint{2s}) {
     now += 20us;
+    kernel.used += 20us;
     if (!budget.rest_due(now)) continue;
     longest = std::max(longest, now - awake);
     now += RealTimeBudget::kRest;
     rested += RealTimeBudget::kRest;
-    budget.slept(now);
+    budget.rested(now);
     awake = now;
   }
   EXPECT_GE(rested, 28ms);
@@ -127,8 +130,29 @@ TEST(RealTimeBudget, AWorkerThatSleepsByItselfNeverRests) {
   RealTimeBudget budget(schedule_thread({}, root(), kernel), kernel);
   for (TimePoint now{1s}; now < TimePoint{2s}; now += 5ms) {
     EXPECT_FALSE(budget.rest_due(now));
-    budget.slept(now + 4ms);
+    kernel.used += 1ms;
   }
+}
+
+TEST(RealTimeBudget, AThousandShortSleepsAreAsGoodAsOneRest) {
+  FakeKernel kernel;
+  RealTimeBudget budget(schedule_thread({}, root(), kernel), kernel);
+  for (TimePoint now{1s}; now < TimePoint{2s}; now += 20us) {
+    EXPECT_FALSE(budget.rest_due(now));
+    kernel.used += 19us;  // one of 20 us is slept
+  }
+}
+
+TEST(RealTimeBudget, AWorkerWhoseWaitsReturnAtOnceRests) {
+  // A descriptor that is always ready: the worker calls poll() in each round, and nobody else gets the processor.
+  FakeKernel kernel;
+  RealTimeBudget budget(schedule_thread({}, root(), kernel), kernel);
+  TimePoint now{1s};
+  for (; now < TimePoint{2s}; now += 5us) {
+    kernel.used += 5us;
+    if (budget.rest_due(now)) budget.rested(now += RealTimeBudget::kRest);
+  }
+  EXPECT_GE(budget.rests(), 90U);
 }
 
 TEST(RealTimeBudget, AnOrdinaryThreadIsLeftToTheKernel) {

@@ -372,6 +372,23 @@ TEST_F(TunPortTest, AfterTheDeviceIsGonePacketsAreDroppedNotForwarded) {
   EXPECT_EQ(next(*port, 2s), one_hop_later(four)) << "a restart picks the traffic up again";
 }
 
+TEST_F(TunPortTest, ADeviceThatIsDeletedWakesNobodyAndIsToldOnce) {
+  for (const std::uint32_t queues : {1U, 4U}) {
+    const auto port = open({"in0"}, queues);
+    ASSERT_GE(port->descriptor(), 0);
+    output_of(fmt::format("ip link delete {}", kDevice));
+    pollfd ready{port->descriptor(), POLLIN, 0};
+    ASSERT_EQ(::poll(&ready, 1, 2000), 1) << "the worker learns of it";
+    PacketBuffers buffers(64);
+    EXPECT_EQ(port->rx_burst(buffers.packets()), 0U);
+    EXPECT_EQ(port->descriptor(), -1) << "a worker that waits for it would never sleep again";
+    const auto errors = count(*port, "rx-errors");
+    EXPECT_GE(errors, 1U);
+    EXPECT_EQ(port->rx_burst(buffers.packets()), 0U);
+    EXPECT_EQ(count(*port, "rx-errors"), errors);
+  }
+}
+
 TEST_F(TunPortTest, RestartingLeavesOneRuleAndReplacesStaleOnes) {
   const std::string table = std::to_string(routing_table_of(kDevice));
   for (const char* family : {"-4", "-6"}) {
@@ -476,6 +493,22 @@ TEST_F(TunPortTest, DropsHaveNames) {
   EXPECT_EQ(port->rx_burst(buffers.packets()), 0U);
   EXPECT_EQ(count(*port, "rx-errors"), 1U);
   EXPECT_EQ(count(*port, "tx-packets"), 0U);
+}
+
+TEST_F(TunPortTest, OnlyTheForwardingThatIcrdCannotSwitchOnIsAskedFor) {
+  output_of("sysctl -qw net.ipv4.ip_forward=0 net.ipv4.conf.all.rp_filter=1");
+  const auto port = open({"in0"});
+  EXPECT_EQ(ipv6_forwarding_trouble(kDevice), "");
+  output_of("sysctl -qw net.ipv6.conf.all.forwarding=0");
+  const bool for_each_interface =
+      test::run(fmt::format("test -e /proc/sys/net/ipv6/conf/{}/force_forwarding", kDevice)) == 0;
+  const std::string trouble = ipv6_forwarding_trouble(kDevice);
+  EXPECT_EQ(trouble.empty(), for_each_interface) << trouble;
+  if (!for_each_interface) {
+    EXPECT_THAT(trouble, HasSubstr("net.ipv6.conf.all.forwarding=1"));
+  }
+  // Nothing is said of IPv4, because it is forwarded all the same.
+  EXPECT_EQ(output_of(fmt::format("cat /proc/sys/net/ipv4/conf/{}/forwarding", kDevice)), "1\n");
 }
 
 TEST(RoutingTable, IsStableAndInRange) {
