@@ -6,6 +6,7 @@
 
 #include "model/log.h"
 #include "node/kernel/set_health.h"
+#include "node/redundancy/identity.h"
 
 namespace icr::node {
 namespace {
@@ -27,8 +28,6 @@ constexpr Ticks kMostLag = 3;
 constexpr std::size_t kBlockMessagesPerRound = 16;
 /// Timers have a resolution of 100 ms; a tick in between keeps the worst case near it.
 constexpr Duration kShardTick = 50ms;
-/// How often the machine's own addresses are looked up, which takes some tens of microseconds.
-constexpr Duration kAddressLook = 10s;
 
 /// What `clear services nat statistics` clears of a pool.
 constexpr std::array kPoolCounters = {&NatPoolStatus::out_of_port_errors,
@@ -105,7 +104,8 @@ Result<void> SetRunner::open(const std::shared_ptr<replication::Context>& contex
   auto link = replication::Link::open(context, cluster_, shard_.set(), chassis_);
   if (!link) return tl::unexpected(link.error().in("redundancy set " + config_.name));
   link_ = std::move(*link);
-  prober_ = std::make_unique<Prober>(static_cast<std::uint16_t>(boot_id_));
+  prober_ = std::make_unique<Prober>(static_cast<std::uint16_t>(boot_id_ + shard_.set()),
+                                     address_of_peer(cluster_, config_, chassis_));
   if (!prober_->warning().empty()) log::warn("redundancy", "set={} {}", config_.name, prober_->warning());
   return {};
 }
@@ -116,7 +116,9 @@ bool SetRunner::poll(TimePoint now, WallMillis wall_now, bool busy) {
   bool more = false;
   // What has arrived goes in before the machine looks at its timers: a late look must not take a message for silence.
   if (link_) more |= link_->drain(*this, limits.messages);
-  if (prober_) poll_prober(now);
+  if (prober_) {
+    for (const std::uint64_t nonce : prober_->take_answers(now)) member_.on_probe_answer(now, nonce);
+  }
   judge_health(now);
   member_.tick(now, limits.replication_bytes);
   if (now >= next_shard_tick_) {
@@ -143,6 +145,7 @@ void SetRunner::judge_health(TimePoint now) {
   const bool news = kernel_ != nullptr && kernel_->take(kernel_report_);
   if (!news && store_fails == store_fails_) return;
   store_fails_ = store_fails;
+  if (news) member_.set_addresses(kernel_report_.addresses);
   member_.set_health(now, health_of(kernel_report_, store_fails, config_.health));
 }
 
@@ -150,13 +153,6 @@ std::string SetRunner::closed_way(const VirtualAddress& address) const {
   if (address.address.is_v4()) return {};
   const auto closed = kernel_report_.closed_ipv6.find(address.interface);
   return closed == kernel_report_.closed_ipv6.end() ? std::string() : closed->second;
-}
-
-void SetRunner::poll_prober(TimePoint now) {
-  while (const std::uint64_t nonce = prober_->take_answer(now)) member_.on_probe_answer(now, nonce);
-  if (now < next_address_look_) return;
-  next_address_look_ = now + kAddressLook;
-  member_.set_addresses(service_addresses(cluster_, shard_.set(), chassis_, replication::kMaxPeerAddresses));
 }
 
 void SetRunner::log_blocks() {

@@ -82,12 +82,11 @@ class SetRunner final : public ShardView, private MemberOutput, private replicat
   void clear_nat_statistics(std::uint16_t service_set);
 
  private:
-  /// Takes the reports of the kernel guard and of the storage, and updates the health of the member.
+  /// Takes the reports of the kernel guard and of the storage, and updates the health of the member and the addresses
+  /// at which the peer can probe this machine.
   void judge_health(TimePoint now);
   /// Returns why traffic to an address could not get into the card; empty if it can.
   [[nodiscard]] std::string closed_way(const VirtualAddress& address) const;
-  /// Takes the answers to probes, and updates the addresses at which the peer can probe this machine.
-  void poll_prober(TimePoint now);
   /// Writes what happened to port blocks into the log, a little of it.
   void log_blocks();
   // -- MemberOutput --
@@ -119,7 +118,6 @@ class SetRunner final : public ShardView, private MemberOutput, private replicat
   bool store_fails_ = false;
   std::unique_ptr<replication::Link> link_;
   std::unique_ptr<Prober> prober_;  ///< null in a stand-alone set
-  TimePoint next_address_look_;
   std::unique_ptr<Steering> steering_;
   std::unique_ptr<ReturnRoutes> return_routes_;
   TimePoint next_shard_tick_;

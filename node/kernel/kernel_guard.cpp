@@ -10,6 +10,7 @@
 #include <algorithm>
 
 #include "model/log.h"
+#include "node/kernel/service_addresses.h"
 
 namespace icr::node {
 namespace {
@@ -65,6 +66,7 @@ Result<std::unique_ptr<KernelGuard>> KernelGuard::open(const Cluster& cluster, s
     out->watches_.push_back(std::make_unique<KernelWatch>());
   }
   out->told_.resize(cluster.redundancy_sets.size());
+  out->addresses_.resize(cluster.redundancy_sets.size());
   auto socket = netlink::open_route_socket();
   if (!socket) return tl::unexpected(socket.error());
   out->socket_ = std::move(*socket);
@@ -94,6 +96,7 @@ void KernelGuard::start() {
     if (!kept.missing.empty()) log::error(kComponent, "{}: {}", kept.fact->name(), kept.missing);
     kept.not_before = now;
   }
+  look_at_addresses();
   tell();
   thread_ = std::thread([this] { run(); });
 }
@@ -123,6 +126,7 @@ void KernelGuard::run() {
     if (now >= read_back) {
       read_back = now + kReadBack;
       news.changed = kKernelEverything;
+      look_at_addresses();
     }
     if (look_at_interfaces()) news.changed |= kKernelLinks;
     look_at_facts(news.changed, now, news.who);
@@ -195,8 +199,16 @@ void KernelGuard::look_at(Kept& kept, TimePoint now, const std::string& who) {
   kept.missing = outcome.missing;
 }
 
+void KernelGuard::look_at_addresses() {
+  for (std::uint16_t set = 0; set < addresses_.size(); ++set) {
+    const bool asked_for = !cluster_.redundancy_sets[set].stand_alone() && cluster_.member_on(set, chassis_);
+    if (asked_for) addresses_[set] = service_addresses(cluster_, set, chassis_);
+  }
+}
+
 void KernelGuard::tell() {
   std::vector<KernelReport> reports(told_.size());
+  for (std::size_t set = 0; set < reports.size(); ++set) reports[set].addresses = addresses_[set];
   for (const Looked& looked : interfaces_) {
     if (looked.trouble.empty()) continue;
     for (const std::uint16_t set : looked.interface.sets) reports[set].interfaces.push_back(looked.trouble);

@@ -74,6 +74,7 @@ class KernelGuard {
   bool look_at_interfaces();
   void look_at(Kept& kept, TimePoint now, const std::string& who);
   void look_at_facts(KernelKinds kinds, TimePoint now, const std::string& who);
+  void look_at_addresses();
   void tell();
 
   const Cluster& cluster_;
@@ -81,6 +82,7 @@ class KernelGuard {
   std::unique_ptr<ForwardGuard> forward_guard_;
   std::vector<std::unique_ptr<KernelWatch>> watches_;
   std::vector<KernelReport> told_;
+  std::vector<std::vector<IpAddress>> addresses_;  ///< of each set, as they were read last
   netlink::RouteSocket socket_;
   std::unique_ptr<Notifications> notifications_;
   std::vector<Kept> kept_;

@@ -12,6 +12,8 @@
 #include <utility>
 #include <vector>
 
+#include "model/address.h"
+
 namespace icr::node {
 
 /// The problems of one set's kernel state, as they were read last.
@@ -20,6 +22,7 @@ struct KernelReport {
   std::vector<std::string> kernel;      ///< other state that is missing and cannot be restored
   /// Interfaces whose IPv6 packets cannot get into the card, each with the reason.
   std::map<std::string, std::string> closed_ipv6;
+  std::vector<IpAddress> addresses;  ///< at which the peer can ask this machine whether it lives (service_addresses.h)
 
   friend bool operator==(const KernelReport&, const KernelReport&) = default;
 };

@@ -1,5 +1,8 @@
 #include "node/redundancy/identity.h"
 
+#include <algorithm>
+#include <iterator>
+
 namespace icr::node {
 
 RoleConfig role_config(const RedundancySet& set, std::uint16_t chassis) {
@@ -30,8 +33,9 @@ replication::Header header_of_peer(const replication::Header& own) {
   return header;
 }
 
-DetectorConfig detector_config(const RedundancySet& set, std::uint64_t seed) {
-  return {set.heartbeat_interval, set.heartbeat_count, set.longest_silence(), seed};
+DetectorConfig detector_config(const Cluster& cluster, std::uint16_t set, std::uint64_t boot) {
+  const RedundancySet& config = cluster.redundancy_sets[set];
+  return {config.heartbeat_interval, config.heartbeat_count, config.longest_silence(), boot + set};
 }
 
 /// Where the peer's machine answers in any case; not to be asked in a set that has no peer.
@@ -40,6 +44,24 @@ IpAddress address_of_peer(const Cluster& cluster, const RedundancySet& set, std:
     if (member.chassis != chassis) return cluster.chassis[member.chassis].inter_chassis_address;
   }
   return {};
+}
+
+std::vector<IpAddress> addresses_to_ask(const std::vector<IpAddress>& told, const std::vector<IpAddress>& own) {
+  const auto belongs_to_one_peer = [&own](const IpAddress& address) {
+    if (std::find(own.begin(), own.end(), address) != own.end()) return false;
+    if (address.is_v4()) {
+      const std::uint32_t first = address.to_v4() >> 24;
+      return first != 0 && first != 127 && first < 224;  // RFC 6890: this network, loopback; multicast, broadcast
+    }
+    const bool link_local = address.bytes[0] == 0xfe && (address.bytes[1] & 0xc0) == 0x80;
+    const bool multicast = address.bytes[0] == 0xff;
+    // ::, ::1 and addresses that carry IPv4 in other ways
+    const bool reserved = std::all_of(address.bytes.begin(), address.bytes.begin() + 10, [](auto b) { return b == 0; });
+    return !link_local && !multicast && !reserved;
+  };
+  std::vector<IpAddress> out;
+  std::copy_if(told.begin(), told.end(), std::back_inserter(out), belongs_to_one_peer);
+  return out;
 }
 
 }  // namespace icr::node

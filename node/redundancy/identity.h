@@ -1,6 +1,9 @@
 // Derives from the cluster file what a member of a redundancy set is: its place in the set, its peer, and its timing.
 #pragma once
 
+#include <cstdint>
+#include <vector>
+
 #include "model/cluster.h"
 #include "node/redundancy/detector.h"
 #include "node/redundancy/role.h"
@@ -9,12 +12,17 @@
 namespace icr::node {
 
 [[nodiscard]] RoleConfig role_config(const RedundancySet& set, std::uint16_t chassis);
-/// Returns the detector's timing. `seed` makes the nonces of probes differ from those of other processes.
-[[nodiscard]] DetectorConfig detector_config(const RedundancySet& set, std::uint64_t seed);
+/// Returns the detector's timing. `boot` makes the nonces of its probes differ from those of other processes; those of
+/// other sets of the process differ as well, because they may have another peer.
+[[nodiscard]] DetectorConfig detector_config(const Cluster& cluster, std::uint16_t set, std::uint64_t boot);
 /// Returns the header of this member's messages, and below that of the messages that it accepts.
 [[nodiscard]] replication::Header header_of(const Cluster& cluster, std::uint16_t set, std::uint16_t chassis,
                                             std::uint64_t boot);
 [[nodiscard]] replication::Header header_of_peer(const replication::Header& own);
+/// Returns those of the addresses that the peer told at which only the peer's machine can answer a probe: no group, no
+/// loopback or link-local address, and none of this machine's `own`.
+[[nodiscard]] std::vector<IpAddress> addresses_to_ask(const std::vector<IpAddress>& told,
+                                                      const std::vector<IpAddress>& own);
 /// Returns the peer's address on the inter-chassis network, or all zeros in a set that has no peer.
 [[nodiscard]] IpAddress address_of_peer(const Cluster& cluster, const RedundancySet& set, std::uint16_t chassis);
 

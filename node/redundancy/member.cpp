@@ -96,7 +96,7 @@ RedundancyMember::RedundancyMember(const Cluster& cluster, std::uint16_t set, st
       merge_out_(source, sender_),
       merge_in_(sink, source.capacity()),
       role_(role_config(set_, chassis), restored_term, *outputs_, now, whole),
-      detector_(detector_config(set_, boot_id), *outputs_, now),
+      detector_(detector_config(cluster, set, boot_id), *outputs_, now),
       last_tick_(now),
       next_heartbeat_(now),
       health_(std::max(set_.hold_time, kLeastHold)),
@@ -213,7 +213,8 @@ void RedundancyMember::on_heartbeat(TimePoint now, const rep::Header& header, co
     return;
   }
   const bool first_contact = peer_lost_told_ || peer_beat_.heard_boot != own_.boot;
-  std::vector<IpAddress> addresses = beat.addresses;
+  std::vector<IpAddress> addresses = addresses_to_ask(beat.addresses, addresses_);
+  counters_.addresses_refused += beat.addresses.size() - addresses.size();
   addresses.push_back(peer_address_);
   detector_.on_condition(std::chrono::microseconds(beat.late_us), addresses);
   peer_beat_ = beat;

@@ -151,6 +151,7 @@ class RedundancyMember : public ChangeListener {
     std::uint64_t late_requests = 0;
     std::uint64_t offers_too_early = 0;
     std::uint64_t disconnects = 0;
+    std::uint64_t addresses_refused = 0;  ///< which the peer told and nobody can be asked at
   };
 
   void on_message(TimePoint now, std::span<const std::uint8_t> bytes, bool data_link);

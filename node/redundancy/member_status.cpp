@@ -55,6 +55,7 @@ void RedundancyMember::append_to(CounterList& out) const {
   out.push_back({"refused-late-request", c.late_requests});
   out.push_back({"offers-too-early", c.offers_too_early});
   out.push_back({"peer-disconnects", c.disconnects});
+  out.push_back({"peer-addresses-refused", c.addresses_refused});
   detector_.append_to(out);
   role_.append_to(out);
   out.push_back({"became-ill", health_.illnesses()});

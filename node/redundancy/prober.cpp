@@ -1,9 +1,7 @@
 #include "node/redundancy/prober.h"
 
 #include <arpa/inet.h>
-#include <ifaddrs.h>
 #include <linux/icmp.h>
-#include <linux/if.h>
 #include <netinet/icmp6.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -13,7 +11,6 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
-#include <memory>
 #include <span>
 
 #include "model/result.h"
@@ -27,6 +24,8 @@ constexpr Duration kExpected = 2s;
 /// Type, code, checksum, identifier, sequence number (the same for both families), our mark, the nonce.
 constexpr std::size_t kHeader = 8;
 constexpr std::array<std::uint8_t, 8> kMark = {'i', 'c', 'r', ' ', 'l', 'i', 'v', 'e'};
+/// The hop limit of requests to an address that may be behind routers.
+constexpr int kFarHops = 64;
 constexpr std::size_t kRequest = kHeader + kMark.size() + sizeof(std::uint64_t);
 
 using Request = std::array<std::uint8_t, kRequest>;
@@ -43,7 +42,7 @@ Request request(std::uint8_t type, std::uint16_t identifier, std::uint16_t seque
 
 }  // namespace
 
-Prober::Prober(std::uint16_t identifier) : identifier_(identifier) {
+Prober::Prober(std::uint16_t identifier, const IpAddress& far) : identifier_(identifier), far_(far) {
   open(v4_, AF_INET);
   open(v6_, AF_INET6);
 }
@@ -88,8 +87,8 @@ void Prober::send(TimePoint now, const IpAddress& address, std::uint64_t nonce) 
   }
   // Old unread messages must not keep new answers out of the buffer.
   if (!expecting(now)) {
-    while (receive(socket, v4) != 0) {
-    }
+    answered_ = 0;
+    (void)receive(socket, v4, kMessagesPerLook);
   }
   expecting_until_ = now + kExpected;
   Request message = request(v4 ? static_cast<std::uint8_t>(ICMP_ECHO) : static_cast<std::uint8_t>(ICMP6_ECHO_REQUEST),
@@ -109,18 +108,25 @@ void Prober::send(TimePoint now, const IpAddress& address, std::uint64_t nonce) 
     std::copy(address.bytes.begin(), address.bytes.end(), in->sin6_addr.s6_addr);
     length = sizeof *in;
   }
+  const int hops = address == far_ ? kFarHops : 1;
+  const bool limited = v4 ? ::setsockopt(socket.descriptor, IPPROTO_IP, IP_TTL, &hops, sizeof hops) == 0
+                          : ::setsockopt(socket.descriptor, IPPROTO_IPV6, IPV6_UNICAST_HOPS, &hops, sizeof hops) == 0;
+  if (!limited) {
+    ++not_sent_;
+    return;
+  }
   const auto sent =
       ::sendto(socket.descriptor, message.data(), message.size(), 0, reinterpret_cast<const sockaddr*>(&to), length);
   if (sent != static_cast<ssize_t>(message.size())) ++not_sent_;
 }
 
-/// Returns the nonce of the next answer in the buffer, or 0 if there is none. Skips other messages.
-std::uint64_t Prober::receive(const Socket& socket, bool v4) {
+std::size_t Prober::receive(const Socket& socket, bool v4, std::size_t most) {
   std::array<std::uint8_t, 256> buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init): recv fills it
-  for (;;) {
+  std::size_t read = 0;
+  for (; read < most; ++read) {
     const auto got = ::recv(socket.descriptor, buffer.data(), buffer.size(), 0);
     // Nothing is there, or the error of a former request, which is told once.
-    if (got < 0) return 0;
+    if (got < 0) break;
     std::span<const std::uint8_t> message(buffer.data(), static_cast<std::size_t>(got));
     // A raw IPv4 socket also returns the IP header.
     if (v4 && socket.raw) {
@@ -129,24 +135,30 @@ std::uint64_t Prober::receive(const Socket& socket, bool v4) {
     }
     const std::uint8_t reply =
         v4 ? static_cast<std::uint8_t>(ICMP_ECHOREPLY) : static_cast<std::uint8_t>(ICMP6_ECHO_REPLY);
-    if (message.size() < kRequest || message[0] != reply ||
-        !std::equal(kMark.begin(), kMark.end(), message.begin() + kHeader)) {
-      ++strange_;
-      continue;
-    }
     std::uint64_t nonce = 0;
-    std::memcpy(&nonce, message.data() + kHeader + kMark.size(), sizeof nonce);
-    if (nonce != 0) return nonce;
+    if (message.size() >= kRequest && message[0] == reply &&
+        std::equal(kMark.begin(), kMark.end(), message.begin() + kHeader) &&
+        // A raw socket gets the answers of every program; of a ping socket the kernel chooses the identifier.
+        (!socket.raw || load16(message.data() + 4) == identifier_)) {
+      std::memcpy(&nonce, message.data() + kHeader + kMark.size(), sizeof nonce);
+    }
+    if (nonce == 0) {
+      ++strange_;
+    } else {
+      answers_[answered_++] = nonce;
+    }
   }
+  return read;
 }
 
-std::uint64_t Prober::take_answer(TimePoint now) {
-  if (!expecting(now)) return 0;
+std::span<const std::uint64_t> Prober::take_answers(TimePoint now) {
+  answered_ = 0;
+  if (!expecting(now)) return {};
+  std::size_t left = kMessagesPerLook;
   for (const Socket* socket : {&v4_, &v6_}) {
-    if (socket->descriptor < 0) continue;
-    if (const std::uint64_t nonce = receive(*socket, socket == &v4_); nonce != 0) return nonce;
+    if (socket->descriptor >= 0) left -= receive(*socket, socket == &v4_, left);
   }
-  return 0;
+  return {answers_.data(), answered_};
 }
 
 void Prober::append_descriptors(TimePoint now, std::vector<int>& out) const {
@@ -159,54 +171,6 @@ void Prober::append_descriptors(TimePoint now, std::vector<int>& out) const {
 void Prober::append_to(CounterList& out) const {
   out.push_back({"probes-not-sent", not_sent_});
   out.push_back({"probes-strange-answers", strange_});
-}
-
-std::vector<IpAddress> service_addresses(const Cluster& cluster, std::uint16_t set, std::uint16_t chassis,
-                                         std::size_t most) {
-  const RedundancySet& config = cluster.redundancy_sets[set];
-  std::vector<std::string> interfaces;
-  for (const VirtualAddress& each : config.virtual_addresses) interfaces.push_back(each.interface);
-  for (const RedundancyMember& member : config.members) {
-    if (member.chassis != chassis) continue;
-    const Card* card = cluster.chassis[chassis].card(member.card);
-    if (card == nullptr) continue;
-    for (const std::uint16_t index : config.service_sets) {
-      const ServiceSet& services = cluster.service_sets[index];
-      for (const std::uint32_t unit : {services.inside_unit, services.outside_unit}) {
-        const PacketPort* port = card->port(unit);
-        if (port == nullptr) continue;
-        interfaces.insert(interfaces.end(), port->steer_from.begin(), port->steer_from.end());
-        if (port->kind == PacketPort::Kind::af_packet) interfaces.push_back(port->device);
-      }
-    }
-  }
-  const auto is_virtual = [&](const IpAddress& address) {
-    return std::any_of(cluster.redundancy_sets.begin(), cluster.redundancy_sets.end(), [&](const RedundancySet& each) {
-      return std::any_of(each.virtual_addresses.begin(), each.virtual_addresses.end(),
-                         [&](const VirtualAddress& v) { return v.address == address; });
-    });
-  };
-
-  ifaddrs* list = nullptr;
-  if (::getifaddrs(&list) != 0) return {};
-  const std::unique_ptr<ifaddrs, decltype(&::freeifaddrs)> owner(list, &::freeifaddrs);
-  std::vector<IpAddress> v4;
-  std::vector<IpAddress> v6;
-  for (const ifaddrs* each = list; each != nullptr; each = each->ifa_next) {
-    if (each->ifa_addr == nullptr || (each->ifa_flags & IFF_UP) == 0U) continue;
-    if (std::find(interfaces.begin(), interfaces.end(), each->ifa_name) == interfaces.end()) continue;
-    if (each->ifa_addr->sa_family == AF_INET) {
-      const auto* in = reinterpret_cast<const sockaddr_in*>(each->ifa_addr);
-      v4.push_back(IpAddress::v4(ntohl(in->sin_addr.s_addr)));
-    } else if (each->ifa_addr->sa_family == AF_INET6) {
-      const auto* in = reinterpret_cast<const sockaddr_in6*>(each->ifa_addr);
-      if (!IN6_IS_ADDR_LINKLOCAL(&in->sin6_addr)) v6.push_back(IpAddress::v6(in->sin6_addr.s6_addr));
-    }
-  }
-  v4.insert(v4.end(), v6.begin(), v6.end());
-  v4.erase(std::remove_if(v4.begin(), v4.end(), is_virtual), v4.end());
-  if (v4.size() > most) v4.resize(most);
-  return v4;
 }
 
 }  // namespace icr::node

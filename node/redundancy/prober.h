@@ -4,14 +4,19 @@
 // is used where the machine allows it (net.ipv4.ping_group_range), otherwise a raw socket (CAP_NET_RAW). Without either
 // no request is sent, and warning() says so.
 //
+// Requests to addresses that the peer told have a hop limit of 1: they reach hosts on the networks of this machine and
+// nobody behind a router, whatever addresses a forged heartbeat names.
+//
 // Thread: one. No call blocks. A request that cannot be sent is counted and not repeated.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
-#include "model/cluster.h"
+#include "model/address.h"
 #include "model/counters.h"
 #include "model/time.h"
 
@@ -19,16 +24,21 @@ namespace icr::node {
 
 class Prober {
  public:
-  /// `identifier` tells this prober's requests from those of others on the machine.
-  explicit Prober(std::uint16_t identifier);
+  /// One look reads at most this many messages, however many a stranger sends.
+  static constexpr std::size_t kMessagesPerLook = 64;
+
+  /// `identifier` tells this prober's requests from those of others on the machine. `far` is an address that may be
+  /// behind routers.
+  Prober(std::uint16_t identifier, const IpAddress& far);
   ~Prober();
   Prober(const Prober&) = delete;
   Prober& operator=(const Prober&) = delete;
 
   /// Sends an echo request with `nonce` to `address`.
   void send(TimePoint now, const IpAddress& address, std::uint64_t nonce);
-  /// Returns the nonce of an answer that has arrived and was not taken yet, or 0 if there is none.
-  [[nodiscard]] std::uint64_t take_answer(TimePoint now);
+  /// Returns the nonces of answers that have arrived, never 0. What one look leaves is taken by the next one. The
+  /// result is valid until the next call.
+  [[nodiscard]] std::span<const std::uint64_t> take_answers(TimePoint now);
   /// Appends the descriptors that become readable when answers arrive; none while no answer is expected.
   void append_descriptors(TimePoint now, std::vector<int>& out) const;
   /// Returns why the peer's machine cannot be asked; empty if it can.
@@ -42,23 +52,21 @@ class Prober {
     bool raw = false;
   };
   void open(Socket& socket, int family);
-  [[nodiscard]] std::uint64_t receive(const Socket& socket, bool v4);
+  /// Reads at most `most` messages. Returns how many it read, and adds nonces of answers to `answers_`.
+  std::size_t receive(const Socket& socket, bool v4, std::size_t most);
   [[nodiscard]] bool expecting(TimePoint now) const { return now < expecting_until_; }
 
-  std::uint16_t identifier_;
+  const std::uint16_t identifier_;
+  const IpAddress far_;
   std::uint16_t sequence_ = 0;
   Socket v4_;
   Socket v6_;
   TimePoint expecting_until_;
   std::string warning_;
+  std::array<std::uint64_t, kMessagesPerLook> answers_{};
+  std::size_t answered_ = 0;  ///< how many of answers_ the last look found
   std::uint64_t not_sent_ = 0;
   std::uint64_t strange_ = 0;
 };
-
-/// Returns the addresses of this machine on the service networks of a set: those of interfaces that are steered into
-/// its ports, that its ports read, or that carry its virtual addresses. Link-local addresses and virtual addresses of
-/// the cluster are left out. At most `most` are returned, IPv4 before IPv6.
-[[nodiscard]] std::vector<IpAddress> service_addresses(const Cluster& cluster, std::uint16_t set, std::uint16_t chassis,
-                                                       std::size_t most);
 
 }  // namespace icr::node

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "node/redundancy/identity.h"
 #include "replication/member_pair.h"
 
 namespace icr::node {
@@ -111,6 +112,30 @@ TEST_F(BusyMembersTest, TheAddressesOfAMemberAreAskedWhenItIsSilent) {
   left_.held_up = true;
   run_for(100ms);
   EXPECT_THAT(right_.asked, ::testing::Contains(inside));
+}
+
+TEST_F(BusyMembersTest, AForgedListOfAddressesMakesNobodyAskStrangersOrItself) {
+  bring_up();
+  const IpAddress own = *IpAddress::parse("198.18.0.3");
+  const IpAddress fine = *IpAddress::parse("2001:db8:18::2");
+  right_.member->set_addresses({own});
+  std::vector<IpAddress> told = {own, fine};
+  for (const char* text : {"224.0.0.1", "255.255.255.255", "127.0.0.1", "0.0.0.0", "ff02::1", "fe80::1"}) {
+    told.push_back(*IpAddress::parse(text));
+  }
+  left_.member->set_addresses(told);
+  run_for(100ms);
+  left_.held_up = true;
+  run_for(100ms);
+  EXPECT_THAT(right_.asked, ::testing::Each(::testing::AnyOf(fine, IpAddress{})));
+  EXPECT_THAT(right_.asked, ::testing::Contains(fine));
+  EXPECT_GE(right_.counter("peer-addresses-refused"), 7U);
+}
+
+TEST_F(BusyMembersTest, SetsOfOneProcessHaveProbesOfTheirOwn) {
+  // With three chassis the sets have different peers, and the answer of one must not stand for the other.
+  cluster_.redundancy_sets.push_back(cluster_.redundancy_sets.front());
+  EXPECT_NE(detector_config(cluster_, 0, 77).seed, detector_config(cluster_, 1, 77).seed);
 }
 
 TEST_F(BusyMembersTest, AMasterWithADeadLinkGivesMastershipToItsHotStandbyAtOnce) {
