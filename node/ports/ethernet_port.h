@@ -39,7 +39,8 @@ using EthernetAddress = std::array<std::uint8_t, 6>;
 
 class EthernetPort final : public Port {
  public:
-  /// The interface must exist, be Ethernet, and is not brought up. The error says what is missing.
+  /// The interface must exist (node/ports/late_port.h waits for it), be Ethernet, and is not brought up. The error says
+  /// what is missing.
   [[nodiscard]] static Result<std::unique_ptr<EthernetPort>> open(const PacketPort& config);
   ~EthernetPort() override;
   EthernetPort(const EthernetPort&) = delete;

@@ -1,6 +1,6 @@
 #include "node/ports/factory.h"
 
-#include "node/ports/ethernet_port.h"
+#include "node/ports/late_port.h"
 #include "node/ports/pcap_port.h"
 #include "node/ports/tun_port.h"
 
@@ -12,7 +12,7 @@ Result<std::unique_ptr<Port>> open_port(const PacketPort& config) {
     return std::unique_ptr<Port>(std::move(*opened));
   };
   if (config.kind == PacketPort::Kind::pcap) return as_port(PcapPort::open(config));
-  if (config.kind == PacketPort::Kind::af_packet) return as_port(EthernetPort::open(config));
+  if (config.kind == PacketPort::Kind::af_packet) return as_port(LatePort::open(config));
   return as_port(TunPort::open(config));
 }
 

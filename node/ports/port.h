@@ -35,7 +35,7 @@ class Port {
   /// Sends what tx() has collected. After each burst.
   virtual void flush() {}
 
-  /// A descriptor that polls readable when packets wait, or -1 for a capture.
+  /// A descriptor that polls readable when packets wait, or -1 for a capture and while there is no device.
   [[nodiscard]] virtual int descriptor() const = 0;
 
   /// A capture's clock: arrival time of the next packet, from the capture; nullopt at its end. Real ports return

@@ -80,3 +80,35 @@ def test_path_mtu_and_hop_limit_are_told(lab):
     assert " 0% packet loss" in lab.run("client", "ping", "-c", "1", "-M", "do", "-s", "1372", SERVER).stdout
     done = lab.run("client", "ping", "-c", "1", "-W", "1", "-t", "1", SERVER, check=False)
     assert "Time to live exceeded" in done.stdout, done.stdout
+
+
+def test_a_chassis_starts_before_its_interface_and_uses_it_when_it_comes():
+    """Issue 7 section 4: interfaces may come late. Until then the other member, which has all of them, is master."""
+    lab = Lab(PREFIX, str(ROOT / "cluster-configs" / "af-packet.yaml"))
+    lab.up()
+    try:
+        lab.run("left", "ip", "link", "set", "inside0", "down")
+        lab.run("left", "ip", "link", "set", "inside0", "name", "later0")
+        for name in CHASSIS:
+            lab.start_chassis(name)  # it is ready although the interface is not
+        assert lab.wait_for_redundancy() == ("right", "left"), "left has the higher priority, but it is ill"
+        log = lab.log_tail("left", 200)
+        assert log.count("interface=inside0 does not exist yet: unit 1 waits for it") == 1
+        assert lab.stop_chassis("left") == 0, "SIGTERM ends a chassis that waits"
+        lab.start_chassis("left")
+        lab.wait_for_redundancy()
+        for words in ("name inside0", "up"):
+            lab.run("left", "ip", "link", "set", "later0" if words != "up" else "inside0", *words.split())
+        wait_until(lambda: "unit 1 receives and sends on it" in lab.log_tail("left", 50), 5, "the port to be opened")
+        lab.run("left", "ip", "address", "replace", "198.18.0.2/24", "dev", "inside0")
+
+        def switched():
+            lab.icr("request services redundancy-set rs1 switchover", accept=None)
+            return lab.master() == "left"
+
+        wait_until(switched, 20, "left to be well, and master by command", interval=0.5)
+        answered = lab.run("client", "ping", "-c", "5", "-i", "0.1", "-W", "2", SERVER).stdout
+        assert " 0% packet loss" in answered
+        assert lab.card_counters("left")["unit-1-rx-packets"] > 0
+    finally:
+        lab.down()
