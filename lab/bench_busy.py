@@ -8,6 +8,7 @@ everything else, so that they measure the pair and not their own hunger. Variant
     icr         heartbeats of 3 x 20 ms, real-time scheduling as by default
     unprivileged  the same without the right to it: no CAP_SYS_NICE, no CAP_IPC_LOCK, no limits
     kill        SIGKILL of the master in that load
+    silent-kill  the master's machine dies in that load: its cables are pulled and it is killed, so no connection is closed
     quiet-kill  SIGKILL of the master with nothing beside
     conntrackd  Linux connection tracking with conntrackd and keepalived, VRRP 3 x 10 ms (lab/conntrackd_pair.py)
     conntrackd-kill  the master of that pair dies in that load
@@ -30,7 +31,7 @@ from lab.netlab import CHASSIS, SERVER, Lab, LabError, wait_until  # noqa: E402
 
 NAME = "replication.busy"
 PORT = 8000  # `web` of the cluster file
-VARIANTS = ("icr", "unprivileged", "kill", "quiet-kill", "conntrackd", "conntrackd-kill")
+VARIANTS = ("icr", "unprivileged", "kill", "silent-kill", "quiet-kill", "conntrackd", "conntrackd-kill")
 TELLING = re.compile("drop|refuse|invalid|overload|absence|not-master|no-session|rests")  # counters
 WITHOUT_RIGHTS = (
     *("setpriv", "--bounding-set", "-sys_nice,-ipc_lock", "--inh-caps", "-sys_nice,-ipc_lock"),
@@ -41,10 +42,12 @@ WITHOUT_RIGHTS = (
 class IcrPair:
     """The lab of namespaces with a pair of chassis."""
 
-    def __init__(self, prefix, interval, count, before=()):
+    def __init__(self, prefix, interval, count, before=(), silent=False):
+        """With `silent`, a kill of the master is the death of its machine, of which no closed connection tells."""
         self.lab = Lab(prefix)
         self._timing = (interval, count)
         self._before = before
+        self._silent = silent
 
     def up(self):
         self.lab.up()
@@ -60,6 +63,8 @@ class IcrPair:
         """Returns the time of the kill (ns of the monotonic clock)."""
         master = self.lab.master()
         now = time.monotonic_ns()
+        if self._silent:
+            self.lab.pull_cables(master)
         self.lab.processes.signal(master, signal.SIGKILL)
         return now
 
@@ -195,7 +200,7 @@ def make_pair(variant, options):
     if variant.startswith("conntrackd"):
         return ConntrackdPair(options.prefix)
     before = WITHOUT_RIGHTS if variant == "unprivileged" else ()
-    return IcrPair(options.prefix, options.interval, options.count, before)
+    return IcrPair(options.prefix, options.interval, options.count, before, silent=variant == "silent-kill")
 
 
 def run(variant, options):

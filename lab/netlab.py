@@ -122,7 +122,7 @@ class Lab:
         netns.ip_batch(None, [f"netns add {self.namespace(place)}" for place in PLACES])
         for place in PLACES:
             self._set_kernel_values(place)
-        pairs = PAIRS[: 2 if "inside1" in self._cluster_text else 1]
+        pairs = self._pairs()
         switch = self.namespace("switch")
         lines = ["link set lo up"]
         for network in ["icl"] + [interface for pair in pairs for interface in (pair[0], pair[3])]:
@@ -145,6 +145,9 @@ class Lab:
                 self.namespace("server"),
                 [f"route add {pool} via {far}.1", f"route add {net6}:/64 via {far6}:1", *translated6],
             )
+
+    def _pairs(self):
+        return PAIRS[: 2 if "inside1" in self._cluster_text else 1]
 
     def _set_kernel_values(self, place):
         values = {}
@@ -251,6 +254,13 @@ class Lab:
         self.processes.signal(name, number)
         self.processes.wait(name, 10)
         return moment
+
+    def pull_cables(self, name, networks=None, state="down"):
+        """Pulls the cables of a chassis out of their switches at once, all or those of `networks`; "up" plugs them in."""
+        if networks is None:
+            # The link to the peer comes first: over it the chassis would hand over when it misses the others.
+            networks = ["icl"] + [network for pair in self._pairs() for network in (pair[0], pair[3])]
+        netns.ip_batch(self.namespace("switch"), [f"link set {name}-{network} {state}" for network in networks])
 
     def stop_chassis(self, name):
         """SIGTERM: icrd drains, writes a last checkpoint and ends. Returns its exit code."""

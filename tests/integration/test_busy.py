@@ -43,6 +43,15 @@ def test_a_master_that_is_killed_beside_busy_processes_is_followed_within_120_ms
     assert seen["mappings_changed"] == 0
 
 
+def test_a_machine_that_dies_beside_busy_processes_is_followed_although_no_connection_is_closed():
+    seen = run("silent-kill", seconds=15)
+    assert seen["takeovers"] == 1
+    assert 40 <= seen["path_back"] <= 500  # 60 ms after the last heartbeat; delays of the load make it patient
+    assert seen["lost"] == 0  # beside what was sent to the dead machine
+    assert seen["dead_flows"] == 0
+    assert seen["mappings_changed"] == 0
+
+
 def test_the_pair_with_conntrackd_and_keepalived_translates_and_takes_over():
     """What icr is compared with has to work, or the comparison says nothing."""
     seen = run("conntrackd-kill", seconds=6, busy=0, flows=500, rate=1000)
