@@ -76,7 +76,10 @@ def dice(record_property):
 
 @pytest.fixture
 def cluster_file(request):
-    """What the lab runs; test files that write clusters of their own override this."""
+    """What the lab runs: by the marker `cluster`, or as a parameter (indirect=True). Test files that write clusters of
+    their own override this."""
+    if hasattr(request, "param"):
+        return str(ROOT / "cluster-configs" / request.param)
     mark = request.node.get_closest_marker("cluster")
     return str(ROOT / "cluster-configs" / mark.args[0]) if mark else DEFAULT_CLUSTER
 
