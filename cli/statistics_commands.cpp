@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "cli/commands.h"
 #include "cli/render/statistics.h"
@@ -117,20 +118,22 @@ std::vector<std::uint16_t> service_sets_of(const Cluster& cluster, std::uint16_t
   return out;
 }
 
-/// Sessions of a kind on each card where they are masters or the best copy.
-std::map<std::pair<std::uint16_t, std::uint16_t>, std::uint64_t> count_on_cards(Asking& asking,
-                                                                                const std::vector<Source>& sources,
-                                                                                const SessionFilter& filter) {
-  std::map<std::pair<std::uint16_t, std::uint16_t>, std::uint64_t> out;
+/// Live sessions of each card whose sources have all answered. A card that is a source for nothing has none.
+std::map<std::pair<std::uint16_t, std::uint16_t>, LiveSessions> live_on_cards(Asking& asking,
+                                                                              const std::vector<CardReport>& cards) {
+  std::map<std::pair<std::uint16_t, std::uint16_t>, LiveSessions> out;
+  for (const auto& card : cards) out[{card.chassis, card.card}] = {};
+  const auto sources = asking.sources(select(asking.cluster(), asking.command()));
+  std::set<std::pair<std::uint16_t, std::uint16_t>> answered;
   asking.ask_each(
-      sources,
-      [&](const Source&, QueryRequest& request) {
-        request.kind = QueryKind::count;
-        request.filter = filter;
-      },
+      sources, [](const Source&, QueryRequest& request) { request.kind = QueryKind::live; },
       [&](const Source& source, const QueryReply& reply) {
-        for (const auto& row : reply.counts) out[{source.chassis, source.card}] += row.total();
+        out[{source.chassis, source.card}].add(reply.live);
+        answered.emplace(source.chassis, source.set);
       });
+  for (const auto& source : sources) {
+    if (answered.count({source.chassis, source.set}) == 0) out.erase({source.chassis, source.card});
+  }
   return out;
 }
 
@@ -230,26 +233,13 @@ void show_cpu_usage(Asking& asking) {
 }
 
 void show_analysis(Asking& asking) {
-  const Selection selection = select(asking.cluster(), asking.command());
-  const auto sources = asking.sources(selection);
-  SessionFilter ipv4;
-  ipv4.source_prefix = Prefix::parse("0.0.0.0/0");
-  const auto of_protocol = [](SessionFilter filter, std::uint8_t protocol) {
-    filter.protocol = protocol;
-    return filter;
-  };
-  auto all = count_on_cards(asking, sources, {});
-  auto all4 = count_on_cards(asking, sources, ipv4);
-  auto tcp = count_on_cards(asking, sources, of_protocol({}, ip_protocol::tcp));
-  auto tcp4 = count_on_cards(asking, sources, of_protocol(ipv4, ip_protocol::tcp));
-  auto udp = count_on_cards(asking, sources, of_protocol({}, ip_protocol::udp));
-  auto udp4 = count_on_cards(asking, sources, of_protocol(ipv4, ip_protocol::udp));
+  const auto live = live_on_cards(asking, cards_of(asking));
   bool first = true;
   ask_cards(asking, QueryKind::analysis, [&](const CardReport& report, const Card& card, const QueryReply& reply) {
-    const std::pair where{report.chassis, report.card};
-    const LiveSessions live{{all[where], all4[where]}, {tcp[where], tcp4[where]}, {udp[where], udp4[where]}};
-    asking.environment().out((first ? "" : "\n") +
-                             render_analysis(card.family, card.name, live, report.utilization, reply.analysis));
+    const auto sessions = live.find({report.chassis, report.card});
+    if (sessions == live.end()) return;
+    asking.environment().out((first ? "" : "\n") + render_analysis(card.family, card.name, sessions->second,
+                                                                   report.utilization, reply.analysis));
     first = false;
   });
 }

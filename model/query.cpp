@@ -211,7 +211,8 @@ Result<void> decode_parts(const fbs::QueryReply& in, QueryReply& out) {
   if (auto sound = take(decode_deterministic(in.deterministic()), out.deterministic); !sound) return sound;
   if (auto sound = take(decode_statistics(in.statistics()), out.statistics); !sound) return sound;
   if (auto sound = take(decode_analysis(in.analysis()), out.analysis); !sound) return sound;
-  return take(decode_usage(in.usage()), out.usage);
+  if (auto sound = take(decode_usage(in.usage()), out.usage); !sound) return sound;
+  return take(decode_live(in.live()), out.live);
 }
 
 Result<const fbs::QueryMessage*> verified(const void* data, std::size_t size, std::size_t max_bytes,
@@ -292,6 +293,25 @@ void RateHistogram::add(const RateHistogram& other) {
   for (std::size_t i = 0; i < seconds.size(); ++i) seconds[i] += other.seconds[i];
 }
 
+void LiveSessions::OfProtocol::add(const OfProtocol& other) {
+  total += other.total;
+  ipv4 += other.ipv4;
+}
+
+void LiveSessions::count(const SessionRecord& record) {
+  const FlowKey& initiator = record.flow[0];
+  const OfProtocol one{1, initiator.source.is_v4() ? std::uint64_t{1} : std::uint64_t{0}};
+  all.add(one);
+  if (initiator.protocol == ip_protocol::tcp) tcp.add(one);
+  if (initiator.protocol == ip_protocol::udp) udp.add(one);
+}
+
+void LiveSessions::add(const LiveSessions& other) {
+  all.add(other.all);
+  tcp.add(other.tcp);
+  udp.add(other.udp);
+}
+
 void CardAnalysis::add(const CardAnalysis& other) {
   peak_sessions += other.peak_sessions;
   peak_created_per_second += other.peak_created_per_second;
@@ -359,9 +379,11 @@ void encode_reply(const QueryReply& reply, BatchEncoder& sessions, flatbuffers::
   const auto statistics = encode_statistics(reply.statistics, builder);
   const auto analysis = encode_analysis(reply.analysis, builder);
   const auto usage = encode_usage(reply.usage, builder);
-  const auto root = fbs::CreateQueryReply(builder, reply.request_id, static_cast<std::uint8_t>(reply.error), reason,
-                                          status_rows, utilization, batch, reply.next_cursor, reply.done, counts,
-                                          group_rows, text, pools, uses, deterministic, statistics, analysis, usage);
+  const auto live = encode_live(reply.live, builder);
+  const auto root =
+      fbs::CreateQueryReply(builder, reply.request_id, static_cast<std::uint8_t>(reply.error), reason, status_rows,
+                            utilization, batch, reply.next_cursor, reply.done, counts, group_rows, text, pools, uses,
+                            deterministic, statistics, analysis, usage, live);
   fbs::FinishQueryMessageBuffer(builder, fbs::CreateQueryMessage(builder, 0, root));
 }
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "model/counters.h"
+#include "model/enum_end.h"
 #include "model/nat_status.h"
 #include "model/query_generated.h"
 #include "model/record_codec.h"
@@ -39,8 +40,10 @@ enum class QueryKind : std::uint8_t {
   analysis = 14,          ///< what the card remembers about its sessions
   usage = 15,             ///< memory of the card and its service sets
   clear_analysis = 16,    ///< what the card remembers about its sessions begins anew
+  live = 17,              ///< matching sessions of one set by protocol and address family
 };
-inline constexpr std::uint8_t kQueryKindLast = static_cast<std::uint8_t>(QueryKind::clear_analysis);
+/// The number that the next kind of question will have.
+inline constexpr std::uint8_t kQueryKindEnd = enum_end<QueryKind, QueryKind::status>();
 /// True where a question is about one redundancy set of the card.
 [[nodiscard]] bool addresses_a_set(QueryKind kind);
 
@@ -69,16 +72,16 @@ enum class QueryError : std::uint8_t {
   busy,            ///< too many questions wait already
   refused,         ///< understood, and not done: `reason` says why
 };
-inline constexpr std::uint8_t kQueryErrorCount = 7;
+inline constexpr std::uint8_t kQueryErrorCount = enum_end<QueryError>();
 
 enum class SetRole : std::uint8_t { unknown = 0, initializing, master, standby, standby_warned };
-inline constexpr std::uint8_t kSetRoleCount = 5;
+inline constexpr std::uint8_t kSetRoleCount = enum_end<SetRole>();
 /// "INITIALIZING", "MASTER", "STANDBY", "STANDBY (WARNED)"; "-" for unknown.
 [[nodiscard]] std::string_view to_string(SetRole role);
 
 /// State of the copy of sessions on the peer.
 enum class SyncState : std::uint8_t { off = 0, cold, hot };
-inline constexpr std::uint8_t kSyncStateCount = 3;
+inline constexpr std::uint8_t kSyncStateCount = enum_end<SyncState>();
 [[nodiscard]] std::string_view to_string(SyncState state);  ///< "Off", "Cold", "Hot"
 
 /// The words of `show services sessions count` on vms- cards.
@@ -179,6 +182,20 @@ struct CardAnalysis {
   void add(const CardAnalysis& other);
 };
 
+/// Numbers of sessions that live now, by protocol and by the address family of the initiator.
+struct LiveSessions {
+  struct OfProtocol {
+    std::uint64_t total = 0;
+    std::uint64_t ipv4 = 0;
+    void add(const OfProtocol& other);
+  };
+  OfProtocol all;
+  OfProtocol tcp;
+  OfProtocol udp;
+  void count(const SessionRecord& record);
+  void add(const LiveSessions& other);
+};
+
 /// Memory that a card uses, in bytes.
 struct CardUsage {
   std::uint64_t machine = 0;       ///< all there is, whoever uses it
@@ -213,6 +230,7 @@ struct QueryReply {
   std::vector<ServiceSetStatus> statistics;
   CardAnalysis analysis;
   CardUsage usage;
+  LiveSessions live;
   std::string text;  ///< switchover: what was done, for the operator
 };
 

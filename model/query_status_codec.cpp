@@ -247,4 +247,21 @@ Result<CardUsage> decode_usage(const fbs::CardUsage* in) {
   return out;
 }
 
+flatbuffers::Offset<fbs::LiveSessions> encode_live(const LiveSessions& in, Builder& b) {
+  return fbs::CreateLiveSessions(b, in.all.total, in.all.ipv4, in.tcp.total, in.tcp.ipv4, in.udp.total, in.udp.ipv4);
+}
+
+Result<LiveSessions> decode_live(const fbs::LiveSessions* in) {
+  if (in == nullptr) return LiveSessions{};
+  LiveSessions out{{in->all(), in->all_ipv4()}, {in->tcp(), in->tcp_ipv4()}, {in->udp(), in->udp_ipv4()}};
+  const auto exceeds = [](std::uint64_t tcp, std::uint64_t udp, std::uint64_t all) {
+    return tcp > all || udp > all - tcp;
+  };
+  const bool sound = out.all.ipv4 <= out.all.total && out.tcp.ipv4 <= out.tcp.total && out.udp.ipv4 <= out.udp.total &&
+                     !exceeds(out.tcp.total, out.udp.total, out.all.total) &&
+                     !exceeds(out.tcp.ipv4, out.udp.ipv4, out.all.ipv4);
+  if (!sound) return fail("numbers of live sessions contradict each other");
+  return out;
+}
+
 }  // namespace icr::query_codec

@@ -40,6 +40,9 @@ using Vector = flatbuffers::Offset<flatbuffers::Vector<T>>;
 [[nodiscard]] Result<CardAnalysis> decode_analysis(const fbs::CardAnalysis* in);
 [[nodiscard]] flatbuffers::Offset<fbs::CardUsage> encode_usage(const CardUsage& in, Builder& b);
 [[nodiscard]] Result<CardUsage> decode_usage(const fbs::CardUsage* in);
+[[nodiscard]] flatbuffers::Offset<fbs::LiveSessions> encode_live(const LiveSessions& in, Builder& b);
+/// Refuses numbers of parts that exceed their whole.
+[[nodiscard]] Result<LiveSessions> decode_live(const fbs::LiveSessions* in);
 
 /// The verifier does not check how elements are aligned.
 template <class T>

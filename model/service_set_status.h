@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "model/counters.h"
+#include "model/enum_end.h"
 
 namespace icr {
 
@@ -20,14 +21,14 @@ enum class StatisticsGroup : std::uint8_t {
   stateful_firewall,  ///< show services stateful-firewall statistics
   nat,                ///< show services nat statistics
 };
-inline constexpr std::size_t kStatisticsGroupCount = 7;
+inline constexpr std::size_t kStatisticsGroupCount = enum_end<StatisticsGroup>();
 /// The last words of the command: "tcp", "tcp-mss", "packet-drops", "integrity-drops", "screen-drops",
 /// "stateful-firewall", "nat".
 [[nodiscard]] std::string_view to_string(StatisticsGroup group);
 
-/// Every counter of one service set on one card, zero or not, in the order in which it is shown. A name is the XML
-/// leaf, with the container before it where the reply has one: "tcp-open-close-counters/tcp-first-pkt-not-syn". Leaves
-/// that Junos does not have come last in their group.
+/// Every counter of one service set on one card, zero or not. A name is the XML leaf, with the container before it
+/// where the reply has one: "tcp-open-close-counters/tcp-first-pkt-not-syn". Containers are shown in the order in which
+/// they first appear here, and leaves in the order of their container's layout (StatisticsRenderer).
 struct ServiceSetStatus {
   std::uint16_t service_set = 0;  ///< index into Cluster::service_sets
   std::array<CounterList, kStatisticsGroupCount> groups;

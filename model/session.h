@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "model/enum_end.h"
 #include "model/flow_key.h"
 #include "model/protocol.h"
 #include "model/time.h"
@@ -40,7 +41,7 @@ enum class TcpState : std::uint8_t {
   time_wait,     ///< both FINs acknowledged
   closed,        ///< RST seen
 };
-inline constexpr std::uint8_t kTcpStateCount = 8;
+inline constexpr std::uint8_t kTcpStateCount = enum_end<TcpState>();
 [[nodiscard]] std::string_view to_string(TcpState state);
 
 /// How a session is translated, and what a NAT term asks for.
@@ -57,7 +58,7 @@ enum class NatType : std::uint8_t {
   stateful_nat64 = 9,
   nptv6 = 10,
 };
-inline constexpr std::uint8_t kNatTypeCount = 11;
+inline constexpr std::uint8_t kNatTypeCount = enum_end<NatType>();
 /// Junos' words for "Translation Type - ".
 [[nodiscard]] std::string_view to_string(NatType type);
 /// The word of `translation-type` in the cluster file: "napt-44" ...; "no-translation" for none.
@@ -72,7 +73,7 @@ enum class SessionFlag : std::uint8_t {
   no_memory = 0x3,       ///< no NAT port left for another session
   no_session_id = 0x4,   ///< no free session ID left
 };
-inline constexpr std::uint8_t kSessionFlagCount = 5;
+inline constexpr std::uint8_t kSessionFlagCount = enum_end<SessionFlag>();
 
 /// Sequence tracking of one direction (what the sender of that direction has been allowed to send).
 struct TcpWindow {
@@ -100,7 +101,7 @@ enum class RecordKind : std::uint8_t {
   mapping,     ///< external endpoint -> internal endpoint (endpoint-independent mapping, RFC 4787 REQ-1)
   pairing,     ///< host -> external address
 };
-inline constexpr std::uint8_t kRecordKindCount = 4;
+inline constexpr std::uint8_t kRecordKindCount = enum_end<RecordKind>();
 
 /// A NAT binding as a value. `internal` owns what is named of `external`.
 struct BindingRecord {
@@ -229,7 +230,7 @@ enum class Adopted : std::uint8_t {
   limit,          ///< it would exceed a limit of its service set, subscriber or host
   table_full,     ///< there is no free slot, or no room in the index
 };
-inline constexpr std::size_t kAdoptedCount = 9;
+inline constexpr std::size_t kAdoptedCount = enum_end<Adopted>();
 [[nodiscard]] constexpr bool refused(Adopted a) { return a >= Adopted::invalid; }
 /// Returns text for a log, such as "its translated port belongs to another".
 [[nodiscard]] std::string_view to_string(Adopted adopted);

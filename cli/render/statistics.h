@@ -49,13 +49,6 @@ struct SummaryRow {
 [[nodiscard]] std::string render_cpu_line(const std::string& interface, const std::string& name,
                                           std::uint32_t permyriad);
 
-/// Sessions that live now, counted where they are.
-struct LiveSessions {
-  struct OfProtocol {
-    std::uint64_t total = 0, ipv4 = 0;
-  };
-  OfProtocol all, tcp, udp;
-};
 /// `show services sessions analysis`: one card.
 [[nodiscard]] std::string render_analysis(CardFamily family, const std::string& interface, const LiveSessions& live,
                                           const CardUtilization& rates, const CardAnalysis& analysis);

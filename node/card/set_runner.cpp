@@ -1,7 +1,6 @@
 #include "node/card/set_runner.h"
 
 #include <algorithm>
-#include <array>
 #include <iterator>
 
 #include "model/log.h"
@@ -28,25 +27,6 @@ constexpr Ticks kMostLag = 3;
 constexpr std::size_t kBlockMessagesPerRound = 16;
 /// Timers have a resolution of 100 ms; a tick in between keeps the worst case near it.
 constexpr Duration kShardTick = 50ms;
-
-/// What `clear services nat statistics` clears of a pool.
-constexpr std::array kPoolCounters = {&NatPoolStatus::out_of_port_errors,
-                                      &NatPoolStatus::out_of_address_errors,
-                                      &NatPoolStatus::parity_port_errors,
-                                      &NatPoolStatus::preserve_range_errors,
-                                      &NatPoolStatus::app_port_errors,
-                                      &NatPoolStatus::app_exceed_port_limit_errors,
-                                      &NatPoolStatus::memory_allocation_errors,
-                                      &NatPoolStatus::block_allocations,
-                                      &NatPoolStatus::block_releases,
-                                      &NatPoolStatus::out_of_block_errors,
-                                      &NatPoolStatus::max_blocks_exceeded_errors,
-                                      &NatPoolStatus::block_log_overflows,
-                                      &NatPoolStatus::eif_sessions_created,
-                                      &NatPoolStatus::eif_limit_exceeded,
-                                      &NatPoolStatus::eif_refused,
-                                      &NatPoolStatus::reused_early,
-                                      &NatPoolStatus::conflicts_refused};
 
 bool same_pool(const NatPoolStatus& a, const NatPoolStatus& b) {
   return a.service_set == b.service_set && a.pool == b.pool;
@@ -369,7 +349,7 @@ void SetRunner::nat_pools(std::vector<NatPoolStatus>& out) const {
     const auto before = std::find_if(cleared_pools_.begin(), cleared_pools_.end(),
                                      [&](const NatPoolStatus& each) { return same_pool(each, pool); });
     if (before == cleared_pools_.end()) continue;
-    for (const auto counter : kPoolCounters) pool.*counter -= (*before).*counter;
+    pool.subtract(*before);
   }
 }
 

@@ -130,7 +130,7 @@ void prepare(QueryTask& task, const Cluster& cluster) {
   // What is cleared is cleared from the beginning.
   const bool from_the_start = request.kind == QueryKind::clear_bindings ||
                               request.kind == QueryKind::clear_statistics || request.kind == QueryKind::clear ||
-                              request.kind == QueryKind::count;
+                              request.kind == QueryKind::count || request.kind == QueryKind::live;
   task.cursor = from_the_start ? 0 : request.cursor;
   for (const auto service_set : cluster.redundancy_sets[request.set].service_sets) {
     if (!request.filter.has_service_set(service_set)) continue;

@@ -181,7 +181,7 @@ void QueryServer::take(std::string client, const void* data, std::size_t size) {
                     request->cluster_digest, cluster_.chassis[chassis_].name, cluster_.digest));
   }
   const auto kind = static_cast<std::uint8_t>(request->kind);
-  if (kind == 0 || kind > kQueryKindLast) {
+  if (kind == 0 || kind >= kQueryKindEnd) {
     return refuse(client, id, QueryError::unknown_kind, fmt::format("unknown kind of question: {}", kind));
   }
   if (request->kind == QueryKind::server_counters) {
@@ -216,9 +216,10 @@ void QueryServer::take(std::string client, const void* data, std::size_t size) {
 }
 
 void QueryServer::refuse(const std::string& client, std::uint64_t request_id, QueryError error, std::string reason) {
-  static constexpr std::array<Count, kQueryErrorCount> kCounts = {
-      kRefusedMalformed,     kRefusedMalformed, kRefusedWrongCluster, kRefusedUnknownKind,
-      kRefusedUnknownTarget, kRefusedBusy,      kRefusedByCard};
+  static constexpr std::array kCounts = {kRefusedMalformed,   kRefusedMalformed,     kRefusedWrongCluster,
+                                         kRefusedUnknownKind, kRefusedUnknownTarget, kRefusedBusy,
+                                         kRefusedByCard};
+  static_assert(kCounts.size() == kQueryErrorCount, "an error that no counter counts");
   count(kCounts[static_cast<std::size_t>(error)]);
   QueryReply reply;
   reply.request_id = request_id;

@@ -40,6 +40,18 @@ class CountVisitor final : public SessionVisitor {
   const bool by_state_;
 };
 
+class LiveVisitor final : public SessionVisitor {
+ public:
+  explicit LiveVisitor(LiveSessions& live) : live_(live) {}
+  bool visit(const SessionRecord& record) override {
+    live_.count(record);
+    return true;
+  }
+
+ private:
+  LiveSessions& live_;
+};
+
 /// Remembers what to delete: a table is not changed while it is scanned.
 class ClearVisitor final : public SessionVisitor {
  public:
@@ -143,6 +155,12 @@ bool work_on_count(QueryTask& task, const ShardView& shard, TimePoint now, std::
     return true;
   }
   CountVisitor visitor(task.reply.counts, task.request.by_state);
+  return scan_slice(task, task.request.filter, shard, now, max_slots, visitor);
+}
+
+bool work_on_live(QueryTask& task, const ShardView& shard, TimePoint now, std::uint32_t max_slots) {
+  task.reply.counts.clear();
+  LiveVisitor visitor(task.reply.live);
   return scan_slice(task, task.request.filter, shard, now, max_slots, visitor);
 }
 
@@ -339,6 +357,8 @@ bool work_on(QueryTask& task, CardView& card, TimePoint now, std::uint32_t max_s
       return work_on_page(task, *shard, now, max_slots);
     case QueryKind::count:
       return work_on_count(task, *shard, now, max_slots);
+    case QueryKind::live:
+      return work_on_live(task, *shard, now, max_slots);
     case QueryKind::clear:
       return work_on_clear(task, *shard, now, max_slots);
     case QueryKind::switchover:

@@ -218,7 +218,7 @@ TEST_F(EndToEnd, UnknownKindsAndTargetsAreRefusedWithAReply) {
   };
   EXPECT_EQ(error_of([](QueryRequest&) {}), QueryError::none);
   EXPECT_EQ(error_of([](QueryRequest& r) { r.kind = static_cast<QueryKind>(0); }), QueryError::unknown_kind);
-  EXPECT_EQ(error_of([](QueryRequest& r) { r.kind = static_cast<QueryKind>(kQueryKindLast + 1); }),
+  EXPECT_EQ(error_of([](QueryRequest& r) { r.kind = static_cast<QueryKind>(kQueryKindEnd); }),
             QueryError::unknown_kind);
   EXPECT_EQ(error_of([](QueryRequest& r) { r.card = 2; }), QueryError::unknown_target);
   EXPECT_EQ(error_of([](QueryRequest& r) { r.set = 3; }), QueryError::unknown_target);

@@ -68,6 +68,38 @@ TEST_F(Mailbox, AScanIsCutIntoSlicesAndOthersHaveTheirTurn) {
   EXPECT_EQ(done[0]->reply.counts[0].total(), 1000U);
 }
 
+TEST_F(Mailbox, LiveSessionsAreToldApartInOneScan) {
+  auto& shard = card_.add(0, SetRole::master, 2);
+  std::uint32_t slot = 0;
+  const auto put = [&](std::uint32_t sessions, bool ipv4, std::uint8_t protocol) {
+    for (std::uint32_t i = 0; i < sessions; ++i) {
+      shard.put(make_session(slot++, 0,
+                             ipv4 ? key("192.0.2.1", 1, "198.51.100.1", 53, protocol)
+                                  : key("2001:db8::1", 1, "2001:db8::2", 53, protocol)));
+    }
+  };
+  put(10, true, ip_protocol::tcp);
+  put(20, false, ip_protocol::tcp);
+  put(30, true, ip_protocol::udp);
+  put(40, false, ip_protocol::udp);
+  put(1, true, ip_protocol::icmp);
+  put(2, false, ip_protocol::icmp6);
+  auto live = task(QueryKind::live);
+  ASSERT_TRUE(mailbox_.post(live));
+  int slices = 1;
+  while (mailbox_.run(card_, TimePoint{}, 20)) ++slices;
+  EXPECT_EQ(slices, 6) << "103 slots";
+  const auto done = completions_->drain();
+  ASSERT_EQ(done.size(), 1U);
+  const LiveSessions& found = done[0]->reply.live;
+  EXPECT_EQ(found.all.total, 103U);
+  EXPECT_EQ(found.all.ipv4, 41U);
+  EXPECT_EQ(found.tcp.total, 30U);
+  EXPECT_EQ(found.tcp.ipv4, 10U);
+  EXPECT_EQ(found.udp.total, 70U);
+  EXPECT_EQ(found.udp.ipv4, 30U);
+}
+
 TEST_F(Mailbox, TooManyQuestionsStayWithTheCaller) {
   fill(1);
   for (int i = 0; i < 4; ++i) {
@@ -209,7 +241,7 @@ TEST(Counters, OfTheSameNameAreAddedWhateverTheirOrder) {
 
 TEST_F(Mailbox, ASetThatIsNotThereIsRefused) {
   fill(1);
-  for (const auto kind : {QueryKind::page, QueryKind::count, QueryKind::clear, QueryKind::switchover,
+  for (const auto kind : {QueryKind::page, QueryKind::count, QueryKind::live, QueryKind::clear, QueryKind::switchover,
                           QueryKind::bindings, QueryKind::clear_bindings, QueryKind::nat_pools,
                           QueryKind::deterministic, QueryKind::statistics, QueryKind::clear_statistics}) {
     auto one = task(kind);

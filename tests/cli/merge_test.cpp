@@ -315,6 +315,37 @@ TEST_F(Merge, AStatusOfASetThatIsNotThereIsRefused) {
   EXPECT_THAT(output.error, HasSubstr("chassis left did not answer: its answer makes no sense"));
 }
 
+TEST_F(Merge, AnalysisAsksEachSourceOnce) {
+  fill(10);
+  auto transport = this->transport();
+  const auto output = run_line("show services sessions analysis", fake_.cluster, transport);
+  EXPECT_EQ(output.code, ExitCode::ok) << output.error;
+  std::multiset<std::uint16_t> scanned;
+  for (const auto& [chassis, request] : transport.asked) {
+    EXPECT_NE(request.kind, QueryKind::count);
+    if (request.kind == QueryKind::live) scanned.insert(request.set);
+  }
+  EXPECT_EQ(scanned, (std::multiset<std::uint16_t>{0, 1, 2}));
+}
+
+TEST_F(Merge, AnalysisOfAChassisThatDoesNotKnowTheQuestionIsNotShown) {
+  fill(10);
+  FakeTransport transport([&](std::uint16_t chassis, const QueryRequest& request) -> Result<QueryReply> {
+    if (chassis == 0 && request.kind == QueryKind::live) {
+      QueryReply reply;
+      reply.error = QueryError::unknown_kind;
+      reply.reason = "unknown kind of question: 17";
+      return reply;
+    }
+    return answer_from(fake_, chassis, request);
+  });
+  const auto output = run_line("show services sessions analysis", fake_.cluster, transport);
+  EXPECT_EQ(output.code, ExitCode::incomplete);
+  EXPECT_EQ(output.error, "error: chassis left did not answer: it refuses: unknown kind of question: 17\n");
+  EXPECT_THAT(output.out, testing::Not(HasSubstr("ms-0/0/0"))) << "there would be no sessions in it";
+  EXPECT_THAT(output.out, HasSubstr("vms-3/0/0"));
+}
+
 TEST_F(Merge, ClearAsksOnlyMasters) {
   fill(10);
   auto transport = this->transport();

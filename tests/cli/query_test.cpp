@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <bit>
+#include <limits>
 #include <random>
 
 #include "tests/cli/cluster_fixture.h"
@@ -109,6 +111,13 @@ QueryRequest full_request() {
   return request;
 }
 
+/// Each counter has another value.
+NatPoolCounters distinct_counters() {
+  NatPoolCounterWords words;
+  for (std::size_t i = 0; i < words.size(); ++i) words[i] = 1000 + i;
+  return std::bit_cast<NatPoolCounters>(words);
+}
+
 QueryReply full_reply(BatchEncoder& sessions) {
   for (const std::uint32_t slot : {9U, 4U, 30U}) {
     sessions.add(make_translated(slot, 0, key("192.0.2.10", 40014, "198.51.100.20", 80, ip_protocol::tcp), 1025));
@@ -141,7 +150,7 @@ QueryReply full_reply(BatchEncoder& sessions) {
   pool.use = NatPoolUse::port_blocks;
   pool.ports_in_use = 77;
   pool.block_size = 128;
-  pool.conflicts_refused = 3;
+  static_cast<NatPoolCounters&>(pool) = distinct_counters();
   reply.nat_pools = {pool};
   reply.uses = {{40, 1, 2}, {35, 3, 4}};
   reply.deterministic = {{3, 4, {0xc0000201, 0xcb007101, 1024, 2047}, 9}};
@@ -153,6 +162,7 @@ QueryReply full_reply(BatchEncoder& sessions) {
   reply.analysis.peak_sessions = 10;
   reply.analysis.created.add(5000);
   reply.usage = {1000, 500, 400, 450, 10, {{2, 300}}};
+  reply.live = {{10, 6}, {5, 4}, {3, 1}};
   return reply;
 }
 
@@ -212,7 +222,7 @@ TEST(QueryCodec, AReplyComesBackInSlotOrderAndPrintable) {
   EXPECT_EQ(got->nat_pools[0].use, NatPoolUse::port_blocks);
   EXPECT_EQ(got->nat_pools[0].ports_in_use, 77U);
   EXPECT_EQ(got->nat_pools[0].block_size, 128U);
-  EXPECT_EQ(got->nat_pools[0].conflicts_refused, 3U);
+  EXPECT_EQ(static_cast<const NatPoolCounters&>(got->nat_pools[0]), distinct_counters());
   ASSERT_EQ(got->uses.size(), 2U);
   EXPECT_EQ(got->uses[0].slot, 35U) << "by slot, as the bindings";
   EXPECT_EQ(got->uses[1].ports, 2U);
@@ -228,6 +238,12 @@ TEST(QueryCodec, AReplyComesBackInSlotOrderAndPrintable) {
   EXPECT_EQ(got->usage.used, 500U);
   ASSERT_EQ(got->usage.service_sets.size(), 1U);
   EXPECT_EQ(got->usage.service_sets[0].bytes, 300U);
+  EXPECT_EQ(got->live.all.total, 10U);
+  EXPECT_EQ(got->live.all.ipv4, 6U);
+  EXPECT_EQ(got->live.tcp.total, 5U);
+  EXPECT_EQ(got->live.tcp.ipv4, 4U);
+  EXPECT_EQ(got->live.udp.total, 3U);
+  EXPECT_EQ(got->live.udp.ipv4, 1U);
 }
 
 TEST(QueryCodec, RepliesOutOfRangeAreRefused) {
@@ -257,6 +273,14 @@ TEST(QueryCodec, RepliesOutOfRangeAreRefused) {
   }));
   EXPECT_FALSE(refused([](QueryReply& r) { r.usage.service_sets.resize(10000); }));
   EXPECT_TRUE(refused([](QueryReply& r) { r.usage.service_sets.resize(10001); }));
+  constexpr std::uint64_t kMost = std::numeric_limits<std::uint64_t>::max();
+  EXPECT_FALSE(refused([](QueryReply& r) { r.live = {{kMost, kMost}, {kMost - 1, kMost - 1}, {1, 1}}; }));
+  EXPECT_TRUE(refused([](QueryReply& r) { r.live.all = {1, 2}; })) << "more IPv4 sessions than sessions";
+  EXPECT_TRUE(refused([](QueryReply& r) { r.live = {{9, 0}, {1, 2}, {0, 0}}; }));
+  EXPECT_TRUE(refused([](QueryReply& r) { r.live = {{9, 0}, {0, 0}, {1, 2}}; }));
+  EXPECT_TRUE(refused([](QueryReply& r) { r.live = {{9, 0}, {5, 0}, {5, 0}}; })) << "more TCP and UDP than sessions";
+  EXPECT_TRUE(refused([](QueryReply& r) { r.live = {{kMost, 9}, {kMost - 1, 5}, {1, 5}}; })) << "and of IPv4 alone";
+  EXPECT_TRUE(refused([](QueryReply& r) { r.live = {{2, 0}, {kMost, 0}, {3, 0}}; })) << "their sum overflows";
 }
 
 TEST(SessionFilter, BindingsAreMatchedByHostAndTranslation) {

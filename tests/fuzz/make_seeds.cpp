@@ -234,6 +234,7 @@ void queries() {
   reply.analysis.peak_sessions = 7;
   reply.analysis.created.add(5000);
   reply.usage = {1000, 500, 400, 450, 10, {{1, 300}}};
+  reply.live = {{10, 6}, {5, 4}, {3, 1}};
   encode_reply(reply, none, builder);
   keep("reply-statistics");
 }
