@@ -85,6 +85,40 @@ def read_capture(path):
     return [IPv6(data) if data[0] >> 4 == 6 else IP(data) for data in raw]
 
 
+# A chassis with one card between two captures: what most small tests need. A cluster file goes on with its service sets.
+CHASSIS = """
+cluster: cases
+chassis:
+  - name: alone
+    inter-chassis: { address: 127.0.0.1, port: 7400 }
+    query: { address: 127.0.0.1, port: 7300 }
+    cards:
+      - name: ms-0/0/0
+        ports:
+          - { unit: 1, type: pcap, read: inside-in.pcap, write: inside-out.pcap }
+          - { unit: 2, type: pcap, read: outside-in.pcap, write: outside-out.pcap }
+"""
+# A service set on it whose firewall accepts everything; options of the service set may follow at once.
+CASES = """
+stateful-firewall: { rules: [ { name: everything, match-direction: input-output, terms: [ { name: all, then: accept } ] } ] }
+timeouts: { inactivity-timeout: 300, inactivity-tcp-timeout: 7440, open-timeout: 60, close-timeout: 4 }
+service-sets:
+  - name: cases
+    interface: { chassis: alone, card: ms-0/0/0, max-sessions: 4096 }
+    inside-unit: 1
+    outside-unit: 2
+    stateful-firewall-rules: [everything]
+"""
+
+
+def with_free_ports(text):
+    """Returns the cluster file with other ports: those of the text may be taken by a lab of the user, or by a test that
+    runs at the same time."""
+    for port in re.findall(r"port: (7\d\d\d)", text):
+        text = text.replace(f"port: {port}", f"port: {free_port()}")
+    return text
+
+
 class Outcome:
     def __init__(self, folder, log):
         self.folder, self.log, self.views = folder, log, {}
@@ -188,11 +222,7 @@ class CaptureLab:
         self.runs += 1
         folder = self.folder / f"run{self.runs}"
         folder.mkdir()
-        text = self.text
-        # The file's ports may be taken: by a lab of the user, or a test beside this one.
-        for port in re.findall(r"port: (7\d\d\d)", text):
-            text = text.replace(f"port: {port}", f"port: {free_port()}")
-        (folder / "cluster.yaml").write_text(text)
+        (folder / "cluster.yaml").write_text(with_free_ports(self.text))
         write_capture(folder / "inside-in.pcap", inside)
         write_capture(folder / "outside-in.pcap", outside)
         done = self.start(folder, timeout)

@@ -5,20 +5,10 @@ import subprocess
 import time
 
 import pytest
-from captures import built, free_port, program, write_capture
+from captures import CHASSIS, built, program, with_free_ports, write_capture
 from scapy.all import IP, TCP, UDP
 
 CLUSTER = """
-cluster: commands
-chassis:
-  - name: alone
-    inter-chassis: { address: 127.0.0.1, port: PORT1 }
-    query: { address: 127.0.0.1, port: PORT2 }
-    cards:
-      - name: ms-0/0/0
-        ports:
-          - { unit: 1, type: pcap, read: inside-in.pcap, write: inside-out.pcap }
-          - { unit: 2, type: pcap, read: outside-in.pcap, write: outside-out.pcap }
 service-sets:
   - name: cgn
     interface: { chassis: alone, card: ms-0/0/0, max-sessions: 1024 }
@@ -58,8 +48,7 @@ class Chassis:
 
     def __init__(self, folder, packets):
         self.folder = folder
-        text = CLUSTER.replace("PORT1", str(free_port())).replace("PORT2", str(free_port()))
-        (folder / "cluster.yaml").write_text(text)
+        (folder / "cluster.yaml").write_text(with_free_ports(CHASSIS + CLUSTER))
         write_capture(folder / "inside-in.pcap", packets)
         write_capture(folder / "outside-in.pcap", [])
         with open(folder / "log", "w", encoding="utf-8") as log:

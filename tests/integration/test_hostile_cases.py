@@ -1,38 +1,16 @@
 """Small inputs that a receiver treats otherwise than they look, through a chassis without NAT. Each names its source."""
 
 import pytest
-from captures import HOST, HOST6, SERVER, SERVER6, CaptureLab, built
+from captures import CASES, CHASSIS, HOST, HOST6, SERVER, SERVER6, CaptureLab, built
 
 from scapy.all import ICMP, IP, TCP, IPv6, IPv6ExtHdrFragment, Raw
 
-TEXT = """
-cluster: cases
-chassis:
-  - name: alone
-    inter-chassis: { address: 127.0.0.1, port: 7400 }
-    query: { address: 127.0.0.1, port: 7300 }
-    cards:
-      - name: ms-0/0/0
-        ports:
-          - { unit: 1, type: pcap, read: inside-in.pcap, write: inside-out.pcap }
-          - { unit: 2, type: pcap, read: outside-in.pcap, write: outside-out.pcap }
-service-sets:
-  - name: cases
-    interface: { chassis: alone, card: ms-0/0/0, max-sessions: 4096 }
-    inside-unit: 1
-    outside-unit: 2
-    stateful-firewall-rules: [everything]
-    tcp-non-syn: allow
-stateful-firewall:
-  rules: [ { name: everything, match-direction: input-output, terms: [ { name: all, then: accept } ] } ]
-timeouts: { inactivity-timeout: 300, inactivity-tcp-timeout: 7440, open-timeout: 60, close-timeout: 4 }
-"""
 CLIENT_PORT, SERVER_PORT = 4321, 80
 
 
 @pytest.fixture
 def lab(tmp_path):
-    return CaptureLab(tmp_path, text=TEXT)
+    return CaptureLab(tmp_path, text=CHASSIS + CASES + "    tcp-non-syn: allow\n")
 
 
 def out(flags, seq, ack=0, data=b""):

@@ -8,7 +8,7 @@ import socket
 import subprocess
 
 import pytest
-from captures import CLUSTER, HOST, ROOT, SERVER, CaptureLab, free_port, program, write_capture
+from captures import CLUSTER, HOST, ROOT, SERVER, CaptureLab, free_port, program, with_free_ports, write_capture
 from host import SANITIZER, WRONG_FILES
 from scapy.all import IP, UDP
 
@@ -23,10 +23,8 @@ class Store:
     def __init__(self, folder):
         self.folder, self.data = folder, folder / "store"
         text = CLUSTER.read_text().replace("    cards:\n", "    data-folder: store\n    cards:\n", 1)
-        for port in re.findall(r"port: (7\d\d\d)", text):
-            text = text.replace(f"port: {port}", f"port: {free_port()}")
         self.lab = CaptureLab(folder, program("icrd", sanitized=True))
-        self.write("cluster.yaml", text.replace("inactivity-timeout: 10,", "inactivity-timeout: 3600,"))
+        self.write("cluster.yaml", with_free_ports(text).replace("inactivity-timeout: 10,", "inactivity-timeout: 3600,"))
         packets = [(i, IP(src=HOST, dst=SERVER) / UDP(sport=1000 + i, dport=53) / b"ask") for i in range(SESSIONS)]
         write_capture(folder / "inside-in.pcap", packets)
         write_capture(folder / "outside-in.pcap", [])

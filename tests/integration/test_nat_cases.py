@@ -2,30 +2,12 @@
 from: Linux tools/testing/selftests/netfilter, FreeBSD tests/sys/netpfil, VPP test/, an RFC, or a report from the field."""
 
 import pytest
-from captures import CaptureLab, built
+from captures import CASES, CHASSIS, CaptureLab, built
 from scapy.all import ICMP, IP, TCP, UDP, fragment
 
-HEAD = """
-cluster: cases
-chassis:
-  - name: alone
-    inter-chassis: { address: 127.0.0.1, port: 7400 }
-    query: { address: 127.0.0.1, port: 7300 }
-    cards:
-      - name: ms-0/0/0
-        ports:
-          - { unit: 1, type: pcap, read: inside-in.pcap, write: inside-out.pcap }
-          - { unit: 2, type: pcap, read: outside-in.pcap, write: outside-out.pcap }
-service-sets:
-  - name: cases
-    interface: { chassis: alone, card: ms-0/0/0, max-sessions: 4096 }
-    inside-unit: 1
-    outside-unit: 2
-    stateful-firewall-rules: [everything]
+NAT = """
     nat-rules: [%(rules)s]
 %(options)s
-stateful-firewall: { rules: [ { name: everything, match-direction: input-output, terms: [ { name: all, then: accept } ] } ] }
-timeouts: { inactivity-timeout: 300, inactivity-tcp-timeout: 7440, open-timeout: 60, close-timeout: 4 }
 applications:
   - { name: svc, protocol: udp, destination-port: 1405 }
 nat:
@@ -46,7 +28,7 @@ def case(tmp_path):
             for name, (direction, terms) in nat.items()
         )
         lines = "".join(f"    - {pool}\n" for pool in pools)
-        text = HEAD % {"rules": ", ".join(nat), "pools": lines, "nat": rules, "options": options}
+        text = CHASSIS + CASES + NAT % {"rules": ", ".join(nat), "pools": lines, "nat": rules, "options": options}
         folder = tmp_path / f"case{len(list(tmp_path.iterdir()))}"
         folder.mkdir()
         return CaptureLab(folder, text=text)

@@ -11,7 +11,7 @@
 
 #include "node/packet/packet.h"
 #include "node/ports/factory.h"
-#include "tests/ports/network_namespace.h"
+#include "tests/ports/router_fixture.h"
 
 namespace icr::node {
 
@@ -21,21 +21,13 @@ using namespace std::chrono_literals;
 
 inline const Bytes kServer = {0x02, 0, 0, 0, 0, 0x20};
 
-/// A router with `in0` (198.18.0.1/24) and `out0` (198.19.0.1/24), each with a peer that the test holds.
-class EthernetPortTest : public test::InNewNamespace {
+/// A router with a server, 198.19.0.20 and 2001:db8:19::20, behind `out0`.
+class EthernetPortTest : public RouterTest {
  protected:
   void SetUp() override {
-    InNewNamespace::SetUp();
+    RouterTest::SetUp();
     if (IsSkipped()) return;
-    output_of("sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 net.ipv4.conf.all.rp_filter=0");
-    for (const char* name : {"in0", "out0"}) {
-      output_of(fmt::format("ip link add {0} type veth peer name {0}p", name));
-      output_of(fmt::format("ip link set {0} up && ip link set {0}p up", name));
-    }
-    output_of("ip addr add 198.18.0.1/24 dev in0 && ip addr add 198.19.0.1/24 dev out0");
-    output_of("ip addr add 2001:db8:18::1/64 dev in0 nodad && ip addr add 2001:db8:19::1/64 dev out0 nodad");
-    output_of("ip neigh add 198.19.0.20 lladdr 02:00:00:00:00:20 dev out0");
-    output_of("ip neigh add 2001:db8:19::20 lladdr 02:00:00:00:00:20 dev out0");
+    for (const char* address : {"198.19.0.20", "2001:db8:19::20"}) add_neighbour("out0", address, "02:00:00:00:00:20");
   }
 
   static std::unique_ptr<Port> open(const char* interface, std::uint32_t unit) {
@@ -49,12 +41,6 @@ class EthernetPortTest : public test::InNewNamespace {
     out.unit = unit;
     out.device = interface;
     return out;
-  }
-
-  static std::uint64_t count(const Port& port, const std::string& name) {
-    CounterList counters;
-    port.append_to(counters);
-    return test::counter(counters, name).value();
   }
 
   /// The next packet that the port has, as the engine would get it.

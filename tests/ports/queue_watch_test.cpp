@@ -33,7 +33,12 @@ class Bed {
   /// A sender that keeps as many packets in the queue, and sends one for each that is forwarded.
   void keep_in_queue(std::size_t packets) { kept_ = packets; }
 
-  void forget() { forwarded = dropped = 0, oldest = {}; }
+  /// Lets the worker work for a second, and counts from then on.
+  void warm_up() {
+    work(1s);
+    forwarded = dropped = 0;
+    oldest = {};
+  }
 
   std::uint64_t forwarded = 0, dropped = 0, markers = 0;
   Duration oldest{};  ///< wait of a packet that was forwarded
@@ -104,8 +109,7 @@ TEST(QueueWatch, AWorkerThatKeepsUpDropsNothingAndSendsNoMarkers) {
 
 TEST(QueueWatch, AfterAnAbsenceTheOldestPacketsAreDroppedAndNoOthers) {
   Bed bed(10'000, 100'000);
-  bed.work(1s);
-  bed.forget();
+  bed.warm_up();
   bed.away(300ms);
   bed.work(1s);
   // 3,000 came meanwhile, 2,600 of them more than 40 ms ago.
@@ -124,18 +128,15 @@ TEST(QueueWatch, AShortAbsenceDropsNothing) {
 
 TEST(QueueWatch, TwiceTheLoadThatTheWorkerBearsMakesNoStandingQueue) {
   Bed bed(50'000, 100'000);
-  bed.work(1s);
-  bed.forget();
+  bed.warm_up();
   bed.arrive_at(200'000);
   bed.work(5s);
   EXPECT_LE(bed.oldest, 60ms);
   // A packet that is dropped costs a tenth: x forwarded and 200,000 - x dropped in a second is 88,889 forwarded.
   EXPECT_GE(bed.forwarded, 5U * 80'000);
   EXPECT_GE(bed.dropped, 5U * 90'000);
-  bed.forget();
   bed.arrive_at(50'000);
-  bed.work(1s);
-  bed.forget();
+  bed.warm_up();
   bed.work(1s);
   EXPECT_EQ(bed.dropped, 0U) << "what is over is over";
   EXPECT_EQ(bed.waited(), 0ns);
@@ -144,8 +145,7 @@ TEST(QueueWatch, TwiceTheLoadThatTheWorkerBearsMakesNoStandingQueue) {
 TEST(QueueWatch, AWorkerOfATenthOfTheSpeedStaysInTimeAsWell) {
   // 10,000 packets are a second for it: the length of the queue bounds nothing here.
   Bed bed(5'000, 10'000);
-  bed.work(1s);
-  bed.forget();
+  bed.warm_up();
   bed.arrive_at(30'000);
   bed.work(5s);
   EXPECT_LE(bed.oldest, 60ms);

@@ -16,7 +16,7 @@
 
 #include "node/ports/factory.h"
 #include "node/ports/tun_routing.h"
-#include "tests/ports/network_namespace.h"
+#include "tests/ports/router_fixture.h"
 
 namespace icr::node {
 namespace {
@@ -31,23 +31,14 @@ using namespace std::chrono_literals;
 
 constexpr const char* kDevice = "ms000.1";
 
-/// A router with a TUN device: `in0` (198.18.0.1/24) and `out0` (198.19.0.1/24), each with a peer that the test holds.
-class TunPortTest : public test::InNewNamespace {
+/// A router with a TUN device, and a host behind each interface.
+class TunPortTest : public RouterTest {
  protected:
   void SetUp() override {
-    InNewNamespace::SetUp();
+    RouterTest::SetUp();
     if (IsSkipped()) return;
-    output_of("sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 net.ipv4.conf.all.rp_filter=0");
-    for (const char* name : {"in0", "out0"}) {
-      output_of(fmt::format("ip link add {0} type veth peer name {0}p", name));
-      output_of(fmt::format("ip link set {0} up && ip link set {0}p up", name));
-    }
-    output_of("ip addr add 198.18.0.1/24 dev in0 && ip addr add 198.19.0.1/24 dev out0");
-    output_of("ip addr add 2001:db8:18::1/64 dev in0 nodad && ip addr add 2001:db8:19::1/64 dev out0 nodad");
-    output_of("ip neigh add 198.18.0.10 lladdr 02:00:00:00:00:10 dev in0");
-    output_of("ip neigh add 2001:db8:18::10 lladdr 02:00:00:00:00:10 dev in0");
-    output_of("ip neigh add 198.19.0.10 lladdr 02:00:00:00:00:20 dev out0");
-    output_of("ip neigh add 2001:db8:19::10 lladdr 02:00:00:00:00:20 dev out0");
+    for (const char* address : {"198.18.0.10", "2001:db8:18::10"}) add_neighbour("in0", address, "02:00:00:00:00:10");
+    for (const char* address : {"198.19.0.10", "2001:db8:19::10"}) add_neighbour("out0", address, "02:00:00:00:00:20");
   }
 
   static PacketPort config(std::vector<std::string> steer_from, std::uint32_t queues = 1) {
@@ -66,12 +57,6 @@ class TunPortTest : public test::InNewNamespace {
   }
 
   static TimePoint monotonic_now() { return TimePoint(std::chrono::steady_clock::now().time_since_epoch()); }
-
-  static std::uint64_t count(const Port& port, const std::string& name) {
-    CounterList counters;
-    port.append_to(counters);
-    return counter(counters, name).value();
-  }
 
   static Bytes in0_mac() { return test::Wire("in0").address(); }
 
