@@ -58,7 +58,6 @@ bool read_body(const fbs::Envelope& envelope, Body& out, Refusal& why) {
       beat.state_term = b.state_term();
       beat.warnings = b.warnings();
       beat.asks_switchover = b.asks_switchover();
-      beat.capacity = b.capacity();
       beat.stream = position_of(b);
       // A stream whose attempt has not sent anything yet stands one before its base.
       const bool sound = read_condition(b, beat) && beat.number != 0 && beat.role <= 2 && beat.sync <= 2 &&
@@ -198,7 +197,7 @@ MessageWriter::Bytes MessageWriter::write(const Header& header, const Heartbeat&
     addresses = builder_.CreateVector(octets);
   }
   return seal(header, fbs::CreateHeartbeat(builder_, b.number, b.heard_boot, b.role, b.sync, b.priority, b.state_term,
-                                           b.warnings, b.asks_switchover, b.capacity, b.stream.epoch, b.stream.base,
+                                           b.warnings, b.asks_switchover, b.stream.epoch, b.stream.base,
                                            b.stream.sequence, std::min(b.health_weight, kMaxHealthWeight), reasons,
                                            std::min(b.late_us, kMaxLateMicros), addresses));
 }

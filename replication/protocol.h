@@ -14,6 +14,7 @@
 
 #include "model/address.h"
 #include "model/counters.h"
+#include "model/enum_end.h"
 #include "model/record_codec.h"
 
 namespace icr::replication {
@@ -65,7 +66,6 @@ struct Heartbeat {
   std::uint64_t state_term = 0;
   std::uint16_t warnings = 0;
   bool asks_switchover = false;
-  std::uint32_t capacity = 0;
   Position stream;                   ///< epoch 0: none
   std::uint32_t health_weight = 0;   ///< at most kMaxHealthWeight
   std::string health_reasons;        ///< at most kMaxHealthReasons octets of printable ASCII
@@ -139,7 +139,7 @@ enum class Refusal : std::uint8_t {
   unknown_body,   ///< a kind of message that this release does not know
   bad_value,      ///< a number out of range
 };
-inline constexpr std::size_t kRefusalCount = 7;
+inline constexpr std::size_t kRefusalCount = enum_end<Refusal>();
 
 /// Reads messages of the one peer. One thread.
 class MessageReader {

@@ -86,6 +86,7 @@ void Sender::acknowledge(std::uint64_t applied) {
       ++counters_.bulks_completed;
       shared_ = true;
     }
+    if (done.kind != Kind::begin) ++counters_.acknowledged;
     unacknowledged_bytes_ -= done.bytes;
     done.slots.clear();
     if (done.slots.capacity() != 0 && spare_.size() < 64) spare_.push_back(std::move(done.slots));
@@ -326,6 +327,7 @@ void Sender::append_to(CounterList& out) const {
   out.push_back({"bulk-copies-completed", counters_.bulks_completed});
   out.push_back({"attempts-after-loss", counters_.rewinds});
   out.push_back({"sessions-sent-again", counters_.rewound_slots});
+  out.push_back({"messages-acknowledged", counters_.acknowledged});
   out.push_back({"acknowledgements-received", counters_.acks});
   out.push_back({"acknowledgements-ignored", counters_.acks_ignored});
   out.push_back({"negative-acknowledgements-received", counters_.nacks});

@@ -85,6 +85,13 @@ class Sender {
   /// The outlet refused the last message; pump() offers it again.
   [[nodiscard]] bool blocked() const { return !blocked_.empty(); }
   [[nodiscard]] bool bulk_done() const { return bulk_ == Bulk::done; }
+  /// Number of the slots that the bulk copy has walked over.
+  [[nodiscard]] std::uint32_t slots_copied() const { return cursor_; }
+  /// True if an acknowledgement is due: there is a message that the receiver has not acknowledged, or the outlet
+  /// refuses the next one.
+  [[nodiscard]] bool waits_for_peer() const { return active() && (!unacknowledged_.empty() || blocked()); }
+  /// Returns a number that grows with each acknowledged message, apart from those that only begin a stream.
+  [[nodiscard]] std::uint64_t progress() const { return counters_.acknowledged; }
 
   struct Counters {
     std::uint64_t streams = 0;
@@ -96,6 +103,7 @@ class Sender {
     std::uint64_t bulks_completed = 0;
     std::uint64_t rewinds = 0;        ///< new attempts after a loss
     std::uint64_t rewound_slots = 0;  ///< slots that were marked again by them
+    std::uint64_t acknowledged = 0;   ///< messages, without those that begin a stream
     std::uint64_t acks = 0;
     std::uint64_t acks_ignored = 0;
     std::uint64_t nacks = 0;

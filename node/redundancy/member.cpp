@@ -95,6 +95,7 @@ RedundancyMember::RedundancyMember(const Cluster& cluster, std::uint16_t set, st
       receiver_(sink, source, boot_id),
       merge_out_(source, sender_),
       merge_in_(sink, source.capacity()),
+      copy_watch_(set_.name),
       role_(role_config(set_, chassis), restored_term, *outputs_, now, whole),
       detector_(detector_config(cluster, set, boot_id), *outputs_, now),
       last_tick_(now),
@@ -420,6 +421,8 @@ void RedundancyMember::tick(TimePoint now, std::size_t budget_bytes) {
   if (heartbeat_now_ || now >= next_heartbeat_) send_heartbeat(now);
   merge(now, budget_bytes);
   if (may_send()) sender_.pump(now, header(), outputs_->data, budget_bytes, role_.draining());
+  copy_watch_.look_at(now, may_send() ? &sender_ : nullptr);
+  copy_watch_.look_at(now, role_.follows_peer() && !merge_out_.active() ? &receiver_ : nullptr);
   if (role_.draining() && sender_.drained()) {
     role_.on_drained(now);
     role_.tick(now);
@@ -439,7 +442,6 @@ void RedundancyMember::send_heartbeat(TimePoint now) {
   beat.state_term = role_.state_term();
   beat.warnings = warnings();
   beat.asks_switchover = role_.asks_switchover();
-  beat.capacity = source_.capacity();
   beat.health_weight = health_.health().weight;
   beat.health_reasons = health_.health().reasons;
   beat.late_us =

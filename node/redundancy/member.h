@@ -15,6 +15,7 @@
 #include "model/counters.h"
 #include "model/dirty_set.h"
 #include "model/session.h"
+#include "node/redundancy/copy_watch.h"
 #include "node/redundancy/detector.h"
 #include "node/redundancy/health.h"
 #include "node/redundancy/peer_boots.h"
@@ -184,6 +185,7 @@ class RedundancyMember : public ChangeListener {
   replication::Receiver receiver_;
   replication::MergeSender merge_out_;
   replication::MergeReceiver merge_in_;
+  CopyWatch copy_watch_;
   std::uint64_t master_in_ = 0;  ///< the term in which this member is master; 0 if it is not
   RoleMachine role_;
 

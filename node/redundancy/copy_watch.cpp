@@ -1,0 +1,42 @@
+#include "node/redundancy/copy_watch.h"
+
+#include "model/log.h"
+
+namespace icr::node {
+
+void CopyWatch::look_at(TimePoint now, const replication::Sender* sender) {
+  const bool due = sender != nullptr && sender->waits_for_peer();
+  if (sender != nullptr) sent_ = sender->progress();
+  const StallWatch::Event event = sending_.look(now, due, sent_);
+  if (event == StallWatch::Event::none) return;
+  if (event == StallWatch::Event::resumed) {
+    log::info("redundancy", "set={} the standby acknowledges again, after {} ms", set_, sending_.stood_for() / 1ms);
+    return;
+  }
+  log::warn("redundancy",
+            "set={} the standby has acknowledged nothing for {} ms: sent={} acknowledged={} bytes-unacknowledged={} "
+            "changes-waiting={} slots-copied={} copy-complete={} link-full={}",
+            set_, sending_.stood_for() / 1ms, sender->position().sequence, sender->acknowledged(),
+            sender->unacknowledged_bytes(), sender->pending_state(), sender->slots_copied(), sender->bulk_done(),
+            sender->blocked());
+}
+
+void CopyWatch::look_at(TimePoint now, const replication::Receiver* receiver) {
+  using replication::Copy;
+  const bool due = receiver != nullptr && (receiver->copy() == Copy::requested || receiver->copy() == Copy::cold);
+  if (receiver != nullptr) received_ = receiver->counters().batches + receiver->counters().passes;
+  const StallWatch::Event event = receiving_.look(now, due, received_);
+  if (event == StallWatch::Event::none) return;
+  if (event == StallWatch::Event::resumed) {
+    log::info("redundancy", "set={} the copy goes on, after {} ms", set_, receiving_.stood_for() / 1ms);
+    return;
+  }
+  const auto& c = receiver->counters();
+  log::warn("redundancy",
+            "set={} the copy has made no progress for {} ms: {} applied={} batches={} gaps={} restarts={}", set_,
+            receiving_.stood_for() / 1ms,
+            receiver->copy() == Copy::requested ? "the master does not begin it" : "the rest does not come",
+            receiver->position().sequence, c.batches, c.gaps, c.restarts);
+}
+
+}  // namespace icr::node

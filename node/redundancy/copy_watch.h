@@ -1,0 +1,36 @@
+// Logs that the copy of the sessions on the standby makes no progress (replication/sender.h, receiver.h).
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "model/time.h"
+#include "node/redundancy/stall_watch.h"
+#include "replication/receiver.h"
+#include "replication/sender.h"
+
+namespace icr::node {
+
+/// The master watches what the standby acknowledges, and the standby what it applies of the copy. Each writes one line
+/// with numbers when nothing has moved for kLimit, and one when it goes on. Thread: the one of the member.
+class CopyWatch {
+ public:
+  static constexpr Duration kLimit = 5s;
+
+  /// `set` is the name of the redundancy set, and must outlive this object.
+  explicit CopyWatch(const std::string& set) : set_(set) {}
+
+  /// On the master; null if it sends nothing to a standby.
+  void look_at(TimePoint now, const replication::Sender* sender);
+  /// On the standby; null if it follows no master.
+  void look_at(TimePoint now, const replication::Receiver* receiver);
+
+ private:
+  const std::string& set_;
+  StallWatch sending_{kLimit};
+  StallWatch receiving_{kLimit};
+  std::uint64_t sent_ = 0;      ///< progress of the sender at the last look
+  std::uint64_t received_ = 0;  ///< progress of the receiver at the last look
+};
+
+}  // namespace icr::node
