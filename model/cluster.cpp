@@ -44,14 +44,6 @@ Endpoint Cluster::control_endpoint(std::uint16_t set, std::uint16_t chassis_inde
   return {where.inter_chassis_address, static_cast<std::uint16_t>(where.inter_chassis_port + 2U * set)};
 }
 
-std::uint16_t Cluster::set_of_service_set(std::uint16_t service_set) const {
-  for (std::size_t set = 0; set < redundancy_sets.size(); ++set) {
-    const auto& members = redundancy_sets[set].service_sets;
-    if (std::find(members.begin(), members.end(), service_set) != members.end()) return static_cast<std::uint16_t>(set);
-  }
-  return 0;  // unreachable: the reader puts each service set into one
-}
-
 std::optional<std::uint16_t> Cluster::member_on(std::uint16_t set, std::uint16_t chassis_index) const {
   const auto& members = redundancy_sets[set].members;
   for (std::size_t i = 0; i < members.size(); ++i) {

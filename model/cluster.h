@@ -193,8 +193,6 @@ struct Cluster {
   [[nodiscard]] std::optional<std::uint16_t> find_set(std::string_view set_name) const;
   /// Control endpoint of the member of `set` on `chassis`; the data endpoint is one port higher.
   [[nodiscard]] Endpoint control_endpoint(std::uint16_t set, std::uint16_t chassis_index) const;
-  /// The redundancy set that owns a service set (each service set is in exactly one).
-  [[nodiscard]] std::uint16_t set_of_service_set(std::uint16_t service_set) const;
   /// Index of the member of `set` that lives on `chassis`, if any.
   [[nodiscard]] std::optional<std::uint16_t> member_on(std::uint16_t set, std::uint16_t chassis_index) const;
 };

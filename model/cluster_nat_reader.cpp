@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "model/cluster_draft.h"
+#include "model/nat64_address.h"
 
 namespace icr::cluster_draft {
 namespace {
@@ -365,9 +366,7 @@ class Translated {
   void read_nat64(const YamlField& field) {
     const auto prefix = field.prefix();
     if (!prefix) return;
-    constexpr std::array<std::uint8_t, 6> kLengths = {32, 40, 48, 56, 64, 96};
-    if (prefix->base.is_v4() || std::find(kLengths.begin(), kLengths.end(), prefix->length) == kLengths.end() ||
-        prefix->base.bytes[8] != 0) {
+    if (prefix->base.is_v4() || !is_nat64_prefix_length(prefix->length) || prefix->base.bytes[8] != 0) {
       field.wrong(prefix->to_string() + " is no NAT64 prefix",
                   "write an IPv6 prefix of 32, 40, 48, 56, 64 or 96 bits whose bits 64 to 71 are zero (RFC 6052)");
       return;

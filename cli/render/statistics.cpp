@@ -4,6 +4,9 @@
 #include <array>
 #include <cctype>
 #include <iterator>
+#include <map>
+#include <utility>
+#include <vector>
 
 namespace icr::cli {
 namespace {
@@ -13,11 +16,31 @@ constexpr std::array<std::string_view, 30> kCapitals = {
     "icmpv6", "id",    "ids", "ip",  "ipv4", "ipv6", "mss", "nat", "nat44", "nat64",
     "napt",   "nptv6", "pba", "rst", "syn",  "tcp",  "tfo", "ttl", "udp",   "dns"};
 
+/// Leaves that Junos shows first in their container, in its order. The others follow in the order of the answer.
+constexpr std::array<std::string_view, 3> kFirstLeaves = {"new-flow-accepts", "new-flow-discards", "new-flow-rejects"};
+
 /// "tcp-open-close-counters/tcp-first-pkt-rst": what it is counted in, and its own name.
 std::pair<std::string_view, std::string_view> split_name(std::string_view name) {
   const auto slash = name.rfind('/');
   if (slash == std::string_view::npos) return {{}, name};
   return {name.substr(0, slash), name.substr(slash + 1)};
+}
+
+/// Returns the counters in the order of their lines: one container after the other.
+std::vector<const NamedCounter*> in_order(const CounterList& counters) {
+  std::vector<const NamedCounter*> out;
+  std::map<std::string_view, std::size_t> containers;
+  for (const auto& counter : counters) {
+    out.push_back(&counter);
+    containers.emplace(split_name(counter.name).first, containers.size());
+  }
+  const auto rank = [&](const NamedCounter* counter) {
+    const auto [in, leaf] = split_name(counter->name);
+    return std::pair{containers.at(in), std::find(kFirstLeaves.begin(), kFirstLeaves.end(), leaf)};
+  };
+  std::stable_sort(out.begin(), out.end(),
+                   [&](const NamedCounter* a, const NamedCounter* b) { return rank(a) < rank(b); });
+  return out;
 }
 
 double percent(std::uint64_t part, std::uint64_t whole) {
@@ -77,11 +100,11 @@ void StatisticsRenderer::add(const std::string& interface, const std::string& se
   }
   fmt::format_to(to, "  Service set: {}\n", service_set);
   std::string_view container;
-  for (const auto& counter : counters) {
-    const auto [in, leaf] = split_name(counter.name);
+  for (const NamedCounter* counter : in_order(counters)) {
+    const auto [in, leaf] = split_name(counter->name);
     if (in != container && !in.empty()) fmt::format_to(to, "    {}:\n", label_of(in));
     container = in;
-    fmt::format_to(to, "{}{}: {}\n", in.empty() ? "    " : "      ", label_of(leaf), counter.value);
+    fmt::format_to(to, "{}{}: {}\n", in.empty() ? "    " : "      ", label_of(leaf), counter->value);
   }
 }
 

@@ -202,8 +202,9 @@ Result<CardSet> Chassis::make_set(std::uint16_t set, const Prepared& card, stora
   if (!restored) return tl::unexpected(restored.error().in("redundancy set " + config.name));
   out.start.term = restored->term;
   out.start.next_sequence = restored->next_sequence;
-  log::info("checkpoint", "set={} restored sessions={} expired={} term={} records={} took={}ms", config.name,
-            restored->sessions, restored->expired, restored->term, restored->batches, restored->took / 1ms);
+  log::info("checkpoint", "set={} restored sessions={} expired={} term={} records={} from-the-future={} took={}ms",
+            config.name, restored->sessions, restored->expired, restored->term, restored->batches,
+            restored->clock_went_back, restored->took / 1ms);
   if (!restored->damage.empty()) {
     out.start.whole = false;
     log::error("checkpoint", "set={} damaged: {} (records bad={} cut off={})", config.name, restored->damage,

@@ -232,8 +232,6 @@ void ServiceSetCounters::append_to(ServiceSetStatus& out) const {
   add(firewall, "total-flow-rejects", of(Drop::firewall_reject));
   add(firewall, "total-drops", dropped());
   add(firewall, "new-flow-counters/new-flow-accepts", new_accepts);
-  add(firewall, "new-flow-counters/new-flow-discards", 0);
-  add(firewall, "new-flow-counters/new-flow-rejects", 0);
   add(firewall, "new-flow-counters/rejects-answered", rejects_sent);
   add(firewall, "existing-flow-counters/existing-flow-accepts", existing_accepts);
   add(firewall, "existing-flow-counters/existing-flow-drops",

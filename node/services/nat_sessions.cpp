@@ -52,13 +52,6 @@ NatState::Pool* NatState::pool_of(std::uint16_t service_set, std::uint32_t exter
   return std::find(sets.begin(), sets.end(), service_set) == sets.end() ? nullptr : p;
 }
 
-bool NatState::is_external(std::uint16_t service_set, const IpAddress& address) const {
-  if (address.is_v4() && pool_of(service_set, address.to_v4()) != nullptr) return true;
-  return std::any_of(static_terms_.begin(), static_terms_.end(), [&](const StaticTerm& each) {
-    return each.service_set == service_set && each.term->source_prefix->contains(address);
-  });
-}
-
 NatState::Ends NatState::ends_of(const NatSession& s) const {
   Ends ends;
   if (s.type == NatType::none) return ends;

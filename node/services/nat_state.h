@@ -83,8 +83,6 @@ class NatState {
   [[nodiscard]] bool consistent(const NatSession& session) const;
   /// True if no port of the pool is left for the protocol of `initiator`: the session that took the last one says so.
   [[nodiscard]] bool exhausted(std::uint16_t pool_plus_one, const FlowKey& initiator) const;
-  /// True if the address is an external one of the service set.
-  [[nodiscard]] bool is_external(std::uint16_t service_set, const IpAddress& address) const;
 
   // -- Role --
 

@@ -124,7 +124,7 @@ TEST(ClusterConfigs, TwoCardsHasAMasterOnEachSide) {
       ASSERT_NE(card, nullptr);
       EXPECT_EQ(card->family, set == 0 ? CardFamily::ms : CardFamily::vms);
     }
-    EXPECT_EQ(c.set_of_service_set(set), set);
+    EXPECT_THAT(c.redundancy_sets[set].service_sets, ElementsAre(set));
     EXPECT_EQ(c.member_on(set, 1), 1);
   }
   EXPECT_EQ(c.service_sets[0].name, "ss-ms");

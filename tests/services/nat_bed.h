@@ -48,6 +48,12 @@ class NatBed final : public NatOutput {
     cluster.nat_pools.push_back(out);
     return cluster.nat_pools.back();
   }
+  /// Returns true if the address is one of pool 0.
+  [[nodiscard]] bool pool_has(const IpAddress& address) const {
+    const auto& ranges = cluster.nat_pools[0].addresses;
+    return std::any_of(ranges.begin(), ranges.end(),
+                       [&](const AddressRange& range) { return range.contains(address); });
+  }
   /// A term that uses pool 0 for the source.
   NatTerm& term(NatType type, const std::string& sources = "198.18.0.0/16") {
     NatTerm out;

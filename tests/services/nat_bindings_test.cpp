@@ -192,7 +192,7 @@ TEST(Hairpin, EchoRequests) {
   EXPECT_EQ(s.responder.source, ip("198.18.0.2"));
   EXPECT_EQ(s.responder.source_port, 9);
   EXPECT_EQ(s.responder.destination_port, 9);
-  EXPECT_TRUE(bed.nat->is_external(0, s.responder.destination));
+  EXPECT_TRUE(bed.pool_has(s.responder.destination));
   EXPECT_EQ(bed.status().mappings, 1U);
   bed.close(s);
   bed.close(target);
