@@ -147,6 +147,7 @@ struct HealthWeights {
   std::uint32_t interface = 255;  ///< each interface that does not exist, is down or has no carrier
   std::uint32_t kernel = 255;     ///< each piece of kernel state that is missing and cannot be restored
   std::uint32_t store = 100;      ///< checkpoints cannot be written
+  std::uint32_t self_test = 255;  ///< each direction in which test packets do not come out of the card
 };
 
 /// The unit of failover. A set with one member only does not exist in a file; a *stand-alone* set is made for the

@@ -111,7 +111,7 @@ void add(Digester& d, const RedundancySet& set) {
   d.number(set.preempt ? 1 : 0);
   d.number(set.max_sessions);
   const auto& health = set.health;
-  for (const auto weight : {health.interface, health.kernel, health.store}) {
+  for (const auto weight : {health.interface, health.kernel, health.store, health.self_test}) {
     d.number(weight);
   }
 }

@@ -93,7 +93,7 @@ void read_virtual_address(const YamlField& field, RedundancySet& set, std::vecto
 }
 
 HealthWeights read_health(const YamlField& field) {
-  const YamlMap map(field, {"interface", "kernel", "store"});
+  const YamlMap map(field, {"interface", "kernel", "store", "self-test"});
   HealthWeights out;
   const auto read = [&map](std::string_view key, std::uint32_t& weight) {
     if (const auto f = map.get(key)) weight = static_cast<std::uint32_t>(f->number(0, 255).value_or(weight));
@@ -101,6 +101,7 @@ HealthWeights read_health(const YamlField& field) {
   read("interface", out.interface);
   read("kernel", out.kernel);
   read("store", out.store);
+  read("self-test", out.self_test);
   return out;
 }
 

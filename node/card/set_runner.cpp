@@ -126,7 +126,12 @@ void SetRunner::judge_health(TimePoint now) {
   if (!news && store_fails == store_fails_) return;
   store_fails_ = store_fails;
   if (news) member_.set_addresses(kernel_report_.addresses);
-  member_.set_health(now, health_of(kernel_report_, store_fails, config_.health));
+  member_.set_health(now, health_of(kernel_report_, self_test_, store_fails_, config_.health));
+}
+
+void SetRunner::set_self_test(TimePoint now, std::vector<std::string> wrong) {
+  self_test_ = std::move(wrong);
+  member_.set_health(now, health_of(kernel_report_, self_test_, store_fails_, config_.health));
 }
 
 std::string SetRunner::closed_way(const VirtualAddress& address) const {

@@ -55,6 +55,8 @@ class SetRunner final : public ShardView, private MemberOutput, private replicat
 
   /// Sets the text that describes the worker's scheduling in answers to questions.
   void set_scheduling(std::string text) { scheduling_ = std::move(text); }
+  /// Takes what the self-test found wrong, which is part of the health of the member. REQUIRES: open() has succeeded.
+  void set_self_test(TimePoint now, std::vector<std::string> wrong);
   [[nodiscard]] Shard& shard() { return shard_; }
   [[nodiscard]] const Shard& shard() const { return shard_; }
   void append_to(CounterList& out) const;
@@ -116,6 +118,7 @@ class SetRunner final : public ShardView, private MemberOutput, private replicat
   KernelWatch* kernel_;
   KernelReport kernel_report_;
   bool store_fails_ = false;
+  std::vector<std::string> self_test_;  ///< what the self-test found wrong
   std::unique_ptr<replication::Link> link_;
   std::unique_ptr<Prober> prober_;  ///< null in a stand-alone set
   std::unique_ptr<Steering> steering_;

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <chrono>
 #include <limits>
+#include <random>
 
 #include "model/log.h"
 #include "node/ports/queue_watch.h"
@@ -73,6 +74,7 @@ Worker::Worker(const Cluster& cluster, std::uint16_t chassis, std::string name, 
   }
   engine_ = std::make_unique<Engine>(cluster, std::move(engine_shards), seed);
   sample_.at = now;
+  if (!captures_) open_self_tests(chassis, now);
 }
 
 Worker::~Worker() { stop(); }
@@ -95,6 +97,34 @@ void Worker::ask_to_stop() {
 void Worker::stop() {
   ask_to_stop();
   if (worker_.joinable()) worker_.join();
+}
+
+void Worker::open_self_tests(std::uint16_t chassis, TimePoint now) {
+  const auto& cards = cluster_.chassis[chassis].cards;
+  const auto card = std::find_if(cards.begin(), cards.end(), [&](const icr::Card& one) { return one.name == name_; });
+  const auto end_of = [&](std::uint32_t unit) {
+    SelfTest::End out{unit, unit < port_of_unit_.size() ? port_of_unit_[unit] : nullptr, {}};
+    for (const PacketPort& port : card->ports) {
+      if (port.unit == unit && port.kind == PacketPort::Kind::tun) out.device = port.device;
+    }
+    return out;
+  };
+  std::random_device device;
+  const std::uint64_t secret = std::uint64_t{device()} << 32 | device();
+  engine_->expect_self_tests(secret);
+  for (const auto& set : sets_) {
+    SelfTest& self_test = *self_tests_.emplace_back(std::make_unique<SelfTest>(secret));
+    for (const std::uint16_t index : cluster_.redundancy_sets[set->set()].service_sets) {
+      const ServiceSet& config = cluster_.service_sets[index];
+      const SelfTest::End inside = end_of(config.inside_unit);
+      const SelfTest::End outside = end_of(config.outside_unit);
+      if (inside.device.empty() || outside.device.empty()) continue;
+      if (const auto added = self_test.add(inside, outside, now); !added) {
+        log::warn("card", "service-set={} cannot be tested by packets of its own: {}", config.name,
+                  added.error().message);
+      }
+    }
+  }
 }
 
 void Worker::take_processor(const WorkerScheduling& scheduling) {
@@ -197,7 +227,10 @@ void Worker::run_captures() {
 bool Worker::poll_sets(TimePoint now, bool busy) {
   const WallMillis wall = wall_now();
   bool more = false;
-  for (const auto& set : sets_) more |= set->poll(now, wall, busy);
+  for (std::size_t i = 0; i < sets_.size(); ++i) {
+    if (!captures_ && self_tests_[i]->poll(now)) sets_[i]->set_self_test(now, self_tests_[i]->wrong());
+    more |= sets_[i]->poll(now, wall, busy);
+  }
   return more;
 }
 
@@ -209,12 +242,14 @@ void Worker::rest() {
 void Worker::note_absence(Duration absence, TimePoint now) {
   ++absences_;
   for (const auto& [unit, port] : ports_) port->was_away(absence, now);
+  for (const auto& self_test : self_tests_) self_test->was_away(now);
 }
 
 TimePoint Worker::wait(TimePoint now) {
   TimePoint until = now + kLongestSleep;
   if (!captures_) {
     for (const auto& set : sets_) until = std::min(until, set->next_deadline(now));
+    for (const auto& self_test : self_tests_) until = std::min(until, self_test->next_deadline());
   }
   if (until <= now) return now;
   descriptors_.assign({stop_wakeup_.descriptor(), mailbox_.descriptor()});
@@ -308,13 +343,15 @@ void Worker::counters(std::vector<CounterGroup>& out) const {
       out.front().counters.push_back({fmt::format("unit-{}-{}", unit, counter.name), counter.value});
     }
   }
-  for (const auto& set : sets_) {
+  for (std::size_t i = 0; i < sets_.size(); ++i) {
+    const auto& set = sets_[i];
     CounterGroup group;
     for (const std::uint16_t index : cluster_.redundancy_sets[set->set()].service_sets) {
       if (!group.service_set.empty()) group.service_set += ", ";
       group.service_set += cluster_.service_sets[index].name;
     }
     set->append_to(group.counters);
+    if (!captures_) self_tests_[i]->append_to(group.counters);
     out.push_back(std::move(group));
   }
 }

@@ -15,6 +15,7 @@
 #include "model/cluster.h"
 #include "model/result.h"
 #include "node/card/scheduling.h"
+#include "node/card/self_test.h"
 #include "node/card/set_runner.h"
 #include "node/flow/engine.h"
 #include "node/ports/port.h"
@@ -83,6 +84,7 @@ class Worker final : public CardView, private PacketSink {
   void run(const std::shared_ptr<replication::Context>& context, const WorkerScheduling& scheduling,
            std::promise<Result<void>>& started);
   void take_processor(const WorkerScheduling& scheduling);
+  void open_self_tests(std::uint16_t chassis, TimePoint now);
   void run_real();
   void run_captures();
   bool poll_sets(TimePoint now, bool busy);
@@ -103,6 +105,7 @@ class Worker final : public CardView, private PacketSink {
   std::vector<std::unique_ptr<Shard>> shards_;
   std::unique_ptr<Engine> engine_;
   std::vector<std::unique_ptr<SetRunner>> sets_;
+  std::vector<std::unique_ptr<SelfTest>> self_tests_;  ///< of each of sets_; without any for captures
   std::vector<ShardView*> views_;
   PacketBuffers buffers_;
   CardMailbox mailbox_;

@@ -199,6 +199,7 @@ void EngineCounters::append_to(CounterList& out) const {
   out.push_back({"sessions-created", sessions_created});
   out.push_back({"sessions-reused", sessions_reused});
   out.push_back({"forwarded-in-grace", forwarded_in_grace});
+  out.push_back({"self-tests-forwarded", self_tests_forwarded});
   out.push_back({"icmp-errors-translated", icmp_errors_translated});
   out.push_back({"rejects-sent", rejects_sent});
   out.push_back({"icmp-errors-sent", errors_sent});

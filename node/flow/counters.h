@@ -119,8 +119,9 @@ struct EngineCounters : DropCounters {
   std::uint64_t bytes_in = 0;
   std::uint64_t packets_out = 0;
   std::uint64_t sessions_created = 0;
-  std::uint64_t sessions_reused = 0;     ///< a SYN reused the session of a connection that was closed
-  std::uint64_t forwarded_in_grace = 0;  ///< packets of known sessions in the grace; part of packets_out
+  std::uint64_t sessions_reused = 0;       ///< a SYN reused the session of a connection that was closed
+  std::uint64_t forwarded_in_grace = 0;    ///< packets of known sessions in the grace; part of packets_out
+  std::uint64_t self_tests_forwarded = 0;  ///< part of packets_out
   std::uint64_t icmp_errors_translated = 0;
   std::uint64_t rejects_sent = 0;        ///< RST or ICMP for `then reject` and tcp-non-syn
   std::uint64_t errors_sent = 0;         ///< ICMP errors of a NAT64 router

@@ -4,6 +4,7 @@
 
 #include "node/packet/reply.h"
 #include "node/packet/rewrite.h"
+#include "node/packet/self_test_packet.h"
 
 namespace icr::node {
 namespace {
@@ -62,6 +63,9 @@ const Engine::Binding* Engine::binding_of(std::uint32_t unit) const {
 
 void Engine::handle(Packet& packet, Staged& staged, Ticks now, PacketSink& out) {
   const Headers& headers = staged.headers;
+  if (headers.protocol == self_test_packet::kProtocol) [[unlikely]] {
+    if (is_self_test(packet)) return pass_self_test(packet, staged, out);
+  }
   if (staged.binding->screened) [[unlikely]] {
     if (const Drop found = screen(*staged.binding->service->screen, headers); found != Drop::count) {
       return drop_packet(packet, staged, found);
@@ -219,6 +223,19 @@ void Engine::handle_later_fragment(Packet& packet, Staged& staged, Ticks now, Pa
   staged.ip_id.reset();
   if (handle.new_ip_id) staged.ip_id = handle.ip_id;
   (void)forward(packet, staged, {handle.ref.slot, handle.direction}, now, out);
+}
+
+bool Engine::is_self_test(const Packet& packet) const {
+  const auto found = self_test_packet::read(std::span(packet.data, packet.length));
+  return found && self_test_secret_ && found->secret == *self_test_secret_;
+}
+
+void Engine::pass_self_test(Packet& packet, Staged& staged, PacketSink& out) {
+  ++counters_.self_tests_forwarded;
+  FlowKey to = staged.headers.key;
+  to.destination = IpAddress::v4(self_test_packet::kExit);
+  rewrite(staged.headers, to);
+  emit(packet, staged.binding->other_unit, out);
 }
 
 void Engine::emit(Packet& packet, std::uint32_t unit, PacketSink& out) {

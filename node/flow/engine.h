@@ -39,6 +39,10 @@ class Engine {
   /// Tells whether the worker is late with its packets. If so, existing sessions go on, and none is set up.
   void refuse_new_sessions(bool refuse) { overloaded_ = refuse; }
 
+  /// Forwards test packets with this secret (node/packet/self_test_packet.h) to the other unit of their service set,
+  /// whether the shard is active or not. No rule, session or counter of a service set has to do with them.
+  void expect_self_tests(std::uint64_t secret) { self_test_secret_ = secret; }
+
   /// Ages fragments; call now and then (every 100 ms or so).
   void tick(TimePoint now);
 
@@ -121,6 +125,8 @@ class Engine {
   /// was done.
   [[nodiscard]] bool forward_plain(Packet& packet, const Look& look, Ticks now, PacketSink& out);
   void handle(Packet& packet, Staged& staged, Ticks now, PacketSink& out);
+  [[nodiscard]] bool is_self_test(const Packet& packet) const;
+  void pass_self_test(Packet& packet, Staged& staged, PacketSink& out);
   void handle_later_fragment(Packet& packet, Staged& staged, Ticks now, PacketSink& out);
   /// No session: tries to set one up.
   void handle_first(Packet& packet, Staged& staged, Ticks now, PacketSink& out);
@@ -190,6 +196,7 @@ class Engine {
   EngineCounters counters_;
   Ticks last_expiry_ = 0;
   bool overloaded_ = false;
+  std::optional<std::uint64_t> self_test_secret_;
   Budget rejects_;
   Budget refusals_;
   Budget errors_;

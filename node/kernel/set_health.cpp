@@ -2,7 +2,8 @@
 
 namespace icr::node {
 
-Health health_of(const KernelReport& kernel, bool store_fails, const HealthWeights& weights) {
+Health health_of(const KernelReport& kernel, const std::vector<std::string>& self_test, bool store_fails,
+                 const HealthWeights& weights) {
   Health out;
   const auto add = [&out](std::uint32_t weight, const std::string& reason) {
     out.weight += weight;
@@ -11,6 +12,7 @@ Health health_of(const KernelReport& kernel, bool store_fails, const HealthWeigh
   };
   for (const auto& reason : kernel.interfaces) add(weights.interface, reason);
   for (const auto& reason : kernel.kernel) add(weights.kernel, reason);
+  for (const auto& reason : self_test) add(weights.self_test, reason);
   if (store_fails) add(weights.store, "checkpoints cannot be written");
   return out;
 }

@@ -8,6 +8,8 @@
 namespace icr::node {
 
 /// Returns the sum of the weights of everything that is wrong, with all reasons, including those of weight 0.
-[[nodiscard]] Health health_of(const KernelReport& kernel, bool store_fails, const HealthWeights& weights);
+/// `self_test` holds what the self-test found (node/card/self_test.h).
+[[nodiscard]] Health health_of(const KernelReport& kernel, const std::vector<std::string>& self_test, bool store_fails,
+                               const HealthWeights& weights);
 
 }  // namespace icr::node

@@ -35,6 +35,14 @@ class Port {
   /// Sends what tx() has collected. After each burst.
   virtual void flush() {}
 
+  /// What arrived at a port so far.
+  struct Load {
+    std::uint64_t received = 0;
+    std::uint64_t lost = 0;  ///< more than the worker could take
+  };
+  /// Takes some tens of microseconds.
+  [[nodiscard]] virtual Load load() const { return {}; }
+
   /// A descriptor that polls readable when packets wait, or -1 for a capture and while there is no device.
   [[nodiscard]] virtual int descriptor() const = 0;
 

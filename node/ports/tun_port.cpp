@@ -255,6 +255,8 @@ Duration TunPort::waited() const {
   return out;
 }
 
+Port::Load TunPort::load() const { return {counters_.rx_packets, counters_.rx_overload + dropped_by_kernel(device_)}; }
+
 std::size_t TunPort::rx_burst(std::span<Packet> packets) {
   if (gone_) return 0;
   now_ = monotonic_now();

@@ -35,6 +35,7 @@ class TunPort final : public Port {
   void tx(const Packet& packet) override;
   void was_away(Duration absence, TimePoint now) override;
   [[nodiscard]] Duration waited() const override;
+  [[nodiscard]] Load load() const override;
   [[nodiscard]] int descriptor() const override {
     // The descriptors of a device that is gone are always ready, so nobody must wait for them.
     return gone_ ? -1 : queues_.size() == 1 ? queues_.front() : poll_;

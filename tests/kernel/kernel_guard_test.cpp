@@ -123,13 +123,13 @@ TEST_F(KernelGuardTest, ADeadLinkIsToldWithItsReasonAndItsWeight) {
   EXPECT_THAT(report().interfaces, ElementsAre("interface in0 has no carrier"));
   output_of("ip link del out0");
   ASSERT_TRUE(wait_until([&] { return report().interfaces.size() == 2; }, kSoon));
-  const Health ill = health_of(report(), false, {128, 255, 100});
+  const Health ill = health_of(report(), {}, false, {128, 255, 100, 255});
   EXPECT_EQ(ill.weight, 256U);
   EXPECT_EQ(ill.reasons, "interface in0 has no carrier; interface out0 does not exist");
   output_of(
       "ip link set in0p up; ip link add out0 type veth peer name out0p; ip link set out0 up; ip link set out0p up");
   EXPECT_TRUE(wait_until([&] { return report().interfaces.empty(); }, kSoon));
-  EXPECT_EQ(health_of(report(), true, HealthWeights{}), (Health{100, "checkpoints cannot be written"}));
+  EXPECT_EQ(health_of(report(), {}, true, HealthWeights{}), (Health{100, "checkpoints cannot be written"}));
 }
 
 TEST_F(KernelGuardTest, ADeviceThatIsGoneIsIllHealth) {

@@ -101,12 +101,14 @@ Cluster parsed(const std::string& text) {
 }
 
 TEST(ClusterMeaning, WeightsOfHealthAreRead) {
-  const auto c = parsed(replaced("service-sets: [shared]\n",
-                                 "service-sets: [shared]\n    health: { interface: 128, kernel: 1, store: 255 }\n"));
+  const auto c =
+      parsed(replaced("service-sets: [shared]\n",
+                      "service-sets: [shared]\n    health: { interface: 128, kernel: 1, store: 255, self-test: 0 }\n"));
   const auto& health = c.redundancy_sets.at(0).health;
   EXPECT_EQ(health.interface, 128U);
   EXPECT_EQ(health.kernel, 1U);
   EXPECT_EQ(health.store, 255U);
+  EXPECT_EQ(health.self_test, 0U);
 }
 
 TEST(ClusterMeaning, DefaultsAreThoseOfTheModel) {
@@ -291,6 +293,7 @@ TEST(ClusterDigest, DependsOnEveryValue) {
       {"service-sets: [shared]\n", "service-sets: [shared]\n    hold-time: 3.5\n"},
       {"service-sets: [shared]\n", "service-sets: [shared]\n    preempt: yes\n"},
       {"service-sets: [shared]\n", "service-sets: [shared]\n    health: { store: 255 }\n"},
+      {"service-sets: [shared]\n", "service-sets: [shared]\n    health: { self-test: 0 }\n"},
       {"service-sets: [shared]\n", "service-sets: [shared]\n    max-sessions: 131073\n"},
       {"service-sets: [shared]\n",
        "service-sets: [shared]\n    virtual-addresses: [{ interface: i, address: 198.18.0.1/24 }]\n"},
