@@ -1,7 +1,7 @@
 # One image with both programs and the lab's traffic tools (docker-compose.yml says what each container runs).
 # Without a registry, lab/make-base-image makes the base from Debian's packages.
 #
-# The programs are compiled inside (PROGRAMS=source), or taken from build/image, where this machine's build has left them:
+# The programs are compiled in the image (PROGRAMS=source), or copied from build/image (PROGRAMS=built), made by:
 #   cmake --install build/release --strip --prefix build/image && docker-compose build --build-arg PROGRAMS=built left
 FROM debian:bookworm-slim AS build
 ARG PROGRAMS=source
@@ -22,7 +22,7 @@ RUN mv /opt/icr/lab/packages.txt /opt/icr/ && /opt/icr/lab/install-packages run 
     rm -rf /var/lib/apt/lists/* /var/cache/apt /var/cache/debconf /usr/share/doc /usr/share/man /usr/share/locale && \
     useradd --system --home-dir /var/lib/icr --create-home icr
 COPY --from=build /src/build/image/bin/ /usr/local/bin/
-# Every shared library that the programs load has to be there: those of packages.txt, group run.
+# The image must contain every shared library that the programs load: group `run` of packages.txt.
 RUN ! ldd /usr/local/bin/icrd /usr/local/bin/icr | grep 'not found'
 COPY lab/traffic /opt/icr/lab/traffic
 COPY lab/container-entry /opt/icr/lab/

@@ -5,14 +5,14 @@ target_include_directories(icr_options INTERFACE ${PROJECT_SOURCE_DIR})
 target_compile_options(icr_options INTERFACE
   -Wall -Wextra -Wshadow -Wconversion -Wnon-virtual-dtor -Wold-style-cast -Woverloaded-virtual -Wcast-qual)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
-  target_compile_options(icr_options INTERFACE -Wno-sign-conversion)  # g++ does not count it among -Wconversion
+  target_compile_options(icr_options INTERFACE -Wno-sign-conversion)  # g++ does not include it in -Wconversion
 endif()
 if(ICR_SANITIZE)
   target_compile_options(icr_options INTERFACE -fsanitize=${ICR_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(icr_options INTERFACE -fsanitize=${ICR_SANITIZE})
 endif()
 
-# lld links what debug information makes large several times as fast as the default linker.
+# lld links programs with debug information several times as fast as the default linker.
 find_program(ICR_LLD ld.lld)
 if(ICR_LLD)
   target_link_options(icr_options INTERFACE -fuse-ld=lld)
@@ -24,7 +24,7 @@ function(icr_library name)
   add_library(${name} STATIC ${A_SOURCES})
   target_link_libraries(${name} PUBLIC icr_options ${A_LINK} PRIVATE ${A_PRIVATE_LINK})
   if(ICR_FUZZ)
-    target_compile_options(${name} PRIVATE -fsanitize=fuzzer-no-link)  # tells the fuzzer which branches an input took
+    target_compile_options(${name} PRIVATE -fsanitize=fuzzer-no-link)  # The fuzzer learns from it which branches an input took.
   endif()
 endfunction()
 
@@ -35,13 +35,13 @@ function(icr_program name)
   target_link_libraries(${name} PRIVATE icr_options ${A_LINK})
 endfunction()
 
-# The tests that an optimized program has to pass as well: what they measure or count means nothing under a sanitizer.
+# An optimized program has to pass these tests as well: what they measure or count means nothing under a sanitizer.
 add_custom_target(icr_optimized_tests)
 
 # icr_test(NAME [OPTIMIZED] [FAST] [SHARDS N] [COST SECONDS] SOURCES ... LINK ...): a GoogleTest program, registered with
-# CTest: as one test, or as N that share its cases. A dearer test (COST: about as many seconds as it takes) starts earlier.
-# In the release tree the sources of a test are not optimized, unless it is FAST or OPTIMIZED. One that is OPTIMIZED runs
-# there in ./run-tests, too (label `optimized`); all others run there in ./run-tests long only.
+# CTest as one test, or as N tests that share its cases. A test with a higher COST (about its seconds) starts earlier.
+# In the release tree the sources of a test are not optimized unless it is FAST or OPTIMIZED. ./run-tests also runs tests
+# that are OPTIMIZED there (label `optimized`); the others run there only in ./run-tests long.
 function(icr_test name)
   cmake_parse_arguments(A "OPTIMIZED;FAST" "SHARDS;COST" "SOURCES;LINK" ${ARGN})
   add_executable(${name} ${A_SOURCES})

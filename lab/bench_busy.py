@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Benchmark replication.busy: a pair of chassis on a machine on which others compute.
+"""Benchmark replication.busy: a pair of chassis on a machine where other programs compute.
 
 Client and server in network namespaces, 20,000 TCP and 20,000 UDP flows through the pair, 10,000 messages a second in
 all, and beside them busy processes (`while :; do :; done`). The traffic programs run at real-time priority above
@@ -43,7 +43,7 @@ class IcrPair:
     """The lab of namespaces with a pair of chassis."""
 
     def __init__(self, prefix, interval, count, before=(), silent=False):
-        """With `silent`, a kill of the master is the death of its machine, of which no closed connection tells."""
+        """With `silent`, a kill of the master is the death of its machine: no closed connection tells the peer."""
         self.lab = Lab(prefix)
         self._timing = (interval, count)
         self._before = before
@@ -69,7 +69,7 @@ class IcrPair:
         return now
 
     def takeovers(self):
-        """Changes of mastership so far, as both logs tell them."""
+        """Returns the number of changes of mastership so far, according to both logs."""
         return sum(" role=MASTER " in line for line in self._role_lines())
 
     def _role_lines(self):
@@ -80,7 +80,7 @@ class IcrPair:
         return sorted(lines)
 
     def notes(self):
-        """What a person wants to know beside the figures."""
+        """Returns what a person wants to know in addition to the figures."""
         shown = self.lab.icr("show services redundancy-group extensive", accept=None).stdout
         notes = sorted(set(re.findall(r"^   Scheduling: .*$", shown, re.MULTILINE))) + self._role_lines()
         for name in CHASSIS:
@@ -93,7 +93,7 @@ class IcrPair:
 
 
 class Traffic:
-    """Servers and senders, as many of each as the machine's limit of descriptors in a process asks for."""
+    """Servers and senders: as many processes as it takes to stay below the limit of descriptors of one."""
 
     def __init__(self, lab, options):
         self.lab = lab
@@ -137,7 +137,7 @@ class Traffic:
         wait_until(lambda: self._all_say("many-client", "over"), self.seconds + 60, "the end of the load")
 
     def results(self):
-        """Asks all flows whether they live. {name: number}: sums over the programs, and the worst of what is a time."""
+        """Asks all flows whether they live. Returns {name: number}: sums over the programs, and of times the longest."""
         for i in range(self.count):
             self.lab.processes.signal(f"many-client{i}", signal.SIGUSR1)
         for i in range(self.count):
@@ -154,7 +154,7 @@ class Traffic:
 
 
 def measure(pair, options, busy, kill):
-    """One run through a pair that is up. {what: (value, unit)}."""
+    """Measures one run through a pair that is up. Returns {what: (value, unit)}."""
     lab = pair.lab
     traffic = Traffic(lab, options)
     at_first = pair.takeovers()
@@ -189,7 +189,7 @@ def measure(pair, options, busy, kill):
         "longest_silence": (seen["longest_silence_us"] / 1000, "ms"),
     }
     if killed is not None:
-        # What is sent to a machine that is dead is lost with any pair; what is lost beside it is not.
+        # Messages to a dead machine are lost with any pair. Other losses are faults of the pair.
         results["lost"] = (seen["lost"] - seen["lost_in_outage"], "messages")
         results["lost_in_outage"] = (seen["lost_in_outage"], "messages")
         results["path_back"] = ((seen["path_back_ns"] - killed) / 1e6, "ms")
@@ -224,7 +224,7 @@ def main():
     parser.add_argument("--count", type=int, default=3, help="of icr's heartbeats")
     parser.add_argument("--prefix", default="icrbusy", help="name of the lab")
     options = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("bench_busy: ended by SIGTERM"))  # the lab is removed on the way
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("bench_busy: ended by SIGTERM"))  # an exit by exception removes the lab
     for variant in options.variant or VARIANTS:
         name = NAME if variant == "icr" else f"{NAME}.{variant.replace('-', '_')}"
         for what, (value, unit) in run(variant, options).items():

@@ -1,4 +1,4 @@
-"""What icr is measured beside: a pair of Linux firewalls with conntrackd and keepalived, in the namespaces of the lab.
+"""The pair that icr is compared with: Linux firewalls with conntrackd and keepalived, in the namespaces of the lab.
 
 Both chassis namespaces forward and translate in the kernel (nftables, source NAT of TCP and UDP to one address of the
 pool that the server has a route to). conntrackd in FTFW mode copies the entries of the connection tracking table over
@@ -220,7 +220,7 @@ class ConntrackdPair:
         return sorted(self._holds(name) for name in CHASSIS) == [0, len(VIRTUAL)]
 
     def _holds(self, name):
-        """Number of virtual addresses that a member has."""
+        """Returns the number of virtual addresses that a member has."""
         shown = self.lab.run(name, "ip", "-4", "-o", "address", "show").stdout
         return sum(f" {address}/" in shown for address in VIRTUAL.values())
 
@@ -243,15 +243,15 @@ class ConntrackdPair:
         return now
 
     def _daemon(self, name):
-        """Its pid; LabError if it ended by itself."""
+        """Returns its pid. Raises LabError if it ended by itself."""
         pid = self.lab.processes.pid(name)
         if pid is None:
             raise LabError(f"{name} ended; its log ends:\n{self.lab.log_tail(name)}")
         return pid
 
     def takeovers(self):
-        """Changes of mastership so far, as the logs of both tell them. The first master is no change; keepalived may write
-        that line late, after the load has begun."""
+        """Returns the number of changes of mastership so far, according to both logs. The first master is no change:
+        keepalived may write that line late, after the load has begun."""
         return max(sum("(inside) Entering MASTER STATE" in line for line in self._log_lines()) - 1, 0)
 
     def _log_lines(self):
@@ -262,7 +262,7 @@ class ConntrackdPair:
         return lines
 
     def notes(self):
-        """What a person wants to know beside the figures."""
+        """Returns what a person wants to know in addition to the figures."""
         notes = [line for line in self._log_lines() if " STATE" in line]
         for name in CHASSIS:
             if self.lab.processes.pid(f"{name}-conntrackd") is None:

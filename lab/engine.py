@@ -65,7 +65,7 @@ class Engine:
             raise NoEngine("no container engine runs, and starting one needs root")
         self._state = tempfile.mkdtemp(prefix="icr-engine-", dir="/run")
         self.environment["DOCKER_HOST"] = f"unix://{self._state}/docker.sock"
-        # It leaves the machine's own network alone: no bridge, no packet filter rules, no forwarding.
+        # It changes nothing in the machine's own network: no bridge, no packet filter rules, no forwarding.
         self._start([dockerd, "--bridge=none", "--iptables=false", "--ip-forward=false"])
 
     def _start(self, command):
@@ -86,7 +86,7 @@ class Engine:
             time.sleep(0.2)
 
     def isolate(self):
-        """Call when images are built and before containers run. An engine that is not ours stays where it is."""
+        """Call this after images are built and before containers run. An engine that we did not start is left alone."""
         if self._daemon is None:
             return
         self._stop()

@@ -56,12 +56,12 @@ class LabError(Exception):
 
 
 def make_folder(folder):
-    """Makes it and what is above it, also while another lab that goes removes what it leaves empty (Lab.down)."""
+    """Makes a folder and its parents, also while another lab removes folders that it leaves empty (Lab.down)."""
     while True:
         try:
             os.makedirs(folder, exist_ok=True)
             return
-        except FileNotFoundError:  # its parent went at this moment
+        except FileNotFoundError:  # another lab has just removed its parent
             continue
 
 
@@ -78,7 +78,7 @@ def wait_until(condition, timeout, what, interval=0.02):
 
 
 ROLES = ("initializing", "master", "standby", "-")  # "-": not known
-WARNED = " (warned)"  # behind a role: the member should not become master without need
+WARNED = " (warned)"  # follows a role: the member should not become master without need
 
 
 class Role:
@@ -184,7 +184,7 @@ class Lab:
             out.write(self._cluster_text)
 
     def change_cluster_file(self, pattern, replacement):
-        """Changes what the chassis of this lab will read; LabError if there is nothing to change."""
+        """Changes the cluster file that the chassis of this lab will read. Raises LabError if there is nothing to change."""
         text, count = re.subn(pattern, replacement, self._cluster_text)
         if count == 0:
             raise LabError(f"nothing in the cluster file is like '{pattern}'")
@@ -232,7 +232,7 @@ class Lab:
     # --- chassis -----------------------------------------------------------------------------------------------------
 
     def start_chassis(self, name, wait=True, log_level="info", before=()):
-        """Starts icrd; with `wait`, until it serves. `before` is a command that takes it as its own (setpriv, ...)."""
+        """Starts icrd, and with `wait` waits until it serves. `before` is a command that runs it (setpriv, ...)."""
         log = self.processes.log_file(name)
         seen = os.path.getsize(log) if os.path.exists(log) else 0
         icrd = os.path.join(self.programs, "icrd")

@@ -145,7 +145,7 @@ class Workload:
             return ""
 
     def ping_answers(self):
-        """How many answers there have been so far."""
+        """Returns the number of answers so far."""
         return self._ping_text().count("bytes from")
 
     def stop_ping(self):

@@ -25,7 +25,7 @@ CPU, WAIT, ALONE = "cpu", "wait", "alone"
 
 
 class Job:
-    """`function` returns a Count, or the exit code of a command that only prepares. `part`: whose sum it belongs to."""
+    """`function` returns a Count, or the exit code of a command that only prepares. The count is added to that of `part`."""
 
     def __init__(self, name, part, kind, function, *needs):
         self.name, self.part, self.kind, self.function, self.needs = name, part, kind, function, needs
@@ -41,7 +41,7 @@ class Job:
         try:
             result = self.function()
             self.count = result if isinstance(result, Count) else Count(failed=0 if result == 0 else 1)
-        except Exception as error:  # the other jobs go on; this one is told as failed
+        except Exception as error:  # the other jobs go on, and this one counts as failed
             say(f"{type(error).__name__}: {error}")
             self.count = Count(failed=1)
         self.seconds = time.monotonic() - self.start
@@ -49,7 +49,7 @@ class Job:
 
 
 def daily_jobs():
-    """In this order those that compute begin; what others wait for comes first."""
+    """Returns the jobs in the order in which those that compute begin. Jobs that others wait for come first."""
     names = [path for path in suites.integration_files()]
     return [
         Job("format", "format", CPU, checks.check_format),
@@ -77,7 +77,7 @@ def daily_jobs():
 
 
 def long_jobs():
-    """./run-tests long: what is run by hand before a change is called done."""
+    """Returns the jobs of ./run-tests long, which a person runs before a change is called done."""
     names = suites.integration_files()
     return [
         Job("build-release", "build", CPU, lambda: suites.build("release")),
@@ -98,7 +98,7 @@ def long_jobs():
 
 
 def named_jobs(patterns):
-    """Tests by pieces of their names: programs as ctest -R takes them, labs as pytest -k does."""
+    """Returns jobs for tests whose names contain a text: programs as with ctest -R, labs as with pytest -k."""
     programs = suites.programs_of("sanitize", patterns)
     labs = ["tests/integration"]
     jobs = [
@@ -114,12 +114,12 @@ def named_jobs(patterns):
     return jobs
 
 
-ONLY_BY_NAME = ("tidy",)  # minutes from cold, and nothing that a build would not survive: CI names it
+ONLY_BY_NAME = ("tidy",)  # takes minutes from cold, so only CI runs it by default
 OTHER_NAMES = {"asan": "unit"}  # what parts were called before
 
 
 def select(jobs, parts):
-    """The jobs of these parts, and those that they need."""
+    """Returns the jobs of these parts, and the jobs that they need."""
     wanted = {job.name for job in jobs if job.part in parts}
     while True:
         more = {name for job in jobs if job.name in wanted for name in job.needs} - wanted

@@ -26,7 +26,7 @@ sanitized_may_run = False  # true while a test runs that is marked `sanitized` (
 
 
 def program(name, sanitized=False):
-    """A program of ours: from $ICR_BIN, or of the release or the sanitized build, which ./run-tests has made."""
+    """Returns the path of a program: in $ICR_BIN, or in the release or the sanitized build that ./run-tests has made."""
     if "ICR_BIN" in os.environ:
         return pathlib.Path(os.environ["ICR_BIN"]) / name
     assert sanitized_may_run or not sanitized, "this test is to be marked: pytestmark = pytest.mark.sanitized"
@@ -42,8 +42,8 @@ given_ports = set()
 
 
 def worker_number():
-    """Of the worker of pytest-xdist ("gw0", "gw1", ...) that runs here; None without workers. ./run-tests has two runs of
-    pytest beside each other, whose workers are numbered on ($ICR_TEST_FIRST_WORKER)."""
+    """Returns the number of this worker of pytest-xdist ("gw0", "gw1", ...), or None without workers. ./run-tests starts
+    pytest twice at the same time; the workers of the second one begin at $ICR_TEST_FIRST_WORKER."""
     name = os.environ.get("PYTEST_XDIST_WORKER")
     return None if name is None else int(os.environ.get("ICR_TEST_FIRST_WORKER", "0")) + int(name[2:])
 
@@ -85,7 +85,7 @@ def read_capture(path):
     return [IPv6(data) if data[0] >> 4 == 6 else IP(data) for data in raw]
 
 
-# A chassis with one card between two captures: what most small tests need. A cluster file goes on with its service sets.
+# The beginning of a cluster file: a chassis with one card between two captures. Service sets follow.
 CHASSIS = """
 cluster: cases
 chassis:
@@ -98,7 +98,7 @@ chassis:
           - { unit: 1, type: pcap, read: inside-in.pcap, write: inside-out.pcap }
           - { unit: 2, type: pcap, read: outside-in.pcap, write: outside-out.pcap }
 """
-# A service set on it whose firewall accepts everything; options of the service set may follow at once.
+# A service set on this card whose firewall accepts everything. Options of the service set may follow directly.
 CASES = """
 stateful-firewall: { rules: [ { name: everything, match-direction: input-output, terms: [ { name: all, then: accept } ] } ] }
 timeouts: { inactivity-timeout: 300, inactivity-tcp-timeout: 7440, open-timeout: 60, close-timeout: 4 }

@@ -34,7 +34,7 @@ def lab_prefix(name):
     return name if captures.WORKER is None else f"{name[:6]}{captures.WORKER}"
 
 
-# With pytest-xdist several workers test at a time. None shares a name, a port or a folder with another.
+# With pytest-xdist several workers test at the same time. They share no names, ports or folders.
 PREFIX = lab_prefix(os.environ.get("ICR_TEST_LAB", "icrtest"))
 
 
@@ -42,7 +42,7 @@ def pytest_configure(config):
     for line in MARKERS.strip().splitlines():
         config.addinivalue_line("markers", line)
     if not hasattr(config, "workerinput") and os.geteuid() == 0:
-        # The first `ip netns add` of a machine mounts /run/netns, which two workers must not do at a time.
+        # The first `ip netns add` on a machine mounts /run/netns, which two workers must not do at the same time.
         netns.ip_batch(None, [f"netns add {PREFIX}-first", f"netns delete {PREFIX}-first"])
 
 
@@ -76,8 +76,8 @@ def dice(record_property):
 
 @pytest.fixture
 def cluster_file(request):
-    """What the lab runs: by the marker `cluster`, or as a parameter (indirect=True). Test files that write clusters of
-    their own override this."""
+    """Returns the cluster file of the lab, from the marker `cluster` or a parameter (indirect=True). Test files that write
+    their own cluster files override this fixture."""
     if hasattr(request, "param"):
         return str(ROOT / "cluster-configs" / request.param)
     mark = request.node.get_closest_marker("cluster")

@@ -23,11 +23,11 @@ while True:
 
 
 class Leaks:
-    """Packets with an inside source on the outside network, and requests from outside on the inside network."""
+    """Sees packets with an inside source on the outside network, and requests from outside on the inside network."""
 
     def __init__(self, lab):
         self.lab = lab
-        # Neighbour discovery and listener reports of the chassis themselves are no traffic of anybody inside.
+        # Neighbour discovery and listener reports come from the chassis themselves, not from a host inside.
         self._watch("leaks-outside", "server", f"src net {INSIDE} and not arp")
         self._watch("leaks-inside", "client", f"ip6 and tcp and dst port {SERVICE_PORT} and src net 2001:db8:19::/64")
         lab.start("knocking", "server", "python3", "-c", KNOCK)
@@ -38,7 +38,7 @@ class Leaks:
         wait_until(lambda: b"listening on" in content_of(log), 10, f"tcpdump to listen in {place}")
 
     def lines(self):
-        """What was seen so far that must not be there."""
+        """Returns the packets seen so far that must not be there."""
         out = []
         for name in ("leaks-outside", "leaks-inside"):
             with open(self.lab.processes.output_file(name), encoding="utf-8") as seen:
@@ -56,13 +56,13 @@ def content_of(path):
 
 
 def steering_tables(lab, chassis):
-    """The tables that the chassis' rules name."""
+    """Returns the tables that the chassis' rules name."""
     words = lab.run(chassis, "ip", "rule", "show", "priority", "7300").stdout.split()
     return sorted({words[i + 1] for i, word in enumerate(words) if word == "lookup"})
 
 
 def flush_rules(lab, chassis):
-    """What another program does that takes all rules for its own: a restart of systemd-networkd, netplan apply."""
+    """Deletes all rules, as a program does that takes them for its own: a restart of systemd-networkd, netplan apply."""
     for family in ("-4", "-6"):
         lab.run(chassis, "ip", family, "rule", "flush", "protocol", "73")
 

@@ -1,4 +1,4 @@
-"""The end of a cable of a lab: frames are sent and seen there, past the place's own IP."""
+"""One end of a cable of a lab, where frames are sent and received without the IP stack of that namespace."""
 
 import ctypes
 import os
@@ -19,7 +19,7 @@ def enter(namespace_descriptor):
 
 
 def socket_in(namespace, *arguments):
-    """A socket stays in the namespace in which it was made; the thread comes back."""
+    """Makes a socket in a namespace. The socket stays in it, and the thread returns to its own."""
     home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
     there = os.open(f"/run/netns/{namespace}", os.O_RDONLY)
     try:
@@ -33,7 +33,7 @@ def socket_in(namespace, *arguments):
 
 class Tap:
     def __init__(self, lab, place, interface, router):
-        """`router` is the address to whose Ethernet address frames go."""
+        """Frames go to the Ethernet address of the IP address `router`."""
         lab.run(place, "ping", "-c", "1", "-W", "2", router)
         self.mac = lab.run(place, "cat", f"/sys/class/net/{interface}/address").stdout.strip()
         self.router = lab.run(place, "ip", "neigh", "show", "to", router, "dev", interface).stdout.split()[2]
@@ -44,16 +44,16 @@ class Tap:
         self.socket.close()
 
     def send(self, packet, **ethernet):
-        """Sends an IP packet to the router, or in a frame that has these fields otherwise."""
+        """Sends an IP packet to the router. `ethernet` replaces fields of the Ethernet header."""
         self.socket.send(bytes(Ether(**{"src": self.mac, "dst": self.router, **ethernet}) / packet))
 
     def forget(self):
-        """Frames that came until now are not seen."""
+        """Discards the frames that have arrived so far."""
         while select.select([self.socket], [], [], 0)[0]:
             self.socket.recv(65536)
 
     def receive(self, seconds):
-        """Each frame that comes in within this time; stop asking when it was the right one."""
+        """Yields each frame that arrives within this time. The caller stops when it has the right one."""
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             if not select.select([self.socket], [], [], left)[0]:
@@ -63,5 +63,5 @@ class Tap:
                 yield Ether(frame)
 
     def first(self, wanted, seconds=2):
-        """The first frame that came in and is wanted, or None."""
+        """Returns the first frame that is wanted, or None."""
         return next((frame for frame in self.receive(seconds) if wanted(frame)), None)

@@ -1,4 +1,4 @@
-"""A pair of chassis on a machine on which others compute: lab/bench_busy.py for a shorter time, with its bounds."""
+"""Runs lab/bench_busy.py, a pair of chassis on a machine where other programs compute, for a shorter time, with bounds."""
 
 import argparse
 import os
@@ -38,7 +38,7 @@ def test_a_master_that_is_killed_beside_busy_processes_is_followed_within_120_ms
     seen = run("kill")
     assert seen["takeovers"] == 1
     assert seen["path_back"] <= 120
-    assert seen["lost"] == 0  # beside what was sent to the dead machine
+    assert seen["lost"] == 0  # apart from what was sent to the dead machine
     assert seen["dead_flows"] == 0
     assert seen["mappings_changed"] == 0
 
@@ -47,7 +47,7 @@ def test_a_machine_that_dies_beside_busy_processes_is_followed_although_no_conne
     seen = run("silent-kill", seconds=15)
     assert seen["takeovers"] == 1
     assert 40 <= seen["path_back"] <= 500  # 60 ms after the last heartbeat; delays of the load make it patient
-    assert seen["lost"] == 0  # beside what was sent to the dead machine
+    assert seen["lost"] == 0  # apart from what was sent to the dead machine
     assert seen["dead_flows"] == 0
     assert seen["mappings_changed"] == 0
 

@@ -28,7 +28,7 @@ def assert_same_but(sent, left, **changed):
             layer = expected[ICMP]
         setattr(layer, field, value)
     if IP in expected:
-        # What is or may become fragments has an identification for its translated source (RFC 6864).
+        # Packets that are or may become fragments get an identification that is unique for the translated source (RFC 6864).
         if expected[IP].src != sent[IP].src and not (expected[IP].flags.DF and not expected[IP].flags.MF):
             expected[IP].id = left[IP].id
         del expected[IP].chksum

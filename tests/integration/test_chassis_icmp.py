@@ -29,7 +29,7 @@ def test_path_mtu_discovery_sees_the_outside_interface(lab):
 
 @pytest.mark.cluster("destination-nat.yaml")
 def test_rfc4787_req13a_a_service_inside_hears_of_the_outside_mtu(lab):
-    """What a service answers is too long for the way outside: the error names the address that the callers asked for."""
+    """The answer of a service is too long for the path outside. The error names the address that the callers asked for."""
     work = Workload(lab, "server", "client", echo_address=CLIENT)
     work.start_servers()
     lab.run(lab.master(), "ip", "link", "set", "outside0", "mtu", "1400")

@@ -25,8 +25,8 @@ def engine():
 
 @pytest.fixture(params=["built", pytest.param("source", marks=pytest.mark.image)])
 def containers(engine, request):
-    """The lab of docker-compose.yml, from images to running containers; taken down, volumes included, at the end. The
-    image takes the programs of the release tree, or compiles them inside."""
+    """Builds the images of docker-compose.yml, runs the containers, and removes them with their volumes at the end. The
+    image contains the programs of the release tree, or compiles them."""
     engine.run(ROOT / "lab" / "make-base-image", timeout=300)
     start = time.monotonic()
     if request.param == "built":

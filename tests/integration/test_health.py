@@ -20,7 +20,7 @@ def cable(lab, chassis, interface, state):
 
 
 def told(lab, chassis):
-    """What a chassis says of its own health."""
+    """Returns the health of a chassis as it reports it."""
     shown = lab.icr("show services redundancy-group extensive", chassis=chassis, accept=None).stdout
     return re.findall(r"Local health status: (.*)", shown)[0]
 
@@ -44,7 +44,7 @@ def test_a_hot_standby_takes_over_from_a_master_whose_link_is_dead(lab, work, de
 
 
 def processor_seconds(lab, chassis):
-    """What all threads of icrd have used so far."""
+    """Returns the processor time that all threads of icrd have used so far."""
     with open(f"/proc/{lab.processes.pid(chassis)}/stat", encoding="ascii") as stat:
         fields = stat.read().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

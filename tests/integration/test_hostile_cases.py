@@ -1,4 +1,5 @@
-"""Small inputs that a receiver treats otherwise than they look, through a chassis without NAT. Each names its source."""
+"""Small inputs that a receiver treats differently than a filter expects, through a chassis without NAT. Each test names
+its source."""
 
 import pytest
 from captures import CASES, CHASSIS, HOST, HOST6, SERVER, SERVER6, CaptureLab, built

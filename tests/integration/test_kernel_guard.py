@@ -1,6 +1,6 @@
 """Case field.steering-lost-while-running: other programs touch the kernel state that a chassis relies on.
 
-Packets with an inside source must never be outside, and no request from outside inside, whatever is taken away."""
+Whatever is removed, no packet with an inside source may appear outside, and no request from outside may appear inside."""
 
 import leaks
 import pytest
@@ -24,25 +24,25 @@ FLUSHES = [leaks.flush_rules, leaks.flush_tables, leaks.flush_nftables, leaks.fl
 
 
 def wait_for_answers(work, count, what):
-    """Traffic passes meanwhile, by the card or by a way that must not be: so many more datagrams are answered."""
+    """Waits until this many more datagrams are answered, whichever way they take."""
     before = work.udp_progress()["received"]
     wait_until(lambda: work.udp_progress()["received"] >= before + count, 10, f"{count} answers {what}")
 
 
 def arrived(lab):
-    """How many packets have arrived at both chassis from inside and outside."""
+    """Returns how many packets have arrived at both chassis from inside and outside."""
     files = [f"/sys/class/net/{interface}/statistics/rx_packets" for interface in ("inside0", "outside0")]
     return sum(sum(map(int, lab.run(name, "cat", *files).stdout.split())) for name in CHASSIS)
 
 
 def wait_for_arrivals(lab, count, what):
-    """So many packets have come to a chassis, and went nowhere if nothing leaks."""
+    """Waits until this many packets have arrived at a chassis. If nothing leaks, none was forwarded."""
     before = arrived(lab)
     wait_until(lambda: arrived(lab) >= before + count, 10, f"{count} packets at the chassis {what}")
 
 
 def state_of(lab, chassis):
-    """Rules, routes and nftables of the chassis, as far as icrd made them."""
+    """Returns the rules, routes and nftables of the chassis that icrd made."""
     tables = ["ip rule show priority 7299", "ip -6 rule show priority 7299", "ip rule show priority 7300", "ip -6 rule show priority 7300", "ip route show proto 73",
               "ip -4 route show table all proto 73", "ip -6 route show table all proto 73",
               f"nft -s list table inet icr-guard-{chassis}"]  # fmt: skip
@@ -92,7 +92,7 @@ def test_nothing_leaks_at_a_chassis_that_was_killed_or_stopped_and_starts_again(
     for end in (busy.kill_chassis, busy.stop_chassis):
         for name in CHASSIS:
             busy.kill_chassis(name) if end == busy.kill_chassis else busy.stop_chassis(name)
-        # The virtual addresses of the dead live on for three seconds, so traffic still comes here.
+        # The virtual addresses of a dead chassis remain for three seconds, so traffic still arrives here.
         wait_for_arrivals(busy, 50, "that are dead")
         for name in CHASSIS:
             leaks.flush_rules(busy, name)
@@ -122,7 +122,7 @@ def test_nothing_leaks_at_a_standby(busy):
 
 @BOTH_KINDS_OF_PORT
 def test_the_guard_stays_until_it_is_taken_away_by_one_command(busy):
-    """Then the chassis is a plain router, which also shows that a leak would be seen."""
+    """Without the guard the chassis is a plain router. This also shows that the test would see a leak."""
     for name in CHASSIS:
         busy.stop_chassis(name)
         tables = busy.run(name, "nft", "list", "tables").stdout.splitlines()

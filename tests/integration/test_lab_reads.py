@@ -1,4 +1,4 @@
-"""What the lab reads out of `show services redundancy-group`: every state that there is (field.lab-reads-warned-as-none)."""
+"""The lab understands every state that `show services redundancy-group` can print (field.lab-reads-warned-as-none)."""
 
 import re
 
@@ -16,7 +16,7 @@ RG-ID 1, RS-ID 1: state {}, peer {}, health: Passed
 
 
 def states_of_the_program():
-    """The words of `SetRole` and `SyncState`, out of the function that writes them."""
+    """Returns the words of `SetRole` and `SyncState` from the source of the function that writes them."""
     source = (ROOT / "model" / "query.cpp").read_text(encoding="utf-8")
 
     def words(enumeration):

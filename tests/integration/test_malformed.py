@@ -274,7 +274,7 @@ def test_wrong_tcp_options_do_no_harm(lab):
         header = bytearray(bytes(tcp(sport=2000 + number)[TCP]) + padded)
         header[12] = len(header) // 4 << 4
         header[16:18] = bytes(2)
-        header[16:18] = in4_chksum(6, v4(), bytes(header)).to_bytes(2, "big")  # else it would be dropped for that
+        header[16:18] = in4_chksum(6, v4(), bytes(header)).to_bytes(2, "big")  # otherwise the checksum is wrong
         packets.append(bytes(v4(proto=6) / Raw(bytes(header))))
     outcome = lab.with_session(packets)
     assert outcome.counters["packets-out"] == len(packets) + 2

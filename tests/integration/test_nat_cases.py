@@ -21,7 +21,7 @@ nat:
 @pytest.fixture
 def case(tmp_path):
     def make(pools, nat, options=""):
-        """`nat`: name of a rule -> (direction, lines of terms)."""
+        """`nat` maps the name of a rule to its direction and the lines of its terms."""
         rules = "".join(
             f"    - name: {name}\n      match-direction: {direction}\n      terms:\n"
             + "".join(f"        - {term}\n" for term in terms)
@@ -75,7 +75,7 @@ def test_linux_port_shadow(case, how):
                            f"then: {{ translated: {{ source-pool: pool1, translation-type: {kind}{mapped} }} }} }}"])},
         SILENT,
     )  # fmt: skip
-    # The host takes all ports that it can get towards the caller; the caller then asks for the service.
+    # The host takes every port that it can get towards the caller. Then the caller asks for the service.
     inside = [(i, udp((HOST, 4000 + i), (CALLER, 1405))) for i in range(8)]
     call = [(1000, udp((CALLER, 1405), ("203.0.113.1", 1405)))]
     outcome = lab.run(inside, call)
@@ -123,7 +123,7 @@ def hairpin_lab(case, kind, direction="input-output", extra=None):
 
 
 def turned(lab, asks, answer):
-    """What the service gets and what the host gets, of packets that must never leave the inside."""
+    """Returns what the service and the host receive. These packets must never leave the inside."""
     there = lab.run(asks).inside
     assert len(there) == len(asks)
     answers = [(10_000 + i, answer(one)) for i, one in enumerate(there)]
@@ -283,7 +283,7 @@ def test_a_range_of_ports_is_forwarded_in_order(case):
     calls = [(i, udp((CALLER, 4000), ("203.0.113.8", 8999 + i))) for i in range(12)]
     outcome = lab.run(outside=calls)
     assert [ends(one)[1] for one in outcome.inside[1:11]] == [(WEB, 100 + i) for i in range(10)]
-    # Ports beside the range are no business of the rule.
+    # The rule does not apply to ports outside of the range.
     assert [ends(one)[1][1] for one in (outcome.inside[0], outcome.inside[11])] == [8999, 9010]
 
 
@@ -313,7 +313,7 @@ def test_a_host_inside_reaches_a_forwarded_port_by_the_outer_one(case):
 
 
 def refused(case, how, pool, options="", packets=4):
-    """What hosts hear of flows that they get no session for; `pool`: what else is said of it."""
+    """Runs flows for which the pool has no port, with `session-refusal: how`. `pool` has further options of the pool."""
     lines = f"    session-refusal: {how}\n" if how else ""
     lab = case(
         [f"{{ name: pool1, addresses: [203.0.113.1/32], {pool} }}"],

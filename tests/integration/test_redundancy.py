@@ -213,7 +213,7 @@ def test_switchover_of_an_unknown_set_is_refused(lab):
 
 
 def test_a_process_that_hangs_is_deposed_although_its_kernel_answers(lab):
-    """Its machine answers the probes, so it is borne up to `silence-limit` (here 1.5 s), and not longer."""
+    """The machine of the hanging process answers probes, so its silence is tolerated up to `silence-limit` (here 1.5 s)."""
     master = lab.master()
     standby = other(master)
     begin = time.monotonic()

@@ -1,4 +1,4 @@
-"""What every router has to do, the same for both kinds of port that forward: one table, run on TUN and on af-packet.
+"""The duties of every router: one table of tests, run with TUN ports and with af-packet ports.
 
 A host inside (client) and one outside (server) send frames and look at what comes; the chassis in between is a router
 with NAPT44 for IPv4 and a stateful firewall for IPv6.
@@ -49,7 +49,7 @@ class Room:
 
     @contextlib.contextmanager
     def outside_mtu(self, mtu):
-        """An af-packet port reads the MTU now and then: waits until it goes by it."""
+        """Sets the MTU outside, and waits until the port uses it: an af-packet port reads it only now and then."""
         self.set_mtu(self.master, "outside0", mtu)
         try:
             wait_until(lambda: self.refused_for(mtu), 5, f"an MTU of {mtu}")
@@ -75,7 +75,7 @@ class Room:
         return IPv6(**{"src": CLIENT_V6, "dst": SERVER_V6, **ip}) / UDP(sport=self.port, dport=9000) / Raw(payload)
 
     def session4(self, host=CLIENT):
-        """Opens a session from inside; the datagram as the server sees it."""
+        """Opens a session from inside. Returns the datagram as the server sees it."""
         self.client.send(self.out4(src=host))
         seen = self.server.first(lambda frame: self.is_ours(frame) and IP in frame)
         assert seen is not None, "the session's first packet arrives"
@@ -90,7 +90,7 @@ class Room:
         return UDP in frame and frame[UDP].dport == 9000
 
     def error_at(self, tap, kind, code, seconds=2, version=4):
-        """The ICMP error of this type and code that a tap sees."""
+        """Returns the ICMP error of this type and code that a tap sees."""
 
         def wanted(frame):
             if version == 4:
@@ -122,7 +122,7 @@ def room(request, built):
 
 
 def quoted4(error):
-    """The packet that an ICMP error quotes."""
+    """Returns the packet that an ICMP error quotes."""
     return IP(bytes(error[ICMP].payload))
 
 
@@ -365,7 +365,7 @@ def test_rfc1812_4323_first_fragments_are_quoted(room):
 
 
 def test_rfc1812_5272_no_redirects(room):
-    """To a neighbour of the sender: nobody is told to go there directly, which the card does not see."""
+    """A packet to a neighbour of its sender causes no ICMP redirect, because the direct way bypasses the card."""
     for _ in range(3):
         room.client.send(room.out4(dst="198.18.0.20"))
         room.client.send(room.out6(dst="2001:db8:18::20"))
@@ -390,7 +390,7 @@ def test_ipv6_fragments_pass(room):
 
 
 def inside_leg_error(room, kind, code, host=CLIENT, seconds=2, **ip):
-    """Sends to a session of a host from outside; the error that comes back. Whatever comes tells no inside address."""
+    """Sends to a session of a host from outside. Returns the error that comes back. No packet reveals an inside address."""
     seen = room.session4(host)
     room.server.forget()
     room.server.send(IP(src=SERVER, dst=seen.src, **ip) / UDP(sport=9000, dport=seen[UDP].sport) / Raw(bytes(1440)))

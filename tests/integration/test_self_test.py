@@ -9,7 +9,7 @@ from test_health import other
 
 from lab.netlab import CHASSIS, wait_until
 
-# What other programs do to a device that they take for theirs: a shaper, a firewall on frames.
+# What other programs do to a device that they believe to be theirs: they add a shaper, or a firewall on frames.
 BREAKS = {
     "shaper": ("tc qdisc replace dev {device} root pfifo limit 0", "tc qdisc del dev {device} root"),
     "frame-filter": (
@@ -24,7 +24,7 @@ def device(chassis, unit):
 
 
 def told(lab, chassis):
-    """What a chassis says of its own health; nothing if it is well."""
+    """Returns the reasons of a chassis for being ill; nothing if it is well."""
     shown = lab.icr("show services redundancy-group extensive", chassis=chassis, accept=None).stdout
     return "".join(re.findall(r"Local health status: (.*)", shown))
 

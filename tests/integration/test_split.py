@@ -62,13 +62,13 @@ class Asker:
             return [int(line) for line in out if line.endswith("\n")]
 
     def wait_for_all(self, timeout, what):
-        """Waits for a round, of those that begin now, in which every flow is answered."""
+        """Waits for a round that begins after this call and in which every flow is answered."""
         seen = len(self.rounds()) + 1
         wait_until(lambda: FLOWS in self.rounds()[seen:], timeout, f"{self.name}: {what}")
 
 
 def pin(lab, chassis):
-    """The neighbours send to this chassis, whatever is announced."""
+    """Makes the neighbours send to this chassis, whatever is announced."""
     for place, interface, gateway in (("client", "inside0", "198.18.0.1"), ("server", "outside0", "198.19.0.1")):
         mac = lab.run(chassis, "cat", f"/sys/class/net/{interface}/address").stdout.strip()
         lab.run(place, "ip", "neigh", "replace", gateway, "lladdr", mac, "dev", "eth0", "nud", "permanent")

@@ -1,4 +1,4 @@
-"""A pair under ThreadSanitizer carries traffic, is asked, changes roles and ends: no two of its threads race."""
+"""A pair under ThreadSanitizer carries traffic, answers questions, changes roles and ends without a data race."""
 
 import pytest
 from captures import ROOT
@@ -23,7 +23,7 @@ def sanitized_lab(tmp_path, monkeypatch):
     monkeypatch.setenv("TSAN_OPTIONS", options)
     text = open(DEFAULT_CLUSTER, encoding="utf-8").read()
     cluster = tmp_path / "cluster.yaml"
-    # The sanitizer makes everything five to fifteen times as slow: the peer is given the time for it.
+    # The sanitizer makes everything five to fifteen times slower, so the peer gets more time.
     assert "heartbeat-count: 5" in text
     cluster.write_text(text.replace("heartbeat-count: 5", "heartbeat-count: 30"))
     lab = Lab(PREFIX, str(cluster), build=str(ROOT / "build" / "tsan"))

@@ -87,7 +87,7 @@ bool Nat::may_change_source_port(const NatPlan& plan, const FlowKey& key) {
 
 std::string Nat::take(const NatPlan& plan, std::uint16_t service_set, const FlowKey& key, bool inside,
                       const FlowKey& left, Ticks now, Translation& out) {
-  // Where its answers would be another's, it left with another port, of the same class.
+  // If its answers would have belonged to another session, it left with another port of the same class.
   FlowKey egress = left;
   for (const FlowKey& way : plan.taken) {
     FlowKey as = left;

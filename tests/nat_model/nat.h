@@ -135,7 +135,7 @@ class Nat {
   void release(const Translation& translation, bool ended, Ticks now);
   /// A twin knows when a block was given to its host, not when it became the active one again.
   void take_over(Ticks now);
-  /// The twin has the news.
+  /// Tells the model that the twin has received all changes.
   void replicated(Ticks now);
   /// Mappings, pairings and blocks that nobody has used for long enough end.
   void expire(Ticks now);
@@ -201,9 +201,9 @@ class Nat {
   [[nodiscard]] std::string take_port(std::uint16_t pool, const IpAddress& host, const OwnedPort& port, Ticks now);
   void release_port(const OwnedPort& port, bool ended, Ticks now);
   void release_mapping(Mapping& mapping, bool inbound, bool ended, Ticks now);
-  /// How long nobody else gets what was given back to the pool.
+  /// Returns for how long no other host gets what was given back to the pool.
   [[nodiscard]] Ticks hold_of(std::uint16_t pool) const;
-  /// What is held of these words now; null: nothing.
+  /// Returns what of these words is held now, or null.
   [[nodiscard]] const HeldBack* held_at(std::uint16_t pool, const OwnedPort& what) const;
   void hold_back(std::uint16_t pool, const OwnedPort& what, const IpAddress& host, Ticks now);
   /// `held`: what of it would do. `choices`: what is free, which comes first; `of(h)` is what having `h` allows.

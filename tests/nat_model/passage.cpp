@@ -155,7 +155,7 @@ bool Model::packet(std::uint32_t unit, const Wire& w, const Cut& cut) {
 bool Model::first_piece(std::uint32_t unit, const Wire& w, const Outcome& o, const Verdict& verdict,
                         const std::vector<Bytes>& in, std::size_t waiting) {
   std::vector<Drop> reasons = verdict.reasons;
-  // One packet that leaves may be an answer to the sender.
+  // One of the packets that leave may be an answer to the sender.
   if (o.sent.empty() || o.rejects != 0) reasons.insert(reasons.end(), verdict.may_fail.begin(), verdict.may_fail.end());
   if (!reasons.empty()) {
     std::vector<Drop> drops = o.drops;

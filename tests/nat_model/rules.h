@@ -19,7 +19,7 @@ struct NatWord {
 [[nodiscard]] FirewallWord firewall(const Cluster& cluster, std::uint16_t service_set, const FlowKey& key, bool inside);
 [[nodiscard]] NatWord nat_rule(const Cluster& cluster, std::uint16_t service_set, const FlowKey& key, bool inside);
 
-/// Whether destination rules of any service set answer an endpoint.
+/// Tells whether destination rules of any service set answer an endpoint.
 struct Answered {
   bool named = false;  ///< by its port
   bool whole = false;  ///< as they do every port of the address

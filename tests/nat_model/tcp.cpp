@@ -8,7 +8,8 @@ bool has(const Wire& s, std::uint8_t flag) { return (s.flags & flag) != 0; }
 /// Beyond every window: the widest here is 65535 << 2.
 bool far(std::uint32_t a, std::uint32_t b) { return after(a, b + (1U << 24)) || after(b, a + (1U << 24)); }
 
-/// Long sent, and acknowledged: it says nothing new (RFC 9293 section 3.10.7.4: answered, and thrown away).
+/// True for a segment that was sent and acknowledged long ago. Its receiver answers it and discards it (RFC 9293
+/// section 3.10.7.4).
 bool old(const Tcp::End& sender, const Wire& s) { return sender.spoke && after(sender.next, s.seq + (1U << 24)); }
 
 bool over(TcpState s) { return s == TcpState::time_wait || s == TcpState::closed; }
@@ -73,7 +74,7 @@ void follow(Tcp& tcp, unsigned d, const Wire& s) {
   const std::uint32_t length =
       static_cast<std::uint32_t>(s.payload.size()) + (has(s, kSyn) ? 1U : 0U) + (has(s, kFin) ? 1U : 0U);
   if (has(s, kRst)) {
-    // RFC 5961 section 3.2: elsewhere than at the expected number it is no more than a question.
+    // RFC 5961 section 3.2: a RST that is not at the expected number only causes a challenge ACK.
     const bool refusal = tcp.state == TcpState::syn_sent && d == 1;
     if (!refusal && s.seq != sender.next) return;
     tcp.reset_by = tcp.state == TcpState::syn_sent ? Tcp::ResetBy::refusal

@@ -1,1 +1,1 @@
-"""What ./run-tests is made of (docs/testing.md): counts, commands, checks of the sources, parts with tests, the graph."""
+"""The modules of ./run-tests (docs/testing.md): counts, commands, checks of the sources, and suites of tests."""

@@ -38,8 +38,8 @@ def check_floors():
 
 
 class Includes:
-    """Which files of the project a source includes, directly or not. Every include is written from the root of the
-    project or of the generated headers (check_floors.py sees to that)."""
+    """Finds the files of the project that a source includes, directly or not. Every include is a path from the root of the
+    project or of the generated headers (check_floors.py enforces this)."""
 
     _LINE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.M)
 
@@ -56,7 +56,7 @@ class Includes:
         return self._direct[path]
 
     def digest(self, path):
-        """Of the contents of the source and of all that it includes."""
+        """Returns a hash of the contents of the source and of all files that it includes."""
         seen, waiting = {path}, [path]
         while waiting:
             for included in self.direct(waiting.pop()):

@@ -1,4 +1,4 @@
-"""Commands of the jobs: what they print carries the name of its job, and what only computes gives way to what is timed."""
+"""Runs the commands of jobs. Their output carries the name of the job, and jobs that only compute run at low priority."""
 
 import contextlib
 import os
@@ -23,15 +23,15 @@ def say(text):
 
 
 def _give_way():
-    """In the child: others get the processor first, also where the kernel groups processes by session (autogroup)."""
+    """Lowers the priority of the child, also where the kernel groups processes by session (autogroup)."""
     os.nice(15)
     with contextlib.suppress(OSError), open("/proc/self/autogroup", "w", encoding="ascii") as group:
         group.write("15")
 
 
 def run(*command, background=False, quiet=False, **options):
-    """Runs a command, and returns its exit code. `background`: it computes, and can wait. `quiet`: what
-    it prints is shown only if it fails."""
+    """Runs a command, and returns its exit code. A `background` command only computes, and runs at low priority. The output
+    of a `quiet` command is shown only if it fails."""
     process = subprocess.Popen(
         [str(word) for word in command], cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
         stderr=subprocess.STDOUT, errors="replace", start_new_session=background,
@@ -51,7 +51,7 @@ def run(*command, background=False, quiet=False, **options):
 
 
 def end_all():
-    """Ends what still runs: the person who started the run interrupted it."""
+    """Ends the commands that still run, after the person who started them has interrupted the run."""
     for process in list(_running):
         with contextlib.suppress(ProcessLookupError):
             if os.getpgid(process.pid) == process.pid:

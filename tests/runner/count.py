@@ -34,7 +34,7 @@ class Count:
 
 
 def one(code, name, seconds=0.0):
-    """A check that is one test."""
+    """Counts a check as one test."""
     return Count(passed=int(code == 0), failed=int(code != 0), times=[(seconds, name)])
 
 

@@ -11,10 +11,10 @@ import xml.etree.ElementTree as xml
 from runner.command import name_thread, run
 from runner.count import OUT, ROOT, Count, one, read_junit
 
-LABS = 3  # labs of part integration side by side: they wait most of the time
-HOSTILE_LABS = 2  # beside them, those of the sanitized programs
+LABS = 3  # workers of part integration; they wait most of the time
+HOSTILE_LABS = 2  # workers of the tests with sanitized programs, at the same time
 
-# Programs of tests with threads of their own, for ThreadSanitizer, and what it is told (tests/tsan.supp says why).
+# Test programs that start threads, and the suppressions of ThreadSanitizer (tests/tsan.supp gives the reasons).
 THREADED = ("icr_card_test", "icr_cli_end_to_end_test", "icr_link_test", "icr_storage_test", "icr_storage_rocks_test")
 TSAN = {"TSAN_OPTIONS": f"suppressions={ROOT / 'tests' / 'tsan.supp'} die_after_fork=0 exitcode=66"}
 
@@ -26,7 +26,7 @@ def build(preset, *targets):
 def ctest(preset, jobs, label=None, patterns=(), environment=None):
     """Runs the programs of a build folder that carry the label, or whose names match a pattern."""
     folder = ROOT / "build" / preset
-    results = folder / "test-results"  # of each program, as cmake/IcrTargets.cmake tells GoogleTest
+    results = folder / "test-results"  # GoogleTest writes here (cmake/IcrTargets.cmake)
     results.mkdir(parents=True, exist_ok=True)
     for old in results.glob("*.xml"):
         old.unlink()
@@ -36,7 +36,7 @@ def ctest(preset, jobs, label=None, patterns=(), environment=None):
     command += ["-R", "|".join(patterns)] if patterns else []
     code = run(*command, background=True, env={**os.environ, "GTEST_BRIEF": "1", **(environment or {})})
     count = Count()
-    # A program counts as many tests as it holds; one that died or failed counts one failure at least.
+    # A program counts as many tests as it contains. One that died or failed counts as at least one failure.
     for case in xml.parse(results / "ctest.xml").getroot().iter("testcase"):
         inside = results / f"{case.get('name')}.xml"
         bad = case.get("status") == "fail" or case.find("failure") is not None
@@ -50,7 +50,7 @@ def ctest(preset, jobs, label=None, patterns=(), environment=None):
 
 
 def programs_of(preset, patterns):
-    """The targets of the tests whose names match, for a build of no more than these."""
+    """Returns the targets of the tests whose names match, so that only these are built."""
     if subprocess.run(["lab/build", preset, "help"], cwd=ROOT, capture_output=True, check=False).returncode != 0:
         return []
     listed = subprocess.run(
@@ -61,7 +61,7 @@ def programs_of(preset, patterns):
 
 
 def fuzz(jobs, runs):
-    """Every fuzz target with a fixed number of inputs; each is one test."""
+    """Runs every fuzz target with a fixed number of inputs, and counts each as one test."""
     targets = [path.stem for path in sorted((ROOT / "tests" / "fuzz").glob("*_fuzz.cpp"))]
 
     def feed(target):
@@ -76,8 +76,8 @@ def fuzz(jobs, runs):
 
 
 def pytest(name, markers, workers=0, first=0, patterns=(), files=("tests/integration",), environment=None):
-    """Runs tests of labs, by `workers` beside each other (0: alone). `first`: number of the first worker, so that two runs
-    beside each other share nothing."""
+    """Runs tests of labs with this number of `workers` (0: without workers). `first` is the number of the first worker, so
+    that two runs at the same time share nothing."""
     OUT.mkdir(parents=True, exist_ok=True)
     junit = OUT / f"{name}.xml"
     junit.unlink(missing_ok=True)
