@@ -55,19 +55,6 @@ class EthernetPortTest : public RouterTest {
     port.flush();
   }
 
-  static Bytes one_hop_later(Bytes packet) {
-    if (packet[0] >> 4 == 6) {
-      --packet[7];
-      return packet;
-    }
-    --packet[8];
-    packet[10] = packet[11] = 0;
-    const std::uint16_t sum = test::internet_checksum(Bytes(packet.begin(), packet.begin() + 20));
-    packet[10] = static_cast<std::uint8_t>(sum >> 8);
-    packet[11] = static_cast<std::uint8_t>(sum);
-    return packet;
-  }
-
   static auto carries(const Bytes& packet) {
     return [packet](const Bytes& frame) {
       return frame.size() >= 14 + packet.size() && std::equal(packet.begin(), packet.end(), frame.begin() + 14);

@@ -38,6 +38,20 @@ class RouterTest : public test::InNewNamespace {
     port.append_to(counters);
     return test::counter(counters, name).value();
   }
+
+  /// Returns the packet as a router forwards it: with one hop less, and with another checksum in an IPv4 header.
+  static test::Bytes one_hop_later(test::Bytes packet) {
+    if (packet[0] >> 4 == 6) {
+      --packet[7];
+      return packet;
+    }
+    --packet[8];
+    packet[10] = packet[11] = 0;
+    const std::uint16_t sum = test::internet_checksum(test::Bytes(packet.begin(), packet.begin() + 20));
+    packet[10] = static_cast<std::uint8_t>(sum >> 8);
+    packet[11] = static_cast<std::uint8_t>(sum);
+    return packet;
+  }
 };
 
 }  // namespace icr::node

@@ -101,20 +101,6 @@ class TunPortTest : public RouterTest {
     port.tx(
         Packet{bytes.data(), static_cast<std::uint32_t>(bytes.size()), static_cast<std::uint32_t>(bytes.size()), 1});
   }
-
-  /// What a router changes in a packet that it forwards: one hop less, and IPv4's checksum.
-  static Bytes one_hop_later(Bytes packet) {
-    if (packet[0] >> 4 == 6) {
-      --packet[7];
-      return packet;
-    }
-    --packet[8];
-    packet[10] = packet[11] = 0;
-    const std::uint16_t sum = test::internet_checksum(Bytes(packet.begin(), packet.begin() + 20));
-    packet[10] = static_cast<std::uint8_t>(sum >> 8);
-    packet[11] = static_cast<std::uint8_t>(sum);
-    return packet;
-  }
 };
 
 TEST_F(TunPortTest, SteersArrivingPacketsIntoTheDeviceUnchanged) {
