@@ -44,7 +44,7 @@ std::uint32_t ipv4_setting(rtnl_link* link, unsigned which) {
 class ForwardGuardFact final : public Fact {
  public:
   ForwardGuardFact(ForwardGuard& guard, Sets sets)
-      : Fact("nftables table " + guard.table(), kKernelFilters, std::move(sets)), guard_(guard) {}
+      : Fact("nftables table " + guard.table(), kKernelFilters | kKernelLinks, std::move(sets)), guard_(guard) {}
   Outcome ensure(nl_sock* /*socket*/) override {
     const auto restored = guard_.restore();
     if (!restored) return {0, restored.error().message};

@@ -1,10 +1,12 @@
 #include "node/kernel/forward_guard.h"
 
+#include <net/if.h>
 #include <nftables/libnftables.h>
 
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <utility>
 
 #include "model/log.h"
 #include "node/ports/tun_routing.h"
@@ -27,8 +29,9 @@ std::string table_name(std::string_view chassis) {
   return out;
 }
 
-/// Returns the commands that replace the table in one transaction, so that it exists at every moment.
-std::string commands_of(const ForwardRules& rules, const std::string& table, bool owned) {
+/// Returns the commands that replace the table in one transaction, so that it exists at every moment. `numbers` are
+/// those of the interfaces that there are, with commas between them.
+std::string commands_of(const ForwardRules& rules, const std::string& numbers, const std::string& table, bool owned) {
   std::string interfaces;
   for (const auto& interface : rules.interfaces) interfaces += fmt::format("\"{}\", ", interface);
   std::string ways;
@@ -40,15 +43,21 @@ std::string commands_of(const ForwardRules& rules, const std::string& table, boo
   out += owned ? "  flags owner\n" : "";
   out += "  counter dropped { }\n";
   out += fmt::format("  set interfaces {{ type ifname; elements = {{ {} }} }}\n", interfaces);
+  out += fmt::format("  set numbers {{ type iface_index; {} }}\n",
+                     numbers.empty() ? "" : "elements = { " + numbers + " }");
   out += fmt::format("  set ways {{ typeof meta iifname . meta oifname; {} }}\n",
                      ways.empty() ? "" : "elements = { " + ways + "}");
   out += "  chain forward {\n    type filter hook forward priority filter - 5; policy accept;\n";
   out += "    meta iifname . meta oifname @ways accept\n";
-  out += "    meta iifname @interfaces counter name dropped drop\n";
-  out += "    meta oifname @interfaces counter name dropped drop\n  }\n";
+  for (const char* ours : {"iifname @interfaces", "oifname @interfaces", "iif @numbers", "oif @numbers"}) {
+    out += fmt::format("    meta {} counter name dropped drop\n", ours);
+  }
+  out += "  }\n";
   if (!rules.marks.empty()) {
     out += "  chain marks {\n    type filter hook prerouting priority mangle; policy accept;\n";
-    out += fmt::format("    meta iifname @interfaces meta mark set {}\n", kArrivalMark);
+    for (const char* ours : {"iifname @interfaces", "iif @numbers"}) {
+      out += fmt::format("    meta {} meta mark set {}\n", ours, kArrivalMark);
+    }
     for (const auto& [device, mark] : rules.marks) {
       out += fmt::format("    meta iifname \"{}\" meta mark set {}\n", device, mark);
     }
@@ -57,8 +66,9 @@ std::string commands_of(const ForwardRules& rules, const std::string& table, boo
         "icmp type { destination-unreachable, time-exceeded, parameter-problem }",
         "icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem }"};
     for (const char* errors : kErrors) {
-      out += fmt::format("    meta oifname @interfaces meta mark != {} {} counter name dropped drop\n", kArrivalMark,
-                         errors);
+      for (const char* ours : {"oifname @interfaces", "oif @numbers"}) {
+        out += fmt::format("    meta {} meta mark != {} {} counter name dropped drop\n", ours, kArrivalMark, errors);
+      }
     }
     out += "  }\n";
   }
@@ -132,6 +142,7 @@ Result<std::unique_ptr<ForwardGuard>> ForwardGuard::install(ForwardRules rules) 
   auto context = make_context();
   if (!context) return tl::unexpected(context.error());
   out->context_ = std::move(*context);
+  (void)out->look_at_interfaces();
   if (auto done = out->put(); !done) return tl::unexpected(done.error());
   out->put_owned();
   return out;
@@ -145,7 +156,8 @@ Result<void> ForwardGuard::put() {
         "starts without them)",
         rules_.table, error.message);
   };
-  if (auto done = run(context_.get(), commands_of(rules_, rules_.table, false)); !done) return refused(done.error());
+  if (auto done = run(context_.get(), commands_of(rules_, numbers(), rules_.table, false)); !done)
+    return refused(done.error());
   auto listed = run(context_.get(), "list table inet " + rules_.table);
   if (!listed) return refused(listed.error());
   in_place_ = std::move(*listed);
@@ -156,14 +168,45 @@ void ForwardGuard::put_owned() {
   auto context = make_context();
   if (!context) return;
   owner_ = std::move(*context);
-  const auto done = run(owner_.get(), commands_of(rules_, rules_.table + "-live", true));
+  const auto done = run(owner_.get(), commands_of(rules_, numbers(), rules_.table + "-live", true));
   if (done) return;
   log::info(kComponent, "table={} has no second table that other programs cannot flush: {}", rules_.table,
             done.error().message);
   owner_.reset();
 }
 
+bool ForwardGuard::look_at_interfaces() {
+  std::map<unsigned, std::string> found;
+  for (const auto& name : rules_.interfaces) {
+    if (const unsigned number = if_nametoindex(name.c_str()); number != 0) found.emplace(number, name);
+  }
+  for (const auto& [number, former_name] : present_) {
+    char name[IF_NAMESIZE] = "";
+    if (if_indextoname(number, name) != nullptr) found.emplace(number, name);
+  }
+  if (found == present_) return false;
+  present_ = std::move(found);
+  return true;
+}
+
+std::string ForwardGuard::numbers() const {
+  std::string out;
+  for (const auto& [number, name] : present_) out += fmt::format("{}{}", out.empty() ? "" : ", ", number);
+  return out;
+}
+
 Result<bool> ForwardGuard::restore() {
+  if (look_at_interfaces()) {
+    // The listing shows the names of the interfaces, so it is not what it was.
+    if (owner_) {
+      const std::string set = fmt::format("inet {}-live numbers", rules_.table);
+      const std::string added = present_.empty() ? "" : fmt::format("add element {} {{ {} }}\n", set, numbers());
+      (void)run(owner_.get(), fmt::format("flush set {}\n{}", set, added));
+    }
+    dropped_before_ += std::exchange(dropped_now_, 0);
+    if (auto done = put(); !done) return tl::unexpected(done.error());
+    return false;
+  }
   const auto listed = run(context_.get(), "list table inet " + rules_.table);
   if (listed && *listed == in_place_) {
     dropped_now_ = read_dropped();

@@ -6,6 +6,9 @@
 // of this guard are in a table of their own, which such a flush does not touch. They are in place before anything else
 // is configured, and stay when the process ends, however it ends. docs/steering.md says how to remove them.
 //
+// The rules name the interfaces, and also their numbers (ifindex), because another program may rename an interface
+// while it carries traffic. A renamed interface forwards nothing until it has its name back or icrd is started again.
+//
 // Since Linux 5.12 there is also a second table with the same rules, which belongs to this process: "nft flush ruleset"
 // by another program removes the first table but cannot remove the second one.
 //
@@ -13,6 +16,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -49,7 +53,8 @@ class ForwardGuard {
   ForwardGuard(const ForwardGuard&) = delete;
   ForwardGuard& operator=(const ForwardGuard&) = delete;
 
-  /// Reads the rules back, and installs them again if they differ. Returns true if they differed.
+  /// Reads the rules back, and installs them again if they differ. Returns true if they differed. Adds interfaces that
+  /// have appeared. To be called when rules or interfaces have changed.
   [[nodiscard]] Result<bool> restore();
   /// Returns how many packets the guard dropped since install(), as of the last restore().
   [[nodiscard]] std::uint64_t dropped() const { return dropped_before_ + dropped_now_; }
@@ -68,11 +73,16 @@ class ForwardGuard {
   [[nodiscard]] static Result<Context> make_context();
   [[nodiscard]] Result<void> put();
   void put_owned();
+  /// Looks which interfaces there are. Returns true if that has changed.
+  bool look_at_interfaces();
+  [[nodiscard]] std::string numbers() const;
   [[nodiscard]] std::uint64_t read_dropped();
 
   ForwardRules rules_;
   Context context_;
-  Context owner_;         ///< keeps the second table alive; null if the kernel has no tables with an owner
+  Context owner_;  ///< keeps the second table alive; null if the kernel has no tables with an owner
+  /// The interfaces of the rules that there are, by their number, with their present name. One that was renamed stays.
+  std::map<unsigned, std::string> present_;
   std::string in_place_;  ///< the table as the kernel listed it just after it was installed
   std::uint64_t dropped_before_ = 0, dropped_now_ = 0;
 };

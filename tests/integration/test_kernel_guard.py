@@ -134,3 +134,30 @@ def test_the_guard_stays_until_it_is_taken_away_by_one_command(busy):
         busy.run(name, "ip", "address", "add", "198.18.0.1/24", "dev", "inside0")
         leaks.flush_rules(busy, name)
     wait_until(lambda: "IP 198.18.0.10" in str(busy.leaks.lines()), 10, "untranslated packets")
+
+
+@BOTH_KINDS_OF_PORT
+def test_nothing_leaks_at_a_chassis_whose_interfaces_are_renamed(busy):
+    """Neither policy rules nor nftables rules by name apply to them any more, while the kernel routes on."""
+    master = busy.master()
+    for place, interface, gateway in (("client", "inside0", "198.18.0.1"), ("server", "outside0", "198.19.0.1")):
+        mac = busy.run(master, "cat", f"/sys/class/net/{interface}/address").stdout.strip()
+        busy.run(place, "ip", "neigh", "replace", gateway, "lladdr", mac, "dev", "eth0", "nud", "permanent")
+
+    def rename(before, after):
+        for words in ("down", f"name {after}", "up"):
+            busy.run(master, "ip", "link", "set", after if words == "up" else before, *words.split())
+
+    def received():
+        return int(busy.run(master, "cat", "/sys/class/net/new-inside0/statistics/rx_packets").stdout)
+
+    for interface in ("inside0", "outside0"):
+        rename(interface, f"new-{interface}")
+    wait_until(lambda: busy.master() not in (None, master), 5, "the other member to be master")
+    before = received()
+    wait_until(lambda: received() >= before + 100, 10, "the client's packets at the renamed interface")
+    busy.leaks.assert_none("renamed")
+    for interface in ("inside0", "outside0"):
+        rename(f"new-{interface}", interface)
+    wait_until(lambda: "can be used again" in busy.log_tail(master, 30), 5, "the interfaces to be known again")
+    busy.leaks.assert_none("renamed back")

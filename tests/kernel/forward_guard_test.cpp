@@ -161,6 +161,42 @@ TEST_F(ForwardGuardTest, TheRulesStayWhenTheProcessIsGone) {
   EXPECT_TRUE(passes());
 }
 
+TEST_F(ForwardGuardTest, NothingPassesInterfacesThatAreRenamed) {
+  auto guard = install();
+  EXPECT_FALSE(*guard->restore());
+  for (const char* const name : {"in0", "out0"}) {
+    output_of(fmt::format("ip link set {0} down; ip link set {0} name new-{0}; ip link set new-{0} up", name));
+    output_of(fmt::format("ip address replace 2001:db8:{}::1/64 dev new-{} nodad", *name == 'i' ? 0 : 1, name));
+  }
+  EXPECT_FALSE(passes()) << "before anybody has noticed";
+  EXPECT_FALSE(passes_ipv6());
+  EXPECT_FALSE(*guard->restore()) << "nobody removed anything";
+  EXPECT_FALSE(*guard->restore());
+  EXPECT_FALSE(passes());
+  output_of("nft flush ruleset");
+  EXPECT_FALSE(passes()) << "the table that belongs to the process knows the interfaces as well";
+  EXPECT_TRUE(*guard->restore());
+  guard.reset();
+  EXPECT_FALSE(passes());
+  output_of("nft delete table inet icr-guard-left");
+  EXPECT_TRUE(passes()) << "only the guard kept it from passing";
+}
+
+TEST_F(ForwardGuardTest, AnInterfaceThatAppearsAndIsRenamedIsKnownAndOneThatIsDeletedIsForgotten) {
+  const auto guard = ForwardGuard::install({"icr-guard-left", {"late0", "out0"}, {}, {}});
+  ASSERT_TRUE(guard.has_value()) << guard.error().message;
+  output_of("ip link set in0 down; ip link set in0 name late0; ip link set late0 up");
+  EXPECT_FALSE(*(*guard)->restore());
+  output_of("ip link set late0 down; ip link set late0 name in0; ip link set in0 up");
+  EXPECT_FALSE(*(*guard)->restore());
+  EXPECT_THAT(output_of("nft list set inet icr-guard-left numbers"), HasSubstr("\"in0\""));
+  EXPECT_THAT(output_of("nft list set inet icr-guard-left-live numbers"), HasSubstr("\"in0\""));
+  output_of("ip link delete in0");
+  EXPECT_FALSE(*(*guard)->restore());
+  const std::string known = output_of("nft list set inet icr-guard-left numbers");
+  EXPECT_THAT(known, HasSubstr("elements = { \"out0\" }"));
+}
+
 TEST_F(ForwardGuardTest, AnAcceptOfTheUsersFirewallDoesNotOpenIt) {
   const auto guard = install();
   for (const char* const priority : {"-200", "0", "200"}) {
