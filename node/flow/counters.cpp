@@ -1,5 +1,6 @@
 #include "node/flow/counters.h"
 
+#include <iterator>
 #include <numeric>
 
 namespace icr::node {
@@ -161,14 +162,20 @@ constexpr bool contained(const std::array<Row, N>& rows) {
 }
 static_assert(contained(kHeaderErrors) && contained(kDrops), "an integrity drop that no protocol's container shows");
 
-/// Adds to a leaf that is there, or a new one.
+/// Returns the container of a leaf with its slash: "new-flow-counters/", or "" for a leaf without a container.
+std::string_view container_of(std::string_view leaf) { return leaf.substr(0, leaf.rfind('/') + 1); }
+
+/// Adds to the leaf of that name. A new leaf is placed after the others of its container.
 void add(CounterList& list, std::string_view leaf, std::uint64_t value) {
-  for (NamedCounter& counter : list) {
-    if (counter.name != leaf) continue;
-    counter.value += value;
-    return;
+  auto after = list.end();
+  for (auto each = list.begin(); each != list.end(); ++each) {
+    if (each->name == leaf) {
+      each->value += value;
+      return;
+    }
+    if (container_of(each->name) == container_of(leaf)) after = std::next(each);
   }
-  list.push_back({std::string(leaf), value});
+  list.insert(after, {std::string(leaf), value});
 }
 
 bool begins_with(std::string_view text, std::string_view with) { return text.substr(0, with.size()) == with; }

@@ -67,13 +67,9 @@ bool SessionTable::insert(std::uint32_t slot) {
   // A packet to oneself (key equal to its mirror) cannot be told apart by direction; the header check refuses those
   // before.
   if (find(set, initiator_key, initiator) || find(set, responder_key, responder)) return false;
-  if (!enter(initiator, slot << 1)) {
-    ++full_refusals_;
-    return false;
-  }
+  if (!enter(initiator, slot << 1)) return false;
   if (!enter(responder, slot << 1 | 1U)) {
     leave(initiator, slot << 1);
-    ++full_refusals_;
     return false;
   }
   session.live = true;

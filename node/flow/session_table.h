@@ -88,8 +88,8 @@ class SessionTable {
   /// Gives a slot that is not live back; its generation stays.
   void release(std::uint32_t slot);
 
-  /// Enters both flows of a session, whose keys and service set are set, into the index and makes it live. False,
-  /// nothing changed: a flow is already there, or the index has no room (see full_refusals()).
+  /// Enters both flows of a session, whose keys and service set are set, into the index and makes it live. Returns
+  /// false and changes nothing if a flow is already there, or if both buckets of a flow and the side list are full.
   [[nodiscard]] bool insert(std::uint32_t slot);
   /// Removes both flows from the index; the session is no longer live. The slot is not released.
   void remove(std::uint32_t slot);
@@ -101,8 +101,6 @@ class SessionTable {
     prefetch(hash(session.service_set, session.responder()));
   }
 
-  /// Insertions refused because both buckets and the side list were full.
-  [[nodiscard]] std::uint64_t full_refusals() const { return full_refusals_; }
   /// Bytes held: slab, index and free set.
   [[nodiscard]] std::size_t memory() const;
 
@@ -171,7 +169,6 @@ class SessionTable {
   std::uint64_t seed_;
   std::uint64_t bucket_count_;
   std::uint32_t high_water_ = 0;
-  std::uint64_t full_refusals_ = 0;
   DirtySet free_;
   HugeArray<Session> slab_;
   HugeArray<Bucket> buckets_;

@@ -74,7 +74,6 @@ struct MemberStatus {
 
   bool connected = false;     ///< the control connection to the peer is up
   bool peer_present = false;  ///< it has been heard within the heartbeat timeout
-  bool peer_hears_us = false;
   Role peer_role = Role::initializing;
   Sync peer_sync = Sync::off;
   std::uint16_t peer_warnings = 0;

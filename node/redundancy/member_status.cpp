@@ -20,7 +20,6 @@ MemberStatus RedundancyMember::status() const {
   out.changed_at = role_.changed_at();
   out.connected = connected_;
   out.peer_present = heard_ever_ && !peer_lost_told_;
-  out.peer_hears_us = out.peer_present && peer_beat_.heard_boot == own_.boot;
   out.peer_role = role_.peer().role;
   out.peer_sync = role_.peer().sync;
   out.peer_warnings = peer_beat_.warnings;

@@ -139,5 +139,31 @@ TEST(Labels, AreReadable) {
   EXPECT_EQ(cli::label_of("a--b-"), "A  b");
 }
 
+TEST(StatisticsLayout, ContainersStandTogetherAndTheirFirstLeavesAreThoseOfJunos) {
+  cli::StatisticsRenderer renderer;
+  std::string out;
+  renderer.add("ms-0/0/0", "cgn",
+               {{"total-flow-accepts", 1},
+                {"new-flow-counters/rejects-answered", 2},
+                {"new-flow-counters/new-flow-rejects", 3},
+                {"drop_counters/ip-option", 4},
+                {"new-flow-counters/new-flow-accepts", 5},
+                {"total-flow-discards", 6},
+                {"new-flow-counters/new-flow-discards", 7}},
+               out);
+  EXPECT_EQ(out,
+            "Interface: ms-0/0/0\n"
+            "  Service set: cgn\n"
+            "    Total flow accepts: 1\n"
+            "    Total flow discards: 6\n"
+            "    New flow counters:\n"
+            "      New flow accepts: 5\n"
+            "      New flow discards: 7\n"
+            "      New flow rejects: 3\n"
+            "      Rejects answered: 2\n"
+            "    Drop counters:\n"
+            "      IP option: 4\n");
+}
+
 }  // namespace
 }  // namespace icr::test

@@ -78,7 +78,6 @@ TEST(SessionTable, BehavesLikeAMapUnderRandomUse) {
         ASSERT_FALSE(table.find(0, absent).has_value());
       }
     }
-    EXPECT_EQ(table.full_refusals(), 0U);
   }
 }
 
@@ -135,7 +134,6 @@ TEST(SessionTable, TheSideListTakesWhatFindsBothBucketsFull) {
     }
   }
   ASSERT_TRUE(refused) << "the index must have an end";
-  EXPECT_EQ(table.full_refusals(), 1U);
   EXPECT_GT(slots.size() * 2, 16U + 32U) << "beyond two full buckets";
   for (const auto slot : slots) {
     EXPECT_EQ(table.find(0, table.at(slot).initiator())->slot, slot);

@@ -20,7 +20,7 @@ TEST_F(MemberTest, TheOneWithTheHigherPriorityIsElectedAtOnce) {
   bring_up();
   EXPECT_LT(now_ - begin, 300ms) << "two members that hear each other need no hold time";
   EXPECT_EQ(right_.role, "standby");
-  EXPECT_TRUE(left_.member->status().peer_hears_us);
+  EXPECT_EQ(left_.member->status().peer_role, Role::standby);
 }
 
 TEST_F(MemberTest, SessionsGoToTheTwin) {
