@@ -373,8 +373,9 @@ bool NatState::explains_source(const NatSession& s) const {
     if (ends.source && own->ports) return true;
     return same_port || echo;
   }
-  return (same_port || echo) && std::any_of(static_terms_.begin(), static_terms_.end(), [&](const StaticTerm& each) {
-           return each.service_set == s.service_set && each.term->type == s.type && each.pool == s.pool &&
+  return (same_port || echo) &&
+         static_terms_.any_of(s.service_set, back.destination, [&](const StaticTerms::Entry& each) {
+           return each.term->type == s.type && each.pool == s.pool &&
                   static_external(*each.term, in.source) == back.destination;
          });
 }
@@ -409,9 +410,8 @@ bool NatState::explains_destination(const NatSession& s) const {
     target = IpAddress::v4(*v4);
     if (target == back.source) return pool_of(s.service_set, *v4) == nullptr;
   }
-  return std::any_of(static_terms_.begin(), static_terms_.end(), [&](const StaticTerm& each) {
-    return each.service_set == s.service_set && each.term->type != NatType::twice_basic_nat44 &&
-           static_internal(*each.term, target) == back.source;
+  return static_terms_.any_of(s.service_set, target, [&](const StaticTerms::Entry& each) {
+    return each.term->type != NatType::twice_basic_nat44 && static_internal(*each.term, target) == back.source;
   });
 }
 

@@ -72,6 +72,7 @@ NatState::NatState(const Cluster& cluster, std::uint16_t set, std::uint64_t seed
   insides_.resize(cluster.service_sets.size());
   for (const std::uint16_t s : service_sets_) insides_[s] = InsideAddresses(cluster, s);
   for_each_term(cluster, set, [&](std::uint16_t s, const NatTerm& term) { add_term(s, term); });
+  static_terms_.settle();
   const std::uint32_t max_sessions = cluster.redundancy_sets[set].max_sessions;
   Needs needs;
   for (const std::uint16_t s : service_sets_) {
@@ -162,9 +163,7 @@ void NatState::add_term(std::uint16_t service_set, const NatTerm& term) {
   if (term.destination_pool) add_pool(*term.destination_pool, service_set, term, NatPoolUse::destination);
   if (translates_destination(term.type)) destinations_.push_back({&term, DestinationMap(*cluster_, term)});
   if (term.type == NatType::basic_nat44 || term.type == NatType::nptv6 || term.type == NatType::twice_basic_nat44) {
-    const auto pool_plus_one =
-        static_cast<std::uint16_t>(term.source_pools.empty() ? 0 : term.source_pools.front() + 1);
-    static_terms_.push_back({service_set, &term, pool_plus_one});
+    static_terms_.add(service_set, term);
   }
 }
 
@@ -349,20 +348,21 @@ NatRefusal NatState::enter_external(std::uint16_t service_set, const FlowKey& ke
       return NatRefusal::none;
     }
   }
-  for (const StaticTerm& each : static_terms_) {
-    if (each.service_set != service_set || each.term->type == NatType::twice_basic_nat44 ||
-        !each.term->source_prefix->contains(to.destination)) {
-      continue;
+  NatRefusal refusal = NatRefusal::none;
+  const IpAddress external = to.destination;
+  (void)static_terms_.any_of(service_set, external, [&](const StaticTerms::Entry& each) {
+    if (each.term->type == NatType::twice_basic_nat44) return false;
+    if (const auto internal = static_internal(*each.term, external)) {
+      to.destination = *internal;
+      result.type = each.term->type;
+      result.pool = each.pool;
+      result.hairpin = inside;
+    } else {
+      refusal = NatRefusal::untranslatable;
     }
-    const auto internal = static_internal(*each.term, to.destination);
-    if (!internal) return NatRefusal::untranslatable;
-    to.destination = *internal;
-    result.type = each.term->type;
-    result.pool = each.pool;
-    result.hairpin = inside;
-    return NatRefusal::none;
-  }
-  return NatRefusal::none;
+    return true;
+  });
+  return refusal;
 }
 
 bool NatState::has_way_back(std::uint16_t service_set, const NatTerm& term, const FlowKey& key,

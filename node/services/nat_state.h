@@ -28,6 +28,7 @@
 #include "node/services/nat_arithmetic.h"
 #include "node/services/nat_types.h"
 #include "node/services/port_pool.h"
+#include "node/services/static_terms.h"
 
 namespace icr::node {
 
@@ -204,11 +205,6 @@ class NatState {
   struct External {
     std::uint32_t low, high;
     std::uint16_t pool;
-  };
-  struct StaticTerm {
-    std::uint16_t service_set;
-    const NatTerm* term;
-    std::uint16_t pool;  ///< index + 1
   };
   struct Term {
     std::uint16_t service_set;
@@ -420,7 +416,7 @@ class NatState {
   std::vector<Pool*> row_pools_;              ///< those that have rows of blocks or addresses, by first_row
   std::vector<External> externals_;           ///< sorted
   std::vector<Term> terms_;
-  std::vector<StaticTerm> static_terms_;
+  StaticTerms static_terms_;
   std::vector<Destination> destinations_;  ///< sorted by term
   std::vector<std::uint16_t> service_sets_;
   std::vector<InsideAddresses> insides_;          ///< by Cluster::service_sets; of ours

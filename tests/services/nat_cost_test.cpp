@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "node/services/port_pool.h"
+#include "tests/services/nat_bed.h"
 
 namespace icr::node::test {
 namespace {
@@ -107,6 +108,23 @@ TEST(NatCost, AddressesWithoutPortsOfTheParityArePassedBy) {
     });
   };
   EXPECT_LT(cost_of_the_last_port(true), 8 * cost_of_the_last_port(false));
+}
+
+/// What a packet from outside costs that is for the last of many static terms.
+double cost_among_static_terms(unsigned terms) {
+  NatBed bed;
+  for (unsigned n = 0; n < terms; ++n) {
+    NatTerm& term = bed.term(NatType::basic_nat44);
+    term.from.source_addresses = {AddressRange::of(Prefix::of(IpAddress::v4(0xc6120000U + n), 32))};
+    term.source_prefix = Prefix::of(IpAddress::v4(0xcb007100U + n), 32);
+  }
+  bed.start();
+  const FlowKey packet{IpAddress::v4(0xc0000209U), IpAddress::v4(0xcb007100U + terms - 1), 999, 80, kUdp};
+  return cost([&] { EXPECT_EQ(bed.nat->translate(0, nullptr, packet, false, bed.now).type, NatType::basic_nat44); });
+}
+
+TEST(NatCost, StaticTermsAreNotSearchedOneByOne) {
+  EXPECT_LT(cost_among_static_terms(10'000), 20 * cost_among_static_terms(1));
 }
 
 }  // namespace

@@ -1,4 +1,6 @@
 // Each kind of NAT: what a first packet becomes, and what its session holds.
+#include <fmt/format.h>
+
 #include "tests/services/nat_bed.h"
 
 namespace icr::node::test {
@@ -66,6 +68,45 @@ TEST(NatTranslate, BasicNatIsOneToOneBothWays) {
   EXPECT_TRUE(bed.hairpin);
   EXPECT_EQ(hairpin.responder, key({"198.18.4.8", 80}, {"203.0.113.7", 4001}));
   EXPECT_EQ(bed.nat->rows(), 0U) << "arithmetic needs no memory";
+}
+
+/// The terms are found by external address, whatever their order, family and size.
+TEST(NatTranslate, EachStaticTermAnswersItsOwnPrefix) {
+  constexpr unsigned kTerms = 300;
+  NatBed bed;
+  const auto text = [](const char* format, unsigned n) {
+    return fmt::format(fmt::runtime(format), n / 16, n % 16 * 16);
+  };
+  const auto v6 = [](unsigned n, const char* after) { return fmt::format("2001:db8:{:x}{}", n + 1, after); };
+  // 7 has no divisor in common with 300: each prefix once, and not in ascending order.
+  for (unsigned i = 0; i < kTerms; ++i) {
+    const unsigned n = i * 7 % kTerms;
+    if (n % 3 == 0) {
+      bed.term(NatType::nptv6, fmt::format("fd00:0:{:x}::/48", n + 1)).source_prefix = Prefix::parse(v6(n, "::/48"));
+    } else {
+      bed.term(NatType::basic_nat44, text("198.18.{}.{}/28", n)).source_prefix =
+          Prefix::parse(text("203.0.{}.{}/28", n));
+    }
+  }
+  // The address before the first prefix, and those of the other family, are not external.
+  bed.term(NatType::nptv6, "fd01::/48").source_prefix = Prefix::parse("::/48");
+  bed.start();
+  for (unsigned n = 0; n < kTerms; ++n) {
+    if (n % 3 == 0) {
+      const NatSession in = bed.open(key({"2001:db8:9999::9", 999}, {v6(n, ":5::8"), 80}, kTcp), false);
+      EXPECT_EQ(in.type, NatType::nptv6);
+      EXPECT_TRUE(Prefix::parse(fmt::format("fd00:0:{:x}::/48", n + 1))->contains(in.responder.source)) << n;
+    } else {
+      const IpAddress inside = IpAddress::v4(ip(text("198.18.{}.{}", n)).to_v4() + 15);
+      const IpAddress outside = IpAddress::v4(ip(text("203.0.{}.{}", n)).to_v4() + 15);
+      const NatSession in = bed.open(key({"192.0.2.9", 999}, {outside.to_string(), 80}, kTcp), false);
+      EXPECT_EQ(in.type, NatType::basic_nat44);
+      EXPECT_EQ(in.responder.source, inside) << n;
+    }
+  }
+  EXPECT_EQ(bed.open(key({"192.0.2.9", 1}, {"203.0.255.1", 80}), false).type, NatType::none);
+  EXPECT_EQ(bed.open(key({"192.0.2.9", 1}, {"1.0.0.1", 80}), false).type, NatType::none);
+  EXPECT_EQ(bed.open(key({"2001:db8:9999::9", 1}, {"2001:db8:9998::1", 80}), false).type, NatType::none);
 }
 
 TEST(NatTranslate, DynamicNatGivesAWholeAddress) {
