@@ -46,7 +46,7 @@ def test_questions_out_of_range(chassis, attacker, digest):
         1: (wire.question(digest + 1, 1), wrong_cluster),
         2: (wire.question(0, 2), wrong_cluster),
         3: (wire.question(digest, 3, kind=0), unknown_kind),
-        4: (wire.question(digest, 4, kind=17), unknown_kind),
+        4: (wire.question(digest, 4, kind=18), unknown_kind),
         5: (wire.question(digest, 5, kind=255), unknown_kind),
         6: (wire.question(digest, 6, card=1), unknown_target),
         7: (wire.question(digest, 7, card=65535), unknown_target),
