@@ -131,7 +131,7 @@ bool MergeSender::transmit(TimePoint now, const Sent& sent, const Header& header
   }
   const auto bytes = writer.write(header, Adopt{former_term_, sent.number, sent.last, nullptr}, rows_);
   spent += bytes.size();
-  return outlet.send(bytes);
+  return outlet.send(Channel::data, bytes);
 }
 
 void MergeSender::pump(TimePoint now, const Header& header, MessageWriter& writer, Outlet& outlet,
@@ -236,7 +236,8 @@ void MergeReceiver::adopt(TimePoint now, const SessionRecord& record) {
 
 void MergeReceiver::pump(const Header& header, MessageWriter& writer, Outlet& outlet) {
   if (!ack_due_) return;
-  if (outlet.send(writer.write(header, AdoptAck{former_term_, expected_ - 1, counts_}))) ack_due_ = false;
+  if (outlet.send(Channel::control, writer.write(header, AdoptAck{former_term_, expected_ - 1, counts_})))
+    ack_due_ = false;
 }
 
 std::optional<MergeReceiver::Outcome> MergeReceiver::take_outcome() {

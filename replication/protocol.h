@@ -34,11 +34,17 @@ inline constexpr std::size_t kMaxHealthReasons = 255;
 inline constexpr std::uint32_t kMaxLateMicros = 3'600'000'000;
 inline constexpr std::size_t kMaxPeerAddresses = 8;
 
-/// Where messages leave. False: it would block; try again later with the same or newer content.
+/// The two connections between the members of a set. Records travel on `data`, everything else on `control`, so that
+/// heartbeats and acknowledgements do not wait behind records.
+enum class Channel : std::uint8_t { control, data };
+
+/// Where messages leave.
 class Outlet {
  public:
   virtual ~Outlet() = default;
-  virtual bool send(std::span<const std::uint8_t> message) = 0;
+  /// Hands one message to a connection. Returns false if it would block or there is no connection: nothing was taken;
+  /// try again later with the same or newer content.
+  virtual bool send(Channel channel, std::span<const std::uint8_t> message) = 0;
 };
 
 /// Who says it.

@@ -214,7 +214,7 @@ void Receiver::pump(TimePoint now, const Header& header, MessageWriter& writer, 
   if (copy_ == Copy::none) return;
   check_stall(now);
   if (copy_ == Copy::requested && now >= next_request_) {
-    if (outlet.send(writer.write(header, SyncRequest{epoch_}))) {
+    if (outlet.send(Channel::control, writer.write(header, SyncRequest{epoch_}))) {
       ++counters_.requests;
       next_request_ = now + request_interval_;
       request_interval_ = std::min(request_interval_ * 2, limits_.slowest);
@@ -222,12 +222,12 @@ void Receiver::pump(TimePoint now, const Header& header, MessageWriter& writer, 
       next_request_ = now + limits_.request_interval;
     }
   }
-  if (nack_due_ && outlet.send(writer.write(header, Nack{epoch_, base_, expected_}))) {
+  if (nack_due_ && outlet.send(Channel::control, writer.write(header, Nack{epoch_, base_, expected_}))) {
     nack_due_ = ack_due_ = false;
     unacknowledged_ = 0;
     ++counters_.nacks;
   }
-  if (ack_due_ && outlet.send(writer.write(header, Ack{epoch_, base_, expected_ - 1}))) {
+  if (ack_due_ && outlet.send(Channel::control, writer.write(header, Ack{epoch_, base_, expected_ - 1}))) {
     ack_due_ = false;
     unacknowledged_ = 0;
     ++counters_.acks;

@@ -164,7 +164,7 @@ void Sender::pump(TimePoint now, const Header& header, Outlet& outlet, std::size
       if (refresh_.empty()) refresh_since_ = kNever;
       if (blocked_.empty()) continue;  // the slots held nothing to send
     }
-    if (!outlet.send(blocked_)) {
+    if (!outlet.send(Channel::data, blocked_)) {
       ++counters_.outlet_full;
       return;
     }

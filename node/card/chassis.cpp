@@ -169,7 +169,7 @@ Result<void> Chassis::start_parts() {
     look_at_the_clock(card);  // the hold time for a peer begins now: what opening and restoring took is not part of it
     for (CardSet& set : card.sets) {
       set.start.boot_id = boot_id_;
-      if (kernel_guard_) set.start.kernel = &kernel_guard_->watch(set.shard->set());
+      if (kernel_guard_) set.kernel = &kernel_guard_->watch(set.shard->set());
       if (writer_) set.start.disk = &writer_->add_shard(cluster_.redundancy_sets[set.shard->set()].name);
     }
     cards_.push_back(std::make_unique<Card>(cluster_, index_, *card.config, std::move(card.ports), std::move(card.sets),

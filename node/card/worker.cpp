@@ -68,8 +68,9 @@ Worker::Worker(const Cluster& cluster, std::uint16_t chassis, std::string name, 
   std::vector<Shard*> engine_shards;
   for (CardSet& set : part.sets) {
     engine_shards.push_back(set.shard.get());
-    sets_.push_back(std::make_unique<SetRunner>(cluster, chassis, *set.shard, set.start, now));
-    views_.push_back(sets_.back().get());
+    sets_.push_back(std::make_unique<SetShell>(cluster, chassis, *set.shard, set.start, set.kernel, now));
+    set_views_.push_back(std::make_unique<SetView>(*sets_.back()));
+    views_.push_back(set_views_.back().get());
     shards_.push_back(std::move(set.shard));
   }
   engine_ = std::make_unique<Engine>(cluster, std::move(engine_shards), seed);
@@ -112,7 +113,7 @@ void Worker::open_self_tests(std::uint16_t chassis, TimePoint now) {
   std::random_device device;
   const std::uint64_t secret = std::uint64_t{device()} << 32 | device();
   engine_->expect_self_tests(secret);
-  for (const auto& set : sets_) {
+  for (const auto& set : set_views_) {
     SelfTest& self_test = *self_tests_.emplace_back(std::make_unique<SelfTest>(secret));
     for (const std::uint16_t index : cluster_.redundancy_sets[set->set()].service_sets) {
       const ServiceSet& config = cluster_.service_sets[index];
@@ -131,7 +132,7 @@ void Worker::take_processor(const WorkerScheduling& scheduling) {
   const ThreadScheduling got = schedule_thread(scheduling.wanted, scheduling.rights, scheduling_calls());
   budget_.emplace(got, scheduling_calls());
   const std::string text = got.to_string() + ", " + scheduling.memory;
-  for (const auto& set : sets_) set->set_scheduling(text);
+  for (const auto& set : set_views_) set->set_scheduling(text);
   if (got.missing.empty()) {
     log::info("card", "card={} scheduling: {}", name_, text);
   } else {
@@ -228,7 +229,7 @@ bool Worker::poll_sets(TimePoint now, bool busy) {
   const WallMillis wall = wall_now();
   bool more = false;
   for (std::size_t i = 0; i < sets_.size(); ++i) {
-    if (!captures_ && self_tests_[i]->poll(now)) sets_[i]->set_self_test(now, self_tests_[i]->wrong());
+    if (!captures_ && self_tests_[i]->poll(now)) sets_[i]->core().on_self_test(now, self_tests_[i]->wrong());
     more |= sets_[i]->poll(now, wall, busy);
   }
   return more;
@@ -344,7 +345,7 @@ void Worker::counters(std::vector<CounterGroup>& out) const {
     }
   }
   for (std::size_t i = 0; i < sets_.size(); ++i) {
-    const auto& set = sets_[i];
+    const auto& set = set_views_[i];
     CounterGroup group;
     for (const std::uint16_t index : cluster_.redundancy_sets[set->set()].service_sets) {
       if (!group.service_set.empty()) group.service_set += ", ";
@@ -410,7 +411,7 @@ void Worker::statistics(std::uint16_t service_set, ServiceSetStatus& out) const 
 void Worker::clear_statistics(std::uint16_t service_set, std::optional<StatisticsGroup> group) {
   engine_->clear_statistics(service_set, group);
   if (group && *group != StatisticsGroup::nat) return;
-  for (const auto& set : sets_) set->clear_nat_statistics(service_set);
+  for (const auto& set : set_views_) set->clear_nat_statistics(service_set);
 }
 
 void Worker::log_counters() const {

@@ -16,10 +16,11 @@
 #include "model/result.h"
 #include "node/card/scheduling.h"
 #include "node/card/self_test.h"
-#include "node/card/set_runner.h"
 #include "node/flow/engine.h"
 #include "node/ports/port.h"
 #include "node/query/mailbox.h"
+#include "node/set/set_shell.h"
+#include "node/set/set_view.h"
 
 namespace icr::node {
 
@@ -27,6 +28,7 @@ namespace icr::node {
 struct CardSet {
   std::unique_ptr<Shard> shard;
   SetStart start;
+  KernelWatch* kernel = nullptr;  ///< connection to the kernel guard; null if the set does not involve the kernel
 };
 
 /// A port that was opened, and the unit it serves.
@@ -104,9 +106,10 @@ class Worker final : public CardView, private PacketSink {
   std::vector<Port*> port_of_unit_;
   std::vector<std::unique_ptr<Shard>> shards_;
   std::unique_ptr<Engine> engine_;
-  std::vector<std::unique_ptr<SetRunner>> sets_;
+  std::vector<std::unique_ptr<SetShell>> sets_;
+  std::vector<std::unique_ptr<SetView>> set_views_;    ///< of each of sets_
   std::vector<std::unique_ptr<SelfTest>> self_tests_;  ///< of each of sets_; without any for captures
-  std::vector<ShardView*> views_;
+  std::vector<ShardView*> views_;                      ///< the same, for questions
   PacketBuffers buffers_;
   CardMailbox mailbox_;
   Wakeup stop_wakeup_;

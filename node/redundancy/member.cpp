@@ -23,87 +23,59 @@ constexpr Duration kLeastHold = 1s;
 
 Sync sync_of(rep::Copy copy) { return copy == rep::Copy::hot ? Sync::hot : Sync::cold; }
 
-/// Binds one of the two send functions to what senders and receivers want.
-template <bool (MemberOutput::*send_function)(std::span<const std::uint8_t>)>
-class LinkOutlet : public rep::Outlet {
- public:
-  explicit LinkOutlet(MemberOutput& output) : output_(output) {}
-  bool send(std::span<const std::uint8_t> message) override { return (output_.*send_function)(message); }
-
- private:
-  MemberOutput& output_;
-};
-
 }  // namespace
 
-/// The two ways out, and what the role machine's decisions mean for the rest of the member.
-class RedundancyMember::Outputs : public RoleOutput, public ProbeOutput {
- public:
-  explicit Outputs(RedundancyMember& member) : control(member.output_), data(member.output_), member_(member) {}
-
-  void persist_term(std::uint64_t term) override { member_.output_.persist_term(term); }
-  void on_master(std::uint64_t term) override {
-    // What the peer knows: what this member had from it, if it had all; a master that goes on knows from its stream.
-    const bool whole_copy = member_.receiver_.copy() == rep::Copy::hot;
-    member_.receiver_.stop();
-    member_.merge_out_.stop();
-    member_.sender_.stop();
-    if (member_.master_in_ == 0) {
-      whole_copy ? member_.sender_.all_is_shared() : member_.sender_.nothing_is_shared();
-    }
-    member_.master_in_ = term;
-    member_.heartbeat_now_ = true;
-    member_.output_.become_master(term);
-  }
-  void on_standby(std::uint64_t term) override {
-    member_.receiver_.stop();
-    member_.sender_.stop();
-    if (const std::uint64_t former = std::exchange(member_.master_in_, 0); former != 0) {
-      member_.merge_out_.start(former);
-    }
-    member_.heartbeat_now_ = true;
-    member_.output_.become_standby(term);
-  }
-  void on_reassert(std::uint64_t term) override {
-    member_.heartbeat_now_ = true;
-    member_.output_.reassert_master(term);
-  }
-  void probe(const IpAddress& address, std::uint64_t nonce) override { member_.output_.probe(address, nonce); }
-  void on_handing_over(bool active) override { member_.output_.handing_over(active); }
-  void send_offer() override {
-    const auto position = member_.sender_.position();
-    (void)control.send(member_.writer_.write(member_.header(), rep::Handover{position.epoch, position.sequence}));
-  }
-
-  LinkOutlet<&MemberOutput::send_control> control;
-  LinkOutlet<&MemberOutput::send_data> data;
-
- private:
-  RedundancyMember& member_;
-};
-
 RedundancyMember::RedundancyMember(const Cluster& cluster, std::uint16_t set, std::uint16_t chassis,
-                                   std::uint64_t boot_id, std::uint64_t restored_term, const SessionSource& source,
-                                   SessionSink& sink, MemberOutput& output, TimePoint now, bool whole)
+                                   const MemberStart& start, const SessionSource& source, SessionSink& sink,
+                                   const MemberOutputs& outputs, TimePoint now)
     : set_(cluster.redundancy_sets[set]),
       source_(source),
-      output_(output),
-      own_(header_of(cluster, set, chassis, boot_id)),
-      outputs_(std::make_unique<Outputs>(*this)),
+      decisions_(outputs.decisions),
+      link_(outputs.link),
+      own_(header_of(cluster, set, chassis, start.boot_id)),
       reader_(header_of_peer(own_)),
       sender_(source),
-      receiver_(sink, source, boot_id),
+      receiver_(sink, source, start.boot_id),
       merge_out_(source, sender_),
       merge_in_(sink, source.capacity()),
       copy_watch_(set_.name),
-      role_(role_config(set_, chassis), restored_term, *outputs_, now, whole),
-      detector_(detector_config(cluster, set, boot_id), *outputs_, now),
+      role_(role_config(set_, chassis), start.term, *this, now, start.whole),
+      detector_(detector_config(cluster, set, start.boot_id), outputs.probes, now),
       last_tick_(now),
       next_heartbeat_(now),
       health_(std::max(set_.hold_time, kLeastHold)),
       peer_address_(address_of_peer(cluster, set_, chassis)) {}
 
 RedundancyMember::~RedundancyMember() = default;
+
+void RedundancyMember::persist_term(std::uint64_t term) { decisions_.persist_term(term); }
+
+void RedundancyMember::on_master(std::uint64_t term) {
+  // What the peer knows: what this member had from it, if it had all; a master that goes on knows from its stream.
+  const bool whole_copy = receiver_.copy() == rep::Copy::hot;
+  receiver_.stop();
+  merge_out_.stop();
+  sender_.stop();
+  if (master_in_ == 0) whole_copy ? sender_.all_is_shared() : sender_.nothing_is_shared();
+  master_in_ = term;
+  heartbeat_now_ = true;
+  decisions_.on_master(term);
+}
+
+void RedundancyMember::on_standby(std::uint64_t term) {
+  receiver_.stop();
+  sender_.stop();
+  if (const std::uint64_t former = std::exchange(master_in_, 0); former != 0) merge_out_.start(former);
+  heartbeat_now_ = true;
+  decisions_.on_standby(term);
+}
+
+void RedundancyMember::on_reassert(std::uint64_t term) {
+  heartbeat_now_ = true;
+  decisions_.on_reassert(term);
+}
+
+void RedundancyMember::on_handing_over(bool active) { decisions_.on_handing_over(active); }
 
 rep::Header RedundancyMember::header() const {
   rep::Header header = own_;
@@ -264,7 +236,7 @@ void RedundancyMember::on_stream_message(TimePoint now, const rep::Message& mess
   } else if (const auto* audit = std::get_if<rep::Audit>(&message.body)) {
     receiver_.on_audit(now, *audit);
   }
-  if (receiver_.ack_urgent()) receiver_.pump(now, header(), writer_, outputs_->control);
+  if (receiver_.ack_urgent()) receiver_.pump(now, header(), writer_, link_);
   after_receiver(now);
 }
 
@@ -288,12 +260,12 @@ void RedundancyMember::on_adopt(TimePoint now, const rep::Header& header, const 
 /// Continues a merge: sends records to the master, or acknowledges those of the peer.
 void RedundancyMember::merge(TimePoint now, std::size_t budget_bytes) {
   if (role_.role() == Role::master) {
-    merge_in_.pump(header(), writer_, outputs_->control);
+    merge_in_.pump(header(), writer_, link_);
     if (const auto taken = merge_in_.take_outcome()) log_merge(set_.name, *taken);
     return;
   }
   if (!role_.follows_peer()) return;
-  merge_out_.pump(now, header(), writer_, outputs_->data, budget_bytes);
+  merge_out_.pump(now, header(), writer_, link_, budget_bytes);
   if (const auto given = merge_out_.take_outcome()) {
     log_merge(set_.name, *given);
     receiver_.follow(now, boots_.present(), role_.peer().term);
@@ -415,19 +387,22 @@ void RedundancyMember::tick(TimePoint now, std::size_t budget_bytes) {
   role_.tick(now);
   if (set_.stand_alone()) return;
   if (role_.follows_peer() && !merge_out_.active()) {
-    receiver_.pump(now, header(), writer_, outputs_->control);
+    receiver_.pump(now, header(), writer_, link_);
     after_receiver(now);
   }
   if (heartbeat_now_ || now >= next_heartbeat_) send_heartbeat(now);
   merge(now, budget_bytes);
-  if (may_send()) sender_.pump(now, header(), outputs_->data, budget_bytes, role_.draining());
+  if (may_send()) sender_.pump(now, header(), link_, budget_bytes, role_.draining());
   copy_watch_.look_at(now, may_send() ? &sender_ : nullptr);
   copy_watch_.look_at(now, role_.follows_peer() && !merge_out_.active() ? &receiver_ : nullptr);
-  if (role_.draining() && sender_.drained()) {
-    role_.on_drained(now);
-    role_.tick(now);
-  }
+  if (role_.draining() && sender_.drained()) role_.on_drained(now);
+  if (role_.take_offer(now)) send_offer();
   detector_.sleep(next_deadline());
+}
+
+void RedundancyMember::send_offer() {
+  const auto position = sender_.position();
+  (void)link_.send(rep::Channel::control, writer_.write(header(), rep::Handover{position.epoch, position.sequence}));
 }
 
 void RedundancyMember::send_heartbeat(TimePoint now) {
@@ -449,7 +424,7 @@ void RedundancyMember::send_heartbeat(TimePoint now) {
   beat.addresses = addresses_;
   if (role_.role() == Role::master) beat.stream = sender_.position();
   if (role_.follows_peer()) beat.stream = receiver_.position();
-  if (outputs_->control.send(writer_.write(header(), beat))) {
+  if (link_.send(rep::Channel::control, writer_.write(header(), beat))) {
     ++counters_.heartbeats_sent;
   } else {
     ++counters_.heartbeats_not_sent;

@@ -1,7 +1,7 @@
 // One member of a redundancy set on one chassis: roles, liveness and both halves of replication, without I/O.
 //
 // The owner (a card's worker, or a simulation) hands in messages, connection events and the time, and carries out what
-// the member decides (MemberOutput). All functions belong to the thread that owns the table.
+// the member decides (MemberOutputs). All functions belong to the thread that owns the table.
 #pragma once
 
 #include <cstdint>
@@ -27,30 +27,18 @@
 
 namespace icr::node {
 
-/// What a member does to the world. Called from inside its functions; must not call back into it.
-class MemberOutput {
- public:
-  virtual ~MemberOutput() = default;
-  /// Hands one message to the link; false: it would block or there is no connection. A heartbeat that could not be sent
-  /// is not repeated; everything else is.
-  virtual bool send_control(std::span<const std::uint8_t> message) = 0;
-  virtual bool send_data(std::span<const std::uint8_t> message) = 0;
-  /// Asks for `term` to be written to disk, because the member is about to act in it or holds its complete state.
-  /// REQUIRES: the implementation does not block.
-  virtual void persist_term(std::uint64_t term) = 0;
-  /// The table is this chassis' to change: activate the engine first, then draw the traffic. Also called for a master
-  /// that goes on in a new term.
-  virtual void become_master(std::uint64_t term) = 0;
-  /// Let go of the traffic, then stop the engine; the table is the master's now.
-  virtual void become_standby(std::uint64_t term) = 0;
-  /// The other member was master too, or may have been while it was out of sight, and is not any more: announce the
-  /// virtual addresses once more.
-  virtual void reassert_master(std::uint64_t term) = 0;
-  /// True: a switchover is under way: established sessions go on, new ones are refused (dropped, never reset).
-  virtual void handing_over(bool active) = 0;
-  /// Sends an echo request with this nonce to an address of the peer's machine (RFC 792, RFC 4443 section 4.1); the
-  /// answer goes to on_probe_answer(). A request that cannot be sent is lost.
-  virtual void probe(const IpAddress& address, std::uint64_t nonce) = 0;
+/// What a member remembers of its former life, and its name in this one.
+struct MemberStart {
+  std::uint64_t boot_id = 0;  ///< a random number of this process, not 0
+  std::uint64_t term = 0;     ///< highest term that was persisted, 0 if none
+  bool whole = true;          ///< all of that term's state was restored
+};
+
+/// Where a member speaks to. Called from inside its functions; must not call back into it. All must outlive the member.
+struct MemberOutputs {
+  RoleOutput& decisions;      ///< hears what the role machine decided, after the member has done its own part
+  replication::Outlet& link;  ///< a heartbeat that could not be sent is not repeated; everything else is
+  ProbeOutput& probes;        ///< sends echo requests to the peer's machine; answers go to on_probe_answer()
 };
 
 /// Why a standby should not become master without need; also sent to the peer.
@@ -88,15 +76,13 @@ struct MemberStatus {
   std::size_t unacknowledged_bytes = 0;
 };
 
-class RedundancyMember : public ChangeListener {
+class RedundancyMember : public ChangeListener, private RoleOutput {
  public:
-  /// `set` and `chassis` are indices into `cluster`; the chassis must be a member of the set. `boot_id` is a random
-  /// number of this process, not 0. `restored_term` and `whole`: as RoleMachine takes them. `source` and `sink`
-  /// are the two faces of the same table. All references must outlive the member. Nothing is sent or decided before the
+  /// `set` and `chassis` are indices into `cluster`; the chassis must be a member of the set. `source` and `sink` are
+  /// the two faces of the same table. All references must outlive the member. Nothing is sent or decided before the
   /// first tick().
-  RedundancyMember(const Cluster& cluster, std::uint16_t set, std::uint16_t chassis, std::uint64_t boot_id,
-                   std::uint64_t restored_term, const SessionSource& source, SessionSink& sink, MemberOutput& output,
-                   TimePoint now, bool whole = true);
+  RedundancyMember(const Cluster& cluster, std::uint16_t set, std::uint16_t chassis, const MemberStart& start,
+                   const SessionSource& source, SessionSink& sink, const MemberOutputs& outputs, TimePoint now);
   ~RedundancyMember() override;
 
   /// From the engine, in the middle of a packet.
@@ -135,7 +121,12 @@ class RedundancyMember : public ChangeListener {
   void append_to(CounterList& out) const;
 
  private:
-  class Outputs;
+  // -- RoleOutput: what the role machine's decisions mean for the rest of the member --
+  void persist_term(std::uint64_t term) override;
+  void on_master(std::uint64_t term) override;
+  void on_standby(std::uint64_t term) override;
+  void on_reassert(std::uint64_t term) override;
+  void on_handing_over(bool active) override;
 
   struct Counters {
     std::uint64_t control_messages = 0;
@@ -167,6 +158,7 @@ class RedundancyMember : public ChangeListener {
   void check_liveness(TimePoint now);
   void update_health(TimePoint now);
   void send_heartbeat(TimePoint now);
+  void send_offer();
   void after_receiver(TimePoint now);
   [[nodiscard]] replication::Header header() const;
   [[nodiscard]] std::uint16_t warnings() const;
@@ -175,9 +167,9 @@ class RedundancyMember : public ChangeListener {
 
   const RedundancySet& set_;
   const SessionSource& source_;
-  MemberOutput& output_;
+  RoleOutput& decisions_;
+  replication::Outlet& link_;
   replication::Header own_;
-  std::unique_ptr<Outputs> outputs_;
   replication::MessageReader reader_;
   replication::MessageWriter writer_;
   replication::Sender sender_;

@@ -260,12 +260,15 @@ void RoleMachine::tick(TimePoint now) {
       if (now >= handover_until_ || !peer_present_) {
         asked_handover_not_before_ = now + config_.hold_time;
         end_handover(true);
-      } else if (handover_ == Handover::offered && now >= next_offer_) {
-        next_offer_ = now + config_.offer_interval;
-        output_.send_offer();
       }
       return;
   }
+}
+
+bool RoleMachine::take_offer(TimePoint now) {
+  if (handover_ != Handover::offered || now < next_offer_) return false;
+  next_offer_ = now + config_.offer_interval;
+  return true;
 }
 
 void RoleMachine::update_preemption(TimePoint now) {

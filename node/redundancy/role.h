@@ -60,8 +60,6 @@ class RoleOutput {
   virtual void on_reassert(std::uint64_t term) = 0;
   /// True: a switchover is under way; false: it is over (called before on_standby) or was called off.
   virtual void on_handing_over(bool active) = 0;
-  /// Tell the peer that it shall become master.
-  virtual void send_offer() = 0;
 };
 
 class RoleMachine {
@@ -88,6 +86,9 @@ class RoleMachine {
   /// During a switchover: nothing that the peer must know is on its way any more.
   void on_drained(TimePoint now);
   void tick(TimePoint now);
+  /// Returns true when the master is to offer mastership to its standby now. Call it after tick(). Each offer is taken
+  /// once, and is due again after an interval.
+  [[nodiscard]] bool take_offer(TimePoint now);
   /// An operator's wish. On the master it starts a switchover; on the standby it asks the master for one.
   [[nodiscard]] Result<void> request_switchover(TimePoint now);
 

@@ -8,8 +8,8 @@
 //
 // Two distributions are shown: of all turns, and of those that no interrupt of the kernel lengthened. The difference is
 // the machine's, and is as long for a loop that only computes.
-#include "node/card/set_runner.h"
 #include "node/query/mailbox.h"
+#include "node/set/set_view.h"
 #include "tests/bench/flow_traffic.h"
 #include "tests/bench/interruption.h"
 
@@ -89,12 +89,13 @@ int run() {
   if (!cluster) return 1;
   TimePoint now{std::chrono::hours(1)};
   Node node(*cluster, now);
-  SetRunner runner(*cluster, 0, *node.shard, SetStart{1, 0, nullptr, 1}, now);
-  if (const auto opened = runner.open(nullptr, now); !opened) {
+  SetShell shell(*cluster, 0, *node.shard, SetStart{1, 0, nullptr, 1}, nullptr, now);
+  if (const auto opened = shell.open(nullptr, now); !opened) {
     fmt::print(stderr, "{}\n", opened.error().message);
     return 1;
   }
-  BenchCard card(runner);
+  SetView view(shell);
+  BenchCard card(view);
   CardMailbox mailbox;
   Questions questions;
   Frames frames(ip_protocol::udp);
@@ -124,7 +125,7 @@ int run() {
     const std::uint64_t from = __rdtsc();
     node.engine->process(burst, now, sink);
     node.engine->tick(now);
-    (void)runner.poll(now, 0, true);
+    (void)shell.poll(now, 0, true);
     (void)mailbox.run(card, now, kBusySliceSlots);
     const std::uint64_t clocks = __rdtsc() - from;
     if (turn < kWarmUp) {

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "model/cluster_file.h"
-#include "node/card/set_runner.h"
 #include "node/query/mailbox.h"
+#include "node/set/set_view.h"
 
 namespace {
 
@@ -133,8 +133,9 @@ int run() {
     }
   }
   shard->activate(now);
-  SetRunner runner(*cluster, 0, *shard, SetStart{1, 0, nullptr, 1}, now);
-  BenchCard card(runner);
+  SetShell shell(*cluster, 0, *shard, SetStart{1, 0, nullptr, 1}, nullptr, now);
+  SetView view(shell);
+  BenchCard card(view);
 
   QueryRequest filtered;
   filtered.kind = QueryKind::page;

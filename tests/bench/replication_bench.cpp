@@ -114,7 +114,7 @@ double median(std::vector<double> values) {
 /// Copies, as a link does.
 class Mailbox final : public replication::Outlet {
  public:
-  bool send(std::span<const std::uint8_t> message) override {
+  bool send(replication::Channel, std::span<const std::uint8_t> message) override {
     bytes += message.size();
     messages.emplace_back(message.begin(), message.end());
     return true;
@@ -180,13 +180,16 @@ NewSessions run_new_sessions(const Cluster& config) {
 }
 
 /// A member with its link, run by one thread as a card's worker does.
-class Side final : private node::MemberOutput, private replication::LinkVisitor {
+class Side final : private node::RoleOutput,
+                   private node::ProbeOutput,
+                   private replication::Outlet,
+                   private replication::LinkVisitor {
  public:
   Side(const Cluster& config, std::uint16_t index, node::Shard& shard)
       : config_(config),
         index_(index),
         shard_(shard),
-        member_(config, 0, index, 100U + index, 0, shard, shard, *this, clock_now()) {
+        member_(config, 0, index, {100U + index}, shard, shard, {*this, *this, *this}, clock_now()) {
     shard.add_listener(member_);
   }
   void open(const std::shared_ptr<replication::Context>& context) {
@@ -207,13 +210,14 @@ class Side final : private node::MemberOutput, private replication::LinkVisitor 
   [[nodiscard]] const node::RedundancyMember& member() const { return member_; }
 
  private:
-  bool send_control(std::span<const std::uint8_t> message) override { return link_->send_control(message); }
-  bool send_data(std::span<const std::uint8_t> message) override { return link_->send_data(message); }
+  bool send(replication::Channel channel, std::span<const std::uint8_t> message) override {
+    return channel == replication::Channel::control ? link_->send_control(message) : link_->send_data(message);
+  }
   void persist_term(std::uint64_t) override {}
-  void become_master(std::uint64_t) override { shard_.activate(clock_now()); }
-  void become_standby(std::uint64_t) override { shard_.deactivate(clock_now()); }
-  void reassert_master(std::uint64_t) override {}
-  void handing_over(bool) override {}
+  void on_master(std::uint64_t) override { shard_.activate(clock_now()); }
+  void on_standby(std::uint64_t) override { shard_.deactivate(clock_now()); }
+  void on_reassert(std::uint64_t) override {}
+  void on_handing_over(bool) override {}
   void probe(const IpAddress&, std::uint64_t) override {}
   void on_control(std::span<const std::uint8_t> message) override { member_.on_control(clock_now(), message); }
   void on_data(std::span<const std::uint8_t> message) override { member_.on_data(clock_now(), message); }

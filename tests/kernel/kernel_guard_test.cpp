@@ -3,9 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "node/kernel/set_health.h"
 #include "node/ports/factory.h"
 #include "node/ports/tun_routing.h"
+#include "node/set/set_health.h"
 #include "tests/ports/network_namespace.h"
 
 namespace icr::node {

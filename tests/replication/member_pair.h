@@ -17,7 +17,6 @@
 
 namespace icr::test {
 
-using node::MemberOutput;
 using node::RedundancyMember;
 using node::Role;
 using node::Sync;
@@ -39,13 +38,14 @@ inline Cluster two_chassis(bool preempt) {
 }
 
 /// One chassis: a table and a member; it can crash and come back.
-class Node : public MemberOutput {
+class Node : public node::RoleOutput, public node::ProbeOutput, public replication::Outlet {
  public:
   Node(const Cluster& cluster, std::uint16_t index, std::mt19937_64& random, const TimePoint& now)
       : control(random), data(random), cluster_(&cluster), index_(index), now_(now) {}
 
   void start() {
-    member.emplace(*cluster_, 0, index_, ++boots_ * 0x1000000001ULL + index_, persisted, *table, *table, *this, now_);
+    const node::MemberStart start{++boots_ * 0x1000000001ULL + index_, persisted};
+    member.emplace(*cluster_, 0, index_, start, *table, *table, node::MemberOutputs{*this, *this, *this}, now_);
     table->listen(&*member);
   }
   /// Before start(): the cluster file that it reads.
@@ -56,23 +56,19 @@ class Node : public MemberOutput {
     role = "down";
   }
 
-  bool send_control(std::span<const std::uint8_t> message) override {
-    control.send(now_, message);
-    return true;
-  }
-  bool send_data(std::span<const std::uint8_t> message) override {
-    data.send(now_, message);
+  bool send(replication::Channel channel, std::span<const std::uint8_t> message) override {
+    (channel == replication::Channel::control ? control : data).send(now_, message);
     return true;
   }
   void persist_term(std::uint64_t term) override { persisted = term; }
-  void become_master(std::uint64_t term) override {
+  void on_master(std::uint64_t term) override {
     role = "master";
     EXPECT_EQ(persisted, term);
     ++masterships;
   }
-  void become_standby(std::uint64_t) override { role = "standby"; }
-  void reassert_master(std::uint64_t) override { ++reasserted; }
-  void handing_over(bool active) override { handing = active; }
+  void on_standby(std::uint64_t) override { role = "standby"; }
+  void on_reassert(std::uint64_t) override { ++reasserted; }
+  void on_handing_over(bool active) override { handing = active; }
   void probe(const IpAddress& address, std::uint64_t nonce) override {
     ++probes;
     asked.push_back(address);

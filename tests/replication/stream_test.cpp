@@ -24,7 +24,7 @@ const Header kStandby{1, 11, 2, 0, 1};
 class WireOutlet : public Outlet {
  public:
   WireOutlet(VirtualWire& wire, const TimePoint& now) : wire_(wire), now_(now) {}
-  bool send(std::span<const std::uint8_t> message) override {
+  bool send(Channel, std::span<const std::uint8_t> message) override {
     if (blocked) return false;
     wire_.send(now_, message);
     return true;

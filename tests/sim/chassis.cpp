@@ -5,6 +5,12 @@
 #include "storage/restore.h"
 
 namespace icr::sim {
+namespace {
+
+/// Small enough that a copy and a checkpoint take several rounds.
+constexpr node::RoundLimits kLimits{16, 1U << 16U, 64, 64};
+
+}  // namespace
 
 WallMillis wall(TimePoint now) {
   return 1'700'000'000'000 + std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count();
@@ -22,28 +28,21 @@ void Chassis::start(TimePoint now) {
   ASSERT_TRUE(restored) << restored.error().message;
   EXPECT_EQ(restored->bad_records, 0U) << restored->damage;
   engine_ = std::make_unique<node::Engine>(cluster_, std::vector<node::Shard*>{shard_.get()}, random_());
-  member_ = std::make_unique<node::RedundancyMember>(cluster_, std::uint16_t{0}, index_, boot_, restored->term, *shard_,
-                                                     *shard_, static_cast<node::MemberOutput&>(*this), now);
   disk_ = std::make_unique<storage::DirectOutput>(store_, set);
-  storage::CheckpointOptions options;
-  options.base_interval = 5s;
-  options.refresh_interval = 1s;
-  options.retry_interval = 500ms;
-  checkpointer_ = std::make_unique<storage::Checkpointer>(set, cluster_.digest, *shard_, *disk_, options,
-                                                          restored->next_sequence, restored->term);
-  shard_->add_listener(*member_);
-  shard_->add_observer(*checkpointer_);
+  node::SetStart start{boot_, restored->term, disk_.get(), restored->next_sequence, restored->damage.empty(), {}};
+  start.checkpoints.base_interval = 5s;
+  start.checkpoints.refresh_interval = 1s;
+  start.checkpoints.retry_interval = 500ms;
+  core_ = std::make_unique<node::SetCore>(cluster_, index_, *shard_, start, static_cast<node::SetOutput&>(*this), now);
   shard_->add_observer(*this);
   changed_slots_.clear();
-  next_shard_tick_ = now;
   data_blocked = paused = false;
   probed_.reset();
 }
 
 void Chassis::crash(std::size_t keep) {
-  member_.reset();
+  core_.reset();
   engine_.reset();
-  checkpointer_.reset();
   disk_.reset();
   shard_.reset();
   changed_slots_.clear();
@@ -53,30 +52,30 @@ void Chassis::crash(std::size_t keep) {
 void Chassis::run(TimePoint now) {
   now_ = now;
   if (const auto nonce = std::exchange(probed_, std::nullopt); nonce && peer_answers) {
-    member_->on_probe_answer(now, *nonce);
+    core_->on_probe_answer(now, *nonce);
   }
-  member_->tick(now, 1U << 16U);
-  if (now >= next_shard_tick_ && shard_->tick(now, 64)) next_shard_tick_ = now + 50ms;
-  (void)checkpointer_->tick(now, wall(now), member_->term(), 64);
+  (void)core_->round(now, wall(now), kLimits);
 }
 
-void Chassis::on_control(TimePoint now, std::span<const std::uint8_t> message) {
+void Chassis::on_message(TimePoint now, replication::Channel channel, std::span<const std::uint8_t> message) {
   now_ = now;
-  member_->on_control(now, message);
+  core_->on_message(now, channel, message);
 }
 
-void Chassis::on_data(TimePoint now, std::span<const std::uint8_t> message) {
-  now_ = now;
-  member_->on_data(now, message);
+void Chassis::set_ill(TimePoint now, bool ill) {
+  node::KernelReport report;
+  if (ill) report.interfaces = {"interface a1 has no carrier"};
+  core_->on_kernel_report(now, report);
 }
 
 void Chassis::process(TimePoint now, node::Packet& packet, node::PacketSink& out) {
+  now_ = now;
   engine_->process(std::span(&packet, 1), now, out);
 }
 
 std::uint64_t Chassis::counter(std::string_view name) const {
   CounterList list;
-  member_->append_to(list);
+  core_->append_to(list);
   for (const auto& c : list) {
     if (c.name == name) return c.value;
   }
@@ -84,39 +83,27 @@ std::uint64_t Chassis::counter(std::string_view name) const {
   return 0;
 }
 
-bool Chassis::send_control(std::span<const std::uint8_t> message) {
-  control.send(now_, message);
-  return true;
-}
+bool Chassis::term_persisted(std::uint64_t term) { return *store_.term(cluster_.redundancy_sets[0].name) >= term; }
 
-bool Chassis::send_data(std::span<const std::uint8_t> message) {
+bool Chassis::send(replication::Channel channel, std::span<const std::uint8_t> message) {
+  if (channel == replication::Channel::control) {
+    control.send(now_, message);
+    return true;
+  }
   if (data_blocked) return false;
   data.send(now_, message);
   return true;
 }
 
-void Chassis::persist_term(std::uint64_t term) { term_persisted_ = disk_->remember_term(term); }
-
-void Chassis::become_master(std::uint64_t term) {
-  if (shard_->active()) {
-    shard_->set_term(term);
-  } else {
-    shard_->activate(now_, term);
-  }
-  watcher_.on_master(*this, term);
-  watcher_.on_draw(*this);
-}
-
-void Chassis::become_standby(std::uint64_t term) {
-  shard_->deactivate(now_);
-  watcher_.on_standby(*this, term);
-}
-
-void Chassis::reassert_master(std::uint64_t) { watcher_.on_draw(*this); }
-
-void Chassis::handing_over(bool active) { shard_->refuse_new_sessions(active); }
-
 void Chassis::probe(const IpAddress&, std::uint64_t nonce) { probed_ = nonce; }
+
+void Chassis::acquire_traffic() { watcher_.on_draw(*this); }
+
+void Chassis::announce_again(std::uint64_t) { watcher_.on_draw(*this); }
+
+void Chassis::report_role(node::Role role, std::uint64_t term) {
+  role == node::Role::master ? watcher_.on_master(*this, term) : watcher_.on_standby(*this, term);
+}
 
 void Chassis::changed(std::uint32_t slot, Change) { changed_slots_.insert(slot); }
 

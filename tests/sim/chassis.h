@@ -1,5 +1,5 @@
-// A whole chassis without threads, sockets and disks: engine, shard, redundancy member, checkpointer and a store in
-// memory. It can crash and start again; the store survives that.
+// A whole chassis without threads, sockets and disks: an engine and a SetCore, as a card's worker runs them, with a
+// network, a disk and a kernel that are simulated. It can crash and start again; the store survives that.
 #pragma once
 
 #include <cstdint>
@@ -14,8 +14,7 @@
 #include "model/cluster.h"
 #include "node/flow/engine.h"
 #include "node/flow/shard.h"
-#include "node/redundancy/member.h"
-#include "storage/checkpointer.h"
+#include "node/set/set_core.h"
 #include "storage/memory_store.h"
 #include "support/virtual_wire.h"
 
@@ -33,33 +32,34 @@ class ChassisWatcher {
   virtual void on_draw(Chassis& chassis) = 0;
 };
 
-class Chassis final : private node::MemberOutput, private ChangeListener {
+class Chassis final : private node::SetOutput, private ChangeListener {
  public:
   Chassis(const Cluster& cluster, std::uint16_t index, std::mt19937_64& random, ChassisWatcher& watcher);
 
   void start(TimePoint now);
   /// The process dies. Of what was not durable on disk, the first `keep` records survive.
   void crash(std::size_t keep);
-  [[nodiscard]] bool up() const { return member_ != nullptr; }
+  [[nodiscard]] bool up() const { return core_ != nullptr; }
   [[nodiscard]] bool active() const { return up() && shard_->active(); }
 
   /// One round of the worker, after messages were handed in.
   void run(TimePoint now);
-  void on_control(TimePoint now, std::span<const std::uint8_t> message);
-  void on_data(TimePoint now, std::span<const std::uint8_t> message);
+  void on_message(TimePoint now, replication::Channel channel, std::span<const std::uint8_t> message);
+  /// The kernel guard finds that an interface has lost its link (`ill`), or that nothing is wrong.
+  void set_ill(TimePoint now, bool ill);
   /// One packet through the engine; it is rewritten in place.
   void process(TimePoint now, node::Packet& packet, node::PacketSink& out);
 
-  [[nodiscard]] node::RedundancyMember& member() { return *member_; }
-  [[nodiscard]] node::MemberStatus status() const { return member_->status(); }
+  [[nodiscard]] node::SetCore& core() { return *core_; }
+  [[nodiscard]] node::MemberStatus status() const { return core_->member().status(); }
   [[nodiscard]] const node::Shard& shard() const { return *shard_; }
   [[nodiscard]] const Cluster& cluster() const { return cluster_; }
   [[nodiscard]] storage::MemoryStore& store() { return store_; }
   [[nodiscard]] std::uint16_t index() const { return index_; }
   [[nodiscard]] std::uint64_t boot() const { return boot_; }
-  /// The disk has taken the last term.
-  [[nodiscard]] bool term_persisted() const { return term_persisted_; }
-  [[nodiscard]] std::size_t checkpoint_backlog() const { return checkpointer_ ? checkpointer_->backlog() : 0; }
+  /// The disk has `term`.
+  [[nodiscard]] bool term_persisted(std::uint64_t term);
+  [[nodiscard]] std::size_t checkpoint_backlog() const { return up() ? core_->checkpointer()->backlog() : 0; }
   [[nodiscard]] std::uint64_t counter(std::string_view name) const;
   /// Slots that changed since the last call.
   [[nodiscard]] std::set<std::uint32_t> take_changed_slots() { return std::exchange(changed_slots_, {}); }
@@ -71,14 +71,16 @@ class Chassis final : private node::MemberOutput, private ChangeListener {
   bool peer_answers = true;   ///< the kernel of the peer's machine answers probes
 
  private:
-  bool send_control(std::span<const std::uint8_t> message) override;
-  bool send_data(std::span<const std::uint8_t> message) override;
-  void persist_term(std::uint64_t term) override;
-  void become_master(std::uint64_t term) override;
-  void become_standby(std::uint64_t term) override;
-  void reassert_master(std::uint64_t term) override;
-  void handing_over(bool active) override;
+  // -- SetOutput --
+  bool send(replication::Channel channel, std::span<const std::uint8_t> message) override;
   void probe(const IpAddress& address, std::uint64_t nonce) override;
+  void acquire_traffic() override;
+  void release_traffic() override {}  // the network goes on sending here until another chassis draws the traffic
+  void announce_again(std::uint64_t term) override;
+  void report_role(node::Role role, std::uint64_t term) override;
+  void report_handover(bool) override {}
+  void report_block(const node::BlockEvent&) override {}
+
   void changed(std::uint32_t slot, Change change) override;
 
   const Cluster& cluster_;
@@ -89,14 +91,11 @@ class Chassis final : private node::MemberOutput, private ChangeListener {
   std::unique_ptr<storage::DirectOutput> disk_;
   std::unique_ptr<node::Shard> shard_;
   std::unique_ptr<node::Engine> engine_;
-  std::unique_ptr<node::RedundancyMember> member_;
-  std::unique_ptr<storage::Checkpointer> checkpointer_;
+  std::unique_ptr<node::SetCore> core_;
   std::set<std::uint32_t> changed_slots_;
   std::uint64_t boot_ = 0;
-  bool term_persisted_ = false;
   std::optional<std::uint64_t> probed_;  ///< the last probe that the peer's machine has yet to answer
   TimePoint now_;
-  TimePoint next_shard_tick_;
 };
 
 /// The wall clock of the simulation.

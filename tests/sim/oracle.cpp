@@ -64,7 +64,7 @@ void Oracle::on_master(Chassis& chassis, std::uint64_t term, TimePoint now) {
   }
   merges_[chassis.index()].reset();  // it goes on with what it has
   // A term that a failing disk did not keep may be taken again, by the same chassis only.
-  const std::pair<std::uint16_t, std::uint64_t> who{chassis.index(), chassis.term_persisted() ? chassis.boot() : 0};
+  const std::pair<std::uint16_t, std::uint64_t> who{chassis.index(), chassis.term_persisted(term) ? chassis.boot() : 0};
   const auto [known, fresh] = terms_.emplace(term, who);
   const auto& [index, boot] = known->second;
   if (!fresh && (index != who.first || (boot != 0 && boot != chassis.boot()))) {

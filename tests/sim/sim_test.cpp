@@ -140,7 +140,7 @@ TEST_P(Scenario, SwitchoverUnderTrafficLosesNothing) {
     ASSERT_TRUE(from);
     ASSERT_TRUE(run_until([this] { return world_.twins(); }, 5s));
     run(200ms);
-    ASSERT_TRUE(world_.chassis(*from).member().request_switchover(world_.now()));
+    ASSERT_TRUE(world_.chassis(*from).core().request_switchover(world_.now()));
     ASSERT_TRUE(run_until([&] { return world_.master() && *world_.master() != *from; }, 1s)) << "round " << round;
     run(1s);
   }
@@ -168,7 +168,7 @@ TEST_P(Scenario, AStandbyThatStartsLateBecomesHotWhileTrafficRuns) {
   run(3s);
   const auto trips = world_.traffic().round_trips();
   world_.start(1);
-  ASSERT_TRUE(run_until([this] { return world_.chassis(1).member().status().sync == node::Sync::hot; }, 1s));
+  ASSERT_TRUE(run_until([this] { return world_.chassis(1).status().sync == node::Sync::hot; }, 1s));
   run(1s);
   EXPECT_GT(world_.traffic().round_trips(), trips);
   quiesce();
@@ -241,12 +241,12 @@ TEST(BusyMachine, IllHealthOfTheMasterMovesMastershipOnce) {
     world.start(1);
     run(2s + 1us * (random() % 3'000'000));
     ASSERT_TRUE(world.chassis(0).active());
-    for (std::size_t i = 0; i < 2; ++i) world.chassis(i).member().set_health(world.now(), {});
-    world.chassis(0).member().set_health(world.now(), {255, "interface a1 has no carrier"});
+    for (std::size_t i = 0; i < 2; ++i) world.chassis(i).set_ill(world.now(), false);
+    world.chassis(0).set_ill(world.now(), true);
     run(250ms);
     EXPECT_EQ(world.master(), std::optional<std::size_t>(1)) << "seed " << seed;
     run(1ms * (random() % 3000));
-    world.chassis(0).member().set_health(world.now(), {});
+    world.chassis(0).set_ill(world.now(), false);
     run(10s);
     EXPECT_EQ(world.master(), std::optional<std::size_t>(1)) << "seed " << seed;
     world.settle(10s);

@@ -179,7 +179,7 @@ void World::start(std::size_t index) {
 
 void World::connect() {
   for (Chassis& c : chassis_) {
-    if (c.up() && chassis_[1U - c.index()].up()) c.member().on_peer_connected(now_);
+    if (c.up() && chassis_[1U - c.index()].up()) c.core().on_connected(now_);
   }
 }
 
@@ -196,7 +196,7 @@ void World::crash(std::size_t index, bool everything_durable, bool connection_cl
   Chassis& other = chassis_[1U - index];
   // Where no connection closes, the machine is gone with its process.
   other.peer_answers = connection_closes;
-  if (connection_closes && link_up_ && other.up()) other.member().on_peer_disconnected(now_);
+  if (connection_closes && link_up_ && other.up()) other.core().on_disconnected(now_);
 }
 
 void World::count_of(Chassis& c) {
@@ -218,12 +218,12 @@ void World::deliver(Chassis& from, Chassis& to) {
   if (to.up() && to.paused) return;  // they wait in its sockets
   while (const auto bytes = from.control.take(now_)) {
     if (!to.up()) continue;
-    to.on_control(now_, *bytes);
+    to.on_message(now_, replication::Channel::control, *bytes);
     watch(to, std::nullopt);
   }
   while (const auto bytes = from.data.take(now_)) {
     if (!to.up()) continue;
-    to.on_data(now_, *bytes);
+    to.on_message(now_, replication::Channel::data, *bytes);
     watch(to, std::nullopt);
   }
 }
@@ -324,7 +324,7 @@ void World::happen(const Later& later) {
       weather(false);
       break;
     case kWell:
-      if (chassis_[later.index].up()) chassis_[later.index].member().set_health(now_, {});
+      if (chassis_[later.index].up()) chassis_[later.index].set_ill(now_, false);
       break;
     default:
       break;
@@ -358,7 +358,7 @@ void World::fault() {
       link_up_ = false;
       if (chance(0.3)) {
         for (Chassis& side : chassis_) {
-          if (side.up()) side.member().on_peer_disconnected(now_);
+          if (side.up()) side.core().on_disconnected(now_);
         }
       }
       later_.push_back({now_ + between(20ms, 3s), kHeal, 0});
@@ -393,13 +393,13 @@ void World::fault() {
       if (!c.up()) break;
       ++totals_.illnesses;
       note(fmt::format("chassis {} is ill", index));
-      c.member().set_health(now_, {255, "interface a1 has no carrier"});
+      c.set_ill(now_, true);
       later_.push_back({now_ + between(1ms, 3s), kWell, index});
       break;
     default:
       // The network may believe either of two masters.
       if (chassis_[0].active() && chassis_[1].active()) drawn_to_ = index;
-      if (c.up() && !c.paused && c.member().request_switchover(now_)) {
+      if (c.up() && !c.paused && c.core().request_switchover(now_)) {
         note(fmt::format("switchover asked for on chassis {}", index));
         ++totals_.switchovers_begun;
       }
@@ -448,7 +448,7 @@ void World::settle(Duration limit) {
   if (!twins()) {
     std::string text = "the chassis do not agree after quiet:";
     for (Chassis& c : chassis_) {
-      const auto s = c.member().status();
+      const auto s = c.status();
       text += fmt::format(" [{}: {} {} term {} sessions {} digest {:x} pending {} unacknowledged {} peer {} {}]",
                           c.index(), node::to_string(s.role), node::to_string(s.sync), s.term, c.shard().sessions(),
                           c.shard().digest(), s.pending_state, s.unacknowledged_bytes, s.peer_present,

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "model/cluster.h"
-#include "node/kernel/kernel_watch.h"
+#include "node/kernel/kernel_report.h"
 #include "node/redundancy/health.h"
 
 namespace icr::node {

@@ -1,4 +1,4 @@
-#include "node/kernel/set_health.h"
+#include "node/set/set_health.h"
 
 namespace icr::node {
 

@@ -1,0 +1,173 @@
+#include "node/set/set_core.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "node/set/set_health.h"
+
+namespace icr::node {
+namespace {
+
+/// Timers that are late by ticks get more of a round, up to twice what a burst can set up: a card that does nothing but
+/// set sessions up does not fall behind, and all that comes up at one tick is spread over bursts otherwise.
+constexpr Ticks kMostLag = 3;
+constexpr std::size_t kBlockEventsPerRound = 16;
+/// Timers have a resolution of 100 ms; a tick in between keeps the worst case near it.
+constexpr Duration kShardTick = 50ms;
+
+}  // namespace
+
+SetCore::SetCore(const Cluster& cluster, std::uint16_t chassis, Shard& shard, const SetStart& start, SetOutput& output,
+                 TimePoint now)
+    : config_(cluster.redundancy_sets[shard.set()]),
+      shard_(shard),
+      output_(output),
+      now_(now),
+      member_(cluster, shard.set(), chassis, {start.boot_id, start.term, start.whole}, shard, shard,
+              {*this, output, output}, now),
+      disk_(start.disk),
+      next_shard_tick_(now) {
+  shard_.add_listener(member_);
+  if (disk_ != nullptr) {
+    checkpointer_ = std::make_unique<storage::Checkpointer>(config_.name, cluster.digest, shard_, *disk_,
+                                                            start.checkpoints, start.next_sequence, start.term);
+    shard_.add_observer(*checkpointer_);
+  }
+}
+
+SetCore::~SetCore() = default;
+
+// -- Inputs --
+
+void SetCore::on_message(TimePoint now, replication::Channel channel, std::span<const std::uint8_t> message) {
+  now_ = now;
+  if (channel == replication::Channel::control) {
+    member_.on_control(now, message);
+  } else {
+    member_.on_data(now, message);
+  }
+}
+
+void SetCore::on_connected(TimePoint now) {
+  now_ = now;
+  member_.on_peer_connected(now);
+}
+
+void SetCore::on_disconnected(TimePoint now) {
+  now_ = now;
+  member_.on_peer_disconnected(now);
+}
+
+void SetCore::on_probe_answer(TimePoint now, std::uint64_t nonce) {
+  now_ = now;
+  member_.on_probe_answer(now, nonce);
+}
+
+void SetCore::on_kernel_report(TimePoint now, const KernelReport& report) {
+  kernel_report_ = report;
+  member_.set_addresses(report.addresses);
+  judge_health(now);
+}
+
+void SetCore::on_self_test(TimePoint now, std::vector<std::string> wrong) {
+  self_test_ = std::move(wrong);
+  judge_health(now);
+}
+
+Result<void> SetCore::request_switchover(TimePoint now) {
+  now_ = now;
+  return member_.request_switchover(now);
+}
+
+void SetCore::judge_health(TimePoint now) {
+  now_ = now;
+  member_.set_health(now, health_of(kernel_report_, self_test_, store_fails_, config_.health));
+}
+
+// -- The round --
+
+bool SetCore::round(TimePoint now, WallMillis wall_now, const RoundLimits& limits) {
+  now_ = now;
+  bool more = false;
+  if (const bool fails = disk_ != nullptr && disk_->failing(); fails != store_fails_) {
+    store_fails_ = fails;
+    judge_health(now);
+  }
+  member_.tick(now, limits.replication_bytes);
+  if (now >= next_shard_tick_) {
+    if (shard_.tick(now, limits.timers << std::min(shard_.timer_lag(now), kMostLag))) {
+      next_shard_tick_ = now + kShardTick;
+    } else {
+      more = true;
+    }
+  }
+  report_blocks();
+  if (unremembered_term_ != 0 && disk_->remember_term(unremembered_term_)) unremembered_term_ = 0;
+  if (checkpointer_) more |= checkpointer_->tick(now, wall_now, member_.term(), limits.checkpoint_rows);
+  return more;
+}
+
+void SetCore::report_blocks() {
+  for (std::size_t i = 0; i < kBlockEventsPerRound; ++i) {
+    const auto event = shard_.next_block_event();
+    if (!event) return;
+    output_.report_block(*event);
+  }
+}
+
+TimePoint SetCore::next_deadline(TimePoint now) const {
+  TimePoint next = std::min(member_.next_deadline(), next_shard_tick_);
+  if (checkpointer_) next = std::min(next, now + kShardTick);
+  return next;
+}
+
+bool SetCore::shut_down(TimePoint now, WallMillis wall_now) {
+  now_ = now;
+  if (!std::exchange(released_, true)) {
+    output_.release_traffic();
+    shard_.deactivate(now);
+  }
+  return !checkpointer_ || checkpointer_->flush_all(now, wall_now, member_.term());
+}
+
+// -- RoleOutput: what the role machine decided, after the member has done its part --
+
+void SetCore::persist_term(std::uint64_t term) {
+  // Handed to the storage thread, not waited for: a takeover must not cost a disk flush. Should the machine die before
+  // it is written, this chassis may take the same term again, which no other can ever have taken (terms are unique to a
+  // member). One that the storage thread does not take now is offered again by round().
+  if (disk_ != nullptr) unremembered_term_ = disk_->remember_term(term) ? 0 : term;
+}
+
+void SetCore::on_master(std::uint64_t term) {
+  if (shard_.active()) {
+    shard_.set_term(term);
+  } else {
+    shard_.activate(now_, term);
+  }
+  // Between the two the engine forwards what still comes; nobody is drawn here before it does.
+  output_.acquire_traffic();
+  output_.report_role(Role::master, term);
+}
+
+void SetCore::on_standby(std::uint64_t term) {
+  output_.release_traffic();
+  shard_.deactivate(now_);
+  output_.report_role(Role::standby, term);
+}
+
+void SetCore::on_reassert(std::uint64_t term) { output_.announce_again(term); }
+
+void SetCore::on_handing_over(bool active) {
+  shard_.refuse_new_sessions(active);
+  output_.report_handover(active);
+}
+
+void SetCore::append_to(CounterList& out) const {
+  shard_.counters().append_to(out);
+  shard_.nat().counters().append_to(out);
+  member_.append_to(out);
+  if (checkpointer_) checkpointer_->counters().append_to(out);
+}
+
+}  // namespace icr::node

@@ -1,0 +1,120 @@
+// One redundancy set on one card, without I/O: its sessions, its role, its replication and its checkpoints.
+//
+//   engine --changes--> RedundancyMember --messages--> SetOutput --> peer
+//              |--------> Checkpointer --records--> storage::CheckpointOutput
+//   RedundancyMember --decisions--> Shard, then SetOutput: state first, traffic second.
+//
+// The owner (SetShell, or a simulation) hands in messages, events and the time, and carries out what the core decides.
+// Thread: the one that owns the shard.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "model/cluster.h"
+#include "model/result.h"
+#include "node/flow/shard.h"
+#include "node/kernel/kernel_report.h"
+#include "node/redundancy/member.h"
+#include "node/set/set_output.h"
+#include "storage/checkpointer.h"
+
+namespace icr::node {
+
+/// What survived the last run of the chassis, for one set.
+struct SetStart {
+  std::uint64_t boot_id = 0;                  ///< random, not 0: this run of the process
+  std::uint64_t term = 0;                     ///< highest term on disk
+  storage::CheckpointOutput* disk = nullptr;  ///< null: no checkpoints are kept
+  std::uint64_t next_sequence = 1;            ///< of the checkpoint log
+  bool whole = true;                          ///< nothing of that term's state was found damaged
+  storage::CheckpointOptions checkpoints{};
+};
+
+/// How much of each kind of work one round does before packets have their turn again.
+struct RoundLimits {
+  std::size_t messages = 0;  ///< which the owner hands in before the round
+  std::size_t replication_bytes = 0;
+  std::uint32_t checkpoint_rows = 0;
+  std::uint32_t timers = 0;
+};
+/// Limits of a round while no packets come.
+inline constexpr RoundLimits kQuietRound{16, 512 * 1024, 2048, 64};
+/// Limits of a round between bursts. Each part takes ten to thirty microseconds. A thousand sessions in a batch would
+/// take 200 to 500, and packets that come meanwhile wait for all of it.
+inline constexpr RoundLimits kBusyRound{4, 8 * 1024, 128, 16};
+
+class SetCore final : private RoleOutput {
+ public:
+  /// `chassis` is the index of this chassis, which must be a member of the set of `shard`. `shard` holds what the
+  /// checkpoint brought back, if anything. All references must outlive the core. Nothing is sent or decided before the
+  /// first round.
+  SetCore(const Cluster& cluster, std::uint16_t chassis, Shard& shard, const SetStart& start, SetOutput& output,
+          TimePoint now);
+  ~SetCore() override;
+
+  // Inputs. What has arrived must be handed in before the round: a late look must not take a message for silence.
+
+  /// Takes one message from the peer as it came: any alignment, nothing trusted. `message` is not kept.
+  void on_message(TimePoint now, replication::Channel channel, std::span<const std::uint8_t> message);
+  /// Takes events of the own connection to the peer. Messages that have arrived must be handed in first.
+  void on_connected(TimePoint now);
+  void on_disconnected(TimePoint now);
+  /// Takes the nonce of an answer to a probe.
+  void on_probe_answer(TimePoint now, std::uint64_t nonce);
+  /// Takes what the kernel guard found: a part of the health, and the addresses at which the peer can probe this
+  /// machine.
+  void on_kernel_report(TimePoint now, const KernelReport& report);
+  /// Takes what the self-test found wrong, which is part of the health.
+  void on_self_test(TimePoint now, std::vector<std::string> wrong);
+  /// Marks this member as one that should not become master without need, or takes that back.
+  void set_warning(bool warned) { member_.set_warning(warned); }
+  /// Does what an operator wishes: RedundancyMember::request_switchover().
+  [[nodiscard]] Result<void> request_switchover(TimePoint now);
+
+  /// Does one round of everything but packets, in this order: health, liveness and role, replication, session timers,
+  /// log of port blocks, term, checkpoint. Returns true if there is more to do at once.
+  bool round(TimePoint now, WallMillis wall_now, const RoundLimits& limits);
+  /// Returns when round() is next needed if nothing arrives.
+  [[nodiscard]] TimePoint next_deadline(TimePoint now) const;
+  /// Lets go of the traffic and writes a last checkpoint. Returns true when that is done; otherwise call it again, but
+  /// not for ever.
+  bool shut_down(TimePoint now, WallMillis wall_now);
+
+  [[nodiscard]] Shard& shard() { return shard_; }
+  [[nodiscard]] const Shard& shard() const { return shard_; }
+  [[nodiscard]] const RedundancySet& config() const { return config_; }
+  [[nodiscard]] const RedundancyMember& member() const { return member_; }
+  /// Returns the checkpointer, or null if no checkpoints are kept.
+  [[nodiscard]] const storage::Checkpointer* checkpointer() const { return checkpointer_.get(); }
+  void append_to(CounterList& out) const;
+
+ private:
+  void judge_health(TimePoint now);
+  void report_blocks();
+  // -- RoleOutput --
+  void persist_term(std::uint64_t term) override;
+  void on_master(std::uint64_t term) override;
+  void on_standby(std::uint64_t term) override;
+  void on_reassert(std::uint64_t term) override;
+  void on_handing_over(bool active) override;
+
+  const RedundancySet& config_;
+  Shard& shard_;
+  SetOutput& output_;
+  TimePoint now_;  ///< of the input or round that is being handled: for the callbacks
+  RedundancyMember member_;
+  std::unique_ptr<storage::Checkpointer> checkpointer_;
+  storage::CheckpointOutput* disk_;
+  KernelReport kernel_report_;
+  std::vector<std::string> self_test_;  ///< what the self-test found wrong
+  bool store_fails_ = false;
+  TimePoint next_shard_tick_;
+  std::uint64_t unremembered_term_ = 0;  ///< the disk has yet to take it; 0: none
+  bool released_ = false;
+};
+
+}  // namespace icr::node

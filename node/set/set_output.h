@@ -1,0 +1,39 @@
+// What a redundancy set does to the world: the only way out of SetCore.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "node/redundancy/detector.h"
+#include "node/redundancy/role.h"
+#include "node/services/nat_types.h"
+#include "replication/protocol.h"
+
+namespace icr::node {
+
+/// Carries out what a set decides. SetCore calls it from inside its functions, in the order in which things must
+/// happen: state first, traffic second. No function may block or call back into the core.
+///
+/// send() (from Outlet) hands one message to a connection to the peer. A heartbeat that could not be sent is not
+/// repeated; everything else is. probe() (from ProbeOutput) sends an echo request with its nonce to an address of the
+/// peer's machine (RFC 792, RFC 4443 section 4.1); the answer goes to SetCore::on_probe_answer(), and a request that
+/// cannot be sent is lost.
+class SetOutput : public replication::Outlet, public ProbeOutput {
+ public:
+  /// Draws the traffic to this chassis. The table is active. Also called for a master that goes on in a new term.
+  virtual void acquire_traffic() = 0;
+  /// Lets go of the traffic. The table is deactivated only after this.
+  virtual void release_traffic() = 0;
+  /// Announces the virtual addresses once more: the other member was master too, or may have been while it was out of
+  /// sight, and is not any more.
+  virtual void announce_again(std::uint64_t term) = 0;
+
+  /// Reports that the member has become master or standby in `term`, or goes on so in a new one.
+  virtual void report_role(Role role, std::uint64_t term) = 0;
+  /// Reports that a switchover has begun (`active`), or that it is over.
+  virtual void report_handover(bool active) = 0;
+  /// Reports that a block of NAT ports was allocated or released.
+  virtual void report_block(const BlockEvent& event) = 0;
+};
+
+}  // namespace icr::node

@@ -1,0 +1,165 @@
+#include "node/set/set_shell.h"
+
+#include <algorithm>
+
+#include "model/log.h"
+#include "node/redundancy/identity.h"
+
+namespace icr::node {
+
+using replication::Channel;
+
+SetShell::SetShell(const Cluster& cluster, std::uint16_t chassis, Shard& shard, const SetStart& start,
+                   KernelWatch* kernel, TimePoint now)
+    : cluster_(cluster),
+      config_(cluster.redundancy_sets[shard.set()]),
+      chassis_(chassis),
+      boot_id_(start.boot_id),
+      kernel_(kernel),
+      now_(now),
+      core_(cluster, chassis, shard, start, *this, now) {}
+
+SetShell::~SetShell() = default;
+
+Result<void> SetShell::open(const std::shared_ptr<replication::Context>& context, TimePoint now) {
+  now_ = now;
+  take_kernel_report(now);
+  auto steering = open_steering(config_.virtual_addresses, now,
+                                [this](const VirtualAddress& address) { return closed_way(address); });
+  if (!steering) return tl::unexpected(steering.error().in("redundancy set " + config_.name));
+  steering_ = std::move(*steering);
+  auto return_routes = ReturnRoutes::open(cluster_, core_.shard().set(), chassis_);
+  if (!return_routes) return tl::unexpected(return_routes.error().in("redundancy set " + config_.name));
+  return_routes_ = std::move(*return_routes);
+  if (config_.stand_alone()) return {};
+  auto link = replication::Link::open(context, cluster_, core_.shard().set(), chassis_);
+  if (!link) return tl::unexpected(link.error().in("redundancy set " + config_.name));
+  link_ = std::move(*link);
+  prober_ = std::make_unique<Prober>(static_cast<std::uint16_t>(boot_id_ + core_.shard().set()),
+                                     address_of_peer(cluster_, config_, chassis_));
+  if (!prober_->warning().empty()) log::warn("redundancy", "set={} {}", config_.name, prober_->warning());
+  return {};
+}
+
+bool SetShell::poll(TimePoint now, WallMillis wall_now, bool busy) {
+  now_ = now;
+  const RoundLimits& limits = busy ? kBusyRound : kQuietRound;
+  bool more = false;
+  if (link_) more |= link_->drain(*this, limits.messages);
+  if (prober_) {
+    for (const std::uint64_t nonce : prober_->take_answers(now)) core_.on_probe_answer(now, nonce);
+  }
+  take_kernel_report(now);
+  more |= core_.round(now, wall_now, limits);
+  if (const auto due = steering_->next_deadline(); due && *due <= now) {
+    steering_->tick(now);
+    core_.set_warning(!steering_->warning().empty());
+  }
+  // Sending may have swallowed the edge of a descriptor.
+  if (link_) more |= link_->pending();
+  return more;
+}
+
+bool SetShell::shut_down(TimePoint now, WallMillis wall_now) {
+  now_ = now;
+  return core_.shut_down(now, wall_now);
+}
+
+void SetShell::take_kernel_report(TimePoint now) {
+  if (kernel_ != nullptr && kernel_->take(kernel_report_)) core_.on_kernel_report(now, kernel_report_);
+}
+
+std::string SetShell::closed_way(const VirtualAddress& address) const {
+  if (address.address.is_v4()) return {};
+  const auto closed = kernel_report_.closed_ipv6.find(address.interface);
+  return closed == kernel_report_.closed_ipv6.end() ? std::string() : closed->second;
+}
+
+TimePoint SetShell::next_deadline(TimePoint now) const {
+  TimePoint next = core_.next_deadline(now);
+  if (const auto due = steering_->next_deadline()) next = std::min(next, *due);
+  return next;
+}
+
+void SetShell::append_descriptors(TimePoint now, std::vector<int>& out) const {
+  if (prober_) prober_->append_descriptors(now, out);
+  if (kernel_ != nullptr) out.push_back(kernel_->descriptor());
+  if (link_) out.insert(out.end(), link_->descriptors().begin(), link_->descriptors().end());
+}
+
+void SetShell::append_to(CounterList& out) const {
+  out.push_back({"steering-failures", steering_failures_});
+  if (link_) link_->append_to(out);
+  if (prober_) prober_->append_to(out);
+  steering_->append_to(out);
+  return_routes_->append_to(out);
+}
+
+// -- SetOutput --
+
+bool SetShell::send(Channel channel, std::span<const std::uint8_t> message) {
+  if (!link_) return false;
+  return channel == Channel::control ? link_->send_control(message) : link_->send_data(message);
+}
+
+void SetShell::probe(const IpAddress& address, std::uint64_t nonce) {
+  if (prober_) prober_->send(now_, address, nonce);
+}
+
+void SetShell::draw_traffic() {
+  if (const auto drawn = steering_->acquire(now_); !drawn) {
+    ++steering_failures_;
+    log::warn("steering", "set={} {}", config_.name, drawn.error().message);
+  }
+}
+
+void SetShell::acquire_traffic() {
+  return_routes_->acquire();
+  if (kernel_ != nullptr) kernel_->want_return_routes(true);
+  draw_traffic();
+}
+
+void SetShell::release_traffic() {
+  steering_->release(now_);
+  if (kernel_ != nullptr) kernel_->want_return_routes(false);
+  return_routes_->release();
+}
+
+void SetShell::announce_again(std::uint64_t term) {
+  log::warn("role", "set={} chassis={} term={} the peer may have drawn traffic: announcing again", config_.name,
+            cluster_.chassis[chassis_].name, term);
+  draw_traffic();
+}
+
+void SetShell::report_role(Role role, std::uint64_t term) {
+  log::info("role", "set={} chassis={} role={} term={} sessions={} reason=\"{}\"", config_.name,
+            cluster_.chassis[chassis_].name, to_string(role), term, core_.shard().sessions(),
+            core_.member().status().reason);
+}
+
+void SetShell::report_handover(bool active) {
+  log::info("role", "set={} chassis={} handing-over={}", config_.name, cluster_.chassis[chassis_].name, active);
+}
+
+void SetShell::report_block(const BlockEvent& event) {
+  // RFC 6888 REQ-13 wants to know who had which port at a time, and RFC 7422 blocks so that the log stays small.
+  log::info("nat", "port-block={} set={} service-set={} pool={} host={} external={} ports={}-{}",
+            event.allocated ? "allocated" : "released", config_.name, cluster_.service_sets[event.service_set].name,
+            cluster_.nat_pools[event.pool].name, event.host.to_string(), IpAddress::v4(event.external).to_string(),
+            event.first_port, event.last_port);
+}
+
+// -- LinkVisitor --
+
+void SetShell::on_control(std::span<const std::uint8_t> message) { core_.on_message(now_, Channel::control, message); }
+void SetShell::on_data(std::span<const std::uint8_t> message) { core_.on_message(now_, Channel::data, message); }
+void SetShell::on_connected() {
+  log::info("link", "set={} peer connected", config_.name);
+  core_.on_connected(now_);
+}
+void SetShell::on_disconnected() {
+  log::info("link", "set={} peer disconnected", config_.name);
+  core_.on_disconnected(now_);
+}
+
+}  // namespace icr::node

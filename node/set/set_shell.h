@@ -1,0 +1,89 @@
+// Runs a SetCore on a card's worker: the link to the peer, the traffic of the service networks, the kernel guard, the
+// log. It carries out what the core decides (SetOutput) and hands in what arrives.
+//
+//   Link, Prober, KernelWatch --messages and events--> SetCore --SetOutput--> Link, Prober, Steering, ReturnRoutes, log
+//
+// Thread: the card's worker.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "model/cluster.h"
+#include "model/result.h"
+#include "node/kernel/kernel_watch.h"
+#include "node/redundancy/prober.h"
+#include "node/redundancy/return_routes.h"
+#include "node/redundancy/steering.h"
+#include "node/set/set_core.h"
+#include "replication/zmq/link.h"
+
+namespace icr::node {
+
+class SetShell final : private SetOutput, private replication::LinkVisitor {
+ public:
+  /// `shard`, `start`, `now`: as SetCore takes them. `kernel` is the connection to the kernel guard, null if the set
+  /// does not involve the kernel. All references must outlive the shell.
+  SetShell(const Cluster& cluster, std::uint16_t chassis, Shard& shard, const SetStart& start, KernelWatch* kernel,
+           TimePoint now);
+  ~SetShell() override;
+
+  /// Opens link and steering; on the worker's thread, once, before poll(). `context` may be null for a stand-alone set.
+  [[nodiscard]] Result<void> open(const std::shared_ptr<replication::Context>& context, TimePoint now);
+
+  /// One round of everything but packets. True: there is more to do at once. `busy`: packets came just now and more may
+  /// wait, so it takes about as long as a burst; otherwise up to some milliseconds.
+  bool poll(TimePoint now, WallMillis wall_now, bool busy);
+  /// When poll() is next needed if nothing arrives.
+  [[nodiscard]] TimePoint next_deadline(TimePoint now) const;
+  /// Descriptors that become readable when messages arrive.
+  void append_descriptors(TimePoint now, std::vector<int>& out) const;
+  /// Lets go of the traffic and writes a last checkpoint. True: done; call again otherwise, but not for ever.
+  bool shut_down(TimePoint now, WallMillis wall_now);
+
+  [[nodiscard]] SetCore& core() { return core_; }
+  [[nodiscard]] const SetCore& core() const { return core_; }
+  /// Returns what is wrong with the way in which traffic is drawn here; empty if nothing is. REQUIRES: open() has
+  /// succeeded.
+  [[nodiscard]] const std::string& steering_warning() const { return steering_->warning(); }
+  /// Appends the counters of link, prober and steering. REQUIRES: open() has succeeded.
+  void append_to(CounterList& out) const;
+
+ private:
+  /// Takes the report of the kernel guard, if there is a new one.
+  void take_kernel_report(TimePoint now);
+  /// Returns why traffic to an address could not get into the card; empty if it can.
+  [[nodiscard]] std::string closed_way(const VirtualAddress& address) const;
+  void draw_traffic();
+  // -- SetOutput --
+  bool send(replication::Channel channel, std::span<const std::uint8_t> message) override;
+  void probe(const IpAddress& address, std::uint64_t nonce) override;
+  void acquire_traffic() override;
+  void release_traffic() override;
+  void announce_again(std::uint64_t term) override;
+  void report_role(Role role, std::uint64_t term) override;
+  void report_handover(bool active) override;
+  void report_block(const BlockEvent& event) override;
+  // -- LinkVisitor --
+  void on_control(std::span<const std::uint8_t> message) override;
+  void on_data(std::span<const std::uint8_t> message) override;
+  void on_connected() override;
+  void on_disconnected() override;
+
+  const Cluster& cluster_;
+  const RedundancySet& config_;
+  const std::uint16_t chassis_;
+  const std::uint64_t boot_id_;
+  KernelWatch* kernel_;
+  KernelReport kernel_report_;
+  TimePoint now_;  ///< of the call that is being handled: for the callbacks
+  SetCore core_;
+  std::unique_ptr<replication::Link> link_;
+  std::unique_ptr<Prober> prober_;  ///< null in a stand-alone set
+  std::unique_ptr<Steering> steering_;
+  std::unique_ptr<ReturnRoutes> return_routes_;
+  std::uint64_t steering_failures_ = 0;
+};
+
+}  // namespace icr::node

@@ -1,0 +1,58 @@
+// Answers questions about one redundancy set on one card.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "node/query/shard_view.h"
+#include "node/set/set_core.h"
+#include "node/set/set_shell.h"
+
+namespace icr::node {
+
+/// Thread: the card's worker.
+class SetView final : public ShardView {
+ public:
+  /// `shell` must outlive the view.
+  explicit SetView(SetShell& shell);
+
+  /// Sets the text that describes the worker's scheduling in answers to questions.
+  void set_scheduling(std::string text) { scheduling_ = std::move(text); }
+  void append_to(CounterList& out) const;
+  /// The errors and events of the service set's NAT pools begin at zero again.
+  void clear_nat_statistics(std::uint16_t service_set);
+
+  // -- ShardView --
+  [[nodiscard]] std::uint16_t set() const override { return shard().set(); }
+  [[nodiscard]] const SessionSource& sessions() const override { return shard(); }
+  [[nodiscard]] std::uint64_t sessions_of(std::uint16_t service_set) const override {
+    return shard().sessions_of(service_set);
+  }
+  void status(TimePoint now, SetStatus& out) const override;
+  [[nodiscard]] bool is_master() const override { return shard().active(); }
+  bool remove(std::uint32_t slot, TimePoint now) override;
+  Result<std::string> switchover(TimePoint now) override;
+  std::uint32_t scan(const SessionFilter& filter, std::uint32_t begin, std::uint32_t end, TimePoint now,
+                     SessionVisitor& visitor) const override;
+  [[nodiscard]] std::uint32_t first_binding() const override { return shard().table().capacity(); }
+  [[nodiscard]] BindingUse use_of(std::uint32_t slot) const override;
+  [[nodiscard]] bool holds_binding(const SessionRecord& holder, const SessionFilter& filter,
+                                   std::uint8_t kinds) const override;
+  bool remove_binding(std::uint32_t slot, TimePoint now) override;
+  void nat_pools(std::vector<NatPoolStatus>& out) const override;
+  std::uint32_t deterministic(const QueryRequest& request, std::vector<DeterministicRow>& out) const override;
+
+ private:
+  [[nodiscard]] Shard& shard() { return core_.shard(); }
+  [[nodiscard]] const Shard& shard() const { return core_.shard(); }
+
+  const SetShell& shell_;
+  SetCore& core_;
+  std::string scheduling_;
+  std::uint64_t cleared_ = 0;
+  std::uint64_t bindings_cleared_ = 0;
+  std::vector<NatPoolStatus> cleared_pools_;  ///< what the pools' counters were when they were cleared
+};
+
+}  // namespace icr::node
