@@ -6,22 +6,23 @@
 namespace icr::cli {
 namespace {
 
-/// Text is handed on in pieces of about this size.
+/// Text is printed in pieces of about this size.
 constexpr std::size_t kFlushBytes = 64 * 1024;
 
 }  // namespace
 
 void Asking::survey() {
   survey_ = take_survey(cluster_, env_.transport, env_.only_chassis);
-  silent_ = survey_.silent;
+  unreachable_ = survey_.unreachable;
 }
 
 ExitCode Asking::finish() {
-  std::sort(silent_.begin(), silent_.end(), [](const Silence& a, const Silence& b) { return a.chassis < b.chassis; });
-  for (const auto& each : silent_) {
+  std::sort(unreachable_.begin(), unreachable_.end(),
+            [](const Unreachable& a, const Unreachable& b) { return a.chassis < b.chassis; });
+  for (const auto& each : unreachable_) {
     env_.error(fmt::format("error: chassis {} did not answer: {}\n", cluster_.chassis[each.chassis].name, each.why));
   }
-  if (!silent_.empty()) return ExitCode::incomplete;
+  if (!unreachable_.empty()) return ExitCode::incomplete;
   return refused_ ? ExitCode::command_error : ExitCode::ok;
 }
 
@@ -35,7 +36,7 @@ std::vector<Source> Asking::sources(const Selection& selection) const {
 
 std::vector<Source> Asking::masters(const Selection& selection, std::string_view what) {
   auto out = sources(selection);
-  // A twin is changed by its master, which tells it.
+  // Only masters are changed; replication changes their twins.
   const auto standby =
       std::stable_partition(out.begin(), out.end(), [](const Source& s) { return s.role == SetRole::master; });
   if (!env_.only_chassis) {
@@ -44,7 +45,7 @@ std::vector<Source> Asking::masters(const Selection& selection, std::string_view
                          cluster_.redundancy_sets[each->set].name, what));
     }
   } else if (standby == out.begin() && !out.empty()) {
-    refuse(fmt::format("chassis {} is not master of what is to be cleared", cluster_.chassis[*env_.only_chassis].name));
+    refuse(fmt::format("chassis {} is not master: nothing is cleared", cluster_.chassis[*env_.only_chassis].name));
   }
   out.erase(standby, out.end());
   return out;
@@ -73,7 +74,7 @@ std::vector<ServiceSetRow> Asking::ask_for_rows(const std::vector<Source>& sourc
   ask_each(sources, fill, [&](const Source& source, const QueryReply& reply) {
     for (const auto& count : reply.counts) {
       if (count.service_set >= cluster_.service_sets.size()) {
-        note(silent_, source.chassis, "its answer makes no sense: a service set that does not exist");
+        add_unreachable(unreachable_, source.chassis, "its answer is invalid: a service set that does not exist");
         continue;
       }
       rows.push_back({source.family, source.interface, cluster_.service_sets[count.service_set].name, count});
@@ -84,14 +85,14 @@ std::vector<ServiceSetRow> Asking::ask_for_rows(const std::vector<Source>& sourc
 
 const QueryReply* Asking::accepted(const Answer& answer) {
   if (!answer.reply) {
-    note(silent_, answer.chassis, answer.reply.error().message);
+    add_unreachable(unreachable_, answer.chassis, answer.reply.error().message);
     return nullptr;
   }
   if (answer.reply->error == QueryError::none) return &*answer.reply;
   if (answer.reply->error == QueryError::refused) {
     refuse(fmt::format("chassis {}: {}", cluster_.chassis[answer.chassis].name, answer.reply->reason));
   } else {
-    note(silent_, answer.chassis, "it refuses: " + answer.reply->reason);
+    add_unreachable(unreachable_, answer.chassis, "it refused the question: " + answer.reply->reason);
   }
   return nullptr;
 }
@@ -115,7 +116,7 @@ void Asking::stream(const std::vector<Read>& reads, std::optional<std::uint32_t>
         append(read, record, use, text);
         flush(text, false);
       },
-      silent_);
+      unreachable_);
   flush(text, true);
 }
 
@@ -128,7 +129,7 @@ void Asking::stream_pages(const std::vector<Read>& reads, const AppendPage& appe
         flush(text, false);
         return true;
       },
-      silent_);
+      unreachable_);
   flush(text, true);
 }
 

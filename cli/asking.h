@@ -1,4 +1,5 @@
-// What every command does: survey the cluster, ask sources, remember who did not answer or refused.
+// The steps that all commands share: survey the cluster, ask sources, and remember which chassis did not answer or
+// refused.
 #pragma once
 
 #include <string>
@@ -13,45 +14,50 @@
 
 namespace icr::cli {
 
-/// One command on its way. The command and the environment must outlive it.
+/// The execution of one command. REQUIRES: command and environment outlive it. Thread: one.
 class Asking {
  public:
   Asking(const Command& command, const Environment& environment)
       : command_(command), env_(environment), cluster_(environment.cluster) {}
 
+  /// Asks every card for its status. REQUIRES: called first.
   void survey();
-  /// Prints who did not answer. What `icr` exits with.
+  /// Prints an error for each chassis that did not answer. Returns the exit code of `icr`.
   [[nodiscard]] ExitCode finish();
 
   [[nodiscard]] const Command& command() const { return command_; }
   [[nodiscard]] const Cluster& cluster() const { return cluster_; }
   [[nodiscard]] const Environment& environment() const { return env_; }
   [[nodiscard]] const Survey& surveyed() const { return survey_; }
-  [[nodiscard]] std::vector<Silence>& silent() { return silent_; }
+  [[nodiscard]] std::vector<Unreachable>& unreachable() { return unreachable_; }
 
-  /// One source for each redundancy set that the words of the command leave.
+  /// Returns one source for each redundancy set that `selection` includes.
   [[nodiscard]] std::vector<Source> sources(const Selection& selection) const;
-  /// Of those, the ones that are masters: who may change something. A set without a master is refused, and said.
+  /// Returns those of sources() that are masters, because only masters may be changed. Prints an error for each set
+  /// without a master, in which `what` names the things that are not cleared.
   [[nodiscard]] std::vector<Source> masters(const Selection& selection, std::string_view what);
 
-  /// Asks each source the question that `fill` makes of it, all at once; hands the replies to `take`, in the order of
-  /// the sources. Chassis that fail or refuse are remembered.
+  /// Asks all sources at once. `fill` completes the request to a source, in which card and set are set already. Calls
+  /// `take` for each reply, in the order of the sources. A chassis that fails or refuses is remembered, and has no
+  /// reply.
   using Fill = std::function<void(const Source& source, QueryRequest& request)>;
   using Take = std::function<void(const Source& source, const QueryReply& reply)>;
   void ask_each(const std::vector<Source>& sources, const Fill& fill, const Take& take);
-  /// Rows per service set that a question answers, in the order of the sources.
+  /// Asks all sources at once, as ask_each(). Returns the counts of each service set, in the order of the sources.
   [[nodiscard]] std::vector<ServiceSetRow> ask_for_rows(const std::vector<Source>& sources, const Fill& fill);
 
-  /// The reply, if the chassis did what it was asked. What a card refuses is the operator's error; anything else is a
-  /// chassis that does not answer.
+  /// Returns the reply, or null if the chassis failed or refused, which is remembered. A request that a card refuses is
+  /// an error of the operator; all other failures count as a chassis that does not answer.
   const QueryReply* accepted(const Answer& answer);
+  /// Prints `why` as an error; finish() then returns command_error.
   void refuse(std::string_view why);
 
-  /// Prints records as they come, in pieces, so that a listing of any length needs little memory.
+  /// Reads all records and prints what `append` makes of each, in pieces, so that a listing of any length needs little
+  /// memory. Prints at most `limit` records.
   using Append =
       std::function<void(const Read& read, const SessionRecord& record, const BindingUse& use, std::string& out)>;
   void stream(const std::vector<Read>& reads, std::optional<std::uint32_t> limit, const Append& append);
-  /// The same, by page.
+  /// Reads all pages and prints what `append` makes of each, in pieces.
   using AppendPage = std::function<void(const Read& read, const QueryReply& page, std::string& out)>;
   void stream_pages(const std::vector<Read>& reads, const AppendPage& append);
 
@@ -62,7 +68,7 @@ class Asking {
   const Environment& env_;
   const Cluster& cluster_;
   Survey survey_;
-  std::vector<Silence> silent_;
+  std::vector<Unreachable> unreachable_;
   bool refused_ = false;
 };
 

@@ -1,4 +1,4 @@
-// Cards, redundancy sets and all counters.
+// Commands about cards, redundancy sets and all counters.
 #include <algorithm>
 #include <map>
 #include <tuple>
@@ -33,7 +33,7 @@ void show_redundancy_groups(Asking& asking) {
 
 namespace {
 
-/// What each service set has dropped, by chassis and card; twins too. Few counters each, as many as are configured.
+/// Asks every card, including standbys, what each service set has dropped. Returns the counters by chassis and card.
 std::map<std::pair<std::uint16_t, std::uint16_t>, std::vector<CounterGroup>> packet_drops_of_service_sets(
     Asking& asking) {
   std::vector<Read> reads;
@@ -58,7 +58,7 @@ std::map<std::pair<std::uint16_t, std::uint16_t>, std::vector<CounterGroup>> pac
 }  // namespace
 
 void show_packet_drops(Asking& asking) {
-  // The survey said which cards answer; the query server's own counters come without a card.
+  // The survey showed which cards answer. The counters of the query server belong to no card.
   std::vector<std::uint16_t> chassis;
   for (const auto& report : asking.surveyed().cards) {
     QueryRequest request;
@@ -70,7 +70,7 @@ void show_packet_drops(Asking& asking) {
     request.kind = QueryKind::server_counters;
     asking.environment().transport.ask(report.chassis, std::move(request));
   }
-  // By chassis, the cards first, then the server.
+  // Print chassis by chassis: first the cards, then the query server.
   std::map<std::tuple<std::uint16_t, bool, std::uint16_t>, std::vector<CounterGroup>> answers;
   while (auto answer = asking.environment().transport.next()) {
     const auto* reply = asking.accepted(*answer);
@@ -91,7 +91,7 @@ void show_packet_drops(Asking& asking) {
       std::string heading = server ? "Query server and storage" : interface;
       if (!group.service_set.empty()) heading += fmt::format(", Service set: {}", group.service_set);
       out += render_counters(heading, group.counters, all);
-      // Behind the card's own.
+      // The counters of service sets follow those of their card.
       if (server || &group != &groups.front()) continue;
       for (const auto& each : of_service_sets[{where, card}]) {
         out += render_counters(fmt::format("  Service set: {}", each.service_set), each.counters, all, 4);

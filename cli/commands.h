@@ -1,4 +1,5 @@
-// The commands, by what they are about. Each asks, merges and prints; the survey was taken before.
+// The commands, by subject. Each function asks the sources of its command, merges the replies, and prints the result.
+// REQUIRES: asking.survey() was called.
 #pragma once
 
 #include "cli/asking.h"
@@ -8,10 +9,11 @@ namespace icr::cli {
 // Sessions and flows (session_commands.cpp).
 void show_sessions(Asking& asking);
 void count_sessions(Asking& asking);
-/// `show services flows`, or as conversations.
+/// `show services flows`; with `conversations` `show services stateful-firewall conversations`.
 void show_flows(Asking& asking, bool conversations);
 void count_flows(Asking& asking);
-/// What is cleared is one thing under three names; `what` heads the column of numbers.
+/// Clears sessions for the three commands that do so. `what` is the heading of the numbers, and a session counts as
+/// `per_session` of them (two flows, or one).
 void clear_sessions(Asking& asking, std::string_view what, unsigned per_session);
 
 // Cards, redundancy sets and all counters (cluster_commands.cpp).
@@ -39,13 +41,13 @@ void clear_mappings(Asking& asking);
 void show_service_set_statistics(Asking& asking);
 void show_nat_statistics(Asking& asking);
 void show_firewall_statistics(Asking& asking);
-/// Where packets are counted: at the master of each redundancy set.
+/// Clears the counters of `group` at the master of each redundancy set.
 void clear_statistics(Asking& asking, StatisticsGroup group);
 void show_service_set_summary(Asking& asking);
 void show_memory_usage(Asking& asking);
 void show_cpu_usage(Asking& asking);
 void show_analysis(Asking& asking);
-/// Of every card that is meant, also of one that is standby.
+/// Clears the analysis of every selected card, including cards that are standby.
 void clear_analysis(Asking& asking);
 
 }  // namespace icr::cli

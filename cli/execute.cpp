@@ -8,7 +8,7 @@ namespace icr::cli {
 
 namespace {
 
-/// True for commands that delete: a name that is none must not look like a deletion that found nothing to do.
+/// Returns true for destructive commands. They reject unknown names instead of reporting "0 removed".
 bool clears(Verb verb) {
   switch (verb) {
     case Verb::clear_sessions:
@@ -24,13 +24,13 @@ bool clears(Verb verb) {
   }
 }
 
-/// True for commands about cards as wholes, of which no unit has a part.
+/// Returns true for commands about whole cards, which cannot be restricted to a unit.
 bool is_about_cards(Verb verb) {
   return verb == Verb::show_utilization || verb == Verb::show_service_set_summary || verb == Verb::show_analysis ||
          verb == Verb::clear_analysis;
 }
 
-/// What the words of a command say that cannot be in this cluster; empty: nothing.
+/// Returns an error message if the command names something that this cluster does not have, otherwise an empty text.
 std::string mistake_in(const Command& command, const Cluster& cluster) {
   if (command.verb == Verb::switchover && !cluster.find_set(command.redundancy_set)) {
     return fmt::format("redundancy set {} not found", command.redundancy_set);
@@ -51,7 +51,7 @@ std::string mistake_in(const Command& command, const Cluster& cluster) {
                            [&](const Card& card) { return card.name == command.interface->card; });
       });
   if (clears(command.verb) && !known_card) return fmt::format("interface {} not found", command.interface->card);
-  // A unit stands for the service sets that use it. A unit without any would clear nothing and print nothing.
+  // A unit selects the service sets that use it. A unit without service sets would select nothing.
   if (clears(command.verb) && command.interface && command.interface->unit) {
     const std::uint32_t unit = *command.interface->unit;
     const bool used = std::any_of(cluster.redundancy_sets.begin(), cluster.redundancy_sets.end(), [&](const auto& set) {

@@ -1,4 +1,4 @@
-// From a command to what is printed: asks the cluster, merges, renders.
+// Executes a command: asks the cluster, merges the answers, and prints them.
 #pragma once
 
 #include <functional>
@@ -12,25 +12,28 @@
 
 namespace icr::cli {
 
-/// What `icr` exits with.
+/// The exit code of `icr`.
 enum class ExitCode : int {
   ok = 0,
   command_error = 1,     ///< not understood, or refused
   bad_cluster_file = 2,  ///< nothing was asked
-  incomplete = 3,        ///< some chassis did not answer, or not all could be written: what is printed is the rest
+  incomplete = 3,  ///< some chassis did not answer, or not all of the answer could be written; the rest was printed
 };
 
 using Printer = std::function<void(std::string_view text)>;
 
+/// What a command needs of the program. REQUIRES: cluster and transport outlive it.
 struct Environment {
   const Cluster& cluster;
   Transport& transport;
-  std::optional<std::uint16_t> only_chassis;  ///< --chassis: ask this one, and show whatever it holds
+  std::optional<std::uint16_t>
+      only_chassis;  ///< --chassis: only this chassis is asked, and everything that it holds is shown
   WallMillis wall_now = 0;
-  Printer out;
-  Printer error;
+  Printer out;    ///< standard output
+  Printer error;  ///< standard error
 };
 
+/// Executes `command` and prints its output. Errors are printed, too. Returns the exit code of `icr`.
 [[nodiscard]] ExitCode execute(const Command& command, const Environment& environment);
 
 }  // namespace icr::cli

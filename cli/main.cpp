@@ -1,4 +1,4 @@
-// icr: questions to the cluster, in the words of Junos.
+// icr: the command line of the cluster, with the commands of Junos.
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <cstdio>
@@ -19,7 +19,7 @@ constexpr std::string_view kPrompt = "user@icr> ";
 
 void write_to(std::FILE* file, std::string_view text) { std::fwrite(text.data(), 1, text.size(), file); }
 
-/// `code`, unless some of the answer could not be written (a full disk, a closed pipe): then nothing else counts.
+/// Returns `code`, or `incomplete` if a part of the answer could not be written (a full disk, a closed pipe).
 int finish(ExitCode code) {
   const bool written = std::fflush(stdout) == 0 && std::ferror(stdout) == 0;
   if (written) return static_cast<int>(code);
@@ -57,7 +57,7 @@ ExitCode check(const std::string& file) {
 ExitCode ask(const std::string& line, const Options& options) {
   const std::string file = options.cluster_file.empty() ? default_cluster_file() : options.cluster_file;
   const auto cluster = icr::load_cluster_file(file);
-  // Names are those of the cluster file; what is no command whatever is named is said without one, too.
+  // Names come from the cluster file. A line that is wrong whatever names exist is reported before that file is read.
   std::optional<icr::cli::Names> names;
   if (cluster) names = icr::cli::names_of(*cluster);
   const auto command = icr::cli::parse_command(line, names ? &*names : nullptr);

@@ -13,14 +13,15 @@ namespace {
 /// The figures of every pool of the sources, by source (index) and service set.
 using PoolsBySource = std::map<std::pair<std::size_t, std::uint16_t>, std::vector<PoolRow>>;
 
-/// A service set of a source that the words of the command leave, with the pools that they leave.
-struct Part {
+/// A selected service set of a source.
+struct SelectedServiceSet {
   std::size_t source = 0;
   std::uint16_t service_set = 0;
 };
 
-std::vector<Part> parts_of(const Cluster& cluster, const std::vector<Source>& sources, const SessionFilter& filter) {
-  std::vector<Part> out;
+std::vector<SelectedServiceSet> service_sets_of(const Cluster& cluster, const std::vector<Source>& sources,
+                                                const SessionFilter& filter) {
+  std::vector<SelectedServiceSet> out;
   for (std::size_t i = 0; i < sources.size(); ++i) {
     for (const auto service_set : cluster.redundancy_sets[sources[i].set].service_sets) {
       if (filter.has_service_set(service_set)) out.push_back({i, service_set});
@@ -36,25 +37,25 @@ Read read_of(const Source& source, QueryKind kind, const SessionFilter& filter) 
   return out;
 }
 
-/// What a NAT command means.
-struct Meant {
+/// The sources, service sets and pools that a NAT command selects.
+struct NatSelection {
   Selection selection;
   NamedPool pool;
   std::vector<Source> sources;
-  std::vector<Part> parts;
+  std::vector<SelectedServiceSet> service_sets;
 };
 
-Meant meant_by(Asking& asking) {
-  Meant out;
+NatSelection select_nat(Asking& asking) {
+  NatSelection out;
   out.selection = select(asking.cluster(), asking.command());
   out.pool = named_pool(asking.cluster(), asking.command().name);
   if (!out.pool.found) out.selection.nothing = true;
   out.sources = asking.sources(out.selection);
-  out.parts = parts_of(asking.cluster(), out.sources, out.selection.filter);
+  out.service_sets = service_sets_of(asking.cluster(), out.sources, out.selection.filter);
   return out;
 }
 
-/// A pool that service sets of a source share is counted once, with the first of them.
+/// Moves the figures of a pool that several service sets of a source share to the first of them.
 void count_once(PoolsBySource& pools) {
   std::map<std::pair<std::size_t, std::uint16_t>, PoolRow*> first;
   for (auto& [where, rows] : pools) {
@@ -64,7 +65,7 @@ void count_once(PoolsBySource& pools) {
       if (fresh) continue;
       PoolRow& counted = *known->second;
       row.use.counted_with = counted.use.service_set;
-      // Each service set has mappings of its own; everything else is the pool's.
+      // Each service set has its own mappings; all other figures belong to the pool.
       counted.status.mappings += row.status.mappings;
       counted.status.pairings += row.status.pairings;
       row.status.mappings = row.status.pairings = 0;
@@ -72,33 +73,33 @@ void count_once(PoolsBySource& pools) {
   }
 }
 
-/// Asks for the figures of pools. As many as the configuration has.
-PoolsBySource ask_for_pools(Asking& asking, const Meant& meant) {
+/// Asks the sources for the figures of the selected pools.
+PoolsBySource ask_for_pools(Asking& asking, const NatSelection& selected) {
   const Cluster& cluster = asking.cluster();
   std::vector<Read> reads;
-  std::map<std::uint16_t, std::size_t> by_set;  // with --chassis and without, a set has one source
-  for (std::size_t i = 0; i < meant.sources.size(); ++i) {
-    by_set[meant.sources[i].set] = i;
-    reads.push_back(read_of(meant.sources[i], QueryKind::nat_pools, meant.selection.filter));
+  std::map<std::uint16_t, std::size_t> by_set;  // a set has one source, with and without --chassis
+  for (std::size_t i = 0; i < selected.sources.size(); ++i) {
+    by_set[selected.sources[i].set] = i;
+    reads.push_back(read_of(selected.sources[i], QueryKind::nat_pools, selected.selection.filter));
   }
   std::map<std::tuple<std::size_t, std::uint16_t, std::uint16_t>, NatPoolStatus> status;
-  std::vector<bool> answered(meant.sources.size());
+  std::vector<bool> answered(selected.sources.size());
   asking.stream_pages(reads, [&](const Read& read, const QueryReply& page, std::string&) {
     const std::size_t source = by_set[read.source.set];
     answered[source] = true;
     for (const auto& row : page.nat_pools) status[{source, row.service_set, row.pool}] = row;
   });
   PoolsBySource out;
-  for (const auto& part : meant.parts) {
-    if (!answered[part.source]) continue;
-    auto& rows = out[{part.source, part.service_set}];
-    for (const auto& use : pools_of(cluster, part.service_set)) {
-      if (!meant.pool.includes(use.pool)) continue;
+  for (const auto& each : selected.service_sets) {
+    if (!answered[each.source]) continue;
+    auto& rows = out[{each.source, each.service_set}];
+    for (const auto& use : pools_of(cluster, each.service_set)) {
+      if (!selected.pool.includes(use.pool)) continue;
       PoolRow row{use, {}};
       row.status.use = NatPoolUse::destination;
       if (!use.destination) {
-        // A pool that the card does not speak of is not used there.
-        const auto found = status.find({part.source, part.service_set, use.pool});
+        // A pool that the card does not report is not used there.
+        const auto found = status.find({each.source, each.service_set, use.pool});
         if (found == status.end()) continue;
         row.status = found->second;
       }
@@ -109,7 +110,7 @@ PoolsBySource ask_for_pools(Asking& asking, const Meant& meant) {
   return out;
 }
 
-/// Prints a block for each service set that has something to say, with an empty line in between.
+/// Prints a block for each service set that has any text, with empty lines between blocks.
 class Blocks {
  public:
   explicit Blocks(Asking& asking) : asking_(asking) {}
@@ -132,11 +133,11 @@ class Blocks {
 using RenderPools = std::function<std::string(std::uint16_t service_set, const std::vector<PoolRow>& rows)>;
 
 void show_pools_with(Asking& asking, const RenderPools& render) {
-  const Meant meant = meant_by(asking);
-  const auto pools = ask_for_pools(asking, meant);
+  const NatSelection selected = select_nat(asking);
+  const auto pools = ask_for_pools(asking, selected);
   Blocks blocks(asking);
   for (const auto& [where, rows] : pools) {
-    blocks.add(meant.sources[where.first], where.second, render(where.second, rows));
+    blocks.add(selected.sources[where.first], where.second, render(where.second, rows));
   }
 }
 
@@ -178,16 +179,16 @@ std::optional<Prefix> host_prefix(const Command& command) {
   return Prefix::of(*command.host, command.host->is_v4() ? 32 : 128);
 }
 
-/// True if one of them lies in the other.
+/// Returns true if one of the prefixes contains the other.
 bool overlap(const Prefix& a, const Prefix& b) { return a.contains(b.base) || b.contains(a.base); }
 
-/// Prefixes that NPTv6 translates: they are configured, and need no state.
-void show_nptv6(Asking& asking, const Meant& meant) {
+/// Shows the prefixes that NPTv6 translates. They come from the configuration, because NPTv6 has no state.
+void show_nptv6(Asking& asking, const NatSelection& selected) {
   const Cluster& cluster = asking.cluster();
   MappingRenderer renderer(cluster);
   std::string out;
-  for (const auto& part : meant.parts) {
-    for (const auto& use : terms_of(cluster, part.service_set, NatRules::fixed)) {
+  for (const auto& each : selected.service_sets) {
+    for (const auto& use : terms_of(cluster, each.service_set, NatRules::fixed)) {
       if (use.term->type != NatType::nptv6 || !use.term->source_prefix || use.term->from.source_addresses.empty()) {
         continue;
       }
@@ -197,22 +198,22 @@ void show_nptv6(Asking& asking, const Meant& meant) {
       const auto& wanted_to = asking.command().public_prefix;
       if (wanted_from && !overlap(from, *wanted_from)) continue;
       if (wanted_to && !overlap(to, *wanted_to)) continue;
-      renderer.add_prefix(meant.sources[part.source], part.service_set, from.to_string(), to.to_string(), out);
+      renderer.add_prefix(selected.sources[each.source], each.service_set, from.to_string(), to.to_string(), out);
     }
   }
   asking.environment().out(out);
 }
 
-/// A read of bindings for each pool of each part, so that they come grouped.
-std::vector<Read> reads_by_pool(const Cluster& cluster, const Meant& meant, std::uint8_t kinds,
+/// Returns a question for bindings for each pool of each service set, so that the answers are grouped.
+std::vector<Read> reads_by_pool(const Cluster& cluster, const NatSelection& selected, std::uint8_t kinds,
                                 const Command& command) {
   std::vector<Read> out;
-  for (const auto& part : meant.parts) {
-    for (const auto& use : pools_of(cluster, part.service_set)) {
-      if (use.destination || !meant.pool.includes(use.pool)) continue;
-      Read read = read_of(meant.sources[part.source], QueryKind::bindings, meant.selection.filter);
+  for (const auto& each : selected.service_sets) {
+    for (const auto& use : pools_of(cluster, each.service_set)) {
+      if (use.destination || !selected.pool.includes(use.pool)) continue;
+      Read read = read_of(selected.sources[each.source], QueryKind::bindings, selected.selection.filter);
       read.request.record_kinds = kinds;
-      read.request.filter.service_sets = {part.service_set};
+      read.request.filter.service_sets = {each.service_set};
       read.request.filter.nat_pool = use.pool;
       restrict_to_addresses(command, read.request.filter);
       out.push_back(std::move(read));
@@ -285,23 +286,23 @@ void show_nat_rules(Asking& asking) {
   const Selection selection = select(cluster, asking.command());
   const auto sources = asking.sources(selection);
   Blocks blocks(asking);
-  for (const auto& part : parts_of(cluster, sources, selection.filter)) {
+  for (const auto& each : service_sets_of(cluster, sources, selection.filter)) {
     std::string out;
     std::size_t rules = 0;
-    for (const auto& use : terms_of(cluster, part.service_set, which)) {
+    for (const auto& use : terms_of(cluster, each.service_set, which)) {
       if (asking.command().name && *asking.command().name != use.rule->name) continue;
       ++rules;
-      out += "\n" + render_nat_rule(cluster, part.service_set, use, which);
+      out += "\n" + render_nat_rule(cluster, each.service_set, use, which);
     }
-    if (rules != 0) blocks.add(sources[part.source], part.service_set, fmt::format("Total rules: {}\n", rules) + out);
+    if (rules != 0) blocks.add(sources[each.source], each.service_set, fmt::format("Total rules: {}\n", rules) + out);
   }
 }
 
 void show_mappings(Asking& asking) {
-  const Meant meant = meant_by(asking);
-  if (asking.command().mappings == Mappings::nptv6) return show_nptv6(asking, meant);
+  const NatSelection selected = select_nat(asking);
+  if (asking.command().mappings == Mappings::nptv6) return show_nptv6(asking, selected);
   MappingRenderer renderer(asking.cluster());
-  asking.stream(reads_by_pool(asking.cluster(), meant, kinds_of(asking.command().mappings), asking.command()),
+  asking.stream(reads_by_pool(asking.cluster(), selected, kinds_of(asking.command().mappings), asking.command()),
                 std::nullopt,
                 [&](const Read& read, const SessionRecord& record, const BindingUse& use, std::string& out) {
                   renderer.add(read.source, record, use, out);
@@ -309,14 +310,14 @@ void show_mappings(Asking& asking) {
 }
 
 void show_mappings_summary(Asking& asking) {
-  const Meant meant = meant_by(asking);
+  const NatSelection selected = select_nat(asking);
   std::map<std::string, MappingTotals> totals;
-  for (const auto& [where, rows] : ask_for_pools(asking, meant)) {
-    auto& total = totals[meant.sources[where.first].interface];
+  for (const auto& [where, rows] : ask_for_pools(asking, selected)) {
+    auto& total = totals[selected.sources[where.first].interface];
     for (const auto& [use, status] : rows) {
       total.addresses += status.pairings;
       total.endpoints += status.mappings;
-      if (lets_in(asking.cluster(), meant.sources[where.first].set, use.pool)) total.filters += status.mappings;
+      if (lets_in(asking.cluster(), selected.sources[where.first].set, use.pool)) total.filters += status.mappings;
     }
   }
   bool first = true;
@@ -327,13 +328,13 @@ void show_mappings_summary(Asking& asking) {
 }
 
 void show_port_blocks(Asking& asking) {
-  const Meant meant = meant_by(asking);
-  const auto pools = ask_for_pools(asking, meant);
+  const NatSelection selected = select_nat(asking);
+  const auto pools = ask_for_pools(asking, selected);
   Blocks blocks(asking);
   for (const auto& [where, rows] : pools) {
     for (const auto& row : rows) {
       if (row.status.use != NatPoolUse::port_blocks) continue;
-      const auto& source = meant.sources[where.first];
+      const auto& source = selected.sources[where.first];
       const std::uint16_t service_set = where.second;
       std::string head = render_block_head(asking.cluster().nat_pools[row.use.pool], row.status);
       // A pool without any of the selected blocks is not shown.
@@ -355,10 +356,10 @@ void show_port_blocks(Asking& asking) {
 }
 
 void show_deterministic(Asking& asking) {
-  const Meant meant = meant_by(asking);
+  const NatSelection selected = select_nat(asking);
   std::vector<Read> reads;
-  for (const auto& source : meant.sources) {
-    reads.push_back(read_of(source, QueryKind::deterministic, meant.selection.filter));
+  for (const auto& source : selected.sources) {
+    reads.push_back(read_of(source, QueryKind::deterministic, selected.selection.filter));
     reads.back().request.host = asking.command().host;
     reads.back().request.translated = asking.command().translated;
     reads.back().request.port = asking.command().port;
@@ -372,13 +373,13 @@ void show_deterministic(Asking& asking) {
 }
 
 void show_deterministic_usf(Asking& asking) {
-  const Meant meant = meant_by(asking);
-  const auto pools = ask_for_pools(asking, meant);
+  const NatSelection selected = select_nat(asking);
+  const auto pools = ask_for_pools(asking, selected);
   Blocks blocks(asking);
   for (const auto& [where, rows] : pools) {
     for (const auto& row : rows) {
       if (row.status.use != NatPoolUse::deterministic) continue;
-      const auto& source = meant.sources[where.first];
+      const auto& source = selected.sources[where.first];
       const Command& command = asking.command();
       const std::uint16_t service_set = where.second;
       std::string head = render_deterministic_head(asking.cluster().nat_pools[row.use.pool], row.status);
@@ -409,11 +410,11 @@ void show_deterministic_usf(Asking& asking) {
 }
 
 void clear_mappings(Asking& asking) {
-  const Meant meant = meant_by(asking);
-  const auto sources = asking.masters(meant.selection, "mappings");
+  const NatSelection selected = select_nat(asking);
+  const auto sources = asking.masters(selected.selection, "mappings");
   const auto rows = asking.ask_for_rows(sources, [&](const Source&, QueryRequest& request) {
     request.kind = QueryKind::clear_bindings;
-    request.filter = meant.selection.filter;
+    request.filter = selected.selection.filter;
     request.record_kinds = kinds_of(asking.command().mappings);
     restrict_to_addresses(asking.command(), request.filter);
   });

@@ -5,7 +5,8 @@
 namespace icr::cli {
 namespace {
 
-/// Which heading an empty table has: that of the interface's family, or else of the cards that there are.
+/// Returns the family of the heading of an empty table: that of the selected interface, otherwise that of the
+/// configured cards.
 CardFamily empty_family(const Asking& asking) {
   if (asking.command().interface) {
     return asking.command().interface->card.substr(0, 3) == "vms" ? CardFamily::vms : CardFamily::ms;
@@ -31,8 +32,8 @@ std::vector<ServiceSetRow> count(Asking& asking) {
   return asking.ask_for_rows(asking.sources(selection), filtered(QueryKind::count, selection.filter));
 }
 
-/// Only a heading, when nobody answered, would look like an answer.
-bool nobody_answered(Asking& asking) { return asking.surveyed().sets.empty() && !asking.silent().empty(); }
+/// If no chassis answered, a heading alone would look like an answer.
+bool nobody_answered(Asking& asking) { return asking.surveyed().sets.empty() && !asking.unreachable().empty(); }
 
 }  // namespace
 

@@ -8,8 +8,8 @@
 namespace icr::cli {
 namespace {
 
-/// Which group holds the counters of a command, and which of them it shows: those whose name has one of these parts
-/// (none: all).
+/// The group of counters that a command shows, restricted to counters whose name contains one of these texts (without
+/// texts: all).
 struct View {
   StatisticsGroup group;
   std::vector<std::string_view> parts;
@@ -68,7 +68,7 @@ void show_group(Asking& asking, const View& view) {
   });
 }
 
-/// Cards that answered and that the command means, in the order of their names.
+/// Returns the cards that answered and that the command selects, in the order of their names.
 std::vector<CardReport> cards_of(const Asking& asking) {
   std::vector<CardReport> out;
   const auto& interface = asking.command().interface;
@@ -83,7 +83,7 @@ std::vector<CardReport> cards_of(const Asking& asking) {
   return out;
 }
 
-/// Asks each card the same question; hands out the replies in the order of the cards.
+/// Asks each card the same question, and calls `take` for the replies in the order of the cards.
 void ask_cards(Asking& asking, QueryKind kind,
                const std::function<void(const CardReport& report, const Card& card, const QueryReply& reply)>& take) {
   const auto cards = cards_of(asking);
@@ -105,7 +105,7 @@ void ask_cards(Asking& asking, QueryKind kind,
   }
 }
 
-/// Service sets that the configuration puts on a card.
+/// Returns the service sets that are configured on a card.
 std::vector<std::uint16_t> service_sets_of(const Cluster& cluster, std::uint16_t chassis, const Card& card) {
   std::vector<std::uint16_t> out;
   for (const auto& set : cluster.redundancy_sets) {
@@ -118,7 +118,7 @@ std::vector<std::uint16_t> service_sets_of(const Cluster& cluster, std::uint16_t
   return out;
 }
 
-/// Live sessions of each card whose sources have all answered. A card that is a source for nothing has none.
+/// Returns the live sessions of each card whose sources have all answered. A card that is no source has none.
 std::map<std::pair<std::uint16_t, std::uint16_t>, LiveSessions> live_on_cards(Asking& asking,
                                                                               const std::vector<CardReport>& cards) {
   std::map<std::pair<std::uint16_t, std::uint16_t>, LiveSessions> out;
@@ -207,7 +207,7 @@ void show_memory_usage(Asking& asking) {
 }
 
 void show_cpu_usage(Asking& asking) {
-  // A worker does everything in turn: what it is busy with is not told apart by service set, but if there is only one.
+  // A worker does everything in turn, so its time cannot be divided among service sets, unless there is only one.
   const Selection selection = select(asking.cluster(), asking.command());
   if (selection.nothing) return;
   std::string out;

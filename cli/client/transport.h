@@ -1,4 +1,4 @@
-// The way to the chassis, as commands see it.
+// The interface by which commands send questions to chassis.
 #pragma once
 
 #include <cstdint>
@@ -9,21 +9,21 @@
 
 namespace icr::cli {
 
-/// What became of one question.
+/// The outcome of one question.
 struct Answer {
   std::uint16_t chassis = 0;  ///< index into Cluster::chassis
   QueryRequest request;       ///< the question
-  Result<QueryReply> reply;   ///< or why there is none: no answer, refused, not to be understood
+  Result<QueryReply> reply;   ///< or the reason why there is none: no answer, a refusal, or an invalid reply
 };
 
-/// Questions go out at once; answers come in any order. One thread.
+/// Sends questions at once; answers arrive in any order. Thread: one.
 class Transport {
  public:
   virtual ~Transport() = default;
   /// Sends a question; its deadline starts now. The transport sets the cluster digest and the request id.
   virtual void ask(std::uint16_t chassis, QueryRequest request) = 0;
-  /// The next answer or failure of a question that was asked; nullopt when none is outstanding. Blocks at most until
-  /// the earliest deadline.
+  /// Returns the next answer or failure of a question that was sent, or nullopt if none is outstanding. Blocks until
+  /// the earliest deadline at most.
   virtual std::optional<Answer> next() = 0;
 };
 

@@ -9,10 +9,10 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// Attempts to connect that fail before a chassis counts as unreachable.
+/// Number of failed attempts to connect after which a chassis counts as unreachable.
 constexpr int kConnectAttempts = 3;
 constexpr int kReconnectMillis = 50;
-/// How long a chassis that is busy is left alone, the first time and at most; doubled each time.
+/// Pause before a busy chassis is asked again: the first one, and the longest one. It doubles each time.
 constexpr auto kFirstPause = std::chrono::milliseconds(5);
 constexpr auto kLongestPause = std::chrono::milliseconds(160);
 
@@ -36,7 +36,7 @@ struct ZmqTransport::Line {
     dealer.connect(address);
   }
 
-  /// False: the line is broken now.
+  /// Returns false if the line is broken now.
   bool send(const QueryRequest& request) {
     flatbuffers::FlatBufferBuilder builder(256);
     encode_request(request, builder);
@@ -50,7 +50,7 @@ struct ZmqTransport::Line {
   std::string address;
   bool connected = false;
   int failed_attempts = 0;
-  std::string broken;  ///< why nothing more is asked here
+  std::string broken;  ///< why the line is broken; empty while it works
   struct Outstanding {
     QueryRequest request;
     Clock::time_point deadline;
@@ -121,7 +121,7 @@ void ZmqTransport::wait() {
       earliest = std::min({earliest, question.deadline, question.ask_again.value_or(question.deadline)});
     }
   }
-  // Rounded up, so that the deadline has passed when poll returns for it.
+  // The timeout is rounded up, so that the deadline has passed when poll returns.
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(earliest - Clock::now());
   zmq::poll(items, std::max(left, std::chrono::milliseconds(0)));
   for (auto& [chassis, line] : sockets_->lines) {
@@ -141,9 +141,9 @@ void ZmqTransport::read_answers(std::uint16_t chassis, Line& line) {
       continue;
     }
     const auto asked = line.outstanding.find(reply->request_id);
-    if (asked == line.outstanding.end()) continue;  // too late: its question was given up
+    if (asked == line.outstanding.end()) continue;  // the reply is too late: its question has failed already
     if (reply->error == QueryError::busy) {
-      // Nothing was done. Others ask as well: everyone waits for a time of his own.
+      // The chassis was busy and did nothing. Back off for a random time, so that clients do not retry in lockstep.
       auto& question = asked->second;
       question.was_busy = true;
       question.ask_again = Clock::now() + question.pause / 2 + question.pause * (random_() % 512) / 1024;
@@ -159,7 +159,7 @@ void ZmqTransport::read_answers(std::uint16_t chassis, Line& line) {
 void ZmqTransport::read_events(std::uint16_t chassis, Line& line) {
   zmq::message_t event;
   while (line.monitor.recv(event, zmq::recv_flags::dontwait)) {
-    // Two frames: event number (and a value that is not needed), then the endpoint.
+    // An event has two frames: its number (with a value that is not needed), then the endpoint.
     std::uint16_t number = 0;
     if (event.size() >= sizeof number) std::memcpy(&number, event.data(), sizeof number);
     while (event.more() && line.monitor.recv(event, zmq::recv_flags::dontwait)) {

@@ -1,4 +1,4 @@
-// Transport over ZeroMQ: a DEALER to each chassis that is asked.
+// Transport over ZeroMQ, with a DEALER socket for each chassis that is asked.
 #pragma once
 
 #include <map>
@@ -12,9 +12,9 @@
 
 namespace icr::cli {
 
-/// A question fails when it was not answered within `timeout`; earlier when the chassis cannot be connected to or the
-/// connection breaks. A chassis that is busy is asked again, after growing pauses, within the same time. What arrives
-/// is bounded and verified (model/query.h); answers nobody asked for are ignored.
+/// A question fails if it is not answered within `timeout`, or earlier if the chassis refuses connections or the
+/// connection breaks. A busy chassis is asked again within the same time, after growing pauses. Replies are limited in
+/// size and verified; replies without a question are ignored.
 class ZmqTransport final : public Transport {
  public:
   /// `cluster` must outlive the transport.

@@ -1,4 +1,4 @@
-// What an operator asks for, after the words were understood.
+// A command in parsed form.
 #pragma once
 
 #include <cstdint>
@@ -26,16 +26,16 @@ enum class Verb : std::uint8_t {
   clear_firewall_statistics,
   show_redundancy_groups,
   show_packet_drops,
-  show_service_set_statistics,  ///< `statistics` says which
+  show_service_set_statistics,  ///< Command::statistics says which counters
   show_service_set_summary,
   show_memory_usage,
   show_cpu_usage,
   show_nat_pools,          ///< JSF form
   show_source_pools,       ///< USF form
   show_destination_pools,  ///< USF form
-  show_mappings,           ///< `mappings` says which
+  show_mappings,           ///< Command::mappings says which kind
   show_mappings_summary,
-  show_nat_rules,  ///< `rules` says which
+  show_nat_rules,  ///< Command::rules says which kind
   show_port_blocks,
   show_deterministic,      ///< JSF form: one host, or one translated address
   show_deterministic_usf,  ///< USF form: the table of a pool
@@ -50,7 +50,7 @@ enum class Verb : std::uint8_t {
 
 enum class Level : std::uint8_t { none, terse, brief, detail, extensive, summary };
 
-/// Which of `show services service-sets statistics`.
+/// The views of `show services service-sets statistics`.
 enum class StatisticsView : std::uint8_t {
   drop_flow_limit,
   integrity_drops,
@@ -60,18 +60,19 @@ enum class StatisticsView : std::uint8_t {
   screen_session_limits,
 };
 
-/// Which NAT mappings.
+/// The kinds of mappings that `show` and `clear services nat mappings` select.
 enum class Mappings : std::uint8_t { all, endpoint_independent, address_pooling_paired, nptv6 };
 
-/// Which NAT rules.
+/// The kinds of NAT rules that `show services nat ... rule` selects.
 enum class NatRules : std::uint8_t { source, destination, fixed };
 
-/// "ms-0/0/0", or one unit of it: "ms-0/0/0.1".
+/// The name of a services card, "ms-0/0/0", or of one of its units, "ms-0/0/0.1".
 struct InterfaceName {
   std::string card;
   std::optional<std::uint32_t> unit;
 };
 
+/// A command with the values of its options. An option that was not given has its default, or no value.
 struct Command {
   Verb verb = Verb::show_sessions;
   Level level = Level::none;
@@ -82,24 +83,24 @@ struct Command {
   std::optional<Prefix> source_prefix;
   std::optional<Prefix> destination_prefix;
   std::optional<InterfaceName> interface;
-  std::optional<std::string> service_set;  ///< as typed: one that does not exist matches nothing
+  std::optional<std::string> service_set;  ///< as typed; a name that does not exist matches nothing
   std::optional<std::uint32_t> limit;
   bool nat = false;                            ///< translated sessions only
-  std::optional<std::string> source_nat_pool;  ///< as typed: one that does not exist matches nothing
+  std::optional<std::string> source_nat_pool;  ///< as typed; a name that does not exist matches nothing
   std::optional<std::uint8_t> overload_index;  ///< nat-port-overload-index
   StatisticsView statistics = StatisticsView::tcp;
   Mappings mappings = Mappings::all;
   NatRules rules = NatRules::source;
-  std::optional<std::string> name;       ///< of a pool or rule; none (or "all"): every one
-  std::optional<Prefix> private_prefix;  ///< mappings: of the host
-  std::optional<Prefix> public_prefix;   ///< mappings: of the translated address
-  std::optional<IpAddress> host;         ///< deterministic-nat internal-host, host-ip
-  std::optional<IpAddress> translated;   ///< deterministic-nat nat-port-block
-  std::optional<Prefix> xlated_ip;       ///< of the translated address, of blocks and sessions
+  std::optional<std::string> name;       ///< of a pool or rule; without value: all of them
+  std::optional<Prefix> private_prefix;  ///< for mappings: contains the address of the host
+  std::optional<Prefix> public_prefix;   ///< for mappings: contains the translated address
+  std::optional<IpAddress> host;         ///< of deterministic-nat internal-host and of host-ip
+  std::optional<IpAddress> translated;   ///< of deterministic-nat nat-port-block
+  std::optional<Prefix> xlated_ip;       ///< contains the translated address of a block or session
   std::optional<std::uint16_t> xlated_port;
-  std::optional<std::uint16_t> port;   ///< of the host or the translated address
-  std::string redundancy_set;          ///< switchover
-  std::optional<std::uint16_t> group;  ///< redundancy-group rg-id
+  std::optional<std::uint16_t> port;   ///< of the host or of the translated address
+  std::string redundancy_set;          ///< of a switchover
+  std::optional<std::uint16_t> group;  ///< the value of rg-id
 };
 
 }  // namespace icr::cli

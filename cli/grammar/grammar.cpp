@@ -23,7 +23,7 @@ std::vector<Word> split(std::string_view line) {
   return words;
 }
 
-/// What a word may stand for at one place.
+/// The keywords, names and values for which a word may stand at one position.
 struct Candidate {
   std::string_view word;
   std::string_view help;
@@ -46,7 +46,7 @@ std::vector<Candidate> candidates(const GrammarNode& at, std::uint32_t used) {
   return out;
 }
 
-/// The option that takes a value without a keyword, if it may still come.
+/// Returns the option that takes a value without a keyword, or null if it cannot follow here.
 const GrammarOption* bare_value(const GrammarNode& at, std::uint32_t used) {
   for (const auto& option : at.options) {
     if (option.word.empty() && offered(option, used)) return &option;
@@ -76,7 +76,7 @@ SyntaxError ambiguous(const Word& word, std::vector<Candidate> matches) {
 constexpr std::string_view kExpectingCommand = "syntax error, expecting <command>.";
 constexpr std::string_view kValueMissing = "syntax error.";
 
-/// Takes the value of an option. Returns an error if the value must be the name of something that does not exist.
+/// Stores the value of an option. Returns an error if the value must be a name and is not one.
 Result<void> take_value(const GrammarOption& option, std::string_view text, const Names* names, Command& command) {
   if (auto taken = option.take(command, text); !taken) return taken;
   if (names == nullptr || option.names == NameOf::nothing || names->has(option.names, text)) return {};
@@ -92,7 +92,7 @@ bool is_option_word(const GrammarNode& at, std::string_view text) {
                      [&](const GrammarNode& child) { return is_option_word(child, text); });
 }
 
-/// A node's child that takes any word.
+/// Returns the child of `node` that accepts any word, or null.
 const GrammarNode* value_child(const GrammarNode& at) {
   for (const auto& child : at.children) {
     if (child.word.empty()) return &child;

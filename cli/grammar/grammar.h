@@ -1,8 +1,8 @@
-// The words of the operator's language: a tree of keywords, and the parser that walks it.
+// The grammar of commands: a tree of keywords, and the parser that walks it.
 //
-// A node's children go deeper; its options may follow in any order, each once, and leave the parser where it is. A
-// child cannot follow an option. Any unique prefix of a keyword stands for it. The tree is data, so that a shell can
-// complete from the same one.
+// The children of a node lead deeper into the tree. The options of a node may follow in any order, each once, and the
+// parser stays at the node. A child cannot follow an option. Any unique prefix of a keyword stands for the keyword. The
+// tree is data, so a shell can complete words from the same tree.
 #pragma once
 
 #include <cstdint>
@@ -15,53 +15,59 @@
 
 namespace icr::cli {
 
-/// What a word without a keyword names.
+/// The kind of thing that a word without a keyword names.
 enum class NameOf : std::uint8_t { nothing, nat_pool, nat_rule };
 
-/// The names that there are: those of the cluster file.
+/// The names that the cluster file defines.
 struct Names {
   std::vector<std::string> nat_pools;
   std::vector<std::string> nat_rules;
+  /// Returns true if `name` is the name of a thing of kind `what`.
   [[nodiscard]] bool has(NameOf what, std::string_view name) const;
 };
 
-/// An order-free word, with or without a value.
+/// A keyword with or without a value, which may stand in any order with the other options of its node.
 struct GrammarOption {
-  std::string_view word;  ///< empty: a value without a keyword, taken where no keyword fits, or where it is a name
+  std::string_view word;  ///< empty: a value without a keyword, accepted if it is a name, or if no keyword fits
   std::string_view help;
   bool has_value = false;
-  std::uint32_t bit = 0;       ///< marks it as used
-  std::uint32_t excluded = 0;  ///< not offered once one of these was used
-  /// Takes the value (empty without one) into the command; an error is Junos' wording for the operator.
+  std::uint32_t bit = 0;       ///< identifies the option within its node
+  std::uint32_t excluded = 0;  ///< bits of options; not accepted after any of them
+  /// Stores the value (empty if has_value is false) in the command. Returns an error with the message that Junos
+  /// prints.
   Result<void> (*take)(Command& command, std::string_view value) = nullptr;
-  std::uint32_t required = 0;  ///< offered only once one of these was used; 0: always
+  std::uint32_t required = 0;  ///< bits of options; accepted only after one of them, if there are any
   NameOf names = NameOf::nothing;
 };
 
+/// A keyword of the tree with everything that can follow it.
 struct GrammarNode {
-  std::string_view word;  ///< empty: any word is taken here, by `take`
+  std::string_view word;  ///< empty: any word is accepted here, and passed to `take`
   std::string_view help;
-  bool complete = false;  ///< the line may end here
+  bool complete = false;  ///< a command may end here
+  /// Called when the parser reaches the node; may be null.
   void (*enter)(Command& command) = nullptr;
+  /// Stores the word of a node without a keyword. Returns an error with the message that Junos prints.
   Result<void> (*take)(Command& command, std::string_view word) = nullptr;
   std::vector<GrammarNode> children;
   std::vector<GrammarOption> options;
 };
 
-/// The root: its children are the first words.
+/// Returns the root of the tree; its children are the first words of commands.
 [[nodiscard]] const GrammarNode& grammar();
 
-/// Why a line is not a command.
+/// The reason why a line is not a command.
 struct SyntaxError {
-  std::size_t column = 0;  ///< of the offending word in the line, from 0
+  std::size_t column = 0;  ///< position of the offending word in the line, from 0
   std::string message;     ///< one or more lines, without a trailing newline
 
-  /// As Junos shows it: the echoed line with its prompt, a caret under the word, the message.
+  /// Returns the text that Junos shows: the echoed line with its prompt, a caret under the offending word, and the
+  /// message.
   [[nodiscard]] std::string shown(std::string_view prompt, std::string_view line) const;
 };
 
-/// With `names`, a word that could only be a name and is none of them is an error, and an exact name comes before an
-/// abbreviated keyword. Without, any word is taken for a name where one may stand.
+/// Parses `line`. With `names`, a word that could only be a name but is none of `names` is an error, and an exact name
+/// has precedence over an abbreviated keyword. Without `names`, any word is accepted where a name may stand.
 [[nodiscard]] tl::expected<Command, SyntaxError> parse_command(std::string_view line, const Names* names = nullptr);
 
 }  // namespace icr::cli

@@ -63,7 +63,7 @@ Options subscriber() {
        }}};
 }
 
-/// The options that select blocks in the tables of blocks. The pool may also be given without a keyword.
+/// Returns the options that select blocks in the tables of blocks. The pool may also be given without a keyword.
 Options of_blocks() {
   Options pool = bare_name(NameOf::nat_pool);
   Options named = pool;
@@ -78,7 +78,7 @@ Options of_blocks() {
   return std::move(pool) + named + host + xlated_options();
 }
 
-/// A word that takes an address and then offers `options`.
+/// Returns a node for a keyword with an address, after which `options` may follow.
 GrammarNode address_command(std::string_view word, std::string_view help,
                             Result<void> (*take)(Command&, std::string_view), Options options) {
   GrammarNode value;

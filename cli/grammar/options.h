@@ -1,4 +1,4 @@
-// Parts of the tree that several commands share. Inside of cli/grammar.
+// Parts of the grammar tree that several commands share. Only cli/grammar uses them.
 #pragma once
 
 #include <vector>
@@ -7,7 +7,7 @@
 
 namespace icr::cli {
 
-/// Marks of options; a node's options must differ in them.
+/// Identify the options of a node. REQUIRES: each option of a node has another bit.
 enum OptionBit : std::uint32_t {
   kBrief = 1U << 0U,
   kExtensive = 1U << 1U,
@@ -43,30 +43,31 @@ enum OptionBit : std::uint32_t {
 using Options = std::vector<GrammarOption>;
 [[nodiscard]] Options operator+(Options a, const Options& b);
 
-/// Those of brief, detail, extensive, summary and terse that `bits` names; one excludes the others.
+/// Returns the options among brief, detail, extensive, summary and terse that are in `bits`. Each excludes the others.
 [[nodiscard]] Options levels(std::uint32_t bits, std::uint32_t excluded = 0);
 [[nodiscard]] Options interface_option();
 [[nodiscard]] Options service_set_option();
-/// The filters that `show` and `clear` of sessions and flows share.
+/// Returns the filters that `show` and `clear` of sessions and flows share.
 [[nodiscard]] Options session_filters();
 [[nodiscard]] Options limit_option(std::string_view help);
-/// A word without a value that changes the verb.
+/// Returns an option without a value, whose `take` changes the verb.
 [[nodiscard]] GrammarOption verb_option(std::string_view word, std::string_view help, std::uint32_t bit,
                                         std::uint32_t excluded,
                                         Result<void> (*take)(Command& command, std::string_view value));
-/// The name of a pool or rule, as a word of its own; "all" is every one. `required`: bits of which one must stand
-/// before.
+/// Returns the option that is the name of a pool or rule without a keyword; "all" selects every one. If `required` is
+/// not 0, one of these options must stand before.
 [[nodiscard]] Options bare_name(NameOf what, std::uint32_t required = 0);
 
-/// The options for a translated address and port.
+/// Returns the options for a translated address and port.
 [[nodiscard]] Options xlated_options(std::uint32_t excluded = 0);
 
+/// Returns a node at which the command may not end.
 [[nodiscard]] GrammarNode keyword(std::string_view word, std::string_view help, std::vector<GrammarNode> children);
-/// A node where the line may end.
+/// Returns a node at which the command may end.
 [[nodiscard]] GrammarNode command(std::string_view word, std::string_view help, void (*enter)(Command&),
                                   Options options);
 
-/// `show services nat`, `clear services nat`.
+/// Return the nodes of `show services nat` and `clear services nat`.
 [[nodiscard]] GrammarNode show_nat();
 [[nodiscard]] GrammarNode clear_nat();
 

@@ -1,4 +1,4 @@
-// The tree itself: every word that icr understands, but for NAT (nat_tree.cpp).
+// The tree of all keywords that icr understands, except those of NAT (nat_tree.cpp).
 #include "cli/grammar/grammar.h"
 #include "cli/grammar/options.h"
 #include "cli/grammar/values.h"

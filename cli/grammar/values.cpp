@@ -12,7 +12,7 @@ bool is_alnum(char c) { return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A
 
 bool all_digits(std::string_view text) { return !text.empty() && std::all_of(text.begin(), text.end(), is_digit); }
 
-/// The only word that `text` is a prefix of.
+/// Returns the only word of which `text` is a prefix.
 Result<std::string_view> unique_word(const std::vector<std::string_view>& words, std::string_view text,
                                      std::string_view option) {
   std::vector<std::string_view> matches;

@@ -1,4 +1,4 @@
-// Values of options: text -> value, with Junos' wording for what is wrong.
+// Parse the values of options. Errors have the messages that Junos prints.
 #pragma once
 
 #include <cstdint>
@@ -10,17 +10,20 @@
 
 namespace icr::cli {
 
+/// Returns a decimal number from `low` to `high`.
 [[nodiscard]] Result<std::uint64_t> parse_number(std::string_view text, std::uint64_t low, std::uint64_t high);
-/// An address, or a prefix "192.0.2.0/24".
+/// Returns the prefix "192.0.2.0/24", or the prefix of a single address.
 [[nodiscard]] Result<Prefix> parse_prefix(std::string_view text);
-/// An address without a prefix length.
+/// Returns an address; a prefix length is an error.
 [[nodiscard]] Result<IpAddress> parse_address(std::string_view text);
-/// A number 0..255, a name, or a unique prefix of a name.
+/// Returns the protocol of a number 0..255, a name, or a unique prefix of a name.
 [[nodiscard]] Result<std::uint8_t> parse_protocol_value(std::string_view text);
-/// A keyword, "sql", or a unique prefix of a keyword.
+/// Returns the application protocol of a keyword, of "sql", or of a unique prefix of a keyword.
 [[nodiscard]] Result<ApplicationProtocol> parse_application_protocol_value(std::string_view text);
+/// Returns the name of a services card, with or without a unit.
 [[nodiscard]] Result<InterfaceName> parse_interface(std::string_view text);
-/// 1..63 characters: a letter or digit, then those and / . : _ -
+/// Returns a name of 1 to 63 characters: a letter or digit, followed by letters, digits and / . : _ - characters.
+/// `what` is the kind of thing that the error message mentions.
 [[nodiscard]] Result<std::string> parse_name(std::string_view text, std::string_view what);
 
 }  // namespace icr::cli

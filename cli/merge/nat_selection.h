@@ -1,4 +1,4 @@
-// Which NAT pools, rules and terms a service set has, and which of them a command means.
+// The NAT pools, rules and terms of a service set, and those of them that a command selects.
 #pragma once
 
 #include <optional>
@@ -13,36 +13,38 @@ namespace icr::cli {
 struct PoolUse {
   std::uint16_t service_set = 0;  ///< index into Cluster::service_sets
   std::uint16_t pool = 0;         ///< index into Cluster::nat_pools
-  NatType type = NatType::none;   ///< dnat44 where it is a destination
+  NatType type = NatType::none;   ///< dnat44 if the pool is used as destination
   bool destination = false;
-  const NatTerm* term = nullptr;              ///< the first one that uses it so
-  std::optional<std::uint16_t> counted_with;  ///< another service set that shares it, and shows its figures already
+  const NatTerm* term = nullptr;  ///< the first term that uses the pool in this way
+  std::optional<std::uint16_t>
+      counted_with;  ///< the service set that shares the pool and shows its figures, if that is another one
 };
 
-/// In the order of the rules, each pool once as source and once as destination.
+/// Returns the pools of a service set in the order of its rules, each at most once as source and once as destination.
 [[nodiscard]] std::vector<PoolUse> pools_of(const Cluster& cluster, std::uint16_t service_set);
 
-/// True if mappings of the pool let senders in: some term of the redundancy set that uses it says so.
+/// Returns true if mappings of the pool admit packets from outside, because some term of the redundancy set has
+/// endpoint-independent filtering.
 [[nodiscard]] bool lets_in(const Cluster& cluster, std::uint16_t set, std::uint16_t pool);
 
-/// What may be named in a command.
+/// Returns the names that commands may contain.
 [[nodiscard]] Names names_of(const Cluster& cluster);
 
-/// The pool that a command names, as an index. `found` is false where it names one that does not exist.
+/// The pool that a command names. `found` is false if that pool does not exist.
 struct NamedPool {
   bool found = true;
-  std::optional<std::uint16_t> pool;  ///< none: every pool
+  std::optional<std::uint16_t> pool;  ///< index into Cluster::nat_pools; without value: every pool
   [[nodiscard]] bool includes(std::uint16_t each) const { return !pool || *pool == each; }
 };
 [[nodiscard]] NamedPool named_pool(const Cluster& cluster, const std::optional<std::string>& name);
 
-/// A term of a NAT rule, with the numbers that USF counts them by.
+/// A term of a NAT rule with its number in the USF layout.
 struct TermUse {
   const NatRule* rule = nullptr;
   const NatTerm* term = nullptr;
-  std::uint32_t position = 0;  ///< of the term in the service set, from 1
+  std::uint32_t position = 0;  ///< number of the term in its service set, from 1
 };
-/// The terms of a service set that translate in the way of `which`: sources, destinations, or one address to another.
+/// Returns the terms of a service set that translate sources, destinations, or one address to another, as `which` says.
 [[nodiscard]] std::vector<TermUse> terms_of(const Cluster& cluster, std::uint16_t service_set, NatRules which);
 
 }  // namespace icr::cli

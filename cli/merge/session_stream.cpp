@@ -7,10 +7,11 @@
 namespace icr::cli {
 namespace {
 
-/// One chassis' part of the stream: its reads in order, one page asked for or waiting to be printed.
+/// The part of the stream that comes from one chassis: its reads in order, and one page that is requested or waits to
+/// be printed.
 struct Lane {
   std::vector<std::size_t> reads;  ///< indices into the list of reads
-  std::size_t at = 0;              ///< which of them is being read
+  std::size_t at = 0;              ///< the read in progress, an index into `reads`
   std::uint32_t cursor = 0;
   std::optional<QueryReply> page;
   bool failed = false;
@@ -34,7 +35,7 @@ Result<void> check_record(const Cluster& cluster, const ServiceSets& service_set
   return {};
 }
 
-/// What the codec cannot know: does the page answer the question, and do its indices exist?
+/// Checks what the codec cannot check: that the page answers the question, and that its indices exist.
 Result<void> check_page(const Cluster& cluster, const QueryRequest& asked, const QueryReply& page) {
   if (!page.done && page.next_cursor <= asked.cursor) return fail("a page that does not get on");
   if (page.sessions.size() > asked.limit) return fail("more sessions than were asked for");
@@ -67,10 +68,10 @@ Result<void> check_page(const Cluster& cluster, const QueryRequest& asked, const
 
 class Stream {
  public:
-  /// `left`: how many records are still wanted.
+  /// `left` is the number of records that are still to be printed.
   Stream(const Cluster& cluster, Transport& transport, const std::vector<Read>& reads, const std::uint64_t& left,
-         std::vector<Silence>& silent)
-      : cluster_(cluster), transport_(transport), reads_(reads), left_(left), silent_(silent) {
+         std::vector<Unreachable>& unreachable)
+      : cluster_(cluster), transport_(transport), reads_(reads), left_(left), unreachable_(unreachable) {
     for (std::size_t i = 0; i < reads.size(); ++i) lanes_[reads[i].source.chassis].reads.push_back(i);
   }
 
@@ -83,7 +84,7 @@ class Stream {
         if (lane.failed) break;
         const QueryReply page = std::move(*lane.page);
         lane.page.reset();
-        // The next page is on its way while this one is printed.
+        // Request the next page before this one is printed.
         more = !page.done;
         advance(lane, page);
         if (!print(read, page)) return;
@@ -120,15 +121,15 @@ class Stream {
     if (!answer->reply) {
       wrong = answer->reply.error().message;
     } else if (answer->reply->error != QueryError::none) {
-      wrong = "it refuses: " + answer->reply->reason;
+      wrong = "it refused the question: " + answer->reply->reason;
     } else if (auto sound = check_page(cluster_, answer->request, *answer->reply); !sound) {
-      wrong = "its answer makes no sense: " + sound.error().message;
+      wrong = "its answer is invalid: " + sound.error().message;
     }
     if (wrong.empty()) {
       lane.page = std::move(*answer->reply);
     } else {
       lane.failed = true;
-      note(silent_, answer->chassis, wrong);
+      add_unreachable(unreachable_, answer->chassis, wrong);
     }
   }
 
@@ -136,7 +137,7 @@ class Stream {
   Transport& transport_;
   const std::vector<Read>& reads_;
   const std::uint64_t& left_;
-  std::vector<Silence>& silent_;
+  std::vector<Unreachable>& unreachable_;
   std::map<std::uint16_t, Lane> lanes_;
 };
 
@@ -165,14 +166,15 @@ std::vector<Read> reads_by_service_set(const Cluster& cluster, const std::vector
 }
 
 void stream_pages(const Cluster& cluster, Transport& transport, const std::vector<Read>& reads,
-                  const PagePrinter& print, std::vector<Silence>& silent) {
-  Stream(cluster, transport, reads, kNoLimit, silent).run(print);
+                  const PagePrinter& print, std::vector<Unreachable>& unreachable) {
+  Stream(cluster, transport, reads, kNoLimit, unreachable).run(print);
 }
 
 void stream_records(const Cluster& cluster, Transport& transport, const std::vector<Read>& reads,
-                    std::optional<std::uint32_t> limit, const RecordPrinter& print, std::vector<Silence>& silent) {
+                    std::optional<std::uint32_t> limit, const RecordPrinter& print,
+                    std::vector<Unreachable>& unreachable) {
   std::uint64_t left = limit ? *limit : kNoLimit;
-  Stream(cluster, transport, reads, left, silent).run([&](const Read& read, const QueryReply& page) {
+  Stream(cluster, transport, reads, left, unreachable).run([&](const Read& read, const QueryReply& page) {
     for (std::size_t i = 0; i < page.sessions.size() && left != 0; ++i, --left) {
       print(read, page.sessions[i], page.uses.empty() ? BindingUse{} : page.uses[i]);
     }

@@ -1,4 +1,4 @@
-// The second round of a listing: pages from their sources, merged into one ordered answer.
+// Reads the pages of a listing from their sources and merges them into one ordered answer.
 #pragma once
 
 #include <functional>
@@ -11,31 +11,34 @@
 
 namespace icr::cli {
 
-/// One thing to read to its end: the answers of a source to a question with pages.
+/// One question to a source whose answer has several pages.
 struct Read {
   Source source;
-  QueryRequest request;  ///< kind, filter and what belongs to the kind; the stream sets card, set, cursor and limit
+  QueryRequest request;  ///< kind, filter, and the fields of the kind; stream_pages() sets card, set, cursor and limit
 };
+/// Returns the question for the sessions of `source` that match `filter`.
 [[nodiscard]] Read read_sessions(Source source, const SessionFilter& filter);
 
-/// A read of sessions for each of the sources' service sets that the filter leaves, in order.
+/// Returns a question for sessions for each service set of the sources that the filter admits, in the order of the
+/// sources.
 [[nodiscard]] std::vector<Read> reads_by_service_set(const Cluster& cluster, const std::vector<Source>& sources,
                                                      const SessionFilter& filter);
 
-/// Called once for each page, read by read in the given order. False: no more of all this.
+/// Called once for each page, in the order of the reads. Returns false to stop all reads.
 using PagePrinter = std::function<bool(const Read& read, const QueryReply& page)>;
 
-/// Reads `reads` to their ends. The chassis work at the same time, each at most one page ahead: memory is bounded by a
-/// page per chassis, whatever the tables hold. A chassis that fails on the way is noted in `silent` and left out from
-/// there on.
+/// Reads all pages of `reads`. The chassis work at the same time, each at most one page ahead, so memory is bounded by
+/// a page per chassis however large the tables are. A chassis that fails is added to `unreachable`, and its remaining
+/// reads are skipped.
 void stream_pages(const Cluster& cluster, Transport& transport, const std::vector<Read>& reads,
-                  const PagePrinter& print, std::vector<Silence>& silent);
+                  const PagePrinter& print, std::vector<Unreachable>& unreachable);
 
-/// Called once for each record, read by read in the given order, within a read by slot. `use`: of a binding.
+/// Called once for each record, in the order of the reads, and by slot within a read. `use` belongs to a binding.
 using RecordPrinter = std::function<void(const Read& read, const SessionRecord& record, const BindingUse& use)>;
 
-/// The same, session by session or binding by binding, until `limit` of them were printed.
+/// Reads all records of `reads`, as stream_pages() reads pages, until `limit` records were printed.
 void stream_records(const Cluster& cluster, Transport& transport, const std::vector<Read>& reads,
-                    std::optional<std::uint32_t> limit, const RecordPrinter& print, std::vector<Silence>& silent);
+                    std::optional<std::uint32_t> limit, const RecordPrinter& print,
+                    std::vector<Unreachable>& unreachable);
 
 }  // namespace icr::cli

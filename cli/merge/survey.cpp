@@ -6,7 +6,7 @@
 namespace icr::cli {
 namespace {
 
-/// What makes a copy of a set better than another, most important first.
+/// The rank of a copy of a set; the most important criterion comes first.
 auto rank(const SetStatus& status) {
   const auto by_role = [](SetRole role) {
     switch (role) {
@@ -26,7 +26,7 @@ auto rank(const SetStatus& status) {
   return std::tuple(by_role(status.role), status.sync == SyncState::hot, status.term, status.applied_sequence);
 }
 
-/// The set must be configured on the card that reports it, or the answer makes no sense.
+/// Returns true if the set is configured on the card that reports it. Otherwise the answer is invalid.
 bool belongs(const Cluster& cluster, const SetReport& report) {
   if (report.status.set >= cluster.redundancy_sets.size()) return false;
   const auto member = cluster.member_on(report.status.set, report.chassis);
@@ -36,12 +36,13 @@ bool belongs(const Cluster& cluster, const SetReport& report) {
 
 }  // namespace
 
-void note(std::vector<Silence>& silent, std::uint16_t chassis, const std::string& why) {
-  if (!is_silent(silent, chassis)) silent.push_back({chassis, why});
+void add_unreachable(std::vector<Unreachable>& unreachable, std::uint16_t chassis, const std::string& why) {
+  if (!is_unreachable(unreachable, chassis)) unreachable.push_back({chassis, why});
 }
 
-bool is_silent(const std::vector<Silence>& silent, std::uint16_t chassis) {
-  return std::any_of(silent.begin(), silent.end(), [&](const Silence& s) { return s.chassis == chassis; });
+bool is_unreachable(const std::vector<Unreachable>& unreachable, std::uint16_t chassis) {
+  return std::any_of(unreachable.begin(), unreachable.end(),
+                     [&](const Unreachable& s) { return s.chassis == chassis; });
 }
 
 Survey take_survey(const Cluster& cluster, Transport& transport, std::optional<std::uint16_t> only) {
@@ -57,11 +58,11 @@ Survey take_survey(const Cluster& cluster, Transport& transport, std::optional<s
   }
   while (auto answer = transport.next()) {
     if (!answer->reply) {
-      note(out.silent, answer->chassis, answer->reply.error().message);
+      add_unreachable(out.unreachable, answer->chassis, answer->reply.error().message);
       continue;
     }
     if (answer->reply->error != QueryError::none) {
-      note(out.silent, answer->chassis, "it refuses: " + answer->reply->reason);
+      add_unreachable(out.unreachable, answer->chassis, "it refused the question: " + answer->reply->reason);
       continue;
     }
     for (auto& status : answer->reply->status) {
@@ -69,7 +70,8 @@ Survey take_survey(const Cluster& cluster, Transport& transport, std::optional<s
       if (belongs(cluster, report)) {
         out.sets.push_back(std::move(report));
       } else {
-        note(out.silent, answer->chassis, "its answer makes no sense: a redundancy set that its card does not run");
+        add_unreachable(out.unreachable, answer->chassis,
+                        "its answer is invalid: a redundancy set that its card does not run");
       }
     }
     out.cards.push_back({answer->chassis, answer->request.card, answer->reply->utilization});
@@ -80,8 +82,8 @@ Survey take_survey(const Cluster& cluster, Transport& transport, std::optional<s
   std::sort(out.cards.begin(), out.cards.end(), [](const CardReport& a, const CardReport& b) {
     return std::tie(a.chassis, a.card) < std::tie(b.chassis, b.card);
   });
-  std::sort(out.silent.begin(), out.silent.end(),
-            [](const Silence& a, const Silence& b) { return a.chassis < b.chassis; });
+  std::sort(out.unreachable.begin(), out.unreachable.end(),
+            [](const Unreachable& a, const Unreachable& b) { return a.chassis < b.chassis; });
   return out;
 }
 
@@ -90,7 +92,7 @@ std::vector<Source> choose_sources(const Cluster& cluster, const Survey& survey,
   for (const auto& report : survey.sets) {
     const bool best = std::none_of(survey.sets.begin(), survey.sets.end(), [&](const SetReport& other) {
       if (other.status.set != report.status.set || &other == &report) return false;
-      // Of equal copies the first one is taken.
+      // Of equally good copies, the first one is the source.
       return rank(other.status) > rank(report.status) ||
              (rank(other.status) == rank(report.status) && &other < &report);
     });
@@ -131,7 +133,7 @@ Selection select(const Cluster& cluster, const Command& command) {
     out.filter.nat_pool = static_cast<std::uint16_t>(pool - cluster.nat_pools.begin());
   }
   if (command.overload_index) {
-    // No port is ever used twice at a time: every translated session has the first use of its port.
+    // No port is used twice at the same time, so every translated session has the overload index 0.
     out.nothing = out.nothing || *command.overload_index != 0;
     out.filter.translated = true;
   }

@@ -1,4 +1,4 @@
-// The first round of every command: how is each redundancy set, and who is to be asked about it?
+// The survey at the beginning of every command: the status of each redundancy set, and the chassis to ask about it.
 #pragma once
 
 #include <cstdint>
@@ -12,17 +12,17 @@
 
 namespace icr::cli {
 
-/// A chassis (or a part of its answer) that is missing from the result, and why.
-struct Silence {
+/// A chassis whose answer, or a part of it, is missing from the result, with the reason.
+struct Unreachable {
   std::uint16_t chassis = 0;
   std::string why;
 };
 
-/// Remembers each chassis once, with the first reason.
-void note(std::vector<Silence>& silent, std::uint16_t chassis, const std::string& why);
-[[nodiscard]] bool is_silent(const std::vector<Silence>& silent, std::uint16_t chassis);
+/// Adds a chassis to `unreachable`, unless it is there already: the first reason counts.
+void add_unreachable(std::vector<Unreachable>& unreachable, std::uint16_t chassis, const std::string& why);
+[[nodiscard]] bool is_unreachable(const std::vector<Unreachable>& unreachable, std::uint16_t chassis);
 
-/// Status of one redundancy set as one chassis sees it.
+/// The status of one redundancy set as one chassis reports it.
 struct SetReport {
   std::uint16_t chassis = 0;
   std::uint16_t card = 0;  ///< index into Chassis::cards
@@ -38,13 +38,13 @@ struct CardReport {
 struct Survey {
   std::vector<SetReport> sets;    ///< by chassis, card, set
   std::vector<CardReport> cards;  ///< by chassis, card
-  std::vector<Silence> silent;
+  std::vector<Unreachable> unreachable;
 };
 
-/// Asks every card of every chassis (or of one) at once.
+/// Asks every card of every chassis at once, or of the chassis `only`.
 [[nodiscard]] Survey take_survey(const Cluster& cluster, Transport& transport, std::optional<std::uint16_t> only);
 
-/// Where the sessions of one redundancy set are read.
+/// The card from which the sessions of one redundancy set are read.
 struct Source {
   std::uint16_t chassis = 0;
   std::uint16_t card = 0;
@@ -55,18 +55,20 @@ struct Source {
   bool stand_alone = false;
 };
 
-/// One source for each redundancy set that was reported: its master of the highest term; without one the most complete
-/// twin. With `every_copy` each report is a source. In the order of the output: interface, set, chassis.
+/// Returns one source for each redundancy set in the survey: the master of the highest term, or without a master the
+/// member with the most complete copy. With `every_copy`, each report is a source. Sources are in the order of the
+/// output: interface, set, chassis.
 [[nodiscard]] std::vector<Source> choose_sources(const Cluster& cluster, const Survey& survey, bool every_copy);
 
-/// What the words of a command select: conditions on sessions, and on where they are.
+/// The conditions of a command on sessions, and on the cards that hold them.
 struct Selection {
   SessionFilter filter;
   std::string card;      ///< interface name; empty: any
   bool nothing = false;  ///< nothing can match
-  /// True if the source may hold sessions that match.
+  /// Returns true if the source may hold sessions that match.
   [[nodiscard]] bool includes(const Cluster& cluster, const Source& source) const;
 };
+/// Returns the selection that the options of `command` describe.
 [[nodiscard]] Selection select(const Cluster& cluster, const Command& command);
 
 }  // namespace icr::cli

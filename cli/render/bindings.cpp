@@ -9,7 +9,8 @@ namespace icr::cli {
 namespace {
 
 std::string state_of_binding(RecordKind kind, const BindingRecord& binding, const BindingUse& use) {
-  // A pairing that only mappings hold, which linger on, has no session. Its time begins when they are gone.
+  // A pairing that is held only by mappings without sessions has no session. Its timeout begins when these mappings are
+  // gone.
   const bool in_use = kind != RecordKind::pairing && (binding.flags & kBindingInUse) != 0;
   const bool active = use.sessions != 0 || in_use;
   return active ? std::string("Active") : fmt::format("Timeout ({}s)", seconds_left(binding.timeout_s, binding.idle));
@@ -105,7 +106,7 @@ std::string render_block_head(const NatPool& pool, const NatPoolStatus& status) 
 std::string render_block_row(const SessionRecord& record, const BindingUse& use) {
   const BindingRecord& b = record.binding;
   const bool active = (b.flags & kBindingActiveBlock) != 0;
-  // A block that nobody uses goes when its time is over.
+  // A block without sessions ends when its timeout is over.
   const std::string left = use.ports != 0 || (b.flags & kBindingInUse) != 0
                                ? std::string("-")
                                : std::to_string(seconds_left(b.timeout_s, b.idle));

@@ -1,4 +1,4 @@
-// Who owns what of NAT pools: mappings, blocks of ports, deterministic blocks.
+// Renders the bindings of NAT pools: mappings, blocks of ports, deterministic blocks.
 #pragma once
 
 #include <string>
@@ -10,14 +10,14 @@
 
 namespace icr::cli {
 
-/// `show services nat mappings`: prints headings where interface, service set or pool changes.
+/// Renders `show services nat mappings`, with headings where interface, service set or pool changes.
 class MappingRenderer {
  public:
-  /// `cluster` must outlive the renderer.
+  /// REQUIRES: `cluster` outlives the renderer.
   explicit MappingRenderer(const Cluster& cluster) : cluster_(cluster) {}
-  /// Must come grouped by interface, service set and pool.
+  /// Appends a mapping or pairing. REQUIRES: records are grouped by interface, service set and pool.
   void add(const Source& source, const SessionRecord& record, const BindingUse& use, std::string& out);
-  /// A prefix that NPTv6 translates.
+  /// Appends a prefix that NPTv6 translates.
   void add_prefix(const Source& source, std::uint16_t service_set, const std::string& from, const std::string& to,
                   std::string& out);
 
@@ -34,20 +34,20 @@ struct MappingTotals {
   std::uint64_t endpoints = 0;
   std::uint64_t filters = 0;
 };
-/// `show services nat mappings summary`: one interface.
+/// Renders one interface of `show services nat mappings summary`.
 [[nodiscard]] std::string render_mapping_totals(const std::string& interface, const MappingTotals& totals);
 
-/// `show services nat deterministic-nat`.
+/// Renders `show services nat deterministic-nat`.
 [[nodiscard]] std::string render_deterministic(const Cluster& cluster, const std::string& interface,
                                                const DeterministicRow& row);
 
-// `show services nat source deterministic` and `port-block`: what stands above the rows of a pool, and a row.
+// Render `show services nat source deterministic` and `port-block`: the heading of a pool, and a row.
 [[nodiscard]] std::string render_deterministic_head(const NatPool& pool, const NatPoolStatus& status);
 [[nodiscard]] std::string render_deterministic_row(const DeterministicRow& row, std::uint32_t block_size);
 [[nodiscard]] std::string render_block_head(const NatPool& pool, const NatPoolStatus& status);
 [[nodiscard]] std::string render_block_row(const SessionRecord& record, const BindingUse& use);
 
-/// A line of `clear services nat mappings`.
+/// Renders a line of `clear services nat mappings`.
 [[nodiscard]] std::string render_cleared_mappings(const std::string& interface, const std::string& service_set,
                                                   std::uint64_t mappings, std::uint64_t sessions);
 [[nodiscard]] std::string render_cleared_mappings_columns();

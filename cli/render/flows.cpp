@@ -7,7 +7,7 @@
 namespace icr::cli {
 namespace {
 
-/// Words and their order are Junos'; the columns are those of the flow lines below.
+/// The words and their order are those of Junos; the columns are those of the flow lines below.
 constexpr std::string_view kColumns =
     "Flow                                                     State    Dir     Frm count\n";
 

@@ -1,5 +1,5 @@
-// Flows and conversations, as the commands of the stateful firewall print them: by interface and service set, two flows
-// for each session.
+// Renders flows and conversations as the commands of the stateful firewall print them: by interface and service set,
+// with two flows for each session.
 #pragma once
 
 #include <optional>
@@ -15,11 +15,11 @@ namespace icr::cli {
 
 class FlowRenderer {
  public:
-  /// `cluster` must outlive the renderer. `limit`: of flows, or of conversations.
+  /// REQUIRES: `cluster` outlives the renderer. `limit` is a number of flows, or of conversations.
   FlowRenderer(const Cluster& cluster, Level level, bool conversations, std::optional<std::uint32_t> limit)
       : cluster_(cluster), level_(level), conversations_(conversations), limit_(limit) {}
 
-  /// Sessions must come grouped by interface and service set.
+  /// Appends a session. REQUIRES: sessions are grouped by interface and service set.
   void add(const Source& source, const SessionRecord& record, std::string& out);
 
  private:
@@ -27,11 +27,11 @@ class FlowRenderer {
   const Level level_;
   const bool conversations_;
   const std::optional<std::uint32_t> limit_;
-  std::string heading_;  ///< the last one printed
+  std::string heading_;  ///< the heading that was printed last
   std::uint64_t flows_ = 0;
 };
 
-/// `show services flows count`: a session is two flows.
+/// Renders `show services flows count`; a session has two flows.
 [[nodiscard]] std::string render_flow_counts(const std::vector<ServiceSetRow>& rows);
 
 }  // namespace icr::cli

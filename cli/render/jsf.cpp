@@ -16,7 +16,7 @@ std::string capital_protocol(std::uint8_t protocol) {
 
 bool is_icmp(std::uint8_t protocol) { return protocol == ip_protocol::icmp || protocol == ip_protocol::icmp6; }
 
-/// ":port", or nothing where the protocol has none.
+/// Returns ":port", or an empty text if the protocol has no ports.
 std::string colon_port(bool shown, std::uint16_t port) { return shown ? fmt::format(":{}", port) : std::string(); }
 
 struct NatLine {
@@ -39,8 +39,8 @@ void append_nat(const SessionRecord& record, std::string& out) {
   const bool icmp = is_icmp(in.protocol);
   fmt::format_to(std::back_inserter(out), "NAT PLugin Data:\n  NAT Action:   Translation Type - {}\n",
                  to_string(record.nat_type));
-  // An ICMP identifier stands where ports do, in both halves of the key. Unlike in the flow lines it is shown, as the
-  // source's.
+  // An ICMP identifier takes the place of both ports of the key. Unlike flow lines, this line shows it, with the
+  // source.
   const bool destination = in.destination != back.source || (!icmp && in.destination_port != back.source_port);
   if (!destination || in.source != back.destination || in.source_port != back.destination_port) {
     append_nat_line({"NAT source", in.source, in.source_port, back.destination, back.destination_port},
@@ -84,7 +84,7 @@ void append_jsf_session(const Cluster& cluster, std::uint16_t set, const Session
 void append_translations(const FlowKey& arrives, const FlowKey& leaves, bool initiator, std::string& out) {
   const bool icmp = is_icmp(arrives.protocol);
   const bool ports = has_ports(arrives.protocol);
-  // Of ICMP the identifier is the initiator's: its source's on the way out, its destination's on the way back.
+  // The identifier of ICMP belongs to the initiator, which is the source of one flow and the destination of the other.
   const auto changes = [&](const IpAddress& from, std::uint16_t from_port, const IpAddress& to, std::uint16_t to_port,
                            bool with_port) { return from != to || (with_port && from_port != to_port); };
   const bool source_port = ports || (icmp && initiator);

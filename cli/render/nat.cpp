@@ -1,5 +1,5 @@
-// Words and formats of `pool brief` come from what parsers of real routers expect, those of `detail` from captures as
-// far as there are any; the rest follows the SRX family and the leaf names of the XML replies, and is inferred.
+// The words and formats of `pool brief` are what parsers of real routers expect. Those of `detail` come from captures
+// where there are any. The rest is inferred from the SRX family and from the leaf names of the XML replies.
 #include "cli/render/nat.h"
 
 #include <algorithm>
@@ -8,7 +8,7 @@
 namespace icr::cli {
 namespace {
 
-/// True where ports are translated, so that a range of ports means something.
+/// Returns true if ports are translated, so that the pool has a range of ports.
 bool has_port_range(const NatPoolStatus& status) {
   return status.use == NatPoolUse::ports || status.use == NatPoolUse::port_blocks ||
          status.use == NatPoolUse::deterministic;
@@ -19,7 +19,7 @@ void line(std::string& out, std::string_view label, const Value& value, int widt
   fmt::format_to(std::back_inserter(out), "{:<{}}: {}\n", label, width, value);
 }
 
-/// Instead of the figures of a pool that another service set shows.
+/// Returns the text that replaces the figures of a pool if another service set shows them.
 std::string shared_with(const Cluster& cluster, const PoolUse& use) {
   return fmt::format("Shared with service set {}, which shows its figures\n",
                      cluster.service_sets[*use.counted_with].name);
@@ -46,8 +46,8 @@ void append_blocks(const NatPool& pool, const NatPoolStatus& s, std::string& out
                  s.blocks * s.block_size);
 }
 
-/// True where the engine counts the hosts that have something of a pool; elsewhere it knows no host, and 0 says
-/// nothing.
+/// Returns true if the engine counts the hosts that use the pool. In other pools it does not, and the count is always
+/// 0.
 bool counts_users(const Cluster& cluster, std::uint16_t index, const NatPoolStatus& status) {
   if (status.use != NatPoolUse::ports || cluster.nat_pools[index].limit_ports_per_host != 0) return true;
   const auto pairs = [&](const NatTerm& term) {
@@ -76,7 +76,7 @@ void append_port_figures(const Cluster& cluster, std::uint16_t index, const NatP
     fmt::format_to(to, "    Port block size: {}, Port blocks: {}, Port blocks in use: {}\n", s.block_size, s.blocks,
                    s.blocks_in_use);
   }
-  // What Junos has no word for.
+  // Lines that Junos does not have.
   fmt::format_to(to,
                  "    {}Address mappings: {}, Endpoint independent mappings: {}\n"
                  "    EIF sessions created: {}, EIF refused: {}, Conflicts refused: {}\n"
@@ -102,11 +102,12 @@ std::string render_pool_columns() {
 std::string render_pool_brief(const Cluster& cluster, const PoolUse& use, const NatPoolStatus& status) {
   const NatPool& pool = cluster.nat_pools[use.pool];
   std::string type(to_string(use.type));
-  std::replace(type.begin(), type.end(), ' ', '-');  // who splits the line at blanks must find it whole
+  std::replace(type.begin(), type.end(), ' ',
+               '-');  // a script that splits the line at blanks gets the type as one word
   std::string out;
   for (const auto& range : pool.addresses) {
     std::string row = fmt::format("{:<21} {:<7} {:<31}", pool.name, type, range_text(range));
-    // Of the whole pool: with its first range, and with one of the service sets that share it.
+    // Figures of the whole pool appear with its first range, and with one of the service sets that share it.
     const bool figures = &range == &pool.addresses.front() && !use.destination && !use.counted_with;
     if (figures && has_port_range(status)) {
       row += fmt::format(" {:<11} {}", fmt::format("{}-{}", pool.port_low, pool.port_high), status.ports_in_use);
@@ -155,7 +156,7 @@ std::string render_source_pool(const Cluster& cluster, const PoolUse& use, const
   fmt::format_to(std::back_inserter(out), "{:<42}{:>14}{:>13}\n", "Address range", "Single Ports", "Twin Ports");
   for (const auto& range : pool.addresses) {
     const std::string text = fmt::format("{} - {}", range.low.to_string(), range.high.to_string());
-    // Ports are counted by pool: the sum says how many.
+    // Ports are counted per pool, so a single range has no figure; the total line has.
     const std::string ports = pool.addresses.size() == 1 ? std::to_string(status.ports_in_use) : std::string("-");
     fmt::format_to(std::back_inserter(out), "{:>38}    {:>14}{:>13}\n", text, ports, 0);
   }

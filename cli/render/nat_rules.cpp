@@ -1,4 +1,5 @@
-// Rules, summaries and use of pools: the layouts of the SRX family, with the service set in place of zones (inferred).
+// Renders rules, summaries and the usage of pools in the layouts of the SRX family, with the service set in place of
+// zones (inferred).
 #include <algorithm>
 #include <iterator>
 
@@ -11,7 +12,7 @@ void field(std::string& out, std::string_view label, std::string_view value) {
   fmt::format_to(std::back_inserter(out), "  {:<26}: {}\n", label, value);
 }
 
-/// Several values of one field: the label once.
+/// Appends several values of one field, with the label in front of the first one only.
 template <class Values, class Text>
 void fields(std::string& out, std::string_view label, const Values& values, Text text, std::string_view none) {
   if (values.empty()) return field(out, label, none);
@@ -140,7 +141,7 @@ std::string render_nat_rule(const Cluster& cluster, std::uint16_t service_set, c
   field(out, "Translation type", to_string(term.type));
   if (which == NatRules::source) {
     field(out, "Address pooling", term.address_pooling_paired ? "paired" : "no-paired");
-    // NAT64 knows no other (RFC 6146).
+    // NAT64 has endpoint-independent mappings only (RFC 6146).
     const bool endpoint = term.endpoint_independent_mapping || term.type == NatType::stateful_nat64;
     field(out, "Mapping type", endpoint ? "endpoint-independent" : "address-port-mapping");
     field(out, "Filtering type",

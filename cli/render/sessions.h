@@ -1,6 +1,6 @@
-// Sessions as Junos prints them: the JSF layout on ms- cards, the USF layout on vms- cards.
+// Renders sessions as Junos prints them: in the JSF layout on ms- cards, and in the USF layout on vms- cards.
 //
-// A renderer appends to a string. It keeps what it needs to know about the line before: headings and empty lines.
+// A renderer appends to a string. It remembers the previous line, on which headings and empty lines depend.
 #pragma once
 
 #include <string>
@@ -15,11 +15,11 @@ namespace icr::cli {
 
 class SessionRenderer {
  public:
-  /// `wall_now` is what "Start time" counts back from. `cluster` must outlive the renderer.
+  /// "Start time" is `wall_now` minus the age of a session. REQUIRES: `cluster` outlives the renderer.
   SessionRenderer(const Cluster& cluster, bool extensive, WallMillis wall_now)
       : cluster_(cluster), extensive_(extensive), wall_now_(wall_now) {}
 
-  /// Sessions must come grouped by interface.
+  /// Appends a session. REQUIRES: sessions are grouped by interface.
   void add(const Source& source, const SessionRecord& record, std::string& out);
 
  private:
@@ -30,23 +30,23 @@ class SessionRenderer {
   bool jsf_before_ = false;  ///< the last session was printed in the JSF layout
 };
 
-/// One session (JSF), without the interface line.
+/// Appends one session in the JSF layout, without the interface line.
 void append_jsf_session(const Cluster& cluster, std::uint16_t set, const SessionRecord& record, bool extensive,
                         std::string& out);
-/// One flow (JSF): a line.
+/// Appends the line of one flow in the JSF layout.
 void append_jsf_flow(const FlowKey& key, char direction, const FlowCounters& counters, std::string& out);
-/// What becomes of a flow that arrives and leaves as given: a line for the source and one for the destination, if they
-/// are translated.
+/// Appends the translations of a flow that arrives and leaves with the given keys: a line for the source and one for
+/// the destination, each only if it is translated.
 void append_translations(const FlowKey& arrives, const FlowKey& leaves, bool initiator, std::string& out);
-/// One session (USF), with the empty line after it.
+/// Appends one session in the USF layout, and an empty line.
 void append_usf_session(const Cluster& cluster, const Source& source, const SessionRecord& record, bool extensive,
                         WallMillis wall_now, std::string& out);
 
-/// "TERM/INDEX": the firewall term that admitted the session and its number, counted from 1 over all rules of the
-/// service set. "ACCEPT/0" where the service set has no stateful firewall.
+/// Returns "TERM/INDEX": the firewall term that admitted the session, and its number, counted from 1 over all rules of
+/// the service set. Returns "ACCEPT/0" if the service set has no stateful firewall.
 [[nodiscard]] std::string policy_name(const Cluster& cluster, const SessionRecord& record);
 
-/// Seconds of a limit that are left after `used`; 0 when it is over.
+/// Returns the seconds of a limit that are left after `used`, or 0 if none are left.
 [[nodiscard]] std::uint32_t seconds_left(std::uint32_t limit_s, Ticks used);
 
 }  // namespace icr::cli

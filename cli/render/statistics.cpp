@@ -19,7 +19,7 @@ constexpr std::array<std::string_view, 30> kCapitals = {
 /// Leaves that Junos shows first in their container, in its order. The others follow in the order of the answer.
 constexpr std::array<std::string_view, 3> kFirstLeaves = {"new-flow-accepts", "new-flow-discards", "new-flow-rejects"};
 
-/// "tcp-open-close-counters/tcp-first-pkt-rst": what it is counted in, and its own name.
+/// A counter name like "tcp-open-close-counters/tcp-first-pkt-rst", divided into its container and its leaf.
 std::pair<std::string_view, std::string_view> split_name(std::string_view name) {
   const auto slash = name.rfind('/');
   if (slash == std::string_view::npos) return {{}, name};

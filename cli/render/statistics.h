@@ -1,4 +1,4 @@
-// Statistics of service sets and cards.
+// Renders statistics of service sets and cards.
 #pragma once
 
 #include <string>
@@ -10,10 +10,10 @@
 
 namespace icr::cli {
 
-/// "tcp-first-pkt-not-syn" -> "TCP first pkt not SYN": what an XML leaf is called in text.
+/// Returns the label of an XML leaf: "TCP first pkt not SYN" for "tcp-first-pkt-not-syn".
 [[nodiscard]] std::string label_of(std::string_view leaf);
 
-/// Prints groups of counters; a heading where the interface changes.
+/// Renders groups of counters, with a heading where the interface changes.
 class StatisticsRenderer {
  public:
   void add(const std::string& interface, const std::string& service_set, const CounterList& counters, std::string& out);
@@ -22,7 +22,7 @@ class StatisticsRenderer {
   std::string interface_;
 };
 
-/// A line of `show services stateful-firewall statistics`.
+/// The figures of a line of `show services stateful-firewall statistics`.
 struct FirewallTotals {
   std::uint64_t accepts = 0, discards = 0, rejects = 0, errors = 0;
 };
@@ -31,8 +31,9 @@ struct FirewallTotals {
 [[nodiscard]] std::string render_firewall_line(const std::string& interface, const std::string& service_set,
                                                const FirewallTotals& totals);
 
-/// A line of `show services service-sets summary` and what stands above it.
+/// Renders the heading of `show services service-sets summary`.
 [[nodiscard]] std::string render_summary_columns(CardFamily family);
+/// The figures of a line of `show services service-sets summary`. CPU is in hundredths of a percent.
 struct SummaryRow {
   CardFamily family = CardFamily::ms;
   std::string interface;
@@ -41,7 +42,7 @@ struct SummaryRow {
   std::uint32_t cpu_permyriad = 0;
 };
 [[nodiscard]] std::string render_summary_line(const SummaryRow& row);
-// `memory-usage`, `cpu-usage`.
+// Render the headings and lines of `memory-usage` and `cpu-usage`. CPU is in hundredths of a percent.
 [[nodiscard]] std::string render_memory_columns();
 [[nodiscard]] std::string render_memory_line(const std::string& interface, const std::string& name,
                                              std::uint64_t bytes);
@@ -49,7 +50,7 @@ struct SummaryRow {
 [[nodiscard]] std::string render_cpu_line(const std::string& interface, const std::string& name,
                                           std::uint32_t permyriad);
 
-/// `show services sessions analysis`: one card.
+/// Renders one card of `show services sessions analysis`.
 [[nodiscard]] std::string render_analysis(CardFamily family, const std::string& interface, const LiveSessions& live,
                                           const CardUtilization& rates, const CardAnalysis& analysis);
 

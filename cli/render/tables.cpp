@@ -40,7 +40,7 @@ void append_usf_counts(const std::vector<ServiceSetRow>& rows, std::string& out)
   }
 }
 
-/// Junos names a zone behind the CPU load; the limits are ours.
+/// Returns the zone that Junos prints behind the CPU load. Its limits are not documented, and chosen here.
 std::string_view cpu_zone(std::uint32_t permyriad) {
   if (permyriad < 8500) return "Green";
   return permyriad < 9500 ? "Yellow" : "Red";
@@ -53,7 +53,7 @@ const SetStatus* status_of(const std::vector<SetReport>& reports, std::uint16_t 
   return nullptr;
 }
 
-/// A redundancy set with its member on the chassis that is shown, and the other one.
+/// A redundancy set with its member on the chassis that is shown, and its other member.
 struct Group {
   const RedundancySet* set;
   const SetStatus* status;
@@ -143,7 +143,7 @@ std::string render_utilization(const std::vector<UtilizationRow>& rows) {
   for (const auto& row : rows) {
     const auto& u = row.utilization;
     const double memory = u.slots == 0 ? 0.0 : 100.0 * static_cast<double>(u.sessions) / static_cast<double>(u.slots);
-    // Blank without a limit to compare with.
+    // The rate is blank if there is no limit with which to compare it.
     const std::string rate = u.setup_rate_limit == 0
                                  ? std::string()
                                  : fmt::format("{:.2f}", 100.0 * static_cast<double>(u.setup_rate) /

@@ -1,4 +1,4 @@
-// Everything that is printed as a table or as a block: counts, utilization, redundancy groups, counters.
+// Renders counts, utilization, redundancy groups and counters.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,7 @@
 
 namespace icr::cli {
 
-/// A line of a table about service sets.
+/// The figures of a line of a table of service sets.
 struct ServiceSetRow {
   CardFamily family = CardFamily::ms;
   std::string interface;
@@ -21,10 +21,11 @@ struct ServiceSetRow {
   ServiceSetCount count;
 };
 
-/// `count`: a table for ms- cards (one number), then one for vms- cards (by state), each only if it has rows; without
-/// any rows the heading for `empty_family`.
+/// Renders `count`: a table for ms- cards (one number), then a table for vms- cards (by state), each only if it has
+/// rows. Without any rows, renders the heading of the table for `empty_family`.
 [[nodiscard]] std::string render_counts(const std::vector<ServiceSetRow>& rows, CardFamily empty_family);
-/// `clear services sessions` and its relatives: `what` heads the numbers, each session counts `per_session`.
+/// Renders the result of the commands that clear sessions. `what` is the heading of the numbers, and a session counts
+/// as `per_session` of them.
 [[nodiscard]] std::string render_cleared(const std::vector<ServiceSetRow>& rows, std::string_view what,
                                          unsigned per_session);
 
@@ -34,12 +35,14 @@ struct UtilizationRow {
 };
 [[nodiscard]] std::string render_utilization(const std::vector<UtilizationRow>& rows);
 
-/// One chassis' answer to `show services redundancy-group`, of one group with `only`; empty if it is in none.
+/// Renders the answer of one chassis to `show services redundancy-group`, with `only` restricted to one group. Returns
+/// an empty text if the chassis is in none.
 [[nodiscard]] std::string render_redundancy_groups(const Cluster& cluster, std::uint16_t chassis,
                                                    const std::vector<SetReport>& reports, Level level,
                                                    std::optional<std::uint16_t> only = std::nullopt);
 
-/// Counters under a heading; without `all` only those that are not zero, and nothing at all if there is none.
+/// Renders counters under a heading. Without `all`, renders only counters that are not zero, and nothing at all if
+/// there are none.
 [[nodiscard]] std::string render_counters(const std::string& heading, const CounterList& counters, bool all,
                                           std::size_t indent = 2);
 

@@ -1,4 +1,4 @@
-// The USF layout (MX-SPC3, vms- cards). `brief` is that of captured lines, trailing commas and blanks included;
+// The USF layout (MX-SPC3, vms- cards). `brief` has the format of captured lines, including trailing commas and blanks;
 // `extensive` combines the captured lines of the SRX family with the service set. Lines that describe what icr does not
 // have (session tokens, routes, tunnels) carry zeros.
 #include <iterator>
@@ -28,7 +28,7 @@ std::string_view state_word(const SessionRecord& record) {
   return "Other";
 }
 
-/// The unit where packets of that direction come in.
+/// Returns the unit on which packets of that direction arrive.
 std::uint32_t unit_of(const Cluster& cluster, const SessionRecord& record, unsigned direction) {
   const auto& service_set = cluster.service_sets[record.service_set];
   const bool inside = (direction == 0) != record.initiated_outside;
@@ -64,8 +64,8 @@ void append_extensive_wing(const Cluster& cluster, const Source& source, const S
                  record.counters[direction].bytes);
 }
 
-/// "Destination NAT pool: NAME\n", where the destination came out of one. Of twice NAT the record names the source's
-/// only.
+/// Returns "Destination NAT pool: NAME\n" if the destination came out of a pool, otherwise an empty text. For twice NAT
+/// the record has the pool of the source only.
 std::string destination_pool_line(const Cluster& cluster, const SessionRecord& record) {
   if (record.flow[0].destination == record.flow[1].source) return {};
   for (const auto rule : cluster.service_sets[record.service_set].nat_rules) {

@@ -71,7 +71,7 @@ TEST(Sources, AreOrderedByInterfaceThenSet) {
 
 class Merge : public testing::Test {
  protected:
-  /// All chassis answer but those in `silent_`.
+  /// All chassis answer except those in `silent_`.
   FakeTransport transport() {
     return FakeTransport([this](std::uint16_t chassis, const QueryRequest& request) -> Result<QueryReply> {
       if (silent_.count(chassis) != 0) return fail("no answer");
@@ -88,7 +88,7 @@ class Merge : public testing::Test {
   /// Reads everything, as (interface, slot).
   std::vector<std::pair<std::string, std::uint32_t>> stream(FakeTransport& transport,
                                                             std::optional<std::uint32_t> limit,
-                                                            std::vector<cli::Silence>& silent) {
+                                                            std::vector<cli::Unreachable>& unreachable) {
     const auto survey = cli::take_survey(fake_.cluster, transport, std::nullopt);
     std::vector<std::pair<std::string, std::uint32_t>> out;
     std::vector<cli::Read> reads;
@@ -100,7 +100,7 @@ class Merge : public testing::Test {
         [&](const cli::Read& read, const SessionRecord& record, const BindingUse&) {
           out.emplace_back(read.source.interface, record.ref.slot);
         },
-        silent);
+        unreachable);
     return out;
   }
 
@@ -112,9 +112,9 @@ TEST_F(Merge, EachSessionOnceInOrderOverManyPages) {
   constexpr std::uint32_t kSessions = 5000;
   fill(kSessions);
   auto transport = this->transport();
-  std::vector<cli::Silence> silent;
-  const auto seen = stream(transport, std::nullopt, silent);
-  EXPECT_TRUE(silent.empty());
+  std::vector<cli::Unreachable> unreachable;
+  const auto seen = stream(transport, std::nullopt, unreachable);
+  EXPECT_TRUE(unreachable.empty());
   ASSERT_EQ(seen.size(), 2 * kSessions);
   for (std::uint32_t i = 0; i < kSessions; ++i) {
     ASSERT_EQ(seen[i], std::make_pair(std::string("ms-0/0/0"), 3 * i));
@@ -126,8 +126,8 @@ TEST_F(Merge, LimitCountsOverTheMergedAnswer) {
   fill(1500);
   for (const std::uint32_t limit : {1U, 1024U, 1025U, 1500U, 1501U, 2999U, 3000U, 5000U}) {
     auto transport = this->transport();
-    std::vector<cli::Silence> silent;
-    EXPECT_EQ(stream(transport, limit, silent).size(), std::min(limit, 3000U)) << limit;
+    std::vector<cli::Unreachable> unreachable;
+    EXPECT_EQ(stream(transport, limit, unreachable).size(), std::min(limit, 3000U)) << limit;
   }
 }
 
@@ -211,10 +211,10 @@ TEST_F(Merge, AChassisThatFailsOnTheWayIsNamedAndTheRestIsShown) {
     if (chassis == 0 && request.kind == QueryKind::page && ++pages == 2) return fail("the connection was lost");
     return answer_from(fake_, chassis, request);
   });
-  std::vector<cli::Silence> silent;
-  const auto seen = stream(transport, std::nullopt, silent);
-  ASSERT_EQ(silent.size(), 1U);
-  EXPECT_EQ(silent[0].chassis, 0);
+  std::vector<cli::Unreachable> unreachable;
+  const auto seen = stream(transport, std::nullopt, unreachable);
+  ASSERT_EQ(unreachable.size(), 1U);
+  EXPECT_EQ(unreachable[0].chassis, 0);
   EXPECT_EQ(seen.size(), kPageSessions + 3000);
 }
 
@@ -297,8 +297,7 @@ TEST_F(Merge, AnswersAboutNatThatMakeNoSenseAreRefused) {
       EXPECT_EQ(output.code, honest ? ExitCode::ok : ExitCode::incomplete) << i << output.error;
       EXPECT_EQ(output.out.empty(), !honest) << i;
       const testing::Matcher<std::string> said =
-          honest ? testing::Matcher<std::string>("")
-                 : HasSubstr("chassis left did not answer: its answer makes no sense");
+          honest ? testing::Matcher<std::string>("") : HasSubstr("chassis left did not answer: its answer is invalid");
       EXPECT_THAT(output.error, said) << i;
     }
   }
@@ -312,7 +311,7 @@ TEST_F(Merge, AStatusOfASetThatIsNotThereIsRefused) {
   });
   const auto output = run_line("show services sessions", fake_.cluster, transport);
   EXPECT_EQ(output.code, ExitCode::incomplete);
-  EXPECT_THAT(output.error, HasSubstr("chassis left did not answer: its answer makes no sense"));
+  EXPECT_THAT(output.error, HasSubstr("chassis left did not answer: its answer is invalid"));
 }
 
 TEST_F(Merge, AnalysisAsksEachSourceOnce) {
@@ -341,7 +340,8 @@ TEST_F(Merge, AnalysisOfAChassisThatDoesNotKnowTheQuestionIsNotShown) {
   });
   const auto output = run_line("show services sessions analysis", fake_.cluster, transport);
   EXPECT_EQ(output.code, ExitCode::incomplete);
-  EXPECT_EQ(output.error, "error: chassis left did not answer: it refuses: unknown kind of question: 17\n");
+  EXPECT_EQ(output.error,
+            "error: chassis left did not answer: it refused the question: unknown kind of question: 17\n");
   EXPECT_THAT(output.out, testing::Not(HasSubstr("ms-0/0/0"))) << "there would be no sessions in it";
   EXPECT_THAT(output.out, HasSubstr("vms-3/0/0"));
 }
@@ -376,7 +376,7 @@ TEST_F(Merge, ClearOfAStandbyIsRefused) {
   auto transport = this->transport();
   const auto output = run_line("clear services sessions interface ms-1/0/0", fake_.cluster, transport, 1);
   EXPECT_EQ(output.code, ExitCode::command_error);
-  EXPECT_EQ(output.error, "error: chassis right is not master of what is to be cleared\n");
+  EXPECT_EQ(output.error, "error: chassis right is not master: nothing is cleared\n");
   // And the card itself would refuse, too.
   QueryRequest request;
   request.kind = QueryKind::clear;

@@ -380,7 +380,7 @@ TEST_F(NatGolden, ClearingMappingsTakesTheirSessionsAlong) {
   EXPECT_EQ(fake_.shard(1, 0).sessions_of(0), 3U) << "the twin hears of it by replication";
   const auto refused = answer(fake_, "clear services nat mappings interface ms-1/0/0", 1);
   EXPECT_EQ(refused.code, cli::ExitCode::command_error);
-  EXPECT_EQ(refused.error, "error: chassis right is not master of what is to be cleared\n");
+  EXPECT_EQ(refused.error, "error: chassis right is not master: nothing is cleared\n");
 }
 
 TEST_F(NatGolden, ClearingAPairingTakesTheMappingsOfItsHostAlong) {

@@ -96,7 +96,7 @@ TEST_F(StatisticsGolden, AreClearedAtTheSource) {
   for (const std::string what : {"nat", "stateful-firewall"}) {
     const auto output = answer(fake_, "clear services " + what + " statistics interface ms-1/0/0", 1);
     EXPECT_EQ(output.code, cli::ExitCode::command_error);
-    EXPECT_EQ(output.error, "error: chassis right is not master of what is to be cleared\n");
+    EXPECT_EQ(output.error, "error: chassis right is not master: nothing is cleared\n");
   }
   EXPECT_TRUE(fake_.cards[1][0].cleared.empty());
 }
