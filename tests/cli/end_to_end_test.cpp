@@ -201,7 +201,8 @@ TEST_F(EndToEnd, AnotherClusterFileIsRefusedWithTheReason) {
   const auto output = run("show services sessions");
   EXPECT_EQ(output.code, ExitCode::incomplete);
   EXPECT_EQ(output.out, "");
-  EXPECT_THAT(output.error, HasSubstr("chassis left did not answer: it refused the question: the cluster file of the question"));
+  EXPECT_THAT(output.error,
+              HasSubstr("chassis left did not answer: it refused the question: the cluster file of the question"));
   EXPECT_EQ(counter(0, "query-refused-wrong-cluster"), 2U);
 }
 
