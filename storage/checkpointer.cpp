@@ -62,7 +62,8 @@ void Checkpointer::begin_base(const Now& at) {
 void Checkpointer::watch_losses(const Now& at) {
   const std::uint64_t losses = output_.losses();
   if (losses == seen_losses_) return;
-  // There is a hole in the log, and what follows a hole is not replayed. So nothing is written until a base begins.
+  // There is a hole in the log, and a restore does not replay what follows a hole. So nothing is written until a base
+  // begins.
   seen_losses_ = losses;
   ++counters_.losses;
   pending_.reset();
@@ -112,7 +113,7 @@ void Checkpointer::drain(DirtySet& dirty, std::uint32_t& budget, const Now& at) 
     const std::uint32_t rows = std::min({budget, options_.rows_per_batch, dirty.size()});
     for (std::uint32_t i = 0; i < rows; ++i) {
       const std::uint32_t slot = *dirty.take();
-      // The row is the newest state altogether, so it serves both sets.
+      // The row has the newest state and the newest counters, so the slot is clean in both dirty sets.
       (void)state_.unmark(slot);
       (void)refresh_.unmark(slot);
       read_slot(slot, at);
@@ -175,7 +176,7 @@ bool Checkpointer::tick(TimePoint now, WallMillis wall_now, std::uint64_t term, 
   if (base_due(at)) begin_base(at);
 
   if (!flushed_at_ || now - *flushed_at_ >= options_.flush_interval) {
-    // While a base is written, deltas leave it half of the time, or it would never end under load.
+    // While a base is written, deltas leave it half of the budget; otherwise the base would never end under load.
     std::uint32_t share = base_ ? budget - budget / 2 : budget;
     budget -= share;
     drain(state_, share, at);

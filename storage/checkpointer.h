@@ -1,4 +1,5 @@
-// Decides what of a table goes to disk and when. Sans-I/O: one per redundancy set, on the worker that owns the table.
+// Decides which slots of a table are written to disk, and when. Sans-I/O. There is one for each redundancy set, on the
+// worker that owns the table.
 #pragma once
 
 #include <cstdint>
@@ -14,28 +15,30 @@
 
 namespace icr::storage {
 
-/// The way to the disk of one redundancy set. Called by the worker; never waits.
+/// Takes what is to be written to the disk for one redundancy set. Thread: the worker of the set. No function blocks.
 class CheckpointOutput {
  public:
   virtual ~CheckpointOutput() = default;
-  /// Takes the record, or answers false and leaves it as it is: the disk is behind, offer it again later.
+  /// Takes the record and returns true. Returns false and leaves the record unchanged if the disk is behind; the caller
+  /// offers it again later.
   virtual bool offer(std::uint64_t sequence, RecordBytes&& record) = 0;
-  /// Everything offered before it is written first. False: offer it again later.
+  /// Takes the manifest, which is written after all records that were taken before it. Returns false if the disk is
+  /// behind.
   virtual bool commit(const Manifest& manifest) = 0;
-  /// False: offer it again later.
+  /// Takes the term to be written. Returns false if the disk is behind.
   virtual bool remember_term(std::uint64_t term) = 0;
-  /// Grows when something that was taken could not be written (disk full, ...). What is in the log is then incomplete
-  /// until a new base checkpoint is committed.
+  /// Returns a number that grows when something that was taken could not be written (for example because the disk is
+  /// full). The log is then incomplete until a new base checkpoint is committed.
   [[nodiscard]] virtual std::uint64_t losses() const = 0;
-  /// True while what is taken cannot be written.
+  /// Returns true while writes fail.
   [[nodiscard]] virtual bool failing() const { return false; }
 };
 
 struct CheckpointOptions {
   Duration flush_interval = 100ms;  ///< how long a change of state may wait before it goes to disk
-  Duration refresh_interval = 5s;   ///< the same for counters and idle times
+  Duration refresh_interval = 5s;   ///< how long a change of counters or idle times may wait
   Duration base_interval = 60s;     ///< a new base after this time, if anything changed
-  Duration retry_interval = 5s;     ///< pause after the disk lost something
+  Duration retry_interval = 5s;     ///< pause after a write has failed
   std::uint32_t rows_per_batch = 512;
   std::uint64_t base_minimum_rows = 16384;  ///< a new base after 2 x sessions + this many rows of deltas
 };
@@ -46,34 +49,35 @@ struct CheckpointCounters {
   std::uint64_t tombstones = 0;
   std::uint64_t bytes = 0;
   std::uint64_t skipped = 0;  ///< offers refused because the storage thread was behind; repeated later
-  std::uint64_t losses = 0;   ///< times that the disk lost what it had taken; a new base follows
+  std::uint64_t losses = 0;   ///< writes that failed after the output had taken them; a new base follows
   std::uint64_t bases_started = 0;
   std::uint64_t bases_committed = 0;
   std::uint64_t bases_abandoned = 0;
   void append_to(CounterList& out) const;
 };
 
-/// Listens to a table and writes it down: changes of state every flush interval, refreshes less often, and now and then
-/// a base checkpoint by a cursor over all slots, in slices. What the output refuses stays dirty, so memory is bounded
-/// by the number of slots however slow the disk is, and the newest state is what gets written in the end.
+/// Listens to a table and writes it to disk: changes of state every flush interval, refreshes less often, and now and
+/// then a base checkpoint by a cursor over all slots, in slices. A slot whose record the output refuses stays dirty and
+/// is written later in its newest state, so memory is bounded by the number of slots however slow the disk is.
 class Checkpointer final : public ChangeListener {
  public:
-  /// `source` and `output` must outlive it. `next_sequence` is Restored::next_sequence of the same set, or 1; `term`
-  /// the highest term already on disk. Begins with a base checkpoint.
+  /// REQUIRES: `source` and `output` outlive the checkpointer. `next_sequence` is Restored::next_sequence of the same
+  /// set, or 1. `term` is the highest term that is already on disk. The first tick() begins a base checkpoint.
   Checkpointer(std::string set, std::uint64_t cluster_digest, const SessionSource& source, CheckpointOutput& output,
                const CheckpointOptions& options, std::uint64_t next_sequence, std::uint64_t term);
 
   void changed(std::uint32_t slot, Change change) override;
 
-  /// Does what is due, reading at most about `budget` slots (at least 1). `wall_now` is written into the records. True:
-  /// there is more to do at once, so do not sleep.
+  /// Writes what is due, reading about `budget` slots at most (at least 1). Records carry the time `wall_now`. Returns
+  /// true if there is more to do at once, so the caller must not sleep.
   bool tick(TimePoint now, WallMillis wall_now, std::uint64_t term, std::uint32_t budget);
 
-  /// Writes a complete last base checkpoint, whatever is due. True: the output has taken its manifest. False: it is
-  /// behind (or loses what it takes); call again, but not for ever. The table must not change between the calls.
+  /// Writes a complete base checkpoint at the end, whether it is due or not. Returns true if the output has taken its
+  /// manifest. Returns false if the output is behind or loses what it takes; the caller tries again, but not for ever.
+  /// REQUIRES: the table does not change between these calls.
   bool flush_all(TimePoint now, WallMillis wall_now, std::uint64_t term);
 
-  /// Changes that wait to be written (state and refresh).
+  /// Returns the number of changes that wait to be written (state and refresh).
   [[nodiscard]] std::uint64_t backlog() const { return std::uint64_t{state_.size()} + refresh_.size(); }
   [[nodiscard]] bool base_in_progress() const { return base_.has_value(); }
   [[nodiscard]] const CheckpointCounters& counters() const { return counters_; }
@@ -84,7 +88,7 @@ class Checkpointer final : public ChangeListener {
     std::uint32_t cursor = 0;
     std::uint64_t sessions = 0;
     std::uint64_t tombstones = 0;
-    bool scanned = false;  ///< the cursor has arrived, the manifest is left
+    bool scanned = false;  ///< the cursor has passed all slots, and only the manifest is left to be written
   };
   struct Now {
     TimePoint now;

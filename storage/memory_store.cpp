@@ -18,9 +18,9 @@ std::vector<std::uint8_t> sealed(std::span<const std::uint8_t> record) {
 
 }  // namespace
 
-MemoryStore::Shard& MemoryStore::shard(std::string_view set) {
-  const auto found = shards_.find(set);
-  return found != shards_.end() ? found->second : shards_[std::string(set)];
+MemoryStore::SetLog& MemoryStore::log_of(std::string_view set) {
+  const auto found = sets_.find(set);
+  return found != sets_.end() ? found->second : sets_[std::string(set)];
 }
 
 bool MemoryStore::fails() {
@@ -31,14 +31,14 @@ bool MemoryStore::fails() {
 
 Result<void> MemoryStore::append(std::string_view set, std::uint64_t sequence, std::span<const std::uint8_t> record) {
   if (fails()) return fail("no space left (simulated)");
-  shard(set).log[sequence] = sealed(record);
+  log_of(set).log[sequence] = sealed(record);
   unsynced_.push_back({std::string(set), sequence});
   return {};
 }
 
 Result<void> MemoryStore::commit(std::string_view set, const Manifest& manifest) {
   if (fails()) return fail("no space left (simulated)");
-  Shard& s = shard(set);
+  SetLog& s = log_of(set);
   s.manifest = sealed(bytes_of(encode_manifest(set, manifest)));
   s.log.erase(s.log.begin(), s.log.lower_bound(manifest.from_sequence));
   unsynced_.clear();
@@ -46,23 +46,23 @@ Result<void> MemoryStore::commit(std::string_view set, const Manifest& manifest)
 }
 
 Result<void> MemoryStore::truncate(std::string_view set, std::uint64_t last_good) {
-  Shard& s = shard(set);
+  SetLog& s = log_of(set);
   s.log.erase(s.log.upper_bound(last_good), s.log.end());
   return {};
 }
 
 Result<void> MemoryStore::remember_term(std::string_view set, std::uint64_t term) {
   if (fails()) return fail("no space left (simulated)");
-  Shard& s = shard(set);
+  SetLog& s = log_of(set);
   s.term = std::max(s.term, term);
   unsynced_.clear();
   return {};
 }
 
-Result<std::uint64_t> MemoryStore::term(std::string_view set) { return shard(set).term; }
+Result<std::uint64_t> MemoryStore::term(std::string_view set) { return log_of(set).term; }
 
 Result<std::optional<Manifest>> MemoryStore::manifest(std::string_view set) {
-  const Shard& s = shard(set);
+  const SetLog& s = log_of(set);
   if (s.manifest.empty()) return std::optional<Manifest>{};
   std::vector<std::uint64_t> words;
   std::size_t size = 0;
@@ -73,14 +73,14 @@ Result<std::optional<Manifest>> MemoryStore::manifest(std::string_view set) {
 }
 
 Result<std::optional<LogRange>> MemoryStore::range(std::string_view set) {
-  const Shard& s = shard(set);
+  const SetLog& s = log_of(set);
   if (s.log.empty()) return std::optional<LogRange>{};
   return std::optional<LogRange>(LogRange{s.log.begin()->first, s.log.rbegin()->first});
 }
 
 Result<bool> MemoryStore::read(std::string_view set, std::uint64_t sequence, std::vector<std::uint64_t>& out,
                                std::size_t& size) {
-  const Shard& s = shard(set);
+  const SetLog& s = log_of(set);
   const auto found = s.log.find(sequence);
   if (found == s.log.end()) return false;
   if (auto ok = unseal(found->second, out, size); !ok) return tl::unexpected(ok.error());
@@ -89,7 +89,7 @@ Result<bool> MemoryStore::read(std::string_view set, std::uint64_t sequence, std
 
 Result<void> MemoryStore::set_aside(std::string_view reason, WallMillis) {
   log::error("storage", "store in memory dropped reason=\"{}\"", reason);
-  for (auto& [name, s] : shards_) {
+  for (auto& [name, s] : sets_) {
     s.log.clear();
     s.manifest.clear();
   }
@@ -100,17 +100,17 @@ Result<void> MemoryStore::set_aside(std::string_view reason, WallMillis) {
 
 void MemoryStore::crash(std::size_t keep) {
   for (std::size_t i = unsynced_.size(); i > keep; --i)
-    shard(unsynced_[i - 1].set).log.erase(unsynced_[i - 1].sequence);
+    log_of(unsynced_[i - 1].set).log.erase(unsynced_[i - 1].sequence);
   unsynced_.clear();
 }
 
 void MemoryStore::flip_bit(std::string_view set, std::uint64_t sequence, std::size_t bit) {
-  auto& record = shard(set).log.at(sequence);
+  auto& record = log_of(set).log.at(sequence);
   const std::size_t at = bit / 8 % record.size();
   record[at] = static_cast<std::uint8_t>(record[at] ^ 1U << (bit % 8));
 }
 
-void MemoryStore::lose(std::string_view set, std::uint64_t sequence) { shard(set).log.erase(sequence); }
+void MemoryStore::lose(std::string_view set, std::uint64_t sequence) { log_of(set).log.erase(sequence); }
 
 bool DirectOutput::offer(std::uint64_t sequence, RecordBytes&& record) {
   if (!store_.append(set_, sequence, bytes_of(record))) {
@@ -121,7 +121,7 @@ bool DirectOutput::offer(std::uint64_t sequence, RecordBytes&& record) {
 }
 
 bool DirectOutput::commit(const Manifest& manifest) {
-  if (lost_up_to_ >= manifest.from_sequence) return true;  // incomplete; losses() has told
+  if (lost_up_to_ >= manifest.from_sequence) return true;  // the base is incomplete, and losses() has shown that
   if (!store_.commit(set_, manifest)) ++losses_;
   return true;
 }

@@ -1,4 +1,4 @@
-// A store in memory, which can crash: for the simulation and for tests.
+// A store in memory that can fail and crash, for the simulation and for tests.
 #pragma once
 
 #include <cstddef>
@@ -24,22 +24,23 @@ class MemoryStore final : public Store {
                     std::size_t& size) override;
   Result<void> set_aside(std::string_view reason, WallMillis wall_now) override;
 
-  /// Records appended since the last durable write.
+  /// Returns the number of records that were appended since the last durable write.
   [[nodiscard]] std::size_t unsynced() const { return unsynced_.size(); }
-  /// The machine dies: of the records that were not durable yet, the first `keep` are still there. (All of them: only
-  /// the process died.)
+  /// Simulates the death of the machine: of the records that were not durable yet, only the first `keep` remain. (If
+  /// all of them remain, only the process died.)
   void crash(std::size_t keep);
 
-  // Mishaps.
+  // Simulate failures.
   void flip_bit(std::string_view set, std::uint64_t sequence, std::size_t bit);
   void lose(std::string_view set, std::uint64_t sequence);
   void fail_writes(bool fail) { failing_ = fail; }
-  /// The next `count` writes fail, the ones behind them do not.
+  /// The next `count` writes fail, and later ones succeed.
   void fail_next(std::uint32_t count) { fail_next_ = count; }
   [[nodiscard]] std::uint64_t times_set_aside() const { return times_set_aside_; }
 
  private:
-  struct Shard {
+  /// What the store holds of one redundancy set.
+  struct SetLog {
     std::map<std::uint64_t, std::vector<std::uint8_t>> log;  ///< sealed records
     std::vector<std::uint8_t> manifest;
     std::uint64_t term = 0;
@@ -48,17 +49,17 @@ class MemoryStore final : public Store {
     std::string set;
     std::uint64_t sequence = 0;
   };
-  Shard& shard(std::string_view set);
+  SetLog& log_of(std::string_view set);
   [[nodiscard]] bool fails();
 
-  std::map<std::string, Shard, std::less<>> shards_;
+  std::map<std::string, SetLog, std::less<>> sets_;
   std::vector<Position> unsynced_;
   bool failing_ = false;
   std::uint32_t fail_next_ = 0;
   std::uint64_t times_set_aside_ = 0;
 };
 
-/// Writes straight into a store, in the caller's thread: for one process that simulates many chassis.
+/// Writes to a store in the thread of the caller, for a process that simulates several chassis.
 class DirectOutput final : public CheckpointOutput {
  public:
   DirectOutput(Store& store, std::string set) : store_(store), set_(std::move(set)) {}

@@ -8,7 +8,7 @@
 namespace icr::storage {
 namespace {
 
-/// Detects flipped, lost and moved bytes. Not a defence against somebody who can write to the disk.
+/// Detects flipped, lost and moved bytes. It is no defence against an attacker who can write to the disk.
 std::uint64_t checksum(std::span<const std::uint8_t> bytes) {
   constexpr std::uint64_t kStep = 0x9e3779b97f4a7c15ULL;
   std::uint64_t state = 0x5851f42d4c957f2dULL ^ bytes.size();

@@ -1,5 +1,5 @@
-// Records of the store <-> bytes (storage/checkpoint.fbs). Nothing that is read is trusted: checksum, then FlatBuffers
-// verifier, then bounds.
+// Encodes and decodes the records of the store (storage/checkpoint.fbs). Nothing that is read is trusted: a record
+// passes its checksum, the FlatBuffers verifier, and the checks of bounds.
 #pragma once
 
 #include <array>
@@ -18,10 +18,12 @@ namespace icr::storage {
 inline constexpr std::size_t kMaxRecordBytes = 16U << 20U;
 inline constexpr std::size_t kMaxBatchRows = 65536;
 
-/// Bytes in front of a sealed record: its checksum.
+/// Size in bytes of the checksum in front of a sealed record.
 inline constexpr std::size_t kSealBytes = 8;
+/// Returns the checksum of `record`.
 [[nodiscard]] std::array<std::uint8_t, kSealBytes> seal_of(std::span<const std::uint8_t> record);
-/// Checks the seal and puts the record into `out`, 8-aligned; `size` is its length in bytes.
+/// Checks the checksum and copies the record to `out`, which is 8-aligned. `size` becomes its length in bytes. Returns
+/// an error if the checksum is wrong.
 [[nodiscard]] Result<void> unseal(std::span<const std::uint8_t> sealed, std::vector<std::uint64_t>& out,
                                   std::size_t& size);
 
@@ -33,21 +35,21 @@ struct BatchHeader {
   std::uint64_t cluster_digest = 0;
 };
 
-/// Takes the rows of `encoder` and leaves it and `builder` empty.
+/// Returns a batch with the rows of `encoder`, and clears `encoder` and `builder`.
 [[nodiscard]] RecordBytes encode_batch(flatbuffers::FlatBufferBuilder& builder, const BatchHeader& header,
                                        BatchEncoder& encoder);
 [[nodiscard]] RecordBytes encode_manifest(std::string_view set, const Manifest& manifest);
 [[nodiscard]] RecordBytes encode_identity(const StoreIdentity& identity, WallMillis created_ms);
 [[nodiscard]] RecordBytes encode_term(std::string_view set, std::uint64_t term);
 
-/// A batch that passed every check; points into the bytes it was read from.
+/// A batch that has passed every check. It points into the bytes from which it was decoded.
 struct BatchView {
   BatchHeader header;
   BatchDecoder rows;
   const fbs::SessionBatch* columns = nullptr;
 };
 
-/// `record` must be 8-aligned (unseal() makes it so).
+/// The decode functions return an error if a check fails. REQUIRES: `record` is 8-aligned, as unseal() makes it.
 [[nodiscard]] Result<BatchView> decode_batch(std::span<const std::uint8_t> record);
 [[nodiscard]] Result<Manifest> decode_manifest(std::span<const std::uint8_t> record, std::string_view set);
 [[nodiscard]] Result<StoreIdentity> decode_identity(std::span<const std::uint8_t> record);

@@ -21,7 +21,7 @@ Ticks later(Ticks ticks, std::uint64_t by) {
 bool over(const SessionRecord& record) {
   constexpr std::uint64_t kTicksPerSecond = std::chrono::seconds(1) / kTick;
   if (record.kind != RecordKind::session) {
-    // What its sessions use lives as long as they do; the sink finds out whether they are back.
+    // A binding lives as long as the sessions that use it; the sink determines whether these are restored.
     return (record.binding.flags & kBindingInUse) == 0 &&
            record.binding.idle >= record.binding.timeout_s * kTicksPerSecond;
   }
@@ -34,9 +34,9 @@ class Replay {
   Replay(Store& store, const std::string& set, std::uint64_t digest, std::uint32_t capacity, Restored& out)
       : store_(store), set_(set), digest_(digest), capacity_(capacity), out_(out) {}
 
-  /// Finds out which records are to be used, and in which of them each slot was named last.
+  /// Determines the records to use, and for each slot the last record that names it.
   Result<void> survey();
-  /// Gives every slot's last state to `sink`.
+  /// Passes the last state of every slot to `sink`.
   void apply(SessionSink& sink, TimePoint now, WallMillis wall_now);
 
  private:
@@ -149,8 +149,8 @@ Result<void> Replay::survey() {
   }
   if (sequence <= log_end) {
     out_.cut_off = log_end - sequence + 1;
-    // New records must follow the last good one at once, or there would be a hole for ever. A damaged log stays as it
-    // is: it will be put aside for people to look at.
+    // New records must follow the last good record directly; otherwise the hole would stay for ever. A damaged log is
+    // not changed, because the store is set aside for a person to examine.
     if (out_.damage.empty()) {
       if (auto ok = store_.truncate(set_, sequence - 1); !ok) return ok;
     }
@@ -162,7 +162,7 @@ Result<void> Replay::survey() {
 void Replay::apply(SessionSink& sink, TimePoint now, WallMillis wall_now) {
   constexpr auto kTickMillis = kTick / std::chrono::milliseconds(1);
   for (std::size_t index = 0; index < used_.size(); ++index) {
-    if (load(used_[index]) != Found::good) continue;  // it was good a moment ago: counted as damage
+    if (load(used_[index]) != Found::good) continue;  // it was good a moment ago, so this counts as damage
     ++out_.batches;
     const auto record_number = static_cast<std::uint32_t>(index + 1);
     const WallMillis written = view_.header.written_ms;
@@ -184,7 +184,7 @@ void Replay::apply(SessionSink& sink, TimePoint now, WallMillis wall_now) {
         (void)sink.erase(record.ref, now);
         return;
       }
-      // The decoder reuses its record: what a row does not have is left over from the row before.
+      // The decoder reuses its record, and fields that a row does not have keep the values of the row before.
       if (!record.has_tcp) record.tcp = {};
       if (!record.has_counters) record.counters = {};
       for (TcpWindow& window : record.tcp) {

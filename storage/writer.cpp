@@ -7,10 +7,10 @@
 
 namespace icr::storage {
 
-/// The output of one set. Offers come from its worker; `lost_up_to_` belongs to the writer's thread.
-class Writer::Shard final : public CheckpointOutput {
+/// The output of one set. Thread: the worker of the set offers; `lost_up_to_` belongs to the thread of the writer.
+class Writer::SetOutput final : public CheckpointOutput {
  public:
-  Shard(Writer& writer, std::string set) : writer_(writer), set_(std::move(set)) {}
+  SetOutput(Writer& writer, std::string set) : writer_(writer), set_(std::move(set)) {}
 
   bool offer(std::uint64_t sequence, RecordBytes&& record) override;
   bool commit(const Manifest& manifest) override;
@@ -24,7 +24,7 @@ class Writer::Shard final : public CheckpointOutput {
   }
   [[nodiscard]] std::uint64_t lost_up_to() const { return lost_up_to_; }
   [[nodiscard]] bool failing() const override { return failing_.load(std::memory_order_relaxed); }
-  /// An incident is on, and was logged.
+  /// Marks that an incident has begun (and was logged) or has ended.
   void set_failing(bool failing) { failing_.store(failing, std::memory_order_relaxed); }
 
  private:
@@ -35,19 +35,19 @@ class Writer::Shard final : public CheckpointOutput {
   std::atomic<std::uint64_t> losses_{0};
 };
 
-bool Writer::Shard::offer(std::uint64_t sequence, RecordBytes&& record) {
+bool Writer::SetOutput::offer(std::uint64_t sequence, RecordBytes&& record) {
   Item item{Item::Kind::record, this, sequence, std::move(record), {}};
   if (writer_.push(item)) return true;
   record = std::move(item.record);
   return false;
 }
 
-bool Writer::Shard::commit(const Manifest& manifest) {
+bool Writer::SetOutput::commit(const Manifest& manifest) {
   Item item{Item::Kind::manifest, this, 0, {}, manifest};
   return writer_.push(item);
 }
 
-bool Writer::Shard::remember_term(std::uint64_t term) {
+bool Writer::SetOutput::remember_term(std::uint64_t term) {
   Item item{Item::Kind::term, this, term, {}, {}};
   return writer_.push(item);
 }
@@ -57,9 +57,9 @@ Writer::Writer(std::unique_ptr<Store> store, const WriterOptions& options)
 
 Writer::~Writer() { stop(); }
 
-CheckpointOutput& Writer::add_shard(std::string set) {
-  shards_.push_back(std::make_unique<Shard>(*this, std::move(set)));
-  return *shards_.back();
+CheckpointOutput& Writer::add_set(std::string set) {
+  outputs_.push_back(std::make_unique<SetOutput>(*this, std::move(set)));
+  return *outputs_.back();
 }
 
 void Writer::start() {
@@ -118,13 +118,13 @@ void Writer::run() {
 }
 
 void Writer::write(Item& item) {
-  Shard& shard = *item.shard;
+  SetOutput& output = *item.output;
   switch (item.kind) {
     case Item::Kind::record: {
-      const auto result = store_->append(shard.set(), item.number, bytes_of(item.record));
-      note(shard, "append", result);
+      const auto result = store_->append(output.set(), item.number, bytes_of(item.record));
+      record_result(output, "append", result);
       if (!result) {
-        shard.lost(item.number);
+        output.lost(item.number);
         return;
       }
       batches_.fetch_add(1, std::memory_order_relaxed);
@@ -132,38 +132,38 @@ void Writer::write(Item& item) {
       return;
     }
     case Item::Kind::manifest: {
-      if (shard.lost_up_to() >= item.manifest.from_sequence) {
-        // Some of this base was lost. The checkpointer has been told by losses() and begins another one.
+      if (output.lost_up_to() >= item.manifest.from_sequence) {
+        // A part of this base was lost. losses() has shown that to the checkpointer, which begins another base.
         manifests_refused_.fetch_add(1, std::memory_order_relaxed);
         return;
       }
-      const auto result = store_->commit(shard.set(), item.manifest);
-      note(shard, "commit", result);
+      const auto result = store_->commit(output.set(), item.manifest);
+      record_result(output, "commit", result);
       if (!result) {
-        shard.lost(0);
+        output.lost(0);
         return;
       }
       manifests_.fetch_add(1, std::memory_order_relaxed);
       return;
     }
     case Item::Kind::term:
-      note(shard, "remember term", store_->remember_term(shard.set(), item.number));
+      record_result(output, "remember term", store_->remember_term(output.set(), item.number));
       return;
   }
 }
 
-void Writer::note(Shard& shard, const char* what, const Result<void>& result) {
+void Writer::record_result(SetOutput& output, const char* what, const Result<void>& result) {
   if (result) {
-    if (shard.failing()) log::info("storage", "writing again set={}", shard.set());
-    shard.set_failing(false);
+    if (output.failing()) log::info("storage", "writing again set={}", output.set());
+    output.set_failing(false);
     return;
   }
   errors_.fetch_add(1, std::memory_order_relaxed);
-  if (!shard.failing()) {
-    log::error("storage", "checkpoints suspended set={} operation=\"{}\" error=\"{}\"", shard.set(), what,
+  if (!output.failing()) {
+    log::error("storage", "checkpoints suspended set={} operation=\"{}\" error=\"{}\"", output.set(), what,
                result.error().message);
   }
-  shard.set_failing(true);
+  output.set_failing(true);
 }
 
 void Writer::append_to(CounterList& out) const {

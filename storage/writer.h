@@ -18,50 +18,54 @@
 namespace icr::storage {
 
 struct WriterOptions {
-  std::size_t max_bytes = 64U << 20U;  ///< of records that wait; more are refused
+  std::size_t max_bytes = 64U << 20U;  ///< size of the records that wait; more are refused
   std::size_t max_items = 16384;
 };
 
-/// A bounded queue between the workers and one thread that writes to the store. Workers never wait: not for the disk
-/// and not for the queue's lock. A write that fails is counted, logged once per incident, and reported to the
-/// checkpointer of the set as a loss; nothing ever blocks or ends the process.
+/// A bounded queue between the workers and the one thread that writes to the store. Workers wait neither for the disk
+/// nor for the lock of the queue. A write that fails is counted, logged once per incident, and reported to the
+/// checkpointer of the set as a loss. It neither blocks nor ends the process.
 class Writer {
  public:
+  /// Owns `store`.
   explicit Writer(std::unique_ptr<Store> store, const WriterOptions& options = {});
-  ~Writer();  ///< stops
+  ~Writer();  ///< calls stop()
   Writer(const Writer&) = delete;
   Writer& operator=(const Writer&) = delete;
 
-  /// The output for the checkpointer of `set`; lives as long as the writer. Before start().
-  [[nodiscard]] CheckpointOutput& add_shard(std::string set);
+  /// Returns the output for the checkpointer of `set`, which lives as long as the writer. REQUIRES: start() was not
+  /// called yet.
+  [[nodiscard]] CheckpointOutput& add_set(std::string set);
 
+  /// Starts the thread that writes.
   void start();
-  /// Writes what is queued, then ends the thread. Nothing may be offered afterwards.
+  /// Writes what is queued, then ends the thread. REQUIRES: nothing is offered afterwards.
   void stop();
 
-  /// Any thread.
+  /// Thread: any.
   void append_to(CounterList& out) const;
 
  private:
-  class Shard;
+  class SetOutput;
   struct Item {
     enum class Kind : std::uint8_t { record, manifest, term };
     Kind kind = Kind::record;
-    Shard* shard = nullptr;
+    SetOutput* output = nullptr;
     std::uint64_t number = 0;  ///< sequence of a record, or the term
     RecordBytes record;
     Manifest manifest;
   };
 
-  /// Takes the item and answers true, or leaves it as it is.
+  /// Takes the item and returns true, or returns false and leaves it unchanged.
   bool push(Item& item);
   void run();
   void write(Item& item);
-  void note(Shard& shard, const char* what, const Result<void>& result);
+  /// Counts a failed write, and logs the beginning and the end of an incident.
+  void record_result(SetOutput& output, const char* what, const Result<void>& result);
 
   std::unique_ptr<Store> store_;
   WriterOptions options_;
-  std::vector<std::unique_ptr<Shard>> shards_;
+  std::vector<std::unique_ptr<SetOutput>> outputs_;
 
   std::mutex mutex_;  ///< held for moments only; workers only try it
   std::condition_variable wake_;

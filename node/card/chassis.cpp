@@ -150,7 +150,7 @@ Result<void> Chassis::start_parts() {
       }
       auto made = make_set(set, card, store.get(), damage);
       if (!made) return tl::unexpected(made.error());
-      made->start.whole &= store == nullptr || store->put_aside().empty();
+      made->start.whole &= store == nullptr || store->set_aside_to().empty();
       card.sets.push_back(std::move(*made));
     }
   }
@@ -170,7 +170,7 @@ Result<void> Chassis::start_parts() {
     for (CardSet& set : card.sets) {
       set.start.boot_id = boot_id_;
       if (kernel_guard_) set.kernel = &kernel_guard_->watch(set.shard->set());
-      if (writer_) set.start.disk = &writer_->add_shard(cluster_.redundancy_sets[set.shard->set()].name);
+      if (writer_) set.start.disk = &writer_->add_set(cluster_.redundancy_sets[set.shard->set()].name);
     }
     cards_.push_back(std::make_unique<Card>(cluster_, index_, *card.config, std::move(card.ports), std::move(card.sets),
                                             card.seed, card.now));

@@ -1,4 +1,4 @@
-// An open RocksDB with the column families of the store. Only for storage/rocks.
+// An open RocksDB with the column families of the store. Only storage/rocks uses it.
 #pragma once
 
 #include <rocksdb/db.h>
@@ -26,7 +26,7 @@ struct RocksStore::Database {
   ~Database();
 
   Result<void> write(rocksdb::WriteBatch& batch, bool sync);
-  /// False: there is no such key. An Error: damage.
+  /// Reads the value of `key`. Returns false if there is no such key, and an error if the database is damaged.
   Result<bool> get(rocksdb::ColumnFamilyHandle* family, std::string_view key, std::vector<std::uint64_t>& out,
                    std::size_t& size);
 };
@@ -36,13 +36,15 @@ namespace rocks {
 inline constexpr std::string_view kIdentityKey = "identity";
 [[nodiscard]] std::string manifest_key(std::string_view set);
 [[nodiscard]] std::string term_key(std::string_view set);
-/// Length of the name, name, sequence: all big-endian, so that the log of a set is one ascending range.
+/// Returns the key of a record: the length of the name, the name, and the sequence. Numbers are big-endian, so the log
+/// of a set is one ascending range of keys.
 [[nodiscard]] std::string log_key(std::string_view set, std::uint64_t sequence);
 
 [[nodiscard]] inline rocksdb::Slice slice(std::string_view text) { return {text.data(), text.size()}; }
-/// Puts the record with its checksum.
+/// Adds the record to `batch`, with its checksum in front.
 void put_sealed(rocksdb::WriteBatch& batch, rocksdb::ColumnFamilyHandle* family, std::string_view key,
                 std::span<const std::uint8_t> record);
+/// Returns the time as "20231114T221320Z".
 [[nodiscard]] std::string utc_stamp(WallMillis wall);
 
 }  // namespace rocks

@@ -1,25 +1,26 @@
-// Keeps the files of a store that RocksDB deletes when it opens it.
+// Keeps the files of a store that RocksDB would delete when it opens the store.
 #pragma once
 
 #include <filesystem>
 
 namespace icr::storage::rocks {
 
-/// Opening a store, RocksDB deletes what its manifest does not name. After a crash that is rubbish; where it is the
-/// manifest that is damaged, it is every session. Therefore tables, logs and manifests get second names (hard links) in
-/// "<folder>.kept" until the store has proved to be sound, and get their places back before a store is put aside.
+/// When RocksDB opens a store, it deletes files that its manifest does not name. After a crash these are garbage, but
+/// if the manifest is damaged, they contain every session. So tables, logs and manifests get second names (hard links)
+/// in "<folder>.kept" until the store has proved to be sound, and are put back before a store is set aside.
 ///
-/// Does what it can: a file system without hard links, or a full one, is no reason not to open a store.
+/// Failures are ignored: a file system that is full or has no hard links does not keep a store from being opened.
 class FileKeeper {
  public:
-  /// Before the store in `folder` is opened. What an opening that was cut short left behind is put back first.
+  /// Gives the files in `folder` second names. Files that an interrupted opening left behind are put back first.
+  /// REQUIRES: the store in `folder` is not open yet.
   explicit FileKeeper(const std::filesystem::path& folder);
-  /// The store is sound, or has what it needs: the second names go.
+  /// Removes the second names, because the store is sound or put_back() was called.
   ~FileKeeper();
   FileKeeper(const FileKeeper&) = delete;
   FileKeeper& operator=(const FileKeeper&) = delete;
 
-  /// Gives the files that are gone from the folder their places back. The store must be closed.
+  /// Puts back the files that are missing in the folder. REQUIRES: the store is closed.
   void put_back();
 
  private:

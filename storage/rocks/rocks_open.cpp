@@ -1,4 +1,4 @@
-// Opening: whose store is it, can it be read, and where does it go if not.
+// Opens a store: checks its owner, reads it, and sets it aside if it cannot be used.
 #include <rocksdb/convenience.h>
 #include <rocksdb/env.h>
 #include <rocksdb/table.h>
@@ -21,8 +21,8 @@ namespace fs = std::filesystem;
 
 constexpr const char* kLogFamily = "log";
 
-/// RocksDB's own log goes where ours goes. Not only for the eyes: its log in a file ends the process with an assertion
-/// when the disk is full.
+/// Sends the info log of RocksDB to the log of the chassis. If RocksDB wrote it to a file, a full disk would end the
+/// process with an assertion.
 class LogBridge final : public rocksdb::Logger {
  public:
   LogBridge() : rocksdb::Logger(rocksdb::WARN_LEVEL) {}
@@ -48,19 +48,21 @@ rocksdb::Options database_options() {
   options.level_compaction_dynamic_level_bytes = true;
   options.compression = rocksdb::kLZ4Compression;
   rocksdb::BlockBasedTableOptions table;
-  table.no_block_cache = true;  // everything is read once, at start
+  table.no_block_cache = true;  // everything is read only once, at the start
   table.checksum = rocksdb::kXXH3;
   options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   return options;
 }
 
-/// What stands in the way of using a folder.
+/// The reason why a folder cannot be used.
 struct Obstacle {
-  bool movable = false;  ///< the store itself is wrong: it can be put aside. Otherwise: the world around it is.
+  bool movable =
+      false;  ///< true: the store itself is damaged and can be set aside; false: its surroundings are the cause
   std::string what;
 };
 
-/// Locks held, permissions and full disks are not the store's fault; everything that says "what is here is wrong" is.
+/// Returns the obstacle for a status of RocksDB. Locks, permissions and full disks are not caused by the store; every
+/// status that reports wrong contents is.
 Obstacle obstacle(const rocksdb::Status& status) {
   const bool movable = status.IsCorruption() || status.IsNotFound() || status.IsInvalidArgument() ||
                        status.IsNotSupported() ||
@@ -78,7 +80,7 @@ Result<void> check_lock(const fs::path& folder) {
   return {};
 }
 
-/// Renames so that it still holds after the machine died.
+/// Renames a folder durably, so that the new name survives the death of the machine.
 Result<void> rename_durably(const fs::path& from, const fs::path& to) {
   std::error_code code;
   fs::rename(from, to, code);
@@ -93,8 +95,8 @@ Result<void> rename_durably(const fs::path& from, const fs::path& to) {
 
 using DatabasePtr = std::unique_ptr<RocksStore::Database>;
 
-/// True if the folder looks as if RocksDB had ever worked in it, however damaged. Anything else - a home folder, named
-/// by mistake - is not ours to rename.
+/// Returns true if RocksDB has ever used the folder, however damaged it is. Any other folder, such as a home folder
+/// that was named by mistake, must not be renamed.
 bool has_traces_of_a_store(const fs::path& folder) {
   std::error_code code;
   for (const auto& entry : fs::directory_iterator(folder, code)) {
@@ -108,7 +110,7 @@ bool has_traces_of_a_store(const fs::path& folder) {
   return false;
 }
 
-/// Opens what is there. Nothing is created.
+/// Opens an existing store. Creates nothing.
 tl::expected<DatabasePtr, Obstacle> open_existing(const fs::path& folder) {
   const rocksdb::Options options = database_options();
   std::error_code code;
@@ -133,15 +135,15 @@ tl::expected<DatabasePtr, Obstacle> open_existing(const fs::path& folder) {
   return out;
 }
 
-/// Makes a store with an identity in a folder of its own and moves it into place, so that a store either is complete or
-/// does not exist.
+/// Creates a store with an identity in a folder of its own, then renames that folder into place, so that a store either
+/// is complete or does not exist.
 Result<DatabasePtr> create(const fs::path& folder, const StoreIdentity& identity,
                            const std::vector<std::pair<std::string, std::uint64_t>>& terms, WallMillis wall_now) {
   const fs::path unfinished = folder.string() + ".new";
   std::error_code code;
   fs::create_directories(folder.has_parent_path() ? folder.parent_path() : fs::path("."), code);
   if (code) return fail("{}: cannot be created: {}", folder.parent_path().string(), code.message());
-  fs::remove_all(unfinished, code);  // of a start that was interrupted; it never held a session
+  fs::remove_all(unfinished, code);  // left by an interrupted start; it never held a session
   if (code) return fail("{}: cannot be removed: {}", unfinished.string(), code.message());
   {
     rocksdb::Options options = database_options();
@@ -177,14 +179,14 @@ Result<fs::path> move_aside(const fs::path& folder, std::string_view reason, Wal
   std::error_code code;
   for (int copy = 2; fs::exists(fs::symlink_status(target, code)); ++copy) target = fmt::format("{}-{}", stem, copy);
   if (auto renamed = rename_durably(folder, target); !renamed) {
-    return fail("the store cannot be used ({}) and cannot be put aside: {}", reason, renamed.error().message);
+    return fail("the store cannot be used ({}) and cannot be set aside: {}", reason, renamed.error().message);
   }
-  log::error("storage", "store put aside, a new one is begun folder={} moved-to={} reason=\"{}\"", folder.string(),
+  log::error("storage", "store set aside, a new one is created folder={} moved-to={} reason=\"{}\"", folder.string(),
              target.string(), reason);
   return target;
 }
 
-/// The terms that can be read; what cannot be read is left out.
+/// Returns the terms that can be read, and omits those that cannot.
 std::vector<std::pair<std::string, std::uint64_t>> read_terms(RocksStore::Database& database) {
   std::vector<std::pair<std::string, std::uint64_t>> out;
   const std::string prefix = rocks::term_key("");
@@ -200,7 +202,7 @@ std::vector<std::pair<std::string, std::uint64_t>> read_terms(RocksStore::Databa
   return out;
 }
 
-/// Empty: the store is ours, under this configuration.
+/// Returns the reason why the store cannot be used by this chassis with this configuration, or an empty text if it can.
 std::string objection(RocksStore::Database& database, const StoreIdentity& ours, bool& terms_are_ours) {
   terms_are_ours = false;
   std::vector<std::uint64_t> words;
@@ -234,7 +236,7 @@ Result<std::unique_ptr<RocksStore>> RocksStore::open(const fs::path& folder_give
   fs::path folder = folder_given.lexically_normal();
   if (!folder.has_filename()) folder = folder.parent_path();
   std::error_code code;
-  // Where a link leads to is renamed, not the link.
+  // If the folder is a symbolic link, its target is renamed, not the link.
   if (fs::is_symlink(folder, code)) folder = fs::weakly_canonical(folder, code);
   if (code && code != std::errc::no_such_file_or_directory) {
     return fail("{}: {}", folder_given.string(), code.message());
@@ -275,7 +277,7 @@ Result<std::unique_ptr<RocksStore>> RocksStore::open(const fs::path& folder_give
       store->keeper_.reset();
       auto moved = move_aside(folder, reason, wall_now);
       if (!moved) return tl::unexpected(moved.error());
-      store->put_aside_ = *moved;
+      store->set_aside_to_ = *moved;
     }
   }
   auto made = create(folder, identity, terms, wall_now);
@@ -294,7 +296,7 @@ Result<void> RocksStore::set_aside(std::string_view reason, WallMillis wall_now)
     if (auto again = open_existing(folder_)) db_ = std::move(*again);
     return tl::unexpected(moved.error());
   }
-  put_aside_ = *moved;
+  set_aside_to_ = *moved;
   auto made = create(folder_, identity_, terms_, wall_now);
   if (!made) return tl::unexpected(made.error());
   db_ = std::move(*made);
@@ -314,7 +316,7 @@ Result<void> RocksStore::reopen() {
     if (!opened.error().movable) return fail("{}: {}", folder_.string(), opened.error().what);
     auto moved = move_aside(folder_, opened.error().what, opened_at_);
     if (!moved) return tl::unexpected(moved.error());
-    put_aside_ = *moved;
+    set_aside_to_ = *moved;
   }
   auto made = create(folder_, identity_, terms_, opened_at_);
   if (!made) return tl::unexpected(made.error());

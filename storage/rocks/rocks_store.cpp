@@ -99,15 +99,16 @@ template <class Fill>
 Result<void> RocksStore::write(bool sync, Fill&& fill) {
   const auto once = [&]() -> Result<void> {
     rocksdb::WriteBatch batch;
-    fill(batch);  // anew each time: the handles of the column families die with the database
+    fill(batch);  // filled again each time, because the handles of the column families end with the database
     return db_->write(batch, sync);
   };
   Result<void> written = fail("the store is closed");
   keeper_.reset();
   if (db_) written = once();
   if (written) return written;
-  // RocksDB refuses everything after a failed write, and its own recovery wants more room than a small disk has. What
-  // was written before is in the write-ahead log, so closing and opening is safe, and works as soon as the disk does.
+  // After a failed write RocksDB refuses all others, and its own recovery needs more room than a small disk has. All
+  // earlier writes are in the write-ahead log, so it is safe to close the database and open it again, and this works as
+  // soon as the disk does.
   const auto now = std::chrono::steady_clock::now();
   if (now < next_reopen_) return written;
   if (auto opened = reopen(); opened) {
@@ -132,7 +133,7 @@ Result<void> RocksStore::commit(std::string_view set, const Manifest& manifest) 
     batch.DeleteRange(db_->log, begin, end);
   });
   if (!written) return written;
-  // Files with nothing but the forgotten part go at once, not with the next compaction.
+  // Delete files that hold only the removed part at once, and not with the next compaction.
   const rocksdb::Slice first(begin);
   const rocksdb::Slice last(end);
   const rocksdb::RangePtr range(&first, &last);
@@ -151,7 +152,7 @@ Result<void> RocksStore::truncate(std::string_view set, std::uint64_t last_good)
 }
 
 Result<void> RocksStore::remember_term(std::string_view set, std::uint64_t term) {
-  // A mark that cannot be read is replaced: a term that is known is better than none.
+  // A stored term that cannot be read is replaced, because a known term is better than none.
   if (const auto known = this->term(set); known && *known >= term) return {};
   return write(true, [&](rocksdb::WriteBatch& batch) {
     rocks::put_sealed(batch, db_->meta, rocks::term_key(set), bytes_of(encode_term(set, term)));

@@ -17,20 +17,20 @@ namespace rocks {
 class FileKeeper;
 }
 
-/// Two column families: `meta` (identity, manifests, terms; synced) and `log` (batches under set | sequence, the last
-/// in big-endian order; in the write-ahead log at once, synced with the next manifest). Values are sealed records
-/// (storage/record.h) on top of RocksDB's own checksums.
+/// The store has two column families. `meta` holds identity, manifests and terms, which are synced. `log` holds batches
+/// under set and sequence (big-endian), which are in the write-ahead log at once and synced with the next manifest.
+/// Values are sealed records (storage/record.h), in addition to RocksDB's own checksums.
 ///
-/// The process must not fork() while a store is open.
+/// REQUIRES: the process does not fork() while a store is open.
 class RocksStore final : public Store {
  public:
-  /// Opens or makes the store in `folder`. `folder` must be free to be renamed: not a mount point itself.
+  /// Opens the store in `folder`, or creates it. REQUIRES: `folder` can be renamed, so it is not a mount point itself.
   ///
   /// A store that cannot be read, belongs to another chassis or cluster, or was written under another cluster
-  /// configuration is renamed to "<folder>.set-aside-<UTC time>" (logged as an error, with the reason) and a new one is
-  /// begun; it is never written to. In the last case, and where they can still be read, the terms are taken over. An
-  /// Error: the folder is in use by another process, cannot be written, cannot be renamed, or holds other things than a
-  /// store (those are not touched).
+  /// configuration is renamed to "<folder>.set-aside-<UTC time>", logged as an error with the reason, and never written
+  /// to again. A new store is created in its place; it gets the terms of a store of another configuration, if they can
+  /// be read. Returns an error if the folder is in use by another process, cannot be written, cannot be renamed, or
+  /// holds files that are no store (which are not touched).
   [[nodiscard]] static Result<std::unique_ptr<RocksStore>> open(const std::filesystem::path& folder,
                                                                 const StoreIdentity& identity, WallMillis wall_now);
   ~RocksStore() override;
@@ -46,17 +46,17 @@ class RocksStore final : public Store {
                     std::size_t& size) override;
   Result<void> set_aside(std::string_view reason, WallMillis wall_now) override;
 
-  /// An Error if another process has a store open in `folder`. Nothing is changed.
+  /// Returns an error if another process has a store open in `folder`. Changes nothing.
   [[nodiscard]] static Result<void> check_free(const std::filesystem::path& folder);
-  /// Where the last store was put aside, empty if none was.
-  [[nodiscard]] const std::filesystem::path& put_aside() const { return put_aside_; }
+  /// Returns the folder to which the last store was set aside, or an empty path if none was.
+  [[nodiscard]] const std::filesystem::path& set_aside_to() const { return set_aside_to_; }
 
   struct Database;  ///< the open RocksDB (storage/rocks/database.h)
 
  private:
   RocksStore(std::filesystem::path folder, StoreIdentity identity, WallMillis opened_at);
-  /// Writes what `fill(WriteBatch&)` puts into a batch; after a failure, at most once a second, with a database opened
-  /// anew.
+  /// Writes what `fill(WriteBatch&)` adds to a batch. After a failure it opens the database again first, at most once a
+  /// second.
   template <class Fill>
   Result<void> write(bool sync, Fill&& fill);
   Result<void> reopen();
@@ -64,11 +64,12 @@ class RocksStore final : public Store {
   std::filesystem::path folder_;
   StoreIdentity identity_;
   WallMillis opened_at_;
-  std::unique_ptr<rocks::FileKeeper> keeper_;                 ///< until the first write: the store has proved sound
-  std::unique_ptr<Database> db_;                              ///< null after opening anew has failed
-  std::vector<std::pair<std::string, std::uint64_t>> terms_;  ///< as they were when the database was closed
+  std::unique_ptr<rocks::FileKeeper> keeper_;  ///< kept until the first write, which proves that the store is sound
+  std::unique_ptr<Database> db_;               ///< null after the database could not be opened again
+  std::vector<std::pair<std::string, std::uint64_t>>
+      terms_;  ///< the terms at the time at which the database was closed
   std::chrono::steady_clock::time_point next_reopen_;
-  std::filesystem::path put_aside_;
+  std::filesystem::path set_aside_to_;
 };
 
 }  // namespace icr::storage

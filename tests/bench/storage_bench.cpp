@@ -105,7 +105,7 @@ bool run(const std::filesystem::path& folder, const Cluster& config, node::Shard
   }
   {
     storage::Writer writer(std::move(*store));
-    auto& output = writer.add_shard("rs");
+    auto& output = writer.add_set("rs");
     storage::Checkpointer checkpointer("rs", config.digest, source, output, {}, 1, 0);
     writer.start();
     const auto start = std::chrono::steady_clock::now();

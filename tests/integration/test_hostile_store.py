@@ -73,7 +73,7 @@ def store(written, tmp_path):
 
 
 def assert_kept_or_whole(store, before, may_be_cut):
-    """The ways it may go: all sessions are there; or the store, as it was, is put aside with its reason; or the chassis
+    """The ways it may go: all sessions are there; or the store, as it was, is set aside with its reason; or the chassis
     does not start, says why, and has changed nothing. A write-ahead log that ends early is what a crash leaves, so what
     it lacks is missing (`may_be_cut`); how much is there is said."""
     code, log = store.start()
@@ -83,13 +83,13 @@ def assert_kept_or_whole(store, before, may_be_cut):
         return "refused"
     aside = store.set_aside()
     if aside:
-        assert re.search(r'store put aside.* moved-to=\S*store\.set-aside-\S+ reason="[^"]+"', log), log
+        assert re.search(r'store set aside.* moved-to=\S*store\.set-aside-\S+ reason="[^"]+"', log), log
         kept = fingerprint(aside[0])
         # RocksDB may have written on (a new manifest, an emptied log), but what held the sessions is there.
         lost = [name for name in before if name.endswith(".sst") and kept.get(name) != before[name]]
         assert not lost, f"{lost} changed\n{log}"
         assert store.data.is_dir()
-        return "put aside"
+        return "set aside"
     (sessions,) = restored(log)
     if may_be_cut and sessions < SESSIONS:
         return "cut"
@@ -132,8 +132,8 @@ def test_each_file_damaged(store):
             for aside in store.set_aside():
                 shutil.rmtree(aside)
     print(outcomes)
-    assert set(outcomes) <= {"put aside", "whole", "cut", "refused"}
-    assert outcomes["put aside"] and outcomes["whole"], outcomes
+    assert set(outcomes) <= {"set aside", "whole", "cut", "refused"}
+    assert outcomes["set aside"] and outcomes["whole"], outcomes
 
 
 def test_the_store_of_another_chassis(store):

@@ -82,10 +82,10 @@ class RocksDamage : public testing::Test {
     FakeTable back(kSlots);
     auto restored = storage::restore(**store, "rs-1", kDigest, kSlots, back, at(0s), kWall);
     ASSERT_TRUE(restored) << restored.error().message;
-    if (!(*store)->put_aside().empty()) {
-      ++put_aside_;
+    if (!(*store)->set_aside_to().empty()) {
+      ++set_aside_;
       EXPECT_EQ(back.size(), 0U);
-      EXPECT_FALSE(fs::is_empty((*store)->put_aside()));
+      EXPECT_FALSE(fs::is_empty((*store)->set_aside_to()));
     } else if (restored->damage.empty()) {
       ++prefix_;
       const auto found = contents(back, at(0s));
@@ -104,7 +104,7 @@ class RocksDamage : public testing::Test {
         EXPECT_TRUE(written) << "slot " << slot;
       }
       ASSERT_TRUE((*store)->set_aside(restored->damage, kWall));
-      EXPECT_FALSE(fs::is_empty((*store)->put_aside()));
+      EXPECT_FALSE(fs::is_empty((*store)->set_aside_to()));
     }
     // Whatever was found: the chassis can write checkpoints from here on.
     DirectOutput output(**store, "rs-1");
@@ -131,7 +131,7 @@ class RocksDamage : public testing::Test {
 
   static std::unique_ptr<TemporaryFolder> folder_;
   static std::unique_ptr<Template> template_;
-  int put_aside_ = 0;
+  int set_aside_ = 0;
   int prefix_ = 0;
   int found_while_reading_ = 0;
 };
@@ -166,14 +166,14 @@ TEST_F(RocksDamage, TruncatedFiles) {
               [&](const fs::path& store) { fs::resize_file(store / file, length); });
     }
   }
-  EXPECT_GT(put_aside_, 0);
+  EXPECT_GT(set_aside_, 0);
   EXPECT_GT(prefix_, 0);
 }
 
 TEST_F(RocksDamage, TablesThatADamagedManifestDoesNotNameAreKept) {
   const TemporaryFolder copy;
   const fs::path path = copy.path() / "store";
-  int put_aside = 0;
+  int set_aside = 0;
   for (const auto& file : files()) {
     if (file.string().rfind("MANIFEST-", 0) != 0) continue;
     for (std::uint64_t length = 0; length < size_of(file); length += 7) {
@@ -181,18 +181,18 @@ TEST_F(RocksDamage, TablesThatADamagedManifestDoesNotNameAreKept) {
       fs::resize_file(path / file, length);
       auto store = RocksStore::open(path, kIdentity, kWall);
       ASSERT_TRUE(store) << store.error().message;
-      fs::path kept = (*store)->put_aside();
+      fs::path kept = (*store)->set_aside_to();
       if (kept.empty()) {
         FakeTable back(kSlots);
         const auto restored = storage::restore(**store, "rs-1", kDigest, kSlots, back, at(0s), kWall);
         ASSERT_TRUE(restored);
         if (!restored->damage.empty()) {
           ASSERT_TRUE((*store)->set_aside(restored->damage, kWall));
-          kept = (*store)->put_aside();
+          kept = (*store)->set_aside_to();
         }
       }
       if (!kept.empty()) {
-        ++put_aside;
+        ++set_aside;
         for (const auto& each : files()) {
           if (each.extension() != ".sst") continue;
           ASSERT_TRUE(fs::exists(kept / each)) << file << " cut to " << length << ": " << each;
@@ -205,14 +205,14 @@ TEST_F(RocksDamage, TablesThatADamagedManifestDoesNotNameAreKept) {
       if (!kept.empty()) fs::remove_all(kept);
     }
   }
-  EXPECT_GT(put_aside, 0);
+  EXPECT_GT(set_aside, 0);
 }
 
 TEST_F(RocksDamage, MissingFiles) {
   for (const auto& file : files()) {
     examine(file.string() + " removed", [&](const fs::path& store) { fs::remove(store / file); });
   }
-  EXPECT_GT(put_aside_, 0);
+  EXPECT_GT(set_aside_, 0);
 }
 
 TEST_F(RocksDamage, FlippedBytes) {
@@ -231,7 +231,7 @@ TEST_F(RocksDamage, FlippedBytes) {
       });
     }
   }
-  EXPECT_GT(put_aside_ + found_while_reading_, 0);
+  EXPECT_GT(set_aside_ + found_while_reading_, 0);
   EXPECT_GT(prefix_, 0);
 }
 

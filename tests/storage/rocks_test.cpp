@@ -72,7 +72,7 @@ TEST(RocksStore, KeepsEverythingOverARestart) {
     EXPECT_EQ(contents(back, at(1s)), written);
     EXPECT_EQ(restored.term, 6U);
     EXPECT_TRUE(restored.has_manifest);
-    EXPECT_TRUE(store->put_aside().empty());
+    EXPECT_TRUE(store->set_aside_to().empty());
     next = restored.next_sequence;
     // A second life, which ends without a word.
     DirectOutput output(*store, "rs-1");
@@ -127,10 +127,10 @@ TEST(RocksStore, AStoreOfAnotherChassisIsPutAsideUntouched) {
     testing::internal::CaptureStderr();
     auto store = opened(path, other);
     const std::string logged = testing::internal::GetCapturedStderr();
-    ASSERT_FALSE(store->put_aside().empty());
+    ASSERT_FALSE(store->set_aside_to().empty());
     EXPECT_THAT(logged, HasSubstr("it belongs to chassis"));
-    EXPECT_THAT(logged, HasSubstr(store->put_aside().string()));
-    EXPECT_THAT(store->put_aside().string(), HasSubstr("store.set-aside-20231114T221320Z"));
+    EXPECT_THAT(logged, HasSubstr(store->set_aside_to().string()));
+    EXPECT_THAT(store->set_aside_to().string(), HasSubstr("store.set-aside-20231114T221320Z"));
     FakeTable back(100);
     EXPECT_EQ(restored_into(back, *store).term, 0U);
     EXPECT_EQ(back.size(), 0U);
@@ -148,7 +148,7 @@ TEST(RocksStore, AnotherConfigurationKeepsTheTermsOnly) {
   const fs::path path = folder.path() / "store";
   { fill(*opened(path), 100); }
   auto store = opened(path, {"chassis-a", "lab", kDigest + 1});
-  EXPECT_FALSE(store->put_aside().empty());
+  EXPECT_FALSE(store->set_aside_to().empty());
   FakeTable back(100);
   auto restored = storage::restore(*store, "rs-1", kDigest + 1, 100, back, at(0s), kWall);
   ASSERT_TRUE(restored);
@@ -169,7 +169,7 @@ TEST(RocksStore, SetAsideWhileItRuns) {
   fill(*store, 50);
   (void)restored_into(back, *store);
   EXPECT_EQ(back.size(), 50U);
-  auto old = opened(store->put_aside());
+  auto old = opened(store->set_aside_to());
   (void)restored_into(back, *old);
   EXPECT_EQ(back.size(), 100U);
 }
@@ -216,7 +216,7 @@ TEST(RocksStore, AnInterruptedBeginningIsNotInTheWay) {
   std::ofstream(folder.path() / "store.new" / "CURRENT") << "half";
   fs::create_directory(folder.path() / "store");  // an empty folder is as good as none
   auto store = opened(folder.path() / "store");
-  EXPECT_TRUE(store->put_aside().empty());
+  EXPECT_TRUE(store->set_aside_to().empty());
   fill(*store, 10);
 }
 
@@ -276,7 +276,7 @@ TEST(RocksStore, NothingAcknowledgedIsLostBySigkill) {
     while (const std::uint32_t more = victim.next()) created = more;  // what it said before it died
 
     auto store = opened(path);
-    EXPECT_TRUE(store->put_aside().empty());
+    EXPECT_TRUE(store->set_aside_to().empty());
     FakeTable back(1U << 20U);
     const auto restored = restored_into(back, *store);
     EXPECT_TRUE(restored.damage.empty()) << restored.damage;
@@ -330,7 +330,7 @@ TEST(RocksStore, AFullDiskIsAnErrorAndSpaceMendsIt) {
   {
     auto store = opened(folder.path() / "store");
     storage::Writer writer(std::move(store));
-    auto& output = writer.add_shard("rs-1");
+    auto& output = writer.add_set("rs-1");
     writer.start();
     CheckpointOptions options;
     options.retry_interval = 1s;
@@ -373,7 +373,7 @@ TEST(RocksStore, AFullDiskIsAnErrorAndSpaceMendsIt) {
     writer.stop();
   }
   auto store = opened(folder.path() / "store");
-  EXPECT_TRUE(store->put_aside().empty());
+  EXPECT_TRUE(store->set_aside_to().empty());
   FakeTable back(3000);
   const auto restored = restored_into(back, *store);
   EXPECT_TRUE(restored.damage.empty()) << restored.damage;

@@ -99,7 +99,7 @@ inline storage::Restored restored_into(FakeTable& table, storage::Store& store, 
   return *result;
 }
 
-/// A folder under the system's temporary folder that goes away with everything that has been put aside next to it.
+/// A folder under the system's temporary folder that goes away with everything that has been set aside next to it.
 class TemporaryFolder {
  public:
   TemporaryFolder() {

@@ -98,8 +98,8 @@ TEST(Writer, TwoWorkersWriteEverything) {
     tick_until(checkpointer, at(1s), [&] { return checkpointer.backlog() == 0; });
     while (!checkpointer.flush_all(at(2s), kWall, 4)) std::this_thread::yield();
   };
-  auto& first = writer.add_shard("rs-1");
-  auto& second = writer.add_shard("rs-2");
+  auto& first = writer.add_set("rs-1");
+  auto& second = writer.add_set("rs-2");
   writer.start();
   std::thread one([&] { work(first, "rs-1", 0); });
   std::thread two([&] { work(second, "rs-2", kSessions); });
@@ -122,7 +122,7 @@ TEST(Writer, AStuckDiskNeverHoldsTheWorkerAndMemoryIsBounded) {
   auto lent = std::make_unique<Lent>(store);
   Lent& disk = *lent;
   Writer writer(std::move(lent), WriterOptions{64 * 1024, 1000});
-  auto& output = writer.add_shard("rs-1");
+  auto& output = writer.add_set("rs-1");
   writer.start();
   disk.hold(true);
   FakeTable table(4096);
@@ -146,7 +146,7 @@ TEST(Writer, AStuckDiskNeverHoldsTheWorkerAndMemoryIsBounded) {
 TEST(Writer, AFullDiskIsReportedAndANewBaseMendsIt) {
   MemoryStore store;
   Writer writer(std::make_unique<Lent>(store));
-  auto& output = writer.add_shard("rs-1");
+  auto& output = writer.add_set("rs-1");
   FakeTable table(256);
   CheckpointOptions options;
   options.retry_interval = 1s;
@@ -165,7 +165,7 @@ TEST(Writer, AFullDiskIsReportedAndANewBaseMendsIt) {
 
   store.fail_writes(false);
   Writer later(std::make_unique<Lent>(store));
-  auto& mended = later.add_shard("rs-1");
+  auto& mended = later.add_set("rs-1");
   Checkpointer again("rs-1", kDigest, table, mended, options, 1, 0);
   later.start();
   tick_until(again, at(2s), [&] { return again.counters().bases_committed == 1; });
@@ -178,7 +178,7 @@ TEST(Writer, AFullDiskIsReportedAndANewBaseMendsIt) {
 TEST(Writer, AManifestWithAHoleBehindItIsRefused) {
   MemoryStore store;
   Writer writer(std::make_unique<Lent>(store));
-  auto& output = writer.add_shard("rs-1");
+  auto& output = writer.add_set("rs-1");
   BatchEncoder encoder;
   flatbuffers::FlatBufferBuilder builder;
   const auto record = [&](std::uint64_t sequence) {
@@ -207,7 +207,7 @@ TEST(Writer, AManifestWithAHoleBehindItIsRefused) {
 TEST(Writer, NothingIsTakenAfterStop) {
   MemoryStore store;
   Writer writer(std::make_unique<Lent>(store));
-  auto& output = writer.add_shard("rs-1");
+  auto& output = writer.add_set("rs-1");
   writer.start();
   writer.stop();
   EXPECT_FALSE(output.remember_term(7));
