@@ -7,8 +7,8 @@
 
 #include "cli/client/transport.h"
 #include "cli/grammar/command.h"
-#include "model/cluster.h"
-#include "model/time.h"
+#include "model/base/time.h"
+#include "model/config/cluster.h"
 
 namespace icr::cli {
 

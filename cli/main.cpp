@@ -8,7 +8,7 @@
 #include "cli/execute.h"
 #include "cli/grammar/grammar.h"
 #include "cli/merge/nat_selection.h"
-#include "model/cluster_file.h"
+#include "model/config/cluster_file.h"
 
 namespace {
 

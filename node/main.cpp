@@ -9,8 +9,8 @@
 #include <cstdio>
 #include <exception>
 
-#include "model/cluster_file.h"
-#include "model/log.h"
+#include "model/base/log.h"
+#include "model/config/cluster_file.h"
 #include "node/card/chassis.h"
 
 namespace {

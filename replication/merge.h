@@ -17,8 +17,8 @@
 #include <utility>
 #include <vector>
 
-#include "model/counters.h"
-#include "model/session.h"
+#include "model/base/counters.h"
+#include "model/record/session.h"
 #include "replication/protocol.h"
 #include "replication/sender.h"
 

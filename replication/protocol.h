@@ -12,10 +12,10 @@
 #include <variant>
 #include <vector>
 
-#include "model/address.h"
-#include "model/counters.h"
-#include "model/enum_end.h"
-#include "model/record_codec.h"
+#include "model/base/counters.h"
+#include "model/base/enum_end.h"
+#include "model/record/address.h"
+#include "model/record/record_codec.h"
 
 namespace icr::replication {
 

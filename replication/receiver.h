@@ -9,8 +9,8 @@
 
 #include <cstdint>
 
-#include "model/counters.h"
-#include "model/session.h"
+#include "model/base/counters.h"
+#include "model/record/session.h"
 #include "replication/protocol.h"
 
 namespace icr::replication {

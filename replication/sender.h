@@ -14,10 +14,10 @@
 #include <optional>
 #include <vector>
 
-#include "model/counters.h"
-#include "model/dirty_set.h"
-#include "model/record_codec.h"
-#include "model/session.h"
+#include "model/base/bit_set.h"
+#include "model/base/counters.h"
+#include "model/record/record_codec.h"
+#include "model/record/session.h"
 #include "replication/protocol.h"
 
 namespace icr::replication {

@@ -6,11 +6,11 @@
 #include <optional>
 #include <string>
 
-#include "model/counters.h"
-#include "model/dirty_set.h"
-#include "model/record_codec.h"
-#include "model/session.h"
-#include "model/time.h"
+#include "model/base/bit_set.h"
+#include "model/base/counters.h"
+#include "model/base/time.h"
+#include "model/record/record_codec.h"
+#include "model/record/session.h"
 #include "storage/store.h"
 
 namespace icr::storage {

@@ -2,7 +2,7 @@
 
 #include <cstring>
 
-#include "model/flow_key.h"
+#include "model/record/flow_key.h"
 #include "storage/checkpoint_generated.h"
 
 namespace icr::storage {

@@ -9,8 +9,8 @@
 #include <string_view>
 #include <vector>
 
-#include "model/record_codec.h"
-#include "model/result.h"
+#include "model/base/result.h"
+#include "model/record/record_codec.h"
 #include "storage/store.h"
 
 namespace icr::storage {

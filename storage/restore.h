@@ -4,9 +4,9 @@
 #include <cstdint>
 #include <string>
 
-#include "model/result.h"
-#include "model/session.h"
-#include "model/time.h"
+#include "model/base/result.h"
+#include "model/base/time.h"
+#include "model/record/session.h"
 #include "storage/store.h"
 
 namespace icr::storage {

@@ -16,8 +16,8 @@
 #include <string_view>
 #include <vector>
 
-#include "model/result.h"
-#include "model/time.h"
+#include "model/base/result.h"
+#include "model/base/time.h"
 
 namespace icr::storage {
 

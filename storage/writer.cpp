@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "model/log.h"
+#include "model/base/log.h"
 #include "storage/record.h"
 
 namespace icr::storage {

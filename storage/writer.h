@@ -11,7 +11,7 @@
 #include <thread>
 #include <vector>
 
-#include "model/counters.h"
+#include "model/base/counters.h"
 #include "storage/checkpointer.h"
 #include "storage/store.h"
 

@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <optional>
 
-#include "model/query.h"
-#include "model/result.h"
+#include "model/base/result.h"
+#include "model/query/query.h"
 
 namespace icr::cli {
 

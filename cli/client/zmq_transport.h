@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "cli/client/transport.h"
-#include "model/cluster.h"
-#include "model/time.h"
+#include "model/base/time.h"
+#include "model/config/cluster.h"
 
 namespace icr::cli {
 

@@ -5,8 +5,8 @@
 #include <optional>
 #include <string>
 
-#include "model/address.h"
-#include "model/protocol.h"
+#include "model/record/address.h"
+#include "model/record/protocol.h"
 
 namespace icr::cli {
 

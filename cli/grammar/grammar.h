@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "cli/grammar/command.h"
-#include "model/result.h"
+#include "model/base/result.h"
 
 namespace icr::cli {
 

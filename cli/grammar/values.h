@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "cli/grammar/command.h"
-#include "model/result.h"
+#include "model/base/result.h"
 
 namespace icr::cli {
 

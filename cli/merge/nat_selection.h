@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "cli/grammar/grammar.h"
-#include "model/cluster.h"
+#include "model/config/cluster.h"
 
 namespace icr::cli {
 

@@ -7,7 +7,7 @@
 
 #include "cli/client/transport.h"
 #include "cli/merge/survey.h"
-#include "model/cluster.h"
+#include "model/config/cluster.h"
 
 namespace icr::cli {
 

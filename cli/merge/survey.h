@@ -8,7 +8,7 @@
 
 #include "cli/client/transport.h"
 #include "cli/grammar/command.h"
-#include "model/cluster.h"
+#include "model/config/cluster.h"
 
 namespace icr::cli {
 

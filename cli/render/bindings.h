@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "cli/merge/survey.h"
-#include "model/cluster.h"
-#include "model/query.h"
+#include "model/config/cluster.h"
+#include "model/query/query.h"
 
 namespace icr::cli {
 

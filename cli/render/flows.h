@@ -8,8 +8,8 @@
 #include "cli/grammar/command.h"
 #include "cli/merge/survey.h"
 #include "cli/render/tables.h"
-#include "model/cluster.h"
-#include "model/session.h"
+#include "model/config/cluster.h"
+#include "model/record/session.h"
 
 namespace icr::cli {
 

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "cli/merge/nat_selection.h"
-#include "model/cluster.h"
-#include "model/query.h"
+#include "model/config/cluster.h"
+#include "model/query/query.h"
 
 namespace icr::cli {
 

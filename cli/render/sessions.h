@@ -7,9 +7,9 @@
 
 #include "cli/grammar/command.h"
 #include "cli/merge/survey.h"
-#include "model/cluster.h"
-#include "model/session.h"
-#include "model/time.h"
+#include "model/base/time.h"
+#include "model/config/cluster.h"
+#include "model/record/session.h"
 
 namespace icr::cli {
 

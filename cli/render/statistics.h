@@ -5,8 +5,8 @@
 #include <string_view>
 #include <vector>
 
-#include "model/cluster.h"
-#include "model/query.h"
+#include "model/config/cluster.h"
+#include "model/query/query.h"
 
 namespace icr::cli {
 

@@ -8,8 +8,8 @@
 
 #include "cli/grammar/command.h"
 #include "cli/merge/survey.h"
-#include "model/cluster.h"
-#include "model/query.h"
+#include "model/config/cluster.h"
+#include "model/query/query.h"
 
 namespace icr::cli {
 

@@ -4,7 +4,7 @@
 #include <iterator>
 
 #include "cli/render/sessions.h"
-#include "model/source_pool.h"
+#include "model/record/source_pool.h"
 
 namespace icr::cli {
 namespace {

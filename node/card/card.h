@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "model/cluster.h"
-#include "model/result.h"
+#include "model/base/result.h"
+#include "model/config/cluster.h"
 #include "node/card/worker.h"
 #include "node/query/server.h"
 

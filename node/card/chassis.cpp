@@ -7,7 +7,7 @@
 #include <random>
 #include <thread>
 
-#include "model/log.h"
+#include "model/base/log.h"
 #include "node/ports/factory.h"
 #include "storage/restore.h"
 #include "storage/rocks/rocks_store.h"

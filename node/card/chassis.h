@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "model/cluster.h"
-#include "model/result.h"
+#include "model/base/result.h"
+#include "model/config/cluster.h"
 #include "node/card/card.h"
 #include "node/kernel/kernel_guard.h"
 #include "node/query/server.h"

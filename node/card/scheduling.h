@@ -8,8 +8,8 @@
 #include <cstdint>
 #include <string>
 
-#include "model/cluster.h"
-#include "model/time.h"
+#include "model/base/time.h"
+#include "model/config/cluster.h"
 
 namespace icr::node {
 

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "model/log.h"
+#include "model/base/log.h"
 
 namespace icr::node {
 namespace {

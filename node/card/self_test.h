@@ -13,9 +13,9 @@
 #include <string>
 #include <vector>
 
-#include "model/counters.h"
-#include "model/result.h"
-#include "model/time.h"
+#include "model/base/counters.h"
+#include "model/base/result.h"
+#include "model/base/time.h"
 #include "node/card/self_test_verdict.h"
 #include "node/ports/device_tap.h"
 #include "node/ports/port.h"

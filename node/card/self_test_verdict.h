@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <optional>
 
-#include "model/time.h"
+#include "model/base/time.h"
 
 namespace icr::node {
 

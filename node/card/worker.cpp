@@ -8,7 +8,7 @@
 #include <limits>
 #include <random>
 
-#include "model/log.h"
+#include "model/base/log.h"
 #include "node/ports/queue_watch.h"
 
 namespace icr::node {

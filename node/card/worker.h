@@ -12,8 +12,8 @@
 #include <thread>
 #include <vector>
 
-#include "model/cluster.h"
-#include "model/result.h"
+#include "model/base/result.h"
+#include "model/config/cluster.h"
 #include "node/card/scheduling.h"
 #include "node/card/self_test.h"
 #include "node/flow/engine.h"

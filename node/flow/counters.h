@@ -6,8 +6,8 @@
 #include <cstdint>
 #include <string_view>
 
-#include "model/counters.h"
-#include "model/service_set_status.h"
+#include "model/base/counters.h"
+#include "model/query/service_set_status.h"
 #include "node/packet/headers.h"
 
 namespace icr::node {
@@ -74,7 +74,7 @@ enum class Drop : std::uint8_t {
   fragment_table_full,  ///< no room to hold it, or it was held and gave way to another one
   fragment_timeout,     ///< held, but the first fragment did not come
   fragment_refused,     ///< later fragment of a packet whose first fragment was refused
-  screen_icmp_flood,    ///< from here on: checks of the service set's screen (Screen in model/rules.h)
+  screen_icmp_flood,    ///< from here on: checks of the service set's screen (Screen in model/config/rules.h)
   screen_udp_flood,
   screen_syn_flood,              ///< SYNs to one address and port
   screen_syn_flood_source,       ///< SYNs from one address

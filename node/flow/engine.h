@@ -10,8 +10,8 @@
 #include <span>
 #include <vector>
 
-#include "model/cluster.h"
-#include "model/service_set_status.h"
+#include "model/config/cluster.h"
+#include "model/query/service_set_status.h"
 #include "node/flow/counters.h"
 #include "node/flow/fragments.h"
 #include "node/flow/shard.h"

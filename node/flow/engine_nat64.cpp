@@ -1,5 +1,5 @@
 // Packets that leave in the other family (RFC 6146, RFC 7915), and ICMP errors of every kind of NAT (RFC 5508).
-#include "model/nat64_address.h"
+#include "model/record/nat64_address.h"
 #include "node/flow/engine.h"
 #include "node/packet/checksum.h"
 #include "node/packet/reply.h"

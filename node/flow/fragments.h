@@ -18,7 +18,7 @@
 #include <memory>
 #include <vector>
 
-#include "model/session.h"
+#include "model/record/session.h"
 #include "node/packet/headers.h"
 #include "node/packet/packet.h"
 

@@ -1,5 +1,5 @@
 // A session as the engine keeps it: three cache lines, ordered by how often they are needed. The record format of
-// everyone else is SessionRecord (model/session.h).
+// everyone else is SessionRecord (model/record/session.h).
 //
 // An established packet of IPv4 touches line 0 alone, TCP lines 0 and 1, IPv6 (and NAT64) also line 2.
 #pragma once
@@ -8,8 +8,8 @@
 #include <cstdint>
 #include <cstring>
 
-#include "model/flow_key.h"
-#include "model/session.h"
+#include "model/record/flow_key.h"
+#include "model/record/session.h"
 
 namespace icr::node {
 

@@ -12,11 +12,11 @@
 #include <optional>
 #include <vector>
 
-#include "model/dirty_set.h"
-#include "model/flow_key.h"
-#include "model/huge_array.h"
-#include "model/prefetch.h"
-#include "model/session.h"
+#include "model/base/bit_set.h"
+#include "model/base/huge_array.h"
+#include "model/base/prefetch.h"
+#include "model/record/flow_key.h"
+#include "model/record/session.h"
 #include "node/flow/session.h"
 
 namespace icr::node {

@@ -10,9 +10,9 @@
 #include <optional>
 #include <vector>
 
-#include "model/cluster.h"
-#include "model/dirty_set.h"
-#include "model/session.h"
+#include "model/base/bit_set.h"
+#include "model/config/cluster.h"
+#include "model/record/session.h"
 #include "node/flow/counters.h"
 #include "node/flow/ipv4_ids.h"
 #include "node/flow/session_table.h"
@@ -145,7 +145,7 @@ class Shard final : public SessionSource, public SessionSink, private NatOutput 
   [[nodiscard]] std::uint32_t sessions_of(std::uint16_t service_set) const;
   [[nodiscard]] std::uint64_t sessions_created() const { return created_; }
   [[nodiscard]] std::uint64_t sessions_removed() const { return removed_; }
-  /// Digest of all sessions (model/session.h), kept up to date with each change.
+  /// Digest of all sessions (model/record/session.h), kept up to date with each change.
   [[nodiscard]] std::uint64_t digest() const { return digest_; }
   [[nodiscard]] std::uint64_t ports_in_use() const { return nat_.ports_in_use(); }
   [[nodiscard]] const NatState& nat() const { return nat_; }

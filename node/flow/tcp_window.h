@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "model/session.h"
+#include "model/record/session.h"
 #include "node/packet/checksum.h"
 #include "node/packet/headers.h"
 

@@ -10,9 +10,9 @@
 #include <array>
 #include <cstdint>
 
-#include "model/huge_array.h"
-#include "model/prefetch.h"
-#include "model/session.h"
+#include "model/base/huge_array.h"
+#include "model/base/prefetch.h"
+#include "model/record/session.h"
 
 namespace icr::node {
 

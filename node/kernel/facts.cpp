@@ -10,7 +10,7 @@
 #include <fstream>
 #include <map>
 
-#include "model/log.h"
+#include "model/base/log.h"
 #include "node/ports/netlink.h"
 #include "node/ports/tun_routing.h"
 #include "node/redundancy/return_routes.h"

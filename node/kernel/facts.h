@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "model/cluster.h"
+#include "model/config/cluster.h"
 #include "node/kernel/forward_guard.h"
 #include "node/kernel/kernel_watch.h"
 #include "node/kernel/notifications.h"

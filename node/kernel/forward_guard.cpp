@@ -8,7 +8,7 @@
 #include <cctype>
 #include <utility>
 
-#include "model/log.h"
+#include "model/base/log.h"
 #include "node/ports/tun_routing.h"
 
 namespace icr::node {

@@ -22,8 +22,8 @@
 #include <utility>
 #include <vector>
 
-#include "model/cluster.h"
-#include "model/result.h"
+#include "model/base/result.h"
+#include "model/config/cluster.h"
 
 struct nft_ctx;
 

@@ -9,7 +9,7 @@
 
 #include <algorithm>
 
-#include "model/log.h"
+#include "model/base/log.h"
 #include "node/kernel/service_addresses.h"
 
 namespace icr::node {

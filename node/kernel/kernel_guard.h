@@ -12,10 +12,10 @@
 #include <thread>
 #include <vector>
 
-#include "model/cluster.h"
-#include "model/counters.h"
-#include "model/result.h"
-#include "model/time.h"
+#include "model/base/counters.h"
+#include "model/base/result.h"
+#include "model/base/time.h"
+#include "model/config/cluster.h"
 #include "node/kernel/facts.h"
 #include "node/kernel/forward_guard.h"
 #include "node/kernel/kernel_watch.h"

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "model/address.h"
+#include "model/record/address.h"
 
 namespace icr::node {
 

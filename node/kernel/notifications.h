@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-#include "model/result.h"
+#include "model/base/result.h"
 
 struct nl_sock;
 

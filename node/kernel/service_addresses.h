@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "model/address.h"
-#include "model/cluster.h"
+#include "model/config/cluster.h"
+#include "model/record/address.h"
 
 namespace icr::node {
 

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "model/flow_key.h"
+#include "model/record/flow_key.h"
 
 namespace icr::node {
 

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <cstring>
 
-#include "model/protocol.h"
+#include "model/record/protocol.h"
 #include "node/packet/checksum.h"
 #include "node/packet/headers.h"
 

@@ -1,6 +1,6 @@
 #include "node/packet/rewrite.h"
 
-#include "model/protocol.h"
+#include "model/record/protocol.h"
 #include "node/packet/checksum.h"
 
 namespace icr::node {

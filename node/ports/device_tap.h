@@ -7,7 +7,7 @@
 #include <span>
 #include <string>
 
-#include "model/result.h"
+#include "model/base/result.h"
 #include "node/packet/self_test_packet.h"
 
 namespace icr::node {

@@ -14,7 +14,7 @@
 #include <cstring>
 #include <system_error>
 
-#include "model/log.h"
+#include "model/base/log.h"
 #include "node/packet/checksum.h"
 #include "node/packet/cut_ipv4.h"
 #include "node/packet/headers.h"

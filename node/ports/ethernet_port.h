@@ -24,7 +24,7 @@
 #include <string>
 #include <vector>
 
-#include "model/cluster.h"
+#include "model/config/cluster.h"
 #include "node/ports/icmp_errors.h"
 #include "node/ports/offload.h"
 #include "node/ports/packet_socket.h"

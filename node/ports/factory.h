@@ -3,7 +3,7 @@
 
 #include <memory>
 
-#include "model/cluster.h"
+#include "model/config/cluster.h"
 #include "node/ports/port.h"
 
 namespace icr::node {

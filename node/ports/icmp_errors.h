@@ -12,9 +12,9 @@
 #include <span>
 #include <vector>
 
-#include "model/address.h"
-#include "model/counters.h"
-#include "model/time.h"
+#include "model/base/counters.h"
+#include "model/base/time.h"
+#include "model/record/address.h"
 #include "node/packet/packet.h"
 #include "node/packet/reply.h"
 

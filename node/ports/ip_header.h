@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "model/address.h"
+#include "model/record/address.h"
 #include "node/packet/checksum.h"
 #include "node/packet/packet.h"
 

@@ -5,7 +5,7 @@
 
 #include <utility>
 
-#include "model/log.h"
+#include "model/base/log.h"
 #include "node/ports/netlink.h"
 #include "node/ports/tun_routing.h"
 

@@ -10,7 +10,7 @@
 #include <string>
 #include <thread>
 
-#include "model/cluster.h"
+#include "model/config/cluster.h"
 #include "node/ports/ethernet_port.h"
 #include "node/ports/port.h"
 

@@ -10,8 +10,8 @@
 #include <memory>
 #include <string>
 
-#include "model/address.h"
-#include "model/result.h"
+#include "model/base/result.h"
+#include "model/record/address.h"
 
 struct nl_addr;
 struct nl_cache;

@@ -12,10 +12,10 @@
 #include <unordered_set>
 #include <vector>
 
-#include "model/address.h"
-#include "model/flow_key.h"
-#include "model/result.h"
-#include "model/time.h"
+#include "model/base/result.h"
+#include "model/base/time.h"
+#include "model/record/address.h"
+#include "model/record/flow_key.h"
 #include "node/ports/netlink.h"
 
 struct nl_cache_mngr;

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "model/protocol.h"
+#include "model/record/protocol.h"
 #include "node/packet/checksum.h"
 
 namespace icr::node::offload {

@@ -5,7 +5,7 @@
 
 #include <optional>
 
-#include "model/time.h"
+#include "model/base/time.h"
 
 namespace icr::node::packet_socket {
 

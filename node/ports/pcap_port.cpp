@@ -6,7 +6,7 @@
 #include <cstring>
 #include <limits>
 
-#include "model/log.h"
+#include "model/base/log.h"
 #include "node/ports/capture_frame.h"
 
 namespace icr::node {

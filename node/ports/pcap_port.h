@@ -8,7 +8,7 @@
 #include <memory>
 #include <string>
 
-#include "model/cluster.h"
+#include "model/config/cluster.h"
 #include "node/ports/port.h"
 
 namespace icr::node {

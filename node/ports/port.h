@@ -5,9 +5,9 @@
 #include <optional>
 #include <span>
 
-#include "model/counters.h"
-#include "model/result.h"
-#include "model/time.h"
+#include "model/base/counters.h"
+#include "model/base/result.h"
+#include "model/base/time.h"
 #include "node/packet/packet.h"
 
 namespace icr::node {

@@ -12,7 +12,7 @@
 
 #include <cstdint>
 
-#include "model/time.h"
+#include "model/base/time.h"
 
 namespace icr::node {
 

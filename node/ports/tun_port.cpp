@@ -21,7 +21,7 @@
 #include <sstream>
 #include <system_error>
 
-#include "model/log.h"
+#include "model/base/log.h"
 #include "node/ports/ip_header.h"
 #include "node/ports/netlink.h"
 #include "node/ports/offload.h"

@@ -16,7 +16,7 @@
 #include <string>
 #include <vector>
 
-#include "model/cluster.h"
+#include "model/config/cluster.h"
 #include "node/ports/port.h"
 #include "node/ports/queue_watch.h"
 

@@ -18,7 +18,7 @@
 #include <optional>
 #include <vector>
 
-#include "model/log.h"
+#include "model/base/log.h"
 #include "node/ports/netlink.h"
 
 namespace icr::node {

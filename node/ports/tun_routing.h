@@ -10,7 +10,7 @@
 #include <string>
 #include <string_view>
 
-#include "model/result.h"
+#include "model/base/result.h"
 
 struct nl_sock;
 

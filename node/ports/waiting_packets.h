@@ -6,7 +6,7 @@
 #include <cstring>
 #include <vector>
 
-#include "model/time.h"
+#include "model/base/time.h"
 #include "node/packet/packet.h"
 
 namespace icr::node {

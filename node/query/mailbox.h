@@ -13,10 +13,10 @@
 #include <string>
 #include <vector>
 
-#include "model/cluster.h"
-#include "model/inheriting_mutex.h"
-#include "model/query.h"
-#include "model/time.h"
+#include "model/base/inheriting_mutex.h"
+#include "model/base/time.h"
+#include "model/config/cluster.h"
+#include "model/query/query.h"
 #include "node/query/shard_view.h"
 
 namespace icr::node {

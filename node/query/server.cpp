@@ -5,7 +5,7 @@
 #include <utility>
 #include <zmq.hpp>
 
-#include "model/log.h"
+#include "model/base/log.h"
 
 namespace icr::node {
 namespace {

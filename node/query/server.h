@@ -11,9 +11,9 @@
 #include <thread>
 #include <vector>
 
-#include "model/cluster.h"
-#include "model/counters.h"
-#include "model/result.h"
+#include "model/base/counters.h"
+#include "model/base/result.h"
+#include "model/config/cluster.h"
 #include "node/query/mailbox.h"
 
 namespace icr::node {

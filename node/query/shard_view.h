@@ -10,11 +10,11 @@
 #include <string>
 #include <vector>
 
-#include "model/query.h"
-#include "model/result.h"
-#include "model/session.h"
-#include "model/session_filter.h"
-#include "model/time.h"
+#include "model/base/result.h"
+#include "model/base/time.h"
+#include "model/query/query.h"
+#include "model/query/session_filter.h"
+#include "model/record/session.h"
 
 namespace icr::node {
 

@@ -1,6 +1,6 @@
 #include "node/redundancy/copy_watch.h"
 
-#include "model/log.h"
+#include "model/base/log.h"
 
 namespace icr::node {
 

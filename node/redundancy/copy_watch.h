@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string>
 
-#include "model/time.h"
+#include "model/base/time.h"
 #include "node/redundancy/stall_watch.h"
 #include "replication/receiver.h"
 #include "replication/sender.h"

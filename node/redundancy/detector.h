@@ -22,9 +22,9 @@
 #include <string_view>
 #include <vector>
 
-#include "model/address.h"
-#include "model/counters.h"
-#include "model/time.h"
+#include "model/base/counters.h"
+#include "model/base/time.h"
+#include "model/record/address.h"
 
 namespace icr::node {
 

@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <string>
 
-#include "model/time.h"
+#include "model/base/time.h"
 
 namespace icr::node {
 

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "model/cluster.h"
+#include "model/config/cluster.h"
 #include "node/redundancy/detector.h"
 #include "node/redundancy/role.h"
 #include "replication/protocol.h"

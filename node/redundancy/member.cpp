@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "model/log.h"
+#include "model/base/log.h"
 #include "node/redundancy/identity.h"
 #include "node/redundancy/merge_log.h"
 

@@ -11,10 +11,10 @@
 #include <utility>
 #include <vector>
 
-#include "model/cluster.h"
-#include "model/counters.h"
-#include "model/dirty_set.h"
-#include "model/session.h"
+#include "model/base/bit_set.h"
+#include "model/base/counters.h"
+#include "model/config/cluster.h"
+#include "model/record/session.h"
 #include "node/redundancy/copy_watch.h"
 #include "node/redundancy/detector.h"
 #include "node/redundancy/health.h"

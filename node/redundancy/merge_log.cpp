@@ -2,7 +2,7 @@
 
 #include <numeric>
 
-#include "model/log.h"
+#include "model/base/log.h"
 
 namespace icr::node {
 namespace {

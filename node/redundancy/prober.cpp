@@ -13,7 +13,7 @@
 #include <cstring>
 #include <span>
 
-#include "model/result.h"
+#include "model/base/result.h"
 #include "node/packet/checksum.h"
 
 namespace icr::node {

@@ -16,9 +16,9 @@
 #include <string>
 #include <vector>
 
-#include "model/address.h"
-#include "model/counters.h"
-#include "model/time.h"
+#include "model/base/counters.h"
+#include "model/base/time.h"
+#include "model/record/address.h"
 
 namespace icr::node {
 

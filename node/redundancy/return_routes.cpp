@@ -8,7 +8,7 @@
 
 #include <algorithm>
 
-#include "model/log.h"
+#include "model/base/log.h"
 #include "node/ports/netlink.h"
 #include "node/ports/tun_routing.h"
 

@@ -9,9 +9,9 @@
 #include <string>
 #include <string_view>
 
-#include "model/counters.h"
-#include "model/result.h"
-#include "model/time.h"
+#include "model/base/counters.h"
+#include "model/base/result.h"
+#include "model/base/time.h"
 
 namespace icr::node {
 

@@ -18,7 +18,7 @@
 #include <system_error>
 #include <vector>
 
-#include "model/log.h"
+#include "model/base/log.h"
 #include "node/ports/netlink.h"
 #include "node/ports/tun_routing.h"
 #include "node/redundancy/announcement.h"

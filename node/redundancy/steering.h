@@ -15,10 +15,10 @@
 #include <span>
 #include <string>
 
-#include "model/cluster.h"
-#include "model/counters.h"
-#include "model/result.h"
-#include "model/time.h"
+#include "model/base/counters.h"
+#include "model/base/result.h"
+#include "model/base/time.h"
+#include "model/config/cluster.h"
 
 namespace icr::node {
 

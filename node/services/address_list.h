@@ -7,7 +7,7 @@
 #include <optional>
 #include <vector>
 
-#include "model/address.h"
+#include "model/record/address.h"
 
 namespace icr::node {
 

@@ -12,8 +12,8 @@
 #include <optional>
 #include <vector>
 
-#include "model/huge_array.h"
-#include "model/prefetch.h"
+#include "model/base/huge_array.h"
+#include "model/base/prefetch.h"
 
 namespace icr::node {
 

@@ -18,7 +18,7 @@
 #include <span>
 #include <vector>
 
-#include "model/rules.h"
+#include "model/config/rules.h"
 
 namespace icr::node {
 

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "model/flow_key.h"
+#include "model/record/flow_key.h"
 #include "node/services/fixed_index.h"
 
 namespace icr::node {

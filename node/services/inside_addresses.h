@@ -13,7 +13,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "model/cluster.h"
+#include "model/config/cluster.h"
 
 namespace icr::node {
 

@@ -5,7 +5,7 @@
 #include <optional>
 #include <vector>
 
-#include "model/cluster.h"
+#include "model/config/cluster.h"
 #include "node/services/address_list.h"
 
 namespace icr::node {

@@ -4,8 +4,8 @@
 
 #include <cstdint>
 
-#include "model/flow_key.h"
-#include "model/session.h"
+#include "model/record/flow_key.h"
+#include "model/record/session.h"
 
 namespace icr::node {
 

@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <functional>
 
-#include "model/nat64_address.h"
+#include "model/record/nat64_address.h"
 #include "node/services/nat_protocol.h"
 #include "node/services/nat_state.h"
 

@@ -6,8 +6,8 @@
 #include <cassert>
 #include <functional>
 
-#include "model/nat64_address.h"
-#include "model/reserved_endpoints.h"
+#include "model/config/reserved_endpoints.h"
+#include "model/record/nat64_address.h"
 #include "node/services/nat_protocol.h"
 
 namespace icr::node {

@@ -15,12 +15,12 @@
 #include <optional>
 #include <vector>
 
-#include "model/cluster.h"
-#include "model/counters.h"
-#include "model/dirty_set.h"
-#include "model/nat_status.h"
-#include "model/session.h"
-#include "model/session_filter.h"
+#include "model/base/bit_set.h"
+#include "model/base/counters.h"
+#include "model/config/cluster.h"
+#include "model/query/nat_status.h"
+#include "model/query/session_filter.h"
+#include "model/record/session.h"
 #include "node/services/bit_rows.h"
 #include "node/services/fixed_index.h"
 #include "node/services/host_table.h"

@@ -4,9 +4,9 @@
 #include <cstdint>
 #include <optional>
 
-#include "model/counters.h"
-#include "model/flow_key.h"
-#include "model/session.h"
+#include "model/base/counters.h"
+#include "model/record/flow_key.h"
+#include "model/record/session.h"
 
 namespace icr::node {
 

@@ -4,7 +4,7 @@
 #include <optional>
 #include <vector>
 
-#include "model/cluster.h"
+#include "model/config/cluster.h"
 #include "node/services/classifier.h"
 
 namespace icr::node {

@@ -1,5 +1,5 @@
 // The ports of a NAT pool: which (address, protocol, port) is owned. One bit each, allocated at construction: 24 KiB an
-// address. Ports that are reserved (model/reserved_endpoints.h) are never handed out. One thread.
+// address. Ports that are reserved (model/config/reserved_endpoints.h) are never handed out. One thread.
 #pragma once
 
 #include <array>
@@ -8,8 +8,8 @@
 #include <unordered_map>
 #include <vector>
 
-#include "model/cluster.h"
-#include "model/reserved_endpoints.h"
+#include "model/config/cluster.h"
+#include "model/config/reserved_endpoints.h"
 #include "node/services/address_list.h"
 #include "node/services/bit_rows.h"
 #include "node/services/reuse_hold.h"

@@ -9,7 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "model/session.h"
+#include "model/record/session.h"
 
 namespace icr::node {
 

@@ -12,7 +12,7 @@
 #include <memory>
 #include <vector>
 
-#include "model/rules.h"
+#include "model/config/rules.h"
 #include "node/packet/headers.h"
 
 namespace icr::node {

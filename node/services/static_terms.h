@@ -7,7 +7,7 @@
 #include <tuple>
 #include <vector>
 
-#include "model/cluster.h"
+#include "model/config/cluster.h"
 
 namespace icr::node {
 

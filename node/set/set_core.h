@@ -14,8 +14,8 @@
 #include <string>
 #include <vector>
 
-#include "model/cluster.h"
-#include "model/result.h"
+#include "model/base/result.h"
+#include "model/config/cluster.h"
 #include "node/flow/shard.h"
 #include "node/kernel/kernel_report.h"
 #include "node/redundancy/member.h"

@@ -1,7 +1,7 @@
 // Computes the health of a redundancy set on this chassis.
 #pragma once
 
-#include "model/cluster.h"
+#include "model/config/cluster.h"
 #include "node/kernel/kernel_report.h"
 #include "node/redundancy/health.h"
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "model/log.h"
+#include "model/base/log.h"
 #include "node/redundancy/identity.h"
 
 namespace icr::node {

@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "model/cluster.h"
-#include "model/result.h"
+#include "model/base/result.h"
+#include "model/config/cluster.h"
 #include "node/kernel/kernel_watch.h"
 #include "node/redundancy/prober.h"
 #include "node/redundancy/return_routes.h"

@@ -13,9 +13,9 @@
 #include <string>
 #include <vector>
 
-#include "model/cluster.h"
-#include "model/counters.h"
-#include "model/result.h"
+#include "model/base/counters.h"
+#include "model/base/result.h"
+#include "model/config/cluster.h"
 
 namespace icr::replication {
 

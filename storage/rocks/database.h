@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "model/result.h"
+#include "model/base/result.h"
 #include "storage/record.h"
 #include "storage/rocks/rocks_store.h"
 

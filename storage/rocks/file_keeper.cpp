@@ -3,7 +3,7 @@
 #include <string>
 #include <system_error>
 
-#include "model/log.h"
+#include "model/base/log.h"
 
 namespace icr::storage::rocks {
 namespace {

@@ -10,7 +10,7 @@
 #include <system_error>
 #include <utility>
 
-#include "model/log.h"
+#include "model/base/log.h"
 #include "storage/rocks/database.h"
 #include "storage/rocks/file_keeper.h"
 

@@ -9,7 +9,7 @@
 #include <limits>
 #include <utility>
 
-#include "model/log.h"
+#include "model/base/log.h"
 #include "storage/rocks/database.h"
 #include "storage/rocks/file_keeper.h"
 

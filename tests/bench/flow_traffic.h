@@ -20,7 +20,7 @@
 #include <string>
 #include <vector>
 
-#include "model/cluster_file.h"
+#include "model/config/cluster_file.h"
 #include "node/flow/engine.h"
 #include "node/packet/checksum.h"
 

@@ -8,7 +8,7 @@
 #include <memory>
 #include <vector>
 
-#include "model/cluster_file.h"
+#include "model/config/cluster_file.h"
 #include "node/query/mailbox.h"
 #include "node/set/set_view.h"
 

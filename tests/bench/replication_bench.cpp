@@ -17,8 +17,8 @@
 #include <thread>
 #include <vector>
 
-#include "model/cluster.h"
-#include "model/log.h"
+#include "model/base/log.h"
+#include "model/config/cluster.h"
 #include "node/flow/shard.h"
 #include "node/redundancy/member.h"
 #include "replication/zmq/link.h"

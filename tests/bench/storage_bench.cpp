@@ -12,7 +12,7 @@
 #include <thread>
 #include <vector>
 
-#include "model/cluster.h"
+#include "model/config/cluster.h"
 #include "node/flow/shard.h"
 #include "storage/restore.h"
 #include "storage/rocks/rocks_store.h"

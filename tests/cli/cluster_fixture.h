@@ -12,8 +12,8 @@
 
 #include "cli/client/transport.h"
 #include "cli/execute.h"
-#include "model/cluster.h"
-#include "model/session.h"
+#include "model/config/cluster.h"
+#include "model/record/session.h"
 #include "node/query/mailbox.h"
 #include "node/query/shard_view.h"
 

@@ -1,5 +1,5 @@
 // The question protocol: filters, codec, and what damaged messages do (nothing).
-#include "model/query.h"
+#include "model/query/query.h"
 
 #include <gtest/gtest.h>
 

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "model/cluster_file.h"
+#include "model/config/cluster_file.h"
 
 namespace icr::node::test {
 namespace {

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "model/cluster.h"
+#include "model/config/cluster.h"
 #include "node/flow/engine.h"
 #include "tests/flow/packets.h"
 

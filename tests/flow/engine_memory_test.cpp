@@ -5,7 +5,7 @@
 #include <cstdlib>
 #include <new>
 
-#include "model/record_codec.h"
+#include "model/record/record_codec.h"
 #include "tests/flow/bed.h"
 
 namespace {

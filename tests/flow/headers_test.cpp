@@ -7,7 +7,7 @@
 #include <random>
 #include <set>
 
-#include "model/protocol.h"
+#include "model/record/protocol.h"
 #include "tests/flow/packets.h"
 
 namespace icr::node::test {

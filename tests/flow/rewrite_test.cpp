@@ -6,7 +6,7 @@
 #include <array>
 #include <random>
 
-#include "model/protocol.h"
+#include "model/record/protocol.h"
 #include "node/packet/checksum.h"
 #include "tests/flow/packets.h"
 

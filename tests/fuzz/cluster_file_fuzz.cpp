@@ -1,5 +1,5 @@
 // Cluster files.
-#include "model/cluster_file.h"
+#include "model/config/cluster_file.h"
 #include "node/flow/shard.h"
 #include "tests/fuzz/fuzz_cluster.h"
 

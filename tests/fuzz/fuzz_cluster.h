@@ -5,7 +5,7 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "model/cluster_file.h"
+#include "model/config/cluster_file.h"
 
 namespace icr::fuzz {
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "model/query.h"
+#include "model/query/query.h"
 #include "node/packet/checksum.h"
 #include "replication/protocol.h"
 #include "storage/record.h"

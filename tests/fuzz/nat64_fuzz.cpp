@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "model/protocol.h"
+#include "model/record/protocol.h"
 #include "node/packet/checksum.h"
 #include "node/packet/nat64.h"
 #include "node/packet/reply.h"

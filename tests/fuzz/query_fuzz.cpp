@@ -1,5 +1,5 @@
 // Questions and answers of the cluster's CLI, from the network.
-#include "model/query.h"
+#include "model/query/query.h"
 #include "tests/fuzz/fuzz_cluster.h"
 
 // NOLINTNEXTLINE(readability-identifier-naming): the name that libFuzzer calls

@@ -1,5 +1,5 @@
 // Batches of session records into a shard, as from a peer or from disk.
-#include "model/record_codec.h"
+#include "model/record/record_codec.h"
 #include "node/flow/shard.h"
 #include "tests/fuzz/fuzz_cluster.h"
 

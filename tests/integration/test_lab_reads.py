@@ -17,7 +17,7 @@ RG-ID 1, RS-ID 1: state {}, peer {}, health: Passed
 
 def states_of_the_program():
     """Returns the words of `SetRole` and `SyncState` from the source of the function that writes them."""
-    source = (ROOT / "model" / "query.cpp").read_text(encoding="utf-8")
+    source = (ROOT / "model" / "query" / "query.cpp").read_text(encoding="utf-8")
 
     def words(enumeration):
         body = re.search(rf"to_string\({enumeration} \w+\) \{{(.*?)\n\}}", source, re.S).group(1)

@@ -1,7 +1,7 @@
 """Messages to chassis made and read without our code: FlatBuffers by hand, and the first octets of ZMTP.
 
-The layout is that of replication/protocol.fbs, model/session.fbs and model/query.fbs. Fields of a table are given in the
-order of the schema, as (struct format, value) or as Table or Vector; None leaves a field out."""
+The layout is that of replication/protocol.fbs, model/record/session.fbs and model/query/query.fbs. Fields of a table are
+given in the order of the schema, as (struct format, value) or as Table or Vector; None leaves a field out."""
 
 import struct
 

@@ -1,4 +1,4 @@
-#include "model/address.h"
+#include "model/record/address.h"
 
 #include <gtest/gtest.h>
 

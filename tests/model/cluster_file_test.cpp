@@ -1,5 +1,5 @@
 // The cluster files that the project ships: they load, without a warning, and mean what they say.
-#include "model/cluster_file.h"
+#include "model/config/cluster_file.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

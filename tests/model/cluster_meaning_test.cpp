@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <set>
 
-#include "model/cluster_file.h"
+#include "model/config/cluster_file.h"
 
 namespace icr {
 namespace {

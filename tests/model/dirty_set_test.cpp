@@ -1,10 +1,10 @@
-#include "model/dirty_set.h"
-
 #include <gtest/gtest.h>
 
 #include <random>
 #include <set>
 #include <vector>
+
+#include "model/base/bit_set.h"
 
 namespace icr {
 namespace {

@@ -1,11 +1,11 @@
 // Tests that the number of values of an enumeration is found without being written down.
-#include "model/enum_end.h"
+#include "model/base/enum_end.h"
 
 #include <gtest/gtest.h>
 
 #include <cstdint>
 
-#include "model/query.h"
+#include "model/query/query.h"
 
 namespace icr {
 namespace {

@@ -1,4 +1,4 @@
-#include "model/flow_key.h"
+#include "model/record/flow_key.h"
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,6 @@
 // Tests that a thread that logs never waits for a slow reader: lines go through a bounded queue that drops the oldest
 // ones.
-#include "model/log.h"
+#include "model/base/log.h"
 
 #include <fcntl.h>
 #include <gmock/gmock.h>

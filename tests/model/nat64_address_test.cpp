@@ -1,4 +1,4 @@
-#include "model/nat64_address.h"
+#include "model/record/nat64_address.h"
 
 #include <gtest/gtest.h>
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "model/cluster_file.h"
+#include "model/config/cluster_file.h"
 
 namespace icr {
 

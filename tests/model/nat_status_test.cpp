@@ -1,5 +1,5 @@
 // Tests the counters of NAT pools as values.
-#include "model/nat_status.h"
+#include "model/query/nat_status.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "model/protocol.h"
+#include "model/record/protocol.h"
 
 #include <gtest/gtest.h>
 

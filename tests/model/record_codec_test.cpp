@@ -1,4 +1,4 @@
-#include "model/record_codec.h"
+#include "model/record/record_codec.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

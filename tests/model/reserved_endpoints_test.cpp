@@ -1,6 +1,6 @@
 // Tests which endpoints of a pool already have an owner according to the configuration (CVE-2021-3773: two owners of
 // one external endpoint). The names of Linux' test are those of nft_nat.sh, test_port_shadowing.
-#include "model/reserved_endpoints.h"
+#include "model/config/reserved_endpoints.h"
 
 #include <gmock/gmock.h>
 

@@ -5,7 +5,7 @@
 
 #include <random>
 
-#include "model/session.h"
+#include "model/record/session.h"
 
 namespace icr::test {
 

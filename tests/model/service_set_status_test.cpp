@@ -1,4 +1,4 @@
-#include "model/service_set_status.h"
+#include "model/query/service_set_status.h"
 
 #include <gtest/gtest.h>
 

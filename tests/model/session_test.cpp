@@ -1,12 +1,12 @@
-#include "model/session.h"
+#include "model/record/session.h"
 
 #include <gtest/gtest.h>
 
 #include <functional>
 #include <set>
 
-#include "model/session_filter.h"
-#include "model/source_pool.h"
+#include "model/query/session_filter.h"
+#include "model/record/source_pool.h"
 #include "tests/model/sample_records.h"
 
 namespace icr {

@@ -7,7 +7,7 @@
 #include <fstream>
 #include <sstream>
 
-#include "model/cluster_file.h"
+#include "model/config/cluster_file.h"
 
 namespace icr {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <random>
 
-#include "model/yaml_reader.h"
+#include "model/config/reader/yaml_reader.h"
 
 namespace icr {
 namespace {

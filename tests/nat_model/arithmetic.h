@@ -4,7 +4,7 @@
 
 #include <optional>
 
-#include "model/cluster.h"
+#include "model/config/cluster.h"
 
 namespace icr::node::test::nat_model {
 

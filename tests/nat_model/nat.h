@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "model/cluster.h"
+#include "model/config/cluster.h"
 #include "tests/nat_model/rules.h"
 
 namespace icr::node::test::nat_model {

@@ -8,7 +8,7 @@
 #include <set>
 #include <vector>
 
-#include "model/cluster.h"
+#include "model/config/cluster.h"
 #include "node/flow/engine.h"
 #include "tests/flow/packets.h"
 

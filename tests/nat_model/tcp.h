@@ -5,7 +5,7 @@
 #include <array>
 #include <optional>
 
-#include "model/session.h"
+#include "model/record/session.h"
 #include "node/flow/counters.h"
 #include "tests/nat_model/wire.h"
 #include "tests/nat_model/world.h"

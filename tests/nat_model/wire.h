@@ -6,7 +6,7 @@
 #include <memory>
 #include <string>
 
-#include "model/flow_key.h"
+#include "model/record/flow_key.h"
 #include "tests/flow/packets.h"
 
 namespace icr::node::test::nat_model {

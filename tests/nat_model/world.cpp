@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "model/cluster_file.h"
+#include "model/config/cluster_file.h"
 #include "tests/nat_model/arithmetic.h"
 #include "tests/nat_model/rules.h"
 #include "tests/nat_model/writer.h"

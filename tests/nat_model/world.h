@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "model/cluster.h"
+#include "model/config/cluster.h"
 
 namespace icr::node::test::nat_model {
 

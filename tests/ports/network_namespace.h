@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "model/counters.h"
+#include "model/base/counters.h"
 
 namespace icr::test {
 

@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "model/cluster_file.h"
+#include "model/config/cluster_file.h"
 #include "tests/ports/network_namespace.h"
 
 namespace icr::node {

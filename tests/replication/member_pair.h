@@ -9,7 +9,7 @@
 #include <string>
 #include <utility>
 
-#include "model/log.h"
+#include "model/base/log.h"
 #include "node/redundancy/member.h"
 #include "support/fake_table.h"
 #include "support/sessions.h"

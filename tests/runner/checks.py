@@ -12,7 +12,8 @@ from runner.command import name_thread, run, say
 from runner.count import ROOT, Count, one
 
 CODE_FOLDERS = ("model", "replication", "storage", "node", "cli", "tests")
-GENERATED = ("icr_model_schemas", "icr_replication_schemas", "icr_storage_schemas")  # targets that make headers
+# Targets that make headers.
+GENERATED = ("icr_record_schemas", "icr_query_schemas", "icr_replication_schemas", "icr_storage_schemas")
 
 
 def sources(*suffixes):

@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "model/cluster.h"
+#include "model/config/cluster.h"
 #include "node/flow/engine.h"
 #include "node/flow/shard.h"
 #include "node/set/set_core.h"

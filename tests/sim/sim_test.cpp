@@ -7,7 +7,7 @@
 #include <optional>
 #include <random>
 
-#include "model/log.h"
+#include "model/base/log.h"
 #include "sim/world.h"
 
 namespace icr::sim {

@@ -9,7 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "model/time.h"
+#include "model/base/time.h"
 #include "tests/flow/packets.h"
 
 namespace icr::sim {

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <limits>
 
-#include "model/cluster_draft.h"
-#include "model/cluster_file.h"
+#include "model/config/cluster_file.h"
+#include "model/config/reader/cluster_draft.h"
 
 namespace icr::sim {
 namespace {

@@ -4,7 +4,7 @@
 
 #include <fstream>
 
-#include "model/log.h"
+#include "model/base/log.h"
 #include "storage/rocks/rocks_store.h"
 #include "storage_support.h"
 

@@ -8,8 +8,8 @@
 #include <unordered_map>
 #include <vector>
 
-#include "model/dirty_set.h"
-#include "model/session.h"
+#include "model/base/bit_set.h"
+#include "model/record/session.h"
 
 namespace icr::test {
 

@@ -3,8 +3,8 @@
 
 #include <cstdint>
 
-#include "model/protocol.h"
-#include "model/session.h"
+#include "model/record/protocol.h"
+#include "model/record/session.h"
 
 namespace icr::test {
 

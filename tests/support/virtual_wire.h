@@ -9,7 +9,7 @@
 #include <span>
 #include <vector>
 
-#include "model/time.h"
+#include "model/base/time.h"
 
 namespace icr::test {
 

@@ -1,0 +1,55 @@
+#include "model/config/cluster.h"
+
+#include <algorithm>
+
+namespace icr {
+namespace {
+
+template <class T>
+std::optional<std::uint16_t> find_by_name(const std::vector<T>& things, std::string_view name) {
+  const auto found = std::find_if(things.begin(), things.end(), [&](const T& thing) { return thing.name == name; });
+  if (found == things.end()) return std::nullopt;
+  return static_cast<std::uint16_t>(found - things.begin());
+}
+
+}  // namespace
+
+std::string Endpoint::to_string() const {
+  const std::string host = address.is_v4() ? address.to_string() : "[" + address.to_string() + "]";
+  return host + ":" + std::to_string(port);
+}
+
+std::string Endpoint::to_zmq() const { return "tcp://" + to_string(); }
+
+const PacketPort* Card::port(std::uint32_t unit) const {
+  const auto found = std::find_if(ports.begin(), ports.end(), [&](const PacketPort& p) { return p.unit == unit; });
+  return found == ports.end() ? nullptr : &*found;
+}
+
+const Card* Chassis::card(std::string_view card_name) const {
+  const auto found = std::find_if(cards.begin(), cards.end(), [&](const Card& c) { return c.name == card_name; });
+  return found == cards.end() ? nullptr : &*found;
+}
+
+std::optional<std::uint16_t> Cluster::find_chassis(std::string_view chassis_name) const {
+  return find_by_name(chassis, chassis_name);
+}
+
+std::optional<std::uint16_t> Cluster::find_set(std::string_view set_name) const {
+  return find_by_name(redundancy_sets, set_name);
+}
+
+Endpoint Cluster::control_endpoint(std::uint16_t set, std::uint16_t chassis_index) const {
+  const auto& where = chassis[chassis_index];
+  return {where.inter_chassis_address, static_cast<std::uint16_t>(where.inter_chassis_port + 2U * set)};
+}
+
+std::optional<std::uint16_t> Cluster::member_on(std::uint16_t set, std::uint16_t chassis_index) const {
+  const auto& members = redundancy_sets[set].members;
+  for (std::size_t i = 0; i < members.size(); ++i) {
+    if (members[i].chassis == chassis_index) return static_cast<std::uint16_t>(i);
+  }
+  return std::nullopt;
+}
+
+}  // namespace icr

@@ -1,0 +1,201 @@
+// The cluster as it was configured: an immutable value that icrd and icr read from the same file
+// (model/config/cluster_file.h).
+//
+// Everything is resolved and in range: indices point into the vectors of Cluster, names are kept for people. Indices
+// are also what session records carry, so two programs may talk about sessions only if Cluster::digest is equal on both
+// sides.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/base/time.h"
+#include "model/config/rules.h"
+#include "model/record/address.h"
+#include "model/record/session.h"
+
+namespace icr {
+
+/// Address and TCP port of a ZeroMQ endpoint.
+struct Endpoint {
+  IpAddress address;
+  std::uint16_t port = 0;
+  [[nodiscard]] std::string to_string() const;  ///< "192.0.2.1:7300", "[2001:db8::1]:7300"
+  /// For ZeroMQ: "tcp://192.0.2.1:7300".
+  [[nodiscard]] std::string to_zmq() const;
+};
+
+enum class CardFamily : std::uint8_t { ms, vms };  ///< ms-: JSF layouts (MS-MPC); vms-: USF layouts (MX-SPC3)
+
+/// How packets of one unit of a card come and go.
+struct PacketPort {
+  enum class Kind : std::uint8_t { tun, pcap, af_packet };
+  std::uint32_t unit = 0;  ///< logical unit of the card's interface: ms-0/0/0.UNIT
+  Kind kind = Kind::tun;
+  // tun
+  std::string device;  ///< name of the TUN device, at most 15 characters; af_packet: of the kernel's interface
+  std::vector<std::string>
+      steer_from;            ///< kernel interfaces whose incoming traffic is routed into this port (inside ports)
+  std::uint32_t queues = 1;  ///< of the TUN device: 1..16
+  // pcap
+  std::string read_file;   ///< capture to read; empty: none
+  std::string write_file;  ///< capture to write
+};
+
+struct Card {
+  std::string name;  ///< "ms-0/0/0", "vms-1/0/0"
+  CardFamily family = CardFamily::ms;
+  std::vector<PacketPort> ports;
+  std::uint32_t workers = 1;  ///< threads that forward: 1..16
+  /// The port of that unit, or null.
+  [[nodiscard]] const PacketPort* port(std::uint32_t unit) const;
+};
+
+/// The scheduling that the threads that carry traffic ask for.
+struct Scheduling {
+  enum class Policy : std::uint8_t {
+    real_time,  ///< before every ordinary thread (SCHED_RR) if the process has the right; otherwise as `nice`
+    nice,       ///< ordinary, with the lowest nice value to which the process has a right
+    ordinary,   ///< as the process was started ("default")
+  };
+  Policy policy = Policy::real_time;
+  std::uint32_t priority = 20;  ///< of real_time: 1..98
+};
+
+struct Chassis {
+  std::string name;
+  IpAddress inter_chassis_address;  ///< where peers reach this chassis
+  std::uint16_t inter_chassis_port =
+      0;                    ///< first of 2 ports per redundancy set: control, then data, in order of the file
+  Endpoint query;           ///< where `icr` asks
+  std::string data_folder;  ///< checkpoints; empty: none are kept
+  /// True if nftables rules keep packets from bypassing the cards (node/kernel/forward_guard.h); if false, only routing
+  /// does.
+  bool kernel_guard = true;
+  std::vector<Card> cards;
+  Scheduling scheduling;
+  [[nodiscard]] const Card* card(std::string_view card_name) const;
+};
+
+/// `tcp-non-syn`: what a TCP packet that belongs to no session and carries no SYN does.
+enum class TcpNonSyn : std::uint8_t {
+  drop_flow,           ///< it is dropped and counted (default)
+  drop_flow_send_rst,  ///< and its sender gets a RST
+  allow,               ///< it creates a session, where no address has to be translated
+};
+
+/// `session-refusal`: what a host inside is sent when its session is refused for lack of resources or because of a
+/// limit.
+enum class SessionRefusal : std::uint8_t {
+  silent,
+  icmp,   ///< destination unreachable, administratively prohibited (RFC 5508 REQ-8; default)
+  reset,  ///< a RST for TCP, and as `icmp` for everything else
+};
+
+/// Idle timeouts, [edit interfaces IF services-options]. Seconds.
+struct Timeouts {
+  std::uint32_t inactivity_s = 30;
+  std::optional<std::uint32_t> inactivity_tcp_s;
+  std::optional<std::uint32_t> inactivity_non_tcp_s;
+  std::uint32_t open_s = 5;           ///< TCP handshake
+  std::uint32_t close_s = 1;          ///< after RST or both FINs acknowledged
+  std::uint32_t session_s = 0;        ///< absolute session-timeout; 0: none
+  std::uint32_t reassembly_s = 4;     ///< fragments of one packet
+  std::uint32_t fragment_limit = 64;  ///< fragments of one packet
+};
+
+struct ServiceSet {
+  std::string name;
+  std::uint32_t inside_unit = 0;                        ///< inside-service-interface: unit of the card
+  std::uint32_t outside_unit = 0;                       ///< outside-service-interface
+  std::vector<std::uint16_t> firewall_rules;            ///< indices into Cluster::firewall_rules, in order
+  std::vector<std::uint16_t> nat_rules;                 ///< indices into Cluster::nat_rules, in order
+  std::optional<std::uint32_t> max_sessions;            ///< session-limit maximum
+  std::optional<std::uint32_t> max_session_setup_rate;  ///< per second
+  TcpNonSyn tcp_non_syn = TcpNonSyn::drop_flow;
+  SessionRefusal session_refusal = SessionRefusal::icmp;
+  std::uint16_t tcp_mss = 0;                      ///< SYNs with a higher MSS option are rewritten; 0: none is
+  std::uint32_t max_flows = 0;                    ///< a session is two flows; 0: no limit
+  std::uint32_t max_sessions_per_subscriber = 0;  ///< of one inside address; 0: no limit
+  struct Nat64 {
+    std::uint32_t ipv6_mtu = 1280;     ///< what is sent to the IPv6 side is fragmented to fit (RFC 7915 section 4)
+    bool clear_dont_fragment = false;  ///< IPv4 packets that come out of IPv6 ones carry no DF
+  };
+  Nat64 nat64;
+  std::optional<std::uint16_t> screen;  ///< index into Cluster::screens
+  Timeouts timeouts;                    ///< the cluster's, overridden by the service set's own
+};
+
+struct VirtualAddress {
+  std::string interface;  ///< kernel interface on either member
+  IpAddress address;
+  std::uint8_t prefix_length = 0;
+};
+
+struct RedundancyMember {
+  std::uint16_t chassis = 0;  ///< index into Cluster::chassis
+  std::string card;
+  std::uint32_t priority = 100;  ///< 1..255, higher is preferred
+};
+
+/// The weights of things that are wrong in the health of a member, which is ill at a sum of 255
+/// (node/redundancy/health.h).
+struct HealthWeights {
+  std::uint32_t interface = 255;  ///< each interface that does not exist, is down or has no carrier
+  std::uint32_t kernel = 255;     ///< each piece of kernel state that is missing and cannot be restored
+  std::uint32_t store = 100;      ///< checkpoints cannot be written
+  std::uint32_t self_test = 255;  ///< each direction in which test packets do not come out of the card
+};
+
+/// The unit of failover. A set with one member only does not exist in a file; a *stand-alone* set is made for the
+/// service sets of a card that are in no redundancy set.
+struct RedundancySet {
+  std::string name;
+  std::uint16_t id = 0;                     ///< RS-ID and RG-ID, 1..
+  std::vector<RedundancyMember> members;    ///< two; one in a stand-alone set
+  std::vector<std::uint16_t> service_sets;  ///< indices into Cluster::service_sets
+  std::vector<VirtualAddress> virtual_addresses;
+  Duration heartbeat_interval = 100ms;
+  std::uint32_t heartbeat_count = 5;
+  Duration hold_time =
+      3s;  ///< how long a starting member waits for its peer; and how long a preferred one must be hot to preempt
+  bool preempt = false;
+  HealthWeights health;
+  std::optional<Duration> silence_limit;  ///< as written in the file; nullopt if the key is missing
+  /// The floor of the detector: a shorter silence is always tolerated.
+  [[nodiscard]] Duration detection_floor() const { return heartbeat_interval * heartbeat_count; }
+  /// The longest silence that is tolerated for any reason: by default a second, or three times the floor if that is
+  /// more.
+  [[nodiscard]] Duration longest_silence() const {
+    return silence_limit.value_or(std::max<Duration>(1s, 3 * detection_floor()));
+  }
+  std::uint32_t max_sessions = 131072;  ///< slots; equal on both members by construction
+  [[nodiscard]] bool stand_alone() const { return members.size() == 1; }
+};
+
+struct Cluster {
+  std::string name;
+  std::vector<Chassis> chassis;
+  std::vector<RedundancySet> redundancy_sets;
+  std::vector<ServiceSet> service_sets;
+  std::vector<FirewallRule> firewall_rules;
+  std::vector<NatRule> nat_rules;
+  std::vector<NatPool> nat_pools;
+  std::vector<Application> applications;
+  std::vector<Screen> screens;
+  std::uint64_t digest =
+      0;  ///< of the meaning of the file, not of its spelling: equal digests make indices exchangeable
+  std::vector<std::string> warnings;  ///< what is legal but surprising, in full sentences
+
+  [[nodiscard]] std::optional<std::uint16_t> find_chassis(std::string_view chassis_name) const;
+  [[nodiscard]] std::optional<std::uint16_t> find_set(std::string_view set_name) const;
+  /// Control endpoint of the member of `set` on `chassis`; the data endpoint is one port higher.
+  [[nodiscard]] Endpoint control_endpoint(std::uint16_t set, std::uint16_t chassis_index) const;
+  /// Index of the member of `set` that lives on `chassis`, if any.
+  [[nodiscard]] std::optional<std::uint16_t> member_on(std::uint16_t set, std::uint16_t chassis_index) const;
+};
+
+}  // namespace icr

@@ -1,0 +1,19 @@
+// The cluster file: YAML -> Cluster. Strict: whatever is not understood is an error with file, line and column.
+#pragma once
+
+#include <filesystem>
+#include <string_view>
+
+#include "model/base/result.h"
+#include "model/config/cluster.h"
+
+namespace icr {
+
+/// Reads and checks a whole cluster. On failure the message holds one line per mistake found (at most 20):
+/// "FILE:LINE:COLUMN: PATH: what is wrong; what would be right". Programs print it and exit with code 2.
+[[nodiscard]] Result<Cluster> load_cluster_file(const std::filesystem::path& file);
+
+/// The same for text in memory; `name` stands for the file in messages.
+[[nodiscard]] Result<Cluster> parse_cluster(std::string_view text, std::string_view name);
+
+}  // namespace icr

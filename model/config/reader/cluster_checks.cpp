@@ -1,0 +1,281 @@
+// What concerns two parts of the file: endpoints, units, limits, addresses. NAT is in cluster_nat_checks.cpp.
+#include <algorithm>
+#include <set>
+#include <tuple>
+
+#include "model/config/reader/cluster_draft.h"
+
+namespace icr::cluster_draft {
+namespace {
+
+constexpr std::size_t kMaxChassis = 64;
+
+/// The value behind `key` of a map that was read before: only for its place.
+YamlField part(const YamlField& field, std::string_view key) {
+  for (const auto& entry : field.node().entries) {
+    if (entry.key == key) return YamlField(entry.value, field.path() + "." + std::string(key), field.mistakes());
+  }
+  return field;
+}
+
+/// Service sets of a card must not share a unit: a packet belongs to one of them.
+void check_units(Draft& draft) {
+  std::map<std::tuple<std::uint16_t, std::string, std::uint32_t>, std::string> used;
+  const auto& cluster = draft.cluster;
+  for (std::size_t s = 0; s < cluster.redundancy_sets.size(); ++s) {
+    const auto& set = cluster.redundancy_sets[s];
+    for (std::size_t i = 0; i < set.service_sets.size(); ++i) {
+      const auto& service = cluster.service_sets[set.service_sets[i]];
+      const auto& place = draft.set_service_uses[s][i];
+      bool reported = false;
+      for (const auto& member : set.members) {
+        const auto& chassis = cluster.chassis[member.chassis];
+        const auto* card = chassis.card(member.card);
+        if (card == nullptr) continue;
+        for (const auto unit : {service.inside_unit, service.outside_unit}) {
+          if (card->port(unit) == nullptr) {
+            place.wrong(fmt::format("service set {} needs unit {}, which card {} of chassis {} does not have",
+                                    service.name, unit, member.card, chassis.name),
+                        "add a port with that unit to the card");
+            continue;
+          }
+          const auto taken = used.emplace(std::make_tuple(member.chassis, member.card, unit), service.name);
+          if (taken.second || reported || taken.first->second == service.name) continue;
+          place.wrong(fmt::format("service set {} uses unit {} of card {} of chassis {}, and so does {}", service.name,
+                                  unit, member.card, chassis.name, taken.first->second),
+                      "give each service set units of its own");
+          reported = true;
+        }
+      }
+    }
+  }
+}
+
+void check_limits(Draft& draft) {
+  const auto& cluster = draft.cluster;
+  for (const auto& set : cluster.redundancy_sets) {
+    for (const auto index : set.service_sets) {
+      const auto& service = cluster.service_sets[index];
+      if (!service.max_sessions || *service.max_sessions <= set.max_sessions) continue;
+      draft.session_limit_fields[index]->wrong(fmt::format("session-limit {} is above max-sessions {} of {}",
+                                                           *service.max_sessions, set.max_sessions, set.name),
+                                               "write a lower limit or more max-sessions");
+    }
+  }
+}
+
+void check_virtual_addresses(Draft& draft) {
+  const auto& cluster = draft.cluster;
+  std::map<IpAddress, std::string> taken;
+  for (const auto& chassis : cluster.chassis) {
+    taken.emplace(chassis.inter_chassis_address, "the inter-chassis address of chassis " + chassis.name);
+    taken.emplace(chassis.query.address, "the query address of chassis " + chassis.name);
+  }
+  for (std::size_t s = 0; s < draft.virtual_fields.size(); ++s) {
+    const auto& set = cluster.redundancy_sets[s];
+    for (std::size_t i = 0; i < draft.virtual_fields[s].size(); ++i) {
+      const auto& address = set.virtual_addresses[i].address;
+      const auto entry = taken.emplace(address, "a virtual address of redundancy set " + set.name);
+      if (entry.second) continue;
+      draft.virtual_fields[s][i].wrong(fmt::format("{} is also {}", address.to_string(), entry.first->second),
+                                       "write an address that nothing else has");
+    }
+  }
+}
+
+/// Application protocols that open further connections or carry addresses in their payload.
+bool needs_payload(ApplicationProtocol value) {
+  static const std::set<std::string_view> plain = {
+      "none",  "dns",  "ftp-data", "http", "https", "icmp", "icmpv6", "ignore", "imap",  "imaps",     "ip",
+      "login", "pop3", "pop3s",    "smtp", "smtps", "snmp", "ssh",    "telnet", "twamp", "traceroute"};
+  return plain.count(application_protocol_keyword(value)) == 0;
+}
+
+}  // namespace
+
+void check_endpoints(Draft& draft) {
+  struct Range {
+    IpAddress address;
+    std::uint32_t low, high;
+    std::string what;
+    YamlField field;
+  };
+  std::vector<Range> ranges;
+  const auto& cluster = draft.cluster;
+  // Two ports for each redundancy set; one pair is reserved where there is none, so that adding the first moves
+  // nothing.
+  const auto span = static_cast<std::uint32_t>(2 * std::max<std::size_t>(1, cluster.redundancy_sets.size()));
+  if (cluster.chassis.size() > kMaxChassis) {
+    draft.chassis_fields[kMaxChassis].wrong(fmt::format("more than {} chassis", kMaxChassis), "write fewer");
+    return;
+  }
+  for (std::size_t i = 0; i < cluster.chassis.size(); ++i) {
+    const auto& chassis = cluster.chassis[i];
+    const std::uint32_t first = chassis.inter_chassis_port;
+    if (first != 0 && chassis.inter_chassis_address != IpAddress{}) {
+      const auto field = part(draft.chassis_fields[i], "inter-chassis");
+      const auto port = part(field, "port");
+      if (first + span - 1 > 65535) {
+        port.wrong(fmt::format("{} ports from {} on go beyond 65535", span, first),
+                   fmt::format("write at most {}: each redundancy set takes two", 65536 - span));
+      }
+      ranges.push_back({chassis.inter_chassis_address, first, first + span - 1,
+                        fmt::format("inter-chassis of {}", chassis.name), field});
+    }
+    if (chassis.query.port != 0 && chassis.query.address != IpAddress{}) {
+      ranges.push_back({chassis.query.address, chassis.query.port, chassis.query.port,
+                        fmt::format("query of {}", chassis.name), part(draft.chassis_fields[i], "query")});
+    }
+  }
+  for (std::size_t i = 0; i < ranges.size(); ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      const auto& a = ranges[i];
+      const auto& b = ranges[j];
+      if (a.address != b.address || a.low > b.high || b.low > a.high) continue;
+      a.field.wrong(fmt::format("ports {}-{} of {} overlap {} ({}-{})", a.low, a.high, a.address.to_string(), b.what,
+                                b.low, b.high),
+                    "write another port: inter-chassis takes two for each redundancy set");
+    }
+  }
+}
+
+void check_whole(Draft& draft) {
+  check_virtual_addresses(draft);
+  // The others would take what was dropped or defaulted because of a mistake for another mistake.
+  if (!draft.mistakes.empty()) return;
+  check_units(draft);
+  check_nat(draft);
+  check_limits(draft);
+}
+
+namespace {
+
+void add_pool_warnings(const NatPool& pool, std::vector<std::string>& out) {
+  if (pool.blocks && pool.ports_per_address() % pool.blocks->block_size != 0) {
+    out.push_back(fmt::format("NAT pool {}: {} ports of each address are left over by blocks of {}, and are not used.",
+                              pool.name, pool.ports_per_address() % pool.blocks->block_size, pool.blocks->block_size));
+  }
+  if (pool.preserve_range && (pool.port_low >= 1024 || pool.port_high < 1024)) {
+    out.push_back(
+        fmt::format("NAT pool {} preserves ranges, but has no ports {} 1024: sessions with such a port are "
+                    "not translated.",
+                    pool.name, pool.port_low >= 1024 ? "below" : "from"));
+  }
+}
+
+/// Mappings and paired addresses belong to a pool: one term that asks for them decides for all that use it.
+void add_shared_pool_warnings(const Cluster& cluster, std::uint16_t pool, std::vector<std::string>& out) {
+  struct Asked {
+    const char* what;
+    bool (*by)(const NatTerm&);
+    std::string with, without;  // the first term that does, and that does not
+  };
+  Asked asked[] = {
+      {"endpoint-independent mappings",
+       [](const NatTerm& term) { return term.endpoint_independent_mapping || term.type == NatType::stateful_nat64; },
+       {},
+       {}},
+      {"paired addresses", [](const NatTerm& term) { return term.address_pooling_paired; }, {}, {}},
+  };
+  for (const auto& rule : cluster.nat_rules) {
+    for (const auto& term : rule.terms) {
+      const auto used = source_pools_of(term);
+      if (std::find(used.begin(), used.end(), pool) == used.end()) continue;
+      for (Asked& each : asked) {
+        auto& first = each.by(term) ? each.with : each.without;
+        if (first.empty()) first = fmt::format("{} of nat rule {}", term.name, rule.name);
+      }
+    }
+  }
+  for (const Asked& each : asked) {
+    if (each.with.empty() || each.without.empty()) continue;
+    out.push_back(
+        fmt::format("NAT pool {}: term {} asks for {}, so hosts of term {} get them, too: give it a pool of its own.",
+                    cluster.nat_pools[pool].name, each.with, each.what, each.without));
+  }
+}
+
+void add_application_warnings(const Application& application, std::vector<std::string>& out) {
+  FlowKey echo;
+  echo.protocol = application.protocol.value_or(0);
+  if ((application.icmp_type || application.icmp_code) && !application.matches(echo)) {
+    out.push_back(fmt::format("Application {} matches nothing: of ICMP only echo requests of code 0 begin a session.",
+                              application.name));
+  }
+  if (!needs_payload(application.application_protocol)) return;
+  out.push_back(
+      fmt::format("Application {} has application-protocol {}, whose payload is not inspected yet: sessions carry "
+                  "its name, but the connections that it opens need rules of their own.",
+                  application.name, application_protocol_keyword(application.application_protocol)));
+}
+
+}  // namespace
+
+void add_warnings(Draft& draft) {
+  auto& cluster = draft.cluster;
+  auto& out = cluster.warnings;
+  std::set<std::uint16_t> pools;
+  std::set<std::uint16_t> firewall_rules;
+  std::set<std::uint16_t> nat_rules;
+  for (const auto& service : cluster.service_sets) {
+    firewall_rules.insert(service.firewall_rules.begin(), service.firewall_rules.end());
+    nat_rules.insert(service.nat_rules.begin(), service.nat_rules.end());
+    if (service.firewall_rules.empty()) {
+      out.push_back(fmt::format("Service set {} has no stateful-firewall rules: every packet may begin a session.",
+                                service.name));
+    }
+  }
+  for (std::uint16_t i = 0; i < cluster.nat_rules.size(); ++i) {
+    if (nat_rules.count(i) == 0) {
+      out.push_back(fmt::format("The nat rule {} is used by no service set.", cluster.nat_rules[i].name));
+    }
+    for (const auto& term : cluster.nat_rules[i].terms) {
+      for (const auto pool : source_pools_of(term)) pools.insert(pool);
+      if (term.destination_pool) pools.insert(*term.destination_pool);
+    }
+  }
+  for (std::uint16_t i = 0; i < cluster.firewall_rules.size(); ++i) {
+    if (firewall_rules.count(i) != 0) continue;
+    out.push_back(
+        fmt::format("The stateful-firewall rule {} is used by no service set.", cluster.firewall_rules[i].name));
+  }
+  for (std::uint16_t i = 0; i < cluster.nat_pools.size(); ++i) {
+    if (pools.count(i) == 0)
+      out.push_back(fmt::format("The nat pool {} is used by no nat rule.", cluster.nat_pools[i].name));
+  }
+  for (std::uint16_t i = 0; i < cluster.nat_pools.size(); ++i) {
+    add_pool_warnings(cluster.nat_pools[i], out);
+    add_shared_pool_warnings(cluster, i, out);
+  }
+  add_nat_warnings(cluster);
+  for (const auto& application : cluster.applications) add_application_warnings(application, out);
+  for (const auto& set : cluster.redundancy_sets) {
+    if (set.stand_alone()) continue;
+    const auto family = [&](const RedundancyMember& member) {
+      return cluster.chassis[member.chassis].card(member.card)->family;
+    };
+    if (family(set.members[0]) != family(set.members[1])) {
+      out.push_back(
+          fmt::format("Redundancy set {} joins an ms- and a vms- card: after a switchover its sessions are shown in "
+                      "the other family's layout.",
+                      set.name));
+    }
+  }
+  for (std::uint16_t chassis = 0; chassis < cluster.chassis.size(); ++chassis) {
+    for (const auto& card : cluster.chassis[chassis].cards) {
+      const auto sets = static_cast<std::uint32_t>(
+          std::count_if(cluster.redundancy_sets.begin(), cluster.redundancy_sets.end(), [&](const RedundancySet& set) {
+            return std::any_of(set.members.begin(), set.members.end(), [&](const RedundancyMember& member) {
+              return member.chassis == chassis && member.card == card.name;
+            });
+          }));
+      if (card.workers <= std::max(sets, 1U)) continue;
+      out.push_back(
+          fmt::format("Card {} of chassis {} has {} workers for {} redundancy sets and stand-alone service "
+                      "sets: a set is one worker's, {} start.",
+                      card.name, cluster.chassis[chassis].name, card.workers, sets, std::max(sets, 1U)));
+    }
+  }
+}
+
+}  // namespace icr::cluster_draft

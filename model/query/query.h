@@ -1,0 +1,251 @@
+// Questions to a chassis and their answers as values, and their codec (model/query/query.fbs).
+//
+// A question goes to one card of one chassis; most of them to one redundancy set of it. The chassis keeps no state
+// between questions: a listing is a chain of pages, each asked for with the cursor that the page before it returned.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/base/counters.h"
+#include "model/base/enum_end.h"
+#include "model/base/result.h"
+#include "model/query/nat_status.h"
+#include "model/query/query_generated.h"
+#include "model/query/service_set_status.h"
+#include "model/query/session_filter.h"
+#include "model/record/record_codec.h"
+#include "model/record/session.h"
+
+namespace icr {
+
+enum class QueryKind : std::uint8_t {
+  status = 1,             ///< of every redundancy set of the card, and the card's utilization
+  page = 2,               ///< sessions of one set
+  count = 3,              ///< matching sessions of one set, per service set
+  clear = 4,              ///< delete matching sessions of one set (only where it is not a standby)
+  switchover = 5,         ///< hand mastership of one set to the peer
+  counters = 6,           ///< every named counter of the card
+  server_counters = 7,    ///< those of the query server itself
+  nat_pools = 8,          ///< NAT pools of one set, per service set
+  bindings = 9,           ///< NAT bindings of one set, in pages as sessions
+  clear_bindings = 10,    ///< delete matching bindings of one set and the sessions that use them (master only)
+  deterministic = 11,     ///< who owns the ports: a host's of deterministic NAT, or a port's host
+  statistics = 12,        ///< counters per service set of one set, in pages
+  clear_statistics = 13,  ///< the counters of one set begin at zero again
+  analysis = 14,          ///< what the card remembers about its sessions
+  usage = 15,             ///< memory of the card and its service sets
+  clear_analysis = 16,    ///< what the card remembers about its sessions begins anew
+  live = 17,              ///< matching sessions of one set by protocol and address family
+};
+/// The number that the next kind of question will have.
+inline constexpr std::uint8_t kQueryKindEnd = enum_end<QueryKind, QueryKind::status>();
+/// True where a question is about one redundancy set of the card.
+[[nodiscard]] bool addresses_a_set(QueryKind kind);
+
+struct QueryRequest {
+  std::uint64_t cluster_digest = 0;
+  std::uint64_t request_id = 0;
+  QueryKind kind = QueryKind::status;  ///< may be a value of a later release: the server answers `unknown_kind`
+  std::uint16_t card = 0;              ///< index into Chassis::cards
+  std::uint16_t set = 0;               ///< index into Cluster::redundancy_sets
+  std::uint32_t cursor = 0;  ///< page, bindings: first slot to look at; statistics, deterministic: rows to skip
+  std::uint32_t limit = 0;   ///< page, bindings: at most this many rows, 1..kPageSessions
+  bool by_state = false;     ///< count: tell valid, invalid ... apart (needs a scan); otherwise all in `valid`
+  SessionFilter filter;
+  std::uint8_t record_kinds = 0;  ///< bindings, clear_bindings: bit (1 << RecordKind) for each kind that is meant
+  std::optional<StatisticsGroup> group;  ///< statistics, clear_statistics: this one only
+  std::optional<IpAddress> host;         ///< deterministic: whose ports
+  std::optional<IpAddress> translated;   ///< deterministic: whose hosts; neither: every host of the pool
+  std::optional<std::uint16_t> port;     ///< deterministic: of `translated`
+};
+enum class QueryError : std::uint8_t {
+  none = 0,
+  malformed,      ///< a value out of range
+  wrong_cluster,  ///< the two sides read different cluster files
+  unknown_kind,
+  unknown_target,  ///< no such card, or the set is not on it
+  busy,            ///< too many questions wait already
+  refused,         ///< understood, and not done: `reason` says why
+};
+inline constexpr std::uint8_t kQueryErrorCount = enum_end<QueryError>();
+
+enum class SetRole : std::uint8_t { unknown = 0, initializing, master, standby, standby_warned };
+inline constexpr std::uint8_t kSetRoleCount = enum_end<SetRole>();
+/// "INITIALIZING", "MASTER", "STANDBY", "STANDBY (WARNED)"; "-" for unknown.
+[[nodiscard]] std::string_view to_string(SetRole role);
+
+/// State of the copy of sessions on the peer.
+enum class SyncState : std::uint8_t { off = 0, cold, hot };
+inline constexpr std::uint8_t kSyncStateCount = enum_end<SyncState>();
+[[nodiscard]] std::string_view to_string(SyncState state);  ///< "Off", "Cold", "Hot"
+
+/// The words of `show services sessions count` on vms- cards.
+enum class SessionState : std::uint8_t { valid = 0, invalid, pending, other };
+/// Invalid: closed (RST, or both FINs acknowledged), it only waits to be removed. Valid: any other session. An icr
+/// session is never pending or other.
+[[nodiscard]] SessionState state_of(const SessionRecord& record);
+
+struct ServiceSetCount {
+  std::uint16_t service_set = 0;            ///< index into Cluster::service_sets
+  std::array<std::uint64_t, 4> by_state{};  ///< index: SessionState
+  [[nodiscard]] std::uint64_t total() const { return by_state[0] + by_state[1] + by_state[2] + by_state[3]; }
+};
+
+/// The state of the failure detector (node/redundancy/detector.h). Times are in microseconds.
+struct SilenceStatus {
+  std::uint64_t floor = 0;      ///< silence that is always tolerated; 0 if the set has no peer
+  std::uint64_t limit = 0;      ///< longest silence that is tolerated
+  std::uint64_t threshold = 0;  ///< silence that is tolerated now if the peer's machine does not answer
+  std::uint64_t silence = 0;    ///< how long the peer has been silent
+  std::uint64_t own_late = 0;   ///< worst delay of this thread's wake-ups in the last minute
+  std::uint64_t peer_late = 0;  ///< worst delay of the peer's signs of life in the last minute
+  std::uint64_t peer_says = 0;  ///< worst delay of the peer's wake-ups, as the peer reports
+  std::uint64_t avoided = 0;    ///< silences that passed the floor and ended
+  std::uint64_t probes_sent = 0;
+  std::uint64_t probes_answered = 0;
+  std::string state;    ///< "hears the peer", ...
+  std::string witness;  ///< how the peer's machine answered last, in words
+};
+
+/// One redundancy set as one chassis sees it.
+struct SetStatus {
+  std::uint16_t set = 0;  ///< index into Cluster::redundancy_sets; names, id and peers are in the cluster file
+  SetRole role = SetRole::unknown;       ///< a stand-alone set is always master
+  SetRole peer_role = SetRole::unknown;  ///< as last heard
+  bool connected = false;                ///< to the peer
+  SyncState sync = SyncState::off;
+  std::uint64_t term = 0;
+  std::string reason;              ///< of the last change of role, in words
+  std::uint32_t reason_age_s = 0;  ///< seconds since then
+  std::uint64_t sessions = 0;
+  std::vector<ServiceSetCount> service_sets;  ///< sessions per service set, all under `valid`
+  std::uint64_t sent_sequence = 0;
+  std::uint64_t acknowledged_sequence = 0;
+  std::uint64_t applied_sequence = 0;
+  std::uint64_t pending = 0;        ///< changed sessions that the peer has not got yet
+  std::uint32_t health_weight = 0;  ///< sum of the weights of what is wrong here; 255 and more: ill
+  std::string health_reasons;
+  std::uint32_t peer_health_weight = 0;  ///< the same sum of the peer, as it reports
+  std::string peer_health_reasons;
+  SilenceStatus detector;
+  std::uint64_t digest = 0;  ///< sum of digest_of() over all sessions
+  CounterList counters;      ///< of roles and replication
+  std::string scheduling;    ///< how the worker of the set is scheduled, in words; empty if unknown
+};
+
+/// What `show services sessions utilization` is made of. Rates are per second.
+struct CardUtilization {
+  std::uint64_t sessions = 0;
+  std::uint64_t slots = 0;  ///< room for sessions, all sets together
+  std::uint64_t setup_rate = 0;
+  std::uint64_t setup_rate_limit = 0;  ///< sum of the service sets' limits; 0: none is configured
+  std::uint64_t drop_rate = 0;
+  std::uint64_t teardown_rate = 0;
+  std::uint32_t cpu_permyriad = 0;         ///< busy share of the worker threads in 1/100 percent: their mean
+  void add(const CardUtilization& other);  ///< sums, also of cpu_permyriad: shares of one whole
+};
+
+/// Counters of one part of a card.
+struct CounterGroup {
+  std::string service_set;  ///< whose counters they are; empty: the card's own
+  CounterList counters;
+};
+
+/// Seconds of a card's life by how many sessions were created (or deleted) in them.
+struct RateHistogram {
+  /// Lower bounds of the buckets, as Junos cuts them; the last but one is "0 - 1000" without the zero.
+  static constexpr std::array<std::uint32_t, 14> kFrom = {400'000, 350'000, 300'000, 250'000, 200'000, 150'000, 50'000,
+                                                          40'000,  30'000,  20'000,  10'000,  1'000,   1,       0};
+  std::array<std::uint64_t, kFrom.size()> seconds{};
+  void add(std::uint64_t per_second);
+  void add(const RateHistogram& other);
+};
+
+/// What `show services sessions analysis` is made of, beside the numbers of live sessions. Since the card started, or
+/// since it was cleared; of several workers the sums, so their peaks need not have been at the same time.
+struct CardAnalysis {
+  std::uint64_t peak_sessions = 0;
+  std::uint64_t peak_created_per_second = 0;
+  std::uint64_t peak_deleted_per_second = 0;
+  std::uint64_t packets_received = 0;
+  std::uint64_t packets_transmitted = 0;
+  std::uint64_t slow_path_forward = 0;  ///< first packets that set a session up
+  std::uint64_t slow_path_discard = 0;  ///< packets that were refused one, or dropped
+  std::uint64_t samples = 0;            ///< seconds in the histograms
+  RateHistogram created;
+  RateHistogram deleted;
+  void add(const CardAnalysis& other);
+};
+
+/// Numbers of sessions that live now, by protocol and by the address family of the initiator.
+struct LiveSessions {
+  struct OfProtocol {
+    std::uint64_t total = 0;
+    std::uint64_t ipv4 = 0;
+    void add(const OfProtocol& other);
+  };
+  OfProtocol all;
+  OfProtocol tcp;
+  OfProtocol udp;
+  void count(const SessionRecord& record);
+  void add(const LiveSessions& other);
+};
+
+/// Memory that a card uses, in bytes.
+struct CardUsage {
+  std::uint64_t machine = 0;       ///< all there is, whoever uses it
+  std::uint64_t used = 0;          ///< by tables and rules of this card
+  std::uint64_t sessions = 0;      ///< of them, for sessions that live
+  std::uint64_t sessions_max = 0;  ///< for as many sessions as there is room for
+  std::uint64_t policies = 0;      ///< rules and NAT pools
+  struct ServiceSetUse {
+    std::uint16_t service_set = 0;
+    std::uint64_t bytes = 0;  ///< its sessions and rules
+  };
+  std::vector<ServiceSetUse> service_sets;
+};
+
+struct QueryReply {
+  std::uint64_t request_id = 0;
+  QueryError error = QueryError::none;
+  std::string reason;  ///< in words, when error is set
+  std::vector<SetStatus> status;
+  CardUtilization utilization;
+  std::vector<SessionRecord>
+      sessions;  ///< or bindings; filled by decode_reply(); the sender hands a BatchEncoder to encode_reply()
+  std::uint32_t next_cursor = 0;  ///< where the next page begins
+  bool done = false;              ///< there is no next page
+  /// clear_bindings: bindings under `valid`, sessions under `invalid`; also of a service set that was not asked for, if
+  /// it shares a binding that was.
+  std::vector<ServiceSetCount> counts;  ///< count, clear: one row for each service set of the set that was asked for
+  std::vector<CounterGroup> counters;
+  std::vector<NatPoolStatus> nat_pools;
+  std::vector<BindingUse> uses;  ///< bindings: one for each row of `sessions`, by slot
+  std::vector<DeterministicRow> deterministic;
+  std::vector<ServiceSetStatus> statistics;
+  CardAnalysis analysis;
+  CardUsage usage;
+  LiveSessions live;
+  std::string text;  ///< switchover: what was done, for the operator
+};
+
+inline constexpr std::uint32_t kPageSessions = 1024;
+inline constexpr std::uint32_t kPageServiceSets = 64;       ///< of statistics
+inline constexpr std::size_t kMaxRequestBytes = 32 * 1024;  ///< a filter that names every service set fits
+inline constexpr std::size_t kMaxReplyBytes = 1024 * 1024;
+
+/// Writes one message into `builder` (cleared first).
+void encode_request(const QueryRequest& request, flatbuffers::FlatBufferBuilder& builder);
+void encode_reply(const QueryReply& reply, BatchEncoder& sessions, flatbuffers::FlatBufferBuilder& builder);
+
+/// Read what came from the network: size bound, verifier, ranges. Indices are checked against the cluster by the
+/// caller. Sessions of a page are returned in slot order. Text is made printable.
+[[nodiscard]] Result<QueryRequest> decode_request(const void* data, std::size_t size);
+[[nodiscard]] Result<QueryReply> decode_reply(const void* data, std::size_t size);
+
+}  // namespace icr

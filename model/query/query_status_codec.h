@@ -1,0 +1,56 @@
+// Inside of model/query: the parts of a reply that say how NAT and service sets are. Not for use by other rooms.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "model/query/query.h"
+
+namespace icr::query_codec {
+
+/// Bounds of one reply.
+inline constexpr std::size_t kMaxServiceSets = 10'000;  ///< as many as a cluster file may have
+
+using Builder = flatbuffers::FlatBufferBuilder;
+template <class T>
+using Rows = flatbuffers::Vector<flatbuffers::Offset<T>>;
+template <class T>
+using Structs = flatbuffers::Vector<const T*>;
+template <class T>
+using Vector = flatbuffers::Offset<flatbuffers::Vector<T>>;
+
+/// What a peer says is printed on an operator's terminal: no control characters.
+[[nodiscard]] std::string printable(const flatbuffers::String* text);
+
+[[nodiscard]] Vector<flatbuffers::Offset<fbs::Counter>> encode_counters(const CounterList& counters, Builder& builder);
+[[nodiscard]] CounterList decode_counters(const Rows<fbs::Counter>* rows);
+
+[[nodiscard]] Vector<flatbuffers::Offset<fbs::NatPool>> encode_pools(const std::vector<NatPoolStatus>& in, Builder& b);
+[[nodiscard]] Result<std::vector<NatPoolStatus>> decode_pools(const Rows<fbs::NatPool>* in);
+[[nodiscard]] Vector<const fbs::BindingUse*> encode_uses(const std::vector<BindingUse>& in, Builder& b);
+/// By slot.
+[[nodiscard]] Result<std::vector<BindingUse>> decode_uses(const Structs<fbs::BindingUse>* in);
+[[nodiscard]] Vector<const fbs::DeterministicRow*> encode_deterministic(const std::vector<DeterministicRow>& in,
+                                                                        Builder& b);
+[[nodiscard]] Result<std::vector<DeterministicRow>> decode_deterministic(const Structs<fbs::DeterministicRow>* in);
+[[nodiscard]] Vector<flatbuffers::Offset<fbs::Statistics>> encode_statistics(const std::vector<ServiceSetStatus>& in,
+                                                                             Builder& b);
+[[nodiscard]] Result<std::vector<ServiceSetStatus>> decode_statistics(const Rows<fbs::Statistics>* in);
+[[nodiscard]] flatbuffers::Offset<fbs::CardAnalysis> encode_analysis(const CardAnalysis& in, Builder& b);
+[[nodiscard]] Result<CardAnalysis> decode_analysis(const fbs::CardAnalysis* in);
+[[nodiscard]] flatbuffers::Offset<fbs::CardUsage> encode_usage(const CardUsage& in, Builder& b);
+[[nodiscard]] Result<CardUsage> decode_usage(const fbs::CardUsage* in);
+[[nodiscard]] flatbuffers::Offset<fbs::LiveSessions> encode_live(const LiveSessions& in, Builder& b);
+/// Refuses numbers of parts that exceed their whole.
+[[nodiscard]] Result<LiveSessions> decode_live(const fbs::LiveSessions* in);
+
+/// The verifier does not check how elements are aligned.
+template <class T>
+[[nodiscard]] Result<void> check_rows(const Structs<T>* rows, std::size_t most, std::string_view what) {
+  if (rows == nullptr || rows->size() == 0) return {};
+  if (rows->size() > most) return fail("{} {}", rows->size(), what);
+  if (reinterpret_cast<std::uintptr_t>(rows->Data()) % alignof(T) != 0) return fail("misaligned {}", what);
+  return {};
+}
+
+}  // namespace icr::query_codec

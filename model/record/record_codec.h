@@ -1,0 +1,90 @@
+// Session records <-> FlatBuffers (model/record/session.fbs): the one codec for wire, disk and query.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "model/base/result.h"
+#include "model/record/session.h"
+#include "model/record/session_generated.h"
+
+namespace icr {
+
+/// Collects records and writes them as one SessionBatch. Reused from batch to batch; keeps its memory, so a warm
+/// encoder does not allocate. One thread.
+class BatchEncoder {
+ public:
+  void add(const SessionRecord& record);
+  void add_tombstone(SessionRef ref);
+  /// Makes room for so many sessions of IPv4: adding them does not allocate.
+  void reserve(std::size_t sessions);
+
+  /// Sessions, bindings and tombstones added since clear().
+  [[nodiscard]] std::size_t size() const { return v4_.size() + v6_.size() + bindings_.size() + tombstones_.size(); }
+  [[nodiscard]] bool empty() const { return size() == 0; }
+  /// Payload bytes so far, without the envelope.
+  [[nodiscard]] std::size_t bytes() const;
+
+  /// Appends the table to `builder` and forgets the records.
+  flatbuffers::Offset<fbs::SessionBatch> finish(flatbuffers::FlatBufferBuilder& builder);
+  void clear();
+
+ private:
+  std::vector<fbs::Session4> v4_;
+  std::vector<fbs::Session6> v6_;
+  // Rows of v4 sessions and of v6 sessions are collected apart, because the format wants all v4 rows first.
+  std::vector<fbs::TcpPart> tcp_[2];
+  std::vector<fbs::CounterPart> counters_[2];
+  std::vector<fbs::Tombstone> tombstones_;
+  std::vector<fbs::Binding> bindings_;
+};
+
+/// Reads a SessionBatch that already passed the FlatBuffers verifier. check() bounds everything the verifier does not;
+/// after it succeeded, reading cannot fail. Holds a pointer into the buffer: the buffer must outlive it.
+class BatchDecoder {
+ public:
+  /// Refuses null, more than `max_rows` sessions, bindings and tombstones, part columns that do not match, enums and
+  /// slots out of range. `batch` must lie at an 8-aligned address (see aligned()).
+  [[nodiscard]] static Result<BatchDecoder> check(const fbs::SessionBatch* batch, std::size_t max_rows);
+
+  [[nodiscard]] std::size_t sessions() const { return v4_ + v6_; }
+  [[nodiscard]] std::size_t bindings() const { return bindings_; }
+  [[nodiscard]] std::size_t tombstones() const { return tombstones_; }
+
+  /// Calls `visit(const SessionRecord&)` for every session, then for every binding.
+  template <class Visit>
+  void for_each_session(Visit&& visit) const {
+    SessionRecord record;
+    std::size_t tcp = 0;
+    std::size_t counters = 0;
+    for (std::size_t row = 0; row < sessions(); ++row) {
+      read(row, tcp, counters, record);
+      visit(const_cast<const SessionRecord&>(record));
+    }
+    for (std::size_t row = 0; row < bindings_; ++row) {
+      read_binding(row, record);
+      visit(const_cast<const SessionRecord&>(record));
+    }
+  }
+  template <class Visit>
+  void for_each_tombstone(Visit&& visit) const {
+    for (std::size_t row = 0; row < tombstones_; ++row) visit(tombstone(row));
+  }
+
+ private:
+  void read(std::size_t row, std::size_t& tcp, std::size_t& counters, SessionRecord& out) const;
+  void read_binding(std::size_t row, SessionRecord& out) const;
+  [[nodiscard]] SessionRef tombstone(std::size_t row) const;
+
+  const fbs::SessionBatch* batch_ = nullptr;
+  std::size_t v4_ = 0;
+  std::size_t v6_ = 0;
+  std::size_t tombstones_ = 0;
+  std::size_t bindings_ = 0;
+};
+
+/// FlatBuffers data must be read at 8-byte alignment, and ZeroMQ delivers small messages at any address. Returns `data`
+/// itself if it is aligned, otherwise a copy in `scratch`.
+[[nodiscard]] const std::uint8_t* aligned(const void* data, std::size_t size, std::vector<std::uint64_t>& scratch);
+
+}  // namespace icr

@@ -1,0 +1,20 @@
+// Which pool the source of a session comes out of.
+#pragma once
+
+#include <cstdint>
+
+#include "model/record/session.h"
+
+namespace icr {
+
+/// SessionRecord::nat_pool where it gave the session its source: index into Cluster::nat_pools, + 1. 0 where the source
+/// is its own, and the pool (if there is one) is that of the destination: a server's, a static address', a mapping's.
+[[nodiscard]] inline std::uint16_t source_pool_of(const SessionRecord& record) {
+  const IpAddress& before = record.flow[0].source;
+  const IpAddress& after = record.flow[1].destination;
+  // Who comes in to NAT64 from IPv4 has an address below its prefix: that is the same address, written otherwise.
+  const bool own = record.nat_type == NatType::stateful_nat64 ? before.is_v4() : before == after;
+  return own ? 0 : record.nat_pool;
+}
+
+}  // namespace icr
