@@ -237,8 +237,8 @@ std::size_t Sender::build(Kind kind, TimePoint now, const Header& header) {
   return 0;
 }
 
-void Sender::collect_changes(Sent& sent, DirtySet& from, bool counters, TimePoint now) {
-  DirtySet& other = &from == &state_ ? refresh_ : state_;
+void Sender::collect_changes(Sent& sent, BitSet& from, bool counters, TimePoint now) {
+  BitSet& other = &from == &state_ ? refresh_ : state_;
   const std::size_t rows_at_most = limits_.batch_rows;
   std::size_t taken = 0;
   while (taken < rows_at_most && !batch_full()) {

@@ -16,6 +16,7 @@
 
 #include "model/base/bit_set.h"
 #include "model/base/counters.h"
+#include "model/record/change_listener.h"
 #include "model/record/record_codec.h"
 #include "model/record/session.h"
 #include "replication/protocol.h"
@@ -130,7 +131,7 @@ class Sender {
 
   [[nodiscard]] Kind next_kind(TimePoint now, bool urgent);
   [[nodiscard]] std::size_t build(Kind kind, TimePoint now, const Header& header);
-  void collect_changes(Sent& sent, DirtySet& from, bool counters, TimePoint now);
+  void collect_changes(Sent& sent, BitSet& from, bool counters, TimePoint now);
   void collect_bulk(Sent& sent, TimePoint now);
   /// The slot's record, or its tombstone if `dead_too`. True if there is a row for it.
   bool add_row(std::uint32_t slot, bool counters, bool dead_too, TimePoint now, bool& dead);
@@ -144,8 +145,8 @@ class Sender {
 
   const SessionSource& source_;
   SenderLimits limits_;
-  DirtySet state_;
-  DirtySet refresh_;
+  BitSet state_;
+  BitSet refresh_;
   BatchEncoder rows_;
   SessionRecord record_;
   MessageWriter writer_;

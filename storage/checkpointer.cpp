@@ -108,7 +108,7 @@ bool Checkpointer::send_pending() {
   return true;
 }
 
-void Checkpointer::drain(DirtySet& dirty, std::uint32_t& budget, const Now& at) {
+void Checkpointer::drain(BitSet& dirty, std::uint32_t& budget, const Now& at) {
   while (budget != 0 && !dirty.empty() && !pending_) {
     const std::uint32_t rows = std::min({budget, options_.rows_per_batch, dirty.size()});
     for (std::uint32_t i = 0; i < rows; ++i) {

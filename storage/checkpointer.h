@@ -9,6 +9,7 @@
 #include "model/base/bit_set.h"
 #include "model/base/counters.h"
 #include "model/base/time.h"
+#include "model/record/change_listener.h"
 #include "model/record/record_codec.h"
 #include "model/record/session.h"
 #include "storage/store.h"
@@ -100,7 +101,7 @@ class Checkpointer final : public ChangeListener {
   [[nodiscard]] bool base_due(const Now& at) const;
   void watch_losses(const Now& at);
   void read_slot(std::uint32_t slot, const Now& at);
-  void drain(DirtySet& dirty, std::uint32_t& budget, const Now& at);
+  void drain(BitSet& dirty, std::uint32_t& budget, const Now& at);
   void scan(std::uint32_t& budget, const Now& at);
   void finish_base(const Now& at);
   void encode(const Now& at);
@@ -112,8 +113,8 @@ class Checkpointer final : public ChangeListener {
   CheckpointOutput& output_;
   CheckpointOptions options_;
 
-  DirtySet state_;
-  DirtySet refresh_;
+  BitSet state_;
+  BitSet refresh_;
   std::uint64_t next_sequence_;
   std::uint64_t remembered_term_;
   std::uint64_t seen_losses_;

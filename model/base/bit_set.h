@@ -1,9 +1,12 @@
-// The set of slots whose newest state a consumer (peer, disk) has not taken yet.
+// A set of numbers below a capacity: slots whose newest state a consumer (peer, disk) has not taken yet, or slots that
+// are free.
 //
-// A bitmap over a bitmap: mark and take are O(1) in practice, each slot is in the set once however often it changes,
-// and memory is capacity/8 bytes whatever happens - there is no queue that could overflow. What is sent is encoded when
-// it is taken, so the newest state wins. take() walks the slots round and round, so none waits longer than one round.
-// One thread.
+// It is a bitmap over a bitmap. mark() and take() are O(1) in practice, and memory is capacity/8 bytes whatever
+// happens. A slot is in the set once, however often it is marked, so there is no queue that could overflow; and because
+// a change is encoded when its slot is taken, the newest state wins. take() walks the slots round and round, so no slot
+// waits longer than one round.
+//
+// Thread: one.
 #pragma once
 
 #include <bit>
@@ -13,9 +16,9 @@
 
 namespace icr {
 
-class DirtySet {
+class BitSet {
  public:
-  explicit DirtySet(std::uint32_t capacity)
+  explicit BitSet(std::uint32_t capacity)
       : capacity_(capacity), words_((capacity + 63) / 64), summary_((words_.size() + 63) / 64) {}
 
   [[nodiscard]] std::uint32_t capacity() const { return capacity_; }
@@ -98,20 +101,6 @@ class DirtySet {
   std::uint32_t cursor_ = 0;
   std::vector<std::uint64_t> words_;
   std::vector<std::uint64_t> summary_;  ///< bit w of it: words_[w] is not 0
-};
-
-/// How much a change matters; the first class goes to the peer before the second.
-enum class Change : std::uint8_t {
-  state,    ///< created, deleted, TCP state, NAT binding: what a takeover needs
-  refresh,  ///< counters, idle time
-};
-
-/// Whoever must learn of changes of a table's sessions. Called by the thread that owns the table, in the middle of a
-/// packet: must be cheap and must not call back.
-class ChangeListener {
- public:
-  virtual ~ChangeListener() = default;
-  virtual void changed(std::uint32_t slot, Change change) = 0;
 };
 
 }  // namespace icr

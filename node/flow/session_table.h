@@ -169,7 +169,7 @@ class SessionTable {
   std::uint64_t seed_;
   std::uint64_t bucket_count_;
   std::uint32_t high_water_ = 0;
-  DirtySet free_;
+  BitSet free_;
   HugeArray<Session> slab_;
   HugeArray<Bucket> buckets_;
   std::vector<SideEntry> side_;

@@ -10,8 +10,8 @@
 #include <optional>
 #include <vector>
 
-#include "model/base/bit_set.h"
 #include "model/config/cluster.h"
+#include "model/record/change_listener.h"
 #include "model/record/session.h"
 #include "node/flow/counters.h"
 #include "node/flow/ipv4_ids.h"

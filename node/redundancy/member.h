@@ -11,9 +11,9 @@
 #include <utility>
 #include <vector>
 
-#include "model/base/bit_set.h"
 #include "model/base/counters.h"
 #include "model/config/cluster.h"
+#include "model/record/change_listener.h"
 #include "model/record/session.h"
 #include "node/redundancy/copy_watch.h"
 #include "node/redundancy/detector.h"

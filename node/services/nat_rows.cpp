@@ -108,7 +108,7 @@ void NatState::mark_taken(std::uint32_t row, bool taken) {
     mark_owned(row, taken || rows_[row].refs != 0);
     return;
   }
-  DirtySet& free = row < mapping_rows_ ? free_pairings_ : free_mappings_;
+  BitSet& free = row < mapping_rows_ ? free_pairings_ : free_mappings_;
   const std::uint32_t number = row - (row < mapping_rows_ ? pairing_rows_ : mapping_rows_);
   (void)(taken ? free.unmark(number) : free.mark(number));
 }

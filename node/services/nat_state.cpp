@@ -105,9 +105,9 @@ NatState::NatState(const Cluster& cluster, std::uint16_t set, std::uint64_t seed
   mapping_rows_ = pairing_rows_ + pairings;
   const std::uint32_t mappings = needs.mappings ? std::min(max_sessions, most - mapping_rows_) : 0;
   rows_.resize(mapping_rows_ + mappings);
-  free_pairings_ = DirtySet(pairings);
+  free_pairings_ = BitSet(pairings);
   for (std::uint32_t i = 0; i < pairings; ++i) (void)free_pairings_.mark(i);
-  free_mappings_ = DirtySet(mappings);
+  free_mappings_ = BitSet(mappings);
   for (std::uint32_t i = 0; i < mappings; ++i) (void)free_mappings_.mark(i);
   by_internal_ = FixedIndex(mappings);
   by_external_ = FixedIndex(mappings);

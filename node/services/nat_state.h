@@ -426,8 +426,8 @@ class NatState {
   std::uint32_t pairing_rows_ = 0;  ///< first of them
   std::uint32_t mapping_rows_ = 0;  ///< first of them: the last kind
   std::uint32_t troubled_ = 0;      ///< rows
-  DirtySet free_pairings_;
-  DirtySet free_mappings_;
+  BitSet free_pairings_;
+  BitSet free_mappings_;
   FixedIndex by_internal_;
   FixedIndex by_external_;
   HostTable hosts_;

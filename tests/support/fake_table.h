@@ -8,7 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "model/base/bit_set.h"
+#include "model/record/change_listener.h"
 #include "model/record/session.h"
 
 namespace icr::test {

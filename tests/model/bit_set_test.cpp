@@ -1,10 +1,10 @@
+#include "model/base/bit_set.h"
+
 #include <gtest/gtest.h>
 
 #include <random>
 #include <set>
 #include <vector>
-
-#include "model/base/bit_set.h"
 
 namespace icr {
 namespace {
@@ -36,14 +36,14 @@ class Oracle {
   std::set<std::uint32_t> slots_;
 };
 
-class DirtySetAgainstSet : public testing::TestWithParam<std::uint32_t> {};
+class BitSetAgainstSet : public testing::TestWithParam<std::uint32_t> {};
 
-TEST_P(DirtySetAgainstSet, RandomOperationsAgree) {
+TEST_P(BitSetAgainstSet, RandomOperationsAgree) {
   const std::uint32_t capacity = GetParam();
   for (std::uint32_t seed = 1; seed <= 4; ++seed) {
     SCOPED_TRACE(testing::Message() << "seed " << seed);
     std::mt19937 random(seed * 7919 + capacity);
-    DirtySet set(capacity);
+    BitSet set(capacity);
     Oracle oracle(capacity);
     // Phases that fill, drain and keep the level, so that full and empty words and groups all occur.
     for (unsigned phase = 0; phase < 12; ++phase) {
@@ -73,12 +73,12 @@ TEST_P(DirtySetAgainstSet, RandomOperationsAgree) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Capacities, DirtySetAgainstSet,
+INSTANTIATE_TEST_SUITE_P(Capacities, BitSetAgainstSet,
                          testing::Values(1, 2, 63, 64, 65, 4095, 4096, 4097, 8191, 8192, 100'000));
 
-TEST(DirtySet, EverySlotIsTakenOnceInOrder) {
+TEST(BitSet, EverySlotIsTakenOnceInOrder) {
   constexpr std::uint32_t kCapacity = 3 * 4096 + 17;
-  DirtySet set(kCapacity);
+  BitSet set(kCapacity);
   for (std::uint32_t slot = 0; slot < kCapacity; ++slot) ASSERT_TRUE(set.mark(slot));
   EXPECT_FALSE(set.mark(4096));
   EXPECT_EQ(set.size(), kCapacity);
@@ -86,8 +86,8 @@ TEST(DirtySet, EverySlotIsTakenOnceInOrder) {
   EXPECT_TRUE(set.empty());
 }
 
-TEST(DirtySet, ABusySlotDoesNotStarveTheOthers) {
-  DirtySet set(10'000);
+TEST(BitSet, ABusySlotDoesNotStarveTheOthers) {
+  BitSet set(10'000);
   set.mark(3);
   set.mark(9'000);
   EXPECT_EQ(set.take(), 3U);
@@ -97,8 +97,8 @@ TEST(DirtySet, ABusySlotDoesNotStarveTheOthers) {
   EXPECT_EQ(set.take(), std::nullopt);
 }
 
-TEST(DirtySet, UpcomingIsWhatTakeReturns) {
-  DirtySet set(3 * 4096 + 17);
+TEST(BitSet, UpcomingIsWhatTakeReturns) {
+  BitSet set(3 * 4096 + 17);
   for (std::uint32_t slot = 5; slot < set.capacity(); slot += 1 + slot % 97) set.mark(slot);
   for (int i = 0; i < 10; ++i) (void)set.take();
   while (!set.empty()) {
@@ -115,8 +115,8 @@ TEST(DirtySet, UpcomingIsWhatTakeReturns) {
   EXPECT_EQ(set.take(), 7U);
 }
 
-TEST(DirtySet, AnEmptyOneOfNoCapacityAnswers) {
-  DirtySet set(0);
+TEST(BitSet, AnEmptyOneOfNoCapacityAnswers) {
+  BitSet set(0);
   EXPECT_TRUE(set.empty());
   EXPECT_EQ(set.take(), std::nullopt);
   set.clear();
