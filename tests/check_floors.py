@@ -11,6 +11,7 @@ FORBIDDEN = {"cli": {"node"}, "replication": {"storage"}, "storage": {"replicati
 ROOMS_OF_LIBRARY = {
     "zmq": ("replication/zmq", "node/query", "cli/client"),
     "rocksdb": ("storage/rocks",),
+    "netlink": ("node/kernel",),
     "nftables": ("node/kernel",),
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s*(?:"([^"]+)"|<([^>]+)>)')

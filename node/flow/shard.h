@@ -41,7 +41,7 @@ struct ShardCounters {
 };
 
 /// How long a chassis that has ceased to be master goes on forwarding packets of the sessions that it has. This is the
-/// lease of its virtual addresses (node/redundancy/steering); when it ends, every neighbour has heard the announcements
+/// lease of its virtual addresses (node/kernel/steering); when it ends, every neighbour has heard the announcements
 /// of the new master.
 inline constexpr Duration kForwardingGrace = 3s;
 

@@ -11,9 +11,9 @@
 #include <map>
 
 #include "model/base/log.h"
-#include "node/ports/netlink.h"
-#include "node/ports/tun_routing.h"
-#include "node/redundancy/return_routes.h"
+#include "node/kernel/netlink.h"
+#include "node/kernel/return_routes.h"
+#include "node/kernel/tun_routing.h"
 
 namespace icr::node {
 namespace {
@@ -230,7 +230,7 @@ class ErrorMarkFact final : public Fact {
   bool told_ = false;
 };
 
-/// The return routes of a set (node/redundancy/return_routes.h), while it is master.
+/// The return routes of a set (node/kernel/return_routes.h), while it is master.
 class ReturnRoutesFact final : public Fact {
  public:
   ReturnRoutesFact(std::vector<ReturnRoutes::Route> routes, const KernelWatch& watch, std::uint16_t set)

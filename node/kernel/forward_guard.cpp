@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "model/base/log.h"
-#include "node/ports/tun_routing.h"
+#include "node/kernel/tun_routing.h"
 
 namespace icr::node {
 namespace {

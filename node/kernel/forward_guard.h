@@ -1,7 +1,7 @@
 // Installs nftables rules that let the kernel forward packets from or to the interfaces of a chassis only through the
 // card. They fail closed: they protect even when icrd does not run.
 //
-// Policy routing (node/ports/tun_routing.h) brings packets into the card. Another program can take its rules away
+// Policy routing (node/kernel/tun_routing.h) brings packets into the card. Another program can take its rules away
 // ("ip rule flush", a restart of systemd-networkd), and then the kernel would forward packets past the card. The rules
 // of this guard are in a table of their own, which such a flush does not touch. They are in place before anything else
 // is configured, and stay when the process ends, however it ends. docs/steering.md says how to remove them.
@@ -35,7 +35,7 @@ struct ForwardRules {
   std::vector<std::string> interfaces;                    ///< nothing is forwarded from or to these, except ...
   std::vector<std::pair<std::string, std::string>> ways;  ///< ... from the first to the second one
   /// TUN devices, and the mark of the packets that come out of them. The kernel's ICMP errors about such a packet have
-  /// the same mark (fwmark_reflect), by which they are routed back into the device (node/ports/tun_routing.h) and
+  /// the same mark (fwmark_reflect), by which they are routed back into the device (node/kernel/tun_routing.h) and
   /// translated like those of any router. The guard drops all other errors about packets of a card.
   std::vector<std::pair<std::string, std::uint32_t>> marks;
 };

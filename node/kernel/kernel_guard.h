@@ -19,8 +19,8 @@
 #include "node/kernel/facts.h"
 #include "node/kernel/forward_guard.h"
 #include "node/kernel/kernel_watch.h"
+#include "node/kernel/netlink.h"
 #include "node/kernel/notifications.h"
-#include "node/ports/netlink.h"
 
 namespace icr::node {
 

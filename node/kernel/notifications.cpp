@@ -14,7 +14,7 @@
 #include <string_view>
 #include <system_error>
 
-#include "node/ports/tun_routing.h"
+#include "node/kernel/tun_routing.h"
 
 namespace icr::node {
 namespace {

@@ -15,13 +15,13 @@
 #include <system_error>
 
 #include "model/base/log.h"
+#include "node/kernel/next_hops.h"
+#include "node/kernel/tun_routing.h"
 #include "node/packet/checksum.h"
 #include "node/packet/cut_ipv4.h"
 #include "node/packet/headers.h"
 #include "node/ports/ip_header.h"
-#include "node/ports/next_hops.h"
 #include "node/ports/packet_socket.h"
-#include "node/ports/tun_routing.h"
 
 // Of Linux 4.20; older headers do not have it.
 #ifndef PACKET_IGNORE_OUTGOING

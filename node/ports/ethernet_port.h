@@ -4,10 +4,10 @@
 // What is whose. Frames that are addressed to the interface and carry IPv4 or IPv6 are ours, unless their destination
 // is an address of the machine (a login, a routing protocol, ping to the gateway): that is the kernel's, as are ARP,
 // neighbour discovery, multicast, and tagged frames on the untagged interface. The kernel still sees all frames; a rule
-// and a blackhole route keep it from forwarding what we forward (node/ports/tun_routing.h).
+// and a blackhole route keep it from forwarding what we forward (node/kernel/tun_routing.h).
 //
 // A packet that leaves is framed for the next hop that the kernel's main table and neighbours name
-// (node/ports/next_hops.h). The port does what a router does (docs/steering.md has the list): it takes one off the hop
+// (node/kernel/next_hops.h). The port does what a router does (docs/steering.md has the list): it takes one off the hop
 // limit, fragments IPv4 packets that are longer than the MTU, and sends the ICMP errors about packets that it drops
 // (node/ports/icmp_errors.h).
 //

@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "model/base/log.h"
-#include "node/ports/netlink.h"
-#include "node/ports/tun_routing.h"
+#include "node/kernel/netlink.h"
+#include "node/kernel/tun_routing.h"
 
 namespace icr::node {
 namespace {

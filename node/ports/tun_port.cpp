@@ -22,10 +22,10 @@
 #include <system_error>
 
 #include "model/base/log.h"
+#include "node/kernel/netlink.h"
+#include "node/kernel/tun_routing.h"
 #include "node/ports/ip_header.h"
-#include "node/ports/netlink.h"
 #include "node/ports/offload.h"
-#include "node/ports/tun_routing.h"
 
 // Of Linux 6.2; older headers do not have them.
 #ifndef TUN_F_USO4

@@ -13,9 +13,9 @@
 #include "model/base/result.h"
 #include "model/config/cluster.h"
 #include "node/kernel/kernel_watch.h"
-#include "node/redundancy/prober.h"
-#include "node/redundancy/return_routes.h"
-#include "node/redundancy/steering.h"
+#include "node/kernel/prober.h"
+#include "node/kernel/return_routes.h"
+#include "node/kernel/steering.h"
 #include "node/set/set_core.h"
 #include "replication/zmq/link.h"
 

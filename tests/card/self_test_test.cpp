@@ -6,7 +6,7 @@
 
 #include "node/ports/factory.h"
 #include "tests/flow/bed.h"
-#include "tests/ports/network_namespace.h"
+#include "tests/support/network_namespace.h"
 
 namespace icr::node {
 namespace {

@@ -8,7 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tests/ports/network_namespace.h"
+#include "tests/support/network_namespace.h"
 
 namespace icr::node {
 namespace {

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "node/packet/checksum.h"
-#include "tests/ports/network_namespace.h"
+#include "tests/support/network_namespace.h"
 
 namespace icr::node::offload {
 namespace {

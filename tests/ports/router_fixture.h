@@ -7,7 +7,7 @@
 #include <string>
 
 #include "node/ports/port.h"
-#include "tests/ports/network_namespace.h"
+#include "tests/support/network_namespace.h"
 
 namespace icr::node {
 

@@ -16,7 +16,7 @@
 #include "node/packet/headers.h"
 #include "node/packet/rewrite.h"
 #include "node/ports/factory.h"
-#include "tests/ports/network_namespace.h"
+#include "tests/support/network_namespace.h"
 
 namespace icr::node {
 namespace {

@@ -14,8 +14,8 @@
 #include <map>
 #include <thread>
 
+#include "node/kernel/tun_routing.h"
 #include "node/ports/factory.h"
-#include "node/ports/tun_routing.h"
 #include "tests/ports/router_fixture.h"
 
 namespace icr::node {

@@ -16,7 +16,7 @@
 #include "model/base/time.h"
 #include "model/record/address.h"
 #include "model/record/flow_key.h"
-#include "node/ports/netlink.h"
+#include "node/kernel/netlink.h"
 
 struct nl_cache_mngr;
 

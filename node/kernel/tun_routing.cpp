@@ -1,4 +1,4 @@
-#include "node/ports/tun_routing.h"
+#include "node/kernel/tun_routing.h"
 
 #include <linux/fib_rules.h>
 #include <linux/rtnetlink.h>
@@ -19,7 +19,7 @@
 #include <vector>
 
 #include "model/base/log.h"
-#include "node/ports/netlink.h"
+#include "node/kernel/netlink.h"
 
 namespace icr::node {
 namespace {

@@ -1,4 +1,4 @@
-#include "node/redundancy/steering.h"
+#include "node/kernel/steering.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -13,8 +13,8 @@
 #include <algorithm>
 #include <csignal>
 
-#include "node/redundancy/announcement.h"
-#include "tests/ports/network_namespace.h"
+#include "node/kernel/announcement.h"
+#include "tests/support/network_namespace.h"
 
 namespace icr::node {
 namespace {

@@ -1,10 +1,10 @@
-#include "node/redundancy/return_routes.h"
+#include "node/kernel/return_routes.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "model/config/cluster_file.h"
-#include "tests/ports/network_namespace.h"
+#include "tests/support/network_namespace.h"
 
 namespace icr::node {
 namespace {

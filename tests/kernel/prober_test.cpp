@@ -1,5 +1,5 @@
 // Tests the echo requests to the peer's machine in a network namespace, with the answers of its kernel.
-#include "node/redundancy/prober.h"
+#include "node/kernel/prober.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -9,7 +9,7 @@
 
 #include <cstring>
 
-#include "tests/ports/network_namespace.h"
+#include "tests/support/network_namespace.h"
 
 namespace icr::node {
 namespace {

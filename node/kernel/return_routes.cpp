@@ -1,4 +1,4 @@
-#include "node/redundancy/return_routes.h"
+#include "node/kernel/return_routes.h"
 
 #include <linux/rtnetlink.h>
 #include <net/if.h>
@@ -9,8 +9,8 @@
 #include <algorithm>
 
 #include "model/base/log.h"
-#include "node/ports/netlink.h"
-#include "node/ports/tun_routing.h"
+#include "node/kernel/netlink.h"
+#include "node/kernel/tun_routing.h"
 
 namespace icr::node {
 namespace {

@@ -1,4 +1,4 @@
-#include "node/ports/netlink.h"
+#include "node/kernel/netlink.h"
 
 #include <linux/if_link.h>
 #include <linux/ip.h>

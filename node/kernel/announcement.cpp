@@ -1,4 +1,4 @@
-#include "node/redundancy/announcement.h"
+#include "node/kernel/announcement.h"
 
 #include <initializer_list>
 #include <span>

@@ -1,4 +1,4 @@
-#include "node/redundancy/prober.h"
+#include "node/kernel/prober.h"
 
 #include <arpa/inet.h>
 #include <linux/icmp.h>

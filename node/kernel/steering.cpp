@@ -1,4 +1,4 @@
-#include "node/redundancy/steering.h"
+#include "node/kernel/steering.h"
 
 #include <linux/if_addr.h>
 #include <linux/if_ether.h>
@@ -19,9 +19,9 @@
 #include <vector>
 
 #include "model/base/log.h"
-#include "node/ports/netlink.h"
-#include "node/ports/tun_routing.h"
-#include "node/redundancy/announcement.h"
+#include "node/kernel/announcement.h"
+#include "node/kernel/netlink.h"
+#include "node/kernel/tun_routing.h"
 
 namespace icr::node {
 namespace {

@@ -1,4 +1,4 @@
-#include "node/ports/next_hops.h"
+#include "node/kernel/next_hops.h"
 
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>

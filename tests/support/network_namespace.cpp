@@ -1,4 +1,4 @@
-#include "tests/ports/network_namespace.h"
+#include "tests/support/network_namespace.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
