@@ -17,10 +17,10 @@
 #include "node/flow/ipv4_ids.h"
 #include "node/flow/session_table.h"
 #include "node/flow/timer_wheel.h"
+#include "node/nat/nat_state.h"
 #include "node/packet/headers.h"
-#include "node/services/nat_state.h"
-#include "node/services/policy.h"
-#include "node/services/screen.h"
+#include "node/service/policy.h"
+#include "node/service/screen.h"
 
 namespace icr::node {
 

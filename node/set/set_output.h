@@ -4,9 +4,9 @@
 #include <cstdint>
 #include <string>
 
+#include "node/nat/nat_types.h"
 #include "node/redundancy/detector.h"
 #include "node/redundancy/role.h"
-#include "node/services/nat_types.h"
 #include "replication/protocol.h"
 
 namespace icr::node {

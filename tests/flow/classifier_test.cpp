@@ -1,5 +1,5 @@
 // The classifier says what a plain reading of the rules says, for any rules and any packet.
-#include "node/services/classifier.h"
+#include "node/service/classifier.h"
 
 #include <gtest/gtest.h>
 

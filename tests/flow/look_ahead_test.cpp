@@ -1,7 +1,7 @@
 // Looking ahead at first packets must guess what then happens, and change nothing.
 #include <gtest/gtest.h>
 
-#include "node/services/port_pool.h"
+#include "node/nat/port_pool.h"
 #include "tests/flow/bed.h"
 
 namespace icr::node::test {

@@ -1,5 +1,5 @@
 // Rules of a service set: first match wins.
-#include "node/services/policy.h"
+#include "node/service/policy.h"
 
 #include <gtest/gtest.h>
 

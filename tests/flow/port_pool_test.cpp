@@ -1,5 +1,5 @@
 // Ports of a NAT pool: who owns what.
-#include "node/services/port_pool.h"
+#include "node/nat/port_pool.h"
 
 #include <gtest/gtest.h>
 

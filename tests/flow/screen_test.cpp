@@ -1,5 +1,5 @@
 // Screens: exact numbers of sessions, rates, odd packets.
-#include "node/services/screen.h"
+#include "node/service/screen.h"
 
 #include <gtest/gtest.h>
 

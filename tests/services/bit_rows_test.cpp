@@ -1,5 +1,5 @@
 // Rows of bits against a plain reading of them.
-#include "node/services/bit_rows.h"
+#include "node/nat/bit_rows.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "node/services/fixed_index.h"
+#include "node/nat/fixed_index.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // Tests which addresses are inside according to the cluster file.
-#include "node/services/inside_addresses.h"
+#include "node/nat/inside_addresses.h"
 
 #include <gtest/gtest.h>
 

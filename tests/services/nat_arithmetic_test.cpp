@@ -1,5 +1,5 @@
 // Translations that are computed.
-#include "node/services/nat_arithmetic.h"
+#include "node/nat/nat_arithmetic.h"
 
 #include <gtest/gtest.h>
 

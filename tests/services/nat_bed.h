@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "node/services/nat_state.h"
+#include "node/nat/nat_state.h"
 
 namespace icr::node::test {
 

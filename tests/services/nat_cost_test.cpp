@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "node/services/port_pool.h"
+#include "node/nat/port_pool.h"
 #include "tests/services/nat_bed.h"
 
 namespace icr::node::test {

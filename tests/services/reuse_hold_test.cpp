@@ -1,5 +1,5 @@
 // RFC 6888 REQ-8: a freed number is not given to another host for a while.
-#include "node/services/reuse_hold.h"
+#include "node/nat/reuse_hold.h"
 
 #include <gtest/gtest.h>
 

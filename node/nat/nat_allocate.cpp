@@ -1,8 +1,8 @@
 // How a pool gives out addresses, ports and blocks of them.
 #include <algorithm>
 
-#include "node/services/nat_protocol.h"
-#include "node/services/nat_state.h"
+#include "node/nat/nat_protocol.h"
+#include "node/nat/nat_state.h"
 
 namespace icr::node {
 NatRefusal NatState::count(Pool& p, NatRefusal refusal) {

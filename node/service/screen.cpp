@@ -1,4 +1,4 @@
-#include "node/services/screen.h"
+#include "node/service/screen.h"
 
 #include <algorithm>
 #include <bit>

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "model/config/cluster.h"
-#include "node/services/classifier.h"
+#include "node/service/classifier.h"
 
 namespace icr::node {
 

@@ -2,8 +2,8 @@
 // nat_records.cpp.
 #include <algorithm>
 
-#include "node/services/nat_protocol.h"
-#include "node/services/nat_state.h"
+#include "node/nat/nat_protocol.h"
+#include "node/nat/nat_state.h"
 
 namespace icr::node {
 // -- Finding --

@@ -10,9 +10,9 @@
 
 #include "model/config/cluster.h"
 #include "model/config/reserved_endpoints.h"
-#include "node/services/address_list.h"
-#include "node/services/bit_rows.h"
-#include "node/services/reuse_hold.h"
+#include "node/nat/address_list.h"
+#include "node/nat/bit_rows.h"
+#include "node/nat/reuse_hold.h"
 
 namespace icr::node {
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "model/record/flow_key.h"
-#include "node/services/fixed_index.h"
+#include "node/nat/fixed_index.h"
 
 namespace icr::node {
 

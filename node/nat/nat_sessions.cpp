@@ -3,8 +3,8 @@
 #include <functional>
 
 #include "model/record/nat64_address.h"
-#include "node/services/nat_protocol.h"
-#include "node/services/nat_state.h"
+#include "node/nat/nat_protocol.h"
+#include "node/nat/nat_state.h"
 
 namespace icr::node {
 namespace {

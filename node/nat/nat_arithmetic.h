@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "model/config/cluster.h"
-#include "node/services/address_list.h"
+#include "node/nat/address_list.h"
 
 namespace icr::node {
 

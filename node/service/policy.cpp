@@ -1,4 +1,4 @@
-#include "node/services/policy.h"
+#include "node/service/policy.h"
 
 namespace icr::node {
 namespace {

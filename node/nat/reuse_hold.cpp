@@ -1,4 +1,4 @@
-#include "node/services/reuse_hold.h"
+#include "node/nat/reuse_hold.h"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "node/services/classifier.h"
+#include "node/service/classifier.h"
 
 #include <algorithm>
 #include <bit>

@@ -1,7 +1,7 @@
 // What operators ask the NAT of a shard, and tell it: who uses what, and to forget it.
 #include <algorithm>
 
-#include "node/services/nat_state.h"
+#include "node/nat/nat_state.h"
 
 namespace icr::node {
 

@@ -1,4 +1,4 @@
-#include "node/services/port_pool.h"
+#include "node/nat/port_pool.h"
 
 #include <algorithm>
 

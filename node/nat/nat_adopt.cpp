@@ -1,8 +1,8 @@
 // Takes over the bindings that another master gave to hosts while both were master, unless they contradict one here.
 #include <algorithm>
 
-#include "node/services/nat_protocol.h"
-#include "node/services/nat_state.h"
+#include "node/nat/nat_protocol.h"
+#include "node/nat/nat_state.h"
 
 namespace icr::node {
 namespace {

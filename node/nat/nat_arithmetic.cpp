@@ -1,4 +1,4 @@
-#include "node/services/nat_arithmetic.h"
+#include "node/nat/nat_arithmetic.h"
 
 #include <algorithm>
 #include <array>

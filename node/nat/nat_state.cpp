@@ -1,6 +1,6 @@
 // The pools and terms of a shard, and how a first packet is translated. How ports and addresses are given out is in
 // nat_allocate.cpp, what sessions hold in nat_sessions.cpp, what bindings are in nat_rows.cpp and nat_records.cpp.
-#include "node/services/nat_state.h"
+#include "node/nat/nat_state.h"
 
 #include <algorithm>
 #include <cassert>
@@ -8,7 +8,7 @@
 
 #include "model/config/reserved_endpoints.h"
 #include "model/record/nat64_address.h"
-#include "node/services/nat_protocol.h"
+#include "node/nat/nat_protocol.h"
 
 namespace icr::node {
 namespace {

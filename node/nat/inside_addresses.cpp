@@ -1,4 +1,4 @@
-#include "node/services/inside_addresses.h"
+#include "node/nat/inside_addresses.h"
 
 #include <algorithm>
 

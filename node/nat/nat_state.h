@@ -21,14 +21,14 @@
 #include "model/query/nat_status.h"
 #include "model/query/session_filter.h"
 #include "model/record/session.h"
-#include "node/services/bit_rows.h"
-#include "node/services/fixed_index.h"
-#include "node/services/host_table.h"
-#include "node/services/inside_addresses.h"
-#include "node/services/nat_arithmetic.h"
-#include "node/services/nat_types.h"
-#include "node/services/port_pool.h"
-#include "node/services/static_terms.h"
+#include "node/nat/bit_rows.h"
+#include "node/nat/fixed_index.h"
+#include "node/nat/host_table.h"
+#include "node/nat/inside_addresses.h"
+#include "node/nat/nat_arithmetic.h"
+#include "node/nat/nat_types.h"
+#include "node/nat/port_pool.h"
+#include "node/nat/static_terms.h"
 
 namespace icr::node {
 

@@ -1,8 +1,8 @@
 // Bindings as records: what is shown to peers, disks and operators, and what peers and checkpoints bring.
 #include <algorithm>
 
-#include "node/services/nat_protocol.h"
-#include "node/services/nat_state.h"
+#include "node/nat/nat_protocol.h"
+#include "node/nat/nat_state.h"
 
 namespace icr::node {
 namespace {
