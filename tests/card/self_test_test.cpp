@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "node/ports/factory.h"
-#include "tests/flow/bed.h"
+#include "tests/support/flow_bed.h"
 #include "tests/support/network_namespace.h"
 
 namespace icr::node {

@@ -5,7 +5,7 @@
 #include <functional>
 #include <set>
 
-#include "tests/flow/bed.h"
+#include "tests/support/flow_bed.h"
 
 namespace icr::node::test {
 namespace {

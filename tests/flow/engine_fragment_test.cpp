@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <string>
 
-#include "tests/flow/bed.h"
+#include "tests/support/flow_bed.h"
 
 namespace icr::node::test {
 namespace {

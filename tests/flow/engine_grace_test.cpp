@@ -1,7 +1,7 @@
 // Tests a chassis that has ceased to be master: existing sessions go on for a moment, and no session is set up.
 #include <gtest/gtest.h>
 
-#include "tests/flow/bed.h"
+#include "tests/support/flow_bed.h"
 
 namespace icr::node::test {
 namespace {

@@ -6,7 +6,7 @@
 #include <new>
 
 #include "model/record/record_codec.h"
-#include "tests/flow/bed.h"
+#include "tests/support/flow_bed.h"
 
 namespace {
 std::atomic<std::uint64_t> allocations{0};

@@ -1,7 +1,7 @@
 // Screens and limits of a service set, through the engine and over a takeover.
 #include <gtest/gtest.h>
 
-#include "tests/flow/bed.h"
+#include "tests/support/flow_bed.h"
 
 namespace icr::node::test {
 namespace {

@@ -3,7 +3,7 @@
 
 #include "node/packet/checksum.h"
 #include "node/packet/self_test_packet.h"
-#include "tests/flow/bed.h"
+#include "tests/support/flow_bed.h"
 
 namespace icr::node::test {
 namespace {

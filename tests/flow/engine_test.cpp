@@ -1,7 +1,7 @@
 // The engine end to end: real packets through a service set with a stateful firewall and NAPT44.
 #include <gtest/gtest.h>
 
-#include "tests/flow/bed.h"
+#include "tests/support/flow_bed.h"
 
 namespace icr::node::test {
 namespace {

@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "node/nat/port_pool.h"
-#include "tests/flow/bed.h"
+#include "tests/support/flow_bed.h"
 
 namespace icr::node::test {
 namespace {

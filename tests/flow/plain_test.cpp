@@ -6,8 +6,8 @@
 #include <random>
 
 #include "node/packet/rewrite.h"
-#include "tests/flow/packets.h"
 #include "tests/flow/segments.h"
+#include "tests/support/packets.h"
 
 namespace icr::node::test {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <set>
 
-#include "tests/flow/bed.h"
+#include "tests/support/flow_bed.h"
 
 namespace icr::node::test {
 namespace {

@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "node/flow/engine.h"
-#include "tests/flow/packets.h"
 #include "tests/fuzz/engine_cluster.h"
+#include "tests/support/packets.h"
 
 namespace {
 

@@ -8,8 +8,8 @@
 #include "node/packet/checksum.h"
 #include "replication/protocol.h"
 #include "storage/record.h"
-#include "tests/flow/packets.h"
 #include "tests/fuzz/fuzz_cluster.h"
+#include "tests/support/packets.h"
 
 namespace {
 

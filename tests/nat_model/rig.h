@@ -10,7 +10,7 @@
 
 #include "model/config/cluster.h"
 #include "node/flow/engine.h"
-#include "tests/flow/packets.h"
+#include "tests/support/packets.h"
 
 namespace icr::node::test::nat_model {
 

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "model/record/flow_key.h"
-#include "tests/flow/packets.h"
+#include "tests/support/packets.h"
 
 namespace icr::node::test::nat_model {
 

@@ -7,7 +7,7 @@
 #include <random>
 
 #include "replication/protocol_generated.h"
-#include "support/sessions.h"
+#include "tests/support/sessions.h"
 
 namespace icr::replication {
 namespace {

@@ -6,9 +6,9 @@
 
 #include "replication/receiver.h"
 #include "replication/sender.h"
-#include "support/fake_table.h"
-#include "support/sessions.h"
-#include "support/virtual_wire.h"
+#include "tests/support/fake_table.h"
+#include "tests/support/sessions.h"
+#include "tests/support/virtual_wire.h"
 
 namespace icr::replication {
 namespace {

@@ -1,4 +1,4 @@
-#include "sim/chassis.h"
+#include "tests/sim/chassis.h"
 
 #include <gtest/gtest.h>
 

@@ -15,8 +15,8 @@
 #include "node/flow/engine.h"
 #include "node/flow/shard.h"
 #include "node/set/set_core.h"
-#include "storage/memory_store.h"
-#include "support/virtual_wire.h"
+#include "tests/support/memory_store.h"
+#include "tests/support/virtual_wire.h"
 
 namespace icr::sim {
 

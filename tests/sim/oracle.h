@@ -21,7 +21,7 @@
 #include <string>
 #include <vector>
 
-#include "sim/chassis.h"
+#include "tests/sim/chassis.h"
 
 namespace icr::sim {
 

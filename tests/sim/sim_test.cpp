@@ -8,7 +8,7 @@
 #include <random>
 
 #include "model/base/log.h"
-#include "sim/world.h"
+#include "tests/sim/world.h"
 
 namespace icr::sim {
 namespace {

@@ -1,10 +1,10 @@
-#include "sim/traffic.h"
+#include "tests/sim/traffic.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
-#include "tests/flow/bed.h"
+#include "tests/support/flow_bed.h"
 
 namespace icr::sim {
 namespace {

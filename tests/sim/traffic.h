@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "model/base/time.h"
-#include "tests/flow/packets.h"
+#include "tests/support/packets.h"
 
 namespace icr::sim {
 

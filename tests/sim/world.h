@@ -10,9 +10,9 @@
 #include <string>
 #include <vector>
 
-#include "sim/chassis.h"
-#include "sim/oracle.h"
-#include "sim/traffic.h"
+#include "tests/sim/chassis.h"
+#include "tests/sim/oracle.h"
+#include "tests/sim/traffic.h"
 
 namespace icr::sim {
 

@@ -1,7 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "storage_support.h"
+#include "tests/storage/storage_support.h"
 
 namespace icr::test {
 namespace {

@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "storage_support.h"
+#include "tests/storage/storage_support.h"
 
 namespace icr::test {
 namespace {

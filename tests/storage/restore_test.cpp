@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "storage_support.h"
+#include "tests/storage/storage_support.h"
 
 namespace icr::test {
 namespace {

@@ -6,7 +6,7 @@
 
 #include "model/base/log.h"
 #include "storage/rocks/rocks_store.h"
-#include "storage_support.h"
+#include "tests/storage/storage_support.h"
 
 namespace icr::test {
 namespace {

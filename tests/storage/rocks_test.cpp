@@ -12,7 +12,7 @@
 
 #include "storage/rocks/rocks_store.h"
 #include "storage/writer.h"
-#include "storage_support.h"
+#include "tests/storage/storage_support.h"
 
 extern char** environ;
 

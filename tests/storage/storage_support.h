@@ -11,10 +11,10 @@
 #include <vector>
 
 #include "storage/checkpointer.h"
-#include "storage/memory_store.h"
 #include "storage/record.h"
 #include "storage/restore.h"
 #include "tests/support/fake_table.h"
+#include "tests/support/memory_store.h"
 
 namespace icr::test {
 

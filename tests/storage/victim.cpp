@@ -6,7 +6,7 @@
 #include <cstdlib>
 
 #include "storage/rocks/rocks_store.h"
-#include "storage_support.h"
+#include "tests/storage/storage_support.h"
 
 using namespace icr;
 using namespace icr::test;

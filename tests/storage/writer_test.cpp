@@ -6,7 +6,7 @@
 #include <mutex>
 #include <thread>
 
-#include "storage_support.h"
+#include "tests/storage/storage_support.h"
 
 namespace icr::test {
 namespace {

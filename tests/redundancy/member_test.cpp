@@ -1,0 +1,299 @@
+// Two members of a set: roles, replication, and what makes them change.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/redundancy/member_pair.h"
+
+namespace icr::node {
+namespace {
+
+using test::Node;
+using test::two_chassis;
+using test::udp_session;
+using test::VirtualWire;
+using ::testing::HasSubstr;
+
+class MemberTest : public test::MemberPairTest {};
+
+TEST_F(MemberTest, TheOneWithTheHigherPriorityIsElectedAtOnce) {
+  const TimePoint begin = now_;
+  bring_up();
+  EXPECT_LT(now_ - begin, 300ms) << "two members that hear each other need no hold time";
+  EXPECT_EQ(right_.role, "standby");
+  EXPECT_EQ(left_.member->status().peer_role, Role::standby);
+}
+
+TEST_F(MemberTest, SessionsGoToTheTwin) {
+  bring_up();
+  fill(left_, 400);
+  ASSERT_TRUE(run_until([this] { return equal(); }));
+  for (std::uint32_t i = 0; i < 100; ++i) left_.table->destroy(i);
+  ASSERT_TRUE(run_until([this] { return equal(); }));
+  EXPECT_EQ(right_.table->size(), 300U);
+}
+
+TEST_F(MemberTest, AClosedConnectionMakesAHotStandbyMasterWithinMilliseconds) {
+  bring_up();
+  fill(left_, 400);
+  ASSERT_TRUE(run_until([this] { return equal(); }));
+  left_.crash();
+  const TimePoint begin = now_;
+  right_.member->on_peer_disconnected(now_);
+  ASSERT_TRUE(run_until([this] { return right_.role == "master"; }));
+  EXPECT_LE(now_ - begin, 5ms);
+  EXPECT_EQ(right_.table->size(), 400U);
+  EXPECT_EQ(right_.member->term() % 2, 1U);
+}
+
+TEST_F(MemberTest, WhatArrivesWithTheLossStillCounts) {
+  bring_up();
+  left_.data.faults.delay_min = left_.data.faults.delay_max = 1ms;
+  left_.table->create(7, udp_session(7), now_);
+  run_for(1ms);
+  left_.member->tick(now_ + 1ms, 1U << 16U);
+  left_.crash();
+  right_.member->on_peer_disconnected(now_);
+  ASSERT_TRUE(run_until([this] { return right_.role == "master"; }));
+  EXPECT_TRUE(right_.table->live(7));
+}
+
+TEST_F(MemberTest, SilenceMakesAHotStandbyMasterAfterTheConfiguredTime) {
+  bring_up();
+  left_.crash();
+  const TimePoint begin = now_;
+  ASSERT_TRUE(run_until([this] { return right_.role == "master"; }));
+  EXPECT_GE(now_ - begin, detection() - 100ms);
+  EXPECT_LE(now_ - begin, detection() + 10ms);
+}
+
+TEST_F(MemberTest, AColdStandbyDoesNotBelieveAClosedConnectionAlone) {
+  left_.start();
+  right_.start();
+  right_.data.faults.cut = left_.data.faults.cut = true;  // the copy cannot come
+  ASSERT_TRUE(run_until([this] { return left_.role == "master" && right_.role == "standby"; }));
+  right_.member->on_peer_disconnected(now_);
+  run_for(100ms);
+  EXPECT_EQ(right_.role, "standby");
+  run_for(2s);
+  EXPECT_EQ(right_.role, "standby") << "the master is still heard";
+  left_.crash();
+  ASSERT_TRUE(run_until([this] { return right_.role == "master"; }));
+}
+
+TEST_F(MemberTest, AMasterThatWasKilledComesBackAsAStandbyAndBecomesHot) {
+  bring_up();
+  fill(left_, 300);
+  ASSERT_TRUE(run_until([this] { return equal(); }));
+  left_.crash();
+  ASSERT_TRUE(run_until([this] { return right_.role == "master"; }));
+  left_.start();
+  ASSERT_TRUE(run_until([this] { return left_.role == "standby" && left_.hot(); }));
+  EXPECT_TRUE(equal());
+  EXPECT_EQ(right_.masterships, 1);
+}
+
+TEST_F(MemberTest, AHotStandbyTakesOverFromAMasterThatRestartedFasterThanAnybodyNoticed) {
+  bring_up();
+  fill(left_, 300);
+  ASSERT_TRUE(run_until([this] { return equal(); }));
+  left_.crash();
+  left_.start();
+  ASSERT_TRUE(run_until([this] { return right_.role == "master" && left_.hot(); }, 2s));
+  EXPECT_EQ(right_.table->size(), 300U);
+  EXPECT_TRUE(equal());
+}
+
+TEST_F(MemberTest, SwitchoverMovesMastershipWithoutLosingASession) {
+  bring_up();
+  fill(left_, 300);
+  ASSERT_TRUE(left_.member->request_switchover(now_));
+  step();
+  EXPECT_TRUE(left_.handing);
+  ASSERT_TRUE(run_until([this] { return right_.role == "master" && left_.role == "standby"; }, 1s));
+  EXPECT_FALSE(left_.handing);
+  EXPECT_EQ(right_.table->size(), 300U);
+  ASSERT_TRUE(run_until([this] { return left_.hot() && right_.member->status().peer_sync == Sync::hot; }));
+  EXPECT_TRUE(equal());
+  // And back, asked for on the standby.
+  ASSERT_TRUE(left_.member->request_switchover(now_));
+  ASSERT_TRUE(run_until([this] { return left_.role == "master" && right_.hot(); }, 2s));
+  EXPECT_EQ(left_.table->size(), 300U);
+}
+
+TEST_F(MemberTest, SwitchoverIsRefusedWithoutAHotPeer) {
+  left_.start();
+  ASSERT_TRUE(run_until([this] { return left_.role == "master"; }));
+  EXPECT_THAT(left_.member->request_switchover(now_).error().message, HasSubstr("not connected"));
+  right_.start();
+  left_.data.faults.cut = true;
+  ASSERT_TRUE(run_until([this] { return right_.role == "standby"; }));
+  run_for(200ms);
+  EXPECT_THAT(left_.member->request_switchover(now_).error().message, HasSubstr("Cold"));
+}
+
+TEST_F(MemberTest, ASwitchoverWhoseOfferDoesNotArriveIsCalledOff) {
+  bring_up();
+  ASSERT_TRUE(left_.member->request_switchover(now_));
+  left_.control.faults.loss = 0.999;
+  right_.member->tick(now_, 0);
+  run_for(300ms);
+  left_.control.faults.loss = 0;
+  ASSERT_TRUE(run_until([this] { return !left_.handing; }, 5s));
+  const int masters = (left_.role == "master" ? 1 : 0) + (right_.role == "master" ? 1 : 0);
+  EXPECT_EQ(masters, 1);
+}
+
+TEST_F(MemberTest, APreferredStandbyTakesMastershipBack) {
+  cluster_ = two_chassis(true);
+  bring_up();
+  fill(left_, 100);
+  ASSERT_TRUE(run_until([this] { return equal(); }));
+  left_.crash();
+  ASSERT_TRUE(run_until([this] { return right_.role == "master"; }));
+  left_.start();
+  ASSERT_TRUE(run_until([this] { return left_.role == "master" && right_.hot(); }, 10s));
+  EXPECT_EQ(left_.table->size(), 100U);
+}
+
+TEST_F(MemberTest, APauseOfItsOwnIsNotSilenceOfThePeer) {
+  bring_up();
+  now_ += 3s;  // nobody runs, as in a stopped machine
+  right_.member->tick(now_, 0);
+  EXPECT_EQ(right_.role, "standby");
+  EXPECT_EQ(right_.counter("own-pauses"), 1U);
+  run_for(1s);
+  EXPECT_EQ(left_.role, "master");
+  EXPECT_EQ(right_.role, "standby");
+}
+
+TEST_F(MemberTest, MessagesOfAFormerBootAreRefused) {
+  bring_up();
+  std::vector<VirtualWire::Bytes> old;
+  left_.table->create(1, udp_session(1), now_);
+  now_ += 150ms;
+  left_.member->tick(now_, 1U << 16U);
+  now_ += 2ms;
+  left_.member->tick(now_, 1U << 16U);
+  while (const auto bytes = left_.control.take(now_ + 1s)) old.push_back(*bytes);
+  ASSERT_FALSE(old.empty());
+  left_.crash();
+  left_.start();
+  ASSERT_TRUE(run_until([this] { return right_.role == "master" && left_.hot(); }));
+  const auto before = right_.counter("refused-other-boot");
+  for (const auto& bytes : old) right_.member->on_control(now_, bytes);
+  EXPECT_EQ(right_.counter("refused-other-boot"), before + old.size());
+  EXPECT_EQ(right_.role, "master");
+}
+
+TEST_F(MemberTest, OneThatStartsWithAnotherClusterFileDoesNotBecomeMasterBesideAMaster) {
+  bring_up();
+  right_.crash();
+  Cluster other = two_chassis(false);
+  other.digest = 0x0dd;
+  right_.read(other);
+  right_.start();
+  run_for(20s);
+  EXPECT_EQ(left_.role, "master");
+  EXPECT_EQ(right_.member->role(), Role::initializing);
+  EXPECT_EQ(right_.member->status().reason, "peer runs another cluster file");
+  EXPECT_GT(right_.counter("refused-wrong-cluster"), 0U);
+  EXPECT_GT(left_.counter("refused-wrong-cluster"), 0U);
+
+  // The other one is restarted with the new file, too: whoever is first becomes master.
+  left_.crash();
+  ASSERT_TRUE(run_until([this] { return right_.role == "master"; }, 3s));
+  left_.read(other);
+  left_.start();
+  ASSERT_TRUE(run_until([this] { return left_.hot(); }));
+  EXPECT_EQ(right_.role, "master");
+}
+
+TEST_F(MemberTest, ALateHeartbeatOfADeadProcessDoesNotMakeItDeafToTheLivingOne) {
+  // Left lives twice; right hears the second life first.
+  left_.start();
+  now_ += 1ms;
+  left_.member->tick(now_, 0);
+  const auto late = left_.control.take(now_ + 1s);
+  ASSERT_TRUE(late);
+  left_.crash();
+  bring_up();
+  right_.member->on_control(now_, *late);
+  ASSERT_TRUE(run_until([this] { return left_.role == "standby" || right_.role == "standby"; }));
+  fill(left_.role == "master" ? left_ : right_, 50);
+  ASSERT_TRUE(run_until([this] { return equal() && left_.table->size() == 50; }));
+}
+
+TEST_F(MemberTest, AMessageOnTheWrongLinkIsRefused) {
+  bring_up();
+  left_.table->create(1, udp_session(1), now_);
+  now_ += 2ms;
+  left_.member->tick(now_, 1U << 16U);
+  now_ += 2ms;
+  left_.member->tick(now_, 1U << 16U);
+  const auto batch = left_.data.take(now_ + 1s);
+  ASSERT_TRUE(batch);
+  right_.member->on_control(now_, *batch);
+  EXPECT_EQ(right_.counter("refused-wrong-link"), 1U);
+  EXPECT_FALSE(right_.table->live(1));
+}
+
+TEST_F(MemberTest, DamagedMessagesChangeNothingAndAreAllCounted) {
+  bring_up();
+  fill(left_, 100);
+  ASSERT_TRUE(run_until([this] { return equal(); }));
+  const auto digest = right_.table->digest();
+  replication::MessageWriter writer;
+  for (std::uint64_t boot = 1; boot < 300; ++boot) {
+    replication::Header header;
+    header.cluster_digest = boot % 3 == 0 ? cluster_.digest : boot;
+    header.boot = boot;
+    header.term = 2;
+    header.member = static_cast<std::uint8_t>(boot % 3 == 0 ? 0 : 1);
+    right_.member->on_data(now_, writer.write(header, replication::BulkEnd{{1, 1, 1}}));
+    right_.member->on_control(now_, writer.write(header, replication::Handover{1, 1}));
+  }
+  EXPECT_EQ(right_.role, "standby");
+  EXPECT_EQ(right_.table->digest(), digest);
+  EXPECT_EQ(right_.counter("refused-wrong-cluster") + right_.counter("refused-other-boot"), 598U);
+}
+
+TEST_F(MemberTest, BadWeatherEndsInTwins) {
+  for (Node* node : {&left_, &right_}) {
+    node->control.faults = {0.1, 0.1, 100us, 20ms, false};
+    node->data.faults = {0.1, 0.1, 100us, 20ms, false};
+  }
+  left_.start();
+  right_.start();
+  ASSERT_TRUE(run_until([this] { return (left_.role == "master" && right_.hot()); }));
+  for (int i = 0; i < 500; ++i) {
+    const auto slot = static_cast<std::uint32_t>(random_() % 500);
+    if (left_.table->live(slot)) {
+      left_.table->destroy(slot);
+    } else {
+      left_.table->create(slot, udp_session(static_cast<std::uint32_t>(random_() % 1000)), now_);
+    }
+    step();
+  }
+  ASSERT_TRUE(run_until([this] { return equal(); }));
+  EXPECT_EQ(left_.role, "master");
+  EXPECT_GT(right_.counter("gaps"), 0U);
+}
+
+TEST_F(MemberTest, DeadlinesAreKeptSoThatAnIdleWorkerMaySleep) {
+  bring_up();
+  run_for(100ms);
+  int ticks = 0;
+  for (const TimePoint end = now_ + 1s; now_ < end && ticks < 10000; ++ticks) {
+    const TimePoint next =
+        std::min({left_.member->next_deadline(), right_.member->next_deadline(), left_.control.next(),
+                  right_.control.next(), left_.data.next(), right_.data.next()});
+    now_ = std::max(now_, next);
+    step(Duration(0));
+  }
+  EXPECT_LT(ticks, 400);
+  EXPECT_EQ(left_.role, "master");
+  EXPECT_TRUE(right_.hot());
+}
+
+}  // namespace
+}  // namespace icr::node
