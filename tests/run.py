@@ -13,6 +13,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
+from mutations.run import mutations  # noqa: E402
 from runner import checks, suites  # noqa: E402
 from runner.command import end_all, name_thread, say  # noqa: E402
 from runner.count import Count, write_times  # noqa: E402
@@ -91,6 +92,7 @@ def long_jobs():
             environment={"ICR_SIM_SEEDS": "1000", "ICR_TEST_RUNS": "1000"}), "build-release", "unit-release"),
         Job("build-sanitize", "build", CPU, lambda: suites.build("sanitize")),
         Job("fuzz-long", "fuzz-long", CPU, lambda: suites.fuzz(CORES, LONG_FUZZ_RUNS), "build-sanitize"),
+        Job("mutations", "mutations", CPU, mutations),
         Job("image", "image", CPU, lambda: suites.pytest("image", "image", files=["tests/integration/test_compose.py"])),
         Job("long-labs", "long-labs", ALONE, lambda: suites.pytest("long", "long", files=names),
             "build-release", "build-sanitize"),

@@ -34,7 +34,7 @@ RedundancyMember::RedundancyMember(const Cluster& cluster, std::uint16_t set, st
       link_(outputs.link),
       own_(header_of(cluster, set, chassis, start.boot_id)),
       reader_(header_of_peer(own_)),
-      sender_(source),
+      sender_(source, start.stream),
       receiver_(sink, source, start.boot_id),
       merge_out_(source, sender_),
       merge_in_(sink, source.capacity()),

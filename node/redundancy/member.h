@@ -32,6 +32,7 @@ struct MemberStart {
   std::uint64_t boot_id = 0;  ///< a random number of this process, not 0
   std::uint64_t term = 0;     ///< highest term that was persisted, 0 if none
   bool whole = true;          ///< all of that term's state was restored
+  replication::SenderLimits stream{};
 };
 
 /// Where a member speaks to. Called from inside its functions; must not call back into it. All must outlive the member.
@@ -117,6 +118,10 @@ class RedundancyMember : public ChangeListener, private RoleOutput {
 
   [[nodiscard]] Role role() const { return role_.role(); }
   [[nodiscard]] std::uint64_t term() const { return role_.term(); }
+  /// Returns the process of the peer to which the member listens, 0 if it never heard one.
+  [[nodiscard]] std::uint64_t peer_boot() const { return boots_.present(); }
+  /// Returns true while the peer is heard.
+  [[nodiscard]] bool hears_peer() const { return heard_ever_ && !peer_lost_told_; }
   [[nodiscard]] MemberStatus status() const;
   void append_to(CounterList& out) const;
 

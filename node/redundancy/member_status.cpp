@@ -19,7 +19,7 @@ MemberStatus RedundancyMember::status() const {
   out.reason = role_.reason();
   out.changed_at = role_.changed_at();
   out.connected = connected_;
-  out.peer_present = heard_ever_ && !peer_lost_told_;
+  out.peer_present = hears_peer();
   out.peer_role = role_.peer().role;
   out.peer_sync = role_.peer().sync;
   out.peer_warnings = peer_beat_.warnings;

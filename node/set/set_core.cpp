@@ -23,7 +23,7 @@ SetCore::SetCore(const Cluster& cluster, std::uint16_t chassis, Shard& shard, co
       shard_(shard),
       output_(output),
       now_(now),
-      member_(cluster, shard.set(), chassis, {start.boot_id, start.term, start.whole}, shard, shard,
+      member_(cluster, shard.set(), chassis, {start.boot_id, start.term, start.whole, start.stream}, shard, shard,
               {*this, output, output}, now),
       disk_(start.disk),
       next_shard_tick_(now) {

@@ -32,6 +32,7 @@ struct SetStart {
   std::uint64_t next_sequence = 1;            ///< of the checkpoint log
   bool whole = true;                          ///< nothing of that term's state was found damaged
   storage::CheckpointOptions checkpoints{};
+  replication::SenderLimits stream{};
 };
 
 /// How much of each kind of work one round does before packets have their turn again.

@@ -29,11 +29,11 @@ def _give_way():
         group.write("15")
 
 
-def run(*command, background=False, quiet=False, **options):
-    """Runs a command, and returns its exit code. A `background` command only computes, and runs at low priority. The output
-    of a `quiet` command is shown only if it fails."""
+def run(*command, background=False, quiet=False, folder=ROOT, **options):
+    """Runs a command in a folder, and returns its exit code. A `background` command only computes, and runs at low priority.
+    The output of a `quiet` command is shown only if it fails."""
     process = subprocess.Popen(
-        [str(word) for word in command], cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
+        [str(word) for word in command], cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
         stderr=subprocess.STDOUT, errors="replace", start_new_session=background,
         preexec_fn=_give_way if background else None, **options,
     )  # fmt: skip

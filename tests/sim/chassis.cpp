@@ -7,8 +7,9 @@
 namespace icr::sim {
 namespace {
 
-/// Small enough that a copy and a checkpoint take several rounds.
+/// Small enough that a copy and a checkpoint take several rounds, and changes several messages, of which some are lost.
 constexpr node::RoundLimits kLimits{16, 1U << 16U, 64, 64};
+constexpr std::size_t kRowsOfABatch = 4;
 
 }  // namespace
 
@@ -29,14 +30,15 @@ void Chassis::start(TimePoint now) {
   EXPECT_EQ(restored->bad_records, 0U) << restored->damage;
   engine_ = std::make_unique<node::Engine>(cluster_, std::vector<node::Shard*>{shard_.get()}, random_());
   disk_ = std::make_unique<storage::DirectOutput>(store_, set);
-  node::SetStart start{boot_, restored->term, disk_.get(), restored->next_sequence, restored->damage.empty(), {}};
+  node::SetStart start{boot_, restored->term, disk_.get(), restored->next_sequence, restored->damage.empty(), {}, {}};
   start.checkpoints.base_interval = 5s;
   start.checkpoints.refresh_interval = 1s;
   start.checkpoints.retry_interval = 500ms;
+  start.stream.batch_rows = kRowsOfABatch;
   core_ = std::make_unique<node::SetCore>(cluster_, index_, *shard_, start, static_cast<node::SetOutput&>(*this), now);
   shard_->add_observer(*this);
   changed_slots_.clear();
-  data_blocked = paused = false;
+  data_blocked = control_blocked = paused = false;
   probed_.reset();
 }
 
@@ -83,15 +85,19 @@ std::uint64_t Chassis::counter(std::string_view name) const {
   return 0;
 }
 
-bool Chassis::term_persisted(std::uint64_t term) { return *store_.term(cluster_.redundancy_sets[0].name) >= term; }
+void Chassis::set_disk(TimePoint now, bool works) {
+  store_.fail_writes(!works);
+  disk_works_since_ = works ? now : TimePoint::max();
+}
+
+bool Chassis::term_persisted(std::uint64_t term) const {
+  return *store_.term(cluster_.redundancy_sets[0].name) >= term;
+}
 
 bool Chassis::send(replication::Channel channel, std::span<const std::uint8_t> message) {
-  if (channel == replication::Channel::control) {
-    control.send(now_, message);
-    return true;
-  }
-  if (data_blocked) return false;
-  data.send(now_, message);
+  const bool on_control = channel == replication::Channel::control;
+  if (on_control ? control_blocked : data_blocked) return false;
+  (on_control ? control : data).send(now_, message);
   return true;
 }
 

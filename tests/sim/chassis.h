@@ -51,14 +51,19 @@ class Chassis final : private node::SetOutput, private ChangeListener {
   void process(TimePoint now, node::Packet& packet, node::PacketSink& out);
 
   [[nodiscard]] node::SetCore& core() { return *core_; }
+  [[nodiscard]] const node::RedundancyMember& member() const { return core_->member(); }
   [[nodiscard]] node::MemberStatus status() const { return core_->member().status(); }
   [[nodiscard]] const node::Shard& shard() const { return *shard_; }
   [[nodiscard]] const Cluster& cluster() const { return cluster_; }
   [[nodiscard]] storage::MemoryStore& store() { return store_; }
+  /// The disk fails every write, or works (again).
+  void set_disk(TimePoint now, bool works);
+  /// When the disk began to work; max while it fails.
+  [[nodiscard]] TimePoint disk_works_since() const { return disk_works_since_; }
   [[nodiscard]] std::uint16_t index() const { return index_; }
   [[nodiscard]] std::uint64_t boot() const { return boot_; }
   /// The disk has `term`.
-  [[nodiscard]] bool term_persisted(std::uint64_t term);
+  [[nodiscard]] bool term_persisted(std::uint64_t term) const;
   [[nodiscard]] std::size_t checkpoint_backlog() const { return up() ? core_->checkpointer()->backlog() : 0; }
   [[nodiscard]] std::uint64_t counter(std::string_view name) const;
   /// Slots that changed since the last call.
@@ -66,9 +71,10 @@ class Chassis final : private node::SetOutput, private ChangeListener {
 
   test::VirtualWire control;  ///< towards the peer
   test::VirtualWire data;
-  bool data_blocked = false;  ///< the link takes nothing
-  bool paused = false;        ///< the process is stopped: nothing runs, messages wait
-  bool peer_answers = true;   ///< the kernel of the peer's machine answers probes
+  bool data_blocked = false;     ///< the data connection takes nothing
+  bool control_blocked = false;  ///< neither does the other one
+  bool paused = false;           ///< the process is stopped: nothing runs, messages wait
+  bool peer_answers = true;      ///< the kernel of the peer's machine answers probes
 
  private:
   // -- SetOutput --
@@ -87,7 +93,7 @@ class Chassis final : private node::SetOutput, private ChangeListener {
   std::uint16_t index_;
   std::mt19937_64& random_;
   ChassisWatcher& watcher_;
-  storage::MemoryStore store_;
+  mutable storage::MemoryStore store_;  ///< reading it changes nothing
   std::unique_ptr<storage::DirectOutput> disk_;
   std::unique_ptr<node::Shard> shard_;
   std::unique_ptr<node::Engine> engine_;
@@ -95,6 +101,7 @@ class Chassis final : private node::SetOutput, private ChangeListener {
   std::set<std::uint32_t> changed_slots_;
   std::uint64_t boot_ = 0;
   std::optional<std::uint64_t> probed_;  ///< the last probe that the peer's machine has yet to answer
+  TimePoint disk_works_since_ = TimePoint::min();
   TimePoint now_;
 };
 

@@ -9,6 +9,8 @@ namespace {
 
 /// A removal older than this has certainly been written by a checkpointer whose disk works.
 constexpr Duration kCertainlyWritten = 1s;
+/// A term is offered to a disk that works with each round.
+constexpr Duration kTermIsWritten = 20ms;
 
 }  // namespace
 
@@ -25,6 +27,10 @@ void Oracle::violation(TimePoint now, const std::string& text) {
 
 void Oracle::on_start(Chassis& chassis, TimePoint now) {
   View& view = views_[chassis.index()];
+  boots_.emplace(chassis.boot(), boots_.size());
+  view.peer_boot = 0;
+  view.peers_heard.clear();
+  view.heard_peer = false;
   ++view.lineage;
   view.held.clear();
   view.removed.clear();
@@ -71,6 +77,23 @@ void Oracle::on_master(Chassis& chassis, std::uint64_t term, TimePoint now) {
     violations_.push_back(
         fmt::format("term {} is used twice: by chassis {} and chassis {}", term, known->second.first, who.first));
   }
+}
+
+void Oracle::check_term(const Chassis& chassis, TimePoint now) {
+  if (!chassis.active() || chassis.paused || now - kTermIsWritten < chassis.disk_works_since()) return;
+  const std::uint64_t term = chassis.member().term();
+  if (chassis.term_persisted(term)) return;
+  violation(now, fmt::format("chassis {} acts in term {}, which its disk does not have", chassis.index(), term));
+}
+
+void Oracle::check_peer(const Chassis& chassis, View& view, TimePoint now) {
+  const std::uint64_t before = std::exchange(view.peer_boot, chassis.member().peer_boot());
+  const bool heard = std::exchange(view.heard_peer, chassis.member().hears_peer());
+  if (before == view.peer_boot || view.peers_heard.insert(view.peer_boot).second) return;
+  // A silent process may have been heard only by late messages, and the former one lives.
+  if (!heard || boots_[before] < boots_[view.peer_boot]) return;
+  violation(now, fmt::format("chassis {} hears the new process of its peer, and goes back to the former one",
+                             chassis.index()));
 }
 
 std::uint64_t refused_in_merges(const Chassis& chassis) {
@@ -120,6 +143,7 @@ void Oracle::check_merge(Chassis& chassis, TimePoint now) {
 
 std::vector<std::uint32_t> Oracle::look(Chassis& chassis, TimePoint now, std::optional<std::uint32_t> sent_by) {
   View& view = views_[chassis.index()];
+  check_peer(chassis, view, now);
   std::vector<Life> appeared;
   std::vector<Life> gone;
   SessionRecord record;

@@ -2,13 +2,14 @@
 //
 // Every conversation has a flow key of its own that is never used again once an active chassis has removed its session,
 // so a session that is seen again after that has come back from somewhere. Invariants (docs/architecture.md):
-//   2  a term is used by one chassis, in one life of it;
+//   2  a term is used by one chassis, in one life of it, and is on its disk, if that works;
 //   3  no two sessions of an active table own the same translated address, port and protocol, and each uses mappings,
 //      blocks and addresses of its own host only;
 //   4  a session that a chassis has seen removed does not appear in it again - unless the chassis has meanwhile become
 //      the standby of another master, whose word it then takes, or has restarted from a checkpoint that is older;
 //   -  sessions that a master set up beside the other one, before it yielded, live on there or were counted as
 //      conflicts; nothing else appears in a master without a packet;
+//   -  a chassis that has heard a new process of its peer does not go back to the former one;
 //   5  after quiet, the digests are equal (World::settle).
 #pragma once
 
@@ -33,6 +34,8 @@ class Oracle {
   void on_master(Chassis& chassis, std::uint64_t term, TimePoint now);
   /// `chassis` follows `other`, in whose favour it may have yielded.
   void on_standby(Chassis& chassis, const Chassis& other, TimePoint now);
+  /// Checks that the disk of a master whose disk works has its term.
+  void check_term(const Chassis& chassis, TimePoint now);
   /// Checks whether a merge of `chassis` has ended, and what became of its conversations.
   void check_merge(Chassis& chassis, TimePoint now);
   /// Looks at what has changed in a table. `sent_by`: the conversation whose packet it has just handled, if any.
@@ -69,6 +72,9 @@ class Oracle {
     std::map<Life, Removal> removed;     ///< when it was last seen removed
     std::set<Life> durable;              ///< removals that must be on disk
     std::optional<TimePoint> master_since;
+    std::uint64_t peer_boot = 0;              ///< the process of the peer that it listens to
+    std::set<std::uint64_t> peers_heard;      ///< those that it has listened to in this life
+    bool heard_peer = false;                  ///< it heard the peer when it was looked at last
     std::map<std::uint32_t, TimePoint> born;  ///< conversations that this chassis set up, as master
   };
   /// A merge of a member that yielded, with the conversations that only this member has.
@@ -79,12 +85,14 @@ class Oracle {
     std::uint64_t refused = 0;    ///< records of them that were refused, or not sent
   };
   void violation(TimePoint now, const std::string& text);
+  void check_peer(const Chassis& chassis, View& view, TimePoint now);
   void check_bindings(const Chassis& chassis, const std::vector<SessionRecord>& sessions, TimePoint now);
 
   std::array<View, 2> views_;
   std::array<std::optional<Merge>, 2> merges_;    ///< by the member that yielded
   std::array<std::set<std::uint32_t>, 2> given_;  ///< all its conversations; it may die while they are on their way
   std::map<std::uint64_t, std::pair<std::uint16_t, std::uint64_t>> terms_;  ///< term -> chassis, boot
+  std::map<std::uint64_t, std::size_t> boots_;  ///< boot -> number of processes that had started before it
   std::vector<std::string> violations_;
   std::uint64_t births_ = 0;
   std::uint64_t deaths_ = 0;

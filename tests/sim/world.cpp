@@ -262,6 +262,7 @@ void World::step(Duration by) {
     if (!c.up()) continue;
     if (!c.paused) c.run(now_);
     watch(c, std::nullopt);
+    oracle_.check_term(c, now_);
   }
   for (Chassis& c : chassis_) oracle_.check_merge(c, now_);
   if (per_second_ > 0) traffic_.run(now_, per_second_);
@@ -314,10 +315,10 @@ void World::happen(const Later& later) {
       c.paused = false;
       break;
     case kUnblock:
-      c.data_blocked = false;
+      c.data_blocked = c.control_blocked = false;
       break;
     case kDiskWorks:
-      c.store().fail_writes(false);
+      c.set_disk(now_, true);
       disk_bad_until_[later.index] = now_ + 2s;
       break;
     case kCalm:
@@ -378,13 +379,14 @@ void World::fault() {
       later_.push_back({now_ + between(200ms, 5s), kCalm, 0});
       break;
     case 7:
-      note(fmt::format("chassis {} cannot send data", index));
+      c.control_blocked = chance(0.3);
+      note(fmt::format("chassis {} cannot send {}", index, c.control_blocked ? "anything" : "data"));
       c.data_blocked = true;
       later_.push_back({now_ + between(10ms, 2s), kUnblock, index});
       break;
     case 8:
       ++totals_.disk_failures;
-      c.store().fail_writes(true);
+      c.set_disk(now_, false);
       disk_bad_until_[index] = TimePoint::max();
       later_.push_back({now_ + between(50ms, 2s), kDiskWorks, index});
       break;
@@ -437,8 +439,8 @@ void World::settle(Duration limit) {
   const std::vector<Later> open = std::exchange(later_, {});
   for (const Later& l : open) happen(l);
   for (std::size_t i = 0; i < 2; ++i) {
-    chassis_[i].paused = chassis_[i].data_blocked = false;
-    chassis_[i].store().fail_writes(false);
+    chassis_[i].paused = chassis_[i].data_blocked = chassis_[i].control_blocked = false;
+    chassis_[i].set_disk(now_, true);
     if (!chassis_[i].up()) start(i);
   }
   weather(false);
