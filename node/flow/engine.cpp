@@ -103,7 +103,7 @@ void Engine::handle_first(Packet& packet, Staged& staged, Ticks now, PacketSink&
   if (const Drop damaged = damage(packet, headers); damaged != Drop::count) {
     return drop_packet(packet, staged, damaged);
   }
-  const SetUp result = shard.set_up(headers, binding.service_set, binding.inside, now);
+  const SetUp result = shard.set_up(headers, binding.service_set, staged.hash, binding.inside, now);
   if (!result.slot) {
     const bool non_syn = result.refused == Drop::tcp_non_syn;
     if (result.reject || (non_syn && binding.service->config->tcp_non_syn == TcpNonSyn::drop_flow_send_rst)) {
@@ -158,8 +158,9 @@ bool Engine::forward(Packet& packet, Staged& staged, FlowRef flow, Ticks now, Pa
 void Engine::pass_on(Packet& packet, Staged& staged, FlowRef flow, Ticks now, PacketSink& out) {
   const Binding& binding = *staged.binding;
   const Session& session = shards_[binding.shard]->table().at(flow.slot);
-  const bool first_fragment = staged.headers.fragment && !staged.headers.later_fragment;
-  const Headers before = first_fragment ? staged.headers : Headers{};
+  std::optional<Headers> before;  // of a first fragment
+  if (staged.headers.fragment && !staged.headers.later_fragment) [[unlikely]]
+    before = staged.headers;
   const std::uint32_t ingress = packet.unit;
   const std::uint32_t egress_unit = session.hairpin ? ingress : binding.other_unit;
   if ((staged.headers.tcp_flags & tcp_flag::syn) != 0) [[unlikely]] {
@@ -170,14 +171,14 @@ void Engine::pass_on(Packet& packet, Staged& staged, FlowRef flow, Ticks now, Pa
     if (to.is_v4() == staged.headers.v6) [[unlikely]] {
       // The other family; a hairpin session of NAT64 is IPv6 on both sides.
       if (!send_nat64(packet, staged, to, egress_unit, now, out)) return;
-      if (first_fragment) resolve_fragments(before, ingress, staged, flow, now, out);
+      if (before) resolve_fragments(*before, ingress, staged, flow, now, out);
       return;
     }
     renumber(staged, to);
     rewrite(staged.headers, to);
   }
   emit(packet, egress_unit, out);
-  if (first_fragment) resolve_fragments(before, ingress, staged, flow, now, out);
+  if (before) resolve_fragments(*before, ingress, staged, flow, now, out);
 }
 
 void Engine::renumber(Staged& staged, const FlowKey& to) {

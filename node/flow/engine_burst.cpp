@@ -20,8 +20,7 @@ void Engine::process(std::span<Packet> burst, TimePoint now, PacketSink& out) {
         if (forward_plain(part[i], look, at, out)) continue;
         staged_[i].binding = look.binding;
         staged_[i].hash = look.hash;
-        // It was read without error; only the whole of it is not known yet.
-        if (read_headers(part[i].data, part[i].length, staged_[i].headers) != HeaderError::none) continue;
+        headers_of_plain(part[i].data, look.headers, staged_[i].headers);
       }
       handle(part[i], staged_[i], at, out);
     }
@@ -158,7 +157,7 @@ bool Engine::forward_plain(Packet& packet, const Look& look, Ticks now, PacketSi
   look.shard->touch(flow.slot, session, flow.direction, h.length, now);
   if (session.nat_type != NatType::none) {
     const Session::PlainEgress to = session.plain_egress(flow.direction);
-    if (to.source != h.source && needs_ip_id_plain(packet.data)) {
+    if (needs_ip_id_plain(packet.data) && to.source != h.source) {
       set_ip_id_plain(packet.data, look.shard->ip_ids().next(to.source, to.destination, h.protocol));
     }
     rewrite_plain(packet.data, h, to.source, to.destination, to.source_port, to.destination_port);

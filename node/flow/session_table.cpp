@@ -1,6 +1,7 @@
 #include "node/flow/session_table.h"
 
 #include <algorithm>
+#include <bit>
 
 namespace icr::node {
 
@@ -58,15 +59,19 @@ void SessionTable::claim(std::uint32_t slot) {
 void SessionTable::release(std::uint32_t slot) { (void)free_.mark(slot); }
 
 bool SessionTable::insert(std::uint32_t slot) {
+  const FlowKey key = slab_[slot].initiator();
+  const std::uint16_t set = slab_[slot].service_set;
+  const std::uint64_t initiator = hash(set, key);
+  return !find(set, key, initiator) && insert_first(slot, initiator);
+}
+
+bool SessionTable::insert_first(std::uint32_t slot, std::uint64_t initiator) {
   Session& session = slab_[slot];
-  const FlowKey initiator_key = session.initiator();
-  const FlowKey responder_key = session.responder();
-  const std::uint16_t set = session.service_set;
-  const std::uint64_t initiator = hash(set, initiator_key);
-  const std::uint64_t responder = hash(set, responder_key);
+  const FlowKey key = session.responder();
+  const std::uint64_t responder = hash(session.service_set, key);
   // A packet to oneself (key equal to its mirror) cannot be told apart by direction; the header check refuses those
   // before.
-  if (find(set, initiator_key, initiator) || find(set, responder_key, responder)) return false;
+  if (find(session.service_set, key, responder)) return false;
   if (!enter(initiator, slot << 1)) return false;
   if (!enter(responder, slot << 1 | 1U)) {
     leave(initiator, slot << 1);
@@ -84,23 +89,23 @@ void SessionTable::remove(std::uint32_t slot) {
 }
 
 bool SessionTable::enter(std::uint64_t hash, std::uint32_t reference) {
-  const auto free_in = [](const Bucket& b) { return std::count(b.tags, b.tags + kWays, std::uint16_t{0}); };
   Bucket* best = &buckets_[first_bucket(hash)];
-  auto best_free = free_in(*best);
+  unsigned empty = empty_ways(*best);
   // A look-up reads the first bucket first: only a rather full one is left for the emptier of the two.
-  if (best_free < kCrowdedWays) {
+  if (crowded(empty)) {
     Bucket* const second = &buckets_[second_bucket(hash)];
-    if (const auto free = free_in(*second); free > best_free) {
+    const unsigned there = empty_ways(*second);
+    if (std::popcount(there) > std::popcount(empty)) {
       best = second;
-      best_free = free;
+      empty = there;
     }
   }
-  if (best_free == 0) {
+  if (empty == 0) {
     if (side_.size() == kSideEntries) return false;
     side_.push_back({hash, reference});
     return true;
   }
-  const auto way = static_cast<unsigned>(std::find(best->tags, best->tags + kWays, std::uint16_t{0}) - best->tags);
+  const auto way = static_cast<unsigned>(std::countr_zero(empty));
   best->tags[way] = tag_of(hash);
   best->references[way] = reference;
   return true;

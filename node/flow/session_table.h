@@ -91,6 +91,9 @@ class SessionTable {
   /// Enters both flows of a session, whose keys and service set are set, into the index and makes it live. Returns
   /// false and changes nothing if a flow is already there, or if both buckets of a flow and the side list are full.
   [[nodiscard]] bool insert(std::uint32_t slot);
+  /// Does the same for a session whose initiator flow was looked for just now. `initiator`: its hash(). REQUIRES: that
+  /// flow is not in the index.
+  [[nodiscard]] bool insert_first(std::uint32_t slot, std::uint64_t initiator);
   /// Removes both flows from the index; the session is no longer live. The slot is not released.
   void remove(std::uint32_t slot);
 
@@ -106,7 +109,7 @@ class SessionTable {
 
  private:
   static constexpr unsigned kWays = 8;
-  static constexpr std::ptrdiff_t kCrowdedWays = 4;  ///< free ways below which the second bucket is considered
+  static constexpr unsigned kCrowdedWays = 4;  ///< free ways below which the second bucket is considered
   static constexpr std::size_t kSideEntries = 64;
 
   struct alignas(64) Bucket {
@@ -149,6 +152,17 @@ class SessionTable {
     const __m128i tags = _mm_load_si128(reinterpret_cast<const __m128i*>(line.tags));
     const __m128i equal = _mm_cmpeq_epi16(tags, _mm_set1_epi16(static_cast<short>(tag)));
     return static_cast<unsigned>(_mm_movemask_epi8(equal));
+  }
+  /// One bit of the result for each way that is empty.
+  static unsigned empty_ways(const Bucket& line) {
+    const __m128i tags = _mm_load_si128(reinterpret_cast<const __m128i*>(line.tags));
+    const __m128i empty = _mm_cmpeq_epi16(tags, _mm_setzero_si128());
+    return static_cast<unsigned>(_mm_movemask_epi8(_mm_packs_epi16(empty, _mm_setzero_si128())));
+  }
+  /// True if fewer than kCrowdedWays ways are empty.
+  static bool crowded(unsigned empty) {
+    for (unsigned i = 1; i < kCrowdedWays; ++i) empty &= empty - 1;
+    return empty == 0;
   }
   [[nodiscard]] std::uint32_t candidate_in(std::size_t bucket, std::uint16_t tag, unsigned lines) const {
     const Bucket& line = buckets_[bucket];

@@ -159,7 +159,7 @@ void Shard::prefetch_slots(std::uint32_t count) const {
   });
 }
 
-SetUp Shard::set_up(const Headers& headers, std::uint16_t service_set, bool inside, Ticks now) {
+SetUp Shard::set_up(const Headers& headers, std::uint16_t service_set, std::uint64_t hash, bool inside, Ticks now) {
   Service* const s = service(service_set);
   if (s == nullptr) return {std::nullopt, Drop::unknown_interface, false};
   if (refuse_new_) return {std::nullopt, Drop::handing_over, false};
@@ -235,7 +235,7 @@ SetUp Shard::set_up(const Headers& headers, std::uint16_t service_set, bool insi
   session.nat_pool = translated.pool;
   session.hairpin = translated.hairpin;
   session.set_keys(headers.key, translated.responder);
-  if (!table_.insert(*slot) && !insert_with_another_port(*slot, now)) {
+  if (!table_.insert_first(*slot, hash) && !insert_with_another_port(*slot, now)) {
     const bool taken =
         table_.find(service_set, headers.key).has_value() || table_.find(service_set, translated.responder).has_value();
     nat_.cancel(nat_view(session), now);

@@ -89,8 +89,9 @@ class Shard final : public SessionSource, public SessionSink, private NatOutput 
   [[nodiscard]] SessionTable& table() { return table_; }
   [[nodiscard]] const SessionTable& table() const { return table_; }
   /// Tries to set up a session for the first packet of a flow, which came in on the inside port of `service_set` or
-  /// not.
-  [[nodiscard]] SetUp set_up(const Headers& headers, std::uint16_t service_set, bool inside, Ticks now);
+  /// not. `hash`: table().hash() of the flow. REQUIRES: table() has no session with this flow.
+  [[nodiscard]] SetUp set_up(const Headers& headers, std::uint16_t service_set, std::uint64_t hash, bool inside,
+                             Ticks now);
   /// A look ahead at a first packet: what set_up() will most likely read.
   struct Outlook {
     FlowKey responder;  ///< of the session that would come to be; its destination is a guess of `source`

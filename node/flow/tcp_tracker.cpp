@@ -423,10 +423,9 @@ bool TcpTracker::follow_established(Session& session, Direction d, const std::ui
   const std::uint32_t end = seq + payload_length;
   const bool scaled = (sender.flags & receiver.flags & kTcpWindowScaled) != 0;
   const std::uint32_t window = std::uint32_t{load16(tcp + 14)} << (scaled ? sender.scale : 0);
-  // in_window() and judge(), with windows that were not taken.
-  const std::uint32_t room = std::min(std::max(receiver.max_window, 1U), kMaxWindow);
-  const std::uint32_t lag = std::max(std::min(std::max(sender.max_window, 1U), kMaxWindow), kMaxAckWindow);
-  if (after(seq, sender.max_end) || after(sender.end - room, end)) return false;
+  // in_window() and judge(), with windows that were not taken: all of it was announced here, so widest() is max_window.
+  const std::uint32_t lag = std::max(sender.max_window, kMaxAckWindow);
+  if (after(seq, sender.max_end) || after(sender.end - receiver.max_window, end)) return false;
   if (after(ack, receiver.end) || after(receiver.end - lag, ack)) return false;
   // advance()
   if (after(end, sender.end)) sender.end = end;

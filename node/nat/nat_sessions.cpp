@@ -43,7 +43,7 @@ const NatState::Pool* NatState::pool(std::uint16_t index_plus_one) const {
   return index_plus_one == 0 || index_plus_one > pools_.size() ? nullptr : pools_[index_plus_one - 1U].get();
 }
 
-NatState::Pool* NatState::pool_of(std::uint16_t service_set, std::uint32_t external) const {
+NatState::Pool* NatState::pool_with(std::uint16_t service_set, std::uint32_t external) const {
   const auto after = std::upper_bound(externals_.begin(), externals_.end(), external,
                                       [](std::uint32_t v4, const External& e) { return v4 < e.low; });
   if (after == externals_.begin() || external > std::prev(after)->high) return nullptr;
@@ -256,6 +256,8 @@ void NatState::hold(const NatSession& s, bool taken, Ticks now) {
       ++host->count;
     }
   }
+  const Pool* const own = pool(s.pool);
+  if (taken && own != nullptr && own->ports_alone() && s.initiator.destination == s.responder.source) return;
   const Ends ends = ends_of(s);
   if (ends.target) hold_end(*ends.target, false);
   if (ends.source) hold_end(*ends.source, taken);

@@ -98,6 +98,10 @@ NatState::NatState(const Cluster& cluster, std::uint16_t set, std::uint64_t seed
   }
   assert(needs.owned <= most);
   std::sort(externals_.begin(), externals_.end(), [](const External& a, const External& b) { return a.low < b.low; });
+  for (const External& each : externals_) {
+    external_low_ = externals_.front().low;
+    external_high_ = std::max(external_high_, each.high);
+  }
   std::sort(destinations_.begin(), destinations_.end(),
             [](const Destination& a, const Destination& b) { return std::less<>()(a.term, b.term); });
   pairing_rows_ = needs.owned;

@@ -201,6 +201,9 @@ class NatState {
     Ticks hold = 0;                     ///< time for which no other host gets what was freed; 0 for none
     std::optional<ReuseHold> row_hold;  ///< of its rows, counted from first_row, if there are any
     NatPoolStatus figures;              ///< what is counted
+
+    /// True if a session holds nothing of the pool but the bit of its port.
+    [[nodiscard]] bool ports_alone() const { return use == NatPoolUse::ports && !mapped && !tracked; }
   };
   struct External {
     std::uint32_t low, high;
@@ -342,7 +345,12 @@ class NatState {
   [[nodiscard]] Pool* pool(std::uint16_t index_plus_one);
   [[nodiscard]] const Pool* pool(std::uint16_t index_plus_one) const;
   /// The pool of the service set that owns ports or addresses, if this is one of its addresses.
-  [[nodiscard]] Pool* pool_of(std::uint16_t service_set, std::uint32_t external) const;
+  [[nodiscard]] Pool* pool_of(std::uint16_t service_set, std::uint32_t external) const {
+    // Nearly all addresses that are asked for are those of hosts.
+    if (external < external_low_ || external > external_high_) return nullptr;
+    return pool_with(service_set, external);
+  }
+  [[nodiscard]] Pool* pool_with(std::uint16_t service_set, std::uint32_t external) const;
   [[nodiscard]] std::uint32_t block_row(const Pool& pool, std::uint32_t external, std::uint16_t port) const;
   [[nodiscard]] PortPool::Span span_of(const Row& block) const;
   [[nodiscard]] std::uint32_t find_internal(const Pool& pool, std::uint16_t service_set, const IpAddress& host,
@@ -415,6 +423,8 @@ class NatState {
   std::vector<std::unique_ptr<Pool>> pools_;  ///< by Cluster::nat_pools; null where not ours
   std::vector<Pool*> row_pools_;              ///< those that have rows of blocks or addresses, by first_row
   std::vector<External> externals_;           ///< sorted
+  std::uint32_t external_low_ = 1;            ///< what is not between these two is in none of them
+  std::uint32_t external_high_ = 0;
   std::vector<Term> terms_;
   StaticTerms static_terms_;
   std::vector<Destination> destinations_;  ///< sorted by term

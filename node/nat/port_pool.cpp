@@ -25,6 +25,7 @@ PortPool::PortPool(const NatPool& pool, std::uint64_t seed)
       preserve_range_(pool.preserve_range),
       round_robin_(pool.round_robin),
       bits_(rows_of(addresses_), high_ - low_ + 1, kProtocols, low_ports(pool), low_ports(pool)),
+      owned_on_(addresses_.size()),
       next_(pool.assignment == NatPool::Assignment::sequential ? rows_of(addresses_) : 0),
       seed_(seed) {}
 
@@ -70,13 +71,11 @@ void PortPool::reserve(const std::vector<ReservedEndpoints>& endpoints) {
 }
 
 void PortPool::reserve_ports(std::uint32_t row, std::uint32_t first, std::uint32_t last) {
-  reserved_on_.resize(addresses_.size());
   // Two rules may answer the same port: only what is new counts.
   for (std::uint32_t bit = first; bit <= last; ++bit) {
     if (!bits_.set(row, bit)) continue;
     ++reserved_;
     ++reserved_by_[row % kProtocols];
-    ++reserved_on_[row / kProtocols];
     if (!reserved_ports_.empty() && reserved_ports_.back().row == row && reserved_ports_.back().last + 1 == bit) {
       reserved_ports_.back().last = bit;
     } else {
@@ -96,13 +95,6 @@ bool PortPool::is_reserved(const IpAddress& address, std::uint8_t protocol, std:
                                       [](const Reserved& a, const Reserved& b) { return a.before(b); });
   return after != reserved_ports_.begin() && std::prev(after)->row == wanted.row &&
          wanted.first <= std::prev(after)->last;
-}
-
-std::uint32_t PortPool::unowned(std::uint32_t index) const {
-  const std::uint32_t row = index * kProtocols;
-  const std::uint32_t reserved = reserved_on_.empty() ? 0 : reserved_on_[index];
-  const std::uint32_t held = held_on_.empty() ? 0 : held_on_[index];
-  return bits_.free(row) + bits_.free(row + 1) + bits_.free(row + 2) + reserved + held;
 }
 
 void PortPool::hold_released(Ticks duration, std::uint32_t most) {
@@ -149,7 +141,7 @@ std::uint32_t PortPool::draw(std::uint32_t row, std::uint32_t count, std::uint64
 void PortPool::taken(std::uint32_t row) {
   ++in_use_by_[row % kProtocols];
   max_in_use_ = std::max(max_in_use_, ++in_use_);
-  if (unowned(row / kProtocols) + 1 == kProtocols * bits_.bits()) ++addresses_in_use_;
+  if (++owned_on_[row / kProtocols] == 1) ++addresses_in_use_;
 }
 
 std::optional<PortPool::Span> PortPool::preserving(Span span, std::uint8_t protocol, std::uint16_t original) const {
@@ -306,7 +298,7 @@ void PortPool::release(const IpAddress& address, std::uint8_t protocol, std::uin
       ++reused_early_;
     }
   }
-  if (unowned(*index) == kProtocols * bits_.bits()) --addresses_in_use_;
+  if (--owned_on_[*index] == 0) --addresses_in_use_;
 }
 
 }  // namespace icr::node

@@ -151,8 +151,6 @@ class PortPool {
     return std::uint64_t{row} * bits_.bits() + bit;
   }
   void reserve_ports(std::uint32_t row, std::uint32_t first, std::uint32_t last);
-  /// Ports of the address that nobody has, of all protocols; those that are reserved or held count among them.
-  [[nodiscard]] std::uint32_t unowned(std::uint32_t index) const;
   /// Reserved ports of one row, counted from low_.
   struct Reserved {
     std::uint32_t row, first, last;
@@ -164,11 +162,11 @@ class PortPool {
   AddressList addresses_;
   std::uint32_t low_, high_;
   bool preserve_parity_, preserve_range_, round_robin_;
-  BitRows bits_;                     ///< a row is one (address, protocol), a group one protocol
-  std::vector<std::uint16_t> next_;  ///< by row, when ports go in sequence: what was last given, from low_, plus 1
+  BitRows bits_;                         ///< a row is one (address, protocol), a group one protocol
+  std::vector<std::uint32_t> owned_on_;  ///< by address: how many ports
+  std::vector<std::uint16_t> next_;      ///< by row, when ports go in sequence: what was last given, from low_, plus 1
   std::unordered_map<std::uint64_t, std::uint32_t> contested_;  ///< row << 16 | port -> owners beyond the first
   std::vector<Reserved> reserved_ports_;                        ///< sorted; they do not overlap
-  std::vector<std::uint32_t> reserved_on_;                      ///< by address: how many ports; empty if there are none
   std::vector<std::uint8_t> reserved_portless_;                 ///< by address: other protocols are; empty if none is
   std::array<std::uint64_t, kProtocols> reserved_by_{};
   std::optional<ReuseHold> hold_;       ///< of numbers that number_of() makes; their bits are taken

@@ -35,6 +35,7 @@ class StaticTerms {
   /// Asks in the order in which terms were added.
   template <class Fits>
   [[nodiscard]] bool any_of(std::uint16_t service_set, const IpAddress& external, Fits&& fits) const {
+    if (entries_.empty()) return false;
     const auto before = [](const Order& wanted, const Entry& e) { return wanted < order_of(e); };
     auto at =
         std::upper_bound(entries_.begin(), entries_.end(), Order{service_set, external.is_v4(), external}, before);

@@ -22,7 +22,14 @@ inline void store32(std::uint8_t* p, std::uint32_t v) {
 /// Sum of 16-bit words, not folded. `size` may be odd: the last octet is padded with zero.
 [[nodiscard]] std::uint64_t checksum_add(const std::uint8_t* data, std::size_t size, std::uint64_t sum = 0);
 /// Folded and complemented: the value of a checksum field.
-[[nodiscard]] std::uint16_t checksum_finish(std::uint64_t sum);
+[[nodiscard]] inline std::uint16_t checksum_finish(std::uint64_t sum) {
+  // This avoids a loop, because the number of turns would depend on the sum and could not be predicted.
+  sum = (sum >> 32) + (sum & 0xffffffffU);
+  sum = (sum >> 16) + (sum & 0xffff);
+  sum = (sum >> 16) + (sum & 0xffff);
+  sum = (sum >> 16) + (sum & 0xffff);
+  return static_cast<std::uint16_t>(~sum);
+}
 
 /// CRC32c. An SCTP packet carries it with the low octet first; its field counts as zero.
 [[nodiscard]] std::uint32_t crc32c(const std::uint8_t* data, std::size_t size);

@@ -281,13 +281,13 @@ bool transport_checksum_ok(const Headers& h) {
   } else if (h.protocol != ip_protocol::tcp && !icmp) {
     return true;
   }
-  std::uint64_t sum = 0;
-  if (h.v6) {
-    sum = checksum_add(h.l3 + 8, 32) + h.protocol + length;
-  } else if (!icmp) {
-    sum = checksum_add(h.l3 + 12, 8) + h.protocol + length;
-  }
-  return checksum_finish(checksum_add(h.l4, length, sum)) == 0;
+  if (icmp && !h.v6) return checksum_finish(checksum_add(h.l4, length)) == 0;
+  const std::uint64_t pseudo = std::uint64_t{h.protocol} + length;
+  // The addresses, which the checksum covers as well, are the end of the IP header.
+  const std::uint8_t* const addresses = h.v6 ? h.l3 + 8 : h.l3 + 12;
+  const std::uint32_t octets = h.v6 ? 32 : 8;
+  if (addresses + octets == h.l4) return checksum_finish(checksum_add(addresses, octets + length, pseudo)) == 0;
+  return checksum_finish(checksum_add(h.l4, length, checksum_add(addresses, octets, pseudo))) == 0;
 }
 
 bool ip_checksum_ok(const Headers& h) {

@@ -79,6 +79,8 @@ struct Headers {
   std::uint32_t payload_length = 0;  ///< TCP payload in this packet
 
   IcmpKind icmp = IcmpKind::none;
+
+  friend bool operator==(const Headers&, const Headers&) = default;
 };
 
 /// Reads the headers of `packet[0, size)`. `out` is meaningful only for HeaderError::none.

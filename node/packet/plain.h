@@ -75,6 +75,23 @@ inline bool odd_v4(std::uint32_t a) { return a >= 0xe0000000U || (a >> 24) == 12
          (l4[13] & kControl) == tcp_flag::ack;
 }
 
+/// Tells of the packet at `p` what read_headers() would. REQUIRES: read_plain() returned `plain` for it.
+inline void headers_of_plain(std::uint8_t* p, const PlainHeaders& plain, Headers& out) {
+  out = Headers{};
+  out.l3 = p;
+  out.l4 = p + detail::kPlainIp;
+  out.l3_length = plain.length;
+  out.l4_length = plain.length - detail::kPlainIp;
+  out.key = {IpAddress::v4(plain.source), IpAddress::v4(plain.destination), plain.source_port, plain.destination_port,
+             plain.protocol};
+  out.protocol = plain.protocol;
+  out.fragment_id = load16(p + 4);
+  if (plain.protocol != ip_protocol::tcp) return;
+  out.tcp_flags = out.l4[13] & 0x3f;
+  out.tcp_header_length = plain.tcp_header_length;
+  out.payload_length = out.l4_length - plain.tcp_header_length;
+}
+
 /// Makes a plain packet, read as `from`, carry other addresses and ports (host order), as rewrite() does.
 inline void rewrite_plain(std::uint8_t* p, const PlainHeaders& from, std::uint32_t source, std::uint32_t destination,
                           std::uint16_t source_port, std::uint16_t destination_port) {

@@ -168,7 +168,7 @@ struct Owners {
     Bytes bytes = build(udp(client, port, kServer, 53));
     Headers headers;
     EXPECT_EQ(read_headers(bytes.data(), static_cast<std::uint32_t>(bytes.size()), headers), HeaderError::none);
-    const SetUp result = shard.set_up(headers, 0, true, Shard::ticks_of(now));
+    const SetUp result = shard.set_up(headers, 0, shard.table().hash(0, headers.key), true, Shard::ticks_of(now));
     EXPECT_TRUE(result.slot);
     return result.slot.value_or(0);
   }

@@ -74,6 +74,9 @@ TEST(Plain, ReadsWhatReadHeadersReads) {
       ASSERT_EQ(f.tcp_header_length, h.tcp_header_length);
       ASSERT_EQ(f.length - detail::kPlainIp - f.tcp_header_length, h.payload_length);
     }
+    Headers whole;
+    headers_of_plain(p.data(), f, whole);
+    ASSERT_TRUE(whole == h);
   }
   EXPECT_GT(plain, 50000U);
   EXPECT_GT(refused, 20000U);
