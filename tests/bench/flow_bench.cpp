@@ -1,5 +1,5 @@
-// flow.forward.*, flow.forward_tcp.1m, flow.setup, flow.expire, flow.bytes_per_session, rules.1000: one core, NAPT44,
-// bursts of 64 frames of 128 octets, sessions in random order (tests/bench/flow_traffic.h).
+// flow.forward.*, flow.forward_df0.*, flow.forward_tcp.1m, flow.setup, flow.expire, flow.bytes_per_session, rules.1000:
+// one core, NAPT44, bursts of 64 frames of 128 octets, sessions in random order (tests/bench/flow_traffic.h).
 #include <unistd.h>
 
 #include "tests/bench/flow_traffic.h"
@@ -50,7 +50,7 @@ class Table {
     node_ = std::make_unique<Node>(*cluster_, kStart, seed);
     order_.shuffle();
     sink_.sent = 0;
-    const double clocks = once(kStart);
+    const double clocks = once(kStart, frames_);
     resident_ = (resident_bytes() - before) / sessions_;
     if (complain("sessions", node_->shard->sessions(), sessions_) || complain("packets out", sink_.sent, sessions_)) {
       return -1;
@@ -59,14 +59,15 @@ class Table {
   }
 
   /// Clocks for a packet of an established session, median of the rounds. Time passes: the last packets of the
-  /// sessions are spread over 10 s.
-  double forward() {
+  /// sessions are spread over 10 s. Without `df` the packets may be fragmented, so each gets an identification.
+  double forward(bool df = true) {
+    Frames& frames = df ? frames_ : frames_df0_;
     std::vector<double> rounds;
     for (int i = 0; i < rounds_; ++i) {
       order_.shuffle();
       sink_.sent = 0;
       const TimePoint now = kStart + 1s + std::chrono::milliseconds(10'000LL * i / rounds_);
-      rounds.push_back(once(now));
+      rounds.push_back(once(now, frames));
       if (complain("packets out", sink_.sent, sessions_)) return -1;
     }
     return median(rounds) - generator_;
@@ -100,14 +101,15 @@ class Table {
   [[nodiscard]] double resident() const { return resident_; }
 
  private:
-  double once(TimePoint now) {
+  double once(TimePoint now, Frames& frames) {
     return round(order_, node_->engine.get(), now, sink_,
-                 [&](std::size_t place, std::uint32_t s) { return frames_.write(place, s); });
+                 [&](std::size_t place, std::uint32_t s) { return frames.write(place, s); });
   }
 
   std::uint32_t sessions_;
   Order order_;
   Frames frames_{ip_protocol::udp};
+  Frames frames_df0_{ip_protocol::udp, false};
   CountingSink sink_;
   std::unique_ptr<Cluster> cluster_;
   std::unique_ptr<Node> node_;
@@ -127,6 +129,9 @@ bool forward_small() {
   const double clocks = table.forward();
   if (clocks < 0) return false;
   show_forward("flow.forward.10k", clocks);
+  const double df0 = table.forward(false);
+  if (df0 < 0) return false;
+  show_forward("flow.forward_df0.10k", df0);
   return true;
 }
 
@@ -144,6 +149,9 @@ bool million() {
   const double forward = table.forward();
   if (forward < 0) return false;
   show_forward("flow.forward.1m", forward);
+  const double df0 = table.forward(false);
+  if (df0 < 0) return false;
+  show_forward("flow.forward_df0.1m", df0);
   const double expire = table.expire();
   if (expire < 0) return false;
   show("flow.expire", expire, "clocks");
@@ -253,8 +261,10 @@ int main(int argc, char** argv) {
     return std::any_of(names.begin(), names.end(), [&](const char* name) { return wanted(argc, argv, name); });
   };
   bool good = true;
-  if (any({"flow.forward.10k"})) good &= forward_small();
-  if (any({"flow.generator", "flow.setup", "flow.forward.1m", "flow.expire"})) good &= million();
+  if (any({"flow.forward.10k", "flow.forward_df0.10k"})) good &= forward_small();
+  if (any({"flow.generator", "flow.setup", "flow.forward.1m", "flow.forward_df0.1m", "flow.expire"})) {
+    good &= million();
+  }
   if (any({"flow.forward_tcp"})) good &= forward_tcp();
   if (any({"rules"})) good &= rules();
   if (any({"flow.forward.10m", "flow.bytes_per_session", "flow.setup.10m"})) good &= ten_million();

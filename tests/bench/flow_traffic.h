@@ -94,13 +94,15 @@ class CountingSink final : public PacketSink {
 /// Writes frames of sessions into buffers. Hosts are 60,000 addresses of 198.18.0.0/16, servers in 198.19.0.0/16.
 class Frames {
  public:
-  explicit Frames(std::uint8_t protocol) : protocol_(protocol) {
+  /// `df`: "don't fragment" is set, as senders that look for the path's MTU set it. Such a packet keeps its
+  /// identification; one without gets another when its source is translated.
+  explicit Frames(std::uint8_t protocol, bool df = true) : protocol_(protocol) {
     template_.fill(0x5a);
     std::uint8_t* const p = template_.data();
     std::memset(p, 0, 20 + 20);
     p[0] = 0x45;
     store16(p + 2, kFrame);
-    p[6] = 0x40;  // DF, as senders that look for the path's MTU set it: an atomic packet keeps its identification
+    p[6] = df ? 0x40 : 0;
     p[8] = 64;
     p[9] = protocol;
     if (protocol == ip_protocol::udp) {
@@ -142,6 +144,7 @@ class Frames {
   void finish(std::uint8_t* p, std::uint32_t from, std::uint32_t to, std::uint16_t from_port, std::uint16_t to_port,
               std::uint8_t flags, std::uint32_t seq, std::uint32_t ack) const {
     const std::uint64_t addresses = words(from) + words(to);
+    store16(p + 4, 0);  // the engine may have changed it in the packet before
     store32(p + 12, from);
     store32(p + 16, to);
     store16(p + 10, checksum_finish(ip_sum_ + addresses));
