@@ -9,6 +9,8 @@ everything else, so that they measure the pair and not their own hunger. Variant
     unprivileged  the same without the right to it: no CAP_SYS_NICE, no CAP_IPC_LOCK, no limits
     kill        SIGKILL of the master in that load
     silent-kill  the master's machine dies in that load: its cables are pulled and it is killed, so no connection is closed
+    compose     heartbeats of 3 x 20 ms, the chassis as containers of docker-compose.yml
+    compose-kill  `docker kill` of the master in that load
     quiet-kill  SIGKILL of the master with nothing beside
     conntrackd  Linux connection tracking with conntrackd and keepalived, VRRP 3 x 10 ms (lab/conntrackd_pair.py)
     conntrackd-kill  the master of that pair dies in that load
@@ -26,12 +28,16 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
+from lab.containers import ContainerLab  # noqa: E402
 from lab.conntrackd_pair import ConntrackdPair  # noqa: E402
 from lab.netlab import CHASSIS, SERVER, Lab, LabError, wait_until  # noqa: E402
 
 NAME = "replication.busy"
-PORT = 8000  # `web` of the cluster file
-VARIANTS = ("icr", "unprivileged", "kill", "silent-kill", "quiet-kill", "conntrackd", "conntrackd-kill")
+PORT = 8100  # nothing else listens there; it becomes part of `web` of the cluster file
+VARIANTS = (
+    *("icr", "unprivileged", "kill", "silent-kill", "quiet-kill"),
+    *("compose", "compose-kill", "conntrackd", "conntrackd-kill"),
+)
 TELLING = re.compile("drop|refuse|invalid|overload|absence|not-master|no-session|rests")  # counters
 WITHOUT_RIGHTS = (
     *("setpriv", "--bounding-set", "-sys_nice,-ipc_lock", "--inh-caps", "-sys_nice,-ipc_lock"),
@@ -51,13 +57,16 @@ class IcrPair:
 
     def up(self):
         self.lab.up()
+        self._set_timing()
+        for name in CHASSIS:
+            self.lab.start_chassis(name, before=self._before)
+        self.lab.wait_for_redundancy()
+
+    def _set_timing(self):
         interval, count = self._timing
         self.lab.change_cluster_file(r"(heartbeat-interval:\s*)\d+", rf"\g<1>{interval}")
         self.lab.change_cluster_file(r"(heartbeat-count:\s*)\d+", rf"\g<1>{count}")
         self.lab.change_cluster_file(r"destination-port: 8000,", f"destination-port: {PORT}-{PORT + 9},")
-        for name in CHASSIS:
-            self.lab.start_chassis(name, before=self._before)
-        self.lab.wait_for_redundancy()
 
     def kill_master(self):
         """Returns the time of the kill (ns of the monotonic clock)."""
@@ -75,8 +84,8 @@ class IcrPair:
     def _role_lines(self):
         lines = []
         for name in CHASSIS:
-            with open(self.lab.processes.log_file(name), encoding="utf-8", errors="replace") as log:
-                lines += [line for line in log if " role: " in line or " detector: " in line]
+            text = self.lab.log_text(name).splitlines(True)
+            lines += [line for line in text if " role: " in line or " detector: " in line]
         return sorted(lines)
 
     def notes(self):
@@ -90,6 +99,26 @@ class IcrPair:
             drops = [f"{what}={n}" for what, n in counters if n and TELLING.search(what)]
             notes.append(f"{name}: {' '.join(drops)}")
         return notes
+
+
+class ComposePair(IcrPair):
+    """The lab of docker-compose.yml. The busy processes compete with the containers from outside."""
+
+    def __init__(self, prefix, interval, count):
+        super().__init__(prefix, interval, count)
+        self.lab = ContainerLab(prefix)
+
+    def up(self):
+        self.lab.up()
+        self._set_timing()
+        self.lab.start_containers()
+        self.lab.wait_for_redundancy(60)
+
+    def kill_master(self):
+        master = self.lab.master()
+        now = time.monotonic_ns()
+        self.lab.kill_chassis(master)
+        return now
 
 
 class Traffic:
@@ -141,7 +170,7 @@ class Traffic:
         for i in range(self.count):
             self.lab.processes.signal(f"many-client{i}", signal.SIGUSR1)
         for i in range(self.count):
-            if self.lab.processes.wait(f"many-client{i}", 120) != 0:
+            if self.lab.processes.wait(f"many-client{i}", 200) != 0:
                 raise LabError(f"the sender failed: {self.lab.log_tail(f'many-client{i}')}")
             self.lab.processes.end(f"many-server{i}")
         out = {}
@@ -199,6 +228,8 @@ def measure(pair, options, busy, kill):
 def make_pair(variant, options):
     if variant.startswith("conntrackd"):
         return ConntrackdPair(options.prefix)
+    if variant.startswith("compose"):
+        return ComposePair(options.prefix, options.interval, options.count)
     before = WITHOUT_RIGHTS if variant == "unprivileged" else ()
     return IcrPair(options.prefix, options.interval, options.count, before, silent=variant == "silent-kill")
 

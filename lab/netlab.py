@@ -185,12 +185,15 @@ class Lab:
 
     def change_cluster_file(self, pattern, replacement):
         """Changes the cluster file that the chassis of this lab will read. Raises LabError if there is nothing to change."""
+        self._cluster_text = self._changed(pattern, replacement)
+        with open(self.cluster_file, "w", encoding="utf-8") as out:
+            out.write(self._cluster_text)
+
+    def _changed(self, pattern, replacement):
         text, count = re.subn(pattern, replacement, self._cluster_text)
         if count == 0:
             raise LabError(f"nothing in the cluster file is like '{pattern}'")
-        self._cluster_text = text
-        with open(self.cluster_file, "w", encoding="utf-8") as out:
-            out.write(text)
+        return text
 
     def down(self):
         """Ends the lab's processes, removes its namespaces and folders. Nothing happens if there is no lab."""
@@ -269,10 +272,14 @@ class Lab:
     def chassis_runs(self, name):
         return self.processes.pid(name) is not None
 
+    def log_text(self, name):
+        """Everything that a chassis has logged."""
+        with open(self.processes.log_file(name), encoding="utf-8", errors="replace") as text:
+            return text.read()
+
     def log_tail(self, name, lines=15):
         try:
-            with open(self.processes.log_file(name), encoding="utf-8", errors="replace") as text:
-                return "".join(text.readlines()[-lines:])
+            return "".join(self.log_text(name).splitlines(True)[-lines:])
         except FileNotFoundError:
             return "(no log)\n"
 

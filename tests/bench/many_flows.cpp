@@ -375,11 +375,12 @@ class Sender {
     if (cut_ != 0 && back_ == 0 && sent_[message.number] > cut_) back_ = now;
   }
 
-  /// Asks every flow, some times; who never answers is dead. A stream repeats by itself.
+  /// Asks every flow several times. A flow that never answers is dead. A stream repeats by itself, and may pause for
+  /// 120 s between two attempts (the longest retransmission timeout of Linux), so it is waited for longer than that.
   void look_for_dead() {
     for (Flow& flow : flows_) flow.answered = false;
     answered_ = 0;
-    for (int attempt = 0; attempt < 30 && answered_ < flows_.size(); ++attempt) {
+    for (int attempt = 0; attempt < 65 && answered_ < flows_.size(); ++attempt) {
       for (std::size_t i = 0; i < flows_.size(); ++i) {
         if (flows_[i].answered || (attempt != 0 && is_tcp(i))) continue;
         ask(i);

@@ -6,6 +6,7 @@ import time
 import pytest
 from conftest import ROOT
 
+from lab.containers import build_image
 from lab.engine import Engine, NoEngine
 from lab.netlab import parse_roles, wait_until
 from lab.traffic import content
@@ -27,12 +28,8 @@ def engine():
 def containers(engine, request):
     """Builds the images of docker-compose.yml, runs the containers, and removes them with their volumes at the end. The
     image contains the programs of the release tree, or compiles them."""
-    engine.run(ROOT / "lab" / "make-base-image", timeout=300)
     start = time.monotonic()
-    if request.param == "built":
-        install = ["cmake", "--install", "build/release", "--strip", "--prefix", "build/image"]
-        engine.run(*install)
-    engine.compose("build", "--build-arg", f"PROGRAMS={request.param}", "left", timeout=1500)  # the image of all services
+    build_image(engine, request.param)
     size = int(engine.run("docker", "image", "inspect", "--format", "{{.Size}}", "icr-lab").stdout)
     print(f"image of {size / 1e6:.0f} MB built in {time.monotonic() - start:.0f} s")
     engine.isolate()
