@@ -1,53 +1,118 @@
 #!/usr/bin/env python3
-"""The floors of the house (docs/architecture.md): an include points down only, and a library stays in its rooms."""
+"""The rooms of the house (docs/architecture.md): which room may include which, and which library stays in which room."""
 
 import pathlib
 import re
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-FLOOR = {"model": 1, "replication": 2, "storage": 2, "node": 3, "cli": 4}
-FORBIDDEN = {"cli": {"node"}, "replication": {"storage"}, "storage": {"replication"}}
-ROOMS_OF_LIBRARY = {
-    "zmq": ("replication/zmq", "node/query", "cli/client"),
-    "rocksdb": ("storage/rocks",),
-    "netlink": ("node/kernel",),
-    "nftables": ("node/kernel",),
+FOLDERS = ("model", "transport", "replication", "storage", "node", "cli")
+
+MODEL = {"model/base", "model/record", "model/config", "model/query"}
+# Each room, and the rooms that it may include. A room comes after those that it includes, so the table has no circle.
+ROOMS = {
+    # floor 1
+    "model/base": set(),
+    "model/record": {"model/base"},
+    "model/config": {"model/base", "model/record"},
+    "model/query": {"model/base", "model/record"},
+    # floor 2
+    "transport": {"model/base", "model/record"},
+    "replication": {"model/base", "model/record"},
+    "replication/zmq": {"model/base", "model/record", "model/config", "transport", "replication"},
+    "storage": {"model/base", "model/record"},
+    "storage/rocks": {"model/base", "model/record", "storage"},
+    # floor 3
+    "node/packet": {"model/base", "model/record"},
+    "node/nat": MODEL,
+    "node/service": {"model/base", "model/record", "model/config", "node/packet"},
+    "node/flow": MODEL | {"node/packet", "node/nat", "node/service"},
+    "node/kernel": {"model/base", "model/record", "model/config", "node/packet"},
+    "node/ports": {"model/base", "model/record", "model/config", "node/packet", "node/kernel"},
+    "node/redundancy": {"model/base", "model/record", "model/config", "replication"},
+    "node/query": MODEL | {"transport"},
+    "node/set": MODEL
+    | {"transport", "replication", "replication/zmq", "storage", "node/packet", "node/nat", "node/service", "node/flow"}
+    | {"node/kernel", "node/redundancy", "node/query"},
+    "node/card": MODEL
+    | {"transport", "storage", "storage/rocks", "node/packet", "node/nat", "node/service", "node/flow", "node/kernel"}
+    | {"node/ports", "node/redundancy", "node/query", "node/set"},
+    "node": {"model/base", "model/config", "node/card"},
+    # floor 4
+    "cli/client": MODEL | {"transport"},
+    "cli/grammar": MODEL,
+    "cli/merge": MODEL | {"cli/client", "cli/grammar"},
+    "cli/render": MODEL | {"cli/grammar", "cli/merge"},
+    "cli": MODEL | {"cli/client", "cli/grammar", "cli/merge", "cli/render"},
+}
+# Folders that only one room may include: the inside of that room.
+PRIVATE = {"model/config/reader": "model/config"}
+# Libraries that stay in one room, by the first part of the names of their headers.
+ROOM_OF_LIBRARY = {
+    "zmq": "transport",
+    "rocksdb": "storage/rocks",
+    "netlink": "node/kernel",
+    "nftables": "node/kernel",
+    "spdlog": "model/base",
+    "yaml-cpp": "model/config",
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s*(?:"([^"]+)"|<([^>]+)>)')
 
 
-def faults_of(path):
-    """(line, what is wrong) of one file, by its path from the root."""
-    floor = path.parts[0]
-    for number, line in enumerate((ROOT / path).read_text(encoding="utf-8").splitlines(), start=1):
+def room_of(path):
+    """Returns the room of a file, given as a path from the root, or None if the table does not know its folder."""
+    folder = pathlib.PurePosixPath(path).parent.as_posix()
+    folder = PRIVATE.get(folder, folder)
+    return folder if folder in ROOMS else None
+
+
+def faults_of(path, text):
+    """Yields (line, what is wrong) for a file: its path from the root, and its text."""
+    path = pathlib.PurePosixPath(path)
+    room = room_of(path)
+    if room is None:
+        yield 1, f"{path.parent} is no room: add it to the table of tests/check_floors.py"
+        return
+    for number, line in enumerate(text.splitlines(), start=1):
         include = INCLUDE.match(line)
         if not include:
             continue
         own, system = include.groups()
-        if own:
-            target = own.split("/")[0]
-            if target not in FLOOR:
-                yield number, f'"{own}" is not written from the root of the project'
-            elif FLOOR[target] > FLOOR[floor] or target in FORBIDDEN.get(floor, ()):
-                yield number, f'{floor}/ must not include "{own}"'
-        else:
-            library = re.split(r"[/._]", system)[0]
-            rooms = ROOMS_OF_LIBRARY.get(library)
-            if rooms and not path.as_posix().startswith(rooms):
-                yield number, f"<{system}> belongs in {', '.join(rooms)} only"
+        if system:
+            home = ROOM_OF_LIBRARY.get(re.split(r"[/._]", system)[0])
+            if home and home != room:
+                yield number, f"<{system}> belongs in {home} only"
+            continue
+        target = room_of(own)
+        if target is None:
+            yield number, f'"{own}" is in no room, or not written from the root of the project'
+        elif target != room and target not in ROOMS[room]:
+            yield number, f'{room} must not include "{own}"'
+        elif PRIVATE.get(pathlib.PurePosixPath(own).parent.as_posix(), room) != room:
+            yield number, f'"{own}" is not for other rooms than {target}'
+
+
+def faults_of_table(rooms):
+    """Yields what is wrong with a table: a room that includes one that comes later, or that does not exist."""
+    before = set()
+    for room, allowed in rooms.items():
+        for other in sorted(allowed - before):
+            yield f"{room} may include {other}, which {'comes later' if other in rooms else 'is no room'}"
+        before.add(room)
 
 
 def main():
-    faults = files = 0
-    for floor in FLOOR:
-        for path in sorted((ROOT / floor).rglob("*")):
+    faults = list(faults_of_table(ROOMS))
+    files = 0
+    for folder in FOLDERS:
+        for path in sorted((ROOT / folder).rglob("*")):
             if path.suffix in (".h", ".cpp"):
                 files += 1
-                for number, what in faults_of(path.relative_to(ROOT)):
-                    print(f"{path.relative_to(ROOT)}:{number}: {what}")
-                    faults += 1
-    print(f"floors: {files} files, {faults} includes that are not allowed")
+                name = path.relative_to(ROOT).as_posix()
+                faults += [f"{name}:{number}: {what}" for number, what in faults_of(name, path.read_text(encoding="utf-8"))]
+    for fault in faults:
+        print(fault)
+    print(f"floors: {files} files in {len(ROOMS)} rooms, {len(faults)} includes that are not allowed")
     return 1 if faults or not files else 0
 
 

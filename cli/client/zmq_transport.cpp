@@ -1,13 +1,18 @@
 #include "cli/client/zmq_transport.h"
 
 #include <algorithm>
-#include <cstring>
-#include <zmq.hpp>
+#include <array>
+
+#include "transport/socket.h"
 
 namespace icr::cli {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+using transport::Event;
+using transport::Sent;
+using transport::Taken;
+using transport::Waiting;
 
 /// Number of failed attempts to connect after which a chassis counts as unreachable.
 constexpr int kConnectAttempts = 3;
@@ -16,37 +21,32 @@ constexpr int kReconnectMillis = 50;
 constexpr auto kFirstPause = std::chrono::milliseconds(5);
 constexpr auto kLongestPause = std::chrono::milliseconds(160);
 
+constexpr std::array kEvents = {Event::connected, Event::connect_retried, Event::disconnected};
+
+transport::SocketOptions options_of_dealer() {
+  transport::SocketOptions out;
+  out.max_message_bytes = kMaxReplyBytes;
+  out.reconnect_ms = kReconnectMillis;
+  return out;
+}
+
 }  // namespace
 
 struct ZmqTransport::Line {
-  Line(zmq::context_t& context, const Endpoint& where, std::uint16_t chassis)
-      : dealer(context, zmq::socket_type::dealer), monitor(context, zmq::socket_type::pair), address(where.to_zmq()) {
-    dealer.set(zmq::sockopt::linger, 0);
-    monitor.set(zmq::sockopt::linger, 0);
-    dealer.set(zmq::sockopt::maxmsgsize, std::int64_t{kMaxReplyBytes});
-    dealer.set(zmq::sockopt::reconnect_ivl, kReconnectMillis);
-    dealer.set(zmq::sockopt::handshake_ivl, 3000);
-    if (!where.address.is_v4()) dealer.set(zmq::sockopt::ipv6, true);
-    const std::string events = fmt::format("inproc://events-{}", chassis);
-    if (zmq_socket_monitor(dealer.handle(), events.c_str(),
-                           ZMQ_EVENT_CONNECTED | ZMQ_EVENT_CONNECT_RETRIED | ZMQ_EVENT_DISCONNECTED) != 0) {
-      throw zmq::error_t();
-    }
-    monitor.connect(events);
-    dealer.connect(address);
-  }
+  Line(transport::Socket socket, std::string where) : dealer(std::move(socket)), address(std::move(where)) {}
 
   /// Returns false if the line is broken now.
   bool send(const QueryRequest& request) {
     flatbuffers::FlatBufferBuilder builder(256);
     encode_request(request, builder);
-    if (dealer.send(zmq::buffer(builder.GetBufferPointer(), builder.GetSize()), zmq::send_flags::dontwait)) return true;
-    broken = fmt::format("{} takes no more questions", address);
+    const Sent sent = dealer.send({builder.GetBufferPointer(), builder.GetSize()});
+    if (sent == Sent::sent) return true;
+    broken = sent == Sent::refused ? fmt::format("{} takes no more questions", address)
+                                   : fmt::format("{}: {}", address, dealer.error());
     return false;
   }
 
-  zmq::socket_t dealer;
-  zmq::socket_t monitor;
+  transport::Socket dealer;
   std::string address;
   bool connected = false;
   int failed_attempts = 0;
@@ -62,7 +62,7 @@ struct ZmqTransport::Line {
 };
 
 struct ZmqTransport::Sockets {
-  zmq::context_t context{1};
+  std::shared_ptr<transport::Context> context;
   std::map<std::uint16_t, std::unique_ptr<Line>> lines;
 };
 
@@ -71,24 +71,34 @@ ZmqTransport::ZmqTransport(const Cluster& cluster, std::chrono::milliseconds tim
 
 ZmqTransport::~ZmqTransport() = default;
 
-ZmqTransport::Line& ZmqTransport::line_to(std::uint16_t chassis) {
+Result<ZmqTransport::Line*> ZmqTransport::line_to(std::uint16_t chassis) {
   auto& line = sockets_->lines[chassis];
-  if (!line) line = std::make_unique<Line>(sockets_->context, cluster_.chassis[chassis].query, chassis);
-  return *line;
+  if (line) return line.get();
+  if (!sockets_->context) {
+    auto context = transport::Context::create();
+    if (!context) return tl::unexpected(context.error());
+    sockets_->context = std::move(*context);
+  }
+  const Endpoint& where = cluster_.chassis[chassis].query;
+  auto dealer = transport::Socket::dealer(sockets_->context, options_of_dealer());
+  if (!dealer) return tl::unexpected(dealer.error());
+  if (auto done = dealer->watch(kEvents); !done) return tl::unexpected(done.error());
+  if (auto done = dealer->connect(where); !done) return tl::unexpected(done.error());
+  line = std::make_unique<Line>(std::move(*dealer), transport::to_text(where));
+  return line.get();
 }
 
 void ZmqTransport::ask(std::uint16_t chassis, QueryRequest request) {
   request.cluster_digest = cluster_.digest;
   request.request_id = next_id_++;
-  try {
-    Line& line = line_to(chassis);
-    if (line.broken.empty() && line.send(request)) {
-      line.outstanding.emplace(request.request_id, Line::Outstanding{request, Clock::now() + timeout_});
-      return;
-    }
-    ready_.push_back({chassis, std::move(request), fail("{}", line.broken)});
-  } catch (const zmq::error_t& error) {
-    ready_.push_back({chassis, std::move(request), fail("cannot ask it: {}", error.what())});
+  const auto line = line_to(chassis);
+  if (!line) {
+    sockets_->lines.erase(chassis);
+    ready_.push_back({chassis, std::move(request), fail("cannot ask it: {}", line.error().message)});
+  } else if ((*line)->broken.empty() && (*line)->send(request)) {
+    (*line)->outstanding.emplace(request.request_id, Line::Outstanding{request, Clock::now() + timeout_});
+  } else {
+    ready_.push_back({chassis, std::move(request), fail("{}", (*line)->broken)});
   }
 }
 
@@ -102,40 +112,42 @@ std::optional<Answer> ZmqTransport::next() {
     bool waiting = false;
     for (const auto& [chassis, line] : sockets_->lines) waiting = waiting || !line->outstanding.empty();
     if (!waiting) return std::nullopt;
-    try {
-      wait();
-    } catch (const zmq::error_t& error) {
-      if (error.num() == EINTR) continue;
-      for (auto& [chassis, line] : sockets_->lines) fail_all(chassis, *line, error.what());
+    if (auto done = wait(); !done) {
+      for (auto& [chassis, line] : sockets_->lines) fail_all(chassis, *line, done.error().message);
     }
   }
 }
 
-void ZmqTransport::wait() {
-  std::vector<zmq::pollitem_t> items;
+Result<void> ZmqTransport::wait() {
+  std::vector<Waiting> waiting;
   auto earliest = Clock::time_point::max();
   for (auto& [chassis, line] : sockets_->lines) {
-    items.push_back({line->dealer.handle(), 0, ZMQ_POLLIN, 0});
-    items.push_back({line->monitor.handle(), 0, ZMQ_POLLIN, 0});
+    waiting.push_back(Waiting::for_messages(line->dealer));
+    waiting.push_back(Waiting::for_events(line->dealer));
     for (const auto& [id, question] : line->outstanding) {
       earliest = std::min({earliest, question.deadline, question.ask_again.value_or(question.deadline)});
     }
   }
   // The timeout is rounded up, so that the deadline has passed when poll returns.
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(earliest - Clock::now());
-  zmq::poll(items, std::max(left, std::chrono::milliseconds(0)));
+  if (auto done = transport::wait(waiting, std::max(left, std::chrono::milliseconds(0))); !done) return done;
   for (auto& [chassis, line] : sockets_->lines) {
     read_answers(chassis, *line);
     read_events(chassis, *line);
     ask_again(chassis, *line);
   }
   fail_late();
+  return {};
 }
 
 void ZmqTransport::read_answers(std::uint16_t chassis, Line& line) {
-  zmq::message_t message;
-  while (line.dealer.recv(message, zmq::recv_flags::dontwait)) {
-    auto reply = decode_reply(message.data(), message.size());
+  for (Taken taken = line.dealer.take(); taken != Taken::nothing; taken = line.dealer.take()) {
+    if (taken == Taken::failed) return fail_all(chassis, line, line.dealer.error());
+    if (taken == Taken::parts) {
+      fail_all(chassis, line, "its answer is not understood: it has more than one part");
+      continue;
+    }
+    auto reply = decode_reply(line.dealer.payload().data(), line.dealer.payload().size());
     if (!reply) {
       fail_all(chassis, line, "its answer is not understood: " + reply.error().message);
       continue;
@@ -157,18 +169,12 @@ void ZmqTransport::read_answers(std::uint16_t chassis, Line& line) {
 }
 
 void ZmqTransport::read_events(std::uint16_t chassis, Line& line) {
-  zmq::message_t event;
-  while (line.monitor.recv(event, zmq::recv_flags::dontwait)) {
-    // An event has two frames: its number (with a value that is not needed), then the endpoint.
-    std::uint16_t number = 0;
-    if (event.size() >= sizeof number) std::memcpy(&number, event.data(), sizeof number);
-    while (event.more() && line.monitor.recv(event, zmq::recv_flags::dontwait)) {
-    }
-    if (number == ZMQ_EVENT_CONNECTED) {
+  while (const auto event = line.dealer.take_event()) {
+    if (event == Event::connected) {
       line.connected = true;
-    } else if (number == ZMQ_EVENT_DISCONNECTED) {
+    } else if (event == Event::disconnected) {
       fail_all(chassis, line, fmt::format("the connection to {} was lost", line.address));
-    } else if (number == ZMQ_EVENT_CONNECT_RETRIED && !line.connected && ++line.failed_attempts == kConnectAttempts) {
+    } else if (event == Event::connect_retried && !line.connected && ++line.failed_attempts == kConnectAttempts) {
       fail_all(chassis, line, fmt::format("cannot connect to {}", line.address));
     }
   }

@@ -28,8 +28,9 @@ class ZmqTransport final : public Transport {
   struct Line;
   struct Sockets;
 
-  Line& line_to(std::uint16_t chassis);
-  void wait();
+  /// Returns the line to the chassis, and opens it first if there is none.
+  Result<Line*> line_to(std::uint16_t chassis);
+  Result<void> wait();
   void read_answers(std::uint16_t chassis, Line& line);
   void read_events(std::uint16_t chassis, Line& line);
   void ask_again(std::uint16_t chassis, Line& line);

@@ -14,13 +14,6 @@ std::optional<std::uint16_t> find_by_name(const std::vector<T>& things, std::str
 
 }  // namespace
 
-std::string Endpoint::to_string() const {
-  const std::string host = address.is_v4() ? address.to_string() : "[" + address.to_string() + "]";
-  return host + ":" + std::to_string(port);
-}
-
-std::string Endpoint::to_zmq() const { return "tcp://" + to_string(); }
-
 const PacketPort* Card::port(std::uint32_t unit) const {
   const auto found = std::find_if(ports.begin(), ports.end(), [&](const PacketPort& p) { return p.unit == unit; });
   return found == ports.end() ? nullptr : &*found;

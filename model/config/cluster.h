@@ -15,18 +15,10 @@
 #include "model/base/time.h"
 #include "model/config/rules.h"
 #include "model/record/address.h"
+#include "model/record/endpoint.h"
 #include "model/record/session.h"
 
 namespace icr {
-
-/// Address and TCP port of a ZeroMQ endpoint.
-struct Endpoint {
-  IpAddress address;
-  std::uint16_t port = 0;
-  [[nodiscard]] std::string to_string() const;  ///< "192.0.2.1:7300", "[2001:db8::1]:7300"
-  /// For ZeroMQ: "tcp://192.0.2.1:7300".
-  [[nodiscard]] std::string to_zmq() const;
-};
 
 enum class CardFamily : std::uint8_t { ms, vms };  ///< ms-: JSF layouts (MS-MPC); vms-: USF layouts (MX-SPC3)
 

@@ -31,7 +31,7 @@ Card::Card(const Cluster& cluster, std::uint16_t chassis, const icr::Card& confi
   for (std::size_t i = 1; i < count; ++i) workers_[i - 1]->mailbox().hand_on_to(workers_[i]->mailbox());
 }
 
-Result<void> Card::start(const std::shared_ptr<replication::Context>& context, const WorkerScheduling& scheduling) {
+Result<void> Card::start(const std::shared_ptr<transport::Context>& context, const WorkerScheduling& scheduling) {
   for (const auto& worker : workers_) {
     if (auto running = worker->start(context, scheduling); !running) return running;
   }

@@ -13,6 +13,7 @@
 #include "model/config/cluster.h"
 #include "node/card/worker.h"
 #include "node/query/server.h"
+#include "transport/socket.h"
 
 namespace icr::node {
 
@@ -24,7 +25,7 @@ class Card {
        std::vector<CardSet> sets, std::uint64_t seed, TimePoint now);
 
   /// Starts the workers; returns when all of them serve, or with the reason why one cannot.
-  [[nodiscard]] Result<void> start(const std::shared_ptr<replication::Context>& context,
+  [[nodiscard]] Result<void> start(const std::shared_ptr<transport::Context>& context,
                                    const WorkerScheduling& scheduling);
   /// Asks the workers to let go of their traffic, write a last checkpoint and end; then joins them. Idempotent.
   void stop();

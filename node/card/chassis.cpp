@@ -58,12 +58,12 @@ WorkerScheduling take_machine(const icr::Chassis& config) {
 
 /// The I/O thread carries the workers' heartbeats, so it is scheduled like them: it inherits its scheduling from the
 /// thread that creates it. (ZeroMQ has options for this, but ends the process if the kernel refuses.)
-Result<std::shared_ptr<replication::Context>> make_context(const WorkerScheduling& scheduling) {
-  Result<std::shared_ptr<replication::Context>> out;
+Result<std::shared_ptr<transport::Context>> make_context(const WorkerScheduling& scheduling) {
+  Result<std::shared_ptr<transport::Context>> out;
   std::thread([&] {
     const auto got = schedule_thread(scheduling.wanted, scheduling.rights, scheduling_calls(), true);
     if (got.policy == Scheduling::Policy::nice) favour_session(scheduling.rights);
-    out = replication::Context::create();
+    out = transport::Context::create();
   }).join();
   return out;
 }

@@ -13,6 +13,7 @@
 #include "node/query/server.h"
 #include "storage/store.h"
 #include "storage/writer.h"
+#include "transport/socket.h"
 
 namespace icr::node {
 
@@ -52,7 +53,7 @@ class Chassis {
   const std::uint16_t index_;
   std::uint64_t boot_id_ = 0;
   std::unique_ptr<KernelGuard> kernel_guard_;  ///< null if no port involves the kernel
-  std::shared_ptr<replication::Context> context_;
+  std::shared_ptr<transport::Context> context_;
   std::unique_ptr<storage::Writer> writer_;
   std::vector<std::unique_ptr<Card>> cards_;
   std::unique_ptr<QueryServer> query_;

@@ -80,7 +80,7 @@ Worker::Worker(const Cluster& cluster, std::uint16_t chassis, std::string name, 
 
 Worker::~Worker() { stop(); }
 
-Result<void> Worker::start(std::shared_ptr<replication::Context> context, const WorkerScheduling& scheduling) {
+Result<void> Worker::start(std::shared_ptr<transport::Context> context, const WorkerScheduling& scheduling) {
   std::promise<Result<void>> started;
   auto outcome = started.get_future();
   worker_ =
@@ -140,7 +140,7 @@ void Worker::take_processor(const WorkerScheduling& scheduling) {
   }
 }
 
-void Worker::run(const std::shared_ptr<replication::Context>& context, const WorkerScheduling& scheduling,
+void Worker::run(const std::shared_ptr<transport::Context>& context, const WorkerScheduling& scheduling,
                  std::promise<Result<void>>& started) {
   if (!captures_) take_processor(scheduling);
   const TimePoint now = captures_ ? virtual_now_ : monotonic_now();

@@ -21,6 +21,7 @@
 #include "node/query/mailbox.h"
 #include "node/set/set_shell.h"
 #include "node/set/set_view.h"
+#include "transport/socket.h"
 
 namespace icr::node {
 
@@ -61,7 +62,7 @@ class Worker final : public CardView, private PacketSink {
   Worker& operator=(const Worker&) = delete;
 
   /// Starts the thread; returns when it serves, or with the reason why it cannot.
-  [[nodiscard]] Result<void> start(std::shared_ptr<replication::Context> context, const WorkerScheduling& scheduling);
+  [[nodiscard]] Result<void> start(std::shared_ptr<transport::Context> context, const WorkerScheduling& scheduling);
   /// Asks the thread to let go of its traffic, write a last checkpoint and end.
   void ask_to_stop();
   /// The same, then joins it. Idempotent.
@@ -83,7 +84,7 @@ class Worker final : public CardView, private PacketSink {
 
  private:
   void send(const Packet& packet) override;
-  void run(const std::shared_ptr<replication::Context>& context, const WorkerScheduling& scheduling,
+  void run(const std::shared_ptr<transport::Context>& context, const WorkerScheduling& scheduling,
            std::promise<Result<void>>& started);
   void take_processor(const WorkerScheduling& scheduling);
   void open_self_tests(std::uint16_t chassis, TimePoint now);

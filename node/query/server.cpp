@@ -1,25 +1,27 @@
 #include "node/query/server.h"
 
 #include <csignal>
-#include <cstring>
 #include <utility>
-#include <zmq.hpp>
 
 #include "model/base/log.h"
+#include "transport/socket.h"
 
 namespace icr::node {
 namespace {
+
+using transport::Event;
+using transport::Sent;
+using transport::Taken;
+using transport::Waiting;
 
 constexpr std::string_view kComponent = "query";
 /// Messages taken from the socket before answers get their turn.
 constexpr int kReceiveBudget = 64;
 /// Replies that may wait for one client. A client asks for one page at a time, so more is a client that does not read.
 constexpr int kSendQueue = 128;
-/// libzmq does not tell of every handshake that fails, nor why it closes a connection later: that it was there and is
-/// gone is always told.
-constexpr int kConnectionEvents = ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
-                                  ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
-constexpr const char* kMonitor = "inproc://connections";
+/// ZeroMQ does not report every handshake that fails, nor why it closes a connection later. It always reports that a
+/// connection was accepted and that it is gone.
+constexpr std::array kConnectionEvents = {Event::accepted, Event::disconnected, Event::handshake_failed};
 
 /// True for kinds whose `limit` counts.
 bool has_limit(QueryKind kind) { return kind == QueryKind::page || kind == QueryKind::bindings; }
@@ -32,9 +34,7 @@ CardMailbox& CardDoor::of_set(std::uint16_t set) const {
 }
 
 struct QueryServer::Sockets {
-  zmq::context_t context{1};
-  zmq::socket_t router{context, zmq::socket_type::router};
-  zmq::socket_t monitor{context, zmq::socket_type::pair};
+  transport::Socket router;
 };
 
 QueryServer::QueryServer(const Cluster& cluster, std::uint16_t chassis, std::vector<CardDoor> cards,
@@ -48,28 +48,21 @@ QueryServer::QueryServer(const Cluster& cluster, std::uint16_t chassis, std::vec
 QueryServer::~QueryServer() { stop(); }
 
 Result<void> QueryServer::start() {
-  const Endpoint& where = cluster_.chassis[chassis_].query;
-  std::string address = where.to_zmq();
-  if (where.port == 0) address.replace(address.size() - 1, 1, "*");
   if (completions_->descriptor() < 0 || stop_.descriptor() < 0) return fail("query server: no descriptor left");
-  try {
-    sockets_ = std::make_unique<Sockets>();
-    auto& router = sockets_->router;
-    router.set(zmq::sockopt::linger, 0);
-    router.set(zmq::sockopt::router_mandatory, true);  // an answer that cannot be delivered must be seen, to be counted
-    router.set(zmq::sockopt::maxmsgsize, std::int64_t{kMaxRequestBytes});
-    router.set(zmq::sockopt::sndhwm, kSendQueue);
-    router.set(zmq::sockopt::handshake_ivl, 3000);
-    if (!where.address.is_v4()) router.set(zmq::sockopt::ipv6, true);
-    if (zmq_socket_monitor(router.handle(), kMonitor, kConnectionEvents) != 0) throw zmq::error_t();
-    sockets_->monitor.set(zmq::sockopt::linger, 0);
-    sockets_->monitor.connect(kMonitor);
-    router.bind(address);
-    endpoint_ = router.get(zmq::sockopt::last_endpoint);
-  } catch (const zmq::error_t& error) {
-    sockets_.reset();
-    return fail("query server: cannot listen on {}: {}", address, error.what());
+  auto context = transport::Context::create();
+  if (!context) return tl::unexpected(context.error().in("query server"));
+  transport::SocketOptions options;
+  options.max_message_bytes = kMaxRequestBytes;
+  options.send_queue = kSendQueue;
+  options.report_unreachable = true;  // so that an answer that cannot be delivered is counted
+  auto router = transport::Socket::router(*context, options);
+  if (!router) return tl::unexpected(router.error().in("query server"));
+  if (auto done = router->watch(kConnectionEvents); !done) return tl::unexpected(done.error().in("query server"));
+  if (auto done = router->bind(cluster_.chassis[chassis_].query); !done) {
+    return tl::unexpected(done.error().in("query server"));
   }
+  endpoint_ = router->bound_to();
+  sockets_.reset(new Sockets{std::move(*router)});
   thread_ = std::thread([this] { serve(); });
   return {};
 }
@@ -104,70 +97,57 @@ void QueryServer::serve() {
   sigset_t all;
   sigfillset(&all);
   pthread_sigmask(SIG_BLOCK, &all, nullptr);  // signals are for the main thread
-  zmq::pollitem_t items[] = {
-      {sockets_->router.handle(), 0, ZMQ_POLLIN, 0},
-      {nullptr, completions_->descriptor(), ZMQ_POLLIN, 0},
-      {nullptr, stop_.descriptor(), ZMQ_POLLIN, 0},
-      {sockets_->monitor.handle(), 0, ZMQ_POLLIN, 0},
-  };
+  auto& router = sockets_->router;
+  std::array waiting = {Waiting::for_messages(router), Waiting::for_descriptor(completions_->descriptor()),
+                        Waiting::for_descriptor(stop_.descriptor()), Waiting::for_events(router)};
   for (;;) {
-    try {
-      zmq::poll(items, 4, std::chrono::milliseconds(-1));
-      if ((items[2].revents & ZMQ_POLLIN) != 0) return;
-      if ((items[1].revents & ZMQ_POLLIN) != 0) {
-        for (auto& task : completions_->drain()) {
-          if (task->reply.error != QueryError::none) count(kRefusedByCard);
-          send(task->client, task->reply, task->sessions);
-        }
+    if (auto done = transport::wait(waiting, std::nullopt); !done) {
+      log::error(kComponent, "query server ends: {}", done.error().message);
+      return;
+    }
+    if (waiting[2].ready) return;
+    if (waiting[1].ready) {
+      for (auto& task : completions_->drain()) {
+        if (task->reply.error != QueryError::none) count(kRefusedByCard);
+        send(task->client, task->reply, task->sessions);
       }
-      if ((items[3].revents & ZMQ_POLLIN) != 0) take_connection_events();
-      if ((items[0].revents & ZMQ_POLLIN) != 0) receive();
-    } catch (const zmq::error_t& error) {
-      if (error.num() == EINTR) continue;
-      log::error(kComponent, "query server ends: {}", error.what());
+    }
+    if (waiting[3].ready) take_connection_events();
+    if (waiting[0].ready && !receive()) {
+      log::error(kComponent, "query server ends: {}", router.error());
       return;
     }
   }
 }
 
-void QueryServer::receive() {
+bool QueryServer::receive() {
   auto& router = sockets_->router;
   for (int i = 0; i < kReceiveBudget; ++i) {
-    zmq::message_t id;
-    if (!router.recv(id, zmq::recv_flags::dontwait)) return;
-    zmq::message_t payload;
-    int frames = 0;
-    bool more = id.more();
-    while (more) {
-      if (!router.recv(payload, zmq::recv_flags::dontwait)) break;
-      more = payload.more();
-      ++frames;
-    }
+    const Taken taken = router.take();
+    if (taken == Taken::nothing) return true;
+    if (taken == Taken::failed) return false;
     count(kRequests);
-    if (frames != 1) {
+    if (taken == Taken::parts) {
       count(kRefusedMalformed);
       continue;
     }
-    take(id.to_string(), payload.data(), payload.size());
+    take(std::string(router.sender()), router.payload());
   }
+  return true;
 }
 
 void QueryServer::take_connection_events() {
-  zmq::message_t event;
-  for (int i = 0; i < kReceiveBudget && sockets_->monitor.recv(event, zmq::recv_flags::dontwait); ++i) {
-    // Two frames: event number (and a value that is not needed), then the endpoint.
-    std::uint16_t number = 0;
-    if (event.size() >= sizeof number) std::memcpy(&number, event.data(), sizeof number);
-    while (event.more() && sockets_->monitor.recv(event, zmq::recv_flags::dontwait)) {
-    }
-    count(number == ZMQ_EVENT_ACCEPTED       ? kConnectionsAccepted
-          : number == ZMQ_EVENT_DISCONNECTED ? kConnectionsClosed
-                                             : kFailedHandshakes);
+  for (int i = 0; i < kReceiveBudget; ++i) {
+    const auto event = sockets_->router.take_event();
+    if (!event) return;
+    count(*event == Event::accepted       ? kConnectionsAccepted
+          : *event == Event::disconnected ? kConnectionsClosed
+                                          : kFailedHandshakes);
   }
 }
 
-void QueryServer::take(std::string client, const void* data, std::size_t size) {
-  auto request = decode_request(data, size);
+void QueryServer::take(std::string client, std::span<const std::uint8_t> message) {
+  auto request = decode_request(message.data(), message.size());
   if (!request) {
     // Nobody to answer to: what cannot be read names no question.
     count(kRefusedMalformed);
@@ -238,21 +218,10 @@ void QueryServer::send(const std::string& client, const QueryReply& reply, Batch
     return;
   }
   auto& router = sockets_->router;
-  try {
-    // The id first, then exactly one frame: a client that goes away in between takes the whole message with it.
-    if (!router.send(zmq::buffer(client), zmq::send_flags::dontwait | zmq::send_flags::sndmore)) {
-      count(kRepliesUndeliverable);  // it does not read
-      return;
-    }
-    if (!router.send(zmq::buffer(builder.GetBufferPointer(), builder.GetSize()), zmq::send_flags::dontwait)) {
-      count(kRepliesUndeliverable);
-      return;
-    }
-    count(kReplies);
-  } catch (const zmq::error_t& error) {
-    if (error.num() != EHOSTUNREACH) throw;
-    count(kRepliesUndeliverable);  // it is gone
-  }
+  const Sent sent = router.send_to(client, {builder.GetBufferPointer(), builder.GetSize()});
+  // Otherwise the client does not read its replies, or it is gone.
+  count(sent == Sent::sent ? kReplies : kRepliesUndeliverable);
+  if (sent == Sent::failed) log::error(kComponent, "a reply was not sent: {}", router.error());
 }
 
 }  // namespace icr::node

@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
@@ -68,9 +69,10 @@ class QueryServer {
   struct Sockets;
 
   void serve();
-  void receive();
+  /// Returns false if ZeroMQ reports an error.
+  bool receive();
   void take_connection_events();
-  void take(std::string client, const void* data, std::size_t size);
+  void take(std::string client, std::span<const std::uint8_t> message);
   void refuse(const std::string& client, std::uint64_t request_id, QueryError error, std::string reason);
   void send(const std::string& client, const QueryReply& reply, BatchEncoder& sessions);
   void count(Count what) { counters_[what].fetch_add(1, std::memory_order_relaxed); }

@@ -21,7 +21,7 @@ SetShell::SetShell(const Cluster& cluster, std::uint16_t chassis, Shard& shard, 
 
 SetShell::~SetShell() = default;
 
-Result<void> SetShell::open(const std::shared_ptr<replication::Context>& context, TimePoint now) {
+Result<void> SetShell::open(const std::shared_ptr<transport::Context>& context, TimePoint now) {
   now_ = now;
   take_kernel_report(now);
   auto steering = open_steering(config_.virtual_addresses, now,

@@ -18,6 +18,7 @@
 #include "node/kernel/steering.h"
 #include "node/set/set_core.h"
 #include "replication/zmq/link.h"
+#include "transport/socket.h"
 
 namespace icr::node {
 
@@ -30,7 +31,7 @@ class SetShell final : private SetOutput, private replication::LinkVisitor {
   ~SetShell() override;
 
   /// Opens link and steering; on the worker's thread, once, before poll(). `context` may be null for a stand-alone set.
-  [[nodiscard]] Result<void> open(const std::shared_ptr<replication::Context>& context, TimePoint now);
+  [[nodiscard]] Result<void> open(const std::shared_ptr<transport::Context>& context, TimePoint now);
 
   /// One round of everything but packets. True: there is more to do at once. `busy`: packets came just now and more may
   /// wait, so it takes about as long as a burst; otherwise up to some milliseconds.

@@ -1,62 +1,50 @@
 #include "replication/zmq/link.h"
 
-#include <signal.h>
-
 #include <array>
-#include <atomic>
-#include <cstring>
 #include <random>
-#include <zmq.hpp>
 
 #include "replication/protocol.h"
 
 namespace icr::replication {
 namespace {
 
+using transport::Event;
+using transport::Sent;
+using transport::Socket;
+using transport::Taken;
+
 constexpr int kControlHighWater = 256;  // messages; heartbeats and acknowledgements
 constexpr int kDataHighWater = 256;     // batches; the sender's window is smaller
-constexpr int kHandshakeMs = 3000;
-constexpr int kReconnectMs = 25;
-constexpr int kReconnectMaxMs = 200;
-constexpr int kConnectTimeoutMs = 1000;
 // A connection whose data is not acknowledged for so long is closed by the kernel, so that after a cut a fresh one is
 // made at once instead of after the old one's retransmission timer.
 constexpr int kUnacknowledgedMs = 3000;
 
-constexpr int kConnectionEvents = ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED;
-constexpr int kHandshakeFailures =
-    ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
-// libzmq does not tell of every handshake that fails, nor why it closes a connection later: that it was there and is
+constexpr std::array kConnectionEvents = {Event::handshake_succeeded, Event::disconnected};
+// ZeroMQ does not tell of every handshake that fails, nor why it closes a connection later: that it was there and is
 // gone is always told.
-constexpr int kIncomingEvents = kHandshakeFailures | ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED;
+constexpr std::array kIncomingEvents = {Event::handshake_failed, Event::accepted, Event::disconnected};
 
-void configure(zmq::socket_t& socket, const IpAddress& address) {
-  socket.set(zmq::sockopt::linger, 0);
-  socket.set(zmq::sockopt::handshake_ivl, kHandshakeMs);
-  socket.set(zmq::sockopt::maxmsgsize, static_cast<std::int64_t>(kMaxMessageBytes));
-  socket.set(zmq::sockopt::tcp_maxrt, kUnacknowledgedMs);
-  if (!address.is_v4()) socket.set(zmq::sockopt::ipv6, true);
+transport::SocketOptions options_of_dealer(const std::string& name, int high_water) {
+  transport::SocketOptions out;
+  out.max_message_bytes = kMaxMessageBytes;
+  out.unacknowledged_ms = kUnacknowledgedMs;
+  out.name = name;
+  out.only_connected = true;
+  out.send_queue = high_water;
+  out.receive_queue = 0;
+  out.reconnect_ms = 25;
+  out.reconnect_max_ms = 200;
+  out.connect_timeout_ms = 1000;
+  return out;
 }
 
-zmq::socket_t make_dealer(zmq::context_t& context, const Endpoint& peer, const std::string& id, int high_water) {
-  zmq::socket_t socket(context, zmq::socket_type::dealer);
-  configure(socket, peer.address);
-  socket.set(zmq::sockopt::routing_id, id);
-  socket.set(zmq::sockopt::immediate, true);
-  socket.set(zmq::sockopt::sndhwm, high_water);
-  socket.set(zmq::sockopt::rcvhwm, 0);
-  socket.set(zmq::sockopt::reconnect_ivl, kReconnectMs);
-  socket.set(zmq::sockopt::reconnect_ivl_max, kReconnectMaxMs);
-  socket.set(zmq::sockopt::connect_timeout, kConnectTimeoutMs);
-  return socket;
-}
-
-zmq::socket_t make_router(zmq::context_t& context, const Endpoint& own, int high_water) {
-  zmq::socket_t socket(context, zmq::socket_type::router);
-  configure(socket, own.address);
-  socket.set(zmq::sockopt::router_handover, true);
-  socket.set(zmq::sockopt::rcvhwm, high_water);
-  return socket;
+transport::SocketOptions options_of_router(int high_water) {
+  transport::SocketOptions out;
+  out.max_message_bytes = kMaxMessageBytes;
+  out.unacknowledged_ms = kUnacknowledgedMs;
+  out.newest_owns_name = true;
+  out.receive_queue = high_water;
+  return out;
 }
 
 /// A ROUTER gives a name to the newest connection that claims it, so that a peer can come back before its old
@@ -67,156 +55,87 @@ std::string unique_id(const std::string& own_id) {
   return fmt::format("{}/{:08x}{:08x}", own_id, device(), device());
 }
 
-/// Receives what happens to a socket's connections.
-zmq::socket_t make_monitor(zmq::context_t& context, zmq::socket_t& watched, int events) {
-  static std::atomic<std::uint64_t> number{0};
-  const std::string address = "inproc://icr-link-monitor-" + std::to_string(++number);
-  if (zmq_socket_monitor(watched.handle(), address.c_str(), events) != 0) throw zmq::error_t();
-  zmq::socket_t monitor(context, zmq::socket_type::pair);
-  monitor.set(zmq::sockopt::linger, 0);
-  monitor.set(zmq::sockopt::rcvhwm, 0);
-  monitor.connect(address);
-  return monitor;
-}
-
-/// Receives without blocking; false: nothing there. EINTR is tried again.
-bool receive(zmq::socket_t& socket, zmq::message_t& out) {
-  for (;;) {
-    try {
-      return socket.recv(out, zmq::recv_flags::dontwait).has_value();
-    } catch (const zmq::error_t& error) {
-      if (error.num() != EINTR) throw;
-    }
-  }
-}
-
-bool send(zmq::socket_t& socket, std::span<const std::uint8_t> message) {
-  for (;;) {
-    try {
-      return socket.send(zmq::buffer(message.data(), message.size()), zmq::send_flags::dontwait).has_value();
-    } catch (const zmq::error_t& error) {
-      if (error.num() != EINTR) throw;
-    }
-  }
+Endpoint data_port(Endpoint control) {
+  ++control.port;
+  return control;
 }
 
 }  // namespace
 
-struct Context::Impl {
-  zmq::context_t zmq{1};
-};
-
-Context::Context(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
-Context::~Context() = default;
-
-Result<std::shared_ptr<Context>> Context::create() {
-  // The I/O thread starts with the first socket and must not be the one that takes the process' signals.
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  try {
-    auto impl = std::make_unique<Impl>();
-    zmq::socket_t starter(impl->zmq, zmq::socket_type::pair);
-    starter.close();
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    return std::shared_ptr<Context>(new Context(std::move(impl)));
-  } catch (const zmq::error_t& error) {
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    return fail("cannot start ZeroMQ: {}", error.what());
-  }
-}
-
 struct Link::Impl {
-  explicit Impl(std::shared_ptr<Context> owner, const LinkConfig& config)
-      : context(std::move(owner)),
-        peer_id(config.peer_id + "/"),
-        own_id(unique_id(config.own_id)),
-        control_out(make_dealer(zmq(), config.connect, own_id, kControlHighWater)),
-        control_in(make_router(zmq(), config.bind, kControlHighWater)),
-        data_out(make_dealer(zmq(), data_port(config.connect), own_id, kDataHighWater)),
-        data_in(make_router(zmq(), data_port(config.bind), kDataHighWater)),
-        connection(make_monitor(zmq(), control_out, kConnectionEvents)),
-        incoming{make_monitor(zmq(), control_in, kIncomingEvents), make_monitor(zmq(), data_in, kIncomingEvents)} {}
+  Impl(const std::string& peer, std::array<Socket, 4>&& sockets)
+      : peer_id(peer + "/"),
+        control_out(std::move(sockets[0])),
+        control_in(std::move(sockets[1])),
+        data_out(std::move(sockets[2])),
+        data_in(std::move(sockets[3])) {}
 
-  /// A monitored socket tells its monitor that it closes, and the I/O thread of the context waits for ever, with all
-  /// other links, if nobody is there to hear it: so monitoring ends first.
-  ~Impl() {
-    for (auto* socket : {&control_out, &control_in, &data_in}) {
-      (void)zmq_socket_monitor(socket->handle(), nullptr, 0);
+  /// Watches, binds and begins to connect.
+  Result<void> start(const LinkConfig& config) {
+    if (auto done = control_out.watch(kConnectionEvents); !done) return done;
+    for (auto* const router : {&control_in, &data_in}) {
+      if (auto done = router->watch(kIncomingEvents); !done) return done;
     }
+    if (auto done = control_in.bind(config.bind); !done) return done;
+    if (auto done = data_in.bind(data_port(config.bind)); !done) return done;
+    if (auto done = control_out.connect(config.connect); !done) return done;
+    if (auto done = data_out.connect(data_port(config.connect)); !done) return done;
+    descriptors = {control_in.message_descriptor(), data_in.message_descriptor(), control_out.event_descriptor(),
+                   control_in.event_descriptor(), data_in.event_descriptor()};
+    return {};
   }
-  Impl(const Impl&) = delete;
-  Impl& operator=(const Impl&) = delete;
 
-  static Endpoint data_port(Endpoint control) {
-    ++control.port;
-    return control;
-  }
-  zmq::context_t& zmq() { return context->impl().zmq; }
-
-  /// One message of the peer from one ROUTER. False: nothing was there.
+  /// Takes one message of the peer from one ROUTER. False: nothing was there.
   template <class Visit>
-  bool take(zmq::socket_t& router, Visit&& visit) {
-    if (!receive(router, identity)) return false;
-    bool more = identity.more();
-    std::size_t parts = 0;
-    while (more) {
-      if (!receive(router, payload)) break;  // parts of a message arrive together
-      more = payload.more();
-      ++parts;
+  bool take(Socket& router, Visit&& visit) {
+    const Taken taken = router.take();
+    if (taken == Taken::nothing) return false;
+    if (taken == Taken::failed) {
+      ++errors;
+      return false;
     }
-    if (parts != 1) {
+    if (taken == Taken::parts) {
       ++refused_parts;
-    } else if (identity.size() <= peer_id.size() || std::memcmp(identity.data(), peer_id.data(), peer_id.size()) != 0) {
+    } else if (router.sender().size() <= peer_id.size() || !router.sender().starts_with(peer_id)) {
       ++refused_strangers;
     } else {
-      visit(std::span(static_cast<const std::uint8_t*>(payload.data()), payload.size()));
+      visit(router.payload());
     }
     return true;
   }
 
-  /// One event of a monitor: number, or 0 if there is none.
-  std::uint16_t take_event(zmq::socket_t& monitor) {
-    if (!receive(monitor, payload)) return 0;
-    std::uint16_t event = 0;
-    if (payload.size() >= sizeof event) std::memcpy(&event, payload.data(), sizeof event);
-    while (payload.more() && receive(monitor, payload)) {
-    }
-    return event;
-  }
-
   void take_connection_events(LinkVisitor& visitor) {
-    while (const std::uint16_t event = take_event(connection)) {
-      if (event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED && !connected) {
+    while (const auto event = control_out.take_event()) {
+      if (event == Event::handshake_succeeded && !connected) {
         connected = true;
         ++connects;
         visitor.on_connected();
-      } else if (event == ZMQ_EVENT_DISCONNECTED && connected) {
+      } else if (event == Event::disconnected && connected) {
         connected = false;
         ++disconnects;
         visitor.on_disconnected();
       }
     }
-    for (auto& monitor : incoming) {
-      while (const std::uint16_t event = take_event(monitor)) {
-        ++(event == ZMQ_EVENT_ACCEPTED ? accepted : event == ZMQ_EVENT_DISCONNECTED ? closed : failed_handshakes);
+    for (auto* const router : {&control_in, &data_in}) {
+      while (const auto event = router->take_event()) {
+        ++(event == Event::accepted ? accepted : event == Event::disconnected ? closed : failed_handshakes);
       }
     }
   }
 
-  std::shared_ptr<Context> context;
+  bool send(Socket& dealer, std::span<const std::uint8_t> message, std::uint64_t& blocked) {
+    const Sent sent = dealer.send(message);
+    if (sent == Sent::sent) return true;
+    ++(sent == Sent::refused ? blocked : errors);
+    return false;
+  }
+
   std::string peer_id;  ///< what the peer's name begins with
-  std::string own_id;
-  zmq::socket_t control_out;
-  zmq::socket_t control_in;
-  zmq::socket_t data_out;
-  zmq::socket_t data_in;
-  zmq::socket_t connection;
-  std::array<zmq::socket_t, 2> incoming;
+  Socket control_out;
+  Socket control_in;
+  Socket data_out;
+  Socket data_in;
   std::vector<int> descriptors;
-  zmq::message_t identity;
-  zmq::message_t payload;
   bool connected = false;
 
   std::uint64_t connects = 0;
@@ -234,28 +153,23 @@ struct Link::Impl {
 Link::Link(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Link::~Link() = default;
 
-Result<std::unique_ptr<Link>> Link::open(std::shared_ptr<Context> context, const LinkConfig& config) {
-  Endpoint place = config.bind;
-  try {
-    auto impl = std::make_unique<Impl>(std::move(context), config);
-    impl->control_in.bind(place.to_zmq());
-    place = Impl::data_port(config.bind);
-    impl->data_in.bind(place.to_zmq());
-    place = config.connect;
-    impl->control_out.connect(place.to_zmq());
-    impl->data_out.connect(Impl::data_port(place).to_zmq());
-    for (auto* socket :
-         {&impl->control_in, &impl->data_in, &impl->connection, &impl->incoming[0], &impl->incoming[1]}) {
-      impl->descriptors.push_back(socket->get(zmq::sockopt::fd));
-    }
-    return std::unique_ptr<Link>(new Link(std::move(impl)));
-  } catch (const zmq::error_t& error) {
-    return fail("inter-chassis link, {}: {}", place.to_string(), error.what());
+Result<std::unique_ptr<Link>> Link::open(const std::shared_ptr<transport::Context>& context, const LinkConfig& config) {
+  const std::string own_id = unique_id(config.own_id);
+  auto control_out = Socket::dealer(context, options_of_dealer(own_id, kControlHighWater));
+  auto control_in = Socket::router(context, options_of_router(kControlHighWater));
+  auto data_out = Socket::dealer(context, options_of_dealer(own_id, kDataHighWater));
+  auto data_in = Socket::router(context, options_of_router(kDataHighWater));
+  for (const auto* const socket : {&control_out, &control_in, &data_out, &data_in}) {
+    if (!*socket) return tl::unexpected(socket->error().in("inter-chassis link"));
   }
+  auto impl = std::make_unique<Impl>(config.peer_id, std::array{std::move(*control_out), std::move(*control_in),
+                                                                std::move(*data_out), std::move(*data_in)});
+  if (auto done = impl->start(config); !done) return tl::unexpected(done.error().in("inter-chassis link"));
+  return std::unique_ptr<Link>(new Link(std::move(impl)));
 }
 
-Result<std::unique_ptr<Link>> Link::open(std::shared_ptr<Context> context, const Cluster& cluster, std::uint16_t set,
-                                         std::uint16_t chassis) {
+Result<std::unique_ptr<Link>> Link::open(const std::shared_ptr<transport::Context>& context, const Cluster& cluster,
+                                         std::uint16_t set, std::uint16_t chassis) {
   const auto own = cluster.member_on(set, chassis);
   if (!own || cluster.redundancy_sets[set].members.size() != 2) {
     return fail("chassis {} has no peer in redundancy set {}", chassis, set);
@@ -266,68 +180,45 @@ Result<std::unique_ptr<Link>> Link::open(std::shared_ptr<Context> context, const
   config.connect = cluster.control_endpoint(set, peer);
   config.own_id = fmt::format("{}/{}", set, chassis);
   config.peer_id = fmt::format("{}/{}", set, peer);
-  return open(std::move(context), config);
+  return open(context, config);
 }
 
 const std::vector<int>& Link::descriptors() const { return impl_->descriptors; }
 
 bool Link::send_control(std::span<const std::uint8_t> message) {
-  try {
-    if (send(impl_->control_out, message)) return true;
-    ++impl_->blocked_control;
-  } catch (const zmq::error_t&) {
-    ++impl_->errors;
-  }
-  return false;
+  return impl_->send(impl_->control_out, message, impl_->blocked_control);
 }
 
 bool Link::send_data(std::span<const std::uint8_t> message) {
-  try {
-    if (send(impl_->data_out, message)) return true;
-    ++impl_->blocked_data;
-  } catch (const zmq::error_t&) {
-    ++impl_->errors;
-  }
-  return false;
+  return impl_->send(impl_->data_out, message, impl_->blocked_data);
 }
 
 bool Link::drain(LinkVisitor& visitor, std::size_t budget) {
-  try {
-    const auto control = [&visitor](std::span<const std::uint8_t> message) { visitor.on_control(message); };
-    const auto data = [&visitor](std::span<const std::uint8_t> message) { visitor.on_data(message); };
-    for (bool any = true; any;) {
-      any = false;
-      // One data message, then whatever control messages came meanwhile: control never waits behind bulk.
-      while (budget != 0 && impl_->take(impl_->control_in, control)) {
-        any = true;
-        --budget;
-      }
-      if (budget == 0) return true;
-      if (impl_->take(impl_->data_in, data)) {
-        any = true;
-        --budget;
-      }
+  const auto control = [&visitor](std::span<const std::uint8_t> message) { visitor.on_control(message); };
+  const auto data = [&visitor](std::span<const std::uint8_t> message) { visitor.on_data(message); };
+  for (bool any = true; any;) {
+    any = false;
+    // One data message, then whatever control messages came meanwhile: control never waits behind bulk.
+    while (budget != 0 && impl_->take(impl_->control_in, control)) {
+      any = true;
+      --budget;
     }
-    impl_->take_connection_events(visitor);
-    return false;
-  } catch (const zmq::error_t&) {
-    ++impl_->errors;
-    return false;
+    if (budget == 0) return true;
+    if (impl_->take(impl_->data_in, data)) {
+      any = true;
+      --budget;
+    }
   }
+  impl_->take_connection_events(visitor);
+  return false;
 }
 
 bool Link::pending() {
-  try {
-    bool any = false;
-    for (auto* socket :
-         {&impl_->control_in, &impl_->data_in, &impl_->connection, &impl_->incoming[0], &impl_->incoming[1]}) {
-      any = (socket->get(zmq::sockopt::events) & ZMQ_POLLIN) != 0 || any;
-    }
-    return any;
-  } catch (const zmq::error_t&) {
-    ++impl_->errors;
-    return false;
-  }
+  bool any = impl_->control_in.has_message();
+  any = impl_->data_in.has_message() || any;
+  for (auto* const socket : {&impl_->control_out, &impl_->control_in, &impl_->data_in})
+    any = socket->has_event() || any;
+  return any;
 }
 
 void Link::append_to(CounterList& out) const {

@@ -4,7 +4,7 @@
 // by the own DEALER and arrive at the own ROUTER; ROUTERs never send. Bulk data so always flows from the connecting to
 // the binding side, and nothing ever waits in a pipe towards a DEALER (libzmq 4.3.4 can abort otherwise).
 //
-// Nothing here blocks. A Link belongs to the thread that opened it; a Context may be shared.
+// Nothing here blocks. A Link belongs to the thread that opened it; a transport::Context may be shared.
 #pragma once
 
 #include <cstdint>
@@ -16,24 +16,9 @@
 #include "model/base/counters.h"
 #include "model/base/result.h"
 #include "model/config/cluster.h"
+#include "transport/socket.h"
 
 namespace icr::replication {
-
-/// Owns the ZeroMQ context (its I/O threads). Must outlive its links. Thread-safe.
-class Context {
- public:
-  [[nodiscard]] static Result<std::shared_ptr<Context>> create();
-  ~Context();
-  Context(const Context&) = delete;
-  Context& operator=(const Context&) = delete;
-
-  struct Impl;
-  [[nodiscard]] Impl& impl() const { return *impl_; }
-
- private:
-  explicit Context(std::unique_ptr<Impl> impl);
-  std::unique_ptr<Impl> impl_;
-};
 
 struct LinkConfig {
   Endpoint bind;        ///< own control endpoint; data is one port higher
@@ -55,10 +40,12 @@ class LinkVisitor {
 class Link {
  public:
   /// Binds and begins to connect. Fails when an endpoint cannot be bound.
-  [[nodiscard]] static Result<std::unique_ptr<Link>> open(std::shared_ptr<Context> context, const LinkConfig& config);
+  [[nodiscard]] static Result<std::unique_ptr<Link>> open(const std::shared_ptr<transport::Context>& context,
+                                                          const LinkConfig& config);
   /// The link of the member of `set` on `chassis` (indices into `cluster`; the set must have two members).
-  [[nodiscard]] static Result<std::unique_ptr<Link>> open(std::shared_ptr<Context> context, const Cluster& cluster,
-                                                          std::uint16_t set, std::uint16_t chassis);
+  [[nodiscard]] static Result<std::unique_ptr<Link>> open(const std::shared_ptr<transport::Context>& context,
+                                                          const Cluster& cluster, std::uint16_t set,
+                                                          std::uint16_t chassis);
   ~Link();
   Link(const Link&) = delete;
   Link& operator=(const Link&) = delete;

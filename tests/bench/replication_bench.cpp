@@ -192,7 +192,7 @@ class Side final : private node::RoleOutput,
         member_(config, 0, index, {100U + index}, shard, shard, {*this, *this, *this}, clock_now()) {
     shard.add_listener(member_);
   }
-  void open(const std::shared_ptr<replication::Context>& context) {
+  void open(const std::shared_ptr<transport::Context>& context) {
     auto link = replication::Link::open(context, config_, 0, index_);
     if (!link) give_up(link.error().message.c_str());
     link_ = std::move(*link);
@@ -231,7 +231,7 @@ class Side final : private node::RoleOutput,
   std::unique_ptr<replication::Link> link_;
 };
 
-double run_bulk(const Cluster& config, const std::shared_ptr<replication::Context>& context) {
+double run_bulk(const Cluster& config, const std::shared_ptr<transport::Context>& context) {
   const TimePoint now = clock_now();
   node::Shard full(config, std::uint16_t{0}, 1, now);
   node::Shard empty(config, std::uint16_t{0}, 2, now);
@@ -291,7 +291,7 @@ int main() {
   std::vector<double> cpu;
   std::vector<double> bytes;
   std::vector<double> bulk;
-  const auto context = replication::Context::create();
+  const auto context = transport::Context::create();
   if (!context) give_up(context.error().message.c_str());
   for (int run = 0; run < kRuns; ++run) {
     const auto [left, right] = free_ports();

@@ -80,7 +80,7 @@ TEST(ClusterConfigs, TwoChassisMeansWhatItSays) {
   EXPECT_EQ(set.virtual_addresses[3].interface, "outside0");
   EXPECT_EQ(set.virtual_addresses[3].address.to_string(), "2001:db8:19::1");
   EXPECT_EQ(set.virtual_addresses[3].prefix_length, 64);
-  EXPECT_EQ(c.control_endpoint(0, 1).to_zmq(), "tcp://198.51.100.2:7400");
+  EXPECT_EQ(c.control_endpoint(0, 1).to_string(), "198.51.100.2:7400");
 
   ASSERT_EQ(c.service_sets.size(), 1U);
   const auto& service = c.service_sets[0];

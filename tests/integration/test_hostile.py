@@ -246,7 +246,7 @@ def test_unknown_chassis(elsewhere, tmp_path):
     refused_start(tmp_path, r"cluster\.yaml: there is no chassis 'middle' in it", name="middle", code=2)
 
 
-@pytest.mark.parametrize("port,reason", [(QUERY, "query server: cannot listen on tcp://127.0.0.1:7300: Address already in use"), (CONTROL, "inter-chassis link, 127.0.0.1:7400: Address already in use"), (DATA, "inter-chassis link, 127.0.0.1:7401: Address already in use")])  # fmt: skip
+@pytest.mark.parametrize("port,reason", [(QUERY, "query server: cannot listen on tcp://127.0.0.1:7300: Address already in use"), (CONTROL, "inter-chassis link: cannot listen on tcp://127.0.0.1:7400: Address already in use"), (DATA, "inter-chassis link: cannot listen on tcp://127.0.0.1:7401: Address already in use")])  # fmt: skip
 def test_port_taken(elsewhere, tmp_path, port, reason):
     with socket.socket() as other:
         other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

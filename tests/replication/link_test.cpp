@@ -77,7 +77,7 @@ std::uint64_t counter(const Link& link, std::string_view name) {
 class LinkTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    auto context = Context::create();
+    auto context = transport::Context::create();
     ASSERT_TRUE(context);
     context_ = *context;
     left_port_ = free_ports();
@@ -113,7 +113,7 @@ class LinkTest : public ::testing::Test {
   }
   static Bytes text(std::string_view s) { return {s.begin(), s.end()}; }
 
-  std::shared_ptr<Context> context_;
+  std::shared_ptr<transport::Context> context_;
   std::uint16_t left_port_ = 0;
   std::uint16_t right_port_ = 0;
   End left_;
@@ -182,7 +182,7 @@ TEST_F(LinkTest, AKilledPeerProcessIsNoticedAtOnce) {
   // The child must not inherit a ZeroMQ context: fork before one is used.
   const pid_t child = ::fork();
   if (child == 0) {
-    auto context = Context::create();
+    auto context = transport::Context::create();
     LinkConfig config{loopback(right_port_), loopback(left_port_), "0/1", "0/0"};
     auto link = context ? Link::open(*context, config) : fail("no context");
     if (!link) ::_exit(1);
