@@ -54,7 +54,7 @@ void Sender::reset() {
   cursor_ = changes_since_walk_ = audit_cursor_ = 0;
   changes_in_a_row_ = 0;
   unacknowledged_.clear();
-  unacknowledged_bytes_ = 0;
+  unacknowledged_bytes_ = unacknowledged_records_ = 0;
   blocked_ = {};
   state_since_ = refresh_since_ = kNever;
 }
@@ -88,6 +88,7 @@ void Sender::acknowledge(std::uint64_t applied) {
     }
     if (done.kind != Kind::begin) ++counters_.acknowledged;
     unacknowledged_bytes_ -= done.bytes;
+    unacknowledged_records_ -= done.records;
     done.slots.clear();
     if (done.slots.capacity() != 0 && spare_.size() < 64) spare_.push_back(std::move(done.slots));
     unacknowledged_.pop_front();
@@ -119,7 +120,7 @@ void Sender::rewind() {
     for (const std::uint32_t slot : lost.slots) (void)state_.mark(slot);
   }
   unacknowledged_.clear();
-  unacknowledged_bytes_ = 0;
+  unacknowledged_bytes_ = unacknowledged_records_ = 0;
   blocked_ = {};
   changes_since_walk_ = 0;
   base_ = next_;
@@ -228,11 +229,13 @@ std::size_t Sender::build(Kind kind, TimePoint now, const Header& header) {
       cost = 16 * std::size_t{limits_.audit_slots};
       break;
   }
+  sent.records = rows_.size();
   if (!rows_.empty()) blocked_ = writer_.write(header, position, rows_);
   if (blocked_.empty()) return std::max<std::size_t>(cost, 1);
   sent.sequence = next_++;
   sent.bytes = blocked_.size();
   unacknowledged_bytes_ += sent.bytes;
+  unacknowledged_records_ += sent.records;
   unacknowledged_.push_back(std::move(sent));
   return 0;
 }

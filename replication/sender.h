@@ -83,6 +83,8 @@ class Sender {
   [[nodiscard]] std::uint32_t pending_state() const { return active() ? state_.size() : 0; }
   [[nodiscard]] std::uint32_t pending_refresh() const { return active() ? refresh_.size() : 0; }
   [[nodiscard]] std::size_t unacknowledged_bytes() const { return unacknowledged_bytes_; }
+  /// Records and tombstones in these messages.
+  [[nodiscard]] std::size_t unacknowledged_records() const { return unacknowledged_records_; }
   /// The outlet refused the last message; pump() offers it again.
   [[nodiscard]] bool blocked() const { return !blocked_.empty(); }
   [[nodiscard]] bool bulk_done() const { return bulk_ == Bulk::done; }
@@ -124,6 +126,7 @@ class Sender {
   struct Sent {
     std::uint64_t sequence = 0;
     std::size_t bytes = 0;
+    std::size_t records = 0;
     Kind kind = Kind::nothing;
     std::uint32_t bulk_from = 0;       ///< of a bulk batch: where the cursor stood
     std::vector<std::uint32_t> slots;  ///< to mark again; of a bulk batch: its tombstones only
@@ -165,6 +168,7 @@ class Sender {
   unsigned changes_in_a_row_ = 0;         ///< batches of changes since the last bulk batch
   std::deque<Sent> unacknowledged_;
   std::size_t unacknowledged_bytes_ = 0;
+  std::size_t unacknowledged_records_ = 0;
   std::vector<std::vector<std::uint32_t>> spare_;  ///< memory of former Sent::slots
   std::size_t batch_limit_ = 0;   ///< octets of the batch that is being built: no more than what is left of the budget
   MessageWriter::Bytes blocked_;  ///< built, but the outlet did not take it yet

@@ -83,6 +83,29 @@ void append_detector(const SilenceStatus& d, std::string& out) {
                  d.probes_answered, d.witness);
 }
 
+void append_peer(const PeerStatus& peer, std::string& out) {
+  auto to = std::back_inserter(out);
+  fmt::format_to(to, "   Peer term: {}, priority: {}, heard {} ms ago\n", peer.term, peer.priority, peer.heard_ago_ms);
+  fmt::format_to(to, "   Unacknowledged: {} records, {} bytes", peer.unacknowledged_records, peer.unacknowledged_bytes);
+  if (peer.copying) fmt::format_to(to, "; copy: {} of {} slots", peer.copied_slots, peer.slots_to_copy);
+  out += '\n';
+}
+
+/// Hours, minutes and seconds, as Junos prints an age.
+std::string age(std::uint64_t ms) {
+  const std::uint64_t s = ms / 1000;
+  return fmt::format("{:02}:{:02}:{:02}.{:03}", s / 3600, s / 60 % 60, s % 60, ms % 1000);
+}
+
+void append_history(const std::vector<RoleChange>& history, std::string& out) {
+  if (history.empty()) return;
+  out += "   Role history, newest first:\n";
+  for (const auto& change : history) {
+    fmt::format_to(std::back_inserter(out), "     {:>15} ago  {:<12} -> {:<12}  term {:<8} {}\n", age(change.ago_ms),
+                   to_string(change.from), to_string(change.to), change.term, change.reason);
+  }
+}
+
 void append_block(const Cluster& cluster, const Group& group, bool extensive, std::string& out) {
   const auto& status = *group.status;
   auto to = std::back_inserter(out);
@@ -104,6 +127,7 @@ void append_block(const Cluster& cluster, const Group& group, bool extensive, st
   if (!extensive) return;
   fmt::format_to(to, "   Local chassis: {}, peer chassis: {}\n", group.local->name, group.peer->name);
   if (!status.scheduling.empty()) fmt::format_to(to, "   Scheduling: {}\n", status.scheduling);
+  if (status.priority != 0) fmt::format_to(to, "   Priority: {}\n", status.priority);
   fmt::format_to(to, "   Term: {}, sessions: {}, digest: {:016x}\n", status.term, status.sessions, status.digest);
   for (const auto& count : status.service_sets) {
     if (count.service_set >= cluster.service_sets.size()) continue;
@@ -111,7 +135,9 @@ void append_block(const Cluster& cluster, const Group& group, bool extensive, st
   }
   fmt::format_to(to, "   Sequence sent: {}, acknowledged: {}, applied: {}, changes pending: {}\n", status.sent_sequence,
                  status.acknowledged_sequence, status.applied_sequence, status.pending);
+  if (status.peer) append_peer(*status.peer, out);
   if (status.detector.floor != 0) append_detector(status.detector, out);
+  append_history(status.history, out);
   for (const auto& counter : status.counters) fmt::format_to(to, "     {:<48}{:>16}\n", counter.name, counter.value);
 }
 

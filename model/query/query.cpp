@@ -137,6 +137,36 @@ SilenceStatus decode_detector(const fbs::Detector& in) {
           in.probes_sent(), in.probes_answered(), printable(in.state()), printable(in.witness())};
 }
 
+flatbuffers::Offset<fbs::PeerStatus> encode_peer(const std::optional<PeerStatus>& p,
+                                                 flatbuffers::FlatBufferBuilder& builder) {
+  if (!p) return {};
+  return fbs::CreatePeerStatus(builder, p->term, p->priority, p->heard_ago_ms, p->copying, p->copied_slots,
+                               p->slots_to_copy, p->unacknowledged_records, p->unacknowledged_bytes);
+}
+
+flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<fbs::RoleChange>>> encode_history(
+    const std::vector<RoleChange>& history, flatbuffers::FlatBufferBuilder& builder) {
+  std::vector<flatbuffers::Offset<fbs::RoleChange>> rows;
+  for (const auto& change : history) {
+    const auto reason = builder.CreateString(change.reason);
+    rows.push_back(fbs::CreateRoleChange(builder, change.ago_ms, static_cast<std::uint8_t>(change.from),
+                                         static_cast<std::uint8_t>(change.to), change.term, reason));
+  }
+  return builder.CreateVector(rows);
+}
+
+Result<std::vector<RoleChange>> decode_history(const flatbuffers::Vector<flatbuffers::Offset<fbs::RoleChange>>* rows) {
+  std::vector<RoleChange> out;
+  if (rows == nullptr) return out;
+  if (rows->size() > kMaxRoleChanges) return fail("{} role changes", rows->size());
+  for (const auto* row : *rows) {
+    if (row->from() >= kSetRoleCount || row->to() >= kSetRoleCount) return fail("role in a history out of range");
+    out.push_back({row->ago_ms(), static_cast<SetRole>(row->from()), static_cast<SetRole>(row->to()), row->term(),
+                   printable(row->reason())});
+  }
+  return out;
+}
+
 flatbuffers::Offset<fbs::SetStatus> encode_status(const SetStatus& status, flatbuffers::FlatBufferBuilder& builder) {
   const auto reason = builder.CreateString(status.reason);
   const auto service_sets = encode_counts(status.service_sets, builder);
@@ -145,12 +175,14 @@ flatbuffers::Offset<fbs::SetStatus> encode_status(const SetStatus& status, flatb
   const auto health = builder.CreateString(status.health_reasons);
   const auto peer_health = builder.CreateString(status.peer_health_reasons);
   const auto detector = encode_detector(status.detector, builder);
-  return fbs::CreateSetStatus(builder, status.set, static_cast<std::uint8_t>(status.role),
-                              static_cast<std::uint8_t>(status.peer_role), status.connected,
-                              static_cast<std::uint8_t>(status.sync), status.term, reason, status.reason_age_s,
-                              status.sessions, service_sets, status.sent_sequence, status.acknowledged_sequence,
-                              status.applied_sequence, status.pending, status.digest, counters, scheduling,
-                              status.health_weight, health, status.peer_health_weight, peer_health, detector);
+  const auto peer = encode_peer(status.peer, builder);
+  const auto history = encode_history(status.history, builder);
+  return fbs::CreateSetStatus(
+      builder, status.set, static_cast<std::uint8_t>(status.role), static_cast<std::uint8_t>(status.peer_role),
+      status.connected, static_cast<std::uint8_t>(status.sync), status.term, reason, status.reason_age_s,
+      status.sessions, service_sets, status.sent_sequence, status.acknowledged_sequence, status.applied_sequence,
+      status.pending, status.digest, counters, scheduling, status.health_weight, health, status.peer_health_weight,
+      peer_health, detector, status.priority, peer, history);
 }
 
 Result<SetStatus> decode_status(const fbs::SetStatus& in) {
@@ -160,6 +192,15 @@ Result<SetStatus> decode_status(const fbs::SetStatus& in) {
   }
   auto counts = decode_counts(in.service_sets());
   if (!counts) return tl::unexpected(counts.error());
+  auto history = decode_history(in.history());
+  if (!history) return tl::unexpected(history.error());
+  out.history = std::move(*history);
+  out.priority = in.priority();
+  if (const auto* p = in.peer()) {
+    out.peer =
+        PeerStatus{p->term(),         p->priority(),      p->heard_ago_ms(),           p->copying(),
+                   p->copied_slots(), p->slots_to_copy(), p->unacknowledged_records(), p->unacknowledged_bytes()};
+  }
   out.set = in.set();
   out.role = static_cast<SetRole>(in.role());
   out.peer_role = static_cast<SetRole>(in.peer_role());

@@ -112,6 +112,30 @@ struct SilenceStatus {
   std::string witness;  ///< how the peer's machine answered last, in words
 };
 
+/// One change of role of a member of a redundancy set, or its going on in a new term.
+struct RoleChange {
+  std::uint64_t ago_ms = 0;
+  SetRole from = SetRole::unknown;
+  SetRole to = SetRole::unknown;
+  std::uint64_t term = 0;
+  std::string reason;
+  friend bool operator==(const RoleChange&, const RoleChange&) = default;
+};
+inline constexpr std::size_t kMaxRoleChanges = 32;
+
+/// What a member knows of its peer, and what it has sent it.
+struct PeerStatus {
+  std::uint64_t term = 0;
+  std::uint32_t priority = 0;
+  std::uint64_t heard_ago_ms = 0;
+  bool copying = false;  ///< the copy for the standby is on its way: `copied_slots` of `slots_to_copy`
+  std::uint32_t copied_slots = 0;
+  std::uint32_t slots_to_copy = 0;
+  std::uint64_t unacknowledged_records = 0;
+  std::uint64_t unacknowledged_bytes = 0;
+  friend bool operator==(const PeerStatus&, const PeerStatus&) = default;
+};
+
 /// One redundancy set as one chassis sees it.
 struct SetStatus {
   std::uint16_t set = 0;  ///< index into Cluster::redundancy_sets; names, id and peers are in the cluster file
@@ -133,9 +157,12 @@ struct SetStatus {
   std::uint32_t peer_health_weight = 0;  ///< the same sum of the peer, as it reports
   std::string peer_health_reasons;
   SilenceStatus detector;
-  std::uint64_t digest = 0;  ///< sum of digest_of() over all sessions
-  CounterList counters;      ///< of roles and replication
-  std::string scheduling;    ///< how the worker of the set is scheduled, in words; empty if unknown
+  std::uint32_t priority = 0;       ///< configured priority of this member
+  std::optional<PeerStatus> peer;   ///< nullopt if the peer has never been heard
+  std::vector<RoleChange> history;  ///< newest first; at most kMaxRoleChanges
+  std::uint64_t digest = 0;         ///< sum of digest_of() over all sessions
+  CounterList counters;             ///< of roles and replication
+  std::string scheduling;           ///< how the worker of the set is scheduled, in words; empty if unknown
 };
 
 /// What `show services sessions utilization` is made of. Rates are per second.

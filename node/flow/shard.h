@@ -83,6 +83,7 @@ class Shard final : public SessionSource, public SessionSink, private NatOutput 
   [[nodiscard]] bool forwards(TimePoint now) const { return active_ || now < grace_until_; }
   /// While mastership is being handed over, sessions go on but none is set up.
   void refuse_new_sessions(bool refuse) { refuse_new_ = refuse; }
+  [[nodiscard]] bool refuses_new_sessions() const { return refuse_new_; }
 
   // -- Packets --
 

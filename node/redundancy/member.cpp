@@ -150,6 +150,7 @@ void RedundancyMember::on_refused(TimePoint now) {
 /// Takes a sign of life. Messages from before the connection closed do not count.
 void RedundancyMember::hear(TimePoint now) {
   if (drain_grace_) return;
+  heard_at_ = now;
   detector_.on_heard(now);
 }
 

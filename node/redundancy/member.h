@@ -66,8 +66,11 @@ struct MemberStatus {
   Role peer_role = Role::initializing;
   Sync peer_sync = Sync::off;
   std::uint16_t peer_warnings = 0;
-  Health peer_health;       ///< as the peer reported it last
-  DetectorStatus detector;  ///< state of the failure detector
+  std::uint64_t peer_term = 0;      ///< highest term that the peer knows; its own if it is master
+  std::uint32_t peer_priority = 0;  ///< configured priority, as the peer reports it
+  TimePoint peer_heard_at;          ///< when a message of it was heard last; TimePoint() if never
+  Health peer_health;               ///< as the peer reported it last
+  DetectorStatus detector;          ///< state of the failure detector
 
   // Replication. As master: the stream to the peer; as standby: the one that is followed. Epoch 0: there is none.
   std::uint64_t epoch = 0;
@@ -75,6 +78,10 @@ struct MemberStatus {
   std::uint64_t acknowledged = 0;   ///< last one acknowledged (master) or applied (standby)
   std::uint32_t pending_state = 0;  ///< sessions whose newest state has not been sent
   std::size_t unacknowledged_bytes = 0;
+  std::size_t unacknowledged_records = 0;
+  bool copying = false;            ///< master: the copy for the standby is on its way
+  std::uint32_t copied_slots = 0;  ///< slots that it has walked over
+  std::uint32_t slots_to_copy = 0;
 };
 
 class RedundancyMember : public ChangeListener, private RoleOutput {
@@ -118,6 +125,8 @@ class RedundancyMember : public ChangeListener, private RoleOutput {
 
   [[nodiscard]] Role role() const { return role_.role(); }
   [[nodiscard]] std::uint64_t term() const { return role_.term(); }
+  /// Returns the reason of the last change of role.
+  [[nodiscard]] const std::string& reason() const { return role_.reason(); }
   /// Returns the process of the peer to which the member listens, 0 if it never heard one.
   [[nodiscard]] std::uint64_t peer_boot() const { return boots_.present(); }
   /// Returns true while the peer is heard.
@@ -188,6 +197,7 @@ class RedundancyMember : public ChangeListener, private RoleOutput {
   // Liveness.
   bool connected_ = false;
   bool heard_ever_ = false;
+  TimePoint heard_at_;
   bool peer_lost_told_ = true;  ///< the role machine knows that the peer is gone
   Detector detector_;
   TimePoint last_tick_;

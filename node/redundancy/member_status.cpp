@@ -23,6 +23,9 @@ MemberStatus RedundancyMember::status() const {
   out.peer_role = role_.peer().role;
   out.peer_sync = role_.peer().sync;
   out.peer_warnings = peer_beat_.warnings;
+  out.peer_term = role_.peer().term;
+  out.peer_priority = role_.peer().priority;
+  out.peer_heard_at = heard_at_;
   out.peer_health = {peer_beat_.health_weight, peer_beat_.health_reasons};
   out.detector = detector_.status(last_tick_);
   if (role_.role() == Role::master) {
@@ -31,6 +34,10 @@ MemberStatus RedundancyMember::status() const {
     out.acknowledged = sender_.acknowledged();
     out.pending_state = sender_.pending_state();
     out.unacknowledged_bytes = sender_.unacknowledged_bytes();
+    out.unacknowledged_records = sender_.unacknowledged_records();
+    out.copying = sender_.active() && !sender_.bulk_done();
+    out.copied_slots = sender_.slots_copied();
+    out.slots_to_copy = source_.high_water();
   } else {
     out.epoch = receiver_.position().epoch;
     out.acknowledged = receiver_.position().sequence;

@@ -147,13 +147,18 @@ void SetCore::on_master(std::uint64_t term) {
   }
   // Between the two the engine forwards what still comes; nobody is drawn here before it does.
   output_.acquire_traffic();
-  output_.report_role(Role::master, term);
+  report_role(Role::master, term);
 }
 
 void SetCore::on_standby(std::uint64_t term) {
   output_.release_traffic();
   shard_.deactivate(now_);
-  output_.report_role(Role::standby, term);
+  report_role(Role::standby, term);
+}
+
+void SetCore::report_role(Role role, std::uint64_t term) {
+  history_.add({now_, std::exchange(role_, role), role, term, member_.reason()});
+  output_.report_role(role, term);
 }
 
 void SetCore::on_reassert(std::uint64_t term) { output_.announce_again(term); }

@@ -19,6 +19,7 @@
 #include "node/flow/shard.h"
 #include "node/kernel/kernel_report.h"
 #include "node/redundancy/member.h"
+#include "node/redundancy/role_history.h"
 #include "node/set/set_output.h"
 #include "storage/checkpointer.h"
 
@@ -89,6 +90,8 @@ class SetCore final : private RoleOutput {
   [[nodiscard]] const Shard& shard() const { return shard_; }
   [[nodiscard]] const RedundancySet& config() const { return config_; }
   [[nodiscard]] const RedundancyMember& member() const { return member_; }
+  /// Returns the last changes of role, so that an operator sees why the member is in its role.
+  [[nodiscard]] const RoleHistory& history() const { return history_; }
   /// Returns the checkpointer, or null if no checkpoints are kept.
   [[nodiscard]] const storage::Checkpointer* checkpointer() const { return checkpointer_.get(); }
   void append_to(CounterList& out) const;
@@ -96,6 +99,7 @@ class SetCore final : private RoleOutput {
  private:
   void judge_health(TimePoint now);
   void report_blocks();
+  void report_role(Role role, std::uint64_t term);
   // -- RoleOutput --
   void persist_term(std::uint64_t term) override;
   void on_master(std::uint64_t term) override;
@@ -108,6 +112,8 @@ class SetCore final : private RoleOutput {
   SetOutput& output_;
   TimePoint now_;  ///< of the input or round that is being handled: for the callbacks
   RedundancyMember member_;
+  RoleHistory history_;
+  Role role_ = Role::initializing;  ///< the last one that was reported
   std::unique_ptr<storage::Checkpointer> checkpointer_;
   storage::CheckpointOutput* disk_;
   KernelReport kernel_report_;

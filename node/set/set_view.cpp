@@ -28,6 +28,13 @@ SyncState sync_of(Sync sync) {
 
 std::uint64_t micros(Duration time) { return static_cast<std::uint64_t>(time / 1us); }
 
+std::uint64_t millis(Duration time) { return static_cast<std::uint64_t>(std::max<Duration>(time, 0ms) / 1ms); }
+
+PeerStatus peer_of(const MemberStatus& member, TimePoint now) {
+  return {member.peer_term,    member.peer_priority, millis(now - member.peer_heard_at), member.copying,
+          member.copied_slots, member.slots_to_copy, member.unacknowledged_records,      member.unacknowledged_bytes};
+}
+
 SilenceStatus silence_of(const MemberStatus& member) {
   const DetectorStatus& d = member.detector;
   SilenceStatus out{micros(d.floor),    micros(d.limit),     micros(d.threshold), micros(d.silence),
@@ -77,6 +84,11 @@ void SetView::status(TimePoint now, SetStatus& out) const {
   out.peer_health_weight = member.peer_health.weight;
   out.peer_health_reasons = member.peer_health.reasons;
   if (!core_.config().stand_alone()) out.detector = silence_of(member);
+  out.priority = member.priority;
+  if (member.peer_heard_at != TimePoint()) out.peer = peer_of(member, now);
+  for (const RoleTransition& t : core_.history().entries()) {
+    out.history.push_back({millis(now - t.at), role_of(t.from, 0), role_of(t.to, 0), t.term, t.reason});
+  }
   out.digest = shard().digest();
   append_to(out.counters);
   out.scheduling = scheduling_;

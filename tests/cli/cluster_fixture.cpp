@@ -194,6 +194,15 @@ void FakeShard::status(TimePoint /*now*/, SetStatus& out) const {
                   3'100,  80'000,    41'500,           2,
                   12,     10,        "hears the peer", "machine lives, process late"};
   out.counters = {{"heartbeats-sent", 100}};
+  out.priority = 200;
+  out.peer = PeerStatus{term_, 100, 37, false, 0, 0, 3, 412};
+  if (role_ == SetRole::master) {
+    out.peer->copying = true;
+    out.peer->copied_slots = 16'384;
+    out.peer->slots_to_copy = 100'000;
+  }
+  out.history = {{42'000, SetRole::standby, role_, term_, "configured priority"},
+                 {5'025'007, SetRole::initializing, SetRole::standby, term_ - 1, "peer is master"}};
   out.scheduling = "SCHED_RR priority 20, memory locked";
 }
 

@@ -140,6 +140,9 @@ QueryReply full_reply(BatchEncoder& sessions) {
   status.detector = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, "hears the peer", "no answer"};
   status.service_sets = {{2, {5, 0, 0, 0}}};
   status.counters = {{"a", 1}, {"b", 2}};
+  status.priority = 3;
+  status.peer = PeerStatus{1, 2, 3, true, 4, 5, 6, 7};
+  status.history = {{8, SetRole::standby, SetRole::master, 9, "peer is silent"}};
   reply.status = {status};
   reply.utilization = {1, 2, 3, 4, 5, 6, 7};
   reply.counts = {{2, {4, 3, 2, 1}}};
@@ -203,6 +206,10 @@ TEST(QueryCodec, AReplyComesBackInSlotOrderAndPrintable) {
   EXPECT_EQ(got->sessions[3].ref.slot, 30U);
   EXPECT_EQ(got->text, "fine?[2J");
   EXPECT_EQ(got->status[0].role, SetRole::standby_warned);
+  EXPECT_EQ(got->status[0].priority, 3U);
+  EXPECT_EQ(got->status[0].peer, (PeerStatus{1, 2, 3, true, 4, 5, 6, 7}));
+  ASSERT_EQ(got->status[0].history.size(), 1U);
+  EXPECT_EQ(got->status[0].history[0], (RoleChange{8, SetRole::standby, SetRole::master, 9, "peer is silent"}));
   EXPECT_EQ(got->status[0].term, 12U);
   EXPECT_EQ(got->status[0].reason, "heartbeats missing");
   EXPECT_EQ(got->status[0].health_weight, 255U);
