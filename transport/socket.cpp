@@ -236,7 +236,7 @@ Result<void> Socket::watch(std::span<const Event> events) {
   const std::string address = "inproc://icr-events-" + std::to_string(++number);
   int mask = 0;
   for (const Event event : events) mask |= mask_of(event);
-  const auto failed = [this] { return fail("cannot watch a ZeroMQ socket: {}", last_error()); };
+  const auto failed = [] { return fail("cannot watch a ZeroMQ socket: {}", last_error()); };
   if (zmq_socket_monitor(impl_->handle, address.c_str(), mask) != 0) return failed();
   impl_->monitor = zmq_socket(impl_->context->handle_, ZMQ_PAIR);
   const int none = 0;
