@@ -54,7 +54,7 @@ Adopted Shard::adopt_session(const SessionRecord& r, Ticks at) {
   ++created_;
   wheel_.arm(*slot, deadline_of(session));
   changed(*slot, Change::state);
-  if (nat_.settle(view, at)) return Adopted::created;
+  if (nat_.reconcile(view, at)) return Adopted::created;
   // Two ends that each could have had the last row, but not both.
   remove(*slot);
   return Adopted::table_full;

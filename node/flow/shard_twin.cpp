@@ -217,15 +217,15 @@ std::uint32_t Shard::end_pass(TimePoint now) {
 
 void Shard::resolve_contested() {
   const Ticks now = activated_;
-  if (nat_.must_settle()) {
+  if (nat_.must_reconcile()) {
     // Rare: a takeover amid changes of bindings, or amid a copy.
     for (std::uint32_t slot = 0; slot < table_.high_water(); ++slot) {
       const Session& session = table_.at(slot);
-      if (!session.live || nat_.settle(nat_view(session), now)) continue;
+      if (!session.live || nat_.reconcile(nat_view(session), now)) continue;
       remove(slot);
       ++counters_.contested_resolved;
     }
-    nat_.settled(now);
+    nat_.finish_reconcile(now);
   }
   if (!nat_.contested()) return;
   // Rare: a takeover between the record of a new owner of a port and the tombstone of the old one. The younger session

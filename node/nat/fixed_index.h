@@ -1,5 +1,5 @@
-// An index from a hash to a small number, of a fixed capacity: open addressing with linear probing, allocated at
-// construction, at most half full. What the numbers mean, and when two are the same, the owner knows. One thread.
+// An index from a hash to a small number, with a fixed capacity: open addressing with linear probing, allocated at
+// construction, at most half full. The owner defines what the numbers mean and when two are equal. Thread: one.
 #pragma once
 
 #include <bit>
@@ -15,7 +15,7 @@ class FixedIndex {
   explicit FixedIndex(std::uint32_t capacity)
       : entries_(capacity == 0 ? 0 : std::bit_ceil(std::size_t{capacity} * 2)), mask_(entries_.size() - 1) {}
 
-  /// The value with this hash for which `same(value)`; kNone if there is none.
+  /// Returns the value with this hash for which `same(value)` is true, or kNone.
   template <class Same>
   [[nodiscard]] std::uint32_t find(std::uint64_t hash, Same&& same) const {
     if (entries_.empty()) return kNone;
@@ -25,18 +25,18 @@ class FixedIndex {
     }
     return kNone;
   }
-  /// At most `capacity` values are in it at a time; none is in it twice.
+  /// Adds a value. REQUIRES: the value is not in the index, and fewer than `capacity` values are.
   void insert(std::uint64_t hash, std::uint32_t value) {
     const auto tag = static_cast<std::uint32_t>(hash);
     std::size_t at = tag & mask_;
     while (entries_[at].value != kNone) at = (at + 1) & mask_;
     entries_[at] = {value, tag};
   }
-  /// It must be there.
+  /// Removes a value. REQUIRES: the value is in the index.
   void erase(std::uint64_t hash, std::uint32_t value) {
     std::size_t at = static_cast<std::uint32_t>(hash) & mask_;
     while (entries_[at].value != value) at = (at + 1) & mask_;
-    // What follows moves up, as far as its own place allows.
+    // Shift later entries of the probe run back into the hole.
     for (std::size_t next = (at + 1) & mask_; entries_[next].value != kNone; next = (next + 1) & mask_) {
       const std::size_t home = entries_[next].tag & mask_;
       if (((next - home) & mask_) < ((next - at) & mask_)) continue;

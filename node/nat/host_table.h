@@ -1,5 +1,5 @@
-// Inside hosts of which something is counted or owned: sessions of a subscriber, ports and blocks of a pool. Fixed
-// memory, allocated at construction. One thread.
+// A table of inside hosts that counts what they use: sessions of a subscriber, ports and blocks of a pool. Memory is
+// allocated at construction. Thread: one.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@
 
 namespace icr::node {
 
-/// One host as one pool, or one service set, knows it.
+/// One host in the scope of one pool or of one service set.
 struct Host {
   static constexpr std::uint32_t kNone = 0xffffffffU;
   IpAddress address;
@@ -35,7 +35,7 @@ class HostTable {
     }
   }
 
-  /// Scopes: what counts hosts apart.
+  /// Return the scope in which hosts are counted.
   [[nodiscard]] static std::uint32_t of_service_set(std::uint16_t index) { return index; }
   [[nodiscard]] static std::uint32_t of_pool(std::uint16_t index) { return 0x10000U | index; }
 
@@ -47,7 +47,7 @@ class HostTable {
     const std::uint32_t at = lookup(scope, address, hash(scope, address));
     return at == FixedIndex::kNone ? nullptr : &hosts_[at];
   }
-  /// The host, made (`fresh`) if it is not there. Null: the table is full.
+  /// Returns the host, and creates it (`fresh`) if it is not in the table. Returns null if the table is full.
   [[nodiscard]] Host* need(std::uint32_t scope, const IpAddress& address, bool& fresh) {
     fresh = false;
     const std::uint64_t h = hash(scope, address);
@@ -62,7 +62,7 @@ class HostTable {
     fresh = true;
     return &hosts_[at];
   }
-  /// Forgets the host if nothing is known of it any more. True: it is gone.
+  /// Removes the host if it uses nothing any more. Returns true if it was removed.
   bool drop_if_idle(Host& host) {
     if (!host.idle()) return false;
     const auto at = static_cast<std::uint32_t>(&host - hosts_.data());

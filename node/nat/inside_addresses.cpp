@@ -44,8 +44,8 @@ InsideAddresses::InsideAddresses(const Cluster& cluster, std::uint16_t service_s
       }
     }
   }
-  settle(inside_);
-  settle(outside_);
+  join(inside_);
+  join(outside_);
 }
 
 bool InsideAddresses::contains(const IpAddress& address) const {
@@ -56,7 +56,7 @@ void InsideAddresses::add(Spans& to, const AddressRange& range) {
   if (range.is_v4()) to.push_back({range.low.to_v4(), range.high.to_v4()});
 }
 
-void InsideAddresses::settle(Spans& spans) {
+void InsideAddresses::join(Spans& spans) {
   std::sort(spans.begin(), spans.end(), [](const Span& a, const Span& b) { return a.low < b.low; });
   Spans out;
   for (const Span& s : spans) {

@@ -34,7 +34,7 @@ class InsideAddresses {
 
   static void add(Spans& to, const AddressRange& range);
   /// Sorts the spans and joins those that overlap.
-  static void settle(Spans& spans);
+  static void join(Spans& spans);
   [[nodiscard]] static bool holds(const Spans& spans, std::uint32_t v4);
 
   Spans inside_, outside_;

@@ -149,7 +149,7 @@ Adopted NatState::adopt_mapping(Pool& p, const BindingRecord& b) {
   if (find_external(end.external, end.port, end.protocol) != kNoRow) return Adopted::known;
   if (p.use == NatPoolUse::port_blocks) {
     const std::uint32_t block = block_row(p, end.external, end.port);
-    if (block == kNoRow || !settle_owned(p, b.service_set, block, b.internal)) return Adopted::invalid;
+    if (block == kNoRow || !reconcile_owned(p, b.service_set, block, b.internal)) return Adopted::invalid;
   }
   const std::uint32_t row = mapping_rows_ + *free_mappings_.take();
   make_mapping(row, p, b.service_set, b.internal, b.internal_port, b.protocol, end.external, end.port, false);

@@ -1,4 +1,4 @@
-// How a pool gives out addresses, ports and blocks of them.
+// Allocates addresses, ports and port blocks of a pool.
 #include <algorithm>
 
 #include "node/nat/nat_protocol.h"
@@ -202,7 +202,7 @@ NatRefusal NatState::take_port_on(Pool& p, std::uint16_t service_set, const Flow
 NatRefusal NatState::take_paired_port(Pool& p, std::uint16_t service_set, const FlowKey& key, Host& host,
                                       std::uint32_t& external, std::uint16_t& port) {
   if (free_pairings_.empty()) return NatRefusal::no_memory;
-  // Only with an address that has a port for the flow: whoever gets none is not bound to anything.
+  // Pair the host only once a port has been found, so that a failed set-up leaves no pairing behind.
   const NatRefusal refusal = take_port_on(p, service_set, key, &host, std::nullopt, external, port);
   if (refusal != NatRefusal::none) return refusal;
   make_pairing(pairing_rows_ + *free_pairings_.take(), p, service_set, host.address, external);
@@ -220,7 +220,7 @@ std::optional<BitRows::Wanted> NatState::wanted_blocks(const Pool& p, std::uint8
   };
   const auto allowed = p.ports->preserving(p.ports->whole(), protocol, original);
   if (!allowed || p.blocks_per_address == 0) return std::nullopt;
-  // A block that nobody has is free to the last port; only those at the ends of a range may have none that fits.
+  // All ports of a block without owner are free; only blocks at the ends of a range may contain no suitable port.
   std::uint32_t first = (allowed->first - low) / size;
   std::uint32_t last = std::min((allowed->last - low) / size, p.blocks_per_address - 1);
   const BitRows::Parity parity = size == 1 ? p.ports->parity_for(protocol, original) : BitRows::Parity::any;
@@ -302,7 +302,7 @@ NatRefusal NatState::take_block_port(Pool& p, std::uint16_t service_set, const F
     }
     why = wanted ? PortPool::Refusal::out_of_ports : PortPool::Refusal::range;
   }
-  // Past its time, the active block is still better than none.
+  // An active block that is past its time is still better than none.
   if (over && ((host.active != kNoRow && take_in(host.active)) || take_in_others())) return NatRefusal::none;
   return may_have_more || why != PortPool::Refusal::out_of_ports ? refusal_of(why) : NatRefusal::block_limit;
 }

@@ -1,4 +1,4 @@
-// What operators ask the NAT of a shard, and tell it: who uses what, and to forget it.
+// Answers questions of operators about the NAT of a shard, and removes bindings for them.
 #include <algorithm>
 
 #include "node/nat/nat_state.h"
@@ -33,7 +33,7 @@ bool NatState::remove(std::uint32_t row, Ticks now) {
   return true;
 }
 
-bool NatState::is_pairing_meant(const Pool& p, const IpAddress& host, const SessionFilter& filter) const {
+bool NatState::matches_pairing(const Pool& p, const IpAddress& host, const SessionFilter& filter) const {
   const Host* const known = hosts_.find(HostTable::of_pool(p.index), host);
   if (known == nullptr || known->pairing == kNoRow) return false;
   const Row& r = rows_[known->pairing];
@@ -49,7 +49,7 @@ bool NatState::holds(const NatSession& session, const SessionFilter& filter, std
   const auto is_meant = [&](const End& end) {
     const Pool& p = *end.pool;
     if ((kinds & kind_bit(RecordKind::pairing)) != 0 && (p.paired || p.use == NatPoolUse::addresses) &&
-        is_pairing_meant(p, end.host, filter)) {
+        matches_pairing(p, end.host, filter)) {
       return true;
     }
     if (!p.mapped || (kinds & kind_bit(RecordKind::mapping)) == 0) return false;
@@ -70,7 +70,7 @@ bool NatState::holds(const NatSession& session, const SessionFilter& filter, std
 bool NatState::holds(const BindingRecord& mapping, const SessionFilter& filter, std::uint8_t kinds) const {
   const Pool* const p = pool(static_cast<std::uint16_t>(mapping.pool + 1));
   return p != nullptr && p->paired && (kinds & kind_bit(RecordKind::pairing)) != 0 &&
-         is_pairing_meant(*p, mapping.internal, filter);
+         matches_pairing(*p, mapping.internal, filter);
 }
 
 std::uint32_t NatState::append_deterministic(const SessionFilter& filter, const DeterministicQuestion& question,

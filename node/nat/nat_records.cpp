@@ -1,4 +1,4 @@
-// Bindings as records: what is shown to peers, disks and operators, and what peers and checkpoints bring.
+// Converts bindings to records for peers, disks and operators, and applies records of peers and checkpoints.
 #include <algorithm>
 
 #include "node/nat/nat_protocol.h"
@@ -39,7 +39,7 @@ bool NatState::read(std::uint32_t row, Ticks now, SessionRecord& out) const {
 bool NatState::may_host(const Pool& p, std::uint16_t service_set, const IpAddress& host) const {
   const auto& sets = p.service_sets;
   if (std::find(sets.begin(), sets.end(), service_set) == sets.end()) return false;
-  // Nobody has an external address as his own (NatState::has_way_back).
+  // No host uses an external address as its own (NatState::has_way_back).
   if (host.is_v4() && pool_of(service_set, host.to_v4()) != nullptr) return false;
   const auto holds = [&](const std::vector<AddressRange>& ranges) {
     return std::any_of(ranges.begin(), ranges.end(), [&](const AddressRange& r) { return r.contains(host); });
@@ -76,7 +76,7 @@ bool NatState::acceptable(std::uint32_t row, const SessionRecord& record) const 
   return false;
 }
 
-std::array<std::uint32_t, 2> NatState::in_the_way(std::uint32_t row, const SessionRecord& record) {
+std::array<std::uint32_t, 2> NatState::conflicting_rows(std::uint32_t row, const SessionRecord& record) {
   const BindingRecord& b = record.binding;
   std::array<std::uint32_t, 2> out = {kNoRow, kNoRow};
   if (record.kind == RecordKind::mapping) {
@@ -109,25 +109,27 @@ Applied NatState::apply(std::uint32_t row, const SessionRecord& record, Ticks no
     const bool stale = record.ref.generation == r.generation && same && record.version < r.version;
     if (older || buried || stale) return Applied::unchanged;
   }
-  const auto others = in_the_way(row, record);
+  const auto others = conflicting_rows(row, record);
   for (const std::uint32_t other : others) {
     if (other == kNoRow || rows_[other].pass != pass_ || rows_[other].term <= b.term) continue;
-    // Both are facts of this pass, and the one that is held is the younger: two masters contradict each other.
+    // Both bindings were named in this pass, and the existing one is of a later term: two masters contradict each
+    // other.
     ++counters_.bindings_conflicting;
     ++pools_[b.pool]->figures.conflicts_refused;
     return Applied::refused;
   }
   for (const std::uint32_t other : others) {
-    // Where the record comes from it is alive, so what holds its endpoint or its host here has died there.
+    // The binding is live at the sender, so any other binding with its endpoint or host must have ended there.
     if (other == kNoRow) continue;
-    leave(other);
+    unlink(other);
     ++counters_.bindings_displaced;
     out_.binding_changed(other);
   }
   const bool update = same && r.generation == record.ref.generation;
   if (!update) {
-    if (r.live) leave(row);
-    // Sessions of another host may use it: their tombstones are on the way, or activation will decide (look_at).
+    if (r.live) unlink(row);
+    // Sessions of another host may use it: their tombstones are on the way, or activation will decide
+    // (update_troubled).
     r.kind = record.kind;
     r.internal = b.internal;
     r.external = b.external.to_v4();
@@ -137,7 +139,7 @@ Applied NatState::apply(std::uint32_t row, const SessionRecord& record, Ticks no
     r.pool = b.pool;
     r.service_set = b.service_set;
     r.flags = static_cast<std::uint8_t>(b.flags & ~kBindingInUse);
-    enter(row, false);
+    link(row, false);
   } else if (r.kind == RecordKind::port_block) {
     r.flags = static_cast<std::uint8_t>(b.flags & ~kBindingInUse);
     if (Host* const host = hosts_.find(HostTable::of_pool(r.pool), r.internal)) {
@@ -170,7 +172,7 @@ Applied NatState::erase(std::uint32_t row, std::uint32_t generation, Ticks now) 
   if (r.pass == pass_ && generation < r.generation) return Applied::unchanged;
   const bool was_live = r.live;
   if (was_live) {
-    leave(row);
+    unlink(row);
     ++counters_.bindings_deleted;
   }
   high_water_ = std::max(high_water_, row + 1);
@@ -185,7 +187,7 @@ std::uint32_t NatState::end_pass(Ticks now) {
   std::uint32_t removed = 0;
   for (std::uint32_t row = 0; row < high_water_; ++row) {
     if (!rows_[row].live || rows_[row].pass == pass_) continue;
-    leave(row);
+    unlink(row);
     out_.binding_changed(row);
     ++removed;
   }

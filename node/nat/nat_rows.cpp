@@ -136,7 +136,7 @@ void NatState::arm(std::uint32_t row) {
   if (r.live && !in_use(r)) out_.arm_binding(row, r.last_used + timeout_of(r));
 }
 
-void NatState::give_birth(std::uint32_t row, bool taken) {
+void NatState::create(std::uint32_t row, bool taken) {
   Row& r = rows_[row];
   if (++r.generation == 0) r.generation = 1;
   r.version = 1;
@@ -144,7 +144,7 @@ void NatState::give_birth(std::uint32_t row, bool taken) {
   r.pass = pass_;
   r.created = r.last_used = r.active_since = now_;
   r.ended = true;
-  enter(row, taken);
+  link(row, taken);
   out_.binding_changed(row);
   arm(row);
 }
@@ -162,7 +162,7 @@ void NatState::make_mapping(std::uint32_t row, const Pool& p, std::uint16_t serv
   r.protocol = protocol;
   r.pool = p.index;
   r.service_set = service_set;
-  give_birth(row, taken);
+  create(row, taken);
 }
 
 void NatState::make_pairing(std::uint32_t row, const Pool& p, std::uint16_t service_set, const IpAddress& host,
@@ -176,7 +176,7 @@ void NatState::make_pairing(std::uint32_t row, const Pool& p, std::uint16_t serv
   r.protocol = 0;
   r.pool = p.index;
   r.service_set = service_set;
-  give_birth(row, false);
+  create(row, false);
 }
 
 void NatState::make_owned(std::uint32_t row, Pool& p, std::uint16_t service_set, const IpAddress& host) {
@@ -196,14 +196,14 @@ void NatState::make_owned(std::uint32_t row, Pool& p, std::uint16_t service_set,
   r.service_set = service_set;
   if (block) {
     Host* const known = hosts_.find(HostTable::of_pool(p.index), host);
-    if (known != nullptr && known->active != kNoRow) rest(known->active);
+    if (known != nullptr && known->active != kNoRow) deactivate_block(known->active);
     ++p.figures.block_allocations;
   }
-  give_birth(row, false);
+  create(row, false);
   if (block) log_block(r, true);
 }
 
-void NatState::rest(std::uint32_t row) {
+void NatState::deactivate_block(std::uint32_t row) {
   Row& r = rows_[row];
   r.flags = static_cast<std::uint8_t>(r.flags & ~kBindingActiveBlock);
   ++r.version;
@@ -213,7 +213,7 @@ void NatState::rest(std::uint32_t row) {
 }
 
 void NatState::set_active_block(Host& host, std::uint32_t row) {
-  if (host.active != kNoRow) rest(host.active);
+  if (host.active != kNoRow) deactivate_block(host.active);
   Row& r = rows_[row];
   r.flags |= kBindingActiveBlock;
   r.active_since = now_;
@@ -228,7 +228,7 @@ NatState::BindingCounts& NatState::counts_of(Pool& p, std::uint16_t service_set)
   return p.bindings[static_cast<std::size_t>(at - p.service_sets.begin())];
 }
 
-void NatState::enter(std::uint32_t row, bool taken) {
+void NatState::link(std::uint32_t row, bool taken) {
   Row& r = rows_[row];
   Pool& p = *pools_[r.pool];
   r.live = true;
@@ -267,10 +267,10 @@ void NatState::enter(std::uint32_t row, bool taken) {
     case RecordKind::session:
       break;
   }
-  look_at(row);
+  update_troubled(row);
 }
 
-void NatState::leave(std::uint32_t row) {
+void NatState::unlink(std::uint32_t row) {
   Row& r = rows_[row];
   Pool& p = *pools_[r.pool];
   r.live = false;
@@ -319,12 +319,12 @@ void NatState::leave(std::uint32_t row) {
       break;
   }
   mark_taken(row, false);
-  look_at(row);
+  update_troubled(row);
 }
 
 void NatState::end(std::uint32_t row) {
   Row& r = rows_[row];
-  leave(row);
+  unlink(row);
   if (r.kind == RecordKind::port_block) {
     ++pools_[r.pool]->figures.block_releases;
     log_block(r, false);

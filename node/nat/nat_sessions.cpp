@@ -1,4 +1,4 @@
-// What sessions hold of NAT: their external ends follow from their keys.
+// Records what sessions hold of NAT. Their external ends follow from their keys.
 #include <algorithm>
 #include <functional>
 
@@ -9,7 +9,7 @@
 namespace icr::node {
 namespace {
 
-/// True if the source of such a session comes out of a pool that something of is owned by it.
+/// Returns true if sessions of this type own an address or port of their source pool.
 bool owns_source(NatType type) {
   switch (type) {
     case NatType::napt44:
@@ -124,7 +124,7 @@ void NatState::uncount_sessions(const Row& mapping, std::uint32_t sessions) {
   if (Host* const host = paired_host(mapping)) host->sessions -= std::min(host->sessions, sessions);
 }
 
-void NatState::look_at(std::uint32_t row) {
+void NatState::update_troubled(std::uint32_t row) {
   Row& r = rows_[row];
   const bool mapping = r.kind == RecordKind::mapping;
   const bool now =
@@ -139,7 +139,7 @@ void NatState::hold_owned(std::uint32_t row, const IpAddress& host) {
   if (!r.live && r.refs == 0) mark_owned(row, true);
   ++r.refs;
   r.users += user_hash(host, 0);
-  look_at(row);
+  update_troubled(row);
 }
 
 void NatState::release_owned(std::uint32_t row, const IpAddress& host) {
@@ -147,7 +147,7 @@ void NatState::release_owned(std::uint32_t row, const IpAddress& host) {
   if (r.refs == 0) return;
   --r.refs;
   r.users -= user_hash(host, 0);
-  look_at(row);
+  update_troubled(row);
   if (r.refs != 0) return;
   if (!r.live) {
     mark_owned(row, false);
@@ -217,7 +217,7 @@ void NatState::hold_end(const End& end, bool taken) {
   count_sessions(mapping, 1);
   mapping.users += user_hash(end.host, end.host_port);
   mapping.inbound += end.inbound ? 1U : 0U;
-  look_at(row);
+  update_troubled(row);
 }
 
 void NatState::release_end(const End& end) {
@@ -245,7 +245,7 @@ void NatState::release_end(const End& end) {
   uncount_sessions(mapping, 1);
   mapping.users -= user_hash(end.host, end.host_port);
   if (--mapping.refs == 0) idle_now(row);
-  look_at(row);
+  update_troubled(row);
 }
 
 void NatState::hold(const NatSession& s, bool taken, Ticks now) {
@@ -287,7 +287,7 @@ void NatState::cancel(const NatSession& s, Ticks now) {
   cancelling_ = false;
   const Ends ends = ends_of(s);
   if (!ends.source) return;
-  // What translate() made for it goes with it: the mapping first, which holds a port of block and pairing.
+  // What translate() created is removed as well; the mapping first, because it holds a port of block and pairing.
   undoing_ = true;
   Pool& p = *ends.source->pool;
   const auto end_if_new = [&](std::uint32_t row) {
@@ -441,19 +441,19 @@ bool NatState::consistent(const NatSession& s) const {
 
 // -- Settling --
 
-bool NatState::must_settle() const { return troubled_ != 0 || orphan_count_ != 0; }
+bool NatState::must_reconcile() const { return troubled_ != 0 || orphan_count_ != 0; }
 
-bool NatState::settle_owned(Pool& p, std::uint16_t service_set, std::uint32_t row, const IpAddress& host) {
+bool NatState::reconcile_owned(Pool& p, std::uint16_t service_set, std::uint32_t row, const IpAddress& host) {
   if (rows_[row].live) return rows_[row].internal == host;
   make_owned(row, p, service_set, host);
   ++counters_.adopted;
   return true;
 }
 
-bool NatState::settle_end(const End& e, std::uint16_t service_set) {
+bool NatState::reconcile_end(const End& e, std::uint16_t service_set) {
   Pool& p = *e.pool;
   if (p.use == NatPoolUse::addresses) {
-    return settle_owned(p, service_set, p.first_row + *p.addresses.index_of(e.external), e.host);
+    return reconcile_owned(p, service_set, p.first_row + *p.addresses.index_of(e.external), e.host);
   }
   if (p.mapped) {
     const std::uint32_t row = find_external(e.external, e.port, e.protocol);
@@ -469,17 +469,17 @@ bool NatState::settle_end(const End& e, std::uint16_t service_set) {
   }
   if (p.use != NatPoolUse::port_blocks) return true;
   const std::uint32_t block = block_row(p, e.external, e.port);
-  return block != kNoRow && settle_owned(p, service_set, block, e.host);
+  return block != kNoRow && reconcile_owned(p, service_set, block, e.host);
 }
 
-bool NatState::settle(const NatSession& s, Ticks now) {
+bool NatState::reconcile(const NatSession& s, Ticks now) {
   now_ = now;
   const Ends ends = ends_of(s);
-  return (!ends.target || settle_end(*ends.target, s.service_set)) &&
-         (!ends.source || settle_end(*ends.source, s.service_set));
+  return (!ends.target || reconcile_end(*ends.target, s.service_set)) &&
+         (!ends.source || reconcile_end(*ends.source, s.service_set));
 }
 
-void NatState::settled(Ticks now) {
+void NatState::finish_reconcile(Ticks now) {
   now_ = now;
   if (troubled_ == 0) return;
   for (std::uint32_t row = mapping_rows_; row < high_water_; ++row) {
@@ -488,7 +488,7 @@ void NatState::settled(Ticks now) {
     Pool& p = *pools_[r.pool];
     if (p.use != NatPoolUse::port_blocks) continue;
     const std::uint32_t block = block_row(p, r.external, r.external_port);
-    if (block == kNoRow || !settle_owned(p, r.service_set, block, r.internal)) end(row);
+    if (block == kNoRow || !reconcile_owned(p, r.service_set, block, r.internal)) end(row);
   }
 }
 

@@ -1,5 +1,5 @@
-// The pools and terms of a shard, and how a first packet is translated. How ports and addresses are given out is in
-// nat_allocate.cpp, what sessions hold in nat_sessions.cpp, what bindings are in nat_rows.cpp and nat_records.cpp.
+// The pools and terms of a shard, and how a first packet is translated. Allocation is in nat_allocate.cpp, what
+// sessions hold is in nat_sessions.cpp, and bindings are in nat_rows.cpp and nat_records.cpp.
 #include "node/nat/nat_state.h"
 
 #include <algorithm>
@@ -72,7 +72,7 @@ NatState::NatState(const Cluster& cluster, std::uint16_t set, std::uint64_t seed
   insides_.resize(cluster.service_sets.size());
   for (const std::uint16_t s : service_sets_) insides_[s] = InsideAddresses(cluster, s);
   for_each_term(cluster, set, [&](std::uint16_t s, const NatTerm& term) { add_term(s, term); });
-  static_terms_.settle();
+  static_terms_.sort();
   const std::uint32_t max_sessions = cluster.redundancy_sets[set].max_sessions;
   Needs needs;
   for (const std::uint16_t s : service_sets_) {
@@ -304,11 +304,11 @@ NatRefusal NatState::translate_destination(std::uint16_t service_set, const NatT
     to.destination = IpAddress::v4(*v4);
     to.protocol = protocol_in_v4(key);
   }
-  return enter_external(service_set, key, inside, to, result);
+  return translate_external(service_set, key, inside, to, result);
 }
 
-NatRefusal NatState::enter_external(std::uint16_t service_set, const FlowKey& key, bool inside, FlowKey& to,
-                                    NatResult& result) {
+NatRefusal NatState::translate_external(std::uint16_t service_set, const FlowKey& key, bool inside, FlowKey& to,
+                                        NatResult& result) {
   if (to.destination.is_v4()) {
     if (Pool* const p = pool_of(service_set, to.destination.to_v4())) {
       const std::uint32_t row = p->mapped && PortPool::translates_port(to.protocol)
@@ -382,10 +382,10 @@ bool NatState::has_way_back(std::uint16_t service_set, const NatTerm& term, cons
                                     : std::nullopt;
     return v4 && pool_of(service_set, *v4) != nullptr;
   };
-  // A host that writes an external address as its own: what it took could not be told from what it is, and not be found
-  // again. Or one that has such an address behind a rule or a static mapping: it may be the one that the pool gives.
+  // The source, or the target after a rule or static mapping, has an external address as its own. Such an address could
+  // not be distinguished from one that the pool allocates.
   if (external(key.source) || external(to.destination)) return false;
-  // A socket that calls itself by an address of a pool: it may be called from that very endpoint.
+  // A socket contacts itself by an address of a pool. The pool could allocate that very endpoint as its source.
   const bool itself = to.destination == key.source && to.destination_port == key.source_port;
   return !itself || !external(key.destination);
 }
@@ -410,7 +410,7 @@ NatRefusal NatState::translate_source(std::uint16_t service_set, const NatTerm& 
       break;
   }
   const std::uint8_t protocol = protocol_in_v4(key);
-  // Asked before anything is taken, so that nothing must be given back.
+  // Checked before anything is allocated, so that nothing must be released.
   if (!has_way_back(service_set, term, key, to)) return NatRefusal::untranslatable;
   // An echo has one identifier: when a mapping has translated its target's, the sender's own cannot be too. That holds
   // for hosts inside and for those that come in from outside.
@@ -426,7 +426,7 @@ NatRefusal NatState::translate_source(std::uint16_t service_set, const NatTerm& 
     }
     return refusal;
   };
-  // A host goes on with the pool in which it has something already.
+  // A host continues with the pool that it uses already.
   if (term.source_pools.size() > 1) {
     for (const std::uint16_t index : term.source_pools) {
       Pool& p = *pools_[index];

@@ -1,12 +1,12 @@
-// The NAT of one shard: how its sessions are translated, and who owns which external address, block and port.
+// The NAT of one shard: it translates sessions, and records who owns which external address, block and port.
 //
-// What is owned is a *binding* (a port block, an endpoint-independent mapping, a host's external address) or a port of
-// a session. Bindings are rows: the shard shows them to peers and disks as records in slots above its sessions, and
-// takes them back (apply, erase). What a session holds of all this follows from its keys alone (NatSession), so that a
-// twin counts it as the master does, whatever the order in which records come.
+// Hosts own *bindings* (a port block, an endpoint-independent mapping, an external address), and sessions own ports.
+// Bindings are rows: the shard sends them to peers and disks as records in slots above its sessions, and applies such
+// records (apply, erase). What a session holds follows from its keys alone (NatSession), so a twin counts it as the
+// master does, in whatever order records arrive.
 //
-// Rows of blocks are numbered by block, rows of whole addresses by address: neither can have two owners. Sans-I/O;
-// fixed memory from the start; one thread.
+// Rows of blocks are numbered by block, and rows of whole addresses by address, so neither can have two owners.
+// Sans-I/O. Memory is fixed at construction. Thread: one.
 #pragma once
 
 #include <array>
@@ -36,123 +36,132 @@ class NatState {
  public:
   static constexpr std::uint32_t kNoRow = 0xffffffffU;
 
-  /// For the service sets of redundancy set `set`. `cluster` and `out` must outlive it. Rows: all blocks and addresses
-  /// that hosts can own, `max_sessions` mappings where endpoint-independent mapping (or NAT64) is configured, a quarter
-  /// as many pairings where hosts are paired.
+  /// Creates the NAT of the service sets of redundancy set `set`. There are rows for all blocks and addresses that
+  /// hosts can own, for `max_sessions` mappings if endpoint-independent mapping (or NAT64) is configured, and for a
+  /// quarter as many pairings if hosts are paired. REQUIRES: `cluster` and `out` outlive this object.
   NatState(const Cluster& cluster, std::uint16_t set, std::uint64_t seed, NatOutput& out);
 
   // -- Sessions --
 
-  /// True for types whose rules say where a packet goes.
+  /// Returns true for types that translate the destination by a rule.
   [[nodiscard]] static bool translates_destination(NatType type) {
     return type == NatType::dnat44 || type == NatType::twice_basic_nat44 || type == NatType::twice_dynamic_nat44 ||
            type == NatType::twice_napt44;
   }
-  /// False: the packet is for an external address, and no mapping is there for it. Cheap: before anything else.
+  /// Returns false if the packet is sent to an external address for which there is no mapping. It is cheap, so it is
+  /// checked first.
   [[nodiscard]] bool waits_for(std::uint16_t service_set, const FlowKey& key) const;
-  /// Translates the first packet of a flow, which `term` matches (null: none does). Unless it is refused, the port of
-  /// the result is taken: hold() must follow.
+  /// Translates the first packet of a flow. `term` is the NAT term that it matches, or null. Unless the result is a
+  /// refusal, its port is allocated. REQUIRES: hold() or cancel() follows then.
   [[nodiscard]] NatResult translate(std::uint16_t service_set, const NatTerm* term, const FlowKey& key, bool inside,
                                     Ticks now);
-  /// A look ahead at a first packet that `term` matches, as translate() will see it at the same tick: asks for what it
-  /// will read of a pool, where `ports->likely(place)` then is the guess at its result. nullopt: there is no guess.
+  /// The place in a pool where translate() will probably allocate a port.
   struct Outlook {
     const PortPool* ports = nullptr;
     PortPool::Outlook place;
   };
+  /// Prefetches what translate() will read of a pool for a first packet that `term` matches, at the same tick. Returns
+  /// the place from which `ports->likely(place)` then predicts the result, or nullopt if nothing can be predicted.
   [[nodiscard]] std::optional<Outlook> look_ahead(const NatTerm& term, const FlowKey& key, Ticks now) const;
-  /// Asks for what the end of a session with this external end will read.
+  /// Prefetches what release() of a session with this external end will read.
   void prefetch_release(std::uint16_t pool_plus_one, const FlowKey& responder) const;
 
   /// Chooses another source port for a session whose responder flow belongs to another session (as pf and Linux do when
-  /// a client calls one server by two addresses or two ports). Returns the responder flow with a different port for
+  /// a client contacts one server by two addresses or two ports). Returns the responder flow with a different port for
   /// each `attempt`, or nullopt if the source has no port or the port has an owner.
   [[nodiscard]] std::optional<FlowKey> with_another_port(const NatSession& session, std::uint32_t attempt,
                                                          Ticks now) const;
   /// Counts a session that got another source port.
   void count_another_port() { ++counters_.other_source_ports; }
-  /// Counts what the session holds. `taken`: translate() took its port; otherwise a peer or a checkpoint says that it
-  /// is its.
+  /// Records what the session holds. `taken` is true if translate() has allocated its port, and false if a peer or a
+  /// checkpoint says that the session owns it.
   void hold(const NatSession& session, bool taken, Ticks now);
-  /// The session is over.
+  /// Releases what the session holds, because it has ended.
   void release(const NatSession& session, Ticks now);
-  /// Tells whether a session of another master can be created here by hold() and settle(), and if not, why.
+  /// Tells whether a session of another master can be created here by hold() and reconcile(), and if not, why.
   [[nodiscard]] Adopted may_adopt(const NatSession& session);
-  /// Instead of hold(): the session does not come to be. No mapping lives longer for it.
+  /// Undoes translate() for a session that was not created. Mappings are not refreshed.
   void cancel(const NatSession& session, Ticks now);
-  /// True if the configuration could have made a session like this, and no binding contradicts it by its nature.
+  /// Returns true if the configuration can create such a session, and the kind of no binding contradicts it.
   [[nodiscard]] bool consistent(const NatSession& session) const;
-  /// True if no port of the pool is left for the protocol of `initiator`: the session that took the last one says so.
+  /// Returns true if no port of the pool is left for the protocol of `initiator`. The session that took the last port
+  /// reports that.
   [[nodiscard]] bool exhausted(std::uint16_t pool_plus_one, const FlowKey& initiator) const;
 
   // -- Role --
 
-  /// From now on bindings are made, with this term. settle() must follow for all sessions if must_settle().
+  /// Becomes active: bindings are created from now on, in this mastership term. REQUIRES: if must_reconcile() is true,
+  /// reconcile() follows for every session.
   void activate(std::uint64_t term);
   void set_term(std::uint64_t term) { term_ = term; }
   void deactivate() { active_ = false; }
-  /// Some session has no binding, or another's.
-  [[nodiscard]] bool must_settle() const;
-  /// Makes the binding that the session misses. False: what it uses belongs to another; it must go.
-  [[nodiscard]] bool settle(const NatSession& session, Ticks now);
-  /// Call when settle() has seen every session: sees to the mappings that no session uses.
-  void settled(Ticks now);
+  /// Returns true if a session lacks its binding, or uses one that another host owns.
+  [[nodiscard]] bool must_reconcile() const;
+  /// Creates the binding that the session lacks. Returns false if the session uses what another host owns, so it must
+  /// be removed.
+  [[nodiscard]] bool reconcile(const NatSession& session, Ticks now);
+  /// Ends reconciliation, after reconcile() was called for every session: arms the timers of mappings that no session
+  /// uses.
+  void finish_reconcile(Ticks now);
 
   // -- Rows --
 
   [[nodiscard]] std::uint32_t rows() const { return static_cast<std::uint32_t>(rows_.size()); }
-  /// Highest row ever used + 1.
+  /// Returns the highest row ever used + 1.
   [[nodiscard]] std::uint32_t high_water() const { return high_water_; }
-  /// As SessionSource::read; `out.ref.slot` is the row.
+  /// Reads a row, as SessionSource::read does; `out.ref.slot` is the row.
   bool read(std::uint32_t row, Ticks now, SessionRecord& out) const;
-  /// As SessionSink; slots are rows.
+  /// These functions work as those of SessionSink; slots are rows.
   void begin_pass() { ++pass_; }
   Applied apply(std::uint32_t row, const SessionRecord& record, Ticks now);
   Applied erase(std::uint32_t row, std::uint32_t generation, Ticks now);
   std::uint32_t end_pass(Ticks now);
   [[nodiscard]] Adopted adopt(const SessionRecord& record, Ticks now);
-  /// The time that was armed has come. Only while active.
+  /// Handles the timer of a row that has expired. REQUIRES: active.
   void due(std::uint32_t row, Ticks now);
-  /// Arms the row if it is to end some day.
+  /// Arms the timer of the row, if the row can expire.
   void arm(std::uint32_t row);
 
   // -- Questions (nat_questions.cpp) --
 
-  /// Who uses a row that is live; `slot` is the row.
+  /// Returns the use of a live row.
   [[nodiscard]] BindingUse users_of(std::uint32_t row) const;
-  /// Ends a binding that nobody uses, as if its time were over. False: it is not there, or in use. Only while active.
+  /// Ends a binding that no session uses, as if it had expired. Returns false if the row is empty or in use. REQUIRES:
+  /// active.
   bool remove(std::uint32_t row, Ticks now);
-  /// True if the session holds a binding of one of these kinds (bits, kind_bit()) that `filter` matches.
+  /// Returns true if the session holds a binding of one of these kinds (bits, kind_bit()) that `filter` matches.
   [[nodiscard]] bool holds(const NatSession& session, const SessionFilter& filter, std::uint8_t kinds) const;
-  /// The same for a mapping: it may hold the pairing of its host.
+  /// Returns true if the mapping holds such a binding: it may hold the pairing of its host.
   [[nodiscard]] bool holds(const BindingRecord& mapping, const SessionFilter& filter, std::uint8_t kinds) const;
-  /// Appends blocks of deterministic NAT, of pools and service sets that `filter` leaves. How many there are to look
-  /// at, of which `question` takes a part.
+  /// Appends those blocks of deterministic NAT that `question` selects, of the pools and service sets that `filter`
+  /// admits. Returns the number of all blocks among which `question` selects.
   std::uint32_t append_deterministic(const SessionFilter& filter, const DeterministicQuestion& question,
                                      std::vector<DeterministicRow>& out) const;
   void append_status(std::vector<NatPoolStatus>& out) const;
   [[nodiscard]] std::uint64_t ports_in_use() const;
-  /// Ports with more than one owner: some session must go at activation.
+  /// Returns true if a port has more than one owner, so a session must be removed at activation.
   [[nodiscard]] bool contested() const;
   [[nodiscard]] const NatCounters& counters() const { return counters_; }
-  /// The oldest message about a block that nobody has fetched.
+  /// Removes and returns the oldest message about a block, or nullopt if there is none.
   [[nodiscard]] std::optional<BlockEvent> next_block_event();
   [[nodiscard]] std::size_t memory() const;
-  /// The external port that a session owns by itself, for whoever looks for two owners; nullopt: none.
+  /// Returns the external port that the session itself owns, in a form that can be compared to find two owners, or
+  /// nullopt.
   [[nodiscard]] std::optional<std::uint64_t> owned_port(const NatSession& session) const;
 
  private:
-  /// A binding, or the tombstone of one. What is counted about it (refs, inbound) is also right while it is not live.
+  /// A binding, or the tombstone of one. Its counts (refs, inbound) are kept while it is not live as well.
   struct Row {
-    IpAddress internal;  ///< of a block that is not live: the host whose sessions use it
+    IpAddress internal;  ///< the owner; for a block that is not live, the host whose sessions use it
     std::uint64_t term = 0;
     std::uint32_t generation = 0;
     std::uint32_t version = 0;
     std::uint32_t pass = 0;
-    std::uint32_t refs = 0;     ///< sessions; of a block: ports
-    std::uint32_t inbound = 0;  ///< mapping: sessions that came in from outside
-    std::uint64_t users = 0;    ///< sum of user_hash() of whoever is in refs: tells whether all of them are `internal`
-    std::uint32_t next = kNoRow;  ///< block: next one of its host
+    std::uint32_t refs = 0;     ///< number of sessions, or for a block of ports, that use it
+    std::uint32_t inbound = 0;  ///< for a mapping: number of sessions from outside
+    /// Sum of user_hash() over all users in refs; equals refs * user_hash(internal) if every user is the owner.
+    std::uint64_t users = 0;
+    std::uint32_t next = kNoRow;  ///< for a block: the next block of its host
     Ticks created = 0;
     Ticks last_used = 0;
     Ticks active_since = 0;  ///< block
@@ -165,8 +174,8 @@ class NatState {
     std::uint8_t flags = 0;
     RecordKind kind = RecordKind::session;
     bool live = false;
-    bool ended = true;      ///< mapping: of TCP, and all its connections were known to be over when they ended
-    bool troubled = false;  ///< used by others than its owner, or without having one
+    bool ended = true;      ///< for a mapping of TCP: all of its connections were known to be over when they ended
+    bool troubled = false;  ///< used by sessions of others than its owner, or has users but no owner
   };
 
   /// Live bindings of one service set.
@@ -182,7 +191,7 @@ class NatState {
     bool paired = false;                          ///< address-pooling paired
     bool tracked = false;                         ///< hosts are counted
     bool filter_open = false;                     ///< endpoint-independent filtering
-    const std::vector<Prefix>* let_in = nullptr;  ///< whom the filtering lets in; empty: all
+    const std::vector<Prefix>* let_in = nullptr;  ///< sources that the filtering admits; empty: all
     std::uint32_t flow_limit = 0;
     std::optional<Prefix> nat64_prefix;
     AddressList addresses;
@@ -193,13 +202,13 @@ class NatState {
     std::uint32_t row_count = 0;
     std::uint32_t blocks_per_address = 0;
     std::optional<BitRows> free_rows;          ///< blocks: a row per address; addresses: one row
-    std::vector<std::uint32_t> reserved_rows;  ///< of its rows, counted from first_row, sorted: those nobody may own
+    std::vector<std::uint32_t> reserved_rows;  ///< rows that nobody may own, counted from first_row, sorted
     std::vector<std::uint16_t> service_sets;
     std::vector<BindingCounts> bindings;  ///< by service_sets
     std::vector<const NatTerm*> terms;
     std::uint64_t draws = 0;
     Ticks hold = 0;                     ///< time for which no other host gets what was freed; 0 for none
-    std::optional<ReuseHold> row_hold;  ///< of its rows, counted from first_row, if there are any
+    std::optional<ReuseHold> row_hold;  ///< held rows, counted from first_row, if the pool has rows
     NatPoolStatus figures;              ///< what is counted
 
     /// True if a session holds nothing of the pool but the bit of its port.
@@ -217,7 +226,7 @@ class NatState {
     const NatTerm* term;
     DestinationMap map;
   };
-  /// Sessions whose mapping is not there (yet): how many use an external endpoint.
+  /// Counts the sessions that use an external endpoint whose mapping has not arrived (yet).
   struct Orphan {
     std::uint64_t key = 0;
     std::uint32_t refs = 0;
@@ -231,20 +240,20 @@ class NatState {
     std::uint32_t external = 0;
     std::uint16_t port = 0;
     std::uint8_t protocol = 0;  ///< as IPv4 names it
-    IpAddress host;             ///< inside host that owns it
+    IpAddress host;             ///< the inside host that owns the end
     std::uint16_t host_port = 0;
-    std::uint8_t inside_protocol = 0;  ///< as the host's family names it
-    bool inbound = false;              ///< the session was begun towards it
+    std::uint8_t inside_protocol = 0;  ///< protocol number in the family of the host
+    bool inbound = false;              ///< the session was opened towards this end
     bool ended = false;                ///< as in NatSession
   };
   struct Ends {
     std::optional<End> source;  ///< the initiator's external end
-    std::optional<End> target;  ///< the external end that the session was begun towards
+    std::optional<End> target;  ///< the external end towards which the session was opened
   };
 
   void add_pool(std::uint16_t index, std::uint16_t service_set, const NatTerm& term, NatPoolUse use);
   void finish_pool(Pool& pool, std::uint64_t seed);
-  /// Makes the pool hold for a while what is freed.
+  /// Makes the pool hold freed ports and rows for a while.
   void add_hold(Pool& pool, std::uint32_t max_sessions);
   /// Removes the endpoints that rules and chassis answer from a finished pool.
   void reserve(Pool& pool, const PoolReservations& reservations);
@@ -255,18 +264,18 @@ class NatState {
   // translate()
   [[nodiscard]] NatRefusal translate_destination(std::uint16_t service_set, const NatTerm* term, const FlowKey& key,
                                                  bool inside, FlowKey& to, NatResult& result);
-  [[nodiscard]] NatRefusal enter_external(std::uint16_t service_set, const FlowKey& key, bool inside, FlowKey& to,
-                                          NatResult& result);
+  [[nodiscard]] NatRefusal translate_external(std::uint16_t service_set, const FlowKey& key, bool inside, FlowKey& to,
+                                              NatResult& result);
   [[nodiscard]] NatRefusal translate_source(std::uint16_t service_set, const NatTerm& term, const FlowKey& key,
                                             FlowKey& to, NatResult& result);
-  /// False: whatever a pool gave `key` as source on the way to `to`, it could not be answered or not be found again.
+  /// Returns false if answers could not find their way back, whatever source a pool gives to `key` on its way to `to`.
   [[nodiscard]] bool has_way_back(std::uint16_t service_set, const NatTerm& term, const FlowKey& key,
                                   const FlowKey& to) const;
   [[nodiscard]] NatRefusal take_from(Pool& pool, std::uint16_t service_set, const FlowKey& key, bool owns_port,
                                      FlowKey& to);
   [[nodiscard]] NatRefusal take_address(Pool& pool, std::uint16_t service_set, const IpAddress& host,
                                         std::uint32_t& external);
-  /// The address for a protocol without ports.
+  /// Allocates the address for a protocol without ports.
   [[nodiscard]] NatRefusal take_portless(Pool& pool, const IpAddress& host, std::uint32_t& external);
   [[nodiscard]] NatRefusal take_port(Pool& pool, std::uint16_t service_set, const FlowKey& key, std::uint32_t& external,
                                      std::uint16_t& port);
@@ -275,18 +284,19 @@ class NatState {
   [[nodiscard]] NatRefusal take_block_port(Pool& pool, std::uint16_t service_set, const FlowKey& key, Host& host,
                                            std::optional<std::uint32_t> address, std::uint32_t& external,
                                            std::uint16_t& port);
-  /// A number of a flow that is not known outside, another one each tick: where the search for its port begins.
+  /// Returns the secret starting point of the port search for this flow. It changes every tick, so that ports cannot be
+  /// predicted.
   [[nodiscard]] std::uint64_t nonce_of(const FlowKey& key, Ticks now) const {
     return detail::mix(hash_of(key, seed_), 0x9e3779b97f4a7c15ULL ^ now);
   }
-  /// A port on the address number `address` (none: any), which the host may have.
+  /// Allocates a port that the host may have on the address number `address`, or on any address.
   [[nodiscard]] NatRefusal take_port_on(Pool& pool, std::uint16_t service_set, const FlowKey& key, Host* host,
                                         std::optional<std::uint32_t> address, std::uint32_t& external,
                                         std::uint16_t& port);
-  /// A port on an address that the host is paired with from now on.
+  /// Allocates a port on an address, and pairs the host with that address.
   [[nodiscard]] NatRefusal take_paired_port(Pool& pool, std::uint16_t service_set, const FlowKey& key, Host& host,
                                             std::uint32_t& external, std::uint16_t& port);
-  /// The blocks of an address in which a port fits the flow, whoever has them; nullopt: none.
+  /// Returns the blocks of an address that contain a suitable port for the flow, whoever owns them, or nullopt.
   [[nodiscard]] std::optional<BitRows::Wanted> wanted_blocks(const Pool& pool, std::uint8_t protocol,
                                                              std::uint16_t original) const;
   /// Finds a free block for `host` and returns its row. Searches `count` addresses from number `first` on.
@@ -309,25 +319,26 @@ class NatState {
     return detail::mix(detail::load64(host.bytes.data()) ^ seed_,
                        detail::load64(host.bytes.data() + 8) ^ ~seed_ ^ port);
   }
-  /// Keeps troubled_ right after a change of refs, users, owner or life of a row.
-  void look_at(std::uint32_t row);
+  /// Updates troubled_. Called after every change of the refs, users, owner or liveness of a row.
+  void update_troubled(std::uint32_t row);
   [[nodiscard]] Host* host_of(Pool& pool, const IpAddress& address);
   void drop_host(Pool& pool, Host& host);
   void count_host(Pool& pool, const IpAddress& address);
   void uncount_host(Pool& pool, const IpAddress& address);
-  /// Whose sessions are counted because a pairing shows them: the host of a mapping. Null: nobody's.
+  /// Returns the host whose session count includes the sessions of this mapping, or null if its pool does not pair
+  /// hosts.
   [[nodiscard]] Host* paired_host(const Row& mapping);
   void count_sessions(const Row& mapping, std::uint32_t sessions);
   void uncount_sessions(const Row& mapping, std::uint32_t sessions);
-  [[nodiscard]] bool is_pairing_meant(const Pool& pool, const IpAddress& host, const SessionFilter& filter) const;
+  [[nodiscard]] bool matches_pairing(const Pool& pool, const IpAddress& host, const SessionFilter& filter) const;
   [[nodiscard]] BindingCounts& counts_of(Pool& pool, std::uint16_t service_set);
   [[nodiscard]] bool explains_source(const NatSession& session) const;
   [[nodiscard]] bool explains_destination(const NatSession& session) const;
   [[nodiscard]] bool owns_port_rightly(const End& end) const;
-  [[nodiscard]] bool settle_end(const End& end, std::uint16_t service_set);
-  [[nodiscard]] bool settle_owned(Pool& pool, std::uint16_t service_set, std::uint32_t row, const IpAddress& host);
+  [[nodiscard]] bool reconcile_end(const End& end, std::uint16_t service_set);
+  [[nodiscard]] bool reconcile_owned(Pool& pool, std::uint16_t service_set, std::uint32_t row, const IpAddress& host);
 
-  // what another master made (nat_adopt.cpp)
+  // adoption of what another master created (nat_adopt.cpp)
   [[nodiscard]] static Adopted conflict(Pool& pool, Adopted why);
   /// Returns true if the block or address belongs to this host or to nobody.
   [[nodiscard]] bool may_own(std::uint32_t row, const IpAddress& host) const;
@@ -344,7 +355,7 @@ class NatState {
   // rows
   [[nodiscard]] Pool* pool(std::uint16_t index_plus_one);
   [[nodiscard]] const Pool* pool(std::uint16_t index_plus_one) const;
-  /// The pool of the service set that owns ports or addresses, if this is one of its addresses.
+  /// Returns the pool of the service set whose ports or addresses are owned and that contains this address, or null.
   [[nodiscard]] Pool* pool_of(std::uint16_t service_set, std::uint32_t external) const {
     // Nearly all addresses that are asked for are those of hosts.
     if (external < external_low_ || external > external_high_) return nullptr;
@@ -356,24 +367,25 @@ class NatState {
   [[nodiscard]] std::uint32_t find_internal(const Pool& pool, std::uint16_t service_set, const IpAddress& host,
                                             std::uint16_t port, std::uint8_t protocol) const;
   [[nodiscard]] std::uint32_t find_external(std::uint32_t external, std::uint16_t port, std::uint8_t protocol) const;
-  /// Brings a new binding to life that the active side makes. `taken`: the port of a mapping is taken already.
-  void give_birth(std::uint32_t row, bool taken);
+  /// Makes a row live for a new binding of the active side. `taken` is true if the port of a mapping is allocated
+  /// already.
+  void create(std::uint32_t row, bool taken);
   void make_mapping(std::uint32_t row, const Pool& pool, std::uint16_t service_set, const IpAddress& host,
                     std::uint16_t host_port, std::uint8_t protocol, std::uint32_t external, std::uint16_t port,
                     bool taken);
   void make_pairing(std::uint32_t row, const Pool& pool, std::uint16_t service_set, const IpAddress& host,
                     std::uint32_t external);
-  /// A block or a whole address gets an owner.
+  /// Gives an owner to a block or to a whole address.
   void make_owned(std::uint32_t row, Pool& pool, std::uint16_t service_set, const IpAddress& host);
-  /// The block is no longer the active one of its host; empty, it ends.
-  void rest(std::uint32_t row);
-  /// Enters a live row into everything that finds and counts it; and takes it out again.
-  void enter(std::uint32_t row, bool taken);
-  void leave(std::uint32_t row);
-  /// Ends a binding that the active side made.
+  /// Deactivates the active block of its host. The block ends if none of its ports is in use.
+  void deactivate_block(std::uint32_t row);
+  /// Adds a live row to all indexes and counts, or removes it from them.
+  void link(std::uint32_t row, bool taken);
+  void unlink(std::uint32_t row);
+  /// Ends a binding on the active side.
   void end(std::uint32_t row);
   void idle_now(std::uint32_t row);
-  /// Live or used: nobody else may have it.
+  /// Marks a block or address as owned, because it is live or in use.
   void mark_owned(std::uint32_t row, bool taken);
   void mark_taken(std::uint32_t row, bool taken);
   /// Frees rows of the pool that were held for long enough.
@@ -396,8 +408,8 @@ class NatState {
   void set_active_block(Host& host, std::uint32_t row);
   [[nodiscard]] bool acceptable(std::uint32_t row, const SessionRecord& record) const;
   [[nodiscard]] bool may_host(const Pool& pool, std::uint16_t service_set, const IpAddress& host) const;
-  /// Who stands in the way of a record: another row of the same endpoint or host.
-  [[nodiscard]] std::array<std::uint32_t, 2> in_the_way(std::uint32_t row, const SessionRecord& record);
+  /// Returns the rows that conflict with a record because they have the same endpoint or the same host (kNoRow: none).
+  [[nodiscard]] std::array<std::uint32_t, 2> conflicting_rows(std::uint32_t row, const SessionRecord& record);
   [[nodiscard]] bool in_use(const Row& row) const;
   void log_block(const Row& row, bool allocated);
 
@@ -416,12 +428,12 @@ class NatState {
   std::uint64_t seed_;
   bool active_ = false;
   bool cancelling_ = false;
-  bool undoing_ = false;  ///< what is given back now was never used
+  bool undoing_ = false;  ///< true while cancel() releases something that was never used
   std::uint64_t term_ = 0;
   Ticks now_ = 0;
   std::uint32_t pass_ = 1;
-  std::vector<std::unique_ptr<Pool>> pools_;  ///< by Cluster::nat_pools; null where not ours
-  std::vector<Pool*> row_pools_;              ///< those that have rows of blocks or addresses, by first_row
+  std::vector<std::unique_ptr<Pool>> pools_;  ///< by index in Cluster::nat_pools; null if no service set here uses it
+  std::vector<Pool*> row_pools_;              ///< pools that have rows of blocks or addresses, sorted by first_row
   std::vector<External> externals_;           ///< sorted
   std::uint32_t external_low_ = 1;            ///< what is not between these two is in none of them
   std::uint32_t external_high_ = 0;
@@ -429,12 +441,12 @@ class NatState {
   StaticTerms static_terms_;
   std::vector<Destination> destinations_;  ///< sorted by term
   std::vector<std::uint16_t> service_sets_;
-  std::vector<InsideAddresses> insides_;          ///< by Cluster::service_sets; of ours
+  std::vector<InsideAddresses> insides_;  ///< by index in Cluster::service_sets; filled for the service sets here
   std::vector<std::uint32_t> subscriber_limits_;  ///< by Cluster::service_sets; 0: none
   std::vector<Row> rows_;
   std::uint32_t high_water_ = 0;
-  std::uint32_t pairing_rows_ = 0;  ///< first of them
-  std::uint32_t mapping_rows_ = 0;  ///< first of them: the last kind
+  std::uint32_t pairing_rows_ = 0;  ///< first row of a pairing
+  std::uint32_t mapping_rows_ = 0;  ///< first row of a mapping, the last kind of row
   std::uint32_t troubled_ = 0;      ///< rows
   BitSet free_pairings_;
   BitSet free_mappings_;

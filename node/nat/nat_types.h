@@ -1,4 +1,4 @@
-// What the NAT of a shard (nat_state.h) takes, gives and tells: values, and what it needs of the shard.
+// Types of the NAT of a shard (nat_state.h): the values that it takes and returns, and the interface that it needs.
 #pragma once
 
 #include <cstdint>
@@ -10,14 +10,14 @@
 
 namespace icr::node {
 
-/// Why a flow cannot be translated.
+/// The reason why a flow cannot be translated.
 enum class NatRefusal : std::uint8_t {
   none,
-  no_binding,  ///< to an external address, and nothing there waits for it
-  filtered,    ///< to a mapping that does not let this sender in (RFC 4787 section 5)
+  no_binding,  ///< sent to an external address without mapping or rule
+  filtered,    ///< sent to a mapping that does not admit this sender (RFC 4787 section 5)
   flow_limit,  ///< eif-flow-limit of the mapping
   out_of_ports,
-  out_of_blocks,  ///< of a pool with port blocks: no block is left, and the host's own have no port
+  out_of_blocks,  ///< in a pool with port blocks: no block is left, and the blocks of the host have no port
   out_of_addresses,
   parity,
   range,
@@ -26,10 +26,10 @@ enum class NatRefusal : std::uint8_t {
   block_limit,          ///< max-blocks-per-address: the host's blocks are full
   subscriber_limit,     ///< max-sessions-per-subscriber
   no_memory,            ///< no row for another binding
-  untranslatable,       ///< no address or protocol that the translation knows
+  untranslatable,       ///< the translation does not support this address or protocol
 };
 
-/// A session as NAT sees it: its keys say what it holds.
+/// A session as NAT sees it: its keys determine what it holds.
 struct NatSession {
   FlowKey initiator;
   FlowKey responder;
@@ -40,7 +40,7 @@ struct NatSession {
   bool ended = false;  ///< a TCP connection that both ends know to be over (RFC 6888 REQ-8 A); asked at the end only
 };
 
-/// What translate() made of a first packet.
+/// The result of translate() for a first packet.
 struct NatResult {
   NatRefusal refused = NatRefusal::none;
   NatType type = NatType::none;
@@ -50,7 +50,7 @@ struct NatResult {
   FlowKey responder;        ///< as its packets will arrive
 };
 
-/// A block of ports was given to a host, or came back.
+/// A block of ports was allocated to a host, or released.
 struct BlockEvent {
   bool allocated = false;
   std::uint16_t pool = 0;
@@ -61,39 +61,40 @@ struct BlockEvent {
   IpAddress host;
 };
 
-/// What NAT needs of the shard. Called in the middle of a packet.
+/// The functions of the shard that NAT calls, in the middle of the processing of a packet.
 class NatOutput {
  public:
   virtual ~NatOutput() = default;
-  /// Peer and disk must learn of the row.
+  /// Marks the row as changed, for peer and disk.
   virtual void binding_changed(std::uint32_t row) = 0;
-  /// Call due() for the row at `deadline`.
+  /// Requests a call of due() for the row at `deadline`.
   virtual void arm_binding(std::uint32_t row, Ticks deadline) = 0;
 };
 
-/// Bindings, as peers and checkpoints bring them and as activation finds them.
+/// Counts bindings that peers and checkpoints bring, and that activation finds.
 struct NatCounters {
-  std::uint64_t bindings_created = 0;  ///< by a peer or a checkpoint
+  std::uint64_t bindings_created = 0;  ///< created by a record of a peer or of a checkpoint
   std::uint64_t bindings_updated = 0;
   std::uint64_t bindings_deleted = 0;
-  std::uint64_t bindings_refused = 0;      ///< not of this configuration: pool, block boundaries, host, ports
-  std::uint64_t bindings_conflicting = 0;  ///< owned by another, by a fact of a higher term
+  std::uint64_t bindings_refused = 0;      ///< contradict the configuration: pool, block boundaries, host or ports
+  std::uint64_t bindings_conflicting = 0;  ///< refused because another host owns it by a record of a higher term
   std::uint64_t bindings_displaced = 0;    ///< another binding took its endpoint or its host
-  std::uint64_t bindings_swept = 0;        ///< not named in a pass
-  std::uint64_t adopted = 0;               ///< at activation: a session's binding was missing, and was made again
+  std::uint64_t bindings_swept = 0;        ///< removed because a pass did not name them
+  std::uint64_t adopted = 0;  ///< bindings that a session lacked at activation, and that were created again
   std::uint64_t hairpins = 0;
   std::uint64_t other_source_ports = 0;  ///< sessions that leave with another source port, so that answers find them
   void append_to(CounterList& out) const;
 };
 
-/// Whose block of ports is asked for: that of `host`; or those of `translated` (one with a `port`); neither: those of
-/// all hosts. The answer begins at the `first`-th of them.
+/// Selects deterministic blocks: the block of `host`, or the blocks on the address `translated` (only the one that
+/// contains `port`, if that is set). With neither, the blocks of all hosts. The answer begins at block number `first`
+/// of these.
 struct DeterministicQuestion {
   std::optional<IpAddress> host;
   std::optional<IpAddress> translated;
   std::optional<std::uint16_t> port;
   std::uint32_t first = 0;
-  std::uint32_t most = 1024;  ///< blocks that are looked at
+  std::uint32_t most = 1024;  ///< number of blocks that are examined at most
 };
 
 }  // namespace icr::node

@@ -71,7 +71,7 @@ void PortPool::reserve(const std::vector<ReservedEndpoints>& endpoints) {
 }
 
 void PortPool::reserve_ports(std::uint32_t row, std::uint32_t first, std::uint32_t last) {
-  // Two rules may answer the same port: only what is new counts.
+  // Two rules may answer the same port, which counts once.
   for (std::uint32_t bit = first; bit <= last; ++bit) {
     if (!bits_.set(row, bit)) continue;
     ++reserved_;
@@ -145,7 +145,7 @@ void PortPool::taken(std::uint32_t row) {
 }
 
 std::optional<PortPool::Span> PortPool::preserving(Span span, std::uint8_t protocol, std::uint16_t original) const {
-  // An ICMP identifier is no port: nothing about it is preserved.
+  // Parity and range are preserved for ports only, not for ICMP identifiers.
   if (!preserve_range_ || protocol == ip_protocol::icmp) return span;
   if (original < kFirstHighPort) {
     span.last = std::min<std::uint16_t>(span.last, kFirstHighPort - 1);
@@ -220,7 +220,7 @@ std::optional<PortPool::Binding> PortPool::allocate(const IpAddress& internal, s
   if (choice) {
     if (auto held = take_held(std::nullopt, protocol, *choice)) return held;
   }
-  // That the ports which are left do not fit tells more than that an address has none.
+  // Prefer reporting a parity or range refusal over plain exhaustion, because it tells the operator more.
   why = blame(choice.has_value(), protocol, original);
   return std::nullopt;
 }
@@ -281,7 +281,7 @@ void PortPool::release(const IpAddress& address, std::uint8_t protocol, std::uin
       return;
     }
   }
-  // Such bits are taken, and nobody's.
+  // The bits of reserved ports are set, and have no owner.
   if (!reserved_ports_.empty() && is_reserved(address, protocol, port)) return;
   if (hold_ && hold_->holds(number_of(row, port - low_))) return;
   if (!bits_.clear(row, port - low_)) return;

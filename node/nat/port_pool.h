@@ -1,5 +1,6 @@
-// The ports of a NAT pool: which (address, protocol, port) is owned. One bit each, allocated at construction: 24 KiB an
-// address. Ports that are reserved (model/config/reserved_endpoints.h) are never handed out. One thread.
+// The ports of a NAT pool, with one bit for each (address, protocol, port) that says whether it is owned. The bits are
+// allocated at construction: 24 KiB for an address. Reserved ports (model/config/reserved_endpoints.h) are never handed
+// out. One thread.
 #pragma once
 
 #include <array>
@@ -18,110 +19,113 @@ namespace icr::node {
 
 class PortPool {
  public:
-  /// Below it are the ports of RFC 4787's range 0-1023.
+  /// First port above the range 0-1023 of RFC 4787.
   static constexpr std::uint16_t kFirstHighPort = 1024;
   struct Binding {
     IpAddress address;
     std::uint16_t port = 0;
   };
-  /// Why there is no port.
+  /// The reason why there is no port.
   enum class Refusal : std::uint8_t { out_of_ports, parity, range };
-  /// Ports of an address that may be chosen, both ends included.
+  /// The ports of an address that may be chosen, from the first to the last, both included.
   struct Span {
     std::uint16_t first = 0;
     std::uint16_t last = 0;
   };
 
-  /// `seed` makes the choice of ports unpredictable (RFC 6056), and repeatable where the caller wants it.
+  /// `seed` makes the choice of ports unpredictable (RFC 6056); the same seed gives the same choice.
   PortPool(const NatPool& pool, std::uint64_t seed);
 
-  /// From now on nobody gets these endpoints, of which the pool may have only a part. Once, before the first port is
-  /// taken.
+  /// Reserves endpoints, which nobody gets from now on; the pool may contain only some of them. REQUIRES: called once,
+  /// before the first port is allocated.
   void reserve(const std::vector<ReservedEndpoints>& endpoints);
-  /// True if somebody else answers this endpoint: a port of a protocol that has ports here, or any of another protocol.
+  /// Returns true if the endpoint is reserved: a port of a protocol that has ports here, or the address for another
+  /// protocol.
   [[nodiscard]] bool is_reserved(const IpAddress& address, std::uint8_t protocol, std::uint16_t port) const;
 
-  /// From now on what is released with a time goes to nobody for `duration`, as long as others are left; `most` ports
-  /// at a time. Once, after reserve().
+  /// Holds ports that are released with a time for `duration`, as long as other ports are left. At most `most` ports
+  /// are held at a time. REQUIRES: called once, after reserve().
   void hold_released(Ticks duration, std::uint32_t most);
-  /// Frees what was held for long enough.
+  /// Frees the ports whose time is over.
   void advance(Ticks now);
-  /// Ports that are held.
+  /// Returns the number of held ports.
   [[nodiscard]] std::uint64_t held() const { return hold_ ? hold_->size() : 0; }
-  /// Ports that were held and had to go to somebody, or be free, before their time.
+  /// Returns the number of ports that were allocated or freed before their time was over.
   [[nodiscard]] std::uint64_t reused_early() const { return reused_early_; }
 
-  /// True for protocols whose port (or ICMP identifier) is translated: TCP, UDP, ICMP. Others share an address by their
-  /// flow keys.
+  /// Returns true for protocols whose port (or ICMP identifier) is translated: TCP, UDP, ICMP. Sessions of other
+  /// protocols share an address, and differ in their flow keys.
   [[nodiscard]] static bool translates_port(std::uint8_t protocol) {
     return protocol == ip_protocol::tcp || protocol == ip_protocol::udp || protocol == ip_protocol::icmp;
   }
   [[nodiscard]] const AddressList& addresses() const { return addresses_; }
   [[nodiscard]] bool contains(const IpAddress& address) const { return addresses_.index_of(address).has_value(); }
-  /// True if a session of that protocol may own this port.
+  /// Returns true if a session of that protocol may own this port.
   [[nodiscard]] bool in_range(std::uint16_t port) const { return port >= low_ && port <= high_; }
   [[nodiscard]] Span whole() const { return {static_cast<std::uint16_t>(low_), static_cast<std::uint16_t>(high_)}; }
 
-  /// A free port for a flow of `internal`, which uses port `original` itself; owned by the caller until release().
-  /// `nonce` is the flow's own number, not known outside: with the seed it decides where the search begins (RFC 6056
-  /// section 3.3.3), unless ports go in sequence.
-  /// Sessions of one host get one address as long as it has ports (RFC 4787 REQ-2), unless addresses go round-robin.
-  /// nullopt and `why`: no port is left for the protocol, or none that preserves what is to be preserved. Only if
-  /// translates_port().
-  /// A refusal costs the same however large the pool is, and an address that has no such port costs nothing much.
+  /// Allocates a free port for a flow of `internal`, whose own port is `original`. The caller owns it until release().
+  /// `nonce` is a secret number of the flow; together with the seed it determines where the search begins (RFC 6056
+  /// section 3.3.3), unless ports are allocated in sequence. Sessions of one host get one address while that has ports
+  /// (RFC 4787 REQ-2), unless addresses are allocated round-robin. Returns nullopt and sets `why` if no port is left
+  /// for the protocol, or none with the parity and range to be preserved. A refusal takes constant time regardless of
+  /// the size of the pool; exhausted addresses are skipped cheaply. REQUIRES: translates_port().
   [[nodiscard]] std::optional<Binding> allocate(const IpAddress& internal, std::uint8_t protocol,
                                                 std::uint16_t original, std::uint64_t nonce, Refusal& why);
-  /// The same on the address number `index`, and within `span`.
+  /// Allocates a free port on the address number `index`, within `span`.
   [[nodiscard]] std::optional<std::uint16_t> allocate_on(std::uint32_t index, Span span, std::uint8_t protocol,
                                                          std::uint16_t original, std::uint64_t nonce, Refusal& why);
 
-  /// Where allocate() would begin to search: for who asks for memory ahead of it.
+  /// The place where allocate() would begin to search, for prefetching.
   struct Outlook {
     std::uint32_t row = 0;
     std::uint32_t bit = 0;
     BitRows::Parity parity = BitRows::Parity::any;
   };
-  /// Asks for what allocate() will read. nullopt: addresses or ports go in turn, or none fits.
+  /// Prefetches what allocate() will read. Returns nullopt if addresses or ports are allocated in sequence, or if no
+  /// port is suitable.
   [[nodiscard]] std::optional<Outlook> look_ahead(const IpAddress& internal, std::uint8_t protocol,
                                                   std::uint16_t original, std::uint64_t nonce) const;
-  /// What will most likely come of it; a guess.
+  /// Returns the endpoint that allocate() will most likely return.
   [[nodiscard]] Binding likely(const Outlook& outlook) const;
-  /// Asks for what release() will read.
+  /// Prefetches what release() will read.
   void prefetch(const IpAddress& address, std::uint8_t protocol, std::uint16_t port) const;
 
-  /// The ports of `span` that preserve the range of `original`; nullopt: none does.
+  /// Returns the ports of `span` that preserve the range of `original`, or nullopt.
   [[nodiscard]] std::optional<Span> preserving(Span span, std::uint8_t protocol, std::uint16_t original) const;
-  /// True if a port of `span`, taken or not, preserves range and parity of `original`.
+  /// Returns true if a port of `span`, allocated or not, preserves the range and parity of `original`.
   [[nodiscard]] bool fits(Span span, std::uint8_t protocol, std::uint16_t original) const;
-  /// The parity of ports, counted from the lowest, that goes with `original`.
+  /// Returns the parity of port numbers, counted from the lowest port of the pool, that preserves the parity of
+  /// `original`.
   [[nodiscard]] BitRows::Parity parity_for(std::uint8_t protocol, std::uint16_t original) const;
-  /// Where the search for an address begins for a host.
+  /// Returns the address at which the search for a host begins.
   [[nodiscard]] std::uint32_t first_index(const IpAddress& internal);
-  /// The address that a host's flows without ports get. nullopt: all of them are reserved.
+  /// Returns the address for flows without ports of a host, or nullopt if all addresses are reserved.
   [[nodiscard]] std::optional<IpAddress> hashed_address(const IpAddress& internal) const;
 
-  /// Takes this very port, for a session that a peer or a checkpoint says owns it. A port that is already owned gets a
-  /// second owner: it is *contested* until one of them releases it, and not free before both did. False: contested now.
+  /// Allocates exactly this port, because a record says that a session owns it. A port that is owned already gets a
+  /// second owner: it is *contested* until one owner releases it, and free when both have. Returns false if the port is
+  /// contested now.
   bool claim(const IpAddress& address, std::uint8_t protocol, std::uint16_t port);
-  /// `held_from`: nobody else shall have the port for a while (hold_released()).
+  /// Releases a port. With `held_from`, no other host gets the port for a while (hold_released()).
   void release(const IpAddress& address, std::uint8_t protocol, std::uint16_t port,
                std::optional<Ticks> held_from = std::nullopt);
-  /// True if somebody owns the port; one that nobody may have is never free, one that is only held is.
+  /// Returns true if somebody owns the port. A reserved port is never free, and a port that is only held is free.
   [[nodiscard]] bool owned(const IpAddress& address, std::uint8_t protocol, std::uint16_t port) const;
 
-  /// Ports that can be handed out, taken or not.
+  /// Returns the number of ports that can be allocated, including allocated ones.
   [[nodiscard]] std::uint64_t size() const {
     return std::uint64_t{addresses_.size()} * kProtocols * (high_ - low_ + 1) - reserved_;
   }
   [[nodiscard]] std::uint64_t in_use() const { return in_use_; }
   [[nodiscard]] std::uint64_t max_in_use() const { return max_in_use_; }
   [[nodiscard]] std::uint32_t addresses_in_use() const { return addresses_in_use_; }
-  /// True when no port of the protocol is left.
+  /// Returns true if no port of the protocol is left.
   [[nodiscard]] bool exhausted(std::uint8_t protocol) const {
     return translates_port(protocol) && in_use_by_[protocol_index(protocol)] + reserved_by_[protocol_index(protocol)] ==
                                             std::uint64_t{addresses_.size()} * (high_ - low_ + 1);
   }
-  /// Ports with more than one owner.
+  /// Returns the number of ports with more than one owner.
   [[nodiscard]] std::size_t contested() const { return contested_.size(); }
 
  private:
@@ -134,24 +138,25 @@ class PortPool {
   [[nodiscard]] std::uint32_t hashed_index(const IpAddress& internal) const {
     return static_cast<std::uint32_t>(hash(internal) % addresses_.size());
   }
-  /// The ports of `span` that a flow may have, counted from the lowest of the pool; nullopt: none.
+  /// Returns the ports of `span` that a flow may have, counted from the lowest port of the pool, or nullopt.
   [[nodiscard]] std::optional<BitRows::Wanted> wanted(Span span, std::uint8_t protocol, std::uint16_t original) const;
-  /// Why a flow gets none of the ports that are left; `possible`: wanted() has some.
+  /// Returns why a flow gets none of the ports that are left. `possible` is true if wanted() returned some.
   [[nodiscard]] Refusal blame(bool possible, std::uint8_t protocol, std::uint16_t original) const;
-  /// A number below `count`; each address and protocol draws its own when ports go in sequence.
+  /// Returns a number below `count` at which a search begins. With ports in sequence, each address and protocol has its
+  /// own sequence.
   [[nodiscard]] std::uint32_t draw(std::uint32_t row, std::uint32_t count, std::uint64_t nonce) const;
-  /// A free port of what is wanted, on the address and protocol of `row`.
+  /// Allocates a free port among those that are wanted, on the address and protocol of `row`.
   [[nodiscard]] std::optional<std::uint16_t> take(std::uint32_t row, const BitRows::Wanted& choice,
                                                   std::uint64_t nonce);
   void taken(std::uint32_t row);
-  /// The oldest held port that is wanted, of `row` or, without, of all rows of the protocol.
+  /// Allocates the oldest held port that is wanted, on `row`, or on any row of the protocol if there is no `row`.
   [[nodiscard]] std::optional<Binding> take_held(std::optional<std::uint32_t> row, std::uint8_t protocol,
                                                  const BitRows::Wanted& choice);
   [[nodiscard]] std::uint64_t number_of(std::uint32_t row, std::uint32_t bit) const {
     return std::uint64_t{row} * bits_.bits() + bit;
   }
   void reserve_ports(std::uint32_t row, std::uint32_t first, std::uint32_t last);
-  /// Reserved ports of one row, counted from low_.
+  /// The reserved ports of one row, counted from low_.
   struct Reserved {
     std::uint32_t row, first, last;
     [[nodiscard]] bool before(const Reserved& other) const {

@@ -1,5 +1,5 @@
 // The terms of NAT that map one prefix to another (basic_nat44, twice_basic_nat44, nptv6), found by external address.
-// Thread: any, because nothing changes after settle().
+// Thread: any, because nothing changes after sort().
 #pragma once
 
 #include <algorithm>
@@ -26,7 +26,7 @@ class StaticTerms {
     entries_.push_back({service_set, &term, pool});
   }
   /// Sorts the terms. Call this once, after the last add().
-  void settle() {
+  void sort() {
     std::stable_sort(entries_.begin(), entries_.end(),
                      [](const Entry& a, const Entry& b) { return order_of(a) < order_of(b); });
   }

@@ -219,7 +219,7 @@ TEST(Adopt, ABlockOfPortsStaysItsHostsWhereNobodyHasIt) {
   EXPECT_EQ(sessions[0], Adopted::known);
   EXPECT_TRUE(sessions[1] == Adopted::binding_taken || sessions[1] == Adopted::port_taken ||
               sessions[1] == Adopted::flow_taken);
-  EXPECT_FALSE(o.master.nat().must_settle());
+  EXPECT_FALSE(o.master.nat().must_reconcile());
 }
 
 TEST(Adopt, ABlockThatOnlyIdlesComesToo) {
@@ -246,7 +246,7 @@ TEST(Adopt, AMappingStaysWhereItIsAndAPairingToo) {
   (void)o.open(o.other, kClient, 101);
   EXPECT_EQ(o.offer(RecordKind::session), (Answers{Adopted::known, Adopted::known, Adopted::created}));
   EXPECT_EQ(o.bindings(RecordKind::mapping), 3U);
-  EXPECT_FALSE(o.master.nat().must_settle());
+  EXPECT_FALSE(o.master.nat().must_reconcile());
 }
 
 TEST(Adopt, OfTwoMappingsOfOneEndpointTheMastersStays) {

@@ -140,9 +140,9 @@ TEST(Eif, AndTheSenderIsTranslatedAsWell) {
     twin.start(0, false, 3);
     for (const NatSession& s : {a, in}) twin.nat->hold(s, false, twin.now);
     twin.nat->activate(2);
-    for (const NatSession& s : {a, in}) EXPECT_TRUE(twin.nat->settle(s, twin.now));
-    twin.nat->settled(twin.now);
-    EXPECT_FALSE(twin.nat->must_settle());
+    for (const NatSession& s : {a, in}) EXPECT_TRUE(twin.nat->reconcile(s, twin.now));
+    twin.nat->finish_reconcile(twin.now);
+    EXPECT_FALSE(twin.nat->must_reconcile());
 
     for (NatBed* each : {&bed, &twin}) {
       each->close(a);

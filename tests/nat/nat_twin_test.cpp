@@ -112,7 +112,7 @@ TEST(NatTwin, HoldsTheSameWhateverTheOrder) {
     }
     EXPECT_EQ(twin.nat->end_pass(twin.now), 0U);
     expect_same(master.bed, twin);
-    EXPECT_FALSE(twin.nat->must_settle());
+    EXPECT_FALSE(twin.nat->must_reconcile());
     EXPECT_FALSE(twin.nat->contested());
 
     // It takes over: mappings, blocks and addresses stay what they were, and all of them end when their sessions do.
@@ -156,13 +156,13 @@ TEST(NatTwin, ActivationMakesLostBindingsAgain) {
     twin.nat->activate(9);
     std::size_t removed = 0;
     for (const NatSession& s : held) {
-      if (twin.nat->settle(s, twin.now)) continue;
+      if (twin.nat->reconcile(s, twin.now)) continue;
       twin.close(s);
       ++removed;
     }
-    twin.nat->settled(twin.now);
+    twin.nat->finish_reconcile(twin.now);
     EXPECT_EQ(removed, 0U) << "nothing contradicts them";
-    EXPECT_FALSE(twin.nat->must_settle());
+    EXPECT_FALSE(twin.nat->must_reconcile());
     // Whoever comes now gets nothing that somebody has.
     for (int i = 0; i < 60; ++i) {
       const auto kind = static_cast<std::size_t>(random() % 4);
@@ -198,12 +198,12 @@ TEST(NatTwin, SessionsInAnothersBlockGoAtActivation) {
   ++other.ref.generation;
   other.binding.internal = ip("198.18.0.2");
   EXPECT_EQ(twin.nat->apply(other.ref.slot, other, twin.now), Applied::created);
-  EXPECT_TRUE(twin.nat->must_settle());
+  EXPECT_TRUE(twin.nat->must_reconcile());
   twin.nat->activate(2);
-  EXPECT_FALSE(twin.nat->settle(a, twin.now));
+  EXPECT_FALSE(twin.nat->reconcile(a, twin.now));
   twin.close(a);
-  twin.nat->settled(twin.now);
-  EXPECT_FALSE(twin.nat->must_settle());
+  twin.nat->finish_reconcile(twin.now);
+  EXPECT_FALSE(twin.nat->must_reconcile());
   // When it does arrive, there is nothing to settle.
   NatBed calm;
   configure(calm);
@@ -211,7 +211,7 @@ TEST(NatTwin, SessionsInAnothersBlockGoAtActivation) {
   calm.nat->hold(a, false, calm.now);
   (void)calm.nat->apply(other.ref.slot, other, calm.now);
   calm.close(a);
-  EXPECT_FALSE(calm.nat->must_settle());
+  EXPECT_FALSE(calm.nat->must_reconcile());
 }
 
 TEST(NatTwin, RefusesBindingsThatCannotBe) {
