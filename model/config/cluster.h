@@ -165,6 +165,8 @@ struct RedundancySet {
     return silence_limit.value_or(std::max<Duration>(1s, 3 * detection_floor()));
   }
   std::uint32_t max_sessions = 131072;  ///< slots; equal on both members by construction
+  /// Sum of the digests of what only the two members must have alike (Scope::peer): timing, timeouts, limits, screens.
+  std::uint64_t parity = 0;
   [[nodiscard]] bool stand_alone() const { return members.size() == 1; }
 };
 
@@ -178,14 +180,18 @@ struct Cluster {
   std::vector<NatPool> nat_pools;
   std::vector<Application> applications;
   std::vector<Screen> screens;
-  std::uint64_t digest =
-      0;  ///< of the meaning of the file, not of its spelling: equal digests make indices exchangeable
+  /// Of what all chassis and `icr` must have alike (Scope::cluster): names, places in lists, rules, pools. Of meaning,
+  /// not of spelling; a key that has its default adds nothing (model/config/settings.h). Equal digests make indices
+  /// exchangeable.
+  std::uint64_t digest = 0;
   std::vector<std::string> warnings;  ///< what is legal but surprising, in full sentences
 
   [[nodiscard]] std::optional<std::uint16_t> find_chassis(std::string_view chassis_name) const;
   [[nodiscard]] std::optional<std::uint16_t> find_set(std::string_view set_name) const;
   /// Control endpoint of the member of `set` on `chassis`; the data endpoint is one port higher.
   [[nodiscard]] Endpoint control_endpoint(std::uint16_t set, std::uint16_t chassis_index) const;
+  /// Digest that the two members of a redundancy set compare: of all that they must have alike.
+  [[nodiscard]] std::uint64_t digest_for_peers(std::uint16_t set) const { return digest + redundancy_sets[set].parity; }
   /// Index of the member of `set` that lives on `chassis`, if any.
   [[nodiscard]] std::optional<std::uint16_t> member_on(std::uint16_t set, std::uint16_t chassis_index) const;
 };

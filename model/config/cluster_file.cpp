@@ -4,6 +4,7 @@
 #include <fstream>
 
 #include "model/config/reader/cluster_draft.h"
+#include "model/config/settings.h"
 
 namespace icr {
 namespace cluster_draft {
@@ -96,7 +97,7 @@ Result<Cluster> parse_cluster(std::string_view text, std::string_view name) {
   }
   if (!mistakes.empty()) return tl::unexpected(Error{mistakes.to_string()});
   add_warnings(draft);
-  draft.cluster.digest = digest_of(draft.cluster);
+  compute_digests(draft.cluster);
   return std::move(draft.cluster);
 }
 

@@ -20,7 +20,7 @@ RoleConfig role_config(const RedundancySet& set, std::uint16_t chassis) {
 
 replication::Header header_of(const Cluster& cluster, std::uint16_t set, std::uint16_t chassis, std::uint64_t boot) {
   replication::Header header;
-  header.cluster_digest = cluster.digest;
+  header.cluster_digest = cluster.digest_for_peers(set);
   header.boot = boot;
   header.set = set;
   header.member = role_config(cluster.redundancy_sets[set], chassis).index;

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "model/config/cluster_file.h"
+#include "model/config/settings.h"
 
 namespace icr {
 namespace {
@@ -14,6 +15,7 @@ using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 
 /// Two service sets on the cards of one chassis and a redundancy set; leaves out whatever has a default.
 constexpr std::string_view kText = R"(cluster: lab
@@ -139,11 +141,8 @@ TEST(ClusterMeaning, SchedulingIsRealTimeUnlessTheFileSaysOtherwise) {
   const auto nice = with("{ policy: nice }");
   EXPECT_EQ(nice.chassis.at(0).scheduling.policy, Scheduling::Policy::nice);
   EXPECT_EQ(nice.chassis.at(1).scheduling.policy, Scheduling::Policy::real_time);
-  EXPECT_NE(nice.digest, usual.digest);
   EXPECT_EQ(with("{ policy: default }").chassis.at(0).scheduling.policy, Scheduling::Policy::ordinary);
   EXPECT_EQ(with("{ policy: real-time, priority: 1 }").chassis.at(0).scheduling.priority, 1U);
-  // What is written out means the same as what is left out, also to a release that does not know the key.
-  EXPECT_EQ(with("{ policy: real-time, priority: 20 }").digest, usual.digest);
 }
 
 TEST(ClusterMeaning, StandAloneSetsFollowTheConfiguredOnes) {
@@ -272,28 +271,24 @@ TEST(ClusterDigest, DoesNotDependOnTheSpelling) {
   EXPECT_EQ(parsed(replaced("addresses: 203.0.113.9,", "addresses: [203.0.113.9/32],")).digest, digest);
 }
 
-TEST(ClusterDigest, DependsOnEveryValue) {
-  const std::vector<std::pair<std::string_view, std::string_view>> changes = {
+using Changes = std::vector<std::pair<std::string_view, std::string_view>>;
+
+/// Everything that peers compare, of each redundancy set.
+std::vector<std::uint64_t> parities(const Cluster& cluster) {
+  std::vector<std::uint64_t> out;
+  for (std::uint16_t i = 0; i < cluster.redundancy_sets.size(); ++i) out.push_back(cluster.digest_for_peers(i));
+  return out;
+}
+
+TEST(ClusterDigest, DependsOnEveryValueThatAllMustHaveAlike) {
+  const Changes changes = {
       {"cluster: lab", "cluster: lab2"},
       {"inter-chassis: { address: 127.0.0.1, port: 7400", "inter-chassis: { address: 127.0.0.2, port: 7400"},
       {"port: 7400", "port: 7500"},
       {"query: { address: 127.0.0.1", "query: { address: 127.0.0.2"},
       {"port: 7300", "port: 7301"},
-      {"port: 7300 }\n", "port: 7300 }\n    data-folder: data\n"},
-      {"port: 7300 }\n", "port: 7300 }\n    kernel-guard: no\n"},
-      {"device: a1", "device: b1"},
-      {"steer-from: inside0", "steer-from: inside1"},
-      {"read: in.pcap", "read: on.pcap"},
-      {"read: in.pcap", "write: in.pcap"},
       {"id: 7", "id: 6"},
       {"name: rs7", "name: rs8"},
-      {"priority: 200", "priority: 201"},
-      {"service-sets: [shared]\n", "service-sets: [shared]\n    heartbeat-interval: 101\n"},
-      {"service-sets: [shared]\n", "service-sets: [shared]\n    heartbeat-count: 6\n"},
-      {"service-sets: [shared]\n", "service-sets: [shared]\n    hold-time: 3.5\n"},
-      {"service-sets: [shared]\n", "service-sets: [shared]\n    preempt: yes\n"},
-      {"service-sets: [shared]\n", "service-sets: [shared]\n    health: { store: 255 }\n"},
-      {"service-sets: [shared]\n", "service-sets: [shared]\n    health: { self-test: 0 }\n"},
       {"service-sets: [shared]\n", "service-sets: [shared]\n    max-sessions: 131073\n"},
       {"service-sets: [shared]\n",
        "service-sets: [shared]\n    virtual-addresses: [{ interface: i, address: 198.18.0.1/24 }]\n"},
@@ -303,18 +298,6 @@ TEST(ClusterDigest, DependsOnEveryValue) {
        "service-sets: [shared]\n    virtual-addresses: [{ interface: j, address: 198.18.0.1/24 }]\n"},
       {"max-sessions: 4096", "max-sessions: 4097"},
       {"inside-unit: 3\n    outside-unit: 4", "inside-unit: 4\n    outside-unit: 3"},
-      {"session-limit: 1000", "session-limit: 1001"},
-      {"    session-limit: 1000\n", ""},
-      {"20k", "21k"},
-      {"tcp-non-syn: allow", "tcp-non-syn: drop-flow"},
-      {"inactivity-tcp-timeout: 600", "inactivity-tcp-timeout: 601"},
-      {"session-timeout: 86400", "session-timeout: 86399"},
-      {"inactivity-timeout: 45", "inactivity-timeout: 46"},
-      {"inactivity-non-tcp-timeout: 20", "inactivity-non-tcp-timeout: 21"},
-      {"open-timeout: 10", "open-timeout: 11"},
-      {"close-timeout: 2", "close-timeout: 3"},
-      {"reassembly-timeout: 3", "reassembly-timeout: 4"},
-      {"fragment-limit: 8", "fragment-limit: 9"},
       {"match-direction: input-output", "match-direction: output"},
       {"match-direction: input\n", "match-direction: output\n"},
       {"destination-address: 198.19.0.0/16", "destination-address: 198.19.0.0/17"},
@@ -337,6 +320,104 @@ TEST(ClusterDigest, DependsOnEveryValue) {
     EXPECT_TRUE(digests.insert(parsed(replaced(change.first, change.second)).digest).second)
         << change.first << " -> " << change.second;
   }
+}
+
+TEST(ClusterDigest, OfPeersDependsOnEveryValueThatOnlyTheyMustHaveAlike) {
+  const Changes changes = {
+      {"priority: 200", "priority: 201"},
+      {"service-sets: [shared]\n", "service-sets: [shared]\n    heartbeat-interval: 101\n"},
+      {"service-sets: [shared]\n", "service-sets: [shared]\n    heartbeat-count: 6\n"},
+      {"service-sets: [shared]\n", "service-sets: [shared]\n    hold-time: 3.5\n"},
+      {"service-sets: [shared]\n", "service-sets: [shared]\n    preempt: yes\n"},
+      {"service-sets: [shared]\n", "service-sets: [shared]\n    health: { store: 255 }\n"},
+      {"service-sets: [shared]\n", "service-sets: [shared]\n    health: { self-test: 0 }\n"},
+      {"session-limit: 1000", "session-limit: 1001"},
+      {"    session-limit: 1000\n", ""},
+      {"20k", "21k"},
+      {"tcp-non-syn: allow", "tcp-non-syn: drop-flow"},
+      {"inactivity-tcp-timeout: 600", "inactivity-tcp-timeout: 601"},
+      {"session-timeout: 86400", "session-timeout: 86399"},
+      {"inactivity-timeout: 45", "inactivity-timeout: 46"},
+      {"inactivity-non-tcp-timeout: 20", "inactivity-non-tcp-timeout: 21"},
+      {"open-timeout: 10", "open-timeout: 11"},
+      {"close-timeout: 2", "close-timeout: 3"},
+      {"reassembly-timeout: 3", "reassembly-timeout: 4"},
+      {"fragment-limit: 8", "fragment-limit: 9"},
+      {"service-sets: [shared]\n", "service-sets: [shared]\n    silence-limit: 1501\n"},
+  };
+  const auto usual = parsed(std::string(kText));
+  std::set<std::vector<std::uint64_t>> seen = {parities(usual)};
+  for (const auto& change : changes) {
+    const auto changed = parsed(replaced(change.first, change.second));
+    EXPECT_TRUE(seen.insert(parities(changed)).second) << change.first << " -> " << change.second;
+    EXPECT_EQ(changed.digest, usual.digest) << change.first << " -> " << change.second;
+  }
+}
+
+TEST(ClusterDigest, DoesNotDependOnWhatConcernsOneChassisAlone) {
+  const Changes changes = {
+      {"port: 7300 }\n", "port: 7300 }\n    data-folder: data\n"},
+      {"port: 7300 }\n", "port: 7300 }\n    kernel-guard: no\n"},
+      {"device: a1", "device: b1"},
+      {"steer-from: inside0", "steer-from: inside1"},
+      {"read: in.pcap", "read: on.pcap"},
+      {"read: in.pcap", "write: in.pcap"},
+      {"      - name: ms-0/0/0\n", "      - name: ms-0/0/0\n        workers: 2\n"},
+      {"port: 7300 }\n", "port: 7300 }\n    scheduling: { policy: nice }\n"},
+      {"port: 7300 }\n", "port: 7300 }\n    scheduling: { priority: 21 }\n"},
+  };
+  const auto usual = parities(parsed(std::string(kText)));
+  for (const auto& change : changes) {
+    EXPECT_EQ(parities(parsed(replaced(change.first, change.second))), usual)
+        << change.first << " -> " << change.second;
+  }
+}
+
+TEST(ClusterDigest, IsTheSameWhereADefaultIsWrittenOut) {
+  const Changes changes = {
+      {"port: 7300 }\n", "port: 7300 }\n    kernel-guard: yes\n"},
+      {"service-sets: [shared]\n", "service-sets: [shared]\n    heartbeat-interval: 100\n    heartbeat-count: 5\n"},
+      {"service-sets: [shared]\n", "service-sets: [shared]\n    silence-limit: 1500\n"},
+      {"service-sets: [shared]\n", "service-sets: [shared]\n    hold-time: 3.0\n    max-sessions: 131072\n"},
+      {"service-sets: [shared]\n", "service-sets: [shared]\n    health: { interface: 255, store: 100 }\n"},
+      {"session-limit: 1000", "session-limit: 1000\n    session-refusal: icmp"},
+      {"session-limit: 1000", "session-limit: 1000\n    nat-options: { stateful-nat64: { ipv6-mtu: 1280 } }"},
+  };
+  const auto usual = parities(parsed(std::string(kText)));
+  for (const auto& change : changes) {
+    EXPECT_EQ(parities(parsed(replaced(change.first, change.second))), usual)
+        << change.first << " -> " << change.second;
+  }
+}
+
+TEST(Settings, ADefaultMakesNone) {
+  Cluster cluster;
+  cluster.chassis.resize(2);
+  RedundancySet set;
+  set.members.resize(2);
+  set.members[1].chassis = 1;
+  set.service_sets = {0};
+  cluster.redundancy_sets = {set};
+  cluster.service_sets.resize(1);
+  cluster.nat_pools.resize(1);
+  cluster.applications.resize(1);
+  cluster.screens.resize(1);
+  cluster.screens[0].syn_flood.emplace();
+  for (const auto& part : parts_of(cluster)) {
+    for (const auto& setting : part.settings) {
+      // What a file must say is empty here, and so are addresses; things say that they are there, or in which place.
+      const bool required = setting.value.empty() || setting.value == "0" || setting.value == "1" ||
+                            setting.value == "there" || setting.path.ends_with(".address");
+      EXPECT_TRUE(required) << setting.path << " = " << setting.value << " is a default of the structures only";
+    }
+  }
+}
+
+TEST(Settings, NameTheServiceSetsThatUseAPart) {
+  const auto c = parsed(std::string(kText));
+  EXPECT_THAT(parts_used_by_set(c, 0), Contains("redundancy-sets[rs7]"));
+  EXPECT_THAT(parts_used_by_set(c, 0), Not(Contains("nat.pools[pool2]")));
+  EXPECT_THAT(parts_used_by_set(c, 1), Contains("nat.pools[pool2]"));
 }
 
 }  // namespace

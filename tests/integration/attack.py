@@ -1,6 +1,7 @@
 """What attacks on a running chassis share: the chassis itself, and somebody who reaches its sockets."""
 
 import os
+import re
 
 import pytest
 import wire
@@ -97,9 +98,17 @@ def mutated(dice, raw, changes=4):
 
 @pytest.fixture
 def digest(chassis, attacker):
-    """Of the cluster file: the chassis says it with every heartbeat."""
+    """Of what peers must have alike in the cluster file: the chassis says it with every heartbeat."""
     router = attacker.router(FAKE_CONTROL)
     found = wire.Envelope(router.recv_multipart()[1]).digest
     attacker.sockets.remove(router)
     router.close()
     return found
+
+
+@pytest.fixture
+def question_digest(chassis, attacker):
+    """Of what everybody must have alike in the cluster file: the chassis says it to those who ask with another one."""
+    dealer = attacker.dealer(QUERY)
+    dealer.send(wire.question(0, 1))
+    return int(re.search(r"is not the one of chassis \w+ \(([0-9a-f]{16})\)", wire.reason(dealer.recv()))[1], 16)

@@ -38,25 +38,25 @@ def test_questions_that_are_none(chassis, attacker, dice):
     assert grown["query-refused-malformed"] == len(bad) + len(many)
 
 
-def test_questions_out_of_range(chassis, attacker, digest):
+def test_questions_out_of_range(chassis, attacker, question_digest):
     dealer = attacker.dealer(QUERY)
     grown = Grown(chassis)
     malformed, wrong_cluster, unknown_kind, unknown_target = 1, 2, 3, 4
     asked = {
-        1: (wire.question(digest + 1, 1), wrong_cluster),
+        1: (wire.question(question_digest + 1, 1), wrong_cluster),
         2: (wire.question(0, 2), wrong_cluster),
-        3: (wire.question(digest, 3, kind=0), unknown_kind),
-        4: (wire.question(digest, 4, kind=18), unknown_kind),
-        5: (wire.question(digest, 5, kind=255), unknown_kind),
-        6: (wire.question(digest, 6, card=1), unknown_target),
-        7: (wire.question(digest, 7, card=65535), unknown_target),
-        8: (wire.question(digest, 8, wire.QUERY_PAGE, set_index=1, limit=1), unknown_target),
-        9: (wire.question(digest, 9, wire.QUERY_CLEAR, set_index=65535), unknown_target),
-        10: (wire.question(digest, 10, wire.QUERY_PAGE, limit=0), malformed),
-        11: (wire.question(digest, 11, wire.QUERY_PAGE, limit=1025), malformed),
-        12: (wire.question(digest, 12, wire.QUERY_PAGE, limit=2**32 - 1), malformed),
-        13: (wire.question(digest, 13, wire.QUERY_PAGE, cursor=2**32 - 1, limit=1), 0),
-        14: (wire.question(digest, 14), 0),
+        3: (wire.question(question_digest, 3, kind=0), unknown_kind),
+        4: (wire.question(question_digest, 4, kind=18), unknown_kind),
+        5: (wire.question(question_digest, 5, kind=255), unknown_kind),
+        6: (wire.question(question_digest, 6, card=1), unknown_target),
+        7: (wire.question(question_digest, 7, card=65535), unknown_target),
+        8: (wire.question(question_digest, 8, wire.QUERY_PAGE, set_index=1, limit=1), unknown_target),
+        9: (wire.question(question_digest, 9, wire.QUERY_CLEAR, set_index=65535), unknown_target),
+        10: (wire.question(question_digest, 10, wire.QUERY_PAGE, limit=0), malformed),
+        11: (wire.question(question_digest, 11, wire.QUERY_PAGE, limit=1025), malformed),
+        12: (wire.question(question_digest, 12, wire.QUERY_PAGE, limit=2**32 - 1), malformed),
+        13: (wire.question(question_digest, 13, wire.QUERY_PAGE, cursor=2**32 - 1, limit=1), 0),
+        14: (wire.question(question_digest, 14), 0),
     }
     for raw, _ in asked.values():
         dealer.send(raw)
@@ -66,17 +66,19 @@ def test_questions_out_of_range(chassis, attacker, digest):
     assert [grown[f"query-refused-{what}"] for what in ("malformed", "wrong-cluster", "unknown-kind", "unknown-target")] == [3, 2, 3, 4]  # fmt: skip
 
 
-def test_mutated_questions(chassis, attacker, digest, dice):
+def test_mutated_questions(chassis, attacker, question_digest, dice):
     """Some are still questions, and are answered; then it is asked in good order."""
     dealer = attacker.dealer(QUERY)
-    whole = [wire.question(digest, 5, kind, limit=3) for kind in (wire.QUERY_STATUS, wire.QUERY_PAGE, wire.QUERY_COUNT)]
+    whole = [
+        wire.question(question_digest, 5, kind, limit=3) for kind in (wire.QUERY_STATUS, wire.QUERY_PAGE, wire.QUERY_COUNT)
+    ]
     grown = Grown(chassis)
     for _ in range(ROUNDS):
         dealer.send(mutated(dice, dice.choice(whole)))
     grown.wait_for(query_requests=ROUNDS, query_refused_malformed=1)
 
 
-def test_a_flood_of_questions(chassis, attacker, digest):
+def test_a_flood_of_questions(chassis, attacker, question_digest):
     """What waits for a card, and for a client that does not read, is bounded; then there is room for others again."""
     deaf = attacker.context.socket(zmq.DEALER)
     deaf.linger, deaf.sndhwm, deaf.rcvhwm, deaf.rcvbuf = 0, 0, 1, 4096
@@ -84,12 +86,12 @@ def test_a_flood_of_questions(chassis, attacker, digest):
     rounds = 20_000
     grown = Grown(chassis)
     for number in range(rounds):
-        deaf.send(wire.question(digest, number, wire.QUERY_COUNTERS))
+        deaf.send(wire.question(question_digest, number, wire.QUERY_COUNTERS))
     # Asked by a client that reads, until it has its turn.
     reader = attacker.dealer(QUERY)
 
     def all_received():
-        reader.send(wire.question(digest, 1, wire.QUERY_SERVER_COUNTERS))
+        reader.send(wire.question(question_digest, 1, wire.QUERY_SERVER_COUNTERS))
         return wire.counters(reader.recv())["query-requests"] >= grown.before["query-requests"] + rounds
 
     wait_until(all_received, 30, "all questions to be received", interval=0.2)

@@ -164,6 +164,11 @@ def answer(raw):
     return reply.number(0, "Q"), reply.number(1, "B")
 
 
+def reason(raw):
+    """Why a question was refused."""
+    return Read(raw).table(1).text(2)
+
+
 def counters(raw):
     """{name: value} of the first group of counters in an answer."""
     group = Read(raw).table(1).tables(9)[0]

@@ -6,7 +6,7 @@
 #include <limits>
 
 #include "model/config/cluster_file.h"
-#include "model/config/reader/cluster_draft.h"
+#include "model/config/settings.h"
 
 namespace icr::sim {
 namespace {
@@ -81,7 +81,7 @@ timeouts: {{ inactivity-timeout: 4, open-timeout: 4, close-timeout: 1 }}
     term.type = NatType::dynamic_nat44;
     pool.addresses = {AddressRange::of(*Prefix::parse("203.0.113.0/30"))};
   }
-  cluster->digest = ::icr::cluster_draft::digest_of(*cluster);  // the file said something else
+  compute_digests(*cluster);  // the file said something else
   return std::move(*cluster);
 }
 

@@ -170,7 +170,4 @@ void add_warnings(Draft& draft);
 /// Warns about addresses and ports of pools that already have an owner.
 void add_nat_warnings(Cluster& cluster);
 
-/// Cluster::digest: of every value in order, of no spelling and no warning.
-[[nodiscard]] std::uint64_t digest_of(const Cluster& cluster);
-
 }  // namespace icr::cluster_draft
