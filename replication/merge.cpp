@@ -220,6 +220,10 @@ void MergeReceiver::on_adopt(TimePoint now, std::uint64_t boot, const Adopt& mes
     }
     rows_ += rows->sessions() + rows->bindings();
     rows->for_each_session([this, now](const SessionRecord& record) { adopt(now, record); });
+    for (std::size_t i = 0; i < rows->unknown().records; ++i) {
+      ++counts_[static_cast<std::size_t>(Adopted::invalid)];
+      ++totals_[static_cast<std::size_t>(Adopted::invalid)];
+    }
   }
   ++expected_;
   ended_ = outcome_due_ = message.last;

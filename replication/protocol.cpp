@@ -44,6 +44,20 @@ bool read_condition(const fbs::Heartbeat& from, Heartbeat& out) {
   return true;
 }
 
+bool read_entries(const flatbuffers::Vector<flatbuffers::Offset<flatbuffers::String>>* names,
+                  const flatbuffers::Vector<std::uint64_t>* digests, std::vector<Configuration::Entry>& out) {
+  const std::size_t size = names == nullptr ? 0 : names->size();
+  if (size != (digests == nullptr ? 0 : digests->size()) || size > kMaxConfigurationEntries) return false;
+  for (unsigned i = 0; i < size; ++i) {
+    const auto* name = names->Get(i);
+    if (name->size() > kMaxConfigurationName || !std::all_of(name->begin(), name->end(), printable)) return false;
+    std::uint64_t digest = 0;
+    std::memcpy(&digest, digests->Data() + i * sizeof(digest), sizeof(digest));  // it need not be aligned
+    out.push_back({name->str(), digest});
+  }
+  return true;
+}
+
 bool read_body(const fbs::Envelope& envelope, Body& out, Refusal& why) {
   why = Refusal::bad_value;
   switch (envelope.body_type()) {
@@ -59,6 +73,7 @@ bool read_body(const fbs::Envelope& envelope, Body& out, Refusal& why) {
       beat.warnings = b.warnings();
       beat.asks_switchover = b.asks_switchover();
       beat.stream = position_of(b);
+      beat.schema = b.schema();
       // A stream whose attempt has not sent anything yet stands one before its base.
       const bool sound = read_condition(b, beat) && beat.number != 0 && beat.role <= 2 && beat.sync <= 2 &&
                          beat.state_term <= envelope.term() && beat.stream.base < kMaxNumber &&
@@ -123,6 +138,15 @@ bool read_body(const fbs::Envelope& envelope, Body& out, Refusal& why) {
       out = ack;
       return b.former_term() != 0 && b.former_term() < envelope.term() && b.number() < kMaxNumber;
     }
+    case fbs::Body::Configuration: {
+      const auto& b = *envelope.body_as_Configuration();
+      Configuration configuration;
+      configuration.has_settings = b.has_settings();
+      const bool sound = read_entries(b.parts(), b.part_digests(), configuration.parts) &&
+                         read_entries(b.settings(), b.setting_digests(), configuration.settings);
+      out = std::move(configuration);
+      return sound;
+    }
     case fbs::Body::NONE:
       break;
   }
@@ -147,11 +171,20 @@ const Message* MessageReader::read(std::span<const std::uint8_t> bytes) {
   const fbs::Envelope& envelope = *fbs::GetEnvelope(data);
 
   message_.header = {envelope.cluster_digest(), envelope.boot(), envelope.term(), envelope.set(), envelope.member()};
-  if (message_.header.cluster_digest != expected_.cluster_digest) return refuse(Refusal::wrong_cluster);
+  if (message_.header.cluster_digest != expected_.cluster_digest && envelope.body_type() != fbs::Body::Configuration) {
+    const fbs::Heartbeat* beat = envelope.body_as_Heartbeat();
+    stranger_is_old_ = beat != nullptr && beat->schema() == 0;
+    return refuse(Refusal::wrong_cluster);
+  }
   if (message_.header.set != expected_.set) return refuse(Refusal::wrong_set);
   if (message_.header.member != expected_.member) return refuse(Refusal::wrong_member);
   if (message_.header.boot == 0 || message_.header.term >= kMaxNumber) return refuse(Refusal::bad_value);
   Refusal why = Refusal::malformed;
+  // A kind of a later release. Those that have a place in the stream tell it here, or everything behind would be lost.
+  if (envelope.body_type() > fbs::Body::MAX && sane(position_of(envelope))) {
+    message_.body = UnknownNumbered{position_of(envelope)};
+    return &message_;
+  }
   // The verifier lets an unknown body pass, and a known type without a body.
   if (envelope.body() == nullptr) return refuse(Refusal::unknown_body);
   if (!read_body(envelope, message_.body, why)) return refuse(why);
@@ -199,7 +232,7 @@ MessageWriter::Bytes MessageWriter::write(const Header& header, const Heartbeat&
   return seal(header, fbs::CreateHeartbeat(builder_, b.number, b.heard_boot, b.role, b.sync, b.priority, b.state_term,
                                            b.warnings, b.asks_switchover, b.stream.epoch, b.stream.base,
                                            b.stream.sequence, std::min(b.health_weight, kMaxHealthWeight), reasons,
-                                           std::min(b.late_us, kMaxLateMicros), addresses));
+                                           std::min(b.late_us, kMaxLateMicros), addresses, b.schema));
 }
 
 MessageWriter::Bytes MessageWriter::write(const Header& header, const Handover& b) {
@@ -257,12 +290,34 @@ MessageWriter::Bytes MessageWriter::write(const Header& header, const AdoptAck& 
   return seal(header, fbs::CreateAdoptAck(builder_, b.former_term, b.number, counts));
 }
 
-RangeDigest digest_range(const SessionSource& source, std::uint32_t first, std::uint32_t count, TimePoint now) {
+MessageWriter::Bytes MessageWriter::write(const Header& header, const Configuration& b) {
+  builder_.Clear();
+  const auto add = [this](const std::vector<Configuration::Entry>& entries) {
+    std::vector<flatbuffers::Offset<flatbuffers::String>> names;
+    std::vector<std::uint64_t> digests;
+    for (const auto& entry : entries) {
+      std::string name = entry.name.substr(0, kMaxConfigurationName);
+      std::replace_if(
+          name.begin(), name.end(), [](char c) { return !printable(c); }, '?');
+      names.push_back(builder_.CreateString(name));
+      digests.push_back(entry.digest);
+    }
+    const auto name_column = builder_.CreateVector(names);
+    return std::pair(name_column, builder_.CreateVector(digests));
+  };
+  const auto [parts, part_digests] = add(b.parts);
+  const auto [settings, setting_digests] = add(b.settings);
+  return seal(header,
+              fbs::CreateConfiguration(builder_, parts, part_digests, settings, setting_digests, b.has_settings));
+}
+
+RangeDigest digest_range(const SessionSource& source, std::uint32_t first, std::uint32_t count, TimePoint now,
+                         const RecordSchema& schema) {
   RangeDigest out;
   SessionRecord record;
   const std::uint32_t end = std::min(source.capacity(), first + count);
   for (std::uint32_t slot = first; slot < end; ++slot) {
-    if (!source.read(slot, now, record)) continue;
+    if (!source.read(slot, now, record) || !schema.admits(record)) continue;
     ++out.sessions;
     out.digest += digest_of(record);
   }

@@ -16,6 +16,7 @@
 #include "model/base/enum_end.h"
 #include "model/record/address.h"
 #include "model/record/record_codec.h"
+#include "model/record/record_schema.h"
 
 namespace icr::replication {
 
@@ -33,6 +34,8 @@ inline constexpr std::uint32_t kMaxHealthWeight = 0xffff;
 inline constexpr std::size_t kMaxHealthReasons = 255;
 inline constexpr std::uint32_t kMaxLateMicros = 3'600'000'000;
 inline constexpr std::size_t kMaxPeerAddresses = 8;
+inline constexpr std::size_t kMaxConfigurationEntries = 2048;
+inline constexpr std::size_t kMaxConfigurationName = 400;
 
 /// The two connections between the members of a set. Records travel on `data`, everything else on `control`, so that
 /// heartbeats and acknowledgements do not wait behind records.
@@ -77,6 +80,7 @@ struct Heartbeat {
   std::string health_reasons;        ///< at most kMaxHealthReasons octets of printable ASCII
   std::uint32_t late_us = 0;         ///< at most kMaxLateMicros
   std::vector<IpAddress> addresses;  ///< at most kMaxPeerAddresses
+  std::uint32_t schema = 0;          ///< generation of the record schema; 0: the first, which announced none
 };
 struct Handover {
   std::uint64_t epoch = 0;
@@ -128,8 +132,24 @@ struct AdoptAck {
   AdoptedCounts counts{};
 };
 
-using Body =
-    std::variant<Heartbeat, Handover, SyncRequest, StreamBegin, Batch, BulkEnd, Audit, Ack, Nack, Adopt, AdoptAck>;
+/// Digests of a cluster file, for a peer that compares another digest.
+struct Configuration {
+  struct Entry {
+    std::string name;  ///< at most kMaxConfigurationName octets of printable ASCII
+    std::uint64_t digest = 0;
+  };
+  std::vector<Entry> parts;     ///< at most kMaxConfigurationEntries
+  std::vector<Entry> settings;  ///< of parts that differ, by path; at most kMaxConfigurationEntries
+  bool has_settings = false;    ///< the sender knows which parts differ
+};
+
+/// A message of the stream whose kind only a later release knows. It takes a number, so it is passed over in its turn.
+struct UnknownNumbered {
+  Position position;
+};
+
+using Body = std::variant<Heartbeat, Handover, SyncRequest, StreamBegin, Batch, BulkEnd, Audit, Ack, Nack, Adopt,
+                          AdoptAck, Configuration, UnknownNumbered>;
 struct Message {
   Header header;
   Body body;
@@ -150,12 +170,16 @@ inline constexpr std::size_t kRefusalCount = enum_end<Refusal>();
 /// Reads messages of the one peer. One thread.
 class MessageReader {
  public:
-  /// `expected` says whose messages are accepted: its digest, set and member; boot and term are ignored.
+  /// `expected` says whose messages are accepted: its digest, set and member; boot and term are ignored. A
+  /// Configuration is accepted under any digest.
   explicit MessageReader(const Header& expected) : expected_(expected) {}
 
   /// The message, or null: refused and counted. Valid until the next call; `bytes` must live as long.
   [[nodiscard]] const Message* read(std::span<const std::uint8_t> bytes);
 
+  /// Returns true if the last message that was refused as wrong_cluster was a heartbeat without a record schema: of a
+  /// release that compares another digest of the same file.
+  [[nodiscard]] bool stranger_is_old() const { return stranger_is_old_; }
   [[nodiscard]] std::uint64_t refused(Refusal why) const { return refused_[static_cast<std::size_t>(why)]; }
   void append_to(CounterList& out) const;
 
@@ -166,6 +190,7 @@ class MessageReader {
   Message message_;
   std::vector<std::uint64_t> scratch_;
   std::array<std::uint64_t, kRefusalCount> refused_{};
+  bool stranger_is_old_ = false;
 };
 
 /// Writes messages. What a function returns is valid until the next call. One thread.
@@ -187,6 +212,7 @@ class MessageWriter {
   /// Takes the records out of `sessions`; `body.sessions` means nothing.
   Bytes write(const Header& header, const Adopt& body, BatchEncoder& sessions);
   Bytes write(const Header& header, const AdoptAck& body);
+  Bytes write(const Header& header, const Configuration& body);
 
  private:
   Bytes seal(const Header& header, std::uint8_t type, std::uint32_t body);
@@ -202,7 +228,8 @@ struct RangeDigest {
   std::uint64_t digest = 0;
   friend bool operator==(const RangeDigest&, const RangeDigest&) = default;
 };
+/// `schema` says which records the other side can hold.
 [[nodiscard]] RangeDigest digest_range(const SessionSource& source, std::uint32_t first, std::uint32_t count,
-                                       TimePoint now);
+                                       TimePoint now, const RecordSchema& schema = kRecordSchemas.back());
 
 }  // namespace icr::replication

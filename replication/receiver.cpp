@@ -33,6 +33,7 @@ void Receiver::stop() {
 void Receiver::request_new_stream(TimePoint now) {
   stop();
   copy_ = Copy::requested;
+  skipped_.reset();
   epoch_ = ++last_name_;
   next_request_ = now;
   request_interval_ = limits_.request_interval;
@@ -116,8 +117,48 @@ void Receiver::on_batch(TimePoint now, const Batch& message) {
     return;
   }
   ++counters_.batches;
-  rows->for_each_session([this, now](const SessionRecord& record) { count(sink_.apply(record, now)); });
-  rows->for_each_tombstone([this, now](SessionRef dead) { count(sink_.erase(dead, now)); });
+  rows->for_each_session([this, now](const SessionRecord& record) {
+    is_known(record.ref.slot);
+    count(sink_.apply(record, now));
+  });
+  rows->for_each_tombstone([this, now](SessionRef dead) {
+    is_known(dead.slot);
+    count(sink_.erase(dead, now));
+  });
+  rows->for_each_unknown([this, now](SessionRef unknown) { skip(unknown, now); });
+  counters_.unknown_records += rows->unknown().records;
+  counters_.reduced_records += rows->unknown().reduced;
+  took_one(now);
+}
+
+/// The slot holds something else at the master now, so whatever held it before is dead.
+void Receiver::skip(SessionRef unknown, TimePoint now) {
+  if (unknown.slot >= table_.capacity()) return;
+  if (!skipped_) skipped_.emplace(table_.capacity());
+  (void)skipped_->mark(unknown.slot);
+  if (unknown.generation > 1) (void)sink_.erase({unknown.slot, unknown.generation - 1}, now);
+}
+
+void Receiver::is_known(std::uint32_t slot) {
+  if (skipped_ && slot < skipped_->capacity()) (void)skipped_->unmark(slot);
+}
+
+bool Receiver::skipped_in(std::uint32_t first, std::uint32_t count) const {
+  if (!skipped_ || skipped_->empty()) return false;
+  const std::uint32_t end = std::min(skipped_->capacity(), first + count);
+  for (std::uint32_t slot = first; slot < end; ++slot) {
+    if (skipped_->contains(slot)) return true;
+  }
+  return false;
+}
+
+void Receiver::on_unknown(TimePoint now, const UnknownNumbered& message) {
+  if (!admit(now, message.position)) return;
+  if (copy_ == Copy::requested) {
+    ++counters_.before_begin;
+    return;
+  }
+  ++counters_.unknown_messages;
   took_one(now);
 }
 
@@ -140,6 +181,10 @@ void Receiver::on_audit(TimePoint now, const Audit& message) {
   if (!admit(now, message.position)) return;
   took_one(now);
   if (copy_ != Copy::hot) return;
+  if (skipped_in(message.first, message.count)) {
+    ++counters_.audits_not_compared;
+    return;
+  }
   const RangeDigest own = digest_range(table_, message.first, message.count, now);
   if (own == RangeDigest{message.sessions, message.digest}) {
     ++counters_.audits_passed;
@@ -267,6 +312,10 @@ void Receiver::append_to(CounterList& out) const {
   out.push_back({"streams-restarted", c.restarts});
   out.push_back({"audits-passed", c.audits_passed});
   out.push_back({"audits-failed", c.audits_failed});
+  out.push_back({"records-unknown", c.unknown_records});
+  out.push_back({"records-reduced", c.reduced_records});
+  out.push_back({"messages-unknown", c.unknown_messages});
+  out.push_back({"audits-not-compared", c.audits_not_compared});
 }
 
 }  // namespace icr::replication

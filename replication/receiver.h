@@ -8,7 +8,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
+#include "model/base/bit_set.h"
 #include "model/base/counters.h"
 #include "model/record/session.h"
 #include "replication/protocol.h"
@@ -47,6 +49,8 @@ class Receiver {
   void on_batch(TimePoint now, const Batch& message);
   void on_bulk_end(TimePoint now, const BulkEnd& message);
   void on_audit(TimePoint now, const Audit& message);
+  /// A message of a kind that only a later release knows is passed over and counted.
+  void on_unknown(TimePoint now, const UnknownNumbered& message);
   /// How far the master says that its stream is: so the loss of the last message is noticed too.
   void on_master_position(TimePoint now, const Position& master);
 
@@ -87,6 +91,11 @@ class Receiver {
     std::uint64_t restarts = 0;
     std::uint64_t audits_passed = 0;
     std::uint64_t audits_failed = 0;
+    // Of a peer of a later release, what this one does not know:
+    std::uint64_t unknown_records = 0;      ///< skipped
+    std::uint64_t reduced_records = 0;      ///< taken without a column, flag or application protocol
+    std::uint64_t unknown_messages = 0;     ///< of the stream, passed over
+    std::uint64_t audits_not_compared = 0;  ///< of ranges with skipped records
   };
   [[nodiscard]] const Counters& counters() const { return counters_; }
   void append_to(CounterList& out) const;
@@ -98,6 +107,9 @@ class Receiver {
   void took_one(TimePoint now);
   void request_new_stream(TimePoint now);
   void count(Applied applied);
+  void skip(SessionRef unknown, TimePoint now);
+  void is_known(std::uint32_t slot);
+  [[nodiscard]] bool skipped_in(std::uint32_t first, std::uint32_t count) const;
   void check_stall(TimePoint now);
   [[nodiscard]] bool behind() const { return gap_ || announced_ >= expected_; }
 
@@ -118,6 +130,9 @@ class Receiver {
   bool pass_open_ = false;
   bool capacity_differs_ = false;
   std::uint64_t refused_in_copy_ = 0;
+
+  /// Slots whose newest record was skipped; there are none, and no memory for them, before the first.
+  std::optional<BitSet> skipped_;
 
   bool ack_due_ = false;
   bool nack_due_ = false;

@@ -277,13 +277,19 @@ void Sender::collect_bulk(Sent& sent, TimePoint now) {
 }
 
 bool Sender::add_row(std::uint32_t slot, bool counters, bool dead_too, TimePoint now, bool& dead) {
-  if (source_.read(slot, now, record_)) {
+  const bool live = source_.read(slot, now, record_);
+  if (live && schema_.admits(record_)) {
     record_.has_counters = record_.has_counters && counters;
     rows_.add(record_);
     ++counters_.sessions;
     return true;
   }
   dead = true;
+  if (live) {
+    ++counters_.withheld;
+    // Nothing of an older session may be left there, and this one may become readable: it is not dead itself.
+    --record_.ref.generation;
+  }
   if (!dead_too || record_.ref.generation == 0) return false;
   rows_.add_tombstone(record_.ref);
   ++counters_.tombstones;
@@ -310,7 +316,7 @@ MessageWriter::Bytes Sender::write_audit(const Header& header, const Position& p
     return {};
   }
   ++counters_.audits;
-  const RangeDigest range = digest_range(source_, first, limits_.audit_slots, now);
+  const RangeDigest range = digest_range(source_, first, limits_.audit_slots, now, schema_);
   return writer_.write(header, Audit{position, first, limits_.audit_slots, range.sessions, range.digest});
 }
 
@@ -339,6 +345,7 @@ void Sender::append_to(CounterList& out) const {
   out.push_back({"link-full", counters_.outlet_full});
   out.push_back({"audits-sent", counters_.audits});
   out.push_back({"audits-skipped", counters_.audits_skipped});
+  out.push_back({"records-withheld", counters_.withheld});
 }
 
 }  // namespace icr::replication

@@ -39,6 +39,8 @@ class Sender {
  public:
   explicit Sender(const SessionSource& source, const SenderLimits& limits = {});
 
+  /// Says which records the receiver can read: others are left out, and their slots look empty to it.
+  void set_schema(const RecordSchema& schema) { schema_ = schema; }
   /// Begins a new stream, for a receiver that asked for it under this name; the former one is forgotten.
   void start(TimePoint now, std::uint64_t epoch);
   /// There is no receiver (any more). Which slots it does not know of is remembered: see take_unshared().
@@ -115,6 +117,7 @@ class Sender {
     std::uint64_t outlet_full = 0;
     std::uint64_t audits = 0;
     std::uint64_t audits_skipped = 0;
+    std::uint64_t withheld = 0;  ///< records that the receiver's release cannot read
   };
   [[nodiscard]] const Counters& counters() const { return counters_; }
   void append_to(CounterList& out) const;
@@ -148,6 +151,7 @@ class Sender {
 
   const SessionSource& source_;
   SenderLimits limits_;
+  RecordSchema schema_ = kRecordSchemas.back();
   BitSet state_;
   BitSet refresh_;
   BatchEncoder rows_;

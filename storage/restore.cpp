@@ -192,6 +192,9 @@ void Replay::apply(SessionSink& sink, TimePoint now, WallMillis wall_now) {
       }
       ++(sink.apply(record, now) == Applied::refused ? out_.refused : out_.sessions);
     });
+    view_.rows.for_each_unknown([&](SessionRef skipped) {
+      if (is_last(skipped.slot, record_number)) ++out_.unknown;
+    });
     view_.rows.for_each_tombstone([&](SessionRef dead) {
       if (!is_last(dead.slot, record_number)) return;
       ++out_.tombstones;

@@ -19,6 +19,7 @@ struct Restored {
   std::uint64_t sessions = 0;         ///< taken by the sink
   std::uint64_t expired = 0;          ///< sessions that expired while the chassis was down
   std::uint64_t tombstones = 0;       ///< empty slots whose generation was restored
+  std::uint64_t unknown = 0;          ///< sessions of a later release with values that this one does not know
   std::uint64_t refused = 0;          ///< sessions that the sink refused, or whose slot is out of range
   std::uint64_t bad_records = 0;      ///< records that are damaged, or that do not match their key
   std::uint64_t cut_off = 0;          ///< records behind a hole, which are not used

@@ -480,6 +480,9 @@ Result<QueryReply> decode_reply(const void* data, std::size_t size) {
   if (in->sessions() != nullptr) {
     const auto batch = BatchDecoder::check(in->sessions(), kPageSessions);
     if (!batch) return tl::unexpected(batch.error());
+    if (batch->unknown().records != 0) {
+      return fail("{} sessions of a later release with values that this one does not know", batch->unknown().records);
+    }
     out.sessions.reserve(batch->sessions());
     batch->for_each_session([&](const SessionRecord& record) { out.sessions.push_back(record); });
     std::sort(out.sessions.begin(), out.sessions.end(),

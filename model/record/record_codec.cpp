@@ -64,8 +64,9 @@ void fill_core(const fbs::SessionCore& core, SessionRecord& out) {
   const bool across = out.flow[0].source.is_v4() != out.flow[1].source.is_v4();
   out.flow[0].protocol = core.protocol();
   out.flow[1].protocol = across ? protocol_across_families(core.protocol()) : core.protocol();
-  out.flag = static_cast<SessionFlag>(core.nat_type_flag() >> 4U);
-  out.alg = core.alg();
+  const unsigned flag = core.nat_type_flag() >> 4U;
+  out.flag = flag < kSessionFlagCount ? static_cast<SessionFlag>(flag) : SessionFlag::none;
+  out.alg = core.alg() < application_protocols().size() ? core.alg() : kNoApplicationProtocol;
   out.has_tcp = (core.parts() & kPartTcp) != 0;
   out.has_counters = (core.parts() & kPartCounters) != 0;
   out.initiated_outside = (core.parts() & kPartInitiatedOutside) != 0;
@@ -74,15 +75,6 @@ void fill_core(const fbs::SessionCore& core, SessionRecord& out) {
 
 /// Counts the rows that a core announces and checks the values that the verifier cannot know.
 Result<void> check_core(const fbs::SessionCore& core, std::size_t& tcp, std::size_t& counters) {
-  if ((core.parts() & ~kKnownParts) != 0) return fail("session {}: unknown parts {:#x}", core.slot(), core.parts());
-  if (core.tcp_state() >= kTcpStateCount)
-    return fail("session {}: TCP state {} out of range", core.slot(), core.tcp_state());
-  if ((core.nat_type_flag() & 0x0fU) >= kNatTypeCount || core.nat_type_flag() >> 4U >= kSessionFlagCount) {
-    return fail("session {}: NAT type or flag {:#x} out of range", core.slot(), core.nat_type_flag());
-  }
-  if (core.alg() >= application_protocols().size()) {
-    return fail("session {}: application protocol {} out of range", core.slot(), core.alg());
-  }
   if (core.slot() >= kMaxSlots) return fail("slot {} out of range", core.slot());
   if (core.generation() == 0) return fail("session {}: generation 0", core.slot());
   tcp += (core.parts() & kPartTcp) != 0 ? 1U : 0U;
@@ -91,15 +83,19 @@ Result<void> check_core(const fbs::SessionCore& core, std::size_t& tcp, std::siz
 }
 
 Result<void> check_binding(const fbs::Binding& row) {
-  if (row.kind() == 0 || row.kind() >= kRecordKindCount)
-    return fail("binding {}: kind {} out of range", row.slot(), row.kind());
+  if (row.kind() == 0) return fail("binding {}: kind 0", row.slot());
   if (row.slot() >= kMaxRecordSlots) return fail("slot {} of a binding out of range", row.slot());
   if (row.generation() == 0) return fail("binding {}: generation 0", row.slot());
-  if ((row.flags() & ~kKnownBindingFlags) != 0) return fail("binding {}: unknown flags {:#x}", row.slot(), row.flags());
   if (row.kind() == static_cast<std::uint8_t>(RecordKind::port_block) && row.last_port() < row.external_port()) {
     return fail("binding {}: ports {} to {}", row.slot(), row.external_port(), row.last_port());
   }
   return {};
+}
+
+/// True if something of a session that is known is not.
+bool is_reduced(const fbs::SessionCore& core) {
+  return (core.parts() & ~kKnownParts) != 0 || core.nat_type_flag() >> 4U >= kSessionFlagCount ||
+         core.alg() >= application_protocols().size();
 }
 
 template <class Vector>
@@ -211,14 +207,14 @@ Result<BatchDecoder> BatchDecoder::check(const fbs::SessionBatch* batch, std::si
   }
   std::size_t tcp = 0;
   std::size_t counters = 0;
-  for (std::size_t row = 0; row < out.v4_; ++row) {
-    if (auto ok = check_core(batch->v4()->Get(static_cast<unsigned>(row))->core(), tcp, counters); !ok) {
-      return tl::unexpected(ok.error());
+  for (std::size_t row = 0; row < out.sessions(); ++row) {
+    const fbs::SessionCore& core = out.core(row);
+    if (auto ok = check_core(core, tcp, counters); !ok) return tl::unexpected(ok.error());
+    if (!knows(core)) {
+      ++out.unknown_.records;
+    } else if (is_reduced(core)) {
+      ++out.unknown_.reduced;
     }
-  }
-  for (std::size_t row = 0; row < out.v6_; ++row) {
-    const auto* session = batch->v6()->Get(static_cast<unsigned>(row));
-    if (auto ok = check_core(session->core(), tcp, counters); !ok) return tl::unexpected(ok.error());
   }
   if (tcp != size_of(batch->tcp())) return fail("{} TCP rows for {} TCP sessions", size_of(batch->tcp()), tcp);
   if (counters != size_of(batch->counters())) {
@@ -233,11 +229,30 @@ Result<BatchDecoder> BatchDecoder::check(const fbs::SessionBatch* batch, std::si
     if (dead->slot() >= kMaxRecordSlots) return fail("tombstone of slot {} out of range", dead->slot());
   }
   for (std::size_t row = 0; row < out.bindings_; ++row) {
-    if (auto ok = check_binding(*batch->bindings()->Get(static_cast<unsigned>(row))); !ok) {
-      return tl::unexpected(ok.error());
+    const fbs::Binding& each = out.binding(row);
+    if (auto ok = check_binding(each); !ok) return tl::unexpected(ok.error());
+    if (!knows(each)) {
+      ++out.unknown_.records;
+    } else if ((each.flags() & ~kKnownBindingFlags) != 0) {
+      ++out.unknown_.reduced;
     }
   }
   return out;
+}
+
+bool BatchDecoder::knows(const fbs::SessionCore& core) {
+  return core.tcp_state() < kTcpStateCount && (core.nat_type_flag() & 0x0fU) < kNatTypeCount;
+}
+
+bool BatchDecoder::knows(const fbs::Binding& row) { return row.kind() < kRecordKindCount; }
+
+const fbs::SessionCore& BatchDecoder::core(std::size_t row) const {
+  if (row < v4_) return batch_->v4()->Get(static_cast<unsigned>(row))->core();
+  return batch_->v6()->Get(static_cast<unsigned>(row - v4_))->core();
+}
+
+const fbs::Binding& BatchDecoder::binding(std::size_t row) const {
+  return *batch_->bindings()->Get(static_cast<unsigned>(row));
 }
 
 void BatchDecoder::read_binding(std::size_t row, SessionRecord& out) const {
@@ -254,7 +269,7 @@ void BatchDecoder::read_binding(std::size_t row, SessionRecord& out) const {
   b.external_port = from.external_port();
   b.last_port = from.last_port();
   b.protocol = from.protocol();
-  b.flags = from.flags();
+  b.flags = from.flags() & kKnownBindingFlags;
   b.pool = from.pool();
   b.service_set = from.service_set();
   b.timeout_s = from.timeout_s();

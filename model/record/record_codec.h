@@ -39,29 +39,52 @@ class BatchEncoder {
   std::vector<fbs::Binding> bindings_;
 };
 
+/// What a batch of a later release holds that this one does not know.
+struct UnknownParts {
+  std::size_t records = 0;  ///< skipped: their NAT type, TCP state or kind is not known
+  std::size_t reduced = 0;  ///< taken without what is not known of them: a column, a flag, an application protocol
+};
+
 /// Reads a SessionBatch that already passed the FlatBuffers verifier. check() bounds everything the verifier does not;
 /// after it succeeded, reading cannot fail. Holds a pointer into the buffer: the buffer must outlive it.
 class BatchDecoder {
  public:
-  /// Refuses null, more than `max_rows` sessions, bindings and tombstones, part columns that do not match, enums and
-  /// slots out of range. `batch` must lie at an 8-aligned address (see aligned()).
+  /// Refuses null, more than `max_rows` sessions, bindings and tombstones, part columns that do not match, and slots
+  /// out of range. What a later release may have added is not refused, but skipped: see unknown(). `batch` must lie at
+  /// an 8-aligned address (see aligned()).
   [[nodiscard]] static Result<BatchDecoder> check(const fbs::SessionBatch* batch, std::size_t max_rows);
 
   [[nodiscard]] std::size_t sessions() const { return v4_ + v6_; }
   [[nodiscard]] std::size_t bindings() const { return bindings_; }
   [[nodiscard]] std::size_t tombstones() const { return tombstones_; }
+  [[nodiscard]] const UnknownParts& unknown() const { return unknown_; }
 
-  /// Calls `visit(const SessionRecord&)` for every session, then for every binding.
+  /// Calls `visit(SessionRef)` for every session and binding that is skipped.
+  template <class Visit>
+  void for_each_unknown(Visit&& visit) const {
+    if (unknown_.records == 0) return;
+    for (std::size_t row = 0; row < sessions(); ++row) {
+      if (!knows(core(row))) visit(SessionRef{core(row).slot(), core(row).generation()});
+    }
+    for (std::size_t row = 0; row < bindings_; ++row) {
+      const fbs::Binding& each = binding(row);
+      if (!knows(each)) visit(SessionRef{each.slot(), each.generation()});
+    }
+  }
+
+  /// Calls `visit(const SessionRecord&)` for every session, then for every binding, but not for those that are skipped.
   template <class Visit>
   void for_each_session(Visit&& visit) const {
     SessionRecord record;
     std::size_t tcp = 0;
     std::size_t counters = 0;
     for (std::size_t row = 0; row < sessions(); ++row) {
-      read(row, tcp, counters, record);
+      read(row, tcp, counters, record);  // also of one that is skipped: its rows in other columns are passed over
+      if (unknown_.records != 0 && !knows(core(row))) continue;
       visit(const_cast<const SessionRecord&>(record));
     }
     for (std::size_t row = 0; row < bindings_; ++row) {
+      if (unknown_.records != 0 && !knows(binding(row))) continue;
       read_binding(row, record);
       visit(const_cast<const SessionRecord&>(record));
     }
@@ -75,12 +98,17 @@ class BatchDecoder {
   void read(std::size_t row, std::size_t& tcp, std::size_t& counters, SessionRecord& out) const;
   void read_binding(std::size_t row, SessionRecord& out) const;
   [[nodiscard]] SessionRef tombstone(std::size_t row) const;
+  [[nodiscard]] const fbs::SessionCore& core(std::size_t row) const;
+  [[nodiscard]] const fbs::Binding& binding(std::size_t row) const;
+  [[nodiscard]] static bool knows(const fbs::SessionCore& core);
+  [[nodiscard]] static bool knows(const fbs::Binding& row);
 
   const fbs::SessionBatch* batch_ = nullptr;
   std::size_t v4_ = 0;
   std::size_t v6_ = 0;
   std::size_t tombstones_ = 0;
   std::size_t bindings_ = 0;
+  UnknownParts unknown_;
 };
 
 /// FlatBuffers data must be read at 8-byte alignment, and ZeroMQ delivers small messages at any address. Returns `data`

@@ -205,6 +205,11 @@ Result<CardSet> Chassis::make_set(std::uint16_t set, const Prepared& card, stora
   log::info("checkpoint", "set={} restored sessions={} expired={} term={} records={} from-the-future={} took={}ms",
             config.name, restored->sessions, restored->expired, restored->term, restored->batches,
             restored->clock_went_back, restored->took / 1ms);
+  if (restored->unknown != 0) {
+    log::warn("checkpoint",
+              "set={} {} sessions of a later release were not restored: this one does not know their values",
+              config.name, restored->unknown);
+  }
   if (!restored->damage.empty()) {
     out.start.whole = false;
     log::error("checkpoint", "set={} damaged: {} (records bad={} cut off={})", config.name, restored->damage,

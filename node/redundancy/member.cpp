@@ -39,6 +39,7 @@ RedundancyMember::RedundancyMember(const Cluster& cluster, std::uint16_t set, st
       merge_out_(source, sender_),
       merge_in_(sink, source.capacity()),
       copy_watch_(set_.name),
+      configuration_(cluster, set),
       role_(role_config(set_, chassis), start.term, *this, now, start.whole),
       detector_(detector_config(cluster, set, start.boot_id), outputs.probes, now),
       last_tick_(now),
@@ -109,13 +110,18 @@ void RedundancyMember::on_message(TimePoint now, std::span<const std::uint8_t> b
     on_refused(now);
     return;
   }
+  if (const auto* configuration = std::get_if<rep::Configuration>(&message->body)) {
+    on_configuration(message->header, *configuration);
+    return;
+  }
   if (const auto* adopt = std::get_if<rep::Adopt>(&message->body)) {
     on_adopt(now, message->header, *adopt, data_link);
     return;
   }
   const bool stream =
       std::holds_alternative<rep::StreamBegin>(message->body) || std::holds_alternative<rep::Batch>(message->body) ||
-      std::holds_alternative<rep::BulkEnd>(message->body) || std::holds_alternative<rep::Audit>(message->body);
+      std::holds_alternative<rep::BulkEnd>(message->body) || std::holds_alternative<rep::Audit>(message->body) ||
+      std::holds_alternative<rep::UnknownNumbered>(message->body);
   if (stream != data_link) {
     ++counters_.wrong_link;
     return;
@@ -140,11 +146,22 @@ void RedundancyMember::on_refused(TimePoint now) {
   const std::uint64_t refused = reader_.refused(rep::Refusal::wrong_cluster);
   if (refused == other_cluster_) return;
   other_cluster_ = refused;
-  role_.hold(now, now + set_.detection_floor(), "peer runs another cluster file");
+  configuration_.on_other_digest();
+  const std::string what = reader_.stranger_is_old()
+                               ? "peer runs another cluster file, or a release that is too old to pair with this one"
+                               : "peer runs another cluster file";
+  role_.hold(now, now + set_.detection_floor(), what);
   if (other_cluster_told_) return;
   other_cluster_told_ = true;
-  log::error("redundancy", "set={} peer runs another cluster file: its messages are refused{}", set_.name,
+  log::error("redundancy", "set={} {}: its messages are refused{}", set_.name, what,
              role_.role() == Role::initializing ? ", and this member does not become master beside it" : "");
+}
+
+/// A peer whose digest differs tells what its file is made of.
+void RedundancyMember::on_configuration(const rep::Header& header, const rep::Configuration& configuration) {
+  if (header.cluster_digest == own_.cluster_digest || !configuration_.on_configuration(configuration)) return;
+  log::error("redundancy", "set={} the cluster file differs from that of the peer: {}", set_.name,
+             configuration_.difference());
 }
 
 /// Takes a sign of life. Messages from before the connection closed do not count.
@@ -192,9 +209,11 @@ void RedundancyMember::on_heartbeat(TimePoint now, const rep::Header& header, co
   addresses.push_back(peer_address_);
   detector_.on_condition(std::chrono::microseconds(beat.late_us), addresses);
   peer_beat_ = beat;
+  sender_.set_schema(record_schema(beat.schema));
   if (heard_ever_ && peer_lost_told_) log::info("redundancy", "set={} peer is heard again", set_.name);
   heard_ever_ = true;
   other_cluster_told_ = false;
+  configuration_.on_same_digest();
   hear(now);
   peer_lost_told_ = false;
 
@@ -236,6 +255,8 @@ void RedundancyMember::on_stream_message(TimePoint now, const rep::Message& mess
     receiver_.on_bulk_end(now, *end);
   } else if (const auto* audit = std::get_if<rep::Audit>(&message.body)) {
     receiver_.on_audit(now, *audit);
+  } else if (const auto* unknown = std::get_if<rep::UnknownNumbered>(&message.body)) {
+    receiver_.on_unknown(now, *unknown);
   }
   if (receiver_.ack_urgent()) receiver_.pump(now, header(), writer_, link_);
   after_receiver(now);
@@ -392,6 +413,9 @@ void RedundancyMember::tick(TimePoint now, std::size_t budget_bytes) {
     after_receiver(now);
   }
   if (heartbeat_now_ || now >= next_heartbeat_) send_heartbeat(now);
+  if (const auto configuration = configuration_.due(now)) {
+    (void)link_.send(rep::Channel::control, writer_.write(header(), *configuration));
+  }
   merge(now, budget_bytes);
   if (may_send()) sender_.pump(now, header(), link_, budget_bytes, role_.draining());
   copy_watch_.look_at(now, may_send() ? &sender_ : nullptr);
@@ -423,6 +447,7 @@ void RedundancyMember::send_heartbeat(TimePoint now) {
   beat.late_us =
       static_cast<std::uint32_t>(std::min<Duration::rep>(detector_.own_late(now) / 1us, rep::kMaxLateMicros));
   beat.addresses = addresses_;
+  beat.schema = kSchemaGeneration;
   if (role_.role() == Role::master) beat.stream = sender_.position();
   if (role_.follows_peer()) beat.stream = receiver_.position();
   if (link_.send(rep::Channel::control, writer_.write(header(), beat))) {

@@ -15,6 +15,7 @@
 #include "model/config/cluster.h"
 #include "model/record/change_listener.h"
 #include "model/record/session.h"
+#include "node/redundancy/configuration_check.h"
 #include "node/redundancy/copy_watch.h"
 #include "node/redundancy/detector.h"
 #include "node/redundancy/health.h"
@@ -58,8 +59,9 @@ struct MemberStatus {
   std::uint32_t priority = 0;
   std::uint16_t warnings = 0;  ///< kWarn* bits
   Health health;
-  std::string reason;    ///< reason of the last change of role
-  TimePoint changed_at;  ///< time of the last change of role
+  std::string reason;                    ///< reason of the last change of role
+  TimePoint changed_at;                  ///< time of the last change of role
+  std::string configuration_difference;  ///< from the peer's cluster file; empty: none is known
 
   bool connected = false;     ///< the control connection to the peer is up
   bool peer_present = false;  ///< it has been heard within the heartbeat timeout
@@ -169,6 +171,7 @@ class RedundancyMember : public ChangeListener, private RoleOutput {
   void on_adopt(TimePoint now, const replication::Header& header, const replication::Adopt& adopt, bool data_link);
   void merge(TimePoint now, std::size_t budget_bytes);
   void on_refused(TimePoint now);
+  void on_configuration(const replication::Header& header, const replication::Configuration& configuration);
   void check_liveness(TimePoint now);
   void update_health(TimePoint now);
   void send_heartbeat(TimePoint now);
@@ -191,6 +194,7 @@ class RedundancyMember : public ChangeListener, private RoleOutput {
   replication::MergeSender merge_out_;
   replication::MergeReceiver merge_in_;
   CopyWatch copy_watch_;
+  ConfigurationCheck configuration_;
   std::uint64_t master_in_ = 0;  ///< the term in which this member is master; 0 if it is not
   RoleMachine role_;
 

@@ -18,6 +18,7 @@ MemberStatus RedundancyMember::status() const {
   out.health = health_.health();
   out.reason = role_.reason();
   out.changed_at = role_.changed_at();
+  out.configuration_difference = configuration_.difference();
   out.connected = connected_;
   out.peer_present = hears_peer();
   out.peer_role = role_.peer().role;
@@ -52,6 +53,7 @@ void RedundancyMember::append_to(CounterList& out) const {
   reader_.append_to(out);
   out.push_back({"heartbeats-sent", c.heartbeats_sent});
   out.push_back({"heartbeats-not-sent", c.heartbeats_not_sent});
+  out.push_back({"peer-record-schema", peer_beat_.schema});
   out.push_back({"heartbeats-overtaken", c.heartbeats_overtaken});
   out.push_back({"refused-other-boot", c.other_boot});
   out.push_back({"refused-lower-term", c.lower_term});

@@ -61,6 +61,9 @@ void SetView::status(TimePoint now, SetStatus& out) const {
   out.sync = sync_of(member.role == Role::master && member.peer_present ? member.peer_sync : member.sync);
   out.term = member.term;
   out.reason = member.reason;
+  if (!member.configuration_difference.empty()) {
+    out.reason += "; the cluster file differs from that of the peer: " + member.configuration_difference;
+  }
   if (member.merging) out.reason += "; merging: what it set up as master goes to the master first";
   if (!shell_.steering_warning().empty()) out.reason += "; " + shell_.steering_warning();
   out.reason_age_s =

@@ -305,6 +305,9 @@ def test_peers_with_different_cluster_files(elsewhere, tmp_path):
         assert (left.status(), right.status()) == ("MASTER", "INITIALIZING")
         for chassis in (left, right):
             assert chassis.log.count("peer runs another cluster file: its messages are refused") == 1, chassis.log
+            wait_until(lambda: ".port.range.high (" in chassis.log, 10, "the key that differs to be named")
+            told = chassis.ask("show services redundancy-group extensive").stdout
+            assert "the cluster file differs from that of the peer: service sets: " in told, told
         left.stop()
         wait_until(lambda: right.status() == "MASTER", 20, "right to be master once it is alone")
     finally:

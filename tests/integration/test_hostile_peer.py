@@ -141,7 +141,7 @@ def test_bodies_out_of_range(chassis, peer):
         ("Audit", wire.Table(("Q", 1), ("Q", 1), ("Q", 1), ("I", 0), ("I", 4097))),
         ("Audit", wire.Table(("Q", 1), ("Q", 1), ("Q", 1), ("I", 2**32 - 1), ("I", 4096))),
     ]
-    unknown = [(0, wire.numbers(1)), (12, wire.numbers(1)), (255, wire.numbers(1)), ("Ack", None)]
+    unknown = [(0, wire.numbers(1)), (13, wire.numbers(1)), (255, wire.numbers(1)), ("Ack", None)]
     crossed = [("BulkEnd", wire.numbers(1, 1, 1)), ("Batch", wire.batch(1, 1, 1))]
     grown = Grown(chassis)
     for kind, body in values + unknown + crossed:
@@ -225,14 +225,16 @@ def test_a_master_that_sends_sessions_that_cannot_be(chassis, peer):
                        wire.session4(31, service_set=65535)], [(1024, 1), ((1 << 26) - 1, 5)])  # fmt: skip
     grown.wait_for(twin_refused_slot=2, twin_refused_service_set=2)
     peer.control.send(peer.beat())
+    # Values that a later release may know: a session without its protocol or an unknown column is taken, one of an unknown
+    # state or kind of translation is skipped.
+    peer.say("Batch", [wire.session4(40, host=1, port=2040, alg=255), wire.session4(41, host=1, port=2041, parts=0x8000),
+                       wire.session4(42, tcp_state=200), wire.session4(43, nat=0xFF)])  # fmt: skip
+    grown.wait_for(records_reduced=2, records_unknown=2)
+    peer.control.send(peer.beat())
     # Values out of range, columns that do not belong to their sessions, too many rows: the whole batch is refused.
     wrong = [
         [wire.session4(1 << 31)],
         [wire.session4(1, generation=0)],
-        [wire.session4(1, alg=255)],
-        [wire.session4(1, tcp_state=200)],
-        [wire.session4(1, nat=0xFF)],
-        [wire.session4(1, parts=0x8000)],
         [wire.session4(1, parts=1)],
         [wire.session4(1, parts=2)],
         [wire.session4(number % 1000) for number in range(4097)],
@@ -242,7 +244,7 @@ def test_a_master_that_sends_sessions_that_cannot_be(chassis, peer):
         peer.data.send(peer.make("Batch", wire.batch(epoch, base, sequence + 1, rows)))
     peer.data.send(peer.make("Batch", wire.batch(epoch, base, sequence + 1, (), [(1, 1)] * 4097)))
     grown.wait_for(invalid_batches=len(wrong) + 1)
-    assert chassis.sessions() == 20
+    assert chassis.sessions() == 22
     assert chassis.process.poll() is None
 
 

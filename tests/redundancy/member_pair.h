@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <optional>
 #include <random>
 #include <string>
@@ -57,6 +58,10 @@ class Node : public node::RoleOutput, public node::ProbeOutput, public replicati
   }
 
   bool send(replication::Channel channel, std::span<const std::uint8_t> message) override {
+    if (rewrite) {
+      (channel == replication::Channel::control ? control : data).send(now_, rewrite(message));
+      return true;
+    }
     (channel == replication::Channel::control ? control : data).send(now_, message);
     return true;
   }
@@ -100,6 +105,8 @@ class Node : public node::RoleOutput, public node::ProbeOutput, public replicati
   int probes = 0;
   std::vector<IpAddress> asked;
   bool held_up = false;  ///< its thread does not run
+  /// Makes of a message what a program of another release would send in its place.
+  std::function<VirtualWire::Bytes(std::span<const std::uint8_t>)> rewrite;
 
  private:
   const Cluster* cluster_;

@@ -78,6 +78,7 @@ class StreamTest : public ::testing::Test {
     if (const auto* b = std::get_if<Batch>(&m->body)) receiver_.on_batch(now_, *b);
     if (const auto* b = std::get_if<BulkEnd>(&m->body)) receiver_.on_bulk_end(now_, *b);
     if (const auto* b = std::get_if<Audit>(&m->body)) receiver_.on_audit(now_, *b);
+    if (const auto* b = std::get_if<UnknownNumbered>(&m->body)) receiver_.on_unknown(now_, *b);
   }
   void deliver_to_master(const VirtualWire::Bytes& bytes) {
     const Message* m = from_standby_.read(bytes);
@@ -389,6 +390,31 @@ TEST_F(StreamTest, ADifferenceIsFoundByTheAuditAndMended) {
   ASSERT_TRUE(settle());
   EXPECT_EQ(receiver_.counters().restarts, 1U);
   EXPECT_EQ(sender_.counters().streams, 2U);
+}
+
+TEST_F(StreamTest, WhatTheReleaseOfTheReceiverCannotReadIsWithheldAndItsSlotLooksEmpty) {
+  fill(40);
+  receiver_.follow(now_, kMaster.boot, 2);
+  ASSERT_TRUE(settle());
+  // From now on the receiver is one that does not know NAPT44; some sessions begin anew in their slots.
+  RecordSchema old = kRecordSchemas.back();
+  old.nat_types = static_cast<std::uint8_t>(NatType::napt44);
+  sender_.set_schema(old);
+  for (std::uint32_t slot = 0; slot < 10; ++slot) {
+    master_.destroy(slot);
+    master_.create(slot, udp_session(1000 + slot), now_);
+    auto plain = udp_session(2000 + slot);
+    plain.nat_type = NatType::none;
+    master_.create(100 + slot, plain, now_);
+  }
+  ASSERT_TRUE(run_until([this] { return sender_.drained() && standby_.live(109) && !standby_.live(0); }));
+  for (std::uint32_t slot = 0; slot < 10; ++slot) EXPECT_FALSE(standby_.live(slot)) << slot;
+  EXPECT_GE(sender_.counters().withheld, 10U);
+  // One that becomes readable is sent.
+  sender_.set_schema(kRecordSchemas.back());
+  for (std::uint32_t slot = 0; slot < 10; ++slot) master_.change_state(slot, TcpState::none, now_);
+  ASSERT_TRUE(settle());
+  EXPECT_EQ(receiver_.counters().restarts, 0U);
 }
 
 TEST_F(StreamTest, InvalidRowsAreRefusedAsAWhole) {
