@@ -127,7 +127,9 @@ TEST_F(NextRelease, ANewColumnANewValueAndANewKindOfMessageDoNotPartAPair) {
   ASSERT_TRUE(run_until([this] { return right_.role == "master" && left_.hot(); }, 10s));
   ASSERT_TRUE(run_until([this] { return equal(); }, 10s));
   EXPECT_EQ(right_.table->size(), 239U);
-  ASSERT_TRUE(right_.member->request_switchover(now_));
+  ASSERT_TRUE(run_until([this] { return right_.member->status().peer_sync == Sync::hot; }, 10s));
+  const auto back = right_.member->request_switchover(now_);
+  ASSERT_TRUE(back) << back.error().message;
   ASSERT_TRUE(run_until([this] { return left_.role == "master" && right_.hot(); }, 10s));
 }
 

@@ -62,6 +62,7 @@ class ProtocolTest : public ::testing::Test {
     }
     out.push_back(keep(writer_.write(kSender, Adopt{3, 1, true, nullptr}, rows)));
     out.push_back(keep(writer_.write(kSender, AdoptAck{3, 1, {2, 1}})));
+    out.push_back(keep(writer_.write(kSender, Configuration{{{"nat.pools[p]", 1}}, {{"cluster", 2}}, true})));
     return out;
   }
 
@@ -71,7 +72,7 @@ class ProtocolTest : public ::testing::Test {
 
 TEST_F(ProtocolTest, EveryKindComesBackAsItWasWritten) {
   const auto messages = one_of_each();
-  ASSERT_EQ(messages.size(), std::variant_size_v<Body>);
+  ASSERT_EQ(messages.size() + 1, std::variant_size_v<Body>) << "the last is what this release cannot write";
   for (std::size_t kind = 0; kind < messages.size(); ++kind) {
     const Message* message = reader_.read(messages[kind]);
     ASSERT_NE(message, nullptr) << kind;
@@ -143,7 +144,7 @@ TEST_F(ProtocolTest, FlippedBitsNeverBreakTheReader) {
           std::size_t seen = 0;
           rows->for_each_session([&seen](const SessionRecord&) { ++seen; });
           rows->for_each_tombstone([&seen](SessionRef) { ++seen; });
-          EXPECT_EQ(seen, rows->sessions() + rows->tombstones());
+          EXPECT_EQ(seen + rows->unknown().records, rows->sessions() + rows->tombstones());
         }
       }
     }
