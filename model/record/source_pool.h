@@ -12,7 +12,8 @@ namespace icr {
 [[nodiscard]] inline std::uint16_t source_pool_of(const SessionRecord& record) {
   const IpAddress& before = record.flow[0].source;
   const IpAddress& after = record.flow[1].destination;
-  // Who comes in to NAT64 from IPv4 has an address below its prefix: that is the same address, written otherwise.
+  // For NAT64 sessions started from IPv4, the responder sees the IPv4 address embedded in the prefix. That is the same
+  // address, not a translation.
   const bool own = record.nat_type == NatType::stateful_nat64 ? before.is_v4() : before == after;
   return own ? 0 : record.nat_pool;
 }

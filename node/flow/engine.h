@@ -83,17 +83,17 @@ class Engine {
     /// For a later fragment, the identification that the first one got; empty if it keeps its own.
     std::optional<std::uint16_t> ip_id;
   };
-  /// What the stages hand on of each packet.
+  /// The result of the stages for each packet of the burst.
   struct Look {
     std::uint64_t hash = 0;
     const Binding* binding = nullptr;  ///< null: dropped already
     Shard* shard = nullptr;
-    std::uint32_t reference = SessionTable::kNoReference;  ///< the flow that it may be of
-    unsigned lines = 0;                                    ///< of the session, that it will touch
+    std::uint32_t reference = SessionTable::kNoReference;  ///< the flow to which the packet may belong
+    unsigned lines = 0;                                    ///< lines of the session that the packet will touch
     bool plain = false;                                    ///< `headers` describe it, otherwise Staged::headers
     PlainHeaders headers;
   };
-  /// A unit and what it means now.
+  /// A unit, its binding, and its shard if that is active.
   struct Arrival {
     std::uint32_t unit;
     const Binding* binding;
@@ -109,14 +109,14 @@ class Engine {
   [[nodiscard]] const Service* service_of(std::uint16_t service_set) const;
   [[nodiscard]] const Binding* binding_of(std::uint32_t unit) const;
   [[nodiscard]] Arrival arrival_of(std::uint32_t unit) const;
-  /// Stage 1: reads headers, hashes, and asks for the index.
+  /// Stage 1: reads headers, hashes the key, and prefetches its bucket of the index.
   void read(std::span<Packet> burst, TimePoint now);
   /// Does the same for one packet with any headers. Returns false if it was dropped.
   [[nodiscard]] bool read_whole(Packet& packet, const Arrival& arrival, const SessionTable& table, Look& look,
                                 Staged& staged);
   /// Does the same for a packet that has no active shard.
   void read_passive(Packet& packet, const Arrival& arrival, TimePoint now, Look& look, Staged& staged);
-  /// Stage 2: looks into the index, and asks for sessions. The number of packets, noted in firsts_, that seem to have
+  /// Stage 2: looks into the index, and prefetches sessions. The number of packets, noted in firsts_, that seem to have
   /// none.
   [[nodiscard]] std::size_t look_up(std::size_t count);
   /// For those: asks for what their set-up will need.
@@ -166,7 +166,7 @@ class Engine {
   /// Sends the answer of both functions above: a RST or an ICMP error.
   void answer(const Packet& packet, const Staged& staged, bool reset, PacketSink& out);
   [[nodiscard]] bool take(Budget& budget, std::uint32_t limit, Ticks now);
-  /// Lowers the segment size that a SYN announces, where the service set or NAT64 asks for it.
+  /// Lowers the segment size that a SYN announces, if the service set or NAT64 requires it.
   void limit_segments(const Binding& binding, const Headers& headers, const Session& session, Direction direction);
 
   // -- NAT64 and ICMP errors (engine_nat64.cpp) --

@@ -1,4 +1,4 @@
-// The stages of a burst: what each of its packets needs is asked for before the first of them is acted upon.
+// The stages of a burst. What each packet needs is prefetched before the first packet is processed.
 #include <algorithm>
 
 #include "node/flow/engine.h"

@@ -13,12 +13,12 @@
 
 namespace icr::node {
 
-/// Whose RST closed a session, and so who shows that it goes on by sending something else.
+/// Which side's RST closed the session. Data from that same side later proves that the connection is still alive.
 enum class ResetBy : std::uint8_t {
-  unknown,    ///< another chassis saw it
+  unknown,    ///< another chassis saw the RST
   initiator,  ///< the values of Direction, + 1
   responder,
-  refusal,  ///< it answered a SYN: nothing goes on
+  refusal,  ///< the RST answered a SYN, so there is no connection
 };
 
 struct alignas(64) Session {
@@ -102,11 +102,11 @@ struct alignas(64) Session {
   }
   [[nodiscard]] FlowKey initiator() const { return flow(Direction::initiator); }
   [[nodiscard]] FlowKey responder() const { return flow(Direction::responder); }
-  /// The wire key with which a packet of flow `d` leaves: the other flow, seen from its sender's side.
+  /// Returns the wire key with which a packet of flow `d` leaves: the mirrored key of the other flow.
   [[nodiscard]] FlowKey egress(Direction d) const { return flow(opposite(d)).mirrored(); }
   [[nodiscard]] std::uint8_t protocol() const { return protocols_[0]; }
 
-  /// Only while the session is not in the index.
+  /// Sets both keys. REQUIRES: the session is not in the index.
   void set_keys(const FlowKey& initiator, const FlowKey& responder) {
     wide = !(initiator.is_v4() && responder.is_v4());
     const IpAddress* const addresses[4] = {&initiator.source, &initiator.destination, &responder.source,
@@ -125,7 +125,7 @@ struct alignas(64) Session {
     protocols_[1] = responder.protocol;
   }
 
-  /// True if flow `d` has this key. `key_v4`: key.is_v4(), which whoever looks up many knows.
+  /// Returns true if flow `d` has this key. `key_v4` is key.is_v4(), precomputed by callers that compare many sessions.
   [[nodiscard]] bool matches(Direction d, const FlowKey& key, bool key_v4) const {
     if (wide) return flow(d) == key;
     const unsigned i = static_cast<unsigned>(d) * 2;

@@ -1,8 +1,8 @@
-// The sessions of one redundancy set on one card, and its NAT bindings: their table, timers and limits.
+// The sessions and NAT bindings of one redundancy set on one card, with their table, timers and limits.
 //
 // An *active* shard (its chassis is master) sets sessions up, follows them and times them out. A *passive* one
-// (standby) holds twins: it changes only by what a peer or a checkpoint says (SessionSink), and nothing expires in it.
-// No time, no I/O; one thread.
+// (standby) holds twins: it changes only by records of a peer or a checkpoint (SessionSink), and nothing in it expires.
+// Sans-I/O. Thread: one.
 #pragma once
 
 #include <array>
@@ -29,7 +29,7 @@ struct ShardCounters {
   std::uint64_t applied_updated = 0;
   std::uint64_t applied_unchanged = 0;
   std::uint64_t applied_deleted = 0;
-  std::uint64_t displaced = 0;        ///< twins removed because a newer statement took their flow key
+  std::uint64_t displaced = 0;        ///< twins removed because a newer record has their flow key
   std::uint64_t refused_slot = 0;     ///< records with a slot beyond the capacity
   std::uint64_t refused_service = 0;  ///< records of a service set or pool that is not this shard's
   std::uint64_t refused_index = 0;    ///< records for which the flow index had no room
@@ -45,33 +45,34 @@ struct ShardCounters {
 /// of the new master.
 inline constexpr Duration kForwardingGrace = 3s;
 
-/// What set_up() made of a first packet.
+/// The result of set_up().
 struct SetUp {
   std::optional<std::uint32_t> slot;  ///< the new session
-  Drop refused = Drop::count;         ///< otherwise: why not
-  bool reject = false;                ///< the firewall wants the sender told (FirewallAction::reject)
+  Drop refused = Drop::count;         ///< the reason, if there is no session
+  bool reject = false;                ///< the sender is to be notified (FirewallAction::reject)
 };
 
 class Shard final : public SessionSource, public SessionSink, private NatOutput {
  public:
-  /// `cluster` must outlive the shard. Starts passive. `seed` keys hashes and the choice of ports.
+  /// Creates a passive shard. `seed` keys hashes and the choice of ports. REQUIRES: `cluster` outlives the shard.
   Shard(const Cluster& cluster, std::uint16_t set, std::uint64_t seed, TimePoint now);
 
   [[nodiscard]] std::uint16_t set() const { return set_; }
   [[nodiscard]] static Ticks ticks_of(TimePoint t) { return static_cast<Ticks>(t.time_since_epoch() / kTick); }
 
-  /// `listener` hears of every change that this shard makes by itself (not of what apply() and erase() bring). It must
-  /// outlive it.
+  /// Adds a listener to all changes that this shard makes by itself, but not to those of apply() and erase(). REQUIRES:
+  /// `listener` outlives the shard.
   void add_listener(ChangeListener& listener) { listeners_.push_back(&listener); }
-  /// `listener` hears of everything, also of what a peer brings: the checkpoint of a standby.
+  /// Adds a listener to all changes, including those that a peer brings. A checkpointer listens to them on a standby as
+  /// well. REQUIRES: `observer` outlives the shard.
   void add_observer(ChangeListener& observer) { observers_.push_back(&observer); }
 
   // -- Role --
 
-  /// Becomes active: from now on it forwards, and makes bindings with `term`. Timers are armed little by little by
-  /// tick(); what idles gets at least a grace period.
+  /// Becomes active: from now on the shard forwards, and creates bindings in mastership term `term`. tick() arms timers
+  /// little by little. Idle sessions get at least a grace period before they expire.
   void activate(TimePoint now, std::uint64_t term = 1);
-  /// Mastership goes on in a higher term.
+  /// Sets a higher term, in which this chassis stays master.
   void set_term(std::uint64_t term) { nat_.set_term(term); }
   /// Tells that another chassis is master, or will be. No session is set up any more. For kForwardingGrace, packets of
   /// existing sessions are still forwarded (follow()), because neighbours may send them here until they have heard of
@@ -81,7 +82,7 @@ class Shard final : public SessionSource, public SessionSink, private NatOutput 
   /// Returns true if packets of existing sessions are forwarded: the shard is active, or was active less than
   /// kForwardingGrace ago.
   [[nodiscard]] bool forwards(TimePoint now) const { return active_ || now < grace_until_; }
-  /// While mastership is being handed over, sessions go on but none is set up.
+  /// Stops (or resumes) setting up sessions. Used while mastership is handed over; existing sessions go on.
   void refuse_new_sessions(bool refuse) { refuse_new_ = refuse; }
   [[nodiscard]] bool refuses_new_sessions() const { return refuse_new_; }
 
@@ -89,40 +90,41 @@ class Shard final : public SessionSource, public SessionSink, private NatOutput 
 
   [[nodiscard]] SessionTable& table() { return table_; }
   [[nodiscard]] const SessionTable& table() const { return table_; }
-  /// Tries to set up a session for the first packet of a flow, which came in on the inside port of `service_set` or
-  /// not. `hash`: table().hash() of the flow. REQUIRES: table() has no session with this flow.
+  /// Tries to set up a session for the first packet of a flow. `inside` is true if it arrived on the inside port of
+  /// `service_set`. `hash`: table().hash() of the flow. REQUIRES: table() has no session with this flow.
   [[nodiscard]] SetUp set_up(const Headers& headers, std::uint16_t service_set, std::uint64_t hash, bool inside,
                              Ticks now);
-  /// A look ahead at a first packet: what set_up() will most likely read.
+  /// The prediction of what set_up() of a packet will read.
   struct Outlook {
-    FlowKey responder;  ///< of the session that would come to be; its destination is a guess of `source`
+    FlowKey responder;  ///< of the predicted session; its destination is predicted by `source`
     std::uint16_t service_set = 0;
     std::optional<NatState::Outlook> source;  ///< nullopt: not translated
   };
-  /// Asks for the memory that set_up() of a packet with this key at the same tick will read of the NAT; look_further()
-  /// asks for what depends on that, when it is there. So the misses of a burst are waited for together, and not one
-  /// after the other. A wrong guess costs only time. nullopt: no guess, or no session is to be expected.
+  /// Prefetches the NAT state that set_up() of a packet with this key at the same tick will read. look_further() then
+  /// prefetches what depends on it. Doing both for a whole burst overlaps the cache misses. A wrong prediction costs
+  /// only time. Returns nullopt if nothing can be predicted, or if no session is expected.
   [[nodiscard]] std::optional<Outlook> look_ahead(const FlowKey& key, std::uint16_t service_set, bool inside,
                                                   Ticks now) const;
   void look_further(const Outlook& outlook) const {
     table_.prefetch_entry(table_.hash(outlook.service_set, likely_responder(outlook)));
   }
-  /// The responder flow of the session that is expected, as far as memory that has come tells.
+  /// Returns the best guess of the responder flow, using only memory that has been prefetched.
   [[nodiscard]] static FlowKey likely_responder(const Outlook& outlook);
-  /// Asks for the slots of the next sessions.
+  /// Prefetches the slots of the next sessions.
   void prefetch_slots(std::uint32_t count) const;
-  /// Follows a packet of a session. False: it must be dropped for `drop`. If `drop` is then Drop::count the session is
-  /// over and gone: treat the packet as the first one of a new session.
-  /// In a passive shard the packet is judged in the same way, but the session keeps the state that the master reported,
-  /// except for its windows, which are not replicated as they move. No counter of the session changes, and nothing is
-  /// replicated.
+  /// Follows a packet of a session. Returns false if the packet must be dropped, with the reason in `drop`. If `drop`
+  /// is then Drop::count, the session has ended and was removed, and the packet is to be treated as the first one of a
+  /// new session. In a passive shard the packet is judged in the same way, but the session keeps the state that the
+  /// master reported, except for its windows, which are not replicated as they move. No counter of the session changes,
+  /// and nothing is replicated.
   [[nodiscard]] bool follow(std::uint32_t slot, Direction direction, const Headers& headers, Ticks now, Drop& drop);
   /// Returns true if follow() might change the state of a TCP session, so that the checksum of the segment must be
   /// verified.
   [[nodiscard]] bool may_change_state(const Session& session, const Headers& headers) const;
   /// Returns the identifications for packets whose source is translated.
   [[nodiscard]] Ipv4Ids& ip_ids() { return ip_ids_; }
-  /// What follow() does for every packet that it lets pass: counts it, and notes that the session is in use.
+  /// Counts a packet that passes, and refreshes the idle timer of its session. follow() does this for every packet that
+  /// passes.
   void touch(std::uint32_t slot, Session& session, Direction direction, std::uint32_t bytes, Ticks now) {
     session.add_packet(direction, bytes);
     const bool refresh = session.refresh_due(now);

@@ -142,7 +142,8 @@ Applied Shard::apply(const SessionRecord& r, TimePoint now) {
   if (replaced) unlink(slot);
   if (!update) {
     table_.claim(slot);
-    // Where the record comes from it is alive, so whoever holds its flow keys here has died there.
+    // The session is live at the master, so any local session with the same flow keys must already be dead there:
+    // displace it.
     for (const FlowKey& key : r.flow) {
       if (const auto other = table_.find(r.service_set, key); other && other->slot != slot) {
         unlink(other->slot);

@@ -19,8 +19,8 @@ inline constexpr std::uint32_t kPacketHeadroom = 64;
 ///
 /// Offloads. A kernel hands over packets that it has not finished, and takes such packets back: `partial_checksum` and
 /// `segment_bytes` go with the packet from one port to the other, and the port that sends it finishes what is missing
-/// (node/ports/offload.h). In between addresses, ports and header lengths may change: whoever sends works from the
-/// headers that it finds. Fragments are never like that.
+/// (node/ports/offload.h). The engine may change addresses, ports and header lengths in the meantime, so the sending
+/// port must read the headers again. Fragments are never like that.
 struct Packet {
   std::uint8_t* data = nullptr;
   std::uint32_t length = 0;
@@ -30,7 +30,7 @@ struct Packet {
   /// Not 0: several TCP segments (or UDP datagrams) of one flow in one packet, up to 64 KB. Each but the last one
   /// carries so many octets of payload. Implies partial_checksum.
   std::uint16_t segment_bytes = 0;
-  /// The TCP or UDP checksum is not there yet: what its field holds has no meaning, whoever sends the packet sets it.
+  /// The TCP or UDP checksum is not computed yet: its field has no meaning, and the sending port sets it.
   bool partial_checksum = false;
 };
 

@@ -1,4 +1,4 @@
-// The way of a question into a card's worker and of its answer back.
+// Carries a question to the worker of a card, and its answer back.
 //
 //   query server thread                     card's worker thread
 //     post(task) ---- CardMailbox ----->  run(): a slice of work per call
@@ -21,16 +21,15 @@
 
 namespace icr::node {
 
-/// An eventfd: wakes a thread that polls it. Any thread may signal.
+/// An eventfd that wakes a thread that polls it. Thread: any may call signal().
 class Wakeup {
  public:
   Wakeup();
   ~Wakeup();
   Wakeup(const Wakeup&) = delete;
   Wakeup& operator=(const Wakeup&) = delete;
-  [[nodiscard]] int descriptor() const {
-    return descriptor_;
-  }  ///< polls readable after signal(); -1: none could be made
+  /// Returns a descriptor that polls readable after signal(), or -1 if none could be created.
+  [[nodiscard]] int descriptor() const { return descriptor_; }
   void signal();
   void clear();
 
@@ -40,29 +39,30 @@ class Wakeup {
 
 class Completions;
 
-/// A question on its way. Owned by one thread at a time: it moves.
+/// A question with its answer so far. It moves between threads, and one thread owns it at a time.
 struct QueryTask {
-  std::string client;    ///< ZeroMQ routing id to answer to
+  std::string client;    ///< ZeroMQ routing id of the client
   QueryRequest request;  ///< checked: kind, card and set exist
   std::shared_ptr<Completions> answer_to;
 
   QueryReply reply;
-  BatchEncoder sessions;  ///< page, bindings: what was found; encoded into the reply by the server's thread
+  BatchEncoder sessions;  ///< for page and bindings: the records that were found; the thread of the server encodes them
+                          ///< into the reply
 
-  std::uint32_t cursor = 0;  ///< next slot (or service set, or row) to look at
+  std::uint32_t cursor = 0;  ///< next slot (or service set, or row) to examine
   std::uint32_t found = 0;
-  /// clear_bindings: what goes now. A pairing is held by mappings, and both by sessions.
+  /// For clear_bindings: what is removed now. Sessions hold mappings and pairings, and mappings hold pairings.
   enum class Stage : std::uint8_t { sessions, mappings, others } stage = Stage::sessions;
 };
 
-/// Makes a task ready for a mailbox: its place to begin, and a row of numbers for each service set that is asked for.
-/// request.set exists where the kind addresses one.
+/// Prepares a task for a mailbox: sets where it begins, and adds a row of counts for each selected service set.
+/// REQUIRES: request.set exists if the kind addresses a set.
 void prepare(QueryTask& task, const Cluster& cluster);
 
-/// Finished tasks, for the query server's thread.
+/// The queue of finished tasks for the thread of the query server.
 class Completions {
  public:
-  void push(std::unique_ptr<QueryTask> task);                     ///< any thread
+  void push(std::unique_ptr<QueryTask> task);                     ///< Thread: any.
   [[nodiscard]] std::vector<std::unique_ptr<QueryTask>> drain();  ///< clears the wake-up
   [[nodiscard]] int descriptor() const { return wakeup_.descriptor(); }
 
@@ -72,39 +72,41 @@ class Completions {
   Wakeup wakeup_;
 };
 
-/// Slots that run() looks at by default: at 100 ns a slot about 50 us.
+/// Number of slots that run() examines by default; about 50 us at 100 ns per slot.
 inline constexpr std::uint32_t kSliceSlots = 512;
-/// The same while packets come in, so that none waits long.
+/// Number of slots that run() examines while packets arrive, so that no packet waits long.
 inline constexpr std::uint32_t kBusySliceSlots = 32;
 
-/// Questions that the worker has in hand at the same time; the others wait for their turn.
+/// Number of questions that the worker processes at the same time; the others wait.
 inline constexpr std::size_t kTasksInHand = 8;
 
-/// Shares its places fairly: who asks much makes room for who asks little, so that no client can shut out another.
+/// A bounded mailbox for the questions to one worker. It divides its places fairly: a client with many questions makes
+/// room for clients with few, so that no client can shut out another.
 class CardMailbox {
  public:
   explicit CardMailbox(std::size_t max_tasks = 64) : max_tasks_(max_tasks) {}
 
-  /// Any thread. Hands `task` over. What is left in `task` afterwards has no place here and was not begun: nothing; or,
-  /// if too many wait already, the newest question of the client that has the most; or `task` itself where no other
-  /// client has more than its own - then the result is false.
+  /// Takes `task`. If too many questions wait already, `task` becomes the newest question of the client that has most
+  /// of them, which was not begun and has no place any more. If no other client has more questions than that of `task`,
+  /// `task` is unchanged and the result is false. Thread: any.
   bool post(std::unique_ptr<QueryTask>& task);
 
-  /// The card's next worker: a question about the whole card goes on to it, with what was found here, and is answered
-  /// by the last one. Before the first post().
+  /// Sets the next worker of the card, to which a question about the whole card goes on with what was found here. The
+  /// last worker answers it. REQUIRES: called before the first post().
   void hand_on_to(CardMailbox& next) { next_ = &next; }
 
-  /// Polls readable when a task was posted: for the worker that sleeps.
+  /// Returns a descriptor that polls readable when a task was posted, for a worker that sleeps.
   [[nodiscard]] int descriptor() const { return wakeup_.descriptor(); }
 
-  /// Worker thread, once per round of its loop. Works on one task, for at most `max_slots` slots, then lets the next
-  /// task have its turn. True: work remains - do not sleep before the next call. Costs one atomic load when idle.
+  /// Works on one task, for at most `max_slots` slots, and then moves on to the next task. Returns true if work
+  /// remains, so the caller must not sleep before the next call. Costs one atomic load when idle. Thread: the worker,
+  /// once per round of its loop.
   bool run(CardView& card, TimePoint now, std::uint32_t max_slots = kSliceSlots);
 
  private:
-  /// Takes waiting tasks in hand: first those of clients that have the fewest there.
+  /// Begins waiting tasks; first those of clients with the fewest tasks in progress.
   void take_in_hand();
-  /// Takes over a task that another worker of the card has done its part of. It has a place already.
+  /// Takes over a task on which another worker of the card has done its part. It has a place already.
   void take_over(std::unique_ptr<QueryTask> task);
 
   const std::size_t max_tasks_;

@@ -15,15 +15,16 @@ using transport::Taken;
 using transport::Waiting;
 
 constexpr std::string_view kComponent = "query";
-/// Messages taken from the socket before answers get their turn.
+/// Number of messages that are received before answers are sent.
 constexpr int kReceiveBudget = 64;
-/// Replies that may wait for one client. A client asks for one page at a time, so more is a client that does not read.
+/// Number of replies that may wait for one client. A client requests one page at a time, so a client with more does not
+/// read.
 constexpr int kSendQueue = 128;
 /// ZeroMQ does not report every handshake that fails, nor why it closes a connection later. It always reports that a
 /// connection was accepted and that it is gone.
 constexpr std::array kConnectionEvents = {Event::accepted, Event::disconnected, Event::handshake_failed};
 
-/// True for kinds whose `limit` counts.
+/// Returns true for kinds with a `limit`.
 bool has_limit(QueryKind kind) { return kind == QueryKind::page || kind == QueryKind::bindings; }
 
 }  // namespace
@@ -96,7 +97,7 @@ void QueryServer::append_to(CounterList& out) const {
 void QueryServer::serve() {
   sigset_t all;
   sigfillset(&all);
-  pthread_sigmask(SIG_BLOCK, &all, nullptr);  // signals are for the main thread
+  pthread_sigmask(SIG_BLOCK, &all, nullptr);  // the main thread handles signals
   auto& router = sockets_->router;
   std::array waiting = {Waiting::for_messages(router), Waiting::for_descriptor(completions_->descriptor()),
                         Waiting::for_descriptor(stop_.descriptor()), Waiting::for_events(router)};
@@ -149,7 +150,7 @@ void QueryServer::take_connection_events() {
 void QueryServer::take(std::string client, std::span<const std::uint8_t> message) {
   auto request = decode_request(message.data(), message.size());
   if (!request) {
-    // Nobody to answer to: what cannot be read names no question.
+    // A message that cannot be decoded has no request id, so it cannot be answered.
     count(kRefusedMalformed);
     return;
   }
@@ -182,7 +183,7 @@ void QueryServer::take(std::string client, std::span<const std::uint8_t> message
     return refuse(client, id, QueryError::malformed, fmt::format("page of {} rows", request->limit));
   }
   auto task = std::make_unique<QueryTask>();
-  // Here, so that the worker need not allocate while packets wait.
+  // Prepared here, so that the worker need not allocate memory while packets wait.
   if (request->kind == QueryKind::page) task->sessions.reserve(request->limit);
   task->client = std::move(client);
   task->request = std::move(*request);

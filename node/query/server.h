@@ -1,4 +1,4 @@
-// The query server: a ZeroMQ ROUTER on the chassis' query endpoint, in a thread of its own.
+// The query server: a ZeroMQ ROUTER on the query endpoint of the chassis, in a thread of its own.
 #pragma once
 
 #include <array>
@@ -19,35 +19,38 @@
 
 namespace icr::node {
 
-/// The way into one card.
+/// The mailboxes of one card.
 struct CardDoor {
   std::vector<CardMailbox*> workers;          ///< in the order in which they hand on questions about the whole card
   std::map<std::uint16_t, std::size_t> sets;  ///< redundancy set -> index of its worker
-  /// Who is asked about `set`; the first worker for a set that is not there, which it says.
+  /// Returns the mailbox of the worker that owns `set`; for an unknown set that of the first worker, which refuses the
+  /// question.
   [[nodiscard]] CardMailbox& of_set(std::uint16_t set) const;
 };
 
-/// Takes questions from the network, checks them, posts them to the cards, sends the answers. Never touches a session.
+/// Receives questions from the network, checks them, posts them to the cards, and sends the answers. It never accesses
+/// a session.
 class QueryServer {
  public:
-  /// Counters of the chassis that belong to no card; called on the server's thread.
+  /// Appends counters of the chassis that belong to no card. Thread: that of the server.
   using MoreCounters = std::function<void(CounterList&)>;
 
-  /// `cards`: a door for each of Chassis::cards, in that order. All references must outlive the server.
+  /// `cards` has a door for each of Chassis::cards, in that order. REQUIRES: all references outlive the server.
   QueryServer(const Cluster& cluster, std::uint16_t chassis, std::vector<CardDoor> cards,
               MoreCounters more_counters = {});
   ~QueryServer();
   QueryServer(const QueryServer&) = delete;
   QueryServer& operator=(const QueryServer&) = delete;
 
-  /// Binds Chassis::query and starts the thread. Fails if the endpoint cannot be bound. Port 0: any free port.
+  /// Binds Chassis::query and starts the thread. Port 0 binds any free port. Returns an error if the endpoint cannot be
+  /// bound.
   Result<void> start();
-  /// Stops and joins the thread; questions that still wait in cards are answered into the void. Idempotent.
+  /// Stops and joins the thread. Questions that still wait in cards get no answer. Idempotent.
   void stop();
 
-  /// Where it listens, after start(): "tcp://192.0.2.1:7300".
+  /// Returns the endpoint on which the server listens after start(), for example "tcp://192.0.2.1:7300".
   [[nodiscard]] const std::string& endpoint() const { return endpoint_; }
-  /// Any thread.
+  /// Thread: any.
   void append_to(CounterList& out) const;
 
  private:

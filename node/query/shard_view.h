@@ -1,7 +1,7 @@
-// What a card shows to the query server: the doors through which questions reach sessions, status and counters.
+// The interfaces of a card through which questions reach its sessions, status and counters.
 //
-// Everything here is called by CardMailbox::run(), hence on the card's worker thread, between packet bursts. A call
-// must cost microseconds: what is long is cut into slices by the mailbox.
+// CardMailbox::run() calls all functions, so they run on the worker thread of the card, between packet bursts. A call
+// must take microseconds only; the mailbox divides longer work into slices.
 #pragma once
 
 #include <cstdint>
@@ -18,19 +18,19 @@
 
 namespace icr::node {
 
-/// Takes sessions one by one.
+/// Receives sessions one by one.
 class SessionVisitor {
  public:
   virtual ~SessionVisitor() = default;
-  /// False: no more, please (this one was taken).
+  /// Takes a session. Returns false to end the scan.
   virtual bool visit(const SessionRecord& record) = 0;
 };
 
-/// Takes NAT bindings one by one.
+/// Receives NAT bindings one by one.
 class BindingVisitor {
  public:
   virtual ~BindingVisitor() = default;
-  /// False: no more, please (this one was taken).
+  /// Takes a binding. Returns false to end the scan.
   virtual bool visit(const SessionRecord& record, const BindingUse& use) = 0;
 };
 
@@ -42,46 +42,49 @@ class ShardView {
   /// Index into Cluster::redundancy_sets.
   [[nodiscard]] virtual std::uint16_t set() const = 0;
   [[nodiscard]] virtual const SessionSource& sessions() const = 0;
-  /// Slots below are sessions, from here on they are bindings.
+  /// Returns the first slot of a binding; all slots below are sessions.
   [[nodiscard]] virtual std::uint32_t first_binding() const = 0;
-  /// Sessions of one service set, without counting them.
+  /// Returns the number of sessions of one service set, in constant time.
   [[nodiscard]] virtual std::uint64_t sessions_of(std::uint16_t service_set) const = 0;
-  /// Fills everything but `set`.
+  /// Fills all fields except `set`.
   virtual void status(TimePoint now, SetStatus& out) const = 0;
-  /// True where sessions may be cleared: master, or stand-alone.
+  /// Returns true if sessions may be cleared here: the member is master, or stand-alone.
   [[nodiscard]] virtual bool is_master() const = 0;
-  /// Deletes the session in `slot` as if it had timed out (the twin and the disk hear of it). False: the slot is empty.
+  /// Deletes the session in `slot` as if it had timed out, which is replicated and checkpointed. Returns false if the
+  /// slot is empty.
   virtual bool remove(std::uint32_t slot, TimePoint now) = 0;
-  /// Starts to hand mastership to the peer. Text for the operator, or why not.
+  /// Begins to hand mastership to the peer. Returns a text for the operator, or an error with the reason why not.
   virtual Result<std::string> switchover(TimePoint now) = 0;
 
-  /// Shows the sessions in slots [begin, end) that `filter` matches, in slot order. Returns the first slot that was not
-  /// looked at. The default reads every slot; a table that can reject faster overrides it.
+  /// Passes the sessions in slots [begin, end) that match `filter` to `visitor`, in the order of slots. Returns the
+  /// first slot that was not examined. The default reads every slot; a table that can reject slots faster overrides it.
   virtual std::uint32_t scan(const SessionFilter& filter, std::uint32_t begin, std::uint32_t end, TimePoint now,
                              SessionVisitor& visitor) const;
-  /// The same for bindings; `kinds` are bits of QueryRequest::record_kinds.
+  /// Passes bindings to `visitor`, as scan() does sessions. `kinds` are bits of QueryRequest::record_kinds.
   virtual std::uint32_t scan_bindings(const SessionFilter& filter, std::uint8_t kinds, std::uint32_t begin,
                                       std::uint32_t end, TimePoint now, BindingVisitor& visitor) const;
 
   // -- NAT --
 
-  /// Who uses the binding in `slot`.
+  /// Returns the use of the binding in `slot`.
   [[nodiscard]] virtual BindingUse use_of(std::uint32_t slot) const = 0;
-  /// True if the session, or the mapping (which may hold a pairing), holds a binding of these kinds that `filter`
-  /// matches.
+  /// Returns true if `holder`, a session or a mapping (which may hold a pairing), holds a binding of these kinds that
+  /// matches `filter`.
   [[nodiscard]] virtual bool holds_binding(const SessionRecord& holder, const SessionFilter& filter,
                                            std::uint8_t kinds) const = 0;
-  /// Ends the binding in `slot` as if it had timed out. False: there is none, or it is held.
+  /// Ends the binding in `slot` as if it had timed out. Returns false if the slot is empty or its binding is still in
+  /// use.
   virtual bool remove_binding(std::uint32_t slot, TimePoint now) = 0;
-  /// Every NAT pool as each service set uses it, in a fixed order. Counters are those since they were cleared.
+  /// Appends every NAT pool for each service set that uses it, in a fixed order. Counters count since they were
+  /// cleared.
   virtual void nat_pools(std::vector<NatPoolStatus>& out) const = 0;
-  /// Deterministic NAT: the block of request.host, or the one that holds request.port (or any port) of
-  /// request.translated; neither: the blocks of all hosts. From the request.cursor-th on, as many as kPageSessions are
-  /// looked at; returns how many there are to look at.
+  /// Appends blocks of deterministic NAT: the block of request.host, or the block with request.port (or all blocks) on
+  /// request.translated, or with neither the blocks of all hosts. Examines kPageSessions blocks at most, beginning with
+  /// number request.cursor. Returns the number of all of them.
   virtual std::uint32_t deterministic(const QueryRequest& request, std::vector<DeterministicRow>& out) const = 0;
 };
 
-/// One services card, or what one of its workers has of it.
+/// One services card, or the part of it that belongs to one worker.
 class CardView {
  public:
   virtual ~CardView() = default;
@@ -89,14 +92,14 @@ class CardView {
   [[nodiscard]] virtual CardUtilization utilization(TimePoint now) const = 0;
   /// Appends every named counter of the service sets, and adds the card's to the first group (made, if there is none).
   virtual void counters(std::vector<CounterGroup>& out) const = 0;
-  /// Adds what this worker remembers, and what it uses.
+  /// Adds the peaks, counts and memory of this worker.
   virtual void analysis(CardAnalysis& out) const = 0;
-  /// What it remembers begins anew.
+  /// Sets peaks and counts to zero.
   virtual void clear_analysis() = 0;
   virtual void usage(CardUsage& out) const = 0;
-  /// Counters of a service set of this worker since they were cleared.
+  /// Fills in the counters of a service set of this worker since they were cleared.
   virtual void statistics(std::uint16_t service_set, ServiceSetStatus& out) const = 0;
-  /// Of one group, or of all; that of NAT includes the pools'.
+  /// Clears the counters of one group, or of all groups. The group of NAT includes the counters of pools.
   virtual void clear_statistics(std::uint16_t service_set, std::optional<StatisticsGroup> group) = 0;
 };
 

@@ -52,7 +52,7 @@ class LiveVisitor final : public SessionVisitor {
   LiveSessions& live_;
 };
 
-/// Remembers what to delete: a table is not changed while it is scanned.
+/// Collects what is to be deleted, because a table must not change while it is scanned.
 class ClearVisitor final : public SessionVisitor {
  public:
   bool visit(const SessionRecord& record) override {
@@ -85,7 +85,7 @@ class BindingPageVisitor final : public BindingVisitor {
   QueryTask& task_;
 };
 
-/// Remembers the sessions that hold a binding which is to be cleared.
+/// Collects the sessions that hold a binding to be cleared.
 class HolderVisitor final : public SessionVisitor {
  public:
   HolderVisitor(const ShardView& shard, const QueryRequest& request, ClearVisitor& doomed)
@@ -100,7 +100,7 @@ class HolderVisitor final : public SessionVisitor {
   ClearVisitor& doomed_;
 };
 
-/// Remembers the mappings that are to be cleared, and those that hold a pairing which is.
+/// Collects the mappings to be cleared, and those that hold a pairing to be cleared.
 class MappingVisitor final : public BindingVisitor {
  public:
   MappingVisitor(const ShardView& shard, const QueryRequest& request) : shard_(shard), request_(request) {}
@@ -131,7 +131,7 @@ class DoomedBindings final : public BindingVisitor {
   std::vector<ClearVisitor::Doomed> doomed;
 };
 
-/// Looks at the next slots of the task's set. True: the scan is complete.
+/// Examines the next slots of the set. Returns true if the scan is complete.
 bool scan_slice(QueryTask& task, const SessionFilter& filter, const ShardView& shard, TimePoint now,
                 std::uint32_t max_slots, SessionVisitor& visitor) {
   const std::uint32_t end = std::min(shard.sessions().high_water(), shard.first_binding());
@@ -170,7 +170,7 @@ bool refuse_unless_master(QueryTask& task, const ShardView& shard) {
   return true;
 }
 
-/// A deletion costs more than a look.
+/// A deletion costs more than examining a slot.
 std::uint32_t slots_to_clear(std::uint32_t max_slots) { return std::max(1U, max_slots / 4); }
 
 bool work_on_clear(QueryTask& task, ShardView& shard, TimePoint now, std::uint32_t max_slots) {
@@ -186,7 +186,7 @@ bool work_on_clear(QueryTask& task, ShardView& shard, TimePoint now, std::uint32
   return scanned;
 }
 
-/// The next slots of bindings. True: there are no more.
+/// Examines the next slots of bindings. Returns true if there are no more.
 bool scan_bindings(QueryTask& task, const SessionFilter& filter, std::uint8_t kinds, const ShardView& shard,
                    TimePoint now, std::uint32_t max_slots, BindingVisitor& visitor) {
   const std::uint32_t end = shard.sessions().high_water();
@@ -205,7 +205,7 @@ bool work_on_bindings(QueryTask& task, const ShardView& shard, TimePoint now, st
   return task.reply.done || task.found >= task.request.limit;
 }
 
-/// Counts what was cleared of a service set, also of one that was not asked for.
+/// Counts what was cleared of a service set, including service sets that were not selected.
 void count_cleared(QueryTask& task, std::uint16_t service_set, SessionState as) {
   auto& rows = task.reply.counts;
   if (std::none_of(rows.begin(), rows.end(), [&](const auto& row) { return row.service_set == service_set; })) {

@@ -9,14 +9,14 @@
 
 namespace icr::node {
 
-/// What the firewall says about a first packet.
+/// The decision of the firewall about a first packet.
 struct FirewallDecision {
   FirewallAction action = FirewallAction::accept;
   std::uint16_t policy = 0;  ///< ordinal of the term + 1 over all rules of the service set; 0: no firewall
   std::optional<std::uint16_t> application;  ///< the application of the term that matched
 };
 
-/// What the NAT rules say.
+/// The decision of the NAT rules about a first packet.
 struct NatDecision {
   const NatTerm* term = nullptr;             ///< the term that matched, which may say no-translation; null: none did
   std::optional<std::uint16_t> application;  ///< the application of the term that matched

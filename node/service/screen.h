@@ -1,5 +1,5 @@
-// What a service set refuses before a session begins: floods, and too many sessions of one address.
-// Junos' `services screen ids-option`; its checks of single packets are in node/flow/engine_checks.cpp.
+// Refuses first packets before a session begins: floods, and too many sessions of one address. Junos' `services screen
+// ids-option`; its checks of single packets are in node/flow/engine_checks.cpp.
 //
 // Numbers of sessions are exact, in tables that hold every address of a full session table, so they never run out of
 // room; the owner reports each session that begins and ends, also those that a peer brought. Rates are counted per
@@ -17,7 +17,7 @@
 
 namespace icr::node {
 
-/// Why a screen refuses the first packet of a session.
+/// The reason why a screen refuses the first packet of a session.
 enum class ScreenDrop : std::uint8_t {
   none,                   ///< it does not
   syn_flood,              ///< attack-threshold: SYNs to one address and port
@@ -36,7 +36,7 @@ class AddressCounts {
   AddressCounts(std::uint32_t capacity, std::uint64_t seed);
   [[nodiscard]] std::uint32_t of(const IpAddress& address) const;
   void add(const IpAddress& address);
-  /// Takes one back; an address without a count stays without.
+  /// Removes one session; an address without a count is not changed.
   void remove(const IpAddress& address);
   [[nodiscard]] std::size_t memory() const { return (std::size_t{mask_} + 1) * sizeof(Entry); }
 
@@ -49,7 +49,7 @@ class AddressCounts {
     void operator()(void* memory) const;
   };
   [[nodiscard]] std::uint32_t home(const IpAddress& address) const;
-  /// Where the address is, or the free entry where it would be.
+  /// Returns the entry of the address, or the free entry for it.
   [[nodiscard]] std::uint32_t find(const IpAddress& address) const;
 
   std::uint64_t seed_;
@@ -84,12 +84,12 @@ class ScreenGuard {
   /// `capacity`: most sessions at one time. `screen` must outlive the guard.
   ScreenGuard(const Screen& screen, std::uint32_t capacity, std::uint64_t seed);
 
-  /// Before a session is set up for this packet.
+  /// Decides whether a session may be set up for this packet, and counts it.
   [[nodiscard]] ScreenDrop admit(const Headers& headers, Ticks now);
-  /// A session from `source` to `destination`, as its initiator names them, began or ended.
+  /// Counts a session from `source` to `destination` (of the initiator flow) that began or ended.
   void begin(const IpAddress& source, const IpAddress& destination);
   void end(const IpAddress& source, const IpAddress& destination);
-  /// The handshake timeout in force: `seconds`, or the screen's if that is shorter.
+  /// Returns the handshake timeout in force: `seconds`, or that of the screen if it is shorter.
   [[nodiscard]] std::uint32_t open_timeout_s(std::uint32_t seconds) const;
   [[nodiscard]] std::size_t memory() const;
 
