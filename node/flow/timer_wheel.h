@@ -3,8 +3,8 @@
 //
 // Lazy: packets do not touch it. An entry sits where its deadline was when it was armed; when its bucket comes up, the
 // owner says whether the deadline has moved meanwhile (then it is armed again) or has come. A bucket is a list of
-// chunks of entries, so that who comes up next is known in advance and can be asked for. One thread; about 13 bytes per
-// slot, allocated once.
+// chunks of entries, so that the next sessions are known in advance and can be prefetched. One thread; about 13 bytes
+// per slot, allocated once.
 #pragma once
 
 #include <array>

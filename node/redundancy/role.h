@@ -1,8 +1,8 @@
-// Who is master of a redundancy set: a machine that is told what the peer says and what time it is.
+// Decides who is master of a redundancy set: a state machine whose inputs are the reports of the peer and the time.
 //
-// Terms. Each member only takes terms of its own parity (term % 2 == index), and always one above every term it has
-// heard of, so two members can never be master in the same term, and whoever took over last has the highest one. A
-// member that meets a higher term than its own while it is master yields.
+// Terms. Each member takes only terms of its own parity (term % 2 == index), and always one above every term it has
+// heard of. So two members can never be master in the same term, and the member that took over last has the highest
+// term. A master that meets a higher term yields.
 #pragma once
 
 #include <cstdint>
@@ -16,12 +16,12 @@
 namespace icr::node {
 
 enum class Role : std::uint8_t { initializing = 0, standby = 1, master = 2 };
-/// How far the copy of a standby is. A master and a member that follows nobody are `off`.
+/// The state of a standby's copy. A master, and a member that follows nobody, are `off`.
 enum class Sync : std::uint8_t { off = 0, cold = 1, hot = 2 };
 [[nodiscard]] std::string_view to_string(Role role);  ///< "INITIALIZING", "STANDBY", "MASTER"
 [[nodiscard]] std::string_view to_string(Sync sync);  ///< "Off", "Cold", "Hot"
 
-/// What the peer says about itself in a heartbeat.
+/// The state that the peer reports in a heartbeat.
 struct PeerReport {
   std::uint64_t term = 0;  ///< highest term it knows; its own while it is master
   Role role = Role::initializing;
@@ -39,24 +39,25 @@ struct RoleConfig {
   bool stand_alone = false;
   bool preempt = false;
   Duration hold_time = 3s;
-  Duration handover_deadline = 2s;  ///< a switchover that is not taken up by then is called off
+  Duration handover_deadline = 2s;  ///< a switchover that is not accepted within this time is called off
   Duration offer_interval = 50ms;   ///< how often an offer is repeated
   Duration ill_grace = 200ms;       ///< how long a hot, healthy standby waits for an ill master to hand over
 };
 
-/// What the machine decides. Called from inside its functions; must not call back into it.
+/// Receives the decisions of the state machine, which calls it from inside its functions. REQUIRES: an implementation
+/// does not call back into the machine.
 class RoleOutput {
  public:
   virtual ~RoleOutput() = default;
-  /// Asks for `term` to be written to disk: the member is about to act in it. Must not block; the term is there soon
-  /// after, as are the checkpoints of it (docs/architecture.md).
+  /// Requests that `term`, in which the member is about to act, be persisted. Must not block: the term is on disk soon
+  /// after (docs/replication.md).
   virtual void persist_term(std::uint64_t term) = 0;
   /// Also called for a master that goes on in a new term.
   virtual void on_master(std::uint64_t term) = 0;
   /// Also called for a standby whose master is in a new term.
   virtual void on_standby(std::uint64_t term) = 0;
-  /// Another master has been met and will yield, or a peer that may have been one is back: traffic must be drawn here
-  /// again.
+  /// Attracts the traffic again, because another master was met and will yield, or a peer is back that may have been
+  /// master.
   virtual void on_reassert(std::uint64_t term) = 0;
   /// True: a switchover is under way; false: it is over (called before on_standby) or was called off.
   virtual void on_handing_over(bool active) = 0;
@@ -73,23 +74,23 @@ class RoleMachine {
   void on_peer(TimePoint now, const PeerReport& report);
   /// The peer's connection is closed (`silent` false) or it has not been heard for too long (`silent` true).
   void on_peer_lost(TimePoint now, bool silent);
-  /// A starting member must not become master by the end of its hold time before `until`: somebody is there that it
-  /// cannot understand.
+  /// Tells that a starting member must not become master by the end of its hold time before `until`, because there is a
+  /// peer whose messages it cannot decode.
   void hold(TimePoint now, TimePoint until, std::string reason);
-  /// Progress of the own copy while standby.
+  /// Reports the progress of this member's copy while it is standby.
   void on_sync(TimePoint now, Sync sync);
-  /// The master offers mastership, and everything it named has been applied.
+  /// Reports that the master offers mastership, and that everything it named has been applied.
   void on_offer(TimePoint now, std::uint64_t term);
   /// Sets the state of this member. `ill`: it cannot do the work of a master. `warned`: it should not become master
   /// without need.
   void on_condition(TimePoint now, bool ill, bool warned);
-  /// During a switchover: nothing that the peer must know is on its way any more.
+  /// Reports, during a switchover, that the peer has acknowledged everything that it must know.
   void on_drained(TimePoint now);
   void tick(TimePoint now);
   /// Returns true when the master is to offer mastership to its standby now. Call it after tick(). Each offer is taken
   /// once, and is due again after an interval.
   [[nodiscard]] bool take_offer(TimePoint now);
-  /// An operator's wish. On the master it starts a switchover; on the standby it asks the master for one.
+  /// Handles a command of the operator. The master begins a switchover; the standby requests one from the master.
   [[nodiscard]] Result<void> request_switchover(TimePoint now);
 
   // State.
@@ -104,7 +105,7 @@ class RoleMachine {
   [[nodiscard]] bool asks_switchover() const { return asks_; }
   [[nodiscard]] bool peer_present() const { return peer_present_; }
   [[nodiscard]] const PeerReport& peer() const { return peer_; }
-  /// True when the peer is the master that this standby follows.
+  /// Returns true if the peer is the master that this standby follows.
   [[nodiscard]] bool follows_peer() const {
     return role_ == Role::standby && peer_present_ && peer_.role == Role::master && peer_.term >= highest_;
   }
@@ -160,7 +161,7 @@ class RoleMachine {
   TimePoint next_offer_;
   TimePoint asked_handover_not_before_;
   bool asks_ = false;
-  TimePoint asks_until_;  ///< an operator's wish is dropped then
+  TimePoint asks_until_;  ///< the command of the operator is dropped at this time
   TimePoint hot_since_;
   bool ill_ = false;
   bool warned_ = false;
