@@ -7,6 +7,7 @@
 #include <random>
 #include <thread>
 
+#include "model/base/guilt.h"
 #include "model/base/log.h"
 #include "node/ports/factory.h"
 #include "storage/restore.h"
@@ -179,6 +180,7 @@ Result<void> Chassis::start_parts() {
   }
   if (writer_) writer_->start();
   query_ = std::make_unique<QueryServer>(cluster_, index_, std::move(doors), [this](CounterList& out) {
+    guilt::append_to(out);
     if (writer_) writer_->append_to(out);
     if (kernel_guard_) kernel_guard_->append_to(out);
   });

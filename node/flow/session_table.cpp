@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <bit>
 
+#include "model/base/guilt.h"
+
 namespace icr::node {
 
 SessionTable::SessionTable(std::uint32_t capacity, std::uint64_t seed)
@@ -52,7 +54,8 @@ std::optional<std::uint32_t> SessionTable::allocate() {
 }
 
 void SessionTable::claim(std::uint32_t slot) {
-  (void)free_.unmark(slot);
+  const bool was_free = free_.unmark(slot);
+  (void)ICR_SHOULD(was_free);
   high_water_ = std::max(high_water_, slot + 1);
 }
 

@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "model/base/guilt.h"
+
 namespace icr::node {
 
 class FixedIndex {
@@ -32,10 +34,13 @@ class FixedIndex {
     while (entries_[at].value != kNone) at = (at + 1) & mask_;
     entries_[at] = {value, tag};
   }
-  /// Removes a value. REQUIRES: the value is in the index.
+  /// Removes a value. REQUIRES: the value is in the index; otherwise it counts a fault and changes nothing.
   void erase(std::uint64_t hash, std::uint32_t value) {
     std::size_t at = static_cast<std::uint32_t>(hash) & mask_;
-    while (entries_[at].value != value) at = (at + 1) & mask_;
+    while (entries_[at].value != value) {
+      if (!ICR_SHOULD(entries_[at].value != kNone)) return;
+      at = (at + 1) & mask_;
+    }
     // Shift later entries of the probe run back into the hole.
     for (std::size_t next = (at + 1) & mask_; entries_[next].value != kNone; next = (next + 1) & mask_) {
       const std::size_t home = entries_[next].tag & mask_;

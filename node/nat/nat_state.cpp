@@ -3,9 +3,9 @@
 #include "node/nat/nat_state.h"
 
 #include <algorithm>
-#include <cassert>
 #include <functional>
 
+#include "model/base/guilt.h"
 #include "model/config/reserved_endpoints.h"
 #include "model/record/nat64_address.h"
 #include "node/nat/nat_protocol.h"
@@ -96,7 +96,7 @@ NatState::NatState(const Cluster& cluster, std::uint16_t set, std::uint64_t seed
     needs.owned += p.row_count;
     if (p.row_count != 0) row_pools_.push_back(&p);
   }
-  assert(needs.owned <= most);
+  ICR_MUST(needs.owned <= most);
   std::sort(externals_.begin(), externals_.end(), [](const External& a, const External& b) { return a.low < b.low; });
   for (const External& each : externals_) {
     external_low_ = externals_.front().low;

@@ -3,6 +3,7 @@
 #include <array>
 #include <random>
 
+#include "model/base/guilt.h"
 #include "replication/protocol.h"
 
 namespace icr::replication {
@@ -94,13 +95,10 @@ struct Link::Impl {
       ++errors;
       return false;
     }
-    if (taken == Taken::parts) {
-      ++refused_parts;
-    } else if (router.sender().size() <= peer_id.size() || !router.sender().starts_with(peer_id)) {
-      ++refused_strangers;
-    } else {
-      visit(router.payload());
-    }
+    if (!ICR_PEER_MUST(taken == Taken::message, refused_parts)) return true;
+    const std::string_view sender = router.sender();
+    if (!ICR_PEER_MUST(sender.size() > peer_id.size() && sender.starts_with(peer_id), refused_strangers)) return true;
+    visit(router.payload());
     return true;
   }
 

@@ -10,6 +10,8 @@
 #include <tuple>
 #include <vector>
 
+#include "model/base/guilt.h"
+
 namespace icr::node::test {
 namespace {
 
@@ -153,6 +155,20 @@ TEST(SessionTable, TheSideListTakesWhatFindsBothBucketsFull) {
   const auto slot = table.allocate();
   table.at(*slot).set_keys(chosen(), chosen());
   EXPECT_TRUE(table.insert(*slot));
+}
+
+TEST(SessionTable, ToClaimASlotThatIsTakenIsCounted) {
+  const auto faults = [] {
+    CounterList out;
+    guilt::append_to(out);
+    return out.at(0).value;
+  };
+  const auto before = faults();
+  SessionTable table(64, 1);
+  table.claim(5);
+  EXPECT_EQ(faults(), before);
+  table.claim(5);
+  EXPECT_EQ(faults(), before + 1);
 }
 
 TEST(SessionTable, SlotsAreNotReusedAtOnce) {

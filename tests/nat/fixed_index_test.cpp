@@ -33,6 +33,21 @@ TEST(FixedIndex, IsAMap) {
   }
 }
 
+TEST(FixedIndex, ToEraseWhatIsNotThereIsCountedAndChangesNothing) {
+  const auto faults = [] {
+    CounterList out;
+    guilt::append_to(out);
+    return out.at(0).value;
+  };
+  const auto before = faults();
+  FixedIndex index(4);
+  index.insert(7, 1);
+  index.erase(7, 2);
+  index.erase(8, 1);
+  EXPECT_EQ(faults(), before + 2);
+  EXPECT_EQ(index.find(7, [](std::uint32_t v) { return v == 1; }), 1U);
+}
+
 TEST(FixedIndex, OfNothingHasNothing) {
   const FixedIndex index(0);
   EXPECT_EQ(index.find(1, [](std::uint32_t) { return true; }), FixedIndex::kNone);
