@@ -15,7 +15,14 @@ LABS = 3  # workers of part integration; they wait most of the time
 HOSTILE_LABS = 2  # workers of the tests with sanitized programs, at the same time
 
 # Test programs that start threads, and the suppressions of ThreadSanitizer (tests/tsan.supp gives the reasons).
-THREADED = ("icr_card_test", "icr_cli_end_to_end_test", "icr_link_test", "icr_storage_test", "icr_storage_rocks_test")
+THREADED = (
+    "icr_card_test",
+    "icr_cli_end_to_end_test",
+    "icr_link_test",
+    "icr_transport_test",
+    "icr_storage_test",
+    "icr_storage_rocks_test",
+)
 TSAN = {"TSAN_OPTIONS": f"suppressions={ROOT / 'tests' / 'tsan.supp'} die_after_fork=0 exitcode=66"}
 
 
