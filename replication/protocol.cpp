@@ -9,6 +9,9 @@
 namespace icr::replication {
 namespace {
 
+constexpr std::uint8_t kRoleCount = enum_end<Role>();
+constexpr std::uint8_t kSyncCount = enum_end<Sync>();
+
 // Envelope, body and session batch: three tables; room for what later releases may add.
 constexpr flatbuffers::uoffset_t kMaxTables = 16;
 constexpr flatbuffers::uoffset_t kMaxDepth = 8;
@@ -66,8 +69,8 @@ bool read_body(const fbs::Envelope& envelope, Body& out, Refusal& why) {
       Heartbeat beat;
       beat.number = b.number();
       beat.heard_boot = b.heard_boot();
-      beat.role = b.role();
-      beat.sync = b.sync();
+      beat.role = static_cast<Role>(b.role());
+      beat.sync = static_cast<Sync>(b.sync());
       beat.priority = b.priority();
       beat.state_term = b.state_term();
       beat.warnings = b.warnings();
@@ -75,8 +78,8 @@ bool read_body(const fbs::Envelope& envelope, Body& out, Refusal& why) {
       beat.stream = position_of(b);
       beat.schema = b.schema();
       // A stream whose attempt has not sent anything yet stands one before its base.
-      const bool sound = read_condition(b, beat) && beat.number != 0 && beat.role <= 2 && beat.sync <= 2 &&
-                         beat.state_term <= envelope.term() && beat.stream.base < kMaxNumber &&
+      const bool sound = read_condition(b, beat) && beat.number != 0 && b.role() < kRoleCount &&
+                         b.sync() < kSyncCount && beat.state_term <= envelope.term() && beat.stream.base < kMaxNumber &&
                          beat.stream.sequence < kMaxNumber;
       out = std::move(beat);
       return sound;
@@ -156,6 +159,30 @@ bool read_body(const fbs::Envelope& envelope, Body& out, Refusal& why) {
 
 }  // namespace
 
+std::string_view to_string(Role role) {
+  switch (role) {
+    case Role::initializing:
+      return "INITIALIZING";
+    case Role::standby:
+      return "STANDBY";
+    case Role::master:
+      return "MASTER";
+  }
+  return "INITIALIZING";
+}
+
+std::string_view to_string(Sync sync) {
+  switch (sync) {
+    case Sync::off:
+      return "Off";
+    case Sync::cold:
+      return "Cold";
+    case Sync::hot:
+      return "Hot";
+  }
+  return "Off";
+}
+
 const Message* MessageReader::refuse(Refusal why) {
   ++refused_[static_cast<std::size_t>(why)];
   return nullptr;
@@ -229,9 +256,10 @@ MessageWriter::Bytes MessageWriter::write(const Header& header, const Heartbeat&
     }
     addresses = builder_.CreateVector(octets);
   }
-  return seal(header, fbs::CreateHeartbeat(builder_, b.number, b.heard_boot, b.role, b.sync, b.priority, b.state_term,
-                                           b.warnings, b.asks_switchover, b.stream.epoch, b.stream.base,
-                                           b.stream.sequence, std::min(b.health_weight, kMaxHealthWeight), reasons,
+  return seal(header, fbs::CreateHeartbeat(builder_, b.number, b.heard_boot, static_cast<std::uint8_t>(b.role),
+                                           static_cast<std::uint8_t>(b.sync), b.priority, b.state_term, b.warnings,
+                                           b.asks_switchover, b.stream.epoch, b.stream.base, b.stream.sequence,
+                                           std::min(b.health_weight, kMaxHealthWeight), reasons,
                                            std::min(b.late_us, kMaxLateMicros), addresses, b.schema));
 }
 

@@ -66,11 +66,18 @@ struct Position {
   std::uint64_t sequence = 0;
 };
 
+/// The role of a member in its redundancy set.
+enum class Role : std::uint8_t { initializing = 0, standby = 1, master = 2 };
+/// The state of a standby's copy. A master, and a member that follows nobody, are `off`.
+enum class Sync : std::uint8_t { off = 0, cold = 1, hot = 2 };
+[[nodiscard]] std::string_view to_string(Role role);  ///< "INITIALIZING", "STANDBY", "MASTER"
+[[nodiscard]] std::string_view to_string(Sync sync);  ///< "Off", "Cold", "Hot"
+
 struct Heartbeat {
   std::uint64_t number = 0;
   std::uint64_t heard_boot = 0;
-  std::uint8_t role = 0;  ///< 0..2, as node::Role
-  std::uint8_t sync = 0;  ///< 0..2, as node::Sync
+  Role role = Role::initializing;
+  Sync sync = Sync::off;
   std::uint32_t priority = 0;
   std::uint64_t state_term = 0;
   std::uint16_t warnings = 0;

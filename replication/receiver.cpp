@@ -15,14 +15,15 @@ Receiver::Receiver(SessionSink& sink, const SessionSource& table, std::uint64_t 
     : sink_(sink), table_(table), limits_(limits), last_name_(first_name(boot)) {}
 
 void Receiver::follow(TimePoint now, std::uint64_t boot, std::uint64_t term) {
-  if (copy_ != Copy::none && boot == master_boot_ && term == master_term_) return;
+  if (sync_ != Sync::off && boot == master_boot_ && term == master_term_) return;
   master_boot_ = boot;
   master_term_ = term;
   request_new_stream(now);
 }
 
 void Receiver::stop() {
-  copy_ = Copy::none;
+  sync_ = Sync::off;
+  requested_ = false;
   epoch_ = 0;
   base_ = expected_ = 1;
   announced_ = announced_base_ = 0;
@@ -32,7 +33,8 @@ void Receiver::stop() {
 
 void Receiver::request_new_stream(TimePoint now) {
   stop();
-  copy_ = Copy::requested;
+  sync_ = Sync::cold;
+  requested_ = true;
   skipped_.reset();
   epoch_ = ++last_name_;
   next_request_ = now;
@@ -93,8 +95,8 @@ void Receiver::on_begin(TimePoint now, const StreamBegin& message) {
     ++counters_.capacity_refused;
     return;
   }
-  if (copy_ == Copy::requested) {
-    copy_ = Copy::cold;
+  if (requested_) {
+    requested_ = false;
     capacity_differs_ = false;
     refused_in_copy_ = 0;
     pass_open_ = true;
@@ -106,7 +108,7 @@ void Receiver::on_begin(TimePoint now, const StreamBegin& message) {
 
 void Receiver::on_batch(TimePoint now, const Batch& message) {
   if (!admit(now, message.position)) return;
-  if (copy_ == Copy::requested) {
+  if (requested_) {
     ++counters_.before_begin;
     return;
   }
@@ -154,7 +156,7 @@ bool Receiver::skipped_in(std::uint32_t first, std::uint32_t count) const {
 
 void Receiver::on_unknown(TimePoint now, const UnknownNumbered& message) {
   if (!admit(now, message.position)) return;
-  if (copy_ == Copy::requested) {
+  if (requested_) {
     ++counters_.before_begin;
     return;
   }
@@ -164,7 +166,7 @@ void Receiver::on_unknown(TimePoint now, const UnknownNumbered& message) {
 
 void Receiver::on_bulk_end(TimePoint now, const BulkEnd& message) {
   if (!admit(now, message.position)) return;
-  if (copy_ == Copy::requested) {
+  if (requested_) {
     ++counters_.before_begin;
     return;
   }
@@ -172,7 +174,7 @@ void Receiver::on_bulk_end(TimePoint now, const BulkEnd& message) {
     pass_open_ = false;
     counters_.swept += sink_.end_pass(now);
     ++counters_.passes;
-    copy_ = Copy::hot;
+    sync_ = Sync::hot;
   }
   took_one(now);
 }
@@ -180,7 +182,7 @@ void Receiver::on_bulk_end(TimePoint now, const BulkEnd& message) {
 void Receiver::on_audit(TimePoint now, const Audit& message) {
   if (!admit(now, message.position)) return;
   took_one(now);
-  if (copy_ != Copy::hot) return;
+  if (sync_ != Sync::hot) return;
   if (skipped_in(message.first, message.count)) {
     ++counters_.audits_not_compared;
     return;
@@ -223,7 +225,7 @@ void Receiver::on_master_position(TimePoint now, const Position& master) {
   if (master.epoch != epoch_) {
     // While the request is on its way that is as it must be; afterwards the master has lost the stream. Its heartbeats
     // travel beside the stream and may be older than it, so it has to say so for a while.
-    if (copy_ == Copy::requested) return;
+    if (requested_) return;
     differs_since_ = std::min(differs_since_, now);
     if (now - differs_since_ < limits_.stall_after * 5) return;
     ++counters_.restarts;
@@ -256,9 +258,9 @@ void Receiver::check_stall(TimePoint now) {
 }
 
 void Receiver::pump(TimePoint now, const Header& header, MessageWriter& writer, Outlet& outlet) {
-  if (copy_ == Copy::none) return;
+  if (sync_ == Sync::off) return;
   check_stall(now);
-  if (copy_ == Copy::requested && now >= next_request_) {
+  if (requested_ && now >= next_request_) {
     if (outlet.send(Channel::control, writer.write(header, SyncRequest{epoch_}))) {
       ++counters_.requests;
       next_request_ = now + request_interval_;
@@ -280,9 +282,9 @@ void Receiver::pump(TimePoint now, const Header& header, MessageWriter& writer, 
 }
 
 TimePoint Receiver::next_deadline() const {
-  if (copy_ == Copy::none) return TimePoint::max();
+  if (sync_ == Sync::off) return TimePoint::max();
   TimePoint at = TimePoint::max();
-  if (copy_ == Copy::requested) at = next_request_;
+  if (requested_) at = next_request_;
   if (behind()) at = std::min(at, progress_at_ + stall_after_);
   return at;
 }

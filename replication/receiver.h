@@ -26,14 +26,6 @@ struct ReceiverLimits {
   Duration audit_restart_interval = 60s;  ///< a failed audit asks for a new copy at most so often
 };
 
-/// How complete the copy is.
-enum class Copy : std::uint8_t {
-  none,       ///< nobody is followed
-  requested,  ///< a stream has been asked for
-  cold,       ///< the pass is open
-  hot,        ///< the pass is complete, changes keep it so
-};
-
 class Receiver {
  public:
   /// `boot` (not 0) makes the names of streams unique. `table` is the other face of `sink`.
@@ -60,7 +52,11 @@ class Receiver {
   /// True when enough has been applied that pump() should not wait for the end of the burst.
   [[nodiscard]] bool ack_urgent() const { return unacknowledged_ >= limits_.ack_every; }
 
-  [[nodiscard]] Copy copy() const { return copy_; }
+  /// How complete the copy is: off while nobody is followed, cold from the request for a stream until the pass is
+  /// complete.
+  [[nodiscard]] Sync sync() const { return sync_; }
+  /// A stream has been asked for and has not begun.
+  [[nodiscard]] bool requested() const { return requested_; }
   /// The last message that was applied: epoch 0 if nobody is followed.
   [[nodiscard]] Position position() const { return {epoch_, base_, expected_ - 1}; }
   /// Records of the present copy that the sink refused.
@@ -117,7 +113,8 @@ class Receiver {
   const SessionSource& table_;
   ReceiverLimits limits_;
 
-  Copy copy_ = Copy::none;
+  Sync sync_ = Sync::off;
+  bool requested_ = false;
   std::uint64_t master_boot_ = 0;
   std::uint64_t master_term_ = 0;
   std::uint64_t last_name_;  ///< names of streams grow within a boot

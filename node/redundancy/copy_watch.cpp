@@ -22,8 +22,8 @@ void CopyWatch::look_at(TimePoint now, const replication::Sender* sender) {
 }
 
 void CopyWatch::look_at(TimePoint now, const replication::Receiver* receiver) {
-  using replication::Copy;
-  const bool due = receiver != nullptr && (receiver->copy() == Copy::requested || receiver->copy() == Copy::cold);
+  using replication::Sync;
+  const bool due = receiver != nullptr && receiver->sync() == Sync::cold;
   if (receiver != nullptr) received_ = receiver->counters().batches + receiver->counters().passes;
   const StallWatch::Event event = receiving_.look(now, due, received_);
   if (event == StallWatch::Event::none) return;
@@ -35,7 +35,7 @@ void CopyWatch::look_at(TimePoint now, const replication::Receiver* receiver) {
   log::warn("redundancy",
             "set={} the copy has made no progress for {} ms: {} applied={} batches={} gaps={} restarts={}", set_,
             receiving_.stood_for() / 1ms,
-            receiver->copy() == Copy::requested ? "the master does not begin it" : "the rest does not come",
+            receiver->requested() ? "the master does not begin it" : "the rest does not come",
             receiver->position().sequence, c.batches, c.gaps, c.restarts);
 }
 

@@ -21,8 +21,6 @@ constexpr Duration kRetryBlocked = 5ms;
 /// The shortest time for which a member must be well before it counts as well again.
 constexpr Duration kLeastHold = 1s;
 
-Sync sync_of(rep::Copy copy) { return copy == rep::Copy::hot ? Sync::hot : Sync::cold; }
-
 }  // namespace
 
 RedundancyMember::RedundancyMember(const Cluster& cluster, std::uint16_t set, std::uint16_t chassis,
@@ -53,7 +51,7 @@ void RedundancyMember::persist_term(std::uint64_t term) { decisions_.persist_ter
 
 void RedundancyMember::on_master(std::uint64_t term) {
   // What the peer knows: what this member had from it, if it had all; a master that goes on knows from its stream.
-  const bool whole_copy = receiver_.copy() == rep::Copy::hot;
+  const bool whole_copy = receiver_.sync() == Sync::hot;
   receiver_.stop();
   merge_out_.stop();
   sender_.stop();
@@ -219,8 +217,8 @@ void RedundancyMember::on_heartbeat(TimePoint now, const rep::Header& header, co
 
   PeerReport report;
   report.term = header.term;
-  report.role = static_cast<Role>(beat.role);
-  report.sync = static_cast<Sync>(beat.sync);
+  report.role = beat.role;
+  report.sync = beat.sync;
   report.priority = beat.priority;
   report.state_term = beat.state_term;
   report.warned = beat.warnings != 0;
@@ -336,7 +334,7 @@ void RedundancyMember::on_feedback(TimePoint now, const rep::Message& message) {
 void RedundancyMember::after_receiver(TimePoint now) {
   if (role_.role() != Role::standby) return;
   const Sync before = role_.sync();
-  role_.on_sync(now, sync_of(receiver_.copy()));
+  role_.on_sync(now, std::max(receiver_.sync(), Sync::cold));  // a standby is at least that
   if (role_.sync() == before) return;
   heartbeat_now_ = true;
   log::info("redundancy", "set={} standby is {}", set_.name, to_string(role_.sync()));
@@ -436,8 +434,8 @@ void RedundancyMember::send_heartbeat(TimePoint now) {
   rep::Heartbeat beat;
   beat.number = ++number_;
   beat.heard_boot = peer_lost_told_ ? 0 : boots_.present();
-  beat.role = static_cast<std::uint8_t>(role_.role());
-  beat.sync = static_cast<std::uint8_t>(role_.sync());
+  beat.role = role_.role();
+  beat.sync = role_.sync();
   beat.priority = priority();
   beat.state_term = role_.state_term();
   beat.warnings = warnings();

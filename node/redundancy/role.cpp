@@ -5,30 +5,6 @@
 
 namespace icr::node {
 
-std::string_view to_string(Role role) {
-  switch (role) {
-    case Role::initializing:
-      return "INITIALIZING";
-    case Role::standby:
-      return "STANDBY";
-    case Role::master:
-      return "MASTER";
-  }
-  return "INITIALIZING";
-}
-
-std::string_view to_string(Sync sync) {
-  switch (sync) {
-    case Sync::off:
-      return "Off";
-    case Sync::cold:
-      return "Cold";
-    case Sync::hot:
-      return "Hot";
-  }
-  return "Off";
-}
-
 RoleMachine::RoleMachine(const RoleConfig& config, std::uint64_t restored_term, RoleOutput& output, TimePoint now,
                          bool whole)
     : config_(config),

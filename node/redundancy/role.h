@@ -7,19 +7,17 @@
 
 #include <cstdint>
 #include <string>
-#include <string_view>
 
 #include "model/base/counters.h"
 #include "model/base/result.h"
 #include "model/base/time.h"
+#include "replication/protocol.h"
 
 namespace icr::node {
 
-enum class Role : std::uint8_t { initializing = 0, standby = 1, master = 2 };
-/// The state of a standby's copy. A master, and a member that follows nobody, are `off`.
-enum class Sync : std::uint8_t { off = 0, cold = 1, hot = 2 };
-[[nodiscard]] std::string_view to_string(Role role);  ///< "INITIALIZING", "STANDBY", "MASTER"
-[[nodiscard]] std::string_view to_string(Sync sync);  ///< "Off", "Cold", "Hot"
+using replication::Role;
+using replication::Sync;
+using replication::to_string;
 
 /// The state that the peer reports in a heartbeat.
 struct PeerReport {

@@ -162,7 +162,7 @@ NewSessions run_new_sessions(const Cluster& config) {
     backward.messages.clear();
   };
   receiver.follow(now, left.boot, left.term);
-  while (receiver.copy() != Copy::hot) turn(true);
+  while (receiver.sync() != Sync::hot) turn(true);
 
   forward.bytes = 0;
   double spent = 0;

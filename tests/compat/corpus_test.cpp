@@ -118,8 +118,8 @@ TEST(Corpus, MessagesOf39ebb76AreRead) {
   read<rep::Heartbeat>("heartbeat.icrm", [](const rep::Heartbeat& b) {
     EXPECT_EQ(b.number, 42U);
     EXPECT_EQ(b.heard_boot, 0xb002U);
-    EXPECT_EQ(b.role, 2);
-    EXPECT_EQ(b.sync, 2);
+    EXPECT_EQ(b.role, rep::Role::master);
+    EXPECT_EQ(b.sync, rep::Sync::hot);
     EXPECT_EQ(b.priority, 200U);
     EXPECT_EQ(b.state_term, 5U);
     EXPECT_EQ(b.warnings, 1);

@@ -161,8 +161,8 @@ void messages() {
   };
   Heartbeat beat;
   beat.number = 1;
-  beat.role = 1;
-  beat.sync = 2;
+  beat.role = replication::Role::standby;
+  beat.sync = replication::Sync::hot;
   keep("heartbeat", writer.write(header, beat));
   keep("handover", writer.write(header, Handover{5, 9}));
   keep("sync-request", writer.write(header, SyncRequest{5}));

@@ -30,8 +30,8 @@ class ProtocolTest : public ::testing::Test {
   std::vector<Bytes> one_of_each() {
     Heartbeat beat;
     beat.number = 9;
-    beat.role = 2;
-    beat.sync = 1;
+    beat.role = Role::master;
+    beat.sync = Sync::cold;
     beat.state_term = 4;
     beat.stream = {11, 1, 0};
     beat.health_weight = 100;
@@ -83,7 +83,7 @@ TEST_F(ProtocolTest, EveryKindComesBackAsItWasWritten) {
   const Message* message = reader_.read(messages[0]);
   const auto& beat = std::get<Heartbeat>(message->body);
   EXPECT_EQ(beat.number, 9U);
-  EXPECT_EQ(beat.role, 2);
+  EXPECT_EQ(beat.role, Role::master);
   EXPECT_EQ(beat.stream.epoch, 11U);
   message = reader_.read(messages[4]);
   const auto rows = BatchDecoder::check(std::get<Batch>(message->body).sessions, kMaxBatchRows);
@@ -212,12 +212,12 @@ TEST_F(ProtocolTest, NumbersOutOfRangeAreRefused) {
   Heartbeat beat;
   beat.number = 1;
   EXPECT_FALSE(check(beat));
-  beat.role = 3;
+  beat.role = static_cast<Role>(3);
   EXPECT_TRUE(check(beat));
-  beat.role = 0;
-  beat.sync = 3;
+  beat.role = Role::initializing;
+  beat.sync = static_cast<Sync>(3);
   EXPECT_TRUE(check(beat));
-  beat.sync = 0;
+  beat.sync = Sync::off;
   beat.state_term = kSender.term + 1;  // claims a state of a term that it does not know
   EXPECT_TRUE(check(beat));
   EXPECT_EQ(reader_.refused(Refusal::bad_value), 15U);

@@ -90,7 +90,7 @@ class StreamTest : public ::testing::Test {
     if (const auto* b = std::get_if<Nack>(&m->body)) sender_.on_nack(*b);
   }
   bool in_step() const {
-    return receiver_.copy() == Copy::hot && sender_.drained() && master_.digest() == standby_.digest();
+    return receiver_.sync() == Sync::hot && sender_.drained() && master_.digest() == standby_.digest();
   }
   /// Steps until the condition holds; false after `limit` steps.
   template <class Condition>
@@ -149,7 +149,7 @@ class StreamTest : public ::testing::Test {
 TEST_F(StreamTest, ColdStandbyBecomesHotWithEverything) {
   fill(700);
   receiver_.follow(now_, kMaster.boot, 2);
-  EXPECT_EQ(receiver_.copy(), Copy::requested);
+  EXPECT_TRUE(receiver_.requested());
   ASSERT_TRUE(settle());
   EXPECT_EQ(standby_.size(), 700U);
   EXPECT_EQ(sender_.counters().bulk_sessions, 700U);
@@ -170,7 +170,7 @@ TEST_F(StreamTest, ChangesDuringTheCopyArriveAndDeletedOnesStayDeleted) {
   fill(900);
   budget_ = 1;  // a batch at a time
   receiver_.follow(now_, kMaster.boot, 2);
-  ASSERT_TRUE(run_until([this] { return receiver_.copy() == Copy::cold; }));
+  ASSERT_TRUE(run_until([this] { return receiver_.sync() == Sync::cold && !receiver_.requested(); }));
   for (int i = 0; i < 300; ++i) {
     churn(5);
     step();
@@ -375,7 +375,7 @@ TEST_F(StreamTest, ATableOfAnotherSizeIsNotCopied) {
   receiver.follow(now_, kMaster.boot, 2);
   const auto epoch = receiver.position().epoch;
   receiver.on_begin(now_, StreamBegin{{epoch, 1, 1}, 1000});
-  EXPECT_EQ(receiver.copy(), Copy::requested);
+  EXPECT_TRUE(receiver.requested());
   EXPECT_TRUE(receiver.capacity_differs());
   EXPECT_EQ(receiver.counters().capacity_refused, 1U);
 }
@@ -404,7 +404,7 @@ TEST_F(StreamTest, WhatTheReleaseOfTheReceiverCannotReadIsWithheldAndItsSlotLook
     master_.create(slot, plain, now_);
   }
   receiver_.follow(now_, kMaster.boot, 2);
-  ASSERT_TRUE(run_until([this] { return receiver_.copy() == Copy::hot && sender_.drained(); }));
+  ASSERT_TRUE(run_until([this] { return receiver_.sync() == Sync::hot && sender_.drained(); }));
   EXPECT_EQ(standby_.size(), 10U);
   EXPECT_EQ(sender_.counters().withheld, 40U);
   // Where a session that it knew is followed by one that it cannot read, the former one ends.
