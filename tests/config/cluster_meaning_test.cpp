@@ -402,7 +402,7 @@ TEST(Settings, ADefaultMakesNone) {
   cluster.nat_pools.resize(1);
   cluster.applications.resize(1);
   cluster.screens.resize(1);
-  cluster.screens[0].syn_flood.emplace();
+  cluster.screens[0].syn_flood = Screen::SynFlood{};
   for (const auto& part : parts_of(cluster)) {
     for (const auto& setting : part.settings) {
       // What a file must say is empty here, and so are addresses; things say that they are there, or in which place.
