@@ -403,7 +403,8 @@ def inside_leg_error(room, kind, code, host=CLIENT, seconds=2, **ip):
 
 
 def test_rfc5508_42_an_inside_host_that_does_not_exist(room):
-    assert inside_leg_error(room, 3, 1, host="198.18.0.77", seconds=8) is not None
+    # The chassis asks for the host for 3 s. It may drop a packet when the machine kept its worker away for a moment.
+    wait_until(lambda: inside_leg_error(room, 3, 1, host="198.18.0.77", seconds=4.5), 15, "host unreachable")
 
 
 def test_rfc5508_42_a_smaller_inside_mtu(room):
