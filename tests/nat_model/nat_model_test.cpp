@@ -68,6 +68,31 @@ constexpr std::array kMustBeMet = {
     Drop::tcp_bad_rst_in_syn_sent,
 };
 
+/// Runs one world. Returns how many packets it took.
+std::uint64_t live(std::uint64_t seed, std::uint64_t packets, Coverage& coverage) {
+  Dice dice(seed);
+  const World world = make_world(dice);
+  EXPECT_FALSE(world.cluster.service_sets.empty()) << "ICR_TEST_SEED=" << seed;
+  if (world.cluster.service_sets.empty()) return 0;
+  Runner runner(seed, dice, world, coverage);
+  runner.run(packets);
+  if (testing::Test::HasFailure()) {
+    ADD_FAILURE() << "ICR_TEST_SEED=" << seed << " ICR_TEST_STEPS=" << packets << ", step " << runner.step() << "\n"
+                  << world.text;
+  }
+  return runner.packets();
+}
+
+// Seeds by which engine and model differed once. 663: of two nested NAT64 prefixes the shorter one reads another IPv4
+// address out of a destination, 0.0.198.19, to which nothing may be sent (RFC 1122 section 3.2.1.3).
+TEST(NatModel, SeedsThatDifferedOnce) {
+  Coverage coverage;
+  for (const std::uint64_t seed : {663U, 1131U}) {
+    (void)live(seed, kPackets, coverage);
+    if (HasFailure()) return;
+  }
+}
+
 TEST(NatModel, TheEngineDoesWhatTheModelSays) {
   const std::uint64_t first = number("ICR_TEST_SEED", 1);
   const std::uint64_t runs = number("ICR_TEST_RUNS", std::getenv("ICR_TEST_SEED") == nullptr ? kRuns : 1);
@@ -75,16 +100,8 @@ TEST(NatModel, TheEngineDoesWhatTheModelSays) {
   std::uint64_t total = 0;
   Coverage coverage;
   for (std::uint64_t seed = first; seed < first + runs; ++seed) {
-    Dice dice(seed);
-    const World world = make_world(dice);
-    ASSERT_FALSE(world.cluster.service_sets.empty()) << "ICR_TEST_SEED=" << seed;
-    Runner runner(seed, dice, world, coverage);
-    runner.run(packets);
-    total += runner.packets();
-    if (HasFailure()) {
-      FAIL() << "ICR_TEST_SEED=" << seed << " ICR_TEST_STEPS=" << packets << ", step " << runner.step() << "\n"
-             << world.text;
-    }
+    total += live(seed, packets, coverage);
+    if (HasFailure()) return;
   }
   std::printf(
       "%llu packets, seeds %llu to %llu; %llu sessions by hairpinning, %llu from outside to a mapping, %llu of these "
