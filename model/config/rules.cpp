@@ -6,7 +6,15 @@ namespace icr {
 namespace {
 
 constexpr std::uint8_t kEchoRequest4 = 8;    // RFC 792
+constexpr std::uint8_t kTimestamp4 = 13;     // RFC 792
 constexpr std::uint8_t kEchoRequest6 = 128;  // RFC 4443
+
+/// Returns the type of a query, if the protocol has it.
+std::optional<std::uint8_t> type_of(IcmpQuery query, std::uint8_t protocol) {
+  if (protocol == ip_protocol::icmp) return query == IcmpQuery::echo ? kEchoRequest4 : kTimestamp4;
+  if (protocol == ip_protocol::icmp6 && query == IcmpQuery::echo) return kEchoRequest6;
+  return std::nullopt;
+}
 
 bool holds(const std::vector<AddressRange>& ranges, const IpAddress& address) {
   return std::any_of(ranges.begin(), ranges.end(), [&](const AddressRange& r) { return r.contains(address); });
@@ -25,14 +33,13 @@ bool matches_port(const std::vector<PortRange>& ranges, std::uint8_t protocol, s
 
 }  // namespace
 
-bool Application::matches(const FlowKey& key) const {
+bool Application::matches(const FlowKey& key, IcmpQuery query) const {
   if (protocol && *protocol != key.protocol) return false;
   if (source_port && !(has_ports(key.protocol) && source_port->contains(key.source_port))) return false;
   if (destination_port && !(has_ports(key.protocol) && destination_port->contains(key.destination_port))) return false;
   if (!icmp_type && !icmp_code) return true;
-  if (key.protocol != ip_protocol::icmp && key.protocol != ip_protocol::icmp6) return false;
-  const std::uint8_t echo = key.protocol == ip_protocol::icmp ? kEchoRequest4 : kEchoRequest6;
-  return icmp_type.value_or(echo) == echo && icmp_code.value_or(0) == 0;
+  const auto type = type_of(query, key.protocol);
+  return type && icmp_type.value_or(*type) == *type && icmp_code.value_or(0) == 0;
 }
 
 bool MatchConditions::matches_addresses_and_ports(const FlowKey& key) const {

@@ -24,18 +24,22 @@ struct PortRange {
 /// `inactivity-timeout never`: longer than three years without a packet. A number, so that a session's timeout is one.
 inline constexpr std::uint32_t kNeverSeconds = 100'000'000;
 
+/// The queries that begin an ICMP session: RFC 792 types 8 and 13, RFC 4443 type 128, each of code 0.
+enum class IcmpQuery : std::uint8_t { echo, timestamp };
+
 /// `application NAME`: what a term matches and how long its sessions may idle.
 struct Application {
   std::string name;
   std::optional<std::uint8_t> protocol;
   std::optional<PortRange> source_port;       ///< matches protocols with ports only
   std::optional<PortRange> destination_port;  ///< matches protocols with ports only
-  /// Of ICMP or ICMPv6. Sessions begin with an echo request (type 8 or 128, code 0), so nothing else ever matches.
+  /// Of ICMP or ICMPv6. Sessions begin with an IcmpQuery, so no other type or code ever matches.
   std::optional<std::uint8_t> icmp_type;
   std::optional<std::uint8_t> icmp_code;
   std::optional<std::uint32_t> inactivity_timeout_s;  ///< kNeverSeconds: never
   ApplicationProtocol application_protocol = kNoApplicationProtocol;
-  [[nodiscard]] bool matches(const FlowKey& key) const;
+  /// `query`: what begins the session, if its protocol is ICMP or ICMPv6.
+  [[nodiscard]] bool matches(const FlowKey& key, IcmpQuery query = IcmpQuery::echo) const;
 };
 
 /// input: packets that enter on the service set's inside port; output: on the outside port (next-hop style service

@@ -165,10 +165,11 @@ SetUp Shard::set_up(const Headers& headers, std::uint16_t service_set, std::uint
   if (refuse_new_) return {std::nullopt, Drop::handing_over, false};
   const bool icmp = headers.icmp != IcmpKind::none;
   if (icmp && !is_query(headers.icmp)) return {std::nullopt, Drop::icmp_no_session, false};
+  const IcmpQuery query = query_of(headers.icmp);
   // A packet to an external address finds a mapping there, or a rule that sends it on; or nobody.
   std::optional<NatDecision> rule;
   if (!nat_.waits_for(service_set, headers.key)) {
-    rule = s->policy.nat(headers.key, inside);
+    rule = s->policy.nat(headers.key, inside, query);
     if (rule->term == nullptr || !NatState::translates_destination(rule->term->type))
       return {std::nullopt, Drop::nat_no_session, false};
   }
@@ -177,19 +178,10 @@ SetUp Shard::set_up(const Headers& headers, std::uint16_t service_set, std::uint
     if (refused != Drop::count) return {std::nullopt, refused, false};
   }
 
-  const FirewallDecision firewall = s->policy.firewall(headers.key, inside);
+  const FirewallDecision firewall = s->policy.firewall(headers.key, inside, query);
   if (firewall.action == FirewallAction::discard) return {std::nullopt, Drop::firewall_discard, false};
   if (firewall.action == FirewallAction::reject) return {std::nullopt, Drop::firewall_reject, true};
-  const NatDecision nat = rule ? *rule : s->policy.nat(headers.key, inside);
-  // An application with an ICMP type is meant for echo, because the classifier does not distinguish the types of
-  // queries.
-  const auto means_echo = [&](std::optional<std::uint16_t> application) {
-    return application && cluster_->applications[*application].icmp_type.has_value();
-  };
-  if (headers.icmp == IcmpKind::timestamp_request &&
-      (means_echo(firewall.application) || means_echo(nat.application))) {
-    return {std::nullopt, Drop::firewall_discard, false};
-  }
+  const NatDecision nat = rule ? *rule : s->policy.nat(headers.key, inside, query);
 
   const bool tcp = headers.protocol == ip_protocol::tcp;
   if (tcp && (headers.tcp_flags & (tcp_flag::syn | tcp_flag::ack)) != tcp_flag::syn) {

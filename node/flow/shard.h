@@ -24,6 +24,11 @@
 
 namespace icr::node {
 
+/// Returns what the rules look at in a packet that begins a session. Packets other than ICMP count as echo.
+[[nodiscard]] constexpr IcmpQuery query_of(IcmpKind kind) {
+  return kind == IcmpKind::timestamp_request ? IcmpQuery::timestamp : IcmpQuery::echo;
+}
+
 struct ShardCounters {
   std::uint64_t applied_created = 0;
   std::uint64_t applied_updated = 0;

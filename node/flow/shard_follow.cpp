@@ -45,6 +45,12 @@ bool Shard::follow(std::uint32_t slot, Direction direction, const Headers& heade
       drop = Drop::icmp_echo_direction;
       return false;
     }
+    const Service* const s = service(session.service_set);
+    if (forth && s != nullptr &&
+        s->policy.admits_only_the_other(headers.key, !session.initiated_outside, query_of(headers.icmp))) {
+      drop = Drop::firewall_discard;
+      return false;
+    }
   }
   if (!active_) [[unlikely]]
     return follow_passively(session, direction, headers, drop);

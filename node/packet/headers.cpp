@@ -40,7 +40,9 @@ HeaderError check_v6_addresses(const IpAddress& source, const IpAddress& destina
   return HeaderError::none;
 }
 
-IcmpKind icmp_kind(bool v6, std::uint8_t type) {
+/// A query has code 0 (RFC 792, RFC 4443); with another one it is none that the rules could name.
+IcmpKind icmp_kind(bool v6, std::uint8_t type, std::uint8_t code) {
+  if (code != 0 && (v6 ? type == 128 : type == 8 || type == 13)) return IcmpKind::other;
   if (v6) {
     if (type == 128) return IcmpKind::echo_request;
     if (type == 129) return IcmpKind::echo_reply;
@@ -94,7 +96,7 @@ HeaderError read_transport(Headers& h) {
       if (h.v6 != (h.protocol == ip_protocol::icmp6))
         return HeaderError::none;  // carried without ports, like any other
       if (h.l4_length < kIcmpHeader) return h.fragment ? HeaderError::tiny_fragment : HeaderError::short_icmp;
-      h.icmp = icmp_kind(h.v6, l4[0]);
+      h.icmp = icmp_kind(h.v6, l4[0], l4[1]);
       if (is_query(h.icmp) || is_answer(h.icmp)) {
         h.key.source_port = h.key.destination_port = load16(l4 + 4);
       }
@@ -265,7 +267,7 @@ bool read_quoted_headers(std::uint8_t* packet, std::uint32_t size, Headers& out)
   if (out.protocol == ip_protocol::icmp || out.protocol == ip_protocol::icmp6) {
     if (out.v6 != (out.protocol == ip_protocol::icmp6)) return true;
     if (out.l4_length < kIcmpHeader) return false;
-    out.icmp = icmp_kind(out.v6, out.l4[0]);
+    out.icmp = icmp_kind(out.v6, out.l4[0], out.l4[1]);
     if (out.icmp == IcmpKind::error) return false;
     if (out.icmp != IcmpKind::other) out.key.source_port = out.key.destination_port = load16(out.l4 + 4);
   }

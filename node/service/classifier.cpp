@@ -28,12 +28,12 @@ std::vector<PortRange> common_ports(const std::vector<PortRange>& ranges, const 
 }
 
 /// True if an application can match packets of the protocol, ports apart.
-bool takes_protocol(const Application& application, std::uint8_t protocol) {
+bool takes_protocol(const Application& application, std::uint8_t protocol, IcmpQuery query) {
   FlowKey key;
   key.protocol = protocol;
   if (application.source_port) key.source_port = application.source_port->low;
   if (application.destination_port) key.destination_port = application.destination_port->low;
-  return application.matches(key);
+  return application.matches(key, query);
 }
 
 }  // namespace
@@ -59,11 +59,17 @@ class RuleClassifier::Builder {
     build_ports(group_.destination_port, &Draft::destination_ports);
     group_.portless =
         row_where([](const Draft& draft) { return draft.source_ports.empty() && draft.destination_ports.empty(); });
-    for (unsigned protocol = 0; protocol < 256; ++protocol) {
-      group_.protocol[protocol] = row_where([&](const Draft& draft) {
-        return draft.application == nullptr || takes_protocol(*draft.application, static_cast<std::uint8_t>(protocol));
+    const auto row_of = [&](unsigned protocol, IcmpQuery query) {
+      return row_where([&](const Draft& draft) {
+        return draft.application == nullptr ||
+               takes_protocol(*draft.application, static_cast<std::uint8_t>(protocol), query);
       });
+    };
+    for (unsigned protocol = 0; protocol < 256; ++protocol) {
+      group_.protocol[protocol] = row_of(protocol, IcmpQuery::echo);
     }
+    group_.timestamp = {row_of(ip_protocol::icmp, IcmpQuery::timestamp),
+                        row_of(ip_protocol::icmp6, IcmpQuery::timestamp)};
     for (const bool input : {false, true}) {
       group_.direction[input ? 1 : 0] = row_where([&](const Draft& draft) {
         const auto direction = draft.rule->direction;
@@ -289,13 +295,16 @@ std::optional<std::size_t> RuleClassifier::first_bit(const Group& group, std::sp
   return std::nullopt;
 }
 
-std::optional<RuleClassifier::Match> RuleClassifier::first(const FlowKey& key, bool input) const {
+std::optional<RuleClassifier::Match> RuleClassifier::first(const FlowKey& key, bool input, IcmpQuery query) const {
   const bool v4 = key.source.is_v4() && key.destination.is_v4();
+  const bool icmp = key.protocol == ip_protocol::icmp || key.protocol == ip_protocol::icmp6;
+  const bool timestamp = icmp && query == IcmpQuery::timestamp;
   for (const Group& group : groups_) {
     std::array<std::uint32_t, 6> rows;
     std::size_t count = 0;
     rows[count++] = group.direction[input ? 1 : 0];
-    rows[count++] = group.protocol[key.protocol];
+    rows[count++] =
+        timestamp ? group.timestamp[key.protocol == ip_protocol::icmp ? 0 : 1] : group.protocol[key.protocol];
     if (has_ports(key.protocol)) {
       rows[count++] = group.destination_port.row_of(key.destination_port);
       rows[count++] = group.source_port.row_of(key.source_port);
@@ -315,6 +324,11 @@ std::optional<RuleClassifier::Match> RuleClassifier::first(const FlowKey& key, b
     }
   }
   return std::nullopt;
+}
+
+bool RuleClassifier::distinguishes_queries() const {
+  return std::any_of(groups_.begin(), groups_.end(),
+                     [](const Group& g) { return g.timestamp[0] != g.protocol[ip_protocol::icmp]; });
 }
 
 std::size_t RuleClassifier::memory() const {

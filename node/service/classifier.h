@@ -39,8 +39,10 @@ class RuleClassifier {
   /// `applications` are those of the cluster, which the conditions have indices of.
   RuleClassifier(std::span<const Application> applications, std::span<const Rule> rules);
 
-  /// `input`: the packet came in on the inside port.
-  [[nodiscard]] std::optional<Match> first(const FlowKey& key, bool input) const;
+  /// `input`: the packet came in on the inside port. `query`: what it is, if its protocol is ICMP or ICMPv6.
+  [[nodiscard]] std::optional<Match> first(const FlowKey& key, bool input, IcmpQuery query = IcmpQuery::echo) const;
+  /// True if the rules may decide differently about the queries of ICMP.
+  [[nodiscard]] bool distinguishes_queries() const;
   [[nodiscard]] std::size_t memory() const;
 
  private:
@@ -76,7 +78,8 @@ class RuleClassifier {
     Field<Wide> source6, destination6;
     Field<std::uint16_t> source_port, destination_port;
     std::uint32_t portless = 0;                 ///< row of the entries that ask for no port
-    std::array<std::uint32_t, 256> protocol{};  ///< rows
+    std::array<std::uint32_t, 256> protocol{};  ///< rows; of ICMP and ICMPv6: those of echo requests
+    std::array<std::uint32_t, 2> timestamp{};   ///< rows of timestamp requests: ICMP, ICMPv6 (which has none)
     std::array<std::uint32_t, 2> direction{};   ///< rows: output, input
   };
   class Builder;

@@ -34,10 +34,10 @@ ServicePolicy::ServicePolicy(const Cluster& cluster, std::uint16_t service_set) 
   nat_ = RuleClassifier(cluster.applications, rules);
 }
 
-FirewallDecision ServicePolicy::firewall(const FlowKey& key, bool input) const {
+FirewallDecision ServicePolicy::firewall(const FlowKey& key, bool input, IcmpQuery query) const {
   FirewallDecision decision;
   if (firewall_terms_.empty()) return decision;
-  const auto match = firewall_.first(key, input);
+  const auto match = firewall_.first(key, input, query);
   if (!match) {
     decision.action = FirewallAction::discard;
     return decision;
@@ -48,13 +48,20 @@ FirewallDecision ServicePolicy::firewall(const FlowKey& key, bool input) const {
   return decision;
 }
 
-NatDecision ServicePolicy::nat(const FlowKey& key, bool input) const {
+NatDecision ServicePolicy::nat(const FlowKey& key, bool input, IcmpQuery query) const {
   NatDecision decision;
-  const auto match = nat_.first(key, input);
+  const auto match = nat_.first(key, input, query);
   if (!match) return decision;
   decision.term = nat_terms_[match->rule];
   decision.application = match->application;
   return decision;
+}
+
+bool ServicePolicy::admits_only_the_other(const FlowKey& key, bool input, IcmpQuery query) const {
+  if (!firewall_.distinguishes_queries()) return false;
+  const IcmpQuery other = query == IcmpQuery::echo ? IcmpQuery::timestamp : IcmpQuery::echo;
+  return firewall(key, input, query).action != FirewallAction::accept &&
+         firewall(key, input, other).action == FirewallAction::accept;
 }
 
 std::optional<std::uint16_t> ServicePolicy::firewall_application(std::uint16_t policy, const FlowKey& key) const {

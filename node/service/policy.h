@@ -30,9 +30,12 @@ class ServicePolicy {
   ServicePolicy(const Cluster& cluster, std::uint16_t service_set);
 
   /// `input`: the packet came in on the inside port. Without firewall rules everything is accepted; with some, what no
-  /// term matches is discarded.
-  [[nodiscard]] FirewallDecision firewall(const FlowKey& key, bool input) const;
-  [[nodiscard]] NatDecision nat(const FlowKey& key, bool input) const;
+  /// term matches is discarded. `query`: what the packet is, if its protocol is ICMP or ICMPv6.
+  [[nodiscard]] FirewallDecision firewall(const FlowKey& key, bool input, IcmpQuery query = IcmpQuery::echo) const;
+  [[nodiscard]] NatDecision nat(const FlowKey& key, bool input, IcmpQuery query = IcmpQuery::echo) const;
+  /// True if the firewall accepts the other kind of ICMP query, but not this one: a query of this kind must not pass in
+  /// a session that the other kind began (echo and timestamp with the same identifier are one session).
+  [[nodiscard]] bool admits_only_the_other(const FlowKey& key, bool input, IcmpQuery query) const;
   /// The application by which a firewall term (FirewallDecision::policy) matched the key: what the decision said when
   /// the session began, without evaluating the rules again.
   [[nodiscard]] std::optional<std::uint16_t> firewall_application(std::uint16_t policy, const FlowKey& key) const;

@@ -220,6 +220,14 @@ TEST(ClusterWarnings, AreGivenForWhatIsLegalButSurprising) {
       parsed(replaced("application-protocol: http", "application-protocol: ftp")).warnings,
       ElementsAre(HasSubstr("Application web has application-protocol ftp, whose payload is not inspected yet")));
   EXPECT_THAT(parsed(replaced("protocol: 17, source-port: 1024-65535", "protocol: icmp, icmp-type: 13")).warnings,
+              IsEmpty());
+  EXPECT_THAT(
+      parsed(replaced("protocol: 17, source-port: 1024-65535", "protocol: icmp, icmp-type: 15")).warnings,
+      ElementsAre(HasSubstr("Application high matches nothing: sessions begin with an ICMP echo request (type 8) "
+                            "or timestamp request (type 13) of code 0.")));
+  EXPECT_THAT(parsed(replaced("protocol: 17, source-port: 1024-65535", "protocol: icmp6, icmp-type: 13")).warnings,
+              ElementsAre(HasSubstr("matches nothing: sessions begin with an ICMPv6 echo request (type 128)")));
+  EXPECT_THAT(parsed(replaced("protocol: 17, source-port: 1024-65535", "protocol: icmp, icmp-code: 1")).warnings,
               ElementsAre(HasSubstr("Application high matches nothing")));
   EXPECT_THAT(parsed(replaced("port-range: { low: 5000, high: 5999 }",
                               "port: { secured-port-block-allocation: { block-size: 512 }, preserve-range: yes }"))

@@ -218,6 +218,21 @@ application-sets:
   EXPECT_FALSE(c.applications.at(0).matches(key));
 }
 
+TEST(ClusterNat, TimestampRequestsAreTypeThirteenOfIcmp) {
+  Application application;
+  application.protocol = ip_protocol::icmp;
+  FlowKey key{*IpAddress::parse("192.0.2.1"), *IpAddress::parse("192.0.2.2"), 7, 7, ip_protocol::icmp};
+  EXPECT_TRUE(application.matches(key, IcmpQuery::timestamp)) << "no type is any type";
+  application.icmp_type = 13;
+  EXPECT_TRUE(application.matches(key, IcmpQuery::timestamp));
+  EXPECT_FALSE(application.matches(key, IcmpQuery::echo));
+  application.icmp_type = 8;
+  EXPECT_FALSE(application.matches(key, IcmpQuery::timestamp));
+  application.protocol = key.protocol = ip_protocol::icmp6;
+  application.icmp_type = 13;
+  EXPECT_FALSE(application.matches(key, IcmpQuery::timestamp)) << "ICMPv6 has none";
+}
+
 TEST(ClusterNat, EchoRepliesBeginNoSession) {
   Application application;
   application.protocol = ip_protocol::icmp6;

@@ -224,6 +224,29 @@ TEST(EngineIcmpQuery, AnApplicationForEchoDoesNotAdmitIt) {
   Bed bed(plan);
   (void)bed.pass(kInside, echo(kClient, kServer, 7));
   bed.expect_drop(kInside, timestamp(kClient, kServer, 8, false), Drop::firewall_discard);
+  bed.expect_drop(kInside, timestamp(kClient, kServer, 7, false), Drop::firewall_discard);  // nor in the echo's session
+}
+
+TEST(EngineIcmpQuery, ATermForTimestampsDiscardsThem) {  // RFC 792 type 13
+  Plan plan;
+  plan.applications = "  - { name: time, protocol: icmp, icmp-type: 13 }\n";
+  plan.firewall_terms =
+      "      - { name: time, from: { applications: [time] }, then: discard }\n"
+      "      - { name: all, then: accept }\n";
+  Bed bed(plan);
+  bed.expect_drop(kInside, timestamp(kClient, kServer, 8, false), Drop::firewall_discard);
+  (void)bed.pass(kInside, echo(kClient, kServer, 7));
+  bed.expect_drop(kInside, timestamp(kClient, kServer, 7, false), Drop::firewall_discard);
+  (void)bed.pass(kInside, echo(kClient, kServer, 7));
+  bed.expect_accounted();
+}
+
+TEST(EngineIcmpQuery, QueriesOfAnotherCodeBeginNoSession) {  // no rule could name them
+  Bed bed;
+  for (Spec s : {echo(kClient, kServer, 7), timestamp(kClient, kServer, 8, false)}) {
+    s.icmp_code = 1;
+    bed.expect_drop(kInside, s, Drop::icmp_no_session);
+  }
 }
 
 TEST(EngineIcmpQuery, ObsoleteQueriesAreDropped) {  // RFC 6918

@@ -31,7 +31,7 @@ bool matches(const Application& a, const FlowKey& key) {
       (key.destination_port < a.destination_port->low || key.destination_port > a.destination_port->high)) {
     return false;
   }
-  // Only echo requests begin sessions, with code 0.
+  // Here only echo requests begin sessions, with code 0: the model sends no timestamp requests.
   if (a.icmp_type && *a.icmp_type != (key.protocol == kIcmp6 ? 128 : 8)) return false;
   return !a.icmp_code || *a.icmp_code == 0;
 }

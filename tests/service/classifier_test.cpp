@@ -13,7 +13,7 @@ using Match = RuleClassifier::Match;
 
 /// The model: each rule in order, each application in order.
 std::optional<Match> plainly(const std::vector<Application>& applications, const std::vector<Rule>& rules,
-                             const FlowKey& key, bool input) {
+                             const FlowKey& key, bool input, IcmpQuery query) {
   for (std::size_t i = 0; i < rules.size(); ++i) {
     const Rule& rule = rules[i];
     if (key.source.is_v4() ? !rule.v4 : !rule.v6) continue;
@@ -21,7 +21,7 @@ std::optional<Match> plainly(const std::vector<Application>& applications, const
     if (!rule.from->matches_addresses_and_ports(key)) continue;
     if (rule.from->applications.empty()) return Match{static_cast<std::uint32_t>(i), std::nullopt};
     for (const std::uint16_t application : rule.from->applications) {
-      if (applications[application].matches(key)) return Match{static_cast<std::uint32_t>(i), application};
+      if (applications[application].matches(key, query)) return Match{static_cast<std::uint32_t>(i), application};
     }
   }
   return std::nullopt;
@@ -82,7 +82,8 @@ class World {
     if (!one_in(8)) out.protocol = protocol();
     if (one_in(4)) out.source_port = ports();
     if (one_in(2)) out.destination_port = ports();
-    if (one_in(6)) out.icmp_type = static_cast<std::uint8_t>(one_in(2) ? 8 : one_in(2) ? 128 : up_to(255));
+    if (one_in(6))
+      out.icmp_type = static_cast<std::uint8_t>(one_in(2) ? 8 : one_in(2) ? 128 : one_in(2) ? 13 : up_to(255));
     if (one_in(10)) out.icmp_code = static_cast<std::uint8_t>(up_to(1));
     return out;
   }
@@ -126,8 +127,9 @@ void compare(std::uint64_t seed, std::uint32_t most_rules, std::uint32_t packets
   for (std::uint32_t i = 0; i < packets; ++i) {
     const FlowKey key = world.key();
     const bool input = world.one_in(2);
-    const auto expected = plainly(applications, rules, key, input);
-    const auto found = classifier.first(key, input);
+    const IcmpQuery query = world.one_in(2) ? IcmpQuery::timestamp : IcmpQuery::echo;
+    const auto expected = plainly(applications, rules, key, input, query);
+    const auto found = classifier.first(key, input, query);
     ASSERT_EQ(found.has_value(), expected.has_value())
         << key.source.to_string() << " " << key.destination.to_string() << " " << key.source_port << " "
         << key.destination_port << " " << unsigned{key.protocol};
@@ -160,7 +162,7 @@ TEST(Classifier, AgreesAcrossGroups) {
   for (std::uint32_t i = 0; i < 20'000; ++i) {
     FlowKey key = world.key();
     if (key.source.is_v4()) key.source = IpAddress::v4(0xc6120000U + i);
-    const auto expected = plainly({}, rules, key, true);
+    const auto expected = plainly({}, rules, key, true, IcmpQuery::echo);
     const auto found = classifier.first(key, true);
     ASSERT_TRUE(expected && found);
     ASSERT_EQ(found->rule, expected->rule) << i;

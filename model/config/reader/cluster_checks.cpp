@@ -196,11 +196,14 @@ void add_shared_pool_warnings(const Cluster& cluster, std::uint16_t pool, std::v
 }
 
 void add_application_warnings(const Application& application, std::vector<std::string>& out) {
-  FlowKey echo;
-  echo.protocol = application.protocol.value_or(0);
-  if ((application.icmp_type || application.icmp_code) && !application.matches(echo)) {
-    out.push_back(fmt::format("Application {} matches nothing: of ICMP only echo requests of code 0 begin a session.",
-                              application.name));
+  FlowKey key;
+  key.protocol = application.protocol.value_or(0);
+  if ((application.icmp_type || application.icmp_code) && !application.matches(key, IcmpQuery::echo) &&
+      !application.matches(key, IcmpQuery::timestamp)) {
+    out.push_back(fmt::format("Application {} matches nothing: sessions begin with {} of code 0.", application.name,
+                              key.protocol == ip_protocol::icmp6
+                                  ? "an ICMPv6 echo request (type 128)"
+                                  : "an ICMP echo request (type 8) or timestamp request (type 13)"));
   }
   if (!needs_payload(application.application_protocol)) return;
   out.push_back(
