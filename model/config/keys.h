@@ -58,8 +58,8 @@ struct Key {
   Applies applies;
   std::uint64_t low = 0;
   std::uint64_t high = 0;
-  std::string_view usual =
-      "";  ///< the default as settings spell it; empty: the key must be there, or its absence is a value
+  /// The default as settings spell it. Empty: the key must be there, or its absence is a value.
+  std::string_view usual{};
 };
 
 namespace keys_detail {
