@@ -141,7 +141,7 @@ Applied Shard::apply(const SessionRecord& r, TimePoint now) {
   const bool replaced = session.live && !update;
   if (replaced) unlink(slot);
   if (!update) {
-    table_.claim(slot);
+    if (!replaced) table_.claim(slot);
     // The session is live at the master, so any local session with the same flow keys must already be dead there:
     // displace it.
     for (const FlowKey& key : r.flow) {
@@ -187,12 +187,12 @@ Applied Shard::erase(SessionRef dead, TimePoint now) {
     return Applied::unchanged;
   }
   const bool was_live = session.live;
-  // Also a slot that is empty is used now: cursors must come by it, for its generation is the tombstone.
-  table_.claim(dead.slot);
   if (was_live) {
     unlink(dead.slot);
     ++counters_.applied_deleted;
   } else {
+    // An empty slot counts as used from now on: cursors must visit it, because its generation is the tombstone.
+    table_.claim(dead.slot);
     ++counters_.applied_unchanged;
   }
   table_.release(dead.slot);
