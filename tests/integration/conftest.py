@@ -43,7 +43,8 @@ def pytest_configure(config):
         config.addinivalue_line("markers", line)
     if not hasattr(config, "workerinput") and os.geteuid() == 0:
         # The first `ip netns add` on a machine mounts /run/netns, which two workers must not do at the same time.
-        netns.ip_batch(None, [f"netns add {PREFIX}-first", f"netns delete {PREFIX}-first"])
+        name = f"{PREFIX}-first-{os.getpid()}"  # parts of ./run-tests run side by side
+        netns.ip_batch(None, [f"netns add {name}", f"netns delete {name}"])
 
 
 def pytest_collection_modifyitems(config, items):
