@@ -4,12 +4,14 @@ import os
 import subprocess
 import sys
 
+import pytest
 from conftest import PREFIX, ROOT
 
 from lab import netns
 from lab.netlab import PLACES
 
 
+@pytest.mark.quiet  # the showcase promises lengths of gaps
 def test_quickstart_ends_well_and_leaves_nothing_after_down():
     try:
         done = subprocess.run(
