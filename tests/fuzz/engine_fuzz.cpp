@@ -199,13 +199,15 @@ struct World {
     engine.tick(now);
   }
 
-  /// An external endpoint stands for one internal endpoint only.
+  /// An external endpoint stands for one internal endpoint only. SCTP ports are not translated: hosts that share an
+  /// external address are told apart by their peers.
   void check_owners() const {
     std::map<std::pair<IpAddress, std::uint32_t>, std::pair<IpAddress, std::uint16_t>> owners;
     SessionRecord r;
     for (std::uint32_t slot = 0; slot < fuzz::engine_cluster().redundancy_sets[0].max_sessions; ++slot) {
       if (!shard.read(slot, now, r) || r.nat_pool == 0 || r.initiated_outside) continue;
       if (r.flow[1].destination == r.flow[0].source || r.flow[1].destination_port == 0) continue;
+      if (r.flow[1].protocol == 132) continue;
       const std::pair<IpAddress, std::uint32_t> external{
           r.flow[1].destination, std::uint32_t{r.flow[1].destination_port} << 8 | r.flow[1].protocol};
       const std::pair<IpAddress, std::uint16_t> internal{r.flow[0].source, r.flow[0].source_port};
