@@ -206,16 +206,18 @@ TEST_F(SocketTest, ClosingAWatchedSocketWhoseEventsNobodyReadsStopsNoOtherSocket
 
 /// The process' signals are for its main thread.
 TEST_F(SocketTest, TheThreadsOfAContextBlockSignals) {
-  int blocked = 0;
+  int threads = 0;
   for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+    if (task.path().filename() == std::to_string(::getpid())) continue;  // the main thread
+    ++threads;
     std::ifstream status(task.path() / "status");
     for (std::string line; std::getline(status, line);) {
       if (!line.starts_with("SigBlk:")) continue;
       const auto mask = std::stoull(line.substr(7), nullptr, 16);
-      if ((mask >> (SIGTERM - 1) & 1) != 0 && (mask >> (SIGINT - 1) & 1) != 0) ++blocked;
+      EXPECT_TRUE((mask >> (SIGTERM - 1) & 1) != 0 && (mask >> (SIGINT - 1) & 1) != 0) << line;
     }
   }
-  EXPECT_EQ(blocked, 2) << "the I/O thread and the one that closes sockets";
+  EXPECT_GE(threads, 2) << "the I/O thread and the one that closes sockets; a sanitizer may have another one";
 }
 
 }  // namespace
