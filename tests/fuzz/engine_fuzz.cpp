@@ -199,19 +199,22 @@ struct World {
     engine.tick(now);
   }
 
-  /// An external endpoint stands for one internal endpoint only. SCTP ports are not translated: hosts that share an
-  /// external address are told apart by their peers.
+  /// An external endpoint stands for one internal endpoint only. SCTP ports are not translated, so hosts may share an
+  /// endpoint of SCTP, but not towards the same peer.
   void check_owners() const {
-    std::map<std::pair<IpAddress, std::uint32_t>, std::pair<IpAddress, std::uint16_t>> owners;
+    constexpr std::uint8_t kSctp = 132;
+    using Endpoint = std::pair<IpAddress, std::uint32_t>;
+    std::map<std::pair<Endpoint, Endpoint>, std::pair<IpAddress, std::uint16_t>> owners;
     SessionRecord r;
     for (std::uint32_t slot = 0; slot < fuzz::engine_cluster().redundancy_sets[0].max_sessions; ++slot) {
       if (!shard.read(slot, now, r) || r.nat_pool == 0 || r.initiated_outside) continue;
       if (r.flow[1].destination == r.flow[0].source || r.flow[1].destination_port == 0) continue;
-      if (r.flow[1].protocol == 132) continue;
-      const std::pair<IpAddress, std::uint32_t> external{
-          r.flow[1].destination, std::uint32_t{r.flow[1].destination_port} << 8 | r.flow[1].protocol};
+      const Endpoint external{r.flow[1].destination,
+                              std::uint32_t{r.flow[1].destination_port} << 8 | r.flow[1].protocol};
+      const Endpoint peer =
+          r.flow[1].protocol == kSctp ? Endpoint{r.flow[1].source, r.flow[1].source_port} : Endpoint{};
       const std::pair<IpAddress, std::uint16_t> internal{r.flow[0].source, r.flow[0].source_port};
-      const auto [found, added] = owners.emplace(external, internal);
+      const auto [found, added] = owners.emplace(std::pair{external, peer}, internal);
       fuzz::require(added || found->second == internal);
     }
   }
