@@ -13,7 +13,7 @@ namespace icr::cli {
 struct Answer {
   std::uint16_t chassis = 0;  ///< index into Cluster::chassis
   QueryRequest request;       ///< the question
-  Result<QueryReply> reply;   ///< or the reason why there is none: no answer, a refusal, or an invalid reply
+  Result<QueryReply> reply;   ///< the error says: no answer, a refusal, or an invalid reply
 };
 
 /// Sends questions at once; answers arrive in any order. Thread: one.

@@ -28,7 +28,7 @@ class ZmqTransport final : public Transport {
   struct Line;
   struct Sockets;
 
-  /// Returns the line to the chassis, and opens it first if there is none.
+  /// Returns the connection to the chassis. Opens one if there is none.
   Result<Line*> line_to(std::uint16_t chassis);
   Result<void> wait();
   void read_answers(std::uint16_t chassis, Line& line);

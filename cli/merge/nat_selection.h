@@ -1,4 +1,4 @@
-// The NAT pools, rules and terms of a service set, and those of them that a command selects.
+// Lists the NAT pools, rules and terms of a service set, and selects those that a command names.
 #pragma once
 
 #include <optional>
