@@ -46,9 +46,10 @@ std::string mistake_in(const Command& command, const Cluster& cluster) {
     return fmt::format("service set {} not found", *command.service_set);
   }
   const bool known_card =
-      !command.interface || std::any_of(cluster.chassis.begin(), cluster.chassis.end(), [&](const Chassis& chassis) {
+      !command.interface ||
+      std::any_of(cluster.chassis.begin(), cluster.chassis.end(), [&](const ChassisConfig& chassis) {
         return std::any_of(chassis.cards.begin(), chassis.cards.end(),
-                           [&](const Card& card) { return card.name == command.interface->card; });
+                           [&](const CardConfig& card) { return card.name == command.interface->card; });
       });
   if (clears(command.verb) && !known_card) return fmt::format("interface {} not found", command.interface->card);
   // A unit selects the service sets that use it. A unit without service sets would select nothing.

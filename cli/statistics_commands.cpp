@@ -84,8 +84,9 @@ std::vector<CardReport> cards_of(const Asking& asking) {
 }
 
 /// Asks each card the same question, and calls `take` for the replies in the order of the cards.
-void ask_cards(Asking& asking, QueryKind kind,
-               const std::function<void(const CardReport& report, const Card& card, const QueryReply& reply)>& take) {
+void ask_cards(
+    Asking& asking, QueryKind kind,
+    const std::function<void(const CardReport& report, const CardConfig& card, const QueryReply& reply)>& take) {
   const auto cards = cards_of(asking);
   for (const auto& report : cards) {
     QueryRequest request;
@@ -106,7 +107,7 @@ void ask_cards(Asking& asking, QueryKind kind,
 }
 
 /// Returns the service sets that are configured on a card.
-std::vector<std::uint16_t> service_sets_of(const Cluster& cluster, std::uint16_t chassis, const Card& card) {
+std::vector<std::uint16_t> service_sets_of(const Cluster& cluster, std::uint16_t chassis, const CardConfig& card) {
   std::vector<std::uint16_t> out;
   for (const auto& set : cluster.redundancy_sets) {
     for (const auto& member : set.members) {
@@ -174,7 +175,7 @@ void clear_statistics(Asking& asking, StatisticsGroup group) {
 
 void show_service_set_summary(Asking& asking) {
   std::optional<CardFamily> heading;
-  ask_cards(asking, QueryKind::usage, [&](const CardReport& report, const Card& card, const QueryReply& reply) {
+  ask_cards(asking, QueryKind::usage, [&](const CardReport& report, const CardConfig& card, const QueryReply& reply) {
     if (heading != card.family) {
       asking.environment().out((heading ? "\n" : "") + render_summary_columns(card.family));
     }
@@ -189,7 +190,7 @@ void show_memory_usage(Asking& asking) {
   const Selection selection = select(asking.cluster(), asking.command());
   if (selection.nothing) return;
   std::string out;
-  ask_cards(asking, QueryKind::usage, [&](const CardReport&, const Card& card, const QueryReply& reply) {
+  ask_cards(asking, QueryKind::usage, [&](const CardReport&, const CardConfig& card, const QueryReply& reply) {
     std::uint64_t of_service_sets = 0;
     std::string rows;
     for (const auto& use : reply.usage.service_sets) {
@@ -235,17 +236,18 @@ void show_cpu_usage(Asking& asking) {
 void show_analysis(Asking& asking) {
   const auto live = live_on_cards(asking, cards_of(asking));
   bool first = true;
-  ask_cards(asking, QueryKind::analysis, [&](const CardReport& report, const Card& card, const QueryReply& reply) {
-    const auto sessions = live.find({report.chassis, report.card});
-    if (sessions == live.end()) return;
-    asking.environment().out((first ? "" : "\n") + render_analysis(card.family, card.name, sessions->second,
-                                                                   report.utilization, reply.analysis));
-    first = false;
-  });
+  ask_cards(asking, QueryKind::analysis,
+            [&](const CardReport& report, const CardConfig& card, const QueryReply& reply) {
+              const auto sessions = live.find({report.chassis, report.card});
+              if (sessions == live.end()) return;
+              asking.environment().out((first ? "" : "\n") + render_analysis(card.family, card.name, sessions->second,
+                                                                             report.utilization, reply.analysis));
+              first = false;
+            });
 }
 
 void clear_analysis(Asking& asking) {
-  ask_cards(asking, QueryKind::clear_analysis, [](const CardReport&, const Card&, const QueryReply&) {});
+  ask_cards(asking, QueryKind::clear_analysis, [](const CardReport&, const CardConfig&, const QueryReply&) {});
 }
 
 }  // namespace icr::cli

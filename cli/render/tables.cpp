@@ -57,8 +57,8 @@ const SetStatus* status_of(const std::vector<SetReport>& reports, std::uint16_t 
 struct Group {
   const RedundancySet* set;
   const SetStatus* status;
-  const Chassis* local;
-  const Chassis* peer;
+  const ChassisConfig* local;
+  const ChassisConfig* peer;
 };
 
 std::string_view connection_word(bool connected) { return connected ? "Connected" : "Not connected"; }

@@ -14,13 +14,13 @@ std::optional<std::uint16_t> find_by_name(const std::vector<T>& things, std::str
 
 }  // namespace
 
-const PacketPort* Card::port(std::uint32_t unit) const {
+const PacketPort* CardConfig::port(std::uint32_t unit) const {
   const auto found = std::find_if(ports.begin(), ports.end(), [&](const PacketPort& p) { return p.unit == unit; });
   return found == ports.end() ? nullptr : &*found;
 }
 
-const Card* Chassis::card(std::string_view card_name) const {
-  const auto found = std::find_if(cards.begin(), cards.end(), [&](const Card& c) { return c.name == card_name; });
+const CardConfig* ChassisConfig::card(std::string_view card_name) const {
+  const auto found = std::find_if(cards.begin(), cards.end(), [&](const CardConfig& c) { return c.name == card_name; });
   return found == cards.end() ? nullptr : &*found;
 }
 

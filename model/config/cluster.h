@@ -37,7 +37,7 @@ struct PacketPort {
   std::string write_file;  ///< capture to write
 };
 
-struct Card {
+struct CardConfig {
   std::string name;  ///< "ms-0/0/0", "vms-1/0/0"
   CardFamily family = CardFamily::ms;
   std::vector<PacketPort> ports;
@@ -57,7 +57,7 @@ struct Scheduling {
   std::uint32_t priority = 20;  ///< of real_time: 1..98
 };
 
-struct Chassis {
+struct ChassisConfig {
   std::string name;
   IpAddress inter_chassis_address;  ///< where peers reach this chassis
   std::uint16_t inter_chassis_port =
@@ -67,9 +67,9 @@ struct Chassis {
   /// True if nftables rules keep packets from bypassing the cards (node/kernel/forward_guard.h); if false, only routing
   /// does.
   bool kernel_guard = true;
-  std::vector<Card> cards;
+  std::vector<CardConfig> cards;
   Scheduling scheduling;
-  [[nodiscard]] const Card* card(std::string_view card_name) const;
+  [[nodiscard]] const CardConfig* card(std::string_view card_name) const;
 };
 
 /// `tcp-non-syn`: what a TCP packet that belongs to no session and carries no SYN does.
@@ -172,7 +172,7 @@ struct RedundancySet {
 
 struct Cluster {
   std::string name;
-  std::vector<Chassis> chassis;
+  std::vector<ChassisConfig> chassis;
   std::vector<RedundancySet> redundancy_sets;
   std::vector<ServiceSet> service_sets;
   std::vector<FirewallRule> firewall_rules;

@@ -150,7 +150,7 @@ class Finder {
  private:
   [[nodiscard]] std::vector<IpAddress> own_addresses() const {
     std::vector<IpAddress> out;
-    for (const Chassis& chassis : cluster_.chassis) {
+    for (const ChassisConfig& chassis : cluster_.chassis) {
       out.push_back(chassis.inter_chassis_address);
       out.push_back(chassis.query.address);
     }

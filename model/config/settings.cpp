@@ -136,7 +136,7 @@ void add_port(const Place& at, const PacketPort& port) {
   }
 }
 
-void add(const Place& at, const Chassis& chassis) {
+void add(const Place& at, const ChassisConfig& chassis) {
   constexpr std::array<std::string_view, 3> kPolicies = {"real-time", "nice", "default"};
   const Place peers = at.below("inter-chassis");
   peers.value(key("chassis[].inter-chassis", "address"), chassis.inter_chassis_address);
@@ -151,7 +151,7 @@ void add(const Place& at, const Chassis& chassis) {
   scheduling.value(key("chassis[].scheduling", "priority"), std::uint64_t{chassis.scheduling.priority});
   at.value(key("chassis[]", "kernel-guard"), chassis.kernel_guard);
   for (std::size_t i = 0; i < chassis.cards.size(); ++i) {
-    const Card& card = chassis.cards[i];
+    const CardConfig& card = chassis.cards[i];
     const Place on_card = at.item("cards", card.name);
     on_card.exists(Scope::cluster, i);  // questions name a card by its place
     on_card.value(key("chassis[].cards[]", "workers"), std::uint64_t{card.workers});
@@ -426,7 +426,7 @@ std::vector<ConfigPart> parts_of(const Cluster& cluster) {
       out.push_back(std::move(part));
     }
   };
-  add_all("chassis", cluster.chassis, true, [](const Place& at, const Chassis& c) { add(at, c); });
+  add_all("chassis", cluster.chassis, true, [](const Place& at, const ChassisConfig& c) { add(at, c); });
   for (std::size_t i = 0; i < cluster.redundancy_sets.size(); ++i) {
     const auto& set = cluster.redundancy_sets[i];
     if (set.stand_alone()) continue;

@@ -4,7 +4,7 @@
 
 namespace icr::node {
 
-Card::Card(const Cluster& cluster, std::uint16_t chassis, const icr::Card& config, std::vector<UnitPort> ports,
+Card::Card(const Cluster& cluster, std::uint16_t chassis, const CardConfig& config, std::vector<UnitPort> ports,
            std::vector<CardSet> sets, std::uint64_t seed, TimePoint now) {
   const std::size_t count = std::clamp<std::size_t>(sets.size(), 1, std::max<std::size_t>(config.workers, 1));
   std::vector<WorkerPart> parts(count);

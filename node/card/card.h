@@ -21,7 +21,7 @@ class Card {
  public:
   /// `sets` are those of `config` on this chassis, in the order of the cluster file; `ports` are those of its port
   /// list. `now` is what the shards were made with. References must outlive the card.
-  Card(const Cluster& cluster, std::uint16_t chassis, const icr::Card& config, std::vector<UnitPort> ports,
+  Card(const Cluster& cluster, std::uint16_t chassis, const CardConfig& config, std::vector<UnitPort> ports,
        std::vector<CardSet> sets, std::uint64_t seed, TimePoint now);
 
   /// Starts the workers; returns when all of them serve, or with the reason why one cannot.

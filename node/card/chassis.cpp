@@ -36,12 +36,12 @@ std::uint64_t random_word() {
 }
 
 /// Applies the scheduling settings of the whole process, before its threads are created.
-WorkerScheduling take_machine(const icr::Chassis& config) {
+WorkerScheduling take_machine(const ChassisConfig& config) {
   WorkerScheduling out;
   out.wanted = config.scheduling;
   out.rights = SchedulingRights::of_this_process();
   const auto real = [](const PacketPort& port) { return port.kind != PacketPort::Kind::pcap; };
-  const auto carries_traffic = [&](const icr::Card& card) {
+  const auto carries_traffic = [&](const CardConfig& card) {
     return std::any_of(card.ports.begin(), card.ports.end(), real);
   };
   if (std::none_of(config.cards.begin(), config.cards.end(), carries_traffic)) {
@@ -71,7 +71,7 @@ Result<std::shared_ptr<transport::Context>> make_context(const WorkerScheduling&
 
 }  // namespace
 
-Result<Chassis::Prepared> Chassis::open_ports(const icr::Card& config) {
+Result<Chassis::Prepared> Chassis::open_ports(const CardConfig& config) {
   Prepared out;
   out.config = &config;
   out.now = monotonic_now();
@@ -106,7 +106,7 @@ Result<void> Chassis::start() {
 }
 
 Result<void> Chassis::start_parts() {
-  const icr::Chassis& config = cluster_.chassis[index_];
+  const ChassisConfig& config = cluster_.chassis[index_];
   // Ports before the store: a file with a wrong device in it must not put the store of the right one aside.
   if (!config.data_folder.empty()) {
     if (auto free = storage::RocksStore::check_free(config.data_folder); !free) return free;
@@ -118,7 +118,7 @@ Result<void> Chassis::start_parts() {
   if (!guard) return tl::unexpected(guard.error().in("chassis " + config.name));
   kernel_guard_ = std::move(*guard);
   std::vector<Prepared> prepared;
-  for (const icr::Card& card : config.cards) {
+  for (const CardConfig& card : config.cards) {
     auto opened = open_ports(card);
     if (!opened) return tl::unexpected(opened.error());
     prepared.push_back(std::move(*opened));

@@ -36,7 +36,7 @@ class Chassis {
  private:
   /// A card before it is built.
   struct Prepared {
-    const icr::Card* config = nullptr;
+    const CardConfig* config = nullptr;
     std::vector<UnitPort> ports;
     std::vector<CardSet> sets;
     std::uint64_t seed = 0;
@@ -44,7 +44,7 @@ class Chassis {
   };
   /// Does the steps of start(); does not undo them when one fails.
   [[nodiscard]] Result<void> start_parts();
-  [[nodiscard]] static Result<Prepared> open_ports(const icr::Card& config);
+  [[nodiscard]] static Result<Prepared> open_ports(const CardConfig& config);
   /// Makes the table of a set and fills it from its checkpoint. What was damaged is added to `damage`, in words.
   [[nodiscard]] Result<CardSet> make_set(std::uint16_t set, const Prepared& card, storage::Store* store,
                                          std::string& damage);

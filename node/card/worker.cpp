@@ -102,7 +102,7 @@ void Worker::stop() {
 
 void Worker::open_self_tests(std::uint16_t chassis, TimePoint now) {
   const auto& cards = cluster_.chassis[chassis].cards;
-  const auto card = std::find_if(cards.begin(), cards.end(), [&](const icr::Card& one) { return one.name == name_; });
+  const auto card = std::find_if(cards.begin(), cards.end(), [&](const CardConfig& one) { return one.name == name_; });
   const auto end_of = [&](std::uint32_t unit) {
     SelfTest::End out{unit, unit < port_of_unit_.size() ? port_of_unit_[unit] : nullptr, {}};
     for (const PacketPort& port : card->ports) {

@@ -56,7 +56,7 @@ Engine::Engine(const Cluster& cluster, std::vector<Shard*> shards, std::uint64_t
   }
 }
 
-const Engine::Binding* Engine::binding_of(std::uint32_t unit) const {
+const Engine::UnitBinding* Engine::binding_of(std::uint32_t unit) const {
   const std::uint16_t place = unit < binding_at_.size() ? binding_at_[unit] : std::uint16_t{0};
   return place == 0 ? nullptr : &bindings_[place - 1U];
 }
@@ -94,7 +94,7 @@ void Engine::handle(Packet& packet, Staged& staged, Ticks now, PacketSink& out) 
 void Engine::handle_first(Packet& packet, Staged& staged, Ticks now, PacketSink& out) {
   if (overloaded_) [[unlikely]]
     return drop_packet(packet, staged, Drop::overload_new_session);
-  const Binding& binding = *staged.binding;
+  const UnitBinding& binding = *staged.binding;
   Shard& shard = *shards_[binding.shard];
   const Headers& headers = staged.headers;
   ServiceSetCounters& counters = binding.service->counters;
@@ -123,7 +123,7 @@ void Engine::handle_first(Packet& packet, Staged& staged, Ticks now, PacketSink&
 }
 
 bool Engine::forward(Packet& packet, Staged& staged, FlowRef flow, Ticks now, PacketSink& out) {
-  const Binding& binding = *staged.binding;
+  const UnitBinding& binding = *staged.binding;
   Shard& shard = *shards_[binding.shard];
   const Session& session = shard.table().at(flow.slot);
   const bool from_initiator_side = binding.inside != session.initiated_outside;
@@ -156,7 +156,7 @@ bool Engine::forward(Packet& packet, Staged& staged, FlowRef flow, Ticks now, Pa
 }
 
 void Engine::pass_on(Packet& packet, Staged& staged, FlowRef flow, Ticks now, PacketSink& out) {
-  const Binding& binding = *staged.binding;
+  const UnitBinding& binding = *staged.binding;
   const Session& session = shards_[binding.shard]->table().at(flow.slot);
   std::optional<Headers> before;  // of a first fragment
   if (staged.headers.fragment && !staged.headers.later_fragment) [[unlikely]]
@@ -250,7 +250,7 @@ void Engine::tick(TimePoint now) {
   if (at - last_expiry_ < 5) return;
   last_expiry_ = at;
   fragments_.expire(at, [&](const FragmentTable::Lost& lost) {
-    const Binding& binding = *binding_of(lost.unit);
+    const UnitBinding& binding = *binding_of(lost.unit);
     drop(binding, Drop::fragment_timeout, lost.timed_out);
     drop(binding, Drop::fragment_table_full, lost.evicted);
   });

@@ -67,7 +67,7 @@ class Engine {
     ServiceSetStatus cleared;  ///< what the counters were when each group was cleared
   };
   /// What a unit of the card means: which service set, which side of it.
-  struct Binding {
+  struct UnitBinding {
     std::uint16_t shard = 0;
     std::uint16_t service_set = 0;
     bool inside = false;
@@ -78,7 +78,7 @@ class Engine {
   /// A packet of the burst between the stages.
   struct Staged {
     Headers headers;
-    const Binding* binding = nullptr;  ///< null: dropped already
+    const UnitBinding* binding = nullptr;  ///< null: dropped already
     std::uint64_t hash = 0;
     /// For a later fragment, the identification that the first one got; empty if it keeps its own.
     std::optional<std::uint16_t> ip_id;
@@ -86,7 +86,7 @@ class Engine {
   /// The result of the stages for each packet of the burst.
   struct Look {
     std::uint64_t hash = 0;
-    const Binding* binding = nullptr;  ///< null: dropped already
+    const UnitBinding* binding = nullptr;  ///< null: dropped already
     Shard* shard = nullptr;
     std::uint32_t reference = SessionTable::kNoReference;  ///< the flow to which the packet may belong
     unsigned lines = 0;                                    ///< lines of the session that the packet will touch
@@ -96,7 +96,7 @@ class Engine {
   /// A unit, its binding, and its shard if that is active.
   struct Arrival {
     std::uint32_t unit;
-    const Binding* binding;
+    const UnitBinding* binding;
     Shard* shard;  ///< null: not active
   };
   /// Packets of our own in the current second, so that nobody makes us a reflector.
@@ -107,7 +107,7 @@ class Engine {
 
   [[nodiscard]] Service* service_of(std::uint16_t service_set);
   [[nodiscard]] const Service* service_of(std::uint16_t service_set) const;
-  [[nodiscard]] const Binding* binding_of(std::uint32_t unit) const;
+  [[nodiscard]] const UnitBinding* binding_of(std::uint32_t unit) const;
   [[nodiscard]] Arrival arrival_of(std::uint32_t unit) const;
   /// Stage 1: reads headers, hashes the key, and prefetches its bucket of the index.
   void read(std::span<Packet> burst, TimePoint now);
@@ -144,9 +144,9 @@ class Engine {
 
   // -- Drops, screens and answers (engine_checks.cpp) --
 
-  void drop(const Binding& binding, Drop reason, std::uint64_t packets = 1);
+  void drop(const UnitBinding& binding, Drop reason, std::uint64_t packets = 1);
   /// A packet that cannot be read.
-  void drop(const Binding& binding, HeaderError error);
+  void drop(const UnitBinding& binding, HeaderError error);
   /// Of a packet that may be a first fragment: the others of its packet go too.
   void drop_packet(const Packet& packet, const Staged& staged, Drop reason);
   void drop_fragment(const Packet& packet, const Staged& staged, FragmentTable::Verdict verdict);
@@ -157,7 +157,7 @@ class Engine {
   /// What the service set's screen says of a packet that is readable; Drop::count: nothing.
   [[nodiscard]] static Drop screen(const Screen& screen, const Headers& headers);
   /// A TCP packet without session that is not a SYN.
-  void count_first(const Binding& binding, const Headers& headers);
+  void count_first(const UnitBinding& binding, const Headers& headers);
   /// Tells the sender of a rejected packet (RST, or ICMP administratively prohibited), within a rate limit.
   void reject(const Packet& packet, const Staged& staged, Ticks now, PacketSink& out);
   /// Answers a host inside whose session is refused (ServiceSet::session_refusal), if `reason` is that a resource is
@@ -167,31 +167,31 @@ class Engine {
   void answer(const Packet& packet, const Staged& staged, bool reset, PacketSink& out);
   [[nodiscard]] bool take(Budget& budget, std::uint32_t limit, Ticks now);
   /// Lowers the segment size that a SYN announces, if the service set or NAT64 requires it.
-  void limit_segments(const Binding& binding, const Headers& headers, const Session& session, Direction direction);
+  void limit_segments(const UnitBinding& binding, const Headers& headers, const Session& session, Direction direction);
 
   // -- NAT64 and ICMP errors (engine_nat64.cpp) --
 
-  [[nodiscard]] Nat64Options nat64_options(const Binding& binding);
+  [[nodiscard]] Nat64Options nat64_options(const UnitBinding& binding);
   /// Makes it a packet of the other family and sends it. False: it was dropped, and the sender told.
   [[nodiscard]] bool send_nat64(const Packet& packet, const Staged& staged, const FlowKey& to, std::uint32_t unit,
                                 Ticks now, PacketSink& out);
   void tell_nat64_sender(const Packet& packet, const Staged& staged, Nat64 reason, Ticks now, PacketSink& out);
   /// Who an ICMP error comes from, as its receiver shall see it.
-  [[nodiscard]] static IpAddress error_source(const Binding& binding, const Headers& headers, const Session& session,
-                                              Direction direction);
+  [[nodiscard]] static IpAddress error_source(const UnitBinding& binding, const Headers& headers,
+                                              const Session& session, Direction direction);
 
   static constexpr std::size_t kStageSize = 64;
 
   std::vector<Shard*> shards_;
   std::vector<Service> services_;
-  std::vector<Binding> bindings_;
+  std::vector<UnitBinding> bindings_;
   std::vector<std::uint16_t> binding_at_;  ///< by unit: index in bindings_ + 1; 0 for none
   FragmentTable fragments_;
   std::vector<Staged> staged_;
   std::array<Look, kStageSize> looks_;
   std::array<std::size_t, kStageSize> again_{};   ///< those of looks_ that have no candidate in the first bucket
   std::array<std::size_t, kStageSize> firsts_{};  ///< those that have none at all
-  std::array<std::optional<Shard::Outlook>, kStageSize> outlooks_{};
+  std::array<std::optional<Shard::PredictedSetUp>, kStageSize> predicted_{};
   std::vector<std::uint8_t> scratch_;  ///< packets of our own: RST, ICMP, IPv6 fragments
   EngineCounters counters_;
   Ticks last_expiry_ = 0;

@@ -29,7 +29,7 @@ void Engine::process(std::span<Packet> burst, TimePoint now, PacketSink& out) {
 }
 
 Engine::Arrival Engine::arrival_of(std::uint32_t unit) const {
-  const Binding* const binding = binding_of(unit);
+  const UnitBinding* const binding = binding_of(unit);
   Shard* const shard = binding == nullptr ? nullptr : shards_[binding->shard];
   return {unit, binding, shard != nullptr && shard->active() ? shard : nullptr};
 }
@@ -112,7 +112,7 @@ void Engine::look_ahead(std::size_t firsts, Ticks now) {
   std::uint32_t guesses = 0;
   for (std::size_t i = 0; i < firsts; ++i) {
     const Look& look = looks_[firsts_[i]];
-    outlooks_[i].reset();
+    predicted_[i].reset();
     if (!look.shard->active()) continue;
     FlowKey key;
     if (look.plain) {
@@ -123,12 +123,12 @@ void Engine::look_ahead(std::size_t firsts, Ticks now) {
       if (headers.later_fragment || headers.icmp == IcmpKind::error) continue;
       key = headers.key;
     }
-    outlooks_[i] = look.shard->look_ahead(key, look.binding->service_set, look.binding->inside, now);
-    guesses += outlooks_[i] ? 1U : 0U;
+    predicted_[i] = look.shard->look_ahead(key, look.binding->service_set, look.binding->inside, now);
+    guesses += predicted_[i] ? 1U : 0U;
   }
   if (guesses == 0) return;
   for (std::size_t i = 0; i < firsts; ++i) {
-    if (outlooks_[i]) looks_[firsts_[i]].shard->look_further(*outlooks_[i]);
+    if (predicted_[i]) looks_[firsts_[i]].shard->look_further(*predicted_[i]);
   }
   // A burst is of one shard, as a rule.
   looks_[firsts_[0]].shard->prefetch_slots(guesses);

@@ -61,12 +61,12 @@ bool concerns_the_host(Drop reason) {
 
 }  // namespace
 
-void Engine::drop(const Binding& binding, Drop reason, std::uint64_t packets) {
+void Engine::drop(const UnitBinding& binding, Drop reason, std::uint64_t packets) {
   counters_.drop(reason, packets);
   binding.service->counters.drop(reason, packets);
 }
 
-void Engine::drop(const Binding& binding, HeaderError error) {
+void Engine::drop(const UnitBinding& binding, HeaderError error) {
   if (binding.screened) {
     const Drop reason = screened(*binding.service->screen, error);
     if (reason != Drop::count) return drop(binding, reason);
@@ -89,7 +89,7 @@ Drop Engine::damage(const Packet& packet, const Headers& headers) {
 }
 
 void Engine::drop_fragment(const Packet& packet, const Staged& staged, FragmentTable::Verdict verdict) {
-  const Binding& binding = *staged.binding;
+  const UnitBinding& binding = *staged.binding;
   switch (verdict) {
     case FragmentTable::Verdict::overlap: {
       // Held fragments are dropped too, and so are those that arrive later.
@@ -130,7 +130,7 @@ Drop Engine::screen(const Screen& s, const Headers& h) {
   return Drop::count;
 }
 
-void Engine::count_first(const Binding& binding, const Headers& headers) {
+void Engine::count_first(const UnitBinding& binding, const Headers& headers) {
   ServiceSetCounters& counters = binding.service->counters;
   if ((headers.tcp_flags & tcp_flag::rst) != 0) {
     ++counters.first_rst;
@@ -175,7 +175,7 @@ void Engine::answer(const Packet& packet, const Staged& staged, bool reset, Pack
   emit(reply, packet.unit, out);
 }
 
-void Engine::limit_segments(const Binding& binding, const Headers& headers, const Session& session,
+void Engine::limit_segments(const UnitBinding& binding, const Headers& headers, const Session& session,
                             Direction direction) {
   constexpr std::uint32_t kIpv6AndTcp = 60, kIpv6IsLonger = 20;
   const ServiceSet& config = *binding.service->config;

@@ -50,14 +50,14 @@ std::uint32_t segments_left_at(const Headers& headers) {
 
 }  // namespace
 
-Nat64Options Engine::nat64_options(const Binding& binding) {
+Nat64Options Engine::nat64_options(const UnitBinding& binding) {
   const ServiceSet::Nat64& config = binding.service->config->nat64;
   return {config.ipv6_mtu, config.clear_dont_fragment, ipv4_id_++};
 }
 
 bool Engine::send_nat64(const Packet& packet, const Staged& staged, const FlowKey& to, std::uint32_t unit, Ticks now,
                         PacketSink& out) {
-  const Binding& binding = *staged.binding;
+  const UnitBinding& binding = *staged.binding;
   ServiceSetCounters& counters = binding.service->counters;
   // The caller keeps its packet: only the buffer is used for the new one.
   Packet translated = packet;
@@ -116,7 +116,7 @@ void Engine::tell_nat64_sender(const Packet& packet, const Staged& staged, Nat64
   emit(answer, packet.unit, out);
 }
 
-IpAddress Engine::error_source(const Binding& binding, const Headers& headers, const Session& session,
+IpAddress Engine::error_source(const UnitBinding& binding, const Headers& headers, const Session& session,
                                Direction direction) {
   const FlowKey flow = session.flow(direction);
   const FlowKey egress = session.egress(direction);
@@ -138,7 +138,7 @@ IpAddress Engine::error_source(const Binding& binding, const Headers& headers, c
 
 void Engine::handle_icmp_error(Packet& packet, Staged& staged, PacketSink& out) {
   Headers& headers = staged.headers;
-  const Binding& binding = *staged.binding;
+  const UnitBinding& binding = *staged.binding;
   if (headers.fragment) return drop_packet(packet, staged, Drop::icmp_error_malformed);
   if (!icmp_checksum_ok(headers)) return drop(binding, Drop::icmp_checksum);
   Headers quoted;

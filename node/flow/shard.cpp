@@ -128,23 +128,23 @@ void Shard::deactivate(TimePoint now) {
 
 // -- Packets --
 
-std::optional<Shard::Outlook> Shard::look_ahead(const FlowKey& key, std::uint16_t service_set, bool inside,
-                                                Ticks now) const {
+std::optional<Shard::PredictedSetUp> Shard::look_ahead(const FlowKey& key, std::uint16_t service_set, bool inside,
+                                                       Ticks now) const {
   const Service* const s = service(service_set);
   if (s == nullptr || refuse_new_ || !nat_.waits_for(service_set, key)) return std::nullopt;
-  Outlook outlook{key.mirrored(), service_set, std::nullopt};
-  const NatTerm* const term = s->likely_nat[likely_place(key, inside)];
+  PredictedSetUp predicted{key.mirrored(), service_set, std::nullopt};
+  const NatTerm* const term = s->likely_nat[prediction_class(key, inside)];
   if (term != nullptr && term->type != NatType::none) {
-    outlook.source = nat_.look_ahead(*term, key, now);
-    if (!outlook.source) return std::nullopt;
+    predicted.source = nat_.look_ahead(*term, key, now);
+    if (!predicted.source) return std::nullopt;
   }
-  return outlook;
+  return predicted;
 }
 
-FlowKey Shard::likely_responder(const Outlook& outlook) {
-  FlowKey responder = outlook.responder;
-  if (outlook.source) {
-    const PortPool::Binding source = outlook.source->ports->likely(outlook.source->place);
+FlowKey Shard::likely_responder(const PredictedSetUp& predicted) {
+  FlowKey responder = predicted.responder;
+  if (predicted.source) {
+    const PortPool::ExternalEndpoint source = predicted.source->ports->likely(predicted.source->place);
     responder.destination = source.address;
     responder.destination_port = source.port;
     if (responder.protocol == ip_protocol::icmp) responder.source_port = source.port;
@@ -236,9 +236,8 @@ SetUp Shard::set_up(const Headers& headers, std::uint16_t service_set, std::uint
     return {std::nullopt, taken ? Drop::nat_conflict : Drop::flow_index_full, false};
   }
   nat_.hold(nat_view(session), true, now);
-  s->likely_nat[likely_place(headers.key, inside)] = nat.term;
-  // The idle timeout of the protocol is kept in lifetime of the state: TCP waits in the open-timeout until it is
-  // established.
+  s->likely_nat[prediction_class(headers.key, inside)] = nat.term;
+  // A TCP session has the open-timeout until the handshake is complete.
   if (tcp) TcpTracker::start(session, headers, window_epoch_);
   const bool opening = tcp && session.tcp_state != TcpState::established;
   session.set_timeout_s(opening ? timeout_for_state(session) : idle_timeout(*s, application, headers.protocol));
@@ -406,7 +405,7 @@ Ticks Shard::deadline_of(const Session& session) const {
   const bool taken_over =
       session.window_epoch != window_epoch_ && static_cast<std::int32_t>(session.last_activity - activated_) < 0;
   if (taken_over && static_cast<std::int32_t>(grace - deadline) > 0) deadline = grace;
-  // Its age the twin knows exactly.
+  // Unlike the idle time, the age is replicated exactly, so no grace applies to the session-timeout.
   if (const std::uint32_t lifetime_s = service(session.service_set)->config->timeouts.session_s; lifetime_s != 0) {
     const Ticks end = session.created + lifetime_s * 10;
     if (static_cast<std::int32_t>(end - deadline) < 0) deadline = end;

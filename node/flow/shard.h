@@ -100,21 +100,21 @@ class Shard final : public SessionSource, public SessionSink, private NatOutput 
   [[nodiscard]] SetUp set_up(const Headers& headers, std::uint16_t service_set, std::uint64_t hash, bool inside,
                              Ticks now);
   /// The prediction of what set_up() of a packet will read.
-  struct Outlook {
+  struct PredictedSetUp {
     FlowKey responder;  ///< of the predicted session; its destination is predicted by `source`
     std::uint16_t service_set = 0;
-    std::optional<NatState::Outlook> source;  ///< nullopt: not translated
+    std::optional<NatState::PredictedSource> source;  ///< nullopt: not translated
   };
   /// Prefetches the NAT state that set_up() of a packet with this key at the same tick will read. look_further() then
   /// prefetches what depends on it. Doing both for a whole burst overlaps the cache misses. A wrong prediction costs
   /// only time. Returns nullopt if nothing can be predicted, or if no session is expected.
-  [[nodiscard]] std::optional<Outlook> look_ahead(const FlowKey& key, std::uint16_t service_set, bool inside,
-                                                  Ticks now) const;
-  void look_further(const Outlook& outlook) const {
-    table_.prefetch_entry(table_.hash(outlook.service_set, likely_responder(outlook)));
+  [[nodiscard]] std::optional<PredictedSetUp> look_ahead(const FlowKey& key, std::uint16_t service_set, bool inside,
+                                                         Ticks now) const;
+  void look_further(const PredictedSetUp& predicted) const {
+    table_.prefetch_entry(table_.hash(predicted.service_set, likely_responder(predicted)));
   }
   /// Returns the best guess of the responder flow, using only memory that has been prefetched.
-  [[nodiscard]] static FlowKey likely_responder(const Outlook& outlook);
+  [[nodiscard]] static FlowKey likely_responder(const PredictedSetUp& predicted);
   /// Prefetches the slots of the next sessions.
   void prefetch_slots(std::uint32_t count) const;
   /// Follows a packet of a session. Returns false if the packet must be dropped, with the reason in `drop`. If `drop`
@@ -193,12 +193,13 @@ class Shard final : public SessionSource, public SessionSink, private NatOutput 
     std::uint64_t setup_tokens = 0;  ///< tenths of a session
     Ticks refilled = 0;
     std::unique_ptr<ScreenGuard> screen = nullptr;  ///< null: the service set has none
-    /// The NAT rules (null: none) of the last sessions that were set up, by likely_place(): the next one's, most
-    /// likely.
+    /// The NAT terms (null: none) of the last sessions that were set up, by prediction_class(). The next session of the
+    /// class will most likely match the same term.
     std::array<const NatTerm*, 4> likely_nat = {};
   };
 
-  [[nodiscard]] static std::size_t likely_place(const FlowKey& key, bool inside) {
+  /// Returns the class of first packets whose NAT term is predicted together: by side and address family.
+  [[nodiscard]] static std::size_t prediction_class(const FlowKey& key, bool inside) {
     return (inside ? 1U : 0U) + (key.is_v4() ? 2U : 0U);
   }
   /// Returns null if the service set does not belong to this shard. `index` may come from a peer, so any value is

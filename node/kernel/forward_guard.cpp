@@ -80,7 +80,7 @@ std::string first_line(std::string_view text) { return std::string(text.substr(0
 
 }  // namespace
 
-ForwardRules forward_rules_of(const icr::Chassis& chassis) {
+ForwardRules forward_rules_of(const ChassisConfig& chassis) {
   ForwardRules out;
   out.table = table_name(chassis.name);
   std::vector<std::string> by_hand;  // TUN devices that no interface is steered into

@@ -43,7 +43,7 @@ struct ForwardRules {
 /// Returns the rules of a chassis. An interface whose packets are steered into a TUN device exchanges packets with that
 /// device, and with TUN devices that no interface is steered into (those are routed to by hand). An interface with a
 /// port of type af-packet exchanges none: its packets pass the card, not the kernel.
-[[nodiscard]] ForwardRules forward_rules_of(const icr::Chassis& chassis);
+[[nodiscard]] ForwardRules forward_rules_of(const ChassisConfig& chassis);
 
 class ForwardGuard {
  public:

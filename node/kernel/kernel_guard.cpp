@@ -50,7 +50,7 @@ std::string trouble_of_interface(nl_sock* socket, const std::string& name) {
 }
 
 Result<std::unique_ptr<KernelGuard>> KernelGuard::open(const Cluster& cluster, std::uint16_t chassis) {
-  const icr::Chassis& config = cluster.chassis[chassis];
+  const ChassisConfig& config = cluster.chassis[chassis];
   bool needed = false;
   for (const auto& card : config.cards) {
     for (const auto& port : card.ports) needed = needed || port.kind != PacketPort::Kind::pcap;

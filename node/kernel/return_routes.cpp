@@ -125,7 +125,7 @@ Result<std::unique_ptr<ReturnRoutes>> ReturnRoutes::open(const Cluster& cluster,
   std::unique_ptr<ReturnRoutes> out(new ReturnRoutes);
   const RedundancySet& config = cluster.redundancy_sets[set];
   const auto member = cluster.member_on(set, chassis);
-  const icr::Card* card = member ? cluster.chassis[chassis].card(config.members[*member].card) : nullptr;
+  const CardConfig* card = member ? cluster.chassis[chassis].card(config.members[*member].card) : nullptr;
   if (card == nullptr) return out;
   for (const std::uint16_t index : config.service_sets) {
     const ServiceSet& service = cluster.service_sets[index];

@@ -17,7 +17,7 @@ std::vector<IpAddress> service_addresses(const Cluster& cluster, std::uint16_t s
   for (const VirtualAddress& each : config.virtual_addresses) interfaces.push_back(each.interface);
   for (const RedundancyMember& member : config.members) {
     if (member.chassis != chassis) continue;
-    const Card* card = cluster.chassis[chassis].card(member.card);
+    const CardConfig* card = cluster.chassis[chassis].card(member.card);
     if (card == nullptr) continue;
     for (const std::uint16_t index : config.service_sets) {
       const ServiceSet& services = cluster.service_sets[index];

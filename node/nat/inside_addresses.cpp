@@ -35,7 +35,7 @@ InsideAddresses::InsideAddresses(const Cluster& cluster, std::uint16_t service_s
   for (const RedundancySet& set : cluster.redundancy_sets) {
     if (std::find(set.service_sets.begin(), set.service_sets.end(), service_set) == set.service_sets.end()) continue;
     for (const RedundancyMember& member : set.members) {
-      const Card* const card = cluster.chassis[member.chassis].card(member.card);
+      const CardConfig* const card = cluster.chassis[member.chassis].card(member.card);
       if (card == nullptr) continue;
       for (const VirtualAddress& each : set.virtual_addresses) {
         const AddressRange network = AddressRange::of(Prefix::of(each.address, each.prefix_length));

@@ -80,12 +80,13 @@ NatRefusal NatState::take_from(Pool& p, std::uint16_t service_set, const FlowKey
   return NatRefusal::none;
 }
 
-std::optional<NatState::Outlook> NatState::look_ahead(const NatTerm& term, const FlowKey& key, Ticks now) const {
+std::optional<NatState::PredictedSource> NatState::look_ahead(const NatTerm& term, const FlowKey& key,
+                                                              Ticks now) const {
   if (term.type != NatType::napt44 || !key.is_v4() || !PortPool::translates_port(key.protocol)) return std::nullopt;
   const Pool& p = *pools_[term.source_pools.front()];
   if (p.use != NatPoolUse::ports) return std::nullopt;
   const auto place = p.ports->look_ahead(key.source, key.protocol, key.source_port, nonce_of(key, now));
-  return place ? std::optional(Outlook{&*p.ports, *place}) : std::nullopt;
+  return place ? std::optional(PredictedSource{&*p.ports, *place}) : std::nullopt;
 }
 
 void NatState::prefetch_release(std::uint16_t pool_plus_one, const FlowKey& responder) const {

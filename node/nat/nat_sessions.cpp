@@ -388,7 +388,7 @@ bool NatState::explains_destination(const NatSession& s) const {
   const bool same_port = in.destination_port == back.source_port;
   const bool echo = protocol_in_v4(in) == ip_protocol::icmp;
   if (translates_destination(s.type)) {
-    return std::any_of(terms_.begin(), terms_.end(), [&](const Term& each) {
+    return std::any_of(terms_.begin(), terms_.end(), [&](const AppliedTerm& each) {
       // The overload pool of a dynamic term gives ports.
       const bool overloaded = s.type == NatType::twice_napt44 && each.term->type == NatType::twice_dynamic_nat44 &&
                               each.term->overload_pool && *each.term->overload_pool + 1U == s.pool;

@@ -56,13 +56,13 @@ class NatState {
   [[nodiscard]] NatResult translate(std::uint16_t service_set, const NatTerm* term, const FlowKey& key, bool inside,
                                     Ticks now);
   /// The place in a pool where translate() will probably allocate a port.
-  struct Outlook {
+  struct PredictedSource {
     const PortPool* ports = nullptr;
-    PortPool::Outlook place;
+    PortPool::PredictedPort place;
   };
   /// Prefetches what translate() will read of a pool for a first packet that `term` matches, at the same tick. Returns
   /// the place from which `ports->likely(place)` then predicts the result, or nullopt if nothing can be predicted.
-  [[nodiscard]] std::optional<Outlook> look_ahead(const NatTerm& term, const FlowKey& key, Ticks now) const;
+  [[nodiscard]] std::optional<PredictedSource> look_ahead(const NatTerm& term, const FlowKey& key, Ticks now) const;
   /// Prefetches what release() of a session with this external end will read.
   void prefetch_release(std::uint16_t pool_plus_one, const FlowKey& responder) const;
 
@@ -218,7 +218,7 @@ class NatState {
     std::uint32_t low, high;
     std::uint16_t pool;
   };
-  struct Term {
+  struct AppliedTerm {
     std::uint16_t service_set;
     const NatTerm* term;
   };
@@ -437,7 +437,7 @@ class NatState {
   std::vector<External> externals_;           ///< sorted
   std::uint32_t external_low_ = 1;            ///< what is not between these two is in none of them
   std::uint32_t external_high_ = 0;
-  std::vector<Term> terms_;
+  std::vector<AppliedTerm> terms_;
   StaticTerms static_terms_;
   std::vector<Destination> destinations_;  ///< sorted by term
   std::vector<std::uint16_t> service_sets_;

@@ -112,8 +112,8 @@ void PortPool::advance(Ticks now) {
   }
 }
 
-std::optional<PortPool::Binding> PortPool::take_held(std::optional<std::uint32_t> row, std::uint8_t protocol,
-                                                     const BitRows::Wanted& choice) {
+std::optional<PortPool::ExternalEndpoint> PortPool::take_held(std::optional<std::uint32_t> row, std::uint8_t protocol,
+                                                              const BitRows::Wanted& choice) {
   if (!hold_ || hold_->size() == 0) return std::nullopt;
   const auto number = hold_->take_oldest([&](std::uint64_t n) {
     const auto of_row = static_cast<std::uint32_t>(n / bits_.bits());
@@ -128,8 +128,8 @@ std::optional<PortPool::Binding> PortPool::take_held(std::optional<std::uint32_t
   --held_on_[of_row / kProtocols];
   ++reused_early_;
   taken(of_row);
-  return Binding{IpAddress::v4(addresses_.at(of_row / kProtocols)),
-                 static_cast<std::uint16_t>(low_ + *number % bits_.bits())};
+  return ExternalEndpoint{IpAddress::v4(addresses_.at(of_row / kProtocols)),
+                          static_cast<std::uint16_t>(low_ + *number % bits_.bits())};
 }
 
 std::uint32_t PortPool::draw(std::uint32_t row, std::uint32_t count, std::uint64_t nonce) const {
@@ -203,8 +203,9 @@ std::optional<std::uint16_t> PortPool::take(std::uint32_t row, const BitRows::Wa
   return static_cast<std::uint16_t>(low_ + *bit);
 }
 
-std::optional<PortPool::Binding> PortPool::allocate(const IpAddress& internal, std::uint8_t protocol,
-                                                    std::uint16_t original, std::uint64_t nonce, Refusal& why) {
+std::optional<PortPool::ExternalEndpoint> PortPool::allocate(const IpAddress& internal, std::uint8_t protocol,
+                                                             std::uint16_t original, std::uint64_t nonce,
+                                                             Refusal& why) {
   const std::uint32_t first = first_index(internal);
   why = Refusal::out_of_ports;
   if (exhausted(protocol)) return std::nullopt;
@@ -213,7 +214,7 @@ std::optional<PortPool::Binding> PortPool::allocate(const IpAddress& internal, s
     for (std::uint32_t i = 0; i < addresses_.size(); ++i) {
       const std::uint32_t index = first + i < addresses_.size() ? first + i : first + i - addresses_.size();
       if (const auto port = take(index * kProtocols + protocol_index(protocol), *choice, nonce)) {
-        return Binding{IpAddress::v4(addresses_.at(index)), *port};
+        return ExternalEndpoint{IpAddress::v4(addresses_.at(index)), *port};
       }
     }
   }
@@ -225,20 +226,20 @@ std::optional<PortPool::Binding> PortPool::allocate(const IpAddress& internal, s
   return std::nullopt;
 }
 
-std::optional<PortPool::Outlook> PortPool::look_ahead(const IpAddress& internal, std::uint8_t protocol,
-                                                      std::uint16_t original, std::uint64_t nonce) const {
+std::optional<PortPool::PredictedPort> PortPool::look_ahead(const IpAddress& internal, std::uint8_t protocol,
+                                                            std::uint16_t original, std::uint64_t nonce) const {
   if (round_robin_ || !next_.empty()) return std::nullopt;
   const auto choice = wanted(whole(), protocol, original);
   if (!choice) return std::nullopt;
   const std::uint32_t row = hashed_index(internal) * kProtocols + protocol_index(protocol);
   const std::uint32_t bit = choice->first + draw(row, choice->last - choice->first + 1, nonce);
   bits_.prefetch(row, bit);
-  return Outlook{row, bit, choice->parity};
+  return PredictedPort{row, bit, choice->parity};
 }
 
-PortPool::Binding PortPool::likely(const Outlook& outlook) const {
-  return {IpAddress::v4(addresses_.at(outlook.row / kProtocols)),
-          static_cast<std::uint16_t>(low_ + bits_.likely(outlook.row, outlook.bit, outlook.parity))};
+PortPool::ExternalEndpoint PortPool::likely(const PredictedPort& predicted) const {
+  return {IpAddress::v4(addresses_.at(predicted.row / kProtocols)),
+          static_cast<std::uint16_t>(low_ + bits_.likely(predicted.row, predicted.bit, predicted.parity))};
 }
 
 void PortPool::prefetch(const IpAddress& address, std::uint8_t protocol, std::uint16_t port) const {

@@ -21,7 +21,7 @@ class PortPool {
  public:
   /// First port above the range 0-1023 of RFC 4787.
   static constexpr std::uint16_t kFirstHighPort = 1024;
-  struct Binding {
+  struct ExternalEndpoint {
     IpAddress address;
     std::uint16_t port = 0;
   };
@@ -70,24 +70,24 @@ class PortPool {
   /// (RFC 4787 REQ-2), unless addresses are allocated round-robin. Returns nullopt and sets `why` if no port is left
   /// for the protocol, or none with the parity and range to be preserved. A refusal takes constant time regardless of
   /// the size of the pool; exhausted addresses are skipped cheaply. REQUIRES: translates_port().
-  [[nodiscard]] std::optional<Binding> allocate(const IpAddress& internal, std::uint8_t protocol,
-                                                std::uint16_t original, std::uint64_t nonce, Refusal& why);
+  [[nodiscard]] std::optional<ExternalEndpoint> allocate(const IpAddress& internal, std::uint8_t protocol,
+                                                         std::uint16_t original, std::uint64_t nonce, Refusal& why);
   /// Allocates a free port on the address number `index`, within `span`.
   [[nodiscard]] std::optional<std::uint16_t> allocate_on(std::uint32_t index, Span span, std::uint8_t protocol,
                                                          std::uint16_t original, std::uint64_t nonce, Refusal& why);
 
   /// The place where allocate() would begin to search, for prefetching.
-  struct Outlook {
+  struct PredictedPort {
     std::uint32_t row = 0;
     std::uint32_t bit = 0;
     BitRows::Parity parity = BitRows::Parity::any;
   };
   /// Prefetches what allocate() will read. Returns nullopt if addresses or ports are allocated in sequence, or if no
   /// port is suitable.
-  [[nodiscard]] std::optional<Outlook> look_ahead(const IpAddress& internal, std::uint8_t protocol,
-                                                  std::uint16_t original, std::uint64_t nonce) const;
+  [[nodiscard]] std::optional<PredictedPort> look_ahead(const IpAddress& internal, std::uint8_t protocol,
+                                                        std::uint16_t original, std::uint64_t nonce) const;
   /// Returns the endpoint that allocate() will most likely return.
-  [[nodiscard]] Binding likely(const Outlook& outlook) const;
+  [[nodiscard]] ExternalEndpoint likely(const PredictedPort& predicted) const;
   /// Prefetches what release() will read.
   void prefetch(const IpAddress& address, std::uint8_t protocol, std::uint16_t port) const;
 
@@ -150,8 +150,8 @@ class PortPool {
                                                   std::uint64_t nonce);
   void taken(std::uint32_t row);
   /// Allocates the oldest held port that is wanted, on `row`, or on any row of the protocol if there is no `row`.
-  [[nodiscard]] std::optional<Binding> take_held(std::optional<std::uint32_t> row, std::uint8_t protocol,
-                                                 const BitRows::Wanted& choice);
+  [[nodiscard]] std::optional<ExternalEndpoint> take_held(std::optional<std::uint32_t> row, std::uint8_t protocol,
+                                                          const BitRows::Wanted& choice);
   [[nodiscard]] std::uint64_t number_of(std::uint32_t row, std::uint32_t bit) const {
     return std::uint64_t{row} * bits_.bits() + bit;
   }

@@ -33,10 +33,10 @@ Cluster make_cluster() {
     return out;
   };
   const auto card = [&](const char* name, CardFamily family) {
-    return Card{name, family, {port(1), port(2), port(11), port(12)}};
+    return CardConfig{name, family, {port(1), port(2), port(11), port(12)}};
   };
-  const auto chassis = [&](const char* name, const char* address, std::vector<Card> cards) {
-    Chassis out;
+  const auto chassis = [&](const char* name, const char* address, std::vector<CardConfig> cards) {
+    ChassisConfig out;
     out.name = name;
     out.inter_chassis_address = ip(address);
     out.inter_chassis_port = 7400;

@@ -25,9 +25,9 @@ TEST(LookAhead, APoolGivesWhatWasLikely) {
       const auto original = static_cast<std::uint16_t>(2000 + i);
       const std::uint8_t protocol = i % 2 == 0 ? ip_protocol::udp : ip_protocol::tcp;
       const std::uint64_t nonce = icr::detail::mix(i + 1, 0x9e3779b97f4a7c15ULL);
-      const auto outlook = pool.look_ahead(host, protocol, original, nonce);
-      ASSERT_TRUE(outlook);
-      const auto likely = pool.likely(*outlook);
+      const auto predicted = pool.look_ahead(host, protocol, original, nonce);
+      ASSERT_TRUE(predicted);
+      const auto likely = pool.likely(*predicted);
       PortPool::Refusal why{};
       const auto given = pool.allocate(host, protocol, original, nonce, why);
       ASSERT_TRUE(given);
@@ -59,8 +59,8 @@ Spec flow(std::uint16_t i) {
 
 /// The guess at the responder flow of a session that `spec` will set up.
 std::optional<FlowKey> guess(const Bed& bed, const Spec& spec, bool inside = true) {
-  const auto outlook = bed.shard->look_ahead(key_of(spec), 0, inside, Shard::ticks_of(bed.now));
-  return outlook ? std::optional(Shard::likely_responder(*outlook)) : std::nullopt;
+  const auto predicted = bed.shard->look_ahead(key_of(spec), 0, inside, Shard::ticks_of(bed.now));
+  return predicted ? std::optional(Shard::likely_responder(*predicted)) : std::nullopt;
 }
 
 TEST(LookAhead, AShardGuessesTheRuleThatWasUsedLast) {

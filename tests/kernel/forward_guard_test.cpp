@@ -36,8 +36,8 @@ PacketPort af_packet(std::uint32_t unit, const char* interface) {
   return out;
 }
 
-icr::Chassis chassis(const char* name, std::vector<PacketPort> ports) {
-  icr::Chassis out;
+ChassisConfig chassis(const char* name, std::vector<PacketPort> ports) {
+  ChassisConfig out;
   out.name = name;
   out.cards.emplace_back().ports = std::move(ports);
   return out;

@@ -30,8 +30,8 @@ std::uint64_t nonce() {
   return icr::detail::mix(++last, 0x9e3779b97f4a7c15ULL);
 }
 
-std::optional<PortPool::Binding> give(PortPool& pool, const IpAddress& host, std::uint8_t protocol,
-                                      std::uint16_t original = 4000) {
+std::optional<PortPool::ExternalEndpoint> give(PortPool& pool, const IpAddress& host, std::uint8_t protocol,
+                                               std::uint16_t original = 4000) {
   PortPool::Refusal why{};
   return pool.allocate(host, protocol, original, nonce(), why);
 }

@@ -101,9 +101,9 @@ PacketPort read_port(const YamlField& field) {
   return out;
 }
 
-Card read_card(const YamlField& field, NameBook& names) {
+CardConfig read_card(const YamlField& field, NameBook& names) {
   const YamlMap map(field, {"name", "workers", "ports"});
-  Card out;
+  CardConfig out;
   out.name = names.define(map);
   if (const auto family = card_family(out.name)) {
     out.family = *family;
@@ -126,7 +126,7 @@ Card read_card(const YamlField& field, NameBook& names) {
 }
 
 /// icrd creates a TUN device under its name, so no other interface of the machine may have that name.
-void check_tun_names(const YamlField& field, const Chassis& chassis) {
+void check_tun_names(const YamlField& field, const ChassisConfig& chassis) {
   std::map<std::string, std::string, std::less<>> interfaces = {{"lo", "the loopback interface of every machine"}};
   for (const auto& card : chassis.cards) {
     for (const auto& port : card.ports) {
@@ -146,7 +146,7 @@ void check_tun_names(const YamlField& field, const Chassis& chassis) {
   }
 }
 
-void check_devices(const YamlField& field, const Chassis& chassis) {
+void check_devices(const YamlField& field, const ChassisConfig& chassis) {
   std::map<std::string, std::string, std::less<>> used;  // what is used -> by which port
   const auto use = [&](const std::string& key, const std::string& what, const std::string& by) {
     if (what.empty()) return;
@@ -184,7 +184,7 @@ Scheduling read_scheduling(const YamlField& field) {
 
 void read_one_chassis(const YamlField& field, Draft& draft) {
   const YamlMap map(field, {"name", "inter-chassis", "query", "data-folder", "scheduling", "kernel-guard", "cards"});
-  Chassis out;
+  ChassisConfig out;
   out.name = draft.chassis.define(map);
   if (const auto f = map.require("inter-chassis", "{ address, port } where peers reach this chassis")) {
     const auto endpoint = read_endpoint(*f);

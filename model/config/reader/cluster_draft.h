@@ -30,14 +30,14 @@ inline constexpr std::uint32_t kDefaultSlots = 131'072;
 class NameBook {
  public:
   explicit NameBook(std::string_view what) : what_(what) {}
-  /// Reads `name` of `map` and gives it the next index, whatever it is like. Reports a bad or missing name, and one
-  /// that is taken.
+  /// Reads `name` of `map` and assigns the next index to it, even if the name is invalid. Reports a name that is bad,
+  /// missing, or taken.
   std::string define(const YamlMap& map);
-  /// The index of the name in `use`; reports one that nobody defined.
+  /// Returns the index of the name in `use`. Reports a name that nobody defined.
   [[nodiscard]] std::optional<std::uint16_t> find(const YamlField& use) const;
-  /// False for a thing that took a name which another had already, and for one without a name.
+  /// Returns false for a thing whose name was taken already, and for one without a name.
   [[nodiscard]] bool owns(std::string_view name, std::uint16_t index) const;
-  /// Indices of a list of names, none twice.
+  /// Returns the indices of a list of names. Reports a name that is there twice.
   [[nodiscard]] std::vector<std::uint16_t> find_all(const YamlField& list) const;
 
  private:

@@ -118,7 +118,7 @@ std::vector<OutsideNetwork> outside_networks(const Cluster& cluster, const Redun
   std::vector<OutsideNetwork> out;
   for (const auto& address : set.virtual_addresses) {
     const bool outside = std::any_of(set.members.begin(), set.members.end(), [&](const RedundancyMember& member) {
-      const Card* const card = cluster.chassis[member.chassis].card(member.card);
+      const CardConfig* const card = cluster.chassis[member.chassis].card(member.card);
       return card != nullptr && has_interface(card->port(service.outside_unit), address.interface);
     });
     if (!outside) continue;

@@ -174,7 +174,7 @@ std::optional<std::uint32_t> read_thousands(const YamlField& field) {
     if (error == std::errc{} && digits.front() != '0' && thousands <= kMost / 1000) {
       return static_cast<std::uint32_t>(thousands * 1000);
     }
-    // Words of its own: those of number() would speak of what is left of the k.
+    // The error is reported here, because number() would quote the text without its "k".
     field.wrong(fmt::format("'{}' is out of range", text),
                 fmt::format("write a whole number from 1 to {}, or of thousands from 1k to {}k", kMost, kMost / 1000));
     return std::nullopt;
