@@ -12,24 +12,32 @@ constexpr std::size_t kFlushBytes = 64 * 1024;
 }  // namespace
 
 void Asking::survey() {
-  survey_ = take_survey(cluster_, env_.transport, env_.only_chassis);
+  survey_ = take_survey(cluster(), env_.transport, env_.only_chassis);
   unreachable_ = survey_.unreachable;
+  for (const std::uint16_t chassis : survey_.other_configuration) {
+    env_.error(fmt::format("warning: chassis {} runs another cluster file\n", cluster().chassis[chassis].name));
+  }
+  if (survey_.names.empty()) return;
+  auto learned = std::make_unique<Cluster>(cluster());
+  learned->other_names.insert(survey_.names.begin(), survey_.names.end());
+  learned_ = std::move(learned);
+  cluster_ = learned_.get();
 }
 
 ExitCode Asking::finish() {
   std::sort(unreachable_.begin(), unreachable_.end(),
             [](const Unreachable& a, const Unreachable& b) { return a.chassis < b.chassis; });
   for (const auto& each : unreachable_) {
-    env_.error(fmt::format("error: chassis {} did not answer: {}\n", cluster_.chassis[each.chassis].name, each.why));
+    env_.error(fmt::format("error: chassis {} did not answer: {}\n", cluster().chassis[each.chassis].name, each.why));
   }
   if (!unreachable_.empty()) return ExitCode::incomplete;
   return refused_ ? ExitCode::command_error : ExitCode::ok;
 }
 
 std::vector<Source> Asking::sources(const Selection& selection) const {
-  auto out = choose_sources(cluster_, survey_, env_.only_chassis.has_value());
+  auto out = choose_sources(cluster(), survey_, env_.only_chassis.has_value());
   out.erase(std::remove_if(out.begin(), out.end(),
-                           [&](const Source& source) { return !selection.includes(cluster_, source); }),
+                           [&](const Source& source) { return !selection.includes(cluster(), source); }),
             out.end());
   return out;
 }
@@ -42,10 +50,10 @@ std::vector<Source> Asking::masters(const Selection& selection, std::string_view
   if (!env_.only_chassis) {
     for (auto each = standby; each != out.end(); ++each) {
       refuse(fmt::format("no master of redundancy set {} answers: its {} are not cleared",
-                         cluster_.redundancy_sets[each->set].name, what));
+                         cluster().redundancy_sets[each->set].name, what));
     }
   } else if (standby == out.begin() && !out.empty()) {
-    refuse(fmt::format("chassis {} is not master: nothing is cleared", cluster_.chassis[*env_.only_chassis].name));
+    refuse(fmt::format("chassis {} is not master: nothing is cleared", cluster().chassis[*env_.only_chassis].name));
   }
   out.erase(standby, out.end());
   return out;
@@ -73,11 +81,7 @@ std::vector<ServiceSetRow> Asking::ask_for_rows(const std::vector<Source>& sourc
   std::vector<ServiceSetRow> rows;
   ask_each(sources, fill, [&](const Source& source, const QueryReply& reply) {
     for (const auto& count : reply.counts) {
-      if (count.service_set >= cluster_.service_sets.size()) {
-        add_unreachable(unreachable_, source.chassis, "its answer is invalid: a service set that does not exist");
-        continue;
-      }
-      rows.push_back({source.family, source.interface, cluster_.service_sets[count.service_set].name, count});
+      rows.push_back({source.family, source.interface, cluster().name_of_service_set(count.service_set), count});
     }
   });
   return rows;
@@ -90,7 +94,7 @@ const QueryReply* Asking::accepted(const Answer& answer) {
   }
   if (answer.reply->error == QueryError::none) return &*answer.reply;
   if (answer.reply->error == QueryError::refused) {
-    refuse(fmt::format("chassis {}: {}", cluster_.chassis[answer.chassis].name, answer.reply->reason));
+    refuse(fmt::format("chassis {}: {}", cluster().chassis[answer.chassis].name, answer.reply->reason));
   } else {
     add_unreachable(unreachable_, answer.chassis, "it refused the question: " + answer.reply->reason);
   }
@@ -111,7 +115,7 @@ void Asking::flush(std::string& text, bool all) const {
 void Asking::stream(const std::vector<Read>& reads, std::optional<std::uint32_t> limit, const Append& append) {
   std::string text;
   stream_records(
-      cluster_, env_.transport, reads, limit,
+      cluster(), env_.transport, reads, limit,
       [&](const Read& read, const SessionRecord& record, const BindingUse& use) {
         append(read, record, use, text);
         flush(text, false);
@@ -123,7 +127,7 @@ void Asking::stream(const std::vector<Read>& reads, std::optional<std::uint32_t>
 void Asking::stream_pages(const std::vector<Read>& reads, const AppendPage& append) {
   std::string text;
   cli::stream_pages(
-      cluster_, env_.transport, reads,
+      cluster(), env_.transport, reads,
       [&](const Read& read, const QueryReply& page) {
         append(read, page, text);
         flush(text, false);

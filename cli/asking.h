@@ -2,6 +2,7 @@
 // refused.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -18,7 +19,7 @@ namespace icr::cli {
 class Asking {
  public:
   Asking(const Command& command, const Environment& environment)
-      : command_(command), env_(environment), cluster_(environment.cluster) {}
+      : command_(command), env_(environment), cluster_(&environment.cluster) {}
 
   /// Asks every card for its status. REQUIRES: called first.
   void survey();
@@ -26,7 +27,8 @@ class Asking {
   [[nodiscard]] ExitCode finish();
 
   [[nodiscard]] const Command& command() const { return command_; }
-  [[nodiscard]] const Cluster& cluster() const { return cluster_; }
+  /// Returns the cluster file, with the names that chassis with another file told in the survey.
+  [[nodiscard]] const Cluster& cluster() const { return *cluster_; }
   [[nodiscard]] const Environment& environment() const { return env_; }
   [[nodiscard]] const Survey& surveyed() const { return survey_; }
   [[nodiscard]] std::vector<Unreachable>& unreachable() { return unreachable_; }
@@ -66,7 +68,8 @@ class Asking {
 
   const Command& command_;
   const Environment& env_;
-  const Cluster& cluster_;
+  const Cluster* cluster_;
+  std::unique_ptr<const Cluster> learned_;  ///< the cluster with further names, if any were told
   Survey survey_;
   std::vector<Unreachable> unreachable_;
   bool refused_ = false;

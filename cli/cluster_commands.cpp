@@ -49,7 +49,7 @@ std::map<std::pair<std::uint16_t, std::uint16_t>, std::vector<CounterGroup>> pac
       const auto& counters = status.group(StatisticsGroup::packet_drops);
       if (counters.empty()) continue;
       out[{read.source.chassis, read.source.card}].push_back(
-          {asking.cluster().service_sets[status.service_set].name, counters});
+          {asking.cluster().name_of_service_set(status.service_set), counters});
     }
   });
   return out;

@@ -24,7 +24,7 @@ std::vector<SelectedServiceSet> service_sets_of(const Cluster& cluster, const st
   std::vector<SelectedServiceSet> out;
   for (std::size_t i = 0; i < sources.size(); ++i) {
     for (const auto service_set : cluster.redundancy_sets[sources[i].set].service_sets) {
-      if (filter.has_service_set(service_set)) out.push_back({i, service_set});
+      if (filter.has_service_set(cluster.service_sets[service_set].stable_id)) out.push_back({i, service_set});
     }
   }
   return out;
@@ -82,7 +82,7 @@ PoolsBySource ask_for_pools(Asking& asking, const NatSelection& selected) {
     by_set[selected.sources[i].set] = i;
     reads.push_back(read_of(selected.sources[i], QueryKind::nat_pools, selected.selection.filter));
   }
-  std::map<std::tuple<std::size_t, std::uint16_t, std::uint16_t>, NatPoolStatus> status;
+  std::map<std::tuple<std::size_t, StableId, StableId>, NatPoolStatus> status;
   std::vector<bool> answered(selected.sources.size());
   asking.stream_pages(reads, [&](const Read& read, const QueryReply& page, std::string&) {
     const std::size_t source = by_set[read.source.set];
@@ -99,7 +99,8 @@ PoolsBySource ask_for_pools(Asking& asking, const NatSelection& selected) {
       row.status.use = NatPoolUse::destination;
       if (!use.destination) {
         // A pool that the card does not report is not used there.
-        const auto found = status.find({each.source, each.service_set, use.pool});
+        const auto found = status.find(
+            {each.source, cluster.service_sets[each.service_set].stable_id, cluster.nat_pools[use.pool].stable_id});
         if (found == status.end()) continue;
         row.status = found->second;
       }
@@ -213,8 +214,8 @@ std::vector<Read> reads_by_pool(const Cluster& cluster, const NatSelection& sele
       if (use.destination || !selected.pool.includes(use.pool)) continue;
       Read read = read_of(selected.sources[each.source], QueryKind::bindings, selected.selection.filter);
       read.request.record_kinds = kinds;
-      read.request.filter.service_sets = {each.service_set};
-      read.request.filter.nat_pool = use.pool;
+      read.request.filter.service_sets = {cluster.service_sets[each.service_set].stable_id};
+      read.request.filter.nat_pool = cluster.nat_pools[use.pool].stable_id;
       restrict_to_addresses(command, read.request.filter);
       out.push_back(std::move(read));
     }
@@ -344,8 +345,8 @@ void show_port_blocks(Asking& asking) {
       read.request.filter.xlated_prefix = asking.command().xlated_ip;
       read.request.filter.xlated_port = asking.command().xlated_port;
       read.request.record_kinds = kind_bit(RecordKind::port_block);
-      read.request.filter.service_sets = {where.second};
-      read.request.filter.nat_pool = row.use.pool;
+      read.request.filter.service_sets = {asking.cluster().service_sets[service_set].stable_id};
+      read.request.filter.nat_pool = asking.cluster().nat_pools[row.use.pool].stable_id;
       asking.stream({read}, std::nullopt,
                     [&](const Read&, const SessionRecord& record, const BindingUse& use, std::string& out) {
                       if (!head.empty()) out += blocks.block(source, service_set, std::exchange(head, {}));
@@ -389,8 +390,8 @@ void show_deterministic_usf(Asking& asking) {
       // The chassis looks up a single address; all other selections are applied here.
       if (!command.host && is_host(command.xlated_ip)) read.request.translated = command.xlated_ip->base;
       if (read.request.translated) read.request.port = command.xlated_port;
-      read.request.filter.service_sets = {where.second};
-      read.request.filter.nat_pool = row.use.pool;
+      read.request.filter.service_sets = {asking.cluster().service_sets[service_set].stable_id};
+      read.request.filter.nat_pool = asking.cluster().nat_pools[row.use.pool].stable_id;
       asking.stream_pages({read}, [&](const Read&, const QueryReply& page, std::string& out) {
         for (const auto& block : page.deterministic) {
           const auto& b = block.binding;

@@ -62,7 +62,7 @@ void show_group(Asking& asking, const View& view) {
   StatisticsRenderer renderer;
   asking.stream_pages(reads_of(asking, view.group), [&](const Read& read, const QueryReply& page, std::string& out) {
     for (const auto& status : page.statistics) {
-      renderer.add(read.source.interface, asking.cluster().service_sets[status.service_set].name,
+      renderer.add(read.source.interface, asking.cluster().name_of_service_set(status.service_set),
                    shown(status.group(view.group), view), out);
     }
   });
@@ -155,7 +155,7 @@ void show_firewall_statistics(Asking& asking) {
     for (const auto& status : page.statistics) {
       if (first) out += render_firewall_columns();
       first = false;
-      out += render_firewall_line(read.source.interface, asking.cluster().service_sets[status.service_set].name,
+      out += render_firewall_line(read.source.interface, asking.cluster().name_of_service_set(status.service_set),
                                   firewall_totals(status.group(StatisticsGroup::stateful_firewall)));
     }
   });
@@ -195,9 +195,8 @@ void show_memory_usage(Asking& asking) {
     std::string rows;
     for (const auto& use : reply.usage.service_sets) {
       of_service_sets += use.bytes;
-      if (use.service_set >= asking.cluster().service_sets.size()) continue;
       if (!selection.filter.has_service_set(use.service_set)) continue;
-      rows += render_memory_line(card.name, asking.cluster().service_sets[use.service_set].name, use.bytes);
+      rows += render_memory_line(card.name, asking.cluster().name_of_service_set(use.service_set), use.bytes);
     }
     if (selection.filter.service_sets.empty()) {
       rows += render_memory_line(card.name, "system", reply.usage.used - std::min(reply.usage.used, of_service_sets));
@@ -217,8 +216,9 @@ void show_cpu_usage(Asking& asking) {
     const std::uint32_t busy = std::min(10000U, report.utilization.cpu_permyriad);
     const auto service_sets = service_sets_of(asking.cluster(), report.chassis, card);
     const bool told = service_sets.size() == 1;
-    const bool meant = std::any_of(service_sets.begin(), service_sets.end(),
-                                   [&](std::uint16_t each) { return selection.filter.has_service_set(each); });
+    const bool meant = std::any_of(service_sets.begin(), service_sets.end(), [&](std::uint16_t each) {
+      return selection.filter.has_service_set(asking.cluster().service_sets[each].stable_id);
+    });
     if (told && meant) out += render_cpu_line(card.name, asking.cluster().service_sets[service_sets[0]].name, busy);
     if (!selection.filter.service_sets.empty()) {
       if (meant && !told) {

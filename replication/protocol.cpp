@@ -197,14 +197,15 @@ const Message* MessageReader::read(std::span<const std::uint8_t> bytes) {
   if (!fbs::VerifyEnvelopeBuffer(verifier)) return refuse(Refusal::malformed);
   const fbs::Envelope& envelope = *fbs::GetEnvelope(data);
 
-  message_.header = {envelope.cluster_digest(), envelope.boot(), envelope.term(), envelope.set(), envelope.member()};
-  if (message_.header.cluster_digest != expected_.cluster_digest && envelope.body_type() != fbs::Body::Configuration) {
-    const fbs::Heartbeat* beat = envelope.body_as_Heartbeat();
-    stranger_is_old_ = beat != nullptr && beat->schema() == 0;
+  message_.header = {envelope.cluster_digest(), envelope.boot(),    envelope.term(),  envelope.redundancy_set(),
+                     envelope.member(),         envelope.cluster(), envelope.sender()};
+  const Header& header = message_.header;
+  if (header.cluster != expected_.cluster) {
+    stranger_is_old_ = header.cluster == 0;
     return refuse(Refusal::wrong_cluster);
   }
-  if (message_.header.set != expected_.set) return refuse(Refusal::wrong_set);
-  if (message_.header.member != expected_.member) return refuse(Refusal::wrong_member);
+  if (header.set != expected_.set) return refuse(Refusal::wrong_set);
+  if (header.member != expected_.member || header.sender != expected_.sender) return refuse(Refusal::wrong_member);
   if (message_.header.boot == 0 || message_.header.term >= kMaxNumber) return refuse(Refusal::bad_value);
   Refusal why = Refusal::malformed;
   // A kind of a later release. Those that have a place in the stream tell it here, or everything behind would be lost.
@@ -229,8 +230,9 @@ MessageWriter::MessageWriter() : builder_(1024) {}
 
 MessageWriter::Bytes MessageWriter::seal(const Header& header, std::uint8_t type, std::uint32_t body) {
   fbs::FinishEnvelopeBuffer(
-      builder_, fbs::CreateEnvelope(builder_, header.cluster_digest, header.boot, header.term, header.set,
-                                    header.member, static_cast<fbs::Body>(type), flatbuffers::Offset<void>(body)));
+      builder_, fbs::CreateEnvelope(builder_, header.cluster_digest, header.boot, header.term, header.member,
+                                    static_cast<fbs::Body>(type), flatbuffers::Offset<void>(body), 0, 0, 0,
+                                    header.cluster, header.set, header.sender));
   return {builder_.GetBufferPointer(), builder_.GetSize()};
 }
 

@@ -52,11 +52,13 @@ class Outlet {
 
 /// Who says it.
 struct Header {
-  std::uint64_t cluster_digest = 0;
+  std::uint64_t cluster_digest = 0;  ///< of the sender's cluster file; it may differ from the receiver's
   std::uint64_t boot = 0;
   std::uint64_t term = 0;
-  std::uint16_t set = 0;
-  std::uint8_t member = 0;
+  StableId set = 0;         ///< the redundancy set
+  std::uint8_t member = 0;  ///< place of the sender in the set: 0 or 1
+  StableId cluster = 0;
+  StableId sender = 0;  ///< the sender's chassis
 };
 
 /// Place of a message in a stream.
@@ -139,7 +141,7 @@ struct AdoptAck {
   AdoptedCounts counts{};
 };
 
-/// Digests of a cluster file, for a peer that compares another digest.
+/// Digests of the parts of a cluster file, for a peer that has another digest.
 struct Configuration {
   struct Entry {
     std::string name;  ///< at most kMaxConfigurationName octets of printable ASCII
@@ -166,9 +168,9 @@ struct Message {
 enum class Refusal : std::uint8_t {
   oversized,      ///< longer than kMaxMessageBytes
   malformed,      ///< not a verified Envelope with our identifier
-  wrong_cluster,  ///< of a cluster file with another meaning
+  wrong_cluster,  ///< of another cluster, or of a release that is too old to name it
   wrong_set,      ///< of another redundancy set
-  wrong_member,   ///< from ourselves, or from a member that does not exist
+  wrong_member,   ///< from ourselves, or from a chassis that is not the peer
   unknown_body,   ///< a kind of message that this release does not know
   bad_value,      ///< a number out of range
 };
@@ -177,15 +179,14 @@ inline constexpr std::size_t kRefusalCount = enum_end<Refusal>();
 /// Reads messages of the one peer. One thread.
 class MessageReader {
  public:
-  /// `expected` says whose messages are accepted: its digest, set and member; boot and term are ignored. A
-  /// Configuration is accepted under any digest.
+  /// `expected` says whose messages are accepted: its cluster, set, member and sender. Digest, boot and term are
+  /// ignored.
   explicit MessageReader(const Header& expected) : expected_(expected) {}
 
   /// The message, or null: refused and counted. Valid until the next call; `bytes` must live as long.
   [[nodiscard]] const Message* read(std::span<const std::uint8_t> bytes);
 
-  /// Returns true if the last message that was refused as wrong_cluster was a heartbeat without a record schema: of a
-  /// release that compares another digest of the same file.
+  /// Returns true if the last message that was refused as wrong_cluster is of a release that is too old to pair with.
   [[nodiscard]] bool stranger_is_old() const { return stranger_is_old_; }
   [[nodiscard]] std::uint64_t refused(Refusal why) const { return refused_[static_cast<std::size_t>(why)]; }
   void append_to(CounterList& out) const;

@@ -76,7 +76,8 @@ RecordBytes encode_identity(const StoreIdentity& identity, WallMillis created_ms
   flatbuffers::FlatBufferBuilder builder;
   const auto chassis = builder.CreateString(identity.chassis);
   const auto cluster = builder.CreateString(identity.cluster);
-  const auto table = fbs::CreateStoreIdentity(builder, chassis, cluster, identity.cluster_digest, created_ms);
+  const auto table =
+      fbs::CreateStoreIdentity(builder, chassis, cluster, identity.cluster_digest, created_ms, identity.schema);
   return finish(builder, 0, 0, table, 0);
 }
 
@@ -119,7 +120,8 @@ Result<StoreIdentity> decode_identity(std::span<const std::uint8_t> record) {
   if (!root) return tl::unexpected(root.error());
   const fbs::StoreIdentity* identity = (*root)->identity();
   if (identity == nullptr) return fail("not an identity");
-  return StoreIdentity{identity->chassis()->str(), identity->cluster()->str(), identity->cluster_digest()};
+  return StoreIdentity{identity->chassis()->str(), identity->cluster()->str(), identity->cluster_digest(),
+                       identity->schema()};
 }
 
 Result<std::uint64_t> decode_term(std::span<const std::uint8_t> record, std::string_view set) {

@@ -82,9 +82,8 @@ Replay::Found Replay::load(std::uint64_t sequence) {
     damaged(fmt::format("record {}: {}", sequence, view.error().message));
     return Found::bad;
   }
-  if (view->header.set != set_ || view->header.sequence != sequence || view->header.cluster_digest != digest_) {
-    damaged(fmt::format("record {} belongs to {} {} of configuration {:016x}", sequence, view->header.set,
-                        view->header.sequence, view->header.cluster_digest));
+  if (view->header.set != set_ || view->header.sequence != sequence) {
+    damaged(fmt::format("record {} belongs to {} {}", sequence, view->header.set, view->header.sequence));
     return Found::bad;
   }
   view_ = *view;
@@ -113,8 +112,6 @@ Result<void> Replay::survey() {
   std::optional<Manifest> manifest;
   if (auto read = store_.manifest(set_); !read) {
     damaged(read.error().in("manifest").message);
-  } else if (*read && (*read)->cluster_digest != digest_) {
-    damaged(fmt::format("manifest of configuration {:016x}", (*read)->cluster_digest));
   } else if (*read &&
              ((*read)->from_sequence == 0 || (*read)->to_sequence == std::numeric_limits<std::uint64_t>::max() ||
               ((*read)->to_sequence >= (*read)->from_sequence &&
@@ -164,6 +161,7 @@ void Replay::apply(SessionSink& sink, TimePoint now, WallMillis wall_now) {
   for (std::size_t index = 0; index < used_.size(); ++index) {
     if (load(used_[index]) != Found::good) continue;  // it was good a moment ago, so this counts as damage
     ++out_.batches;
+    if (view_.header.cluster_digest != digest_) ++out_.other_configuration;
     const auto record_number = static_cast<std::uint32_t>(index + 1);
     const WallMillis written = view_.header.written_ms;
     std::uint64_t passed = 0;

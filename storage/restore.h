@@ -13,17 +13,18 @@ namespace icr::storage {
 
 /// The result of a restore.
 struct Restored {
-  std::uint64_t term = 0;             ///< highest term ever seen (0: none), even when no session is left
-  std::uint64_t next_sequence = 1;    ///< for the Checkpointer of the set
-  std::uint64_t batches = 0;          ///< records read
-  std::uint64_t sessions = 0;         ///< taken by the sink
-  std::uint64_t expired = 0;          ///< sessions that expired while the chassis was down
-  std::uint64_t tombstones = 0;       ///< empty slots whose generation was restored
-  std::uint64_t unknown = 0;          ///< sessions of a later release with values that this one does not know
-  std::uint64_t refused = 0;          ///< sessions that the sink refused, or whose slot is out of range
-  std::uint64_t bad_records = 0;      ///< records that are damaged, or that do not match their key
-  std::uint64_t cut_off = 0;          ///< records behind a hole, which are not used
-  std::uint64_t clock_went_back = 0;  ///< records with a time in the future, which count as written now
+  std::uint64_t term = 0;                 ///< highest term ever seen (0: none), even when no session is left
+  std::uint64_t next_sequence = 1;        ///< for the Checkpointer of the set
+  std::uint64_t batches = 0;              ///< records read
+  std::uint64_t sessions = 0;             ///< taken by the sink
+  std::uint64_t expired = 0;              ///< sessions that expired while the chassis was down
+  std::uint64_t tombstones = 0;           ///< empty slots whose generation was restored
+  std::uint64_t unknown = 0;              ///< sessions of a later release with values that this one does not know
+  std::uint64_t refused = 0;              ///< sessions that the sink refused, or whose slot is out of range
+  std::uint64_t other_configuration = 0;  ///< records read that were written under another cluster file
+  std::uint64_t bad_records = 0;          ///< records that are damaged, or that do not match their key
+  std::uint64_t cut_off = 0;              ///< records behind a hole, which are not used
+  std::uint64_t clock_went_back = 0;      ///< records with a time in the future, which count as written now
   bool has_manifest = false;
   /// Describes what was damaged; empty if nothing was. If it is not empty, the caller calls Store::set_aside() once all
   /// sets are restored.
@@ -39,8 +40,10 @@ struct Restored {
 /// A damaged record of the base checkpoint is skipped: its sessions are lost, and the others are used. Behind the base,
 /// replay stops at the first record that is missing or damaged, and the result is the table as it was then.
 ///
-/// `capacity` is the number of slots. Thread: the owner of the sink. REQUIRES: the table is not in use yet. Returns an
-/// error if the store cannot be read or written at all; the pass is then closed, and the sink is empty.
+/// The cluster file may have changed since: sessions that do not fit the present one are refused by the sink.
+/// `cluster_digest` is that of the present file. `capacity` is the number of slots. Thread: the owner of the sink.
+/// REQUIRES: the table is not in use yet. Returns an error if the store cannot be read or written at all; the pass is
+/// then closed, and the sink is empty.
 [[nodiscard]] Result<Restored> restore(Store& store, const std::string& set, std::uint64_t cluster_digest,
                                        std::uint32_t capacity, SessionSink& sink, TimePoint now, WallMillis wall_now);
 

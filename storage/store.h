@@ -18,18 +18,20 @@
 
 #include "model/base/result.h"
 #include "model/base/time.h"
+#include "model/record/record_schema.h"
 
 namespace icr::storage {
 
 /// An encoded record (storage/record.h), without its checksum.
 using RecordBytes = flatbuffers::DetachedBuffer;
 
-/// Identifies the chassis whose sessions a store holds. The names of chassis and cluster must match; under another
-/// digest, the indices in the records have another meaning.
+/// Identifies the chassis whose sessions a store holds. The names of chassis and cluster must match, and the records
+/// must name things by their identities. The digest of the cluster file, under which the store was made, may differ.
 struct StoreIdentity {
   std::string chassis;
   std::string cluster;
   std::uint64_t cluster_digest = 0;
+  std::uint32_t schema = kSchemaGeneration;  ///< generation of the record schema with which the store was made
 };
 
 /// Describes a committed base checkpoint: the log from `from_sequence` on is complete.

@@ -90,6 +90,10 @@ Result<ZmqTransport::Line*> ZmqTransport::line_to(std::uint16_t chassis) {
 
 void ZmqTransport::ask(std::uint16_t chassis, QueryRequest request) {
   request.cluster_digest = cluster_.digest;
+  request.cluster_id = cluster_.stable_id;
+  const auto& cards = cluster_.chassis[chassis].cards;
+  if (request.card < cards.size()) request.card_id = cards[request.card].stable_id;
+  if (request.set < cluster_.redundancy_sets.size()) request.set_id = cluster_.redundancy_sets[request.set].stable_id;
   request.request_id = next_id_++;
   const auto line = line_to(chassis);
   if (!line) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 #include <map>
+#include <string_view>
 
 namespace icr::cli {
 namespace {
@@ -17,29 +18,33 @@ struct Lane {
   bool failed = false;
 };
 
-using ServiceSets = std::vector<std::uint16_t>;
-
-bool has(const ServiceSets& service_sets, std::uint16_t service_set) {
-  return std::find(service_sets.begin(), service_sets.end(), service_set) != service_sets.end();
-}
-
-Result<void> check_record(const Cluster& cluster, const ServiceSets& service_sets, bool binding,
-                          const SessionRecord& record) {
-  if (binding != (record.kind != RecordKind::session)) return fail("a record of another kind");
-  const auto service_set = binding ? record.binding.service_set : record.service_set;
-  if (!has(service_sets, service_set)) {
-    return fail("a session of service set {}, which is not in the redundancy set", service_set);
+/// Checks that what a page names is of the redundancy set. A chassis with another cluster file may know other things.
+class Known {
+ public:
+  Known(const Cluster& cluster, const Source& source) : cluster_(cluster), anything_(source.other_configuration) {
+    for (const auto index : cluster.redundancy_sets[source.set].service_sets) {
+      service_sets_.push_back(cluster.service_sets[index].stable_id);
+    }
   }
-  const std::size_t pool = binding ? record.binding.pool + std::size_t{1} : record.nat_pool;
-  if (pool > cluster.nat_pools.size()) return fail("NAT pool {} out of range", pool);
-  return {};
-}
+  Result<void> check(std::string_view what, StableId service_set, StableId pool) const {
+    if (anything_) return {};
+    if (std::find(service_sets_.begin(), service_sets_.end(), service_set) == service_sets_.end()) {
+      return fail("{} of service set {}, which is not in the redundancy set", what, text_of_id(service_set));
+    }
+    if (pool != 0 && !cluster_.pool_ids.find(pool)) return fail("{} of an unknown NAT pool {}", what, text_of_id(pool));
+    return {};
+  }
 
-/// Checks what the codec cannot check: that the page answers the question, and that its indices exist.
-Result<void> check_page(const Cluster& cluster, const QueryRequest& asked, const QueryReply& page) {
+ private:
+  const Cluster& cluster_;
+  bool anything_;
+  std::vector<StableId> service_sets_;
+};
+
+/// Checks what the codec cannot check: that the page answers the question, and that what it names is known.
+Result<void> check_page(const Known& known, const QueryRequest& asked, const QueryReply& page) {
   if (!page.done && page.next_cursor <= asked.cursor) return fail("a page that does not get on");
   if (page.sessions.size() > asked.limit) return fail("more sessions than were asked for");
-  const auto& service_sets = cluster.redundancy_sets[asked.set].service_sets;
   const bool bindings = asked.kind == QueryKind::bindings;
   if (page.uses.size() != (bindings ? page.sessions.size() : 0)) return fail("bindings and their uses do not match");
   std::uint64_t lowest = asked.cursor;
@@ -50,18 +55,19 @@ Result<void> check_page(const Cluster& cluster, const QueryRequest& asked, const
     }
     lowest = std::uint64_t{record.ref.slot} + 1;
     if (bindings && page.uses[i].slot != record.ref.slot) return fail("uses of bindings that are not there");
-    if (auto sound = check_record(cluster, service_sets, bindings, record); !sound) return sound;
+    if (bindings != (record.kind != RecordKind::session)) return fail("a record of another kind");
+    auto sound = bindings ? known.check("a binding", record.binding.service_set, record.binding.pool)
+                          : known.check("a session", record.service_set, record.nat_pool);
+    if (!sound) return sound;
   }
   for (const auto& pool : page.nat_pools) {
-    if (!has(service_sets, pool.service_set)) return fail("a NAT pool of service set {}", pool.service_set);
-    if (pool.pool >= cluster.nat_pools.size()) return fail("NAT pool {} out of range", pool.pool);
+    if (auto sound = known.check("a row", pool.service_set, pool.pool); !sound) return sound;
   }
   for (const auto& row : page.deterministic) {
-    if (!has(service_sets, row.service_set)) return fail("a block of ports of service set {}", row.service_set);
-    if (row.pool >= cluster.nat_pools.size()) return fail("NAT pool {} out of range", row.pool);
+    if (auto sound = known.check("a block of ports", row.service_set, row.pool); !sound) return sound;
   }
   for (const auto& status : page.statistics) {
-    if (!has(service_sets, status.service_set)) return fail("statistics of service set {}", status.service_set);
+    if (auto sound = known.check("statistics", status.service_set, 0); !sound) return sound;
   }
   return {};
 }
@@ -122,7 +128,9 @@ class Stream {
       wrong = answer->reply.error().message;
     } else if (answer->reply->error != QueryError::none) {
       wrong = "it refused the question: " + answer->reply->reason;
-    } else if (auto sound = check_page(cluster_, answer->request, *answer->reply); !sound) {
+    } else if (auto sound =
+                   check_page(Known(cluster_, reads_[lane.reads[lane.at]].source), answer->request, *answer->reply);
+               !sound) {
       wrong = "its answer is invalid: " + sound.error().message;
     }
     if (wrong.empty()) {
@@ -157,9 +165,10 @@ std::vector<Read> reads_by_service_set(const Cluster& cluster, const std::vector
   std::vector<Read> out;
   for (const auto& source : sources) {
     for (const auto service_set : cluster.redundancy_sets[source.set].service_sets) {
-      if (!filter.has_service_set(service_set)) continue;
+      const StableId id = cluster.service_sets[service_set].stable_id;
+      if (!filter.has_service_set(id)) continue;
       out.push_back(read_sessions(source, filter));
-      out.back().request.filter.service_sets = {service_set};
+      out.back().request.filter.service_sets = {id};
     }
   }
   return out;

@@ -28,7 +28,6 @@ auto rank(const SetStatus& status) {
 
 /// Returns true if the set is configured on the card that reports it. Otherwise the answer is invalid.
 bool belongs(const Cluster& cluster, const SetReport& report) {
-  if (report.status.set >= cluster.redundancy_sets.size()) return false;
   const auto member = cluster.member_on(report.status.set, report.chassis);
   const auto& card = cluster.chassis[report.chassis].cards[report.card];
   return member && cluster.redundancy_sets[report.status.set].members[*member].card == card.name;
@@ -65,11 +64,20 @@ Survey take_survey(const Cluster& cluster, Transport& transport, std::optional<s
       add_unreachable(out.unreachable, answer->chassis, "it refused the question: " + answer->reply->reason);
       continue;
     }
+    const bool other = answer->reply->cluster_digest != 0 && answer->reply->cluster_digest != cluster.digest;
+    if (other) {
+      out.other_configuration.push_back(answer->chassis);
+      out.names.insert(out.names.end(), answer->reply->names.begin(), answer->reply->names.end());
+    }
     for (auto& status : answer->reply->status) {
+      const auto set = cluster.set_ids.find(status.set_id);
+      // A set that only the chassis' file has is not asked about: this file does not say who its members are.
+      if (!set && other) continue;
+      status.set = set.value_or(0);
       SetReport report{answer->chassis, answer->request.card, std::move(status)};
-      if (belongs(cluster, report)) {
+      if (set && belongs(cluster, report)) {
         out.sets.push_back(std::move(report));
-      } else {
+      } else if (!other) {
         add_unreachable(out.unreachable, answer->chassis,
                         "its answer is invalid: a redundancy set that its card does not run");
       }
@@ -82,6 +90,9 @@ Survey take_survey(const Cluster& cluster, Transport& transport, std::optional<s
   std::sort(out.cards.begin(), out.cards.end(), [](const CardReport& a, const CardReport& b) {
     return std::tie(a.chassis, a.card) < std::tie(b.chassis, b.card);
   });
+  std::sort(out.other_configuration.begin(), out.other_configuration.end());
+  out.other_configuration.erase(std::unique(out.other_configuration.begin(), out.other_configuration.end()),
+                                out.other_configuration.end());
   std::sort(out.unreachable.begin(), out.unreachable.end(),
             [](const Unreachable& a, const Unreachable& b) { return a.chassis < b.chassis; });
   return out;
@@ -98,8 +109,10 @@ std::vector<Source> choose_sources(const Cluster& cluster, const Survey& survey,
     });
     if (!best && !every_copy) continue;
     const auto& card = cluster.chassis[report.chassis].cards[report.card];
-    out.push_back({report.chassis, report.card, report.status.set, card.name, card.family, report.status.role,
-                   cluster.redundancy_sets[report.status.set].stand_alone()});
+    out.push_back(
+        {report.chassis, report.card, report.status.set, card.name, card.family, report.status.role,
+         cluster.redundancy_sets[report.status.set].stand_alone(),
+         std::binary_search(survey.other_configuration.begin(), survey.other_configuration.end(), report.chassis)});
   }
   std::sort(out.begin(), out.end(), [](const Source& a, const Source& b) {
     return std::tie(a.interface, a.set, a.chassis) < std::tie(b.interface, b.set, b.chassis);
@@ -111,7 +124,7 @@ bool Selection::includes(const Cluster& cluster, const Source& source) const {
   if (nothing || (!card.empty() && card != source.interface)) return false;
   const auto& service_sets = cluster.redundancy_sets[source.set].service_sets;
   return std::any_of(service_sets.begin(), service_sets.end(),
-                     [&](std::uint16_t each) { return filter.has_service_set(each); });
+                     [&](std::uint16_t each) { return filter.has_service_set(cluster.service_sets[each].stable_id); });
 }
 
 Selection select(const Cluster& cluster, const Command& command) {
@@ -130,7 +143,7 @@ Selection select(const Cluster& cluster, const Command& command) {
     const auto pool = std::find_if(cluster.nat_pools.begin(), cluster.nat_pools.end(),
                                    [&](const NatPool& each) { return each.name == *command.source_nat_pool; });
     out.nothing = pool == cluster.nat_pools.end();
-    out.filter.nat_pool = static_cast<std::uint16_t>(pool - cluster.nat_pools.begin());
+    if (!out.nothing) out.filter.nat_pool = pool->stable_id;
   }
   if (command.overload_index) {
     // No port is used twice at the same time, so every translated session has the overload index 0.
@@ -139,15 +152,15 @@ Selection select(const Cluster& cluster, const Command& command) {
   }
   const bool by_unit = command.interface && command.interface->unit;
   if (!command.service_set && !by_unit) return out;
-  for (std::size_t i = 0; i < cluster.service_sets.size(); ++i) {
-    const auto& service_set = cluster.service_sets[i];
+  for (const auto& service_set : cluster.service_sets) {
     if (command.service_set && *command.service_set != service_set.name) continue;
     if (by_unit && *command.interface->unit != service_set.inside_unit &&
         *command.interface->unit != service_set.outside_unit) {
       continue;
     }
-    out.filter.service_sets.push_back(static_cast<std::uint16_t>(i));
+    out.filter.service_sets.push_back(service_set.stable_id);
   }
+  std::sort(out.filter.service_sets.begin(), out.filter.service_sets.end());
   out.nothing = out.nothing || out.filter.service_sets.empty();
   return out;
 }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cli/client/transport.h"
@@ -39,6 +40,8 @@ struct Survey {
   std::vector<SetReport> sets;    ///< by chassis, card, set
   std::vector<CardReport> cards;  ///< by chassis, card
   std::vector<Unreachable> unreachable;
+  std::vector<std::uint16_t> other_configuration;       ///< chassis that run another cluster file, sorted
+  std::vector<std::pair<StableId, std::string>> names;  ///< what they call their service sets and pools
 };
 
 /// Asks every card of every chassis at once, or of the chassis `only`.
@@ -53,6 +56,7 @@ struct Source {
   CardFamily family = CardFamily::ms;
   SetRole role = SetRole::unknown;
   bool stand_alone = false;
+  bool other_configuration = false;  ///< the chassis runs another cluster file
 };
 
 /// Returns one source for each redundancy set in the survey: the master of the highest term, or without a master the

@@ -20,8 +20,8 @@ constexpr auto* kBlockRow = "{:<30}{:<35}{:<23}{:>7}/{}*{}";
 
 }  // namespace
 
-void MappingRenderer::head(const Source& source, std::uint16_t service_set, std::string& out) {
-  const std::string heading = nat_heading(source.interface, cluster_.service_sets[service_set].name);
+void MappingRenderer::head(const Source& source, const std::string& service_set, std::string& out) {
+  const std::string heading = nat_heading(source.interface, service_set);
   if (heading == heading_) return;
   heading_ = heading;
   pool_.reset();
@@ -30,9 +30,9 @@ void MappingRenderer::head(const Source& source, std::uint16_t service_set, std:
 
 void MappingRenderer::add(const Source& source, const SessionRecord& record, const BindingUse& use, std::string& out) {
   const BindingRecord& b = record.binding;
-  head(source, b.service_set, out);
+  head(source, cluster_.name_of_service_set(b.service_set), out);
   if (pool_ != b.pool) {
-    out += fmt::format("NAT pool: {}\n\n", cluster_.nat_pools[b.pool].name);
+    out += fmt::format("NAT pool: {}\n\n", cluster_.name_of_pool(b.pool));
     pool_ = b.pool;
   }
   auto to = std::back_inserter(out);
@@ -49,7 +49,7 @@ void MappingRenderer::add(const Source& source, const SessionRecord& record, con
 
 void MappingRenderer::add_prefix(const Source& source, std::uint16_t service_set, const std::string& from,
                                  const std::string& to, std::string& out) {
-  head(source, service_set, out);
+  head(source, cluster_.service_sets[service_set].name, out);
   fmt::format_to(std::back_inserter(out), "{:<17}: {:<16} --> {}\n{:<17}: Active\n\n", "Mapping", from, to,
                  "Mapping State");
 }
@@ -63,9 +63,9 @@ std::string render_mapping_totals(const std::string& interface, const MappingTot
 
 std::string render_deterministic(const Cluster& cluster, const std::string& interface, const DeterministicRow& row) {
   const auto& b = row.binding;
-  return nat_heading(interface, cluster.service_sets[row.service_set].name) +
+  return nat_heading(interface, cluster.name_of_service_set(row.service_set)) +
          fmt::format("NAT pool: {}\n    Internal host: {}, NAT IP address: {}, NAT port low: {}, NAT port high: {}\n",
-                     cluster.nat_pools[row.pool].name, IpAddress::v4(b.internal).to_string(),
+                     cluster.name_of_pool(row.pool), IpAddress::v4(b.internal).to_string(),
                      IpAddress::v4(b.external).to_string(), b.first_port, b.last_port);
 }
 

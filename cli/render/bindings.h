@@ -22,11 +22,11 @@ class MappingRenderer {
                   std::string& out);
 
  private:
-  void head(const Source& source, std::uint16_t service_set, std::string& out);
+  void head(const Source& source, const std::string& service_set, std::string& out);
 
   const Cluster& cluster_;
   std::string heading_;
-  std::optional<std::uint16_t> pool_;
+  std::optional<StableId> pool_;
 };
 
 struct MappingTotals {

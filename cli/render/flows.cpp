@@ -15,8 +15,8 @@ constexpr std::string_view kColumns =
 
 void FlowRenderer::add(const Source& source, const SessionRecord& record, std::string& out) {
   auto to = std::back_inserter(out);
-  const std::string heading =
-      fmt::format("Interface: {}, Service set: {}\n", source.interface, cluster_.service_sets[record.service_set].name);
+  const std::string heading = fmt::format("Interface: {}, Service set: {}\n", source.interface,
+                                          cluster_.name_of_service_set(record.service_set));
   if (heading != heading_) {
     if (!heading_.empty()) out += '\n';
     out += heading;

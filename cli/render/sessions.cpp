@@ -21,15 +21,18 @@ void SessionRenderer::add(const Source& source, const SessionRecord& record, std
 }
 
 std::string policy_name(const Cluster& cluster, const SessionRecord& record) {
-  std::size_t before = 0;
-  for (const auto rule : cluster.service_sets[record.service_set].firewall_rules) {
-    const auto& terms = cluster.firewall_rules[rule].terms;
-    if (record.policy != 0 && record.policy - 1U < before + terms.size()) {
-      return fmt::format("{}/{}", terms[record.policy - 1U - before].name, record.policy);
+  const auto service_set = cluster.service_set_ids.find(record.service_set);
+  std::size_t number = 0;
+  if (service_set) {
+    for (const auto rule : cluster.service_sets[*service_set].firewall_rules) {
+      for (const auto& term : cluster.firewall_rules[rule].terms) {
+        ++number;
+        if (term.stable_id == record.policy) return fmt::format("{}/{}", term.name, number);
+      }
     }
-    before += terms.size();
   }
-  return fmt::format("ACCEPT/{}", record.policy);
+  if (record.policy != 0) return text_of_id(record.policy) + "/0";
+  return number == 0 ? "ACCEPT/0" : "UNKNOWN/0";
 }
 
 std::uint32_t seconds_left(std::uint32_t limit_s, Ticks used) {

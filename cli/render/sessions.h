@@ -43,7 +43,8 @@ void append_usf_session(const Cluster& cluster, const Source& source, const Sess
                         WallMillis wall_now, std::string& out);
 
 /// Returns "TERM/INDEX": the firewall term that admitted the session, and its number, counted from 1 over all rules of
-/// the service set. Returns "ACCEPT/0" if the service set has no stateful firewall.
+/// the service set. Returns "ACCEPT/0" if the service set has no stateful firewall, "UNKNOWN/0" if it has one whose
+/// term is not there any more, and the identity of a term that only the chassis' file has.
 [[nodiscard]] std::string policy_name(const Cluster& cluster, const SessionRecord& record);
 
 /// Returns the seconds of a limit that are left after `used`, or 0 if none are left.

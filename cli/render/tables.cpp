@@ -130,8 +130,8 @@ void append_block(const Cluster& cluster, const Group& group, bool extensive, st
   if (status.priority != 0) fmt::format_to(to, "   Priority: {}\n", status.priority);
   fmt::format_to(to, "   Term: {}, sessions: {}, digest: {:016x}\n", status.term, status.sessions, status.digest);
   for (const auto& count : status.service_sets) {
-    if (count.service_set >= cluster.service_sets.size()) continue;
-    fmt::format_to(to, "   Service set {}: {} sessions\n", cluster.service_sets[count.service_set].name, count.total());
+    fmt::format_to(to, "   Service set {}: {} sessions\n", cluster.name_of_service_set(count.service_set),
+                   count.total());
   }
   fmt::format_to(to, "   Sequence sent: {}, acknowledged: {}, applied: {}, changes pending: {}\n", status.sent_sequence,
                  status.acknowledged_sequence, status.applied_sequence, status.pending);

@@ -30,7 +30,9 @@ std::string_view state_word(const SessionRecord& record) {
 
 /// Returns the unit on which packets of that direction arrive.
 std::uint32_t unit_of(const Cluster& cluster, const SessionRecord& record, unsigned direction) {
-  const auto& service_set = cluster.service_sets[record.service_set];
+  const auto index = cluster.service_set_ids.find(record.service_set);
+  if (!index) return 0;  // this file does not say on which units the service set is
+  const auto& service_set = cluster.service_sets[*index];
   const bool inside = (direction == 0) != record.initiated_outside;
   return inside ? service_set.inside_unit : service_set.outside_unit;
 }
@@ -68,7 +70,9 @@ void append_extensive_wing(const Cluster& cluster, const Source& source, const S
 /// the record has the pool of the source only.
 std::string destination_pool_line(const Cluster& cluster, const SessionRecord& record) {
   if (record.flow[0].destination == record.flow[1].source) return {};
-  for (const auto rule : cluster.service_sets[record.service_set].nat_rules) {
+  const auto service_set = cluster.service_set_ids.find(record.service_set);
+  if (!service_set) return {};
+  for (const auto rule : cluster.service_sets[*service_set].nat_rules) {
     for (const auto& term : cluster.nat_rules[rule].terms) {
       if (!term.destination_pool) continue;
       const auto& pool = cluster.nat_pools[*term.destination_pool];
@@ -80,8 +84,8 @@ std::string destination_pool_line(const Cluster& cluster, const SessionRecord& r
 
 void append_extensive(const Cluster& cluster, const Source& source, const SessionRecord& record, WallMillis wall_now,
                       std::string& out) {
-  const auto& name = cluster.service_sets[record.service_set].name;
-  const std::uint16_t source_pool = source_pool_of(record);
+  const std::string name = cluster.name_of_service_set(record.service_set);
+  const StableId source_pool = source_pool_of(record);
   const std::int64_t age_s = record.age / static_cast<std::uint32_t>(1s / kTick);
   fmt::format_to(std::back_inserter(out), "Session ID: {}, Service-set: {}, Status: Normal",
                  usf_session_id(source.set, record.ref.slot), name);
@@ -94,7 +98,7 @@ void append_extensive(const Cluster& cluster, const Source& source, const Sessio
                  "Session State: {}\n"
                  "Start time: {}, Duration: {}\n",
                  static_cast<unsigned>(record.flag), policy_name(cluster, record),
-                 source_pool == 0 ? std::string("Null") : cluster.nat_pools[source_pool - 1U].name,
+                 source_pool == 0 ? std::string("Null") : cluster.name_of_pool(source_pool),
                  destination_pool_line(cluster, record), record.timeout_s, seconds_left(record.timeout_s, record.idle),
                  state_word(record), wall_now / 1000 - age_s, age_s);
   append_extensive_wing(cluster, source, record, 0, out);
@@ -110,7 +114,7 @@ void append_usf_session(const Cluster& cluster, const Source& source, const Sess
   } else {
     fmt::format_to(std::back_inserter(out),
                    "Session ID: {}, Service-set: {}, Policy name: {}, State: {}, Timeout: {}, {}\n",
-                   usf_session_id(source.set, record.ref.slot), cluster.service_sets[record.service_set].name,
+                   usf_session_id(source.set, record.ref.slot), cluster.name_of_service_set(record.service_set),
                    policy_name(cluster, record), ha_state(source), seconds_left(record.timeout_s, record.idle),
                    state_word(record));
     append_brief_wing(cluster, source, record, 0, out);

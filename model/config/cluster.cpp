@@ -12,6 +12,11 @@ std::optional<std::uint16_t> find_by_name(const std::vector<T>& things, std::str
   return static_cast<std::uint16_t>(found - things.begin());
 }
 
+std::string other_name(const Cluster& cluster, StableId id) {
+  const auto told = cluster.other_names.find(id);
+  return told == cluster.other_names.end() ? text_of_id(id) : told->second;
+}
+
 }  // namespace
 
 const PacketPort* CardConfig::port(std::uint32_t unit) const {
@@ -30,6 +35,16 @@ std::optional<std::uint16_t> Cluster::find_chassis(std::string_view chassis_name
 
 std::optional<std::uint16_t> Cluster::find_set(std::string_view set_name) const {
   return find_by_name(redundancy_sets, set_name);
+}
+
+std::string Cluster::name_of_service_set(StableId id) const {
+  const auto index = service_set_ids.find(id);
+  return index ? service_sets[*index].name : other_name(*this, id);
+}
+
+std::string Cluster::name_of_pool(StableId id) const {
+  const auto index = pool_ids.find(id);
+  return index ? nat_pools[*index].name : other_name(*this, id);
 }
 
 Endpoint Cluster::control_endpoint(std::uint16_t set, std::uint16_t chassis_index) const {

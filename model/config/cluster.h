@@ -1,18 +1,20 @@
 // The cluster as it was configured: an immutable value that icrd and icr read from the same file
 // (model/config/cluster_file.h).
 //
-// Everything is resolved and in range: indices point into the vectors of Cluster, names are kept for people. Indices
-// are also what session records carry, so two programs may talk about sessions only if Cluster::digest is equal on both
-// sides.
+// Everything is resolved and in range: indices point into the vectors of Cluster, names are kept for people. An index
+// means something in this cluster only. Whatever leaves the process names things by their `stable_id`, so that programs
+// with different files can talk about what both of them know.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "model/base/time.h"
+#include "model/config/identities.h"
 #include "model/config/rules.h"
 #include "model/record/address.h"
 #include "model/record/endpoint.h"
@@ -42,6 +44,7 @@ struct CardConfig {
   CardFamily family = CardFamily::ms;
   std::vector<PacketPort> ports;
   std::uint32_t workers = 1;  ///< threads that forward: 1..16
+  StableId stable_id = 0;     ///< unique within the chassis
   /// The port of that unit, or null.
   [[nodiscard]] const PacketPort* port(std::uint32_t unit) const;
 };
@@ -69,6 +72,7 @@ struct ChassisConfig {
   bool kernel_guard = true;
   std::vector<CardConfig> cards;
   Scheduling scheduling;
+  StableId stable_id = 0;
   [[nodiscard]] const CardConfig* card(std::string_view card_name) const;
 };
 
@@ -119,6 +123,7 @@ struct ServiceSet {
   Nat64 nat64;
   std::optional<std::uint16_t> screen;  ///< index into Cluster::screens
   Timeouts timeouts;                    ///< the cluster's, overridden by the service set's own
+  StableId stable_id = 0;
 };
 
 struct VirtualAddress {
@@ -147,7 +152,7 @@ struct HealthWeights {
 struct RedundancySet {
   std::string name;
   std::uint16_t id = 0;                     ///< RS-ID and RG-ID, 1..
-  std::vector<RedundancyMember> members;    ///< two; one in a stand-alone set
+  std::vector<RedundancyMember> members;    ///< two, in the order of their chassis' names; one in a stand-alone set
   std::vector<std::uint16_t> service_sets;  ///< indices into Cluster::service_sets
   std::vector<VirtualAddress> virtual_addresses;
   Duration heartbeat_interval = 100ms;
@@ -167,6 +172,7 @@ struct RedundancySet {
   std::uint32_t max_sessions = 131072;  ///< slots; equal on both members by construction
   /// Sum of the digests of what only the two members must have alike (Scope::peer): timing, timeouts, limits, screens.
   std::uint64_t parity = 0;
+  StableId stable_id = 0;
   [[nodiscard]] bool stand_alone() const { return members.size() == 1; }
 };
 
@@ -180,14 +186,23 @@ struct Cluster {
   std::vector<NatPool> nat_pools;
   std::vector<Application> applications;
   std::vector<Screen> screens;
-  /// Of what all chassis and `icr` must have alike (Scope::cluster): names, places in lists, rules, pools. Of meaning,
-  /// not of spelling; a key that has its default adds nothing (model/config/settings.h). Equal digests make indices
-  /// exchangeable.
+  StableId stable_id = 0;
+  IdIndex set_ids;          ///< of redundancy_sets
+  IdIndex service_set_ids;  ///< of service_sets
+  IdIndex pool_ids;         ///< of nat_pools
+  /// Of what all chassis and `icr` should have alike (Scope::cluster): names, rules, pools. Of meaning, not of spelling
+  /// and not of order where order means nothing; a key that has its default adds nothing (model/config/settings.h).
   std::uint64_t digest = 0;
   std::vector<std::string> warnings;  ///< what is legal but surprising, in full sentences
 
   [[nodiscard]] std::optional<std::uint16_t> find_chassis(std::string_view chassis_name) const;
   [[nodiscard]] std::optional<std::uint16_t> find_set(std::string_view set_name) const;
+  /// Names of service sets and pools that are not in this file, as chassis with another file told them.
+  std::map<StableId, std::string> other_names;
+
+  // Names of what a record or an answer belongs to; of something whose name is not known, its identity as text.
+  [[nodiscard]] std::string name_of_service_set(StableId id) const;
+  [[nodiscard]] std::string name_of_pool(StableId id) const;
   /// Control endpoint of the member of `set` on `chassis`; the data endpoint is one port higher.
   [[nodiscard]] Endpoint control_endpoint(std::uint16_t set, std::uint16_t chassis_index) const;
   /// Digest that the two members of a redundancy set compare: of all that they must have alike.

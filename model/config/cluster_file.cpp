@@ -95,6 +95,11 @@ Result<Cluster> parse_cluster(std::string_view text, std::string_view name) {
     place_service_sets(draft);
     check_whole(draft);
   }
+  if (mistakes.empty()) {
+    for (const auto& collision : assign_identities(draft.cluster)) {
+      map.field().wrong(collision, "rename one of them");
+    }
+  }
   if (!mistakes.empty()) return tl::unexpected(Error{mistakes.to_string()});
   add_warnings(draft);
   compute_digests(draft.cluster);

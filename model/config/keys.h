@@ -38,7 +38,7 @@ enum class KeyType : std::uint8_t {
 
 /// Whom the value of a key concerns.
 enum class Scope : std::uint8_t {
-  cluster,  ///< all: records, questions and checkpoints mean something only where it is the same
+  cluster,  ///< all: who is where, and what may become of a packet
   peer,     ///< the two members of a redundancy set
   chassis,  ///< one chassis alone
 };

@@ -67,6 +67,7 @@ struct FirewallTerm {
   std::string name;
   MatchConditions from;
   FirewallAction then = FirewallAction::discard;
+  StableId stable_id = 0;  ///< of the rule's and the term's name
 };
 
 struct FirewallRule {
@@ -111,6 +112,7 @@ struct NatPool {
   /// port-reuse-hold: the time for which no other host gets a port, block or address that was freed (RFC 6888 REQ-8).
   /// nullopt: 120 s if endpoint-independent filtering admits anybody, otherwise 0.
   std::optional<std::uint32_t> reuse_hold_s;
+  StableId stable_id = 0;
 
   [[nodiscard]] std::uint64_t address_count() const;
   [[nodiscard]] std::uint32_t ports_per_address() const { return std::uint32_t{port_high} - port_low + 1; }

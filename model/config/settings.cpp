@@ -71,10 +71,8 @@ class Place {
   [[nodiscard]] Place item(std::string_view list, std::string_view name) const {
     return {*part_, fmt::format("{}.{}[{}]", path_, list, name)};
   }
-  /// Says that the thing is there, and where in its list if that counts.
-  void exists(Scope scope, std::optional<std::size_t> place = std::nullopt) const {
-    part_->settings.push_back({path_, place ? std::to_string(*place) : "there", scope});
-  }
+  /// Says that the thing is there.
+  void exists(Scope scope) const { part_->settings.push_back({path_, "there", scope}); }
   void put(const Key& key, std::string value) const {
     if (value == key.usual) return;
     part_->settings.push_back({fmt::format("{}.{}", path_, key.name), std::move(value), key.scope});
@@ -150,10 +148,9 @@ void add(const Place& at, const ChassisConfig& chassis) {
                  std::string(kPolicies[static_cast<std::size_t>(chassis.scheduling.policy)]));
   scheduling.value(key("chassis[].scheduling", "priority"), std::uint64_t{chassis.scheduling.priority});
   at.value(key("chassis[]", "kernel-guard"), chassis.kernel_guard);
-  for (std::size_t i = 0; i < chassis.cards.size(); ++i) {
-    const CardConfig& card = chassis.cards[i];
+  for (const CardConfig& card : chassis.cards) {
     const Place on_card = at.item("cards", card.name);
-    on_card.exists(Scope::cluster, i);  // questions name a card by its place
+    on_card.exists(Scope::cluster);
     on_card.value(key("chassis[].cards[]", "workers"), std::uint64_t{card.workers});
     for (const auto& port : card.ports) add_port(on_card.item("ports", std::to_string(port.unit)), port);
   }
@@ -162,14 +159,15 @@ void add(const Place& at, const ChassisConfig& chassis) {
 void add(const Place& at, const RedundancySet& set, const Cluster& cluster) {
   constexpr std::string_view kSection = "redundancy-sets[]";
   at.value(key(kSection, "id"), std::uint64_t{set.id});
-  for (std::size_t i = 0; i < set.members.size(); ++i) {
-    const auto& member = set.members[i];
+  for (const auto& member : set.members) {
     const Place on_member = at.item("members", cluster.chassis[member.chassis].name);
-    on_member.exists(Scope::cluster, i);  // terms belong to one of the two places
+    on_member.exists(Scope::cluster);
     on_member.value(key("redundancy-sets[].members[]", "card"), member.card);
     on_member.value(key("redundancy-sets[].members[]", "priority"), std::uint64_t{member.priority});
   }
-  at.value(key(kSection, "service-sets"), names_of(cluster.service_sets, set.service_sets));
+  auto service_sets = names_of(cluster.service_sets, set.service_sets);
+  std::sort(service_sets.begin(), service_sets.end());
+  at.value(key(kSection, "service-sets"), service_sets);
   std::vector<std::string> addresses;
   for (const auto& each : set.virtual_addresses) {
     addresses.push_back(fmt::format("{} {}/{}", each.interface, each.address.to_string(), each.prefix_length));
@@ -260,13 +258,21 @@ std::string_view word_of(MatchDirection direction) {
   return kWords[static_cast<std::size_t>(direction)];
 }
 
+/// The names of terms in their order, which decides which of them matches first.
+template <class Term>
+std::string order_of(const std::vector<Term>& terms) {
+  std::vector<std::string> names;
+  for (const auto& term : terms) names.push_back(term.name);
+  return spelled(names);
+}
+
 void add(const Place& at, const FirewallRule& rule, const Cluster& cluster) {
   constexpr std::array<std::string_view, 3> kActions = {"accept", "discard", "reject"};
   at.put(key("rules[]", "match-direction"), std::string(word_of(rule.direction)));
-  for (std::size_t i = 0; i < rule.terms.size(); ++i) {
-    const auto& term = rule.terms[i];
+  at.put(key("rules[]", "terms"), order_of(rule.terms));
+  for (const auto& term : rule.terms) {
     const Place on_term = at.item("terms", term.name);
-    on_term.exists(Scope::cluster, i);  // records name a term by its place
+    on_term.exists(Scope::cluster);
     add(on_term.below("from"), term.from, cluster);
     on_term.put(key("rules[].terms[]", "then"), std::string(kActions[static_cast<std::size_t>(term.then)]));
   }
@@ -295,10 +301,10 @@ void add_translation(const Place& at, const NatTerm& term, const Cluster& cluste
 
 void add(const Place& at, const NatRule& rule, const Cluster& cluster) {
   at.put(key("rules[]", "match-direction"), std::string(word_of(rule.direction)));
-  for (std::size_t i = 0; i < rule.terms.size(); ++i) {
-    const auto& term = rule.terms[i];
+  at.put(key("rules[]", "terms"), order_of(rule.terms));
+  for (const auto& term : rule.terms) {
     const Place on_term = at.item("terms", term.name);
-    on_term.exists(Scope::cluster, i);
+    on_term.exists(Scope::cluster);
     add(on_term.below("from"), term.from, cluster);
     add_translation(on_term.below("then.translated"), term, cluster);
   }
@@ -416,40 +422,36 @@ std::uint64_t ConfigPart::sum(Scope scope) const {
 std::vector<ConfigPart> parts_of(const Cluster& cluster) {
   std::vector<ConfigPart> out;
   out.push_back({"cluster", {{"cluster", cluster.name, Scope::cluster}}});
-  /// `by_place`: records and messages name the things by their places in the list.
-  const auto add_all = [&](std::string_view list, const auto& things, bool by_place, const auto& add_one) {
-    for (std::size_t i = 0; i < things.size(); ++i) {
-      ConfigPart part{item_name(list, things[i]), {}};
+  const auto add_all = [&](std::string_view list, const auto& things, const auto& add_one) {
+    for (const auto& thing : things) {
+      ConfigPart part{item_name(list, thing), {}};
       const Place at(part, part.name);
-      at.exists(Scope::cluster, by_place ? std::optional(i) : std::nullopt);
-      add_one(at, things[i]);
+      at.exists(Scope::cluster);
+      add_one(at, thing);
       out.push_back(std::move(part));
     }
   };
-  add_all("chassis", cluster.chassis, true, [](const Place& at, const ChassisConfig& c) { add(at, c); });
-  for (std::size_t i = 0; i < cluster.redundancy_sets.size(); ++i) {
-    const auto& set = cluster.redundancy_sets[i];
+  add_all("chassis", cluster.chassis, [](const Place& at, const ChassisConfig& c) { add(at, c); });
+  for (const auto& set : cluster.redundancy_sets) {
     if (set.stand_alone()) continue;
     ConfigPart part{item_name("redundancy-sets", set), {}};
     const Place at(part, part.name);
-    at.exists(Scope::cluster, i);
+    at.exists(Scope::cluster);
     add(at, set, cluster);
     out.push_back(std::move(part));
   }
   const std::size_t service_sets = out.size();
-  add_all("service-sets", cluster.service_sets, true,
-          [&](const Place& at, const ServiceSet& s) { add(at, s, cluster); });
+  add_all("service-sets", cluster.service_sets, [&](const Place& at, const ServiceSet& s) { add(at, s, cluster); });
   for (const auto& set : cluster.redundancy_sets) {
     if (!set.stand_alone() || set.service_sets.empty()) continue;
     ConfigPart& part = out[service_sets + set.service_sets[0]];
     add_interface(Place(part, part.name).below("interface"), set, cluster);
   }
-  add_all(kFirewallRules, cluster.firewall_rules, true,
-          [&](const Place& at, const FirewallRule& r) { add(at, r, cluster); });
-  add_all(kNatRules, cluster.nat_rules, true, [&](const Place& at, const NatRule& r) { add(at, r, cluster); });
-  add_all(kPools, cluster.nat_pools, true, [](const Place& at, const NatPool& p) { add(at, p); });
-  add_all("applications", cluster.applications, false, [](const Place& at, const Application& a) { add(at, a); });
-  add_all("screens", cluster.screens, false, [](const Place& at, const Screen& s) { add(at, s); });
+  add_all(kFirewallRules, cluster.firewall_rules, [&](const Place& at, const FirewallRule& r) { add(at, r, cluster); });
+  add_all(kNatRules, cluster.nat_rules, [&](const Place& at, const NatRule& r) { add(at, r, cluster); });
+  add_all(kPools, cluster.nat_pools, [](const Place& at, const NatPool& p) { add(at, p); });
+  add_all("applications", cluster.applications, [](const Place& at, const Application& a) { add(at, a); });
+  add_all("screens", cluster.screens, [](const Place& at, const Screen& s) { add(at, s); });
   return out;
 }
 

@@ -17,7 +17,7 @@ namespace icr {
 
 struct Setting {
   std::string path;   ///< "service-sets[cgn].timeouts.open-timeout"
-  std::string value;  ///< "240"; of a thing whose place in its list counts: that place, from 0
+  std::string value;  ///< "240"; "there" of a thing that is there
   Scope scope = Scope::cluster;
 };
 

@@ -68,8 +68,8 @@ inline void NatPoolCounters::subtract(const NatPoolCounters& cleared) {
 /// A pool may be shared by several service sets: mappings and pairings are those of the service set, all other figures
 /// are of the whole pool.
 struct NatPoolStatus : NatPoolCounters {
-  std::uint16_t service_set = 0;  ///< index into Cluster::service_sets
-  std::uint16_t pool = 0;         ///< index into Cluster::nat_pools
+  StableId service_set = 0;
+  StableId pool = 0;
   NatPoolUse use = NatPoolUse::ports;
 
   std::uint64_t addresses = 0;
@@ -112,8 +112,8 @@ struct BindingUse {
 
 /// A block of ports that deterministic NAT gives a host.
 struct DeterministicRow {
-  std::uint16_t service_set = 0;
-  std::uint16_t pool = 0;
+  StableId service_set = 0;
+  StableId pool = 0;
   DeterministicBinding binding;
   std::uint32_t ports_in_use = 0;
 };

@@ -11,7 +11,8 @@ namespace {
 using namespace query_codec;
 
 constexpr std::size_t kMaxSets = 64;
-constexpr std::size_t kMaxTables = 16384;
+constexpr std::size_t kMaxTables = 32768;
+constexpr std::size_t kMaxNames = 2 * kMaxServiceSets;
 
 fbs::Address16 to_address16(const IpAddress& address) {
   std::uint64_t words[2];
@@ -36,7 +37,7 @@ Result<std::optional<Prefix>> to_prefix(const fbs::Address16* in, std::uint8_t l
 
 flatbuffers::Offset<fbs::QueryFilter> encode_filter(const SessionFilter& filter,
                                                     flatbuffers::FlatBufferBuilder& builder) {
-  flatbuffers::Offset<flatbuffers::Vector<std::uint16_t>> service_sets;
+  flatbuffers::Offset<flatbuffers::Vector<StableId>> service_sets;
   if (!filter.service_sets.empty()) service_sets = builder.CreateVector(filter.service_sets);
   fbs::QueryFilterBuilder out(builder);
   if (filter.application_protocol) out.add_application_protocol(*filter.application_protocol);
@@ -53,9 +54,9 @@ flatbuffers::Offset<fbs::QueryFilter> encode_filter(const SessionFilter& filter,
     out.add_destination_prefix(&base);
     out.add_destination_prefix_length(filter.destination_prefix->length);
   }
-  out.add_service_sets(service_sets);
+  out.add_service_set_ids(service_sets);
   out.add_translated(filter.translated);
-  if (filter.nat_pool) out.add_nat_pool(*filter.nat_pool);
+  if (filter.nat_pool) out.add_pool_id(*filter.nat_pool);
   if (filter.xlated_prefix) {
     const auto base = to_address16(filter.xlated_prefix->base);
     out.add_xlated_prefix(&base);
@@ -91,28 +92,32 @@ Result<SessionFilter> decode_filter(const fbs::QueryFilter* in) {
   out.source_prefix = *source;
   out.destination_prefix = *destination;
   out.translated = in->translated();
-  out.nat_pool = optional_of(in->nat_pool());
-  if (in->service_sets() != nullptr) {
-    if (in->service_sets()->size() > kMaxServiceSets) return fail("{} service sets", in->service_sets()->size());
-    out.service_sets.assign(in->service_sets()->begin(), in->service_sets()->end());
+  out.nat_pool = optional_of(in->pool_id());
+  if (const auto* service_sets = in->service_set_ids(); service_sets != nullptr) {
+    if (service_sets->size() > kMaxServiceSets) return fail("{} service sets", service_sets->size());
+    for (unsigned i = 0; i < service_sets->size(); ++i) {
+      StableId id = 0;  // it need not be aligned
+      std::memcpy(&id, service_sets->Data() + i * sizeof(id), sizeof(id));
+      out.service_sets.push_back(flatbuffers::EndianScalar(id));
+    }
     std::sort(out.service_sets.begin(), out.service_sets.end());
   }
   return out;
 }
 
-fbs::ServiceSetCount to_row(const ServiceSetCount& count) {
-  return {count.by_state[0], count.by_state[1], count.by_state[2], count.by_state[3], count.service_set};
+fbs::CountOfServiceSet to_row(const ServiceSetCount& count) {
+  return {count.by_state[0], count.by_state[1], count.by_state[2], count.by_state[3], count.service_set, 0};
 }
 
-flatbuffers::Offset<flatbuffers::Vector<const fbs::ServiceSetCount*>> encode_counts(
+flatbuffers::Offset<flatbuffers::Vector<const fbs::CountOfServiceSet*>> encode_counts(
     const std::vector<ServiceSetCount>& counts, flatbuffers::FlatBufferBuilder& builder) {
-  std::vector<fbs::ServiceSetCount> rows;
+  std::vector<fbs::CountOfServiceSet> rows;
   rows.reserve(counts.size());
   for (const auto& count : counts) rows.push_back(to_row(count));
   return builder.CreateVectorOfStructs(rows);
 }
 
-using CountRows = flatbuffers::Vector<const fbs::ServiceSetCount*>;
+using CountRows = flatbuffers::Vector<const fbs::CountOfServiceSet*>;
 
 Result<std::vector<ServiceSetCount>> decode_counts(const CountRows* rows) {
   std::vector<ServiceSetCount> out;
@@ -178,19 +183,19 @@ flatbuffers::Offset<fbs::SetStatus> encode_status(const SetStatus& status, flatb
   const auto peer = encode_peer(status.peer, builder);
   const auto history = encode_history(status.history, builder);
   return fbs::CreateSetStatus(
-      builder, status.set, static_cast<std::uint8_t>(status.role), static_cast<std::uint8_t>(status.peer_role),
-      status.connected, static_cast<std::uint8_t>(status.sync), status.term, reason, status.reason_age_s,
-      status.sessions, service_sets, status.sent_sequence, status.acknowledged_sequence, status.applied_sequence,
-      status.pending, status.digest, counters, scheduling, status.health_weight, health, status.peer_health_weight,
-      peer_health, detector, status.priority, peer, history);
+      builder, static_cast<std::uint8_t>(status.role), static_cast<std::uint8_t>(status.peer_role), status.connected,
+      static_cast<std::uint8_t>(status.sync), status.term, reason, status.reason_age_s, status.sessions,
+      status.sent_sequence, status.acknowledged_sequence, status.applied_sequence, status.pending, status.digest,
+      counters, scheduling, status.health_weight, health, status.peer_health_weight, peer_health, detector,
+      status.priority, peer, history, status.set_id, service_sets);
 }
 
 Result<SetStatus> decode_status(const fbs::SetStatus& in) {
   SetStatus out;
   if (in.role() >= kSetRoleCount || in.peer_role() >= kSetRoleCount || in.sync() >= kSyncStateCount) {
-    return fail("role or synchronisation state of redundancy set {} out of range", in.set());
+    return fail("role or synchronisation state of redundancy set {} out of range", text_of_id(in.set_id()));
   }
-  auto counts = decode_counts(in.service_sets());
+  auto counts = decode_counts(in.counts());
   if (!counts) return tl::unexpected(counts.error());
   auto history = decode_history(in.history());
   if (!history) return tl::unexpected(history.error());
@@ -201,7 +206,7 @@ Result<SetStatus> decode_status(const fbs::SetStatus& in) {
         PeerStatus{p->term(),         p->priority(),      p->heard_ago_ms(),           p->copying(),
                    p->copied_slots(), p->slots_to_copy(), p->unacknowledged_records(), p->unacknowledged_bytes()};
   }
-  out.set = in.set();
+  out.set_id = in.set_id();
   out.role = static_cast<SetRole>(in.role());
   out.peer_role = static_cast<SetRole>(in.peer_role());
   out.connected = in.connected();
@@ -249,7 +254,7 @@ Result<void> take(Result<T> part, T& into) {
 Result<void> decode_parts(const fbs::QueryReply& in, QueryReply& out) {
   if (auto sound = take(decode_pools(in.nat_pools()), out.nat_pools); !sound) return sound;
   if (auto sound = take(decode_uses(in.uses()), out.uses); !sound) return sound;
-  if (auto sound = take(decode_deterministic(in.deterministic()), out.deterministic); !sound) return sound;
+  if (auto sound = take(decode_deterministic(in.deterministic_blocks()), out.deterministic); !sound) return sound;
   if (auto sound = take(decode_statistics(in.statistics()), out.statistics); !sound) return sound;
   if (auto sound = take(decode_analysis(in.analysis()), out.analysis); !sound) return sound;
   if (auto sound = take(decode_usage(in.usage()), out.usage); !sound) return sound;
@@ -373,8 +378,9 @@ void encode_request(const QueryRequest& request, flatbuffers::FlatBufferBuilder&
   out.add_cluster_digest(request.cluster_digest);
   out.add_request_id(request.request_id);
   out.add_kind(static_cast<std::uint8_t>(request.kind));
-  out.add_card(request.card);
-  out.add_set(request.set);
+  out.add_cluster_id(request.cluster_id);
+  out.add_card_id(request.card_id);
+  out.add_set_id(request.set_id);
   out.add_cursor(request.cursor);
   out.add_limit(request.limit);
   out.add_by_state(request.by_state);
@@ -421,10 +427,13 @@ void encode_reply(const QueryReply& reply, BatchEncoder& sessions, flatbuffers::
   const auto analysis = encode_analysis(reply.analysis, builder);
   const auto usage = encode_usage(reply.usage, builder);
   const auto live = encode_live(reply.live, builder);
+  std::vector<flatbuffers::Offset<fbs::Name>> names;
+  for (const auto& [id, name] : reply.names) names.push_back(fbs::CreateName(builder, id, builder.CreateString(name)));
+  const auto name_rows = builder.CreateVector(names);
   const auto root =
       fbs::CreateQueryReply(builder, reply.request_id, static_cast<std::uint8_t>(reply.error), reason, status_rows,
-                            utilization, batch, reply.next_cursor, reply.done, counts, group_rows, text, pools, uses,
-                            deterministic, statistics, analysis, usage, live);
+                            utilization, batch, reply.next_cursor, reply.done, group_rows, text, pools, uses,
+                            statistics, analysis, usage, live, reply.cluster_digest, counts, deterministic, name_rows);
   fbs::FinishQueryMessageBuffer(builder, fbs::CreateQueryMessage(builder, 0, root));
 }
 
@@ -440,8 +449,9 @@ Result<QueryRequest> decode_request(const void* data, std::size_t size) {
   out.cluster_digest = in->cluster_digest();
   out.request_id = in->request_id();
   out.kind = static_cast<QueryKind>(in->kind());
-  out.card = in->card();
-  out.set = in->set();
+  out.cluster_id = in->cluster_id();
+  out.card_id = in->card_id();
+  out.set_id = in->set_id();
   out.cursor = in->cursor();
   out.limit = in->limit();
   out.by_state = in->by_state();
@@ -490,7 +500,12 @@ Result<QueryReply> decode_reply(const void* data, std::size_t size) {
   }
   out.next_cursor = in->next_cursor();
   out.done = in->done();
-  auto counts = decode_counts(in->counts());
+  out.cluster_digest = in->cluster_digest();
+  if (in->names() != nullptr) {
+    if (in->names()->size() > kMaxNames) return fail("{} names", in->names()->size());
+    for (const auto* each : *in->names()) out.names.emplace_back(each->id(), printable(each->name()));
+  }
+  auto counts = decode_counts(in->service_set_counts());
   if (!counts) return tl::unexpected(counts.error());
   out.counts = std::move(*counts);
   if (in->counters() != nullptr) {

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "model/base/counters.h"
@@ -48,11 +49,16 @@ inline constexpr std::uint8_t kQueryKindEnd = enum_end<QueryKind, QueryKind::sta
 [[nodiscard]] bool addresses_a_set(QueryKind kind);
 
 struct QueryRequest {
-  std::uint64_t cluster_digest = 0;
+  std::uint64_t cluster_digest = 0;  ///< of the cluster file of who asks
   std::uint64_t request_id = 0;
   QueryKind kind = QueryKind::status;  ///< may be a value of a later release: the server answers `unknown_kind`
-  std::uint16_t card = 0;              ///< index into Chassis::cards
-  std::uint16_t set = 0;               ///< index into Cluster::redundancy_sets
+  StableId cluster_id = 0;             ///< of the cluster that is asked
+  StableId card_id = 0;                ///< of the card; not for server_counters
+  StableId set_id = 0;                 ///< of the redundancy set, if the kind addresses one
+  /// Places of card and set in the cluster file of whoever holds the question: indices into Chassis::cards and
+  /// Cluster::redundancy_sets. They are not sent.
+  std::uint16_t card = 0;
+  std::uint16_t set = 0;
   std::uint32_t cursor = 0;  ///< page, bindings: first slot to look at; statistics, deterministic: rows to skip
   std::uint32_t limit = 0;   ///< page, bindings: at most this many rows, 1..kPageSessions
   bool by_state = false;     ///< count: tell valid, invalid ... apart (needs a scan); otherwise all in `valid`
@@ -66,7 +72,7 @@ struct QueryRequest {
 enum class QueryError : std::uint8_t {
   none = 0,
   malformed,      ///< a value out of range
-  wrong_cluster,  ///< the two sides read different cluster files
+  wrong_cluster,  ///< the question is for another cluster, or of a release that names things by their places
   unknown_kind,
   unknown_target,  ///< no such card, or the set is not on it
   busy,            ///< too many questions wait already
@@ -91,7 +97,7 @@ enum class SessionState : std::uint8_t { valid = 0, invalid, pending, other };
 [[nodiscard]] SessionState state_of(const SessionRecord& record);
 
 struct ServiceSetCount {
-  std::uint16_t service_set = 0;            ///< index into Cluster::service_sets
+  StableId service_set = 0;
   std::array<std::uint64_t, 4> by_state{};  ///< index: SessionState
   [[nodiscard]] std::uint64_t total() const { return by_state[0] + by_state[1] + by_state[2] + by_state[3]; }
 };
@@ -138,7 +144,8 @@ struct PeerStatus {
 
 /// One redundancy set as one chassis sees it.
 struct SetStatus {
-  std::uint16_t set = 0;  ///< index into Cluster::redundancy_sets; names, id and peers are in the cluster file
+  StableId set_id = 0;                   ///< names, id and peers are in the cluster file
+  std::uint16_t set = 0;                 ///< its place in the cluster file of whoever holds the status; not sent
   SetRole role = SetRole::unknown;       ///< a stand-alone set is always master
   SetRole peer_role = SetRole::unknown;  ///< as last heard
   bool connected = false;                ///< to the peer
@@ -231,7 +238,7 @@ struct CardUsage {
   std::uint64_t sessions_max = 0;  ///< for as many sessions as there is room for
   std::uint64_t policies = 0;      ///< rules and NAT pools
   struct ServiceSetUse {
-    std::uint16_t service_set = 0;
+    StableId service_set = 0;
     std::uint64_t bytes = 0;  ///< its sessions and rules
   };
   std::vector<ServiceSetUse> service_sets;
@@ -240,7 +247,10 @@ struct CardUsage {
 struct QueryReply {
   std::uint64_t request_id = 0;
   QueryError error = QueryError::none;
-  std::string reason;  ///< in words, when error is set
+  std::string reason;                ///< in words, when error is set
+  std::uint64_t cluster_digest = 0;  ///< status: of the cluster file of the chassis
+  /// Status: names of what the chassis knows and the file of who asks may not: its service sets and pools.
+  std::vector<std::pair<StableId, std::string>> names;
   std::vector<SetStatus> status;
   CardUtilization utilization;
   std::vector<SessionRecord>
@@ -263,15 +273,15 @@ struct QueryReply {
 
 inline constexpr std::uint32_t kPageSessions = 1024;
 inline constexpr std::uint32_t kPageServiceSets = 64;       ///< of statistics
-inline constexpr std::size_t kMaxRequestBytes = 32 * 1024;  ///< a filter that names every service set fits
+inline constexpr std::size_t kMaxRequestBytes = 64 * 1024;  ///< a filter that names every service set fits
 inline constexpr std::size_t kMaxReplyBytes = 1024 * 1024;
 
 /// Writes one message into `builder` (cleared first).
 void encode_request(const QueryRequest& request, flatbuffers::FlatBufferBuilder& builder);
 void encode_reply(const QueryReply& reply, BatchEncoder& sessions, flatbuffers::FlatBufferBuilder& builder);
 
-/// Read what came from the network: size bound, verifier, ranges. Indices are checked against the cluster by the
-/// caller. Sessions of a page are returned in slot order. Text is made printable.
+/// Read what came from the network: size bound, verifier, ranges. Whether the identities are known is for the caller to
+/// check. Sessions of a page are returned in slot order. Text is made printable.
 [[nodiscard]] Result<QueryRequest> decode_request(const void* data, std::size_t size);
 [[nodiscard]] Result<QueryReply> decode_reply(const void* data, std::size_t size);
 

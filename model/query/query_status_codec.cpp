@@ -34,8 +34,8 @@ Vector<flatbuffers::Offset<fbs::NatPool>> encode_pools(const std::vector<NatPool
   rows.reserve(in.size());
   for (const auto& p : in) {
     fbs::NatPoolBuilder row(b);
-    row.add_service_set(p.service_set);
-    row.add_pool(p.pool);
+    row.add_service_set_id(p.service_set);
+    row.add_pool_id(p.pool);
     row.add_use(static_cast<std::uint8_t>(p.use));
     row.add_addresses(p.addresses);
     row.add_addresses_in_use(p.addresses_in_use);
@@ -81,8 +81,8 @@ Result<std::vector<NatPoolStatus>> decode_pools(const Rows<fbs::NatPool>* in) {
   for (const auto* row : *in) {
     if (row->use() >= kNatPoolUseCount) return fail("use {} of a NAT pool out of range", row->use());
     NatPoolStatus p;
-    p.service_set = row->service_set();
-    p.pool = row->pool();
+    p.service_set = row->service_set_id();
+    p.pool = row->pool_id();
     p.use = static_cast<NatPoolUse>(row->use());
     p.addresses = row->addresses();
     p.addresses_in_use = row->addresses_in_use();
@@ -137,8 +137,8 @@ Result<std::vector<BindingUse>> decode_uses(const Structs<fbs::BindingUse>* in) 
   return out;
 }
 
-Vector<const fbs::DeterministicRow*> encode_deterministic(const std::vector<DeterministicRow>& in, Builder& b) {
-  std::vector<fbs::DeterministicRow> rows;
+Vector<const fbs::DeterministicBlock*> encode_deterministic(const std::vector<DeterministicRow>& in, Builder& b) {
+  std::vector<fbs::DeterministicBlock> rows;
   rows.reserve(in.size());
   for (const auto& row : in) {
     rows.emplace_back(row.binding.internal, row.binding.external, row.ports_in_use, row.service_set, row.pool,
@@ -147,7 +147,7 @@ Vector<const fbs::DeterministicRow*> encode_deterministic(const std::vector<Dete
   return b.CreateVectorOfStructs(rows);
 }
 
-Result<std::vector<DeterministicRow>> decode_deterministic(const Structs<fbs::DeterministicRow>* in) {
+Result<std::vector<DeterministicRow>> decode_deterministic(const Structs<fbs::DeterministicBlock>* in) {
   std::vector<DeterministicRow> out;
   if (auto sound = check_rows(in, kPageSessions, "deterministic blocks"); !sound) return tl::unexpected(sound.error());
   if (in == nullptr) return out;
@@ -166,7 +166,7 @@ Vector<flatbuffers::Offset<fbs::Statistics>> encode_statistics(const std::vector
   for (const auto& status : in) {
     for (std::size_t group = 0; group < kStatisticsGroupCount; ++group) {
       const auto counters = encode_counters(status.groups[group], b);
-      rows.push_back(fbs::CreateStatistics(b, status.service_set, static_cast<std::uint8_t>(group), counters));
+      rows.push_back(fbs::CreateStatistics(b, static_cast<std::uint8_t>(group), counters, status.service_set));
     }
   }
   return b.CreateVector(rows);
@@ -178,10 +178,10 @@ Result<std::vector<ServiceSetStatus>> decode_statistics(const Rows<fbs::Statisti
   if (in->size() > kPageServiceSets * kStatisticsGroupCount) return fail("{} groups of statistics", in->size());
   for (const auto* row : *in) {
     if (row->group() >= kStatisticsGroupCount) return fail("group of statistics {} out of range", row->group());
-    if (out.empty() || out.back().service_set != row->service_set()) {
+    if (out.empty() || out.back().service_set != row->service_set_id()) {
       if (out.size() == kPageServiceSets) return fail("statistics of more than {} service sets", kPageServiceSets);
       out.emplace_back();
-      out.back().service_set = row->service_set();
+      out.back().service_set = row->service_set_id();
     }
     out.back().groups[row->group()] = decode_counters(row->counters());
   }
@@ -224,9 +224,9 @@ Result<CardAnalysis> decode_analysis(const fbs::CardAnalysis* in) {
 }
 
 flatbuffers::Offset<fbs::CardUsage> encode_usage(const CardUsage& in, Builder& b) {
-  std::vector<fbs::ServiceSetUse> rows;
+  std::vector<fbs::UseOfServiceSet> rows;
   rows.reserve(in.service_sets.size());
-  for (const auto& use : in.service_sets) rows.emplace_back(use.bytes, use.service_set);
+  for (const auto& use : in.service_sets) rows.emplace_back(use.bytes, use.service_set, 0);
   return fbs::CreateCardUsage(b, in.machine, in.used, in.sessions, in.sessions_max, in.policies,
                               b.CreateVectorOfStructs(rows));
 }
@@ -239,11 +239,11 @@ Result<CardUsage> decode_usage(const fbs::CardUsage* in) {
   out.sessions = in->sessions();
   out.sessions_max = in->sessions_max();
   out.policies = in->policies();
-  if (auto sound = check_rows(in->service_sets(), kMaxServiceSets, "service sets"); !sound) {
+  if (auto sound = check_rows(in->uses(), kMaxServiceSets, "service sets"); !sound) {
     return tl::unexpected(sound.error());
   }
-  if (in->service_sets() == nullptr) return out;
-  for (const auto* row : *in->service_sets()) out.service_sets.push_back({row->service_set(), row->bytes()});
+  if (in->uses() == nullptr) return out;
+  for (const auto* row : *in->uses()) out.service_sets.push_back({row->service_set(), row->bytes()});
   return out;
 }
 

@@ -30,9 +30,9 @@ using Vector = flatbuffers::Offset<flatbuffers::Vector<T>>;
 [[nodiscard]] Vector<const fbs::BindingUse*> encode_uses(const std::vector<BindingUse>& in, Builder& b);
 /// By slot.
 [[nodiscard]] Result<std::vector<BindingUse>> decode_uses(const Structs<fbs::BindingUse>* in);
-[[nodiscard]] Vector<const fbs::DeterministicRow*> encode_deterministic(const std::vector<DeterministicRow>& in,
-                                                                        Builder& b);
-[[nodiscard]] Result<std::vector<DeterministicRow>> decode_deterministic(const Structs<fbs::DeterministicRow>* in);
+[[nodiscard]] Vector<const fbs::DeterministicBlock*> encode_deterministic(const std::vector<DeterministicRow>& in,
+                                                                          Builder& b);
+[[nodiscard]] Result<std::vector<DeterministicRow>> decode_deterministic(const Structs<fbs::DeterministicBlock>* in);
 [[nodiscard]] Vector<flatbuffers::Offset<fbs::Statistics>> encode_statistics(const std::vector<ServiceSetStatus>& in,
                                                                              Builder& b);
 [[nodiscard]] Result<std::vector<ServiceSetStatus>> decode_statistics(const Rows<fbs::Statistics>* in);

@@ -8,6 +8,7 @@
 
 #include "model/base/counters.h"
 #include "model/base/enum_end.h"
+#include "model/record/stable_id.h"
 
 namespace icr {
 
@@ -30,7 +31,7 @@ inline constexpr std::size_t kStatisticsGroupCount = enum_end<StatisticsGroup>()
 /// where the reply has one: "tcp-open-close-counters/tcp-first-pkt-not-syn". Containers are shown in the order in which
 /// they first appear here, and leaves in the order of their container's layout (StatisticsRenderer).
 struct ServiceSetStatus {
-  std::uint16_t service_set = 0;  ///< index into Cluster::service_sets
+  StableId service_set = 0;
   std::array<CounterList, kStatisticsGroupCount> groups;
 
   [[nodiscard]] CounterList& group(StatisticsGroup g) { return groups[static_cast<std::size_t>(g)]; }

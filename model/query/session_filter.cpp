@@ -20,7 +20,7 @@ bool is_rpc(ApplicationProtocol value) {
 
 }  // namespace
 
-bool SessionFilter::has_service_set(std::uint16_t service_set) const {
+bool SessionFilter::has_service_set(StableId service_set) const {
   return service_sets.empty() || std::binary_search(service_sets.begin(), service_sets.end(), service_set);
 }
 
@@ -53,7 +53,7 @@ bool SessionFilter::matches(const SessionRecord& record) const {
                        (target && is_meant(in.destination, in.destination_port));
     if (!meant) return false;
   }
-  if (nat_pool && source_pool_of(record) != *nat_pool + 1) return false;
+  if (nat_pool && source_pool_of(record) != *nat_pool) return false;
   if (application_protocol && *application_protocol != record.alg &&
       !(is_rpc(*application_protocol) && is_rpc(record.alg))) {
     return false;

@@ -24,9 +24,9 @@ struct SessionFilter {
   /// side that is not translated never matches. For bindings, blocks and mappings are compared.
   std::optional<Prefix> xlated_prefix;
   std::optional<std::uint16_t> xlated_port;
-  bool translated = false;                  ///< sessions with address translation only
-  std::optional<std::uint16_t> nat_pool;    ///< index into Cluster::nat_pools: the source address is out of this pool
-  std::vector<std::uint16_t> service_sets;  ///< indices into Cluster::service_sets, ascending; empty: all
+  bool translated = false;             ///< sessions with address translation only
+  std::optional<StableId> nat_pool;    ///< the source address is out of this pool
+  std::vector<StableId> service_sets;  ///< ascending; empty: all
 
   /// A question for the application protocols rpc, rpc-portmap, dce-rpc and dce-rpc-portmap is one question (as in
   /// Junos): each of them matches sessions of all four.
@@ -36,7 +36,7 @@ struct SessionFilter {
   [[nodiscard]] bool admits(const FlowKey& key) const;
   /// For a binding: the source is the host with its port, the destination the translated address and port.
   [[nodiscard]] bool matches(const BindingRecord& binding) const;
-  [[nodiscard]] bool has_service_set(std::uint16_t service_set) const;
+  [[nodiscard]] bool has_service_set(StableId service_set) const;
   /// True where nothing but the service set decides, so that counters per service set are the answer to a count.
   [[nodiscard]] bool only_service_sets() const;
 

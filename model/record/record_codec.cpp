@@ -1,6 +1,11 @@
 #include "model/record/record_codec.h"
 
+#include <algorithm>
 #include <cstring>
+#include <initializer_list>
+#include <limits>
+
+#include "model/base/guilt.h"
 
 namespace icr {
 namespace {
@@ -10,20 +15,6 @@ constexpr std::uint16_t kPartCounters = 0x2;
 constexpr std::uint16_t kPartInitiatedOutside = 0x4;
 constexpr std::uint16_t kPartHairpin = 0x8;
 constexpr std::uint16_t kKnownParts = kPartTcp | kPartCounters | kPartInitiatedOutside | kPartHairpin;
-
-fbs::SessionCore core_of(const SessionRecord& r) {
-  std::uint16_t parts = 0;
-  if (r.has_tcp) parts |= kPartTcp;
-  if (r.has_counters) parts |= kPartCounters;
-  if (r.initiated_outside) parts |= kPartInitiatedOutside;
-  if (r.hairpin) parts |= kPartHairpin;
-  const auto nat_and_flag =
-      static_cast<std::uint8_t>(static_cast<unsigned>(r.nat_type) | static_cast<unsigned>(r.flag) << 4U);
-  return fbs::SessionCore(r.ref.slot, r.ref.generation, r.version, r.timeout_s, r.lifetime_s, r.idle, r.age,
-                          r.flow[0].source_port, r.flow[0].destination_port, r.flow[1].source_port,
-                          r.flow[1].destination_port, r.service_set, r.policy, r.nat_pool, parts, r.flow[0].protocol,
-                          static_cast<std::uint8_t>(r.tcp_state), nat_and_flag, r.alg);
-}
 
 fbs::Address16 address16(const IpAddress& a) {
   std::uint64_t words[2];
@@ -55,9 +46,6 @@ void fill_core(const fbs::SessionCore& core, SessionRecord& out) {
   out.flow[0].destination_port = core.initiator_destination_port();
   out.flow[1].source_port = core.responder_source_port();
   out.flow[1].destination_port = core.responder_destination_port();
-  out.service_set = core.service_set();
-  out.policy = core.policy();
-  out.nat_pool = core.nat_pool();
   out.tcp_state = static_cast<TcpState>(core.tcp_state());
   out.nat_type = static_cast<NatType>(core.nat_type_flag() & 0x0fU);
   // The addresses are there already; the two flows differ in protocol where they differ in family.
@@ -118,15 +106,65 @@ flatbuffers::Offset<flatbuffers::Vector<const T*>> joined(flatbuffers::FlatBuffe
   return flatbuffers::Offset<flatbuffers::Vector<const T*>>(builder.EndVector(total));
 }
 
+/// Checks that a row names nothing that the column of names does not have.
+Result<void> check_names(const flatbuffers::Vector<StableId>* names, std::uint32_t slot,
+                         std::initializer_list<std::uint16_t> places) {
+  if (names == nullptr) return {};
+  for (const std::uint16_t place : places) {
+    if (place > names->size()) return fail("row of slot {}: name {} of {}", slot, place, names->size());
+  }
+  return {};
+}
+
+std::size_t hash_of_name(StableId id, std::size_t size) { return (id * 0x9e3779b97f4a7c15ULL >> 32U) & (size - 1); }
+
 }  // namespace
+
+void BatchEncoder::enter(std::uint16_t place) {
+  std::size_t at = hash_of_name(names_[place - 1U], name_places_.size());
+  while (name_places_[at] != 0) at = (at + 1) & (name_places_.size() - 1);
+  name_places_[at] = place;
+}
+
+std::uint16_t BatchEncoder::place_of(StableId id) {
+  if (id == 0) return 0;
+  std::size_t at = hash_of_name(id, name_places_.size());
+  for (; name_places_[at] != 0; at = (at + 1) & (name_places_.size() - 1)) {
+    if (names_[name_places_[at] - 1U] == id) return name_places_[at];
+  }
+  ICR_MUST(names_.size() < std::numeric_limits<std::uint16_t>::max());
+  names_.push_back(id);
+  const auto place = static_cast<std::uint16_t>(names_.size());
+  if (2 * names_.size() < name_places_.size()) {
+    enter(place);
+    return place;
+  }
+  name_places_.assign(2 * name_places_.size(), 0);
+  for (std::uint16_t each = 1; each <= place; ++each) enter(each);
+  return place;
+}
+
+fbs::SessionCore BatchEncoder::core_of(const SessionRecord& r) {
+  std::uint16_t parts = 0;
+  if (r.has_tcp) parts |= kPartTcp;
+  if (r.has_counters) parts |= kPartCounters;
+  if (r.initiated_outside) parts |= kPartInitiatedOutside;
+  if (r.hairpin) parts |= kPartHairpin;
+  const auto nat_and_flag =
+      static_cast<std::uint8_t>(static_cast<unsigned>(r.nat_type) | static_cast<unsigned>(r.flag) << 4U);
+  return fbs::SessionCore(r.ref.slot, r.ref.generation, r.version, r.timeout_s, r.lifetime_s, r.idle, r.age,
+                          r.flow[0].source_port, r.flow[0].destination_port, r.flow[1].source_port,
+                          r.flow[1].destination_port, place_of(r.service_set), place_of(r.policy), place_of(r.nat_pool),
+                          parts, r.flow[0].protocol, static_cast<std::uint8_t>(r.tcp_state), nat_and_flag, r.alg);
+}
 
 void BatchEncoder::add(const SessionRecord& r) {
   if (r.kind != RecordKind::session) {
     const BindingRecord& b = r.binding;
     bindings_.emplace_back(address16(b.internal), address16(b.external), b.term, r.ref.slot, r.ref.generation,
-                           r.version, b.timeout_s, b.idle, b.age, b.internal_port, b.external_port, b.last_port, b.pool,
-                           b.service_set, static_cast<std::uint8_t>(r.kind), b.protocol, b.flags, std::uint8_t{0},
-                           std::uint16_t{0});
+                           r.version, b.timeout_s, b.idle, b.age, b.internal_port, b.external_port, b.last_port,
+                           place_of(b.pool), place_of(b.service_set), static_cast<std::uint8_t>(r.kind), b.protocol,
+                           b.flags, std::uint8_t{0}, std::uint16_t{0});
     return;
   }
   const bool four = r.flow[0].source.is_v4() && r.flow[0].destination.is_v4() && r.flow[1].source.is_v4() &&
@@ -158,7 +196,8 @@ std::size_t BatchEncoder::bytes() const {
   return v4_.size() * sizeof(fbs::Session4) + v6_.size() * sizeof(fbs::Session6) +
          (tcp_[0].size() + tcp_[1].size()) * sizeof(fbs::TcpPart) +
          (counters_[0].size() + counters_[1].size()) * sizeof(fbs::CounterPart) +
-         tombstones_.size() * sizeof(fbs::Tombstone) + bindings_.size() * sizeof(fbs::Binding);
+         tombstones_.size() * sizeof(fbs::Tombstone) + bindings_.size() * sizeof(fbs::Binding) +
+         names_.size() * sizeof(StableId);
 }
 
 flatbuffers::Offset<fbs::SessionBatch> BatchEncoder::finish(flatbuffers::FlatBufferBuilder& builder) {
@@ -172,8 +211,10 @@ flatbuffers::Offset<fbs::SessionBatch> BatchEncoder::finish(flatbuffers::FlatBuf
   const auto counters = joined(builder, counters_[0], counters_[1]);
   const auto tombstones = joined(builder, tombstones_, no_tombstones);
   const auto bindings = joined(builder, bindings_, no_bindings);
+  flatbuffers::Offset<flatbuffers::Vector<StableId>> names;
+  if (!names_.empty()) names = builder.CreateVector(names_);
   clear();
-  return fbs::CreateSessionBatch(builder, v4, v6, tcp, counters, tombstones, bindings);
+  return fbs::CreateSessionBatch(builder, v4, v6, tcp, counters, tombstones, bindings, names);
 }
 
 void BatchEncoder::clear() {
@@ -183,6 +224,9 @@ void BatchEncoder::clear() {
   for (auto& rows : counters_) rows.clear();
   tombstones_.clear();
   bindings_.clear();
+  if (names_.empty()) return;
+  names_.clear();
+  std::fill(name_places_.begin(), name_places_.end(), std::uint16_t{0});
 }
 
 Result<BatchDecoder> BatchDecoder::check(const fbs::SessionBatch* batch, std::size_t max_rows) {
@@ -193,6 +237,7 @@ Result<BatchDecoder> BatchDecoder::check(const fbs::SessionBatch* batch, std::si
   out.v6_ = size_of(batch->v6());
   out.tombstones_ = size_of(batch->tombstones());
   out.bindings_ = size_of(batch->bindings());
+  out.names_ = batch->names();
   const std::size_t rows = out.v4_ + out.v6_ + out.tombstones_ + out.bindings_;
   if (rows > max_rows) return fail("{} rows in a batch, at most {} are accepted", rows, max_rows);
   // The verifier checks where vectors lie, not how their elements are aligned; reading them wants 8.
@@ -202,7 +247,8 @@ Result<BatchDecoder> BatchDecoder::check(const fbs::SessionBatch* batch, std::si
       misaligned(size_of(batch->tcp()) ? batch->tcp()->Data() : nullptr) ||
       misaligned8(size_of(batch->counters()) ? batch->counters()->Data() : nullptr) ||
       misaligned(out.tombstones_ ? batch->tombstones()->Data() : nullptr) ||
-      misaligned8(out.bindings_ ? batch->bindings()->Data() : nullptr)) {
+      misaligned8(out.bindings_ ? batch->bindings()->Data() : nullptr) ||
+      misaligned(size_of(out.names_) ? out.names_->Data() : nullptr)) {
     return fail("misaligned column in a session batch");
   }
   std::size_t tcp = 0;
@@ -210,6 +256,8 @@ Result<BatchDecoder> BatchDecoder::check(const fbs::SessionBatch* batch, std::si
   for (std::size_t row = 0; row < out.sessions(); ++row) {
     const fbs::SessionCore& core = out.core(row);
     if (auto ok = check_core(core, tcp, counters); !ok) return tl::unexpected(ok.error());
+    const auto named = check_names(out.names_, core.slot(), {core.service_set(), core.policy(), core.nat_pool()});
+    if (!named) return tl::unexpected(named.error());
     if (!knows(core)) {
       ++out.unknown_.records;
     } else if (is_reduced(core)) {
@@ -231,6 +279,8 @@ Result<BatchDecoder> BatchDecoder::check(const fbs::SessionBatch* batch, std::si
   for (std::size_t row = 0; row < out.bindings_; ++row) {
     const fbs::Binding& each = out.binding(row);
     if (auto ok = check_binding(each); !ok) return tl::unexpected(ok.error());
+    const auto named = check_names(out.names_, each.slot(), {each.pool(), each.service_set()});
+    if (!named) return tl::unexpected(named.error());
     if (!knows(each)) {
       ++out.unknown_.records;
     } else if ((each.flags() & ~kKnownBindingFlags) != 0) {
@@ -238,6 +288,10 @@ Result<BatchDecoder> BatchDecoder::check(const fbs::SessionBatch* batch, std::si
     }
   }
   return out;
+}
+
+StableId BatchDecoder::name(std::uint16_t place) const {
+  return names_ == nullptr || place == 0 ? 0 : names_->Get(place - 1U);
 }
 
 bool BatchDecoder::knows(const fbs::SessionCore& core) {
@@ -270,8 +324,8 @@ void BatchDecoder::read_binding(std::size_t row, SessionRecord& out) const {
   b.last_port = from.last_port();
   b.protocol = from.protocol();
   b.flags = from.flags() & kKnownBindingFlags;
-  b.pool = from.pool();
-  b.service_set = from.service_set();
+  b.pool = name(from.pool());
+  b.service_set = name(from.service_set());
   b.timeout_s = from.timeout_s();
   b.idle = from.idle();
   b.age = from.age();
@@ -293,6 +347,10 @@ void BatchDecoder::read(std::size_t row, std::size_t& tcp, std::size_t& counters
     out.flow[1].destination = from_address16(session->responder_destination());
     fill_core(session->core(), out);
   }
+  const fbs::SessionCore& from = core(row);
+  out.service_set = name(from.service_set());
+  out.policy = name(from.policy());
+  out.nat_pool = name(from.nat_pool());
   if (out.has_tcp) {
     const auto* part = batch_->tcp()->Get(static_cast<unsigned>(tcp++));
     out.tcp = {from_window_part(part->initiator()), from_window_part(part->responder())};

@@ -14,6 +14,7 @@ namespace icr {
 /// encoder does not allocate. One thread.
 class BatchEncoder {
  public:
+  BatchEncoder() : name_places_(kFewNames, 0) {}
   void add(const SessionRecord& record);
   void add_tombstone(SessionRef ref);
   /// Makes room for so many sessions of IPv4: adding them does not allocate.
@@ -37,6 +38,15 @@ class BatchEncoder {
   std::vector<fbs::CounterPart> counters_[2];
   std::vector<fbs::Tombstone> tombstones_;
   std::vector<fbs::Binding> bindings_;
+
+  /// Returns the place of the identity in names_, from 1, where it is entered if it is new; 0 for none.
+  [[nodiscard]] std::uint16_t place_of(StableId id);
+  void enter(std::uint16_t place);
+  [[nodiscard]] fbs::SessionCore core_of(const SessionRecord& record);
+
+  static constexpr std::size_t kFewNames = 64;
+  std::vector<StableId> names_;
+  std::vector<std::uint16_t> name_places_;  ///< a hash table of places in names_; 0: empty. Its size is a power of two
 };
 
 /// What a batch of a later release holds that this one does not know.
@@ -49,9 +59,9 @@ struct UnknownParts {
 /// after it succeeded, reading cannot fail. Holds a pointer into the buffer: the buffer must outlive it.
 class BatchDecoder {
  public:
-  /// Refuses null, more than `max_rows` sessions, bindings and tombstones, part columns that do not match, and slots
-  /// out of range. What a later release may have added is not refused, but skipped: see unknown(). `batch` must lie at
-  /// an 8-aligned address (see aligned()).
+  /// Refuses null, more than `max_rows` sessions, bindings and tombstones, part columns that do not match, slots out of
+  /// range, and names that are not there. What a later release may have added is not refused, but skipped: see
+  /// unknown(). `batch` must lie at an 8-aligned address (see aligned()).
   [[nodiscard]] static Result<BatchDecoder> check(const fbs::SessionBatch* batch, std::size_t max_rows);
 
   [[nodiscard]] std::size_t sessions() const { return v4_ + v6_; }
@@ -102,12 +112,14 @@ class BatchDecoder {
   [[nodiscard]] const fbs::Binding& binding(std::size_t row) const;
   [[nodiscard]] static bool knows(const fbs::SessionCore& core);
   [[nodiscard]] static bool knows(const fbs::Binding& row);
+  [[nodiscard]] StableId name(std::uint16_t place) const;
 
   const fbs::SessionBatch* batch_ = nullptr;
   std::size_t v4_ = 0;
   std::size_t v6_ = 0;
   std::size_t tombstones_ = 0;
   std::size_t bindings_ = 0;
+  const flatbuffers::Vector<StableId>* names_ = nullptr;  ///< null: the rows belong to nothing that is known
   UnknownParts unknown_;
 };
 

@@ -2,7 +2,8 @@
 // heartbeats the generation of its schema, and neither sends a record that the other could not read.
 //
 // A new TCP state, NAT type or kind of record is a new generation: append a row to kRecordSchemas. A new column or flag
-// is none, because a receiver takes a record without what it does not know (model/record/record_codec.h).
+// is none, because a receiver takes a record without what it does not know (model/record/record_codec.h), unless
+// records mean nothing without it.
 #pragma once
 
 #include <array>
@@ -25,7 +26,12 @@ struct RecordSchema {
 };
 
 /// By generation, from 1.
-inline constexpr std::array kRecordSchemas = {RecordSchema{8, 11, 4}};
+inline constexpr std::array kRecordSchemas = {
+    RecordSchema{8, 11, 4},  // rows name service sets, terms and pools by places in the cluster file
+    RecordSchema{8, 11, 4},  // rows name them by their identities
+};
+/// The first generation whose records name things by their identities. What is older cannot be understood.
+inline constexpr std::uint32_t kFirstSchemaWithNames = 2;
 inline constexpr std::uint32_t kSchemaGeneration = kRecordSchemas.size();
 static_assert(kRecordSchemas.back().tcp_states == kTcpStateCount && kRecordSchemas.back().nat_types == kNatTypeCount &&
                   kRecordSchemas.back().record_kinds == kRecordKindCount,

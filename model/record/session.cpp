@@ -79,15 +79,18 @@ std::string_view translation_type_keyword(NatType type) {
 namespace {
 
 constexpr std::uint64_t kDigestSeed = 0x2d358dccaa6c78a5ULL;
+/// Spreads an identity of 32 bits over a word, so that it cannot be confused with what it is combined with.
+constexpr std::uint64_t kSpread = 0x9e3779b97f4a7c15ULL;
 
 std::uint64_t identity_of(SessionRef ref) { return std::uint64_t{ref.slot} << 32 | ref.generation; }
 
 }  // namespace
 
 std::uint64_t session_digest(const SessionFacts& facts, const FlowKey& initiator, const FlowKey& responder) {
-  const std::uint64_t state = std::uint64_t{facts.version} << 32 | std::uint64_t{facts.service_set} << 16 |
-                              std::uint64_t{static_cast<std::uint8_t>(facts.tcp_state)} << 8 |
-                              static_cast<std::uint8_t>(facts.nat_type);
+  const std::uint64_t state =
+      (std::uint64_t{facts.version} << 32 | std::uint64_t{static_cast<std::uint8_t>(facts.tcp_state)} << 8 |
+       static_cast<std::uint8_t>(facts.nat_type)) ^
+      facts.service_set * kSpread;
   return detail::mix(hash_of(initiator, kDigestSeed) ^ identity_of(facts.ref),
                      hash_of(responder, ~kDigestSeed) ^ state ^ kDigestSeed);
 }
@@ -96,7 +99,7 @@ std::uint64_t digest_of(const SessionRecord& record) {
   if (record.kind != RecordKind::session) {
     const BindingRecord& b = record.binding;
     const FlowKey ends{b.internal, b.external, b.internal_port, b.external_port, b.protocol};
-    const std::uint64_t facts = std::uint64_t{record.version} << 32 | std::uint64_t{b.service_set} << 16 | b.pool;
+    const std::uint64_t facts = (std::uint64_t{record.version} << 32 | b.pool) ^ b.service_set * kSpread;
     const std::uint64_t more = std::uint64_t{b.last_port} << 16 |
                                std::uint64_t{static_cast<std::uint8_t>(record.kind)} << 8 |
                                static_cast<std::uint8_t>(b.flags & ~kBindingInUse);

@@ -9,6 +9,7 @@
 #include "model/base/time.h"
 #include "model/record/flow_key.h"
 #include "model/record/protocol.h"
+#include "model/record/stable_id.h"
 
 namespace icr {
 
@@ -113,8 +114,8 @@ struct BindingRecord {
   std::uint16_t last_port = 0;      ///< port block
   std::uint8_t protocol = 0;        ///< mapping: of the internal side (ICMP and ICMPv6 differ)
   std::uint8_t flags = 0;           ///< kBinding* bits
-  std::uint16_t pool = 0;           ///< index into Cluster::nat_pools
-  std::uint16_t service_set = 0;    ///< index into Cluster::service_sets
+  StableId pool = 0;                ///< of the NAT pool
+  StableId service_set = 0;         ///< of the service set
   std::uint32_t timeout_s = 0;      ///< it lives this long after its last use
   Ticks idle = 0;                   ///< since it was last used
   Ticks age = 0;                    ///< since it was made
@@ -142,9 +143,9 @@ struct SessionRecord {
   bool initiated_outside = false;  ///< the initiator came in through the service set's outside port
   bool hairpin = false;            ///< the responder's packets arrive on the initiator's side
 
-  std::uint16_t service_set = 0;  ///< index into Cluster::service_sets
-  std::uint16_t policy = 0;  ///< ordinal of the firewall term that admitted it, + 1; 0 = no firewall in the service set
-  std::uint16_t nat_pool = 0;  ///< index into Cluster::nat_pools, + 1; whose it is says source_pool_of(); 0 = none
+  StableId service_set = 0;  ///< of the service set
+  StableId policy = 0;    ///< of the firewall term that admitted it; 0: there was none, or the master has no such term
+  StableId nat_pool = 0;  ///< of the NAT pool; whose it is says source_pool_of(); 0: none
 
   std::uint32_t timeout_s = 0;   ///< idle timeout in force, seconds
   Ticks idle = 0;                ///< since the last packet of either direction
@@ -178,7 +179,7 @@ struct SessionRecord {
 struct SessionFacts {
   SessionRef ref;
   std::uint32_t version = 0;
-  std::uint16_t service_set = 0;
+  StableId service_set = 0;
   TcpState tcp_state = TcpState::none;
   NatType nat_type = NatType::none;
 };

@@ -7,9 +7,9 @@
 
 namespace icr {
 
-/// SessionRecord::nat_pool where it gave the session its source: index into Cluster::nat_pools, + 1. 0 where the source
-/// is its own, and the pool (if there is one) is that of the destination: a server's, a static address', a mapping's.
-[[nodiscard]] inline std::uint16_t source_pool_of(const SessionRecord& record) {
+/// Returns SessionRecord::nat_pool if that pool gave the session its source. Returns 0 if the source is its own, and
+/// the pool (if there is one) is that of the destination: a server's, a static address', a mapping's.
+[[nodiscard]] inline StableId source_pool_of(const SessionRecord& record) {
   const IpAddress& before = record.flow[0].source;
   const IpAddress& after = record.flow[1].destination;
   // For NAT64 sessions started from IPv4, the responder sees the IPv4 address embedded in the prefix. That is the same

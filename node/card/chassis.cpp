@@ -207,6 +207,14 @@ Result<CardSet> Chassis::make_set(std::uint16_t set, const Prepared& card, stora
   log::info("checkpoint", "set={} restored sessions={} expired={} term={} records={} from-the-future={} took={}ms",
             config.name, restored->sessions, restored->expired, restored->term, restored->batches,
             restored->clock_went_back, restored->took / 1ms);
+  if (restored->other_configuration != 0) {
+    log::warn(
+        "checkpoint",
+        "set={} the checkpoint was written under another cluster file (records={} of {}): what it says of service "
+        "sets, pools and addresses that are not in the present one is not restored; refused sessions and "
+        "bindings: {}",
+        config.name, restored->other_configuration, restored->batches, restored->refused);
+  }
   if (restored->unknown != 0) {
     log::warn("checkpoint",
               "set={} {} sessions of a later release were not restored: this one does not know their values",

@@ -399,17 +399,17 @@ void Worker::usage(CardUsage& out) const {
       const std::uint64_t rules = bytes_of_rules(cluster_, cluster_.service_sets[index]);
       out.policies += rules;
       out.used += rules;
-      out.service_sets.push_back({index, shard->sessions_of(index) * each + rules});
+      out.service_sets.push_back({cluster_.service_sets[index].stable_id, shard->sessions_of(index) * each + rules});
     }
   }
 }
 
-void Worker::statistics(std::uint16_t service_set, ServiceSetStatus& out) const {
-  engine_->statistics(service_set, out);
+void Worker::statistics(StableId service_set, ServiceSetStatus& out) const {
+  if (const auto index = cluster_.service_set_ids.find(service_set)) engine_->statistics(*index, out);
 }
 
-void Worker::clear_statistics(std::uint16_t service_set, std::optional<StatisticsGroup> group) {
-  engine_->clear_statistics(service_set, group);
+void Worker::clear_statistics(StableId service_set, std::optional<StatisticsGroup> group) {
+  if (const auto index = cluster_.service_set_ids.find(service_set)) engine_->clear_statistics(*index, group);
   if (group && *group != StatisticsGroup::nat) return;
   for (const auto& set : set_views_) set->clear_nat_statistics(service_set);
 }

@@ -79,8 +79,8 @@ class Worker final : public CardView, private PacketSink {
   void analysis(CardAnalysis& out) const override;
   void clear_analysis() override;
   void usage(CardUsage& out) const override;
-  void statistics(std::uint16_t service_set, ServiceSetStatus& out) const override;
-  void clear_statistics(std::uint16_t service_set, std::optional<StatisticsGroup> group) override;
+  void statistics(StableId service_set, ServiceSetStatus& out) const override;
+  void clear_statistics(StableId service_set, std::optional<StatisticsGroup> group) override;
 
  private:
   void send(const Packet& packet) override;

@@ -276,7 +276,7 @@ const ServiceSetCounters* Engine::counters_of(std::uint16_t service_set) const {
 void Engine::statistics(std::uint16_t service_set, ServiceSetStatus& out) const {
   const Service* const service = service_of(service_set);
   if (service == nullptr) return;
-  out.service_set = service_set;
+  out.service_set = service->config->stable_id;
   service->counters.append_to(out);
   for (std::size_t g = 0; g < kStatisticsGroupCount; ++g) {
     // Lists of one group are always the same names in the same order.

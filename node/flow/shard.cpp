@@ -96,8 +96,8 @@ Shard::Shard(const Cluster& cluster, std::uint16_t set, std::uint64_t seed, Time
   services_.reserve(cluster.redundancy_sets[set].service_sets.size());
   service_at_.resize(cluster.service_sets.size());
   for (const std::uint16_t index : cluster.redundancy_sets[set].service_sets) {
-    services_.push_back(
-        Service{index, &cluster.service_sets[index], ServicePolicy(cluster, index), 0, 0, ticks_of(now) - 10});
+    services_.push_back(Service{index, cluster.service_sets[index].stable_id, &cluster.service_sets[index],
+                                ServicePolicy(cluster, index), 0, 0, ticks_of(now) - 10});
     service_at_[index] = &services_.back();
     if (const auto& screen = cluster.service_sets[index].screen) {
       services_.back().screen = std::make_unique<ScreenGuard>(cluster.screens[*screen], table_.capacity(),
@@ -443,8 +443,9 @@ void Shard::digest_slot(std::uint32_t slot) {
   if (slot < table_.capacity()) {
     const Session& s = table_.at(slot);
     if (s.live) {
-      word = session_digest({{slot, s.generation}, s.version, s.service_set, s.tcp_state, s.nat_type}, s.initiator(),
-                            s.responder());
+      const StableId of = service(s.service_set)->id;
+      word =
+          session_digest({{slot, s.generation}, s.version, of, s.tcp_state, s.nat_type}, s.initiator(), s.responder());
     }
   } else if (SessionRecord record; read(slot, TimePoint{}, record)) {
     word = digest_of(record);

@@ -152,6 +152,10 @@ class Shard final : public SessionSource, public SessionSink, private NatOutput 
 
   [[nodiscard]] std::uint32_t sessions() const { return table_.size(); }
   [[nodiscard]] std::uint32_t sessions_of(std::uint16_t service_set) const;
+  /// Returns the same for a service set that is named by its identity, or 0 if it is not of this shard.
+  [[nodiscard]] std::uint32_t sessions_with(StableId service_set) const;
+  /// Returns what NAT sees of a session's record, or nullopt if its service set or pool is not known here.
+  [[nodiscard]] std::optional<NatSession> nat_view(const SessionRecord& record) const;
   [[nodiscard]] std::uint64_t sessions_created() const { return created_; }
   [[nodiscard]] std::uint64_t sessions_removed() const { return removed_; }
   /// Digest of all sessions (model/record/session.h), kept up to date with each change.
@@ -187,6 +191,7 @@ class Shard final : public SessionSource, public SessionSink, private NatOutput 
   /// A service set of this shard: its compiled rules and its limits.
   struct Service {
     std::uint16_t index;  ///< in Cluster::service_sets
+    StableId id;
     const ServiceSet* config;
     ServicePolicy policy;
     std::uint32_t sessions = 0;
@@ -216,6 +221,8 @@ class Shard final : public SessionSource, public SessionSink, private NatOutput 
   /// the responder, if NAT can give it one. Returns false if the session is not entered.
   [[nodiscard]] bool insert_with_another_port(std::uint32_t slot, Ticks now);
   [[nodiscard]] static NatSession nat_view(const Session& session);
+  /// The service set of a record, as an index into Cluster::service_sets; nullopt if it is not of this shard.
+  [[nodiscard]] std::optional<std::uint16_t> service_of(StableId id) const;
   [[nodiscard]] bool take_setup_token(Service& s, Ticks now);
   [[nodiscard]] std::uint32_t idle_timeout(const Service& s, std::optional<std::uint16_t> application,
                                            std::uint8_t protocol) const;
@@ -240,13 +247,13 @@ class Shard final : public SessionSource, public SessionSink, private NatOutput 
   // -- NatOutput --
   void binding_changed(std::uint32_t row) override;
   void arm_binding(std::uint32_t row, Ticks deadline) override { wheel_.arm(table_.capacity() + row, deadline); }
-  /// Returns true if the configuration could have created such a session.
-  [[nodiscard]] bool plausible(const SessionRecord& record) const;
+  /// Returns what NAT sees of the record if the configuration could have created such a session.
+  [[nodiscard]] std::optional<NatSession> plausible(const SessionRecord& record) const;
   /// Checks the same for a twin, and counts the reason if it could not.
-  [[nodiscard]] bool acceptable(const SessionRecord& record);
-  /// Copies everything but the identity of the session from the record.
-  static void bring(Session& session, const SessionRecord& record, Ticks at);
-  [[nodiscard]] Adopted adopt_session(const SessionRecord& record, Ticks at);
+  [[nodiscard]] std::optional<NatSession> acceptable(const SessionRecord& record);
+  /// Copies everything but the identity of the session from the record. The service set of `session` must be set.
+  void bring(Session& session, const SessionRecord& record, Ticks at) const;
+  [[nodiscard]] Adopted adopt_session(const SessionRecord& record, const NatSession& view, Ticks at);
   /// For the same session, the newer state wins.
   [[nodiscard]] Adopted compare(std::uint32_t slot, const SessionRecord& record, Ticks at);
 

@@ -9,25 +9,25 @@ Adopted Shard::adopt(const SessionRecord& r, TimePoint now) {
   if (!active_) return Adopted::invalid;
   const Ticks at = ticks_of(now);
   if (r.kind != RecordKind::session) return nat_.adopt(r, at);
-  return plausible(r) ? adopt_session(r, at) : Adopted::invalid;
+  const auto view = plausible(r);
+  return view ? adopt_session(r, *view, at) : Adopted::invalid;
 }
 
-Adopted Shard::adopt_session(const SessionRecord& r, Ticks at) {
-  const auto there = table_.find(r.service_set, r.flow[0]);
-  const auto back = table_.find(r.service_set, r.flow[1]);
+Adopted Shard::adopt_session(const SessionRecord& r, const NatSession& view, Ticks at) {
+  const auto there = table_.find(view.service_set, r.flow[0]);
+  const auto back = table_.find(view.service_set, r.flow[1]);
   if (there || back) {
     const bool one = there && back && there->slot == back->slot && there->direction == Direction::initiator;
     if (!one) return Adopted::flow_taken;
     const Session& known = table_.at(there->slot);
-    const bool same = known.nat_type == r.nat_type && known.nat_pool == r.nat_pool &&
+    const bool same = known.nat_type == r.nat_type && known.nat_pool == view.pool &&
                       known.initiated_outside == r.initiated_outside && known.hairpin == r.hairpin;
     return same ? compare(there->slot, r, at) : Adopted::flow_taken;
   }
-  const Service& s = *service(r.service_set);
+  const Service& s = *service(view.service_set);
   if (s.config->max_sessions && s.sessions >= *s.config->max_sessions) return Adopted::limit;
   const std::uint32_t max_flows = s.config->max_flows;
   if (max_flows != 0 && 2 * (std::uint64_t{s.sessions} + 1) > max_flows) return Adopted::limit;
-  const NatSession view{r.flow[0], r.flow[1], r.nat_type, r.nat_pool, r.service_set, r.initiated_outside};
   if (const Adopted answer = nat_.may_adopt(view); refused(answer)) return answer;
 
   const auto slot = table_.allocate();
@@ -38,8 +38,8 @@ Adopted Shard::adopt_session(const SessionRecord& r, Ticks at) {
   session.generation = before + 1 == 0 ? 1 : before + 1;
   session.version = 1;
   session.pass = pass_;
-  session.service_set = r.service_set;
-  session.nat_pool = r.nat_pool;
+  session.service_set = view.service_set;
+  session.nat_pool = view.pool;
   session.nat_type = r.nat_type;
   session.initiated_outside = r.initiated_outside;
   session.set_keys(r.flow[0], r.flow[1]);

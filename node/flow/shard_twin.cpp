@@ -49,13 +49,14 @@ bool Shard::read(std::uint32_t slot, TimePoint now, SessionRecord& out) const {
   out.alg = s.alg;
   out.initiated_outside = s.initiated_outside;
   out.hairpin = s.hairpin;
-  out.service_set = s.service_set;
-  out.policy = s.policy;
-  out.nat_pool = s.nat_pool;
+  const Service& of = *service(s.service_set);
+  out.service_set = of.id;
+  out.policy = of.policy.id_of(s.policy);
+  out.nat_pool = nat_.id_of_pool(s.nat_pool);
   out.timeout_s = s.timeout_s();
   out.idle = at - s.last_activity;
   out.age = at - s.created;
-  out.lifetime_s = service(s.service_set)->config->timeouts.session_s;
+  out.lifetime_s = of.config->timeouts.session_s;
   out.has_tcp = s.protocol() == ip_protocol::tcp;
   out.tcp = {s.windows[0], s.windows[1]};
   out.has_counters = true;
@@ -73,32 +74,49 @@ void Shard::begin_pass(TimePoint /*now*/) {
   nat_.begin_pass();
 }
 
-bool Shard::plausible(const SessionRecord& r) const {
+std::optional<std::uint16_t> Shard::service_of(StableId id) const {
+  const auto index = cluster_->service_set_ids.find(id);
+  return index && service(*index) != nullptr ? index : std::nullopt;
+}
+
+std::uint32_t Shard::sessions_with(StableId service_set) const {
+  const auto index = service_of(service_set);
+  return index ? sessions_of(*index) : 0;
+}
+
+std::optional<NatSession> Shard::nat_view(const SessionRecord& r) const {
+  const auto of = service_of(r.service_set);
+  const auto pool = nat_.pool_with_id(r.nat_pool);
+  if (!of || !pool) return std::nullopt;
+  return NatSession{r.flow[0], r.flow[1], r.nat_type, *pool, *of, r.initiated_outside};
+}
+
+std::optional<NatSession> Shard::plausible(const SessionRecord& r) const {
   const bool tcp_fits = r.has_tcp == (r.protocol() == ip_protocol::tcp) &&
                         (r.tcp_state != TcpState::none) == (r.protocol() == ip_protocol::tcp);
-  return service(r.service_set) != nullptr && tcp_fits && r.timeout_s != 0 && r.timeout_s <= kNeverSeconds &&
-         r.lifetime_s <= kNeverSeconds && !(r.flow[0] == r.flow[0].mirrored()) &&
-         nat_.consistent({r.flow[0], r.flow[1], r.nat_type, r.nat_pool, r.service_set, r.initiated_outside});
+  const bool sound = tcp_fits && r.timeout_s != 0 && r.timeout_s <= kNeverSeconds && r.lifetime_s <= kNeverSeconds &&
+                     !(r.flow[0] == r.flow[0].mirrored());
+  const auto view = sound ? nat_view(r) : std::nullopt;
+  return view && nat_.consistent(*view) ? view : std::nullopt;
 }
 
-bool Shard::acceptable(const SessionRecord& r) {
+std::optional<NatSession> Shard::acceptable(const SessionRecord& r) {
   if (r.ref.slot >= table_.capacity()) {
     ++counters_.refused_slot;
-    return false;
+    return std::nullopt;
   }
-  if (!plausible(r)) {
-    ++counters_.refused_service;
-    return false;
-  }
-  return true;
+  auto view = plausible(r);
+  if (!view) ++counters_.refused_service;
+  return view;
 }
 
-void Shard::bring(Session& session, const SessionRecord& r, Ticks at) {
+void Shard::bring(Session& session, const SessionRecord& r, Ticks at) const {
   session.tcp_state = r.tcp_state;
   session.flag = r.flag;
   session.alg = r.alg;
   session.hairpin = r.hairpin;
-  session.policy = r.policy;
+  // A term that is not here any more leaves the session without one; it lives on.
+  session.policy = service(session.service_set)->policy.policy_with_id(r.policy);
   session.set_timeout_s(r.timeout_s);
   session.last_activity = at - std::min(r.idle, kLongestAge);
   session.refreshed(at);
@@ -121,7 +139,8 @@ Applied Shard::apply(const SessionRecord& r, TimePoint now) {
     ++counters_.refused_slot;
     return Applied::refused;
   }
-  if (!acceptable(r)) return Applied::refused;
+  const auto view = acceptable(r);
+  if (!view) return Applied::refused;
   const std::uint32_t slot = r.ref.slot;
   Session& session = table_.at(slot);
   const bool same_keys = session.initiator() == r.flow[0] && session.responder() == r.flow[1];
@@ -136,7 +155,7 @@ Applied Shard::apply(const SessionRecord& r, TimePoint now) {
     }
   }
   const bool update = session.live && same_keys && session.generation == r.ref.generation &&
-                      session.service_set == r.service_set && session.nat_pool == r.nat_pool &&
+                      session.service_set == view->service_set && session.nat_pool == view->pool &&
                       session.nat_type == r.nat_type && session.initiated_outside == r.initiated_outside;
   const bool replaced = session.live && !update;
   if (replaced) unlink(slot);
@@ -145,7 +164,7 @@ Applied Shard::apply(const SessionRecord& r, TimePoint now) {
     // The session is live at the master, so any local session with the same flow keys must already be dead there:
     // displace it.
     for (const FlowKey& key : r.flow) {
-      if (const auto other = table_.find(r.service_set, key); other && other->slot != slot) {
+      if (const auto other = table_.find(view->service_set, key); other && other->slot != slot) {
         unlink(other->slot);
         table_.release(other->slot);
         ++counters_.displaced;
@@ -154,7 +173,7 @@ Applied Shard::apply(const SessionRecord& r, TimePoint now) {
     }
     const Session before = session;
     session = Session{};
-    session.service_set = r.service_set;
+    session.service_set = view->service_set;
     session.set_keys(r.flow[0], r.flow[1]);
     if (!table_.insert(slot)) {
       session.generation = before.generation;
@@ -165,7 +184,7 @@ Applied Shard::apply(const SessionRecord& r, TimePoint now) {
       return Applied::refused;
     }
     count_session(session, 1);
-    session.nat_pool = r.nat_pool;
+    session.nat_pool = view->pool;
     session.nat_type = r.nat_type;
     session.initiated_outside = r.initiated_outside;
     nat_.hold(nat_view(session), false, ticks_of(now));

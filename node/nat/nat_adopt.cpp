@@ -78,23 +78,24 @@ Adopted NatState::may_adopt(const NatSession& s) {
 Adopted NatState::adopt(const SessionRecord& record, Ticks now) {
   now_ = now;
   const BindingRecord& b = record.binding;
-  if (b.pool >= pools_.size() || !pools_[b.pool] || !b.external.is_v4()) return Adopted::invalid;
-  Pool& p = *pools_[b.pool];
+  const auto owner = owner_of(b);
+  if (!owner || !b.external.is_v4()) return Adopted::invalid;
+  Pool& p = owner->pool;
   const auto index = p.addresses.index_of(b.external);
   if (!index) return Adopted::invalid;
   const std::uint32_t external = b.external.to_v4();
   switch (record.kind) {
     case RecordKind::port_block: {
       const std::uint32_t row = p.use == NatPoolUse::port_blocks ? block_row(p, external, b.external_port) : kNoRow;
-      return row == kNoRow || !acceptable(row, record) ? Adopted::invalid : adopt_block(p, row, b);
+      return row == kNoRow || !acceptable(*owner, row, record) ? Adopted::invalid : adopt_block(*owner, row, b);
     }
     case RecordKind::pairing: {
       const bool whole = (b.flags & kBindingExclusive) != 0;
-      if (!acceptable(whole ? p.first_row + *index : pairing_rows_, record)) return Adopted::invalid;
-      return whole ? adopt_address(p, p.first_row + *index, b) : adopt_pairing(p, b);
+      if (!acceptable(*owner, whole ? p.first_row + *index : pairing_rows_, record)) return Adopted::invalid;
+      return whole ? adopt_address(*owner, p.first_row + *index, b) : adopt_pairing(*owner, b);
     }
     case RecordKind::mapping:
-      return acceptable(mapping_rows_, record) ? adopt_mapping(p, b) : Adopted::invalid;
+      return acceptable(*owner, mapping_rows_, record) ? adopt_mapping(*owner, b) : Adopted::invalid;
     case RecordKind::session:
       break;
   }
@@ -110,49 +111,54 @@ Adopted NatState::adopted(std::uint32_t row, const BindingRecord& b) {
   return Adopted::created;
 }
 
-Adopted NatState::adopt_block(Pool& p, std::uint32_t row, const BindingRecord& b) {
+Adopted NatState::adopt_block(const Owner& owner, std::uint32_t row, const BindingRecord& b) {
+  Pool& p = owner.pool;
   if (!may_own(row, b.internal)) return conflict(p, Adopted::binding_taken);
   if (rows_[row].live) return Adopted::known;
   const Host* const host = hosts_.find(HostTable::of_pool(p.index), b.internal);
   if (host != nullptr && host->blocks >= p.config->blocks->max_blocks_per_address) return Adopted::limit;
   // New ports come from the host's existing block, if it has one here.
   const std::uint32_t active = host == nullptr ? kNoRow : host->active;
-  make_owned(row, p, b.service_set, b.internal);
+  make_owned(row, p, owner.service_set, b.internal);
   if (active != kNoRow && rows_[active].live) {
-    if (Host* const owner = hosts_.find(HostTable::of_pool(p.index), b.internal)) set_active_block(*owner, active);
+    if (Host* const host_now = hosts_.find(HostTable::of_pool(p.index), b.internal))
+      set_active_block(*host_now, active);
   }
   return rows_[row].live ? adopted(row, b) : Adopted::known;
 }
 
-Adopted NatState::adopt_address(Pool& p, std::uint32_t row, const BindingRecord& b) {
+Adopted NatState::adopt_address(const Owner& owner, std::uint32_t row, const BindingRecord& b) {
+  Pool& p = owner.pool;
   if (const Adopted answer = may_adopt_address(p, b.external.to_v4(), b.internal); refused(answer)) return answer;
   if (rows_[row].live) return Adopted::known;
-  make_owned(row, p, b.service_set, b.internal);
+  make_owned(row, p, owner.service_set, b.internal);
   return adopted(row, b);
 }
 
-Adopted NatState::adopt_pairing(Pool& p, const BindingRecord& b) {
+Adopted NatState::adopt_pairing(const Owner& owner, const BindingRecord& b) {
+  Pool& p = owner.pool;
   const Host* const host = hosts_.find(HostTable::of_pool(p.index), b.internal);
   if (host != nullptr && host->pairing != kNoRow) {
     return rows_[host->pairing].external == b.external.to_v4() ? Adopted::known : conflict(p, Adopted::binding_taken);
   }
   if (free_pairings_.empty()) return Adopted::table_full;
   const std::uint32_t row = pairing_rows_ + *free_pairings_.take();
-  make_pairing(row, p, b.service_set, b.internal, b.external.to_v4());
+  make_pairing(row, p, owner.service_set, b.internal, b.external.to_v4());
   return adopted(row, b);
 }
 
-Adopted NatState::adopt_mapping(Pool& p, const BindingRecord& b) {
+Adopted NatState::adopt_mapping(const Owner& owner, const BindingRecord& b) {
+  Pool& p = owner.pool;
   const End end{&p,         b.external.to_v4(), b.external_port, protocol_in_v4(b.internal, b.protocol),
                 b.internal, b.internal_port,    b.protocol,      false};
-  if (const Adopted answer = may_adopt_end(end, b.service_set); refused(answer)) return answer;
+  if (const Adopted answer = may_adopt_end(end, owner.service_set); refused(answer)) return answer;
   if (find_external(end.external, end.port, end.protocol) != kNoRow) return Adopted::known;
   if (p.use == NatPoolUse::port_blocks) {
     const std::uint32_t block = block_row(p, end.external, end.port);
-    if (block == kNoRow || !reconcile_owned(p, b.service_set, block, b.internal)) return Adopted::invalid;
+    if (block == kNoRow || !reconcile_owned(p, owner.service_set, block, b.internal)) return Adopted::invalid;
   }
   const std::uint32_t row = mapping_rows_ + *free_mappings_.take();
-  make_mapping(row, p, b.service_set, b.internal, b.internal_port, b.protocol, end.external, end.port, false);
+  make_mapping(row, p, owner.service_set, b.internal, b.internal_port, b.protocol, end.external, end.port, false);
   return adopted(row, b);
 }
 

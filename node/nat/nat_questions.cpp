@@ -40,8 +40,8 @@ bool NatState::matches_pairing(const Pool& p, const IpAddress& host, const Sessi
   BindingRecord binding;
   binding.internal = r.internal;
   binding.external = IpAddress::v4(r.external);
-  binding.pool = r.pool;
-  binding.service_set = r.service_set;  // of whoever paired the host; its other service sets share it
+  binding.pool = pool_ids_[r.pool];
+  binding.service_set = service_set_ids_[r.service_set];  // of whoever paired the host; its other service sets share it
   return filter.matches(binding);
 }
 
@@ -59,8 +59,8 @@ bool NatState::holds(const NatSession& session, const SessionFilter& filter, std
     binding.internal_port = end.host_port;
     binding.external_port = end.port;
     binding.protocol = end.protocol;
-    binding.pool = p.index;
-    binding.service_set = session.service_set;
+    binding.pool = pool_ids_[p.index];
+    binding.service_set = service_set_ids_[session.service_set];
     return filter.matches(binding);
   };
   const Ends ends = ends_of(session);
@@ -68,7 +68,7 @@ bool NatState::holds(const NatSession& session, const SessionFilter& filter, std
 }
 
 bool NatState::holds(const BindingRecord& mapping, const SessionFilter& filter, std::uint8_t kinds) const {
-  const Pool* const p = pool(static_cast<std::uint16_t>(mapping.pool + 1));
+  const Pool* const p = pool(pool_with_id(mapping.pool).value_or(0));
   return p != nullptr && p->paired && (kinds & kind_bit(RecordKind::pairing)) != 0 &&
          matches_pairing(*p, mapping.internal, filter);
 }
@@ -80,9 +80,9 @@ std::uint32_t NatState::append_deterministic(const SessionFilter& filter, const 
   for (const auto& each : pools_) {
     if (!each || !each->deterministic) continue;
     const Pool& p = *each;
-    if (filter.nat_pool && *filter.nat_pool != p.index) continue;
+    if (filter.nat_pool && *filter.nat_pool != pool_ids_[p.index]) continue;
     const auto service_set = std::find_if(p.service_sets.begin(), p.service_sets.end(),
-                                          [&](std::uint16_t s) { return filter.has_service_set(s); });
+                                          [&](std::uint16_t s) { return filter.has_service_set(service_set_ids_[s]); });
     if (service_set == p.service_sets.end()) continue;
     const std::uint32_t first_port = question.port.value_or(p.config->port_low);
     const std::uint32_t last_port = question.port.value_or(p.config->port_high);
@@ -102,8 +102,8 @@ std::uint32_t NatState::append_deterministic(const SessionFilter& filter, const 
       const auto host = host_number(static_cast<std::uint32_t>(n - blocks));
       const auto block = host ? p.deterministic->of_host(*host) : std::nullopt;
       if (!block) continue;
-      out.push_back({*service_set,
-                     p.index,
+      out.push_back({service_set_ids_[*service_set],
+                     pool_ids_[p.index],
                      {host->to_v4(), block->external, block->first, block->last},
                      p.deterministic_refs[block->number]});
     }

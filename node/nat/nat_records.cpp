@@ -28,8 +28,8 @@ bool NatState::read(std::uint32_t row, Ticks now, SessionRecord& out) const {
   b.last_port = r.kind == RecordKind::port_block ? span_of(r).last : std::uint16_t{0};
   b.protocol = r.protocol;
   b.flags = static_cast<std::uint8_t>(r.flags | (used ? kBindingInUse : 0));
-  b.pool = r.pool;
-  b.service_set = r.service_set;
+  b.pool = pool_ids_[r.pool];
+  b.service_set = service_set_ids_[r.service_set];
   b.timeout_s = timeout_of(r) / 10;
   b.idle = used ? 0 : now - r.last_used;
   b.age = now - r.created;
@@ -50,11 +50,25 @@ bool NatState::may_host(const Pool& p, std::uint16_t service_set, const IpAddres
   });
 }
 
-bool NatState::acceptable(std::uint32_t row, const SessionRecord& record) const {
+std::optional<std::uint16_t> NatState::pool_with_id(StableId id) const {
+  if (id == 0) return 0;
+  const auto index = cluster_->pool_ids.find(id);
+  if (!index || !pools_[*index]) return std::nullopt;
+  return static_cast<std::uint16_t>(*index + 1);
+}
+
+std::optional<NatState::Owner> NatState::owner_of(const BindingRecord& b) const {
+  const auto pool = pool_with_id(b.pool).value_or(0);
+  const auto service_set = cluster_->service_set_ids.find(b.service_set);
+  if (pool == 0 || !service_set) return std::nullopt;
+  return Owner{*pools_[pool - 1U], *service_set};
+}
+
+bool NatState::acceptable(const Owner& owner, std::uint32_t row, const SessionRecord& record) const {
   const BindingRecord& b = record.binding;
-  if (b.pool >= pools_.size() || !pools_[b.pool] || !b.external.is_v4() || record.ref.generation == 0) return false;
-  const Pool& p = *pools_[b.pool];
-  if (!may_host(p, b.service_set, b.internal)) return false;
+  if (!b.external.is_v4() || record.ref.generation == 0) return false;
+  Pool& p = owner.pool;
+  if (!may_host(p, owner.service_set, b.internal)) return false;
   const auto index = p.addresses.index_of(b.external);
   if (!index || (p.free_rows && row - p.first_row < p.row_count && is_reserved_row(p, row))) return false;
   switch (record.kind) {
@@ -68,23 +82,24 @@ bool NatState::acceptable(std::uint32_t row, const SessionRecord& record) const 
     case RecordKind::mapping:
       if (!p.mapped || row < mapping_rows_ || row >= rows_.size() || b.flags > kBindingInUse) return false;
       if (!PortPool::translates_port(protocol_in_v4(b.internal, b.protocol))) return false;
-      return owns_port_rightly(End{pools_[b.pool].get(), b.external.to_v4(), b.external_port, b.protocol, b.internal,
-                                   b.internal_port, b.protocol, false});
+      return owns_port_rightly(
+          End{&p, b.external.to_v4(), b.external_port, b.protocol, b.internal, b.internal_port, b.protocol, false});
     case RecordKind::session:
       break;
   }
   return false;
 }
 
-std::array<std::uint32_t, 2> NatState::conflicting_rows(std::uint32_t row, const SessionRecord& record) {
+std::array<std::uint32_t, 2> NatState::conflicting_rows(const Owner& owner, std::uint32_t row,
+                                                        const SessionRecord& record) {
   const BindingRecord& b = record.binding;
   std::array<std::uint32_t, 2> out = {kNoRow, kNoRow};
   if (record.kind == RecordKind::mapping) {
     out = {find_external(b.external.to_v4(), b.external_port, protocol_in_v4(b.internal, b.protocol)),
-           find_internal(*pools_[b.pool], b.service_set, b.internal, b.internal_port, b.protocol)};
+           find_internal(owner.pool, owner.service_set, b.internal, b.internal_port, b.protocol)};
     if (out[1] == out[0]) out[1] = kNoRow;
   } else if (record.kind == RecordKind::pairing) {
-    if (const Host* const host = hosts_.find(HostTable::of_pool(b.pool), b.internal)) out[0] = host->pairing;
+    if (const Host* const host = hosts_.find(HostTable::of_pool(owner.pool.index), b.internal)) out[0] = host->pairing;
   }
   for (std::uint32_t& other : out) {
     if (other == row) other = kNoRow;
@@ -94,28 +109,30 @@ std::array<std::uint32_t, 2> NatState::conflicting_rows(std::uint32_t row, const
 
 Applied NatState::apply(std::uint32_t row, const SessionRecord& record, Ticks now) {
   now_ = now;
-  if (row >= rows_.size() || !acceptable(row, record)) {
+  const BindingRecord& b = record.binding;
+  const auto owner = owner_of(b);
+  if (row >= rows_.size() || !owner || !acceptable(*owner, row, record)) {
     ++counters_.bindings_refused;
     return Applied::refused;
   }
-  const BindingRecord& b = record.binding;
+  const std::uint16_t pool = owner->pool.index;
   Row& r = rows_[row];
   const bool same = r.live && r.kind == record.kind && r.internal == b.internal && r.external == b.external.to_v4() &&
-                    r.internal_port == b.internal_port && r.external_port == b.external_port && r.pool == b.pool &&
-                    r.service_set == b.service_set && r.protocol == b.protocol;
+                    r.internal_port == b.internal_port && r.external_port == b.external_port && r.pool == pool &&
+                    r.service_set == owner->service_set && r.protocol == b.protocol;
   if (r.pass == pass_) {
     const bool older = record.ref.generation < r.generation;
     const bool buried = record.ref.generation == r.generation && !r.live && r.generation != 0;
     const bool stale = record.ref.generation == r.generation && same && record.version < r.version;
     if (older || buried || stale) return Applied::unchanged;
   }
-  const auto others = conflicting_rows(row, record);
+  const auto others = conflicting_rows(*owner, row, record);
   for (const std::uint32_t other : others) {
     if (other == kNoRow || rows_[other].pass != pass_ || rows_[other].term <= b.term) continue;
     // Both bindings were named in this pass, and the existing one is of a later term: two masters contradict each
     // other.
     ++counters_.bindings_conflicting;
-    ++pools_[b.pool]->figures.conflicts_refused;
+    ++owner->pool.figures.conflicts_refused;
     return Applied::refused;
   }
   for (const std::uint32_t other : others) {
@@ -136,8 +153,8 @@ Applied NatState::apply(std::uint32_t row, const SessionRecord& record, Ticks no
     r.internal_port = b.internal_port;
     r.external_port = b.external_port;
     r.protocol = b.protocol;
-    r.pool = b.pool;
-    r.service_set = b.service_set;
+    r.pool = pool;
+    r.service_set = owner->service_set;
     r.flags = static_cast<std::uint8_t>(b.flags & ~kBindingInUse);
     link(row, false);
   } else if (r.kind == RecordKind::port_block) {

@@ -387,7 +387,7 @@ void NatState::append_status(std::vector<NatPoolStatus>& out) const {
     if (!each) continue;
     const Pool& p = *each;
     NatPoolStatus status = p.figures;
-    status.pool = p.index;
+    status.pool = pool_ids_[p.index];
     status.use = p.use;
     status.addresses = p.config->address_count();
     if (p.use == NatPoolUse::addresses) status.addresses -= p.reserved_rows.size();
@@ -416,7 +416,7 @@ void NatState::append_status(std::vector<NatPoolStatus>& out) const {
       status.blocks = p.deterministic->hosts();
     }
     for (std::size_t i = 0; i < p.service_sets.size(); ++i) {
-      status.service_set = p.service_sets[i];
+      status.service_set = service_set_ids_[p.service_sets[i]];
       status.mappings = p.bindings[i].mappings;
       status.pairings = p.bindings[i].pairings;
       out.push_back(status);

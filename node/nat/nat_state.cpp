@@ -71,6 +71,8 @@ NatState::NatState(const Cluster& cluster, std::uint16_t set, std::uint64_t seed
       events_(kBlockEvents) {
   insides_.resize(cluster.service_sets.size());
   for (const std::uint16_t s : service_sets_) insides_[s] = InsideAddresses(cluster, s);
+  for (const NatPool& each : cluster.nat_pools) pool_ids_.push_back(each.stable_id);
+  for (const ServiceSet& each : cluster.service_sets) service_set_ids_.push_back(each.stable_id);
   for_each_term(cluster, set, [&](std::uint16_t s, const NatTerm& term) { add_term(s, term); });
   static_terms_.sort();
   const std::uint32_t max_sessions = cluster.redundancy_sets[set].max_sessions;

@@ -142,6 +142,12 @@ class NatState {
   /// Returns true if a port has more than one owner, so a session must be removed at activation.
   [[nodiscard]] bool contested() const;
   [[nodiscard]] const NatCounters& counters() const { return counters_; }
+  /// Returns the identity of a pool (NatSession::pool), or 0 for none.
+  [[nodiscard]] StableId id_of_pool(std::uint16_t pool_plus_one) const {
+    return pool_plus_one == 0 ? 0 : pool_ids_[pool_plus_one - 1U];
+  }
+  /// Returns the index + 1 of the pool with that identity, 0 for none, or nullopt if no service set here uses it.
+  [[nodiscard]] std::optional<std::uint16_t> pool_with_id(StableId id) const;
   /// Removes and returns the oldest message about a block, or nullopt if there is none.
   [[nodiscard]] std::optional<BlockEvent> next_block_event();
   [[nodiscard]] std::size_t memory() const;
@@ -213,6 +219,11 @@ class NatState {
 
     /// True if a session holds nothing of the pool but the bit of its port.
     [[nodiscard]] bool ports_alone() const { return use == NatPoolUse::ports && !mapped && !tracked; }
+  };
+  /// What the identities in a record mean here.
+  struct Owner {
+    Pool& pool;
+    std::uint16_t service_set;
   };
   struct External {
     std::uint32_t low, high;
@@ -346,10 +357,10 @@ class NatState {
                                        const IpAddress& host);
   [[nodiscard]] Adopted may_adopt_end(const End& end, std::uint16_t service_set);
   [[nodiscard]] Adopted may_adopt_address(Pool& pool, std::uint32_t external, const IpAddress& host);
-  [[nodiscard]] Adopted adopt_block(Pool& pool, std::uint32_t row, const BindingRecord& binding);
-  [[nodiscard]] Adopted adopt_address(Pool& pool, std::uint32_t row, const BindingRecord& binding);
-  [[nodiscard]] Adopted adopt_pairing(Pool& pool, const BindingRecord& binding);
-  [[nodiscard]] Adopted adopt_mapping(Pool& pool, const BindingRecord& binding);
+  [[nodiscard]] Adopted adopt_block(const Owner& owner, std::uint32_t row, const BindingRecord& binding);
+  [[nodiscard]] Adopted adopt_address(const Owner& owner, std::uint32_t row, const BindingRecord& binding);
+  [[nodiscard]] Adopted adopt_pairing(const Owner& owner, const BindingRecord& binding);
+  [[nodiscard]] Adopted adopt_mapping(const Owner& owner, const BindingRecord& binding);
   [[nodiscard]] Adopted adopted(std::uint32_t row, const BindingRecord& binding);
 
   // rows
@@ -406,10 +417,12 @@ class NatState {
   }
   [[nodiscard]] Ticks timeout_of(const Row& row) const;
   void set_active_block(Host& host, std::uint32_t row);
-  [[nodiscard]] bool acceptable(std::uint32_t row, const SessionRecord& record) const;
+  [[nodiscard]] std::optional<Owner> owner_of(const BindingRecord& binding) const;
+  [[nodiscard]] bool acceptable(const Owner& owner, std::uint32_t row, const SessionRecord& record) const;
   [[nodiscard]] bool may_host(const Pool& pool, std::uint16_t service_set, const IpAddress& host) const;
   /// Returns the rows that conflict with a record because they have the same endpoint or the same host (kNoRow: none).
-  [[nodiscard]] std::array<std::uint32_t, 2> conflicting_rows(std::uint32_t row, const SessionRecord& record);
+  [[nodiscard]] std::array<std::uint32_t, 2> conflicting_rows(const Owner& owner, std::uint32_t row,
+                                                              const SessionRecord& record);
   [[nodiscard]] bool in_use(const Row& row) const;
   void log_block(const Row& row, bool allocated);
 
@@ -441,7 +454,9 @@ class NatState {
   StaticTerms static_terms_;
   std::vector<Destination> destinations_;  ///< sorted by term
   std::vector<std::uint16_t> service_sets_;
-  std::vector<InsideAddresses> insides_;  ///< by index in Cluster::service_sets; filled for the service sets here
+  std::vector<StableId> pool_ids_;         ///< by index in Cluster::nat_pools
+  std::vector<StableId> service_set_ids_;  ///< by index in Cluster::service_sets
+  std::vector<InsideAddresses> insides_;   ///< by index in Cluster::service_sets; filled for the service sets here
   std::vector<std::uint32_t> subscriber_limits_;  ///< by Cluster::service_sets; 0: none
   std::vector<Row> rows_;
   std::uint32_t high_water_ = 0;

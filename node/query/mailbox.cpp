@@ -123,9 +123,45 @@ bool CardMailbox::run(CardView& card, TimePoint now, std::uint32_t max_slots) {
   return waiting_.load(std::memory_order_relaxed) != 0;
 }
 
-void prepare(QueryTask& task, const Cluster& cluster) {
+namespace {
+
+/// Adds the names of the service sets that run on the card, and of the pools that they use.
+void tell_names(QueryReply& reply, const Cluster& cluster, std::uint16_t chassis, const CardConfig& card) {
+  std::vector<std::uint16_t> pools;
+  for (const auto& set : cluster.redundancy_sets) {
+    const bool runs_here = std::any_of(set.members.begin(), set.members.end(), [&](const auto& member) {
+      return member.chassis == chassis && member.card == card.name;
+    });
+    if (!runs_here) continue;
+    for (const auto index : set.service_sets) {
+      const ServiceSet& service_set = cluster.service_sets[index];
+      reply.names.emplace_back(service_set.stable_id, service_set.name);
+      for (const auto rule : service_set.nat_rules) {
+        for (const auto& term : cluster.nat_rules[rule].terms) {
+          pools.insert(pools.end(), term.source_pools.begin(), term.source_pools.end());
+          if (term.overload_pool) pools.push_back(*term.overload_pool);
+          if (term.destination_pool) pools.push_back(*term.destination_pool);
+        }
+      }
+    }
+  }
+  std::sort(pools.begin(), pools.end());
+  pools.erase(std::unique(pools.begin(), pools.end()), pools.end());
+  for (const auto pool : pools)
+    reply.names.emplace_back(cluster.nat_pools[pool].stable_id, cluster.nat_pools[pool].name);
+}
+
+}  // namespace
+
+void prepare(QueryTask& task, const Cluster& cluster, std::uint16_t chassis) {
   const QueryRequest& request = task.request;
   task.reply.request_id = request.request_id;
+  if (request.kind == QueryKind::status) {
+    task.reply.cluster_digest = cluster.digest;
+    if (request.cluster_digest != cluster.digest) {
+      tell_names(task.reply, cluster, chassis, cluster.chassis[chassis].cards[request.card]);
+    }
+  }
   if (!addresses_a_set(request.kind)) return;
   // What is cleared is cleared from the beginning.
   const bool from_the_start = request.kind == QueryKind::clear_bindings ||
@@ -133,9 +169,10 @@ void prepare(QueryTask& task, const Cluster& cluster) {
                               request.kind == QueryKind::count || request.kind == QueryKind::live;
   task.cursor = from_the_start ? 0 : request.cursor;
   for (const auto service_set : cluster.redundancy_sets[request.set].service_sets) {
-    if (!request.filter.has_service_set(service_set)) continue;
+    const StableId id = cluster.service_sets[service_set].stable_id;
+    if (!request.filter.has_service_set(id)) continue;
     ServiceSetCount row;
-    row.service_set = service_set;
+    row.service_set = id;
     task.reply.counts.push_back(row);
   }
 }

@@ -55,9 +55,10 @@ struct QueryTask {
   enum class Stage : std::uint8_t { sessions, mappings, others } stage = Stage::sessions;
 };
 
-/// Prepares a task for a mailbox: sets where it begins, and adds a row of counts for each selected service set.
-/// REQUIRES: request.set exists if the kind addresses a set.
-void prepare(QueryTask& task, const Cluster& cluster);
+/// Prepares a task for a mailbox: sets where it begins, and adds a row of counts for each selected service set, and for
+/// a question about status the names that a client with another cluster file may not know. REQUIRES: request.card
+/// exists, and request.set if the kind addresses a set.
+void prepare(QueryTask& task, const Cluster& cluster, std::uint16_t chassis);
 
 /// The queue of finished tasks for the thread of the query server.
 class Completions {

@@ -1,5 +1,6 @@
 #include "node/query/server.h"
 
+#include <algorithm>
 #include <csignal>
 #include <utility>
 
@@ -87,7 +88,8 @@ void QueryServer::append_to(CounterList& out) const {
                                                                 "query-refused-unknown-target",
                                                                 "query-refused-busy",
                                                                 "query-refused-by-card",
-                                                                "query-replies-undeliverable"};
+                                                                "query-replies-undeliverable",
+                                                                "query-other-configuration"};
   for (std::size_t i = 0; i < kCountEnd; ++i) {
     out.push_back({kNames[i], counters_[i].load(std::memory_order_relaxed)});
   }
@@ -155,12 +157,16 @@ void QueryServer::take(std::string client, std::span<const std::uint8_t> message
     return;
   }
   const std::uint64_t id = request->request_id;
-  if (request->cluster_digest != cluster_.digest) {
+  const ChassisConfig& own = cluster_.chassis[chassis_];
+  if (request->cluster_id != cluster_.stable_id) {
     return refuse(
         client, id, QueryError::wrong_cluster,
-        fmt::format("the cluster file of the question (digest {:016x}) is not the one of chassis {} ({:016x})",
-                    request->cluster_digest, cluster_.chassis[chassis_].name, cluster_.digest));
+        request->cluster_id == 0
+            ? std::string("the question is of a release that is too old to be understood")
+            : fmt::format("the question is for another cluster; chassis {} belongs to {}", own.name, cluster_.name));
   }
+  // Things are named by identities, so a question is understood under another cluster file.
+  if (request->cluster_digest != cluster_.digest) count(kOtherConfiguration);
   const auto kind = static_cast<std::uint8_t>(request->kind);
   if (kind == 0 || kind >= kQueryKindEnd) {
     return refuse(client, id, QueryError::unknown_kind, fmt::format("unknown kind of question: {}", kind));
@@ -173,11 +179,21 @@ void QueryServer::take(std::string client, std::span<const std::uint8_t> message
     BatchEncoder none;
     return send(client, reply, none);
   }
-  if (request->card >= cards_.size()) {
-    return refuse(client, id, QueryError::unknown_target, fmt::format("no card {}", request->card));
+  const auto card = std::find_if(own.cards.begin(), own.cards.end(),
+                                 [&](const CardConfig& each) { return each.stable_id == request->card_id; });
+  if (card == own.cards.end() || static_cast<std::size_t>(card - own.cards.begin()) >= cards_.size()) {
+    return refuse(client, id, QueryError::unknown_target,
+                  fmt::format("chassis {} has no card {}", own.name, text_of_id(request->card_id)));
   }
-  if (addresses_a_set(request->kind) && request->set >= cluster_.redundancy_sets.size()) {
-    return refuse(client, id, QueryError::unknown_target, fmt::format("no redundancy set {}", request->set));
+  request->card = static_cast<std::uint16_t>(card - own.cards.begin());
+  if (addresses_a_set(request->kind)) {
+    const auto set = cluster_.set_ids.find(request->set_id);
+    if (!set) {
+      return refuse(client, id, QueryError::unknown_target,
+                    fmt::format("the cluster file of chassis {} has no redundancy set {}", own.name,
+                                text_of_id(request->set_id)));
+    }
+    request->set = *set;
   }
   if (has_limit(request->kind) && (request->limit == 0 || request->limit > kPageSessions)) {
     return refuse(client, id, QueryError::malformed, fmt::format("page of {} rows", request->limit));
@@ -188,10 +204,10 @@ void QueryServer::take(std::string client, std::span<const std::uint8_t> message
   task->client = std::move(client);
   task->request = std::move(*request);
   task->answer_to = completions_;
-  prepare(*task, cluster_);
+  prepare(*task, cluster_, chassis_);
   // A question about the card begins at its first worker.
-  const CardDoor& card = cards_[task->request.card];
-  CardMailbox& worker = addresses_a_set(task->request.kind) ? card.of_set(task->request.set) : *card.workers.front();
+  const CardDoor& door = cards_[task->request.card];
+  CardMailbox& worker = addresses_a_set(task->request.kind) ? door.of_set(task->request.set) : *door.workers.front();
   worker.post(task);
   if (task) refuse(task->client, task->request.request_id, QueryError::busy, "too many questions wait for this card");
 }

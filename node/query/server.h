@@ -67,6 +67,7 @@ class QueryServer {
     kRefusedBusy,
     kRefusedByCard,
     kRepliesUndeliverable,
+    kOtherConfiguration,  ///< questions under another cluster file, which are answered
     kCountEnd
   };
   struct Sockets;

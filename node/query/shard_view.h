@@ -39,13 +39,13 @@ class ShardView {
  public:
   virtual ~ShardView() = default;
 
-  /// Index into Cluster::redundancy_sets.
+  /// Index into Cluster::redundancy_sets of this chassis.
   [[nodiscard]] virtual std::uint16_t set() const = 0;
   [[nodiscard]] virtual const SessionSource& sessions() const = 0;
   /// Returns the first slot of a binding; all slots below are sessions.
   [[nodiscard]] virtual std::uint32_t first_binding() const = 0;
-  /// Returns the number of sessions of one service set, in constant time.
-  [[nodiscard]] virtual std::uint64_t sessions_of(std::uint16_t service_set) const = 0;
+  /// Returns the number of sessions of one service set, without looking at sessions.
+  [[nodiscard]] virtual std::uint64_t sessions_of(StableId service_set) const = 0;
   /// Fills all fields except `set`.
   virtual void status(TimePoint now, SetStatus& out) const = 0;
   /// Returns true if sessions may be cleared here: the member is master, or stand-alone.
@@ -98,9 +98,9 @@ class CardView {
   virtual void clear_analysis() = 0;
   virtual void usage(CardUsage& out) const = 0;
   /// Fills in the counters of a service set of this worker since they were cleared.
-  virtual void statistics(std::uint16_t service_set, ServiceSetStatus& out) const = 0;
+  virtual void statistics(StableId service_set, ServiceSetStatus& out) const = 0;
   /// Clears the counters of one group, or of all groups. The group of NAT includes the counters of pools.
-  virtual void clear_statistics(std::uint16_t service_set, std::optional<StatisticsGroup> group) = 0;
+  virtual void clear_statistics(StableId service_set, std::optional<StatisticsGroup> group) = 0;
 };
 
 }  // namespace icr::node

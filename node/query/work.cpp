@@ -61,7 +61,7 @@ class ClearVisitor final : public SessionVisitor {
   }
   struct Doomed {
     std::uint32_t slot;
-    std::uint16_t service_set;
+    StableId service_set;
   };
   std::vector<Doomed> doomed;
 };
@@ -206,7 +206,7 @@ bool work_on_bindings(QueryTask& task, const ShardView& shard, TimePoint now, st
 }
 
 /// Counts what was cleared of a service set, including service sets that were not selected.
-void count_cleared(QueryTask& task, std::uint16_t service_set, SessionState as) {
+void count_cleared(QueryTask& task, StableId service_set, SessionState as) {
   auto& rows = task.reply.counts;
   if (std::none_of(rows.begin(), rows.end(), [&](const auto& row) { return row.service_set == service_set; })) {
     rows.push_back({service_set, {}});

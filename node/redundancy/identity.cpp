@@ -22,14 +22,18 @@ replication::Header header_of(const Cluster& cluster, std::uint16_t set, std::ui
   replication::Header header;
   header.cluster_digest = cluster.digest_for_peers(set);
   header.boot = boot;
-  header.set = set;
+  header.cluster = cluster.stable_id;
+  header.set = cluster.redundancy_sets[set].stable_id;
+  header.sender = cluster.chassis[chassis].stable_id;
   header.member = role_config(cluster.redundancy_sets[set], chassis).index;
   return header;
 }
 
-replication::Header header_of_peer(const replication::Header& own) {
+replication::Header header_of_peer(const Cluster& cluster, std::uint16_t set, const replication::Header& own) {
   replication::Header header = own;
   header.member = own.member == 0 ? 1 : 0;
+  const auto& members = cluster.redundancy_sets[set].members;
+  if (header.member < members.size()) header.sender = cluster.chassis[members[header.member].chassis].stable_id;
   return header;
 }
 

@@ -15,10 +15,12 @@ namespace icr::node {
 /// Returns the detector's timing. `boot` makes the nonces of its probes differ from those of other processes; those of
 /// other sets of the process differ as well, because they may have another peer.
 [[nodiscard]] DetectorConfig detector_config(const Cluster& cluster, std::uint16_t set, std::uint64_t boot);
-/// Returns the header of this member's messages, and below that of the messages that it accepts.
+/// Returns the header of this member's messages.
 [[nodiscard]] replication::Header header_of(const Cluster& cluster, std::uint16_t set, std::uint16_t chassis,
                                             std::uint64_t boot);
-[[nodiscard]] replication::Header header_of_peer(const replication::Header& own);
+/// Returns the header of the messages that the member accepts: those of its peer.
+[[nodiscard]] replication::Header header_of_peer(const Cluster& cluster, std::uint16_t set,
+                                                 const replication::Header& own);
 /// Returns those of the addresses that the peer told at which only the peer's machine can answer a probe: no group, no
 /// loopback or link-local address, and none of this machine's `own`.
 [[nodiscard]] std::vector<IpAddress> addresses_to_ask(const std::vector<IpAddress>& told,

@@ -31,7 +31,7 @@ RedundancyMember::RedundancyMember(const Cluster& cluster, std::uint16_t set, st
       decisions_(outputs.decisions),
       link_(outputs.link),
       own_(header_of(cluster, set, chassis, start.boot_id)),
-      reader_(header_of_peer(own_)),
+      reader_(header_of_peer(cluster, set, own_)),
       sender_(source, start.stream),
       receiver_(sink, source, start.boot_id),
       merge_out_(source, sender_),
@@ -138,16 +138,14 @@ void RedundancyMember::on_message(TimePoint now, std::span<const std::uint8_t> b
   }
 }
 
-/// A peer that runs another cluster file cannot be understood, but it is alive and may well be master: whoever starts
+/// A stranger at the link of the peer cannot be understood, but it is alive and may well be master: whoever starts
 /// beside it must not draw its traffic away.
 void RedundancyMember::on_refused(TimePoint now) {
   const std::uint64_t refused = reader_.refused(rep::Refusal::wrong_cluster);
   if (refused == other_cluster_) return;
   other_cluster_ = refused;
-  configuration_.on_other_digest();
-  const std::string what = reader_.stranger_is_old()
-                               ? "peer runs another cluster file, or a release that is too old to pair with this one"
-                               : "peer runs another cluster file";
+  const std::string what = reader_.stranger_is_old() ? "peer runs a release that is too old to pair with this one"
+                                                     : "peer belongs to another cluster";
   role_.hold(now, now + set_.detection_floor(), what);
   if (other_cluster_told_) return;
   other_cluster_told_ = true;
@@ -155,11 +153,12 @@ void RedundancyMember::on_refused(TimePoint now) {
              role_.role() == Role::initializing ? ", and this member does not become master beside it" : "");
 }
 
-/// A peer whose digest differs tells what its file is made of.
+/// A peer whose digest differs tells what its file is made of. The pair goes on: records name things by their
+/// identities, and each member refuses those that do not fit its own file.
 void RedundancyMember::on_configuration(const rep::Header& header, const rep::Configuration& configuration) {
   if (header.cluster_digest == own_.cluster_digest || !configuration_.on_configuration(configuration)) return;
-  log::error("redundancy", "set={} the cluster file differs from that of the peer: {}", set_.name,
-             configuration_.difference());
+  log::warn("redundancy", "set={} the cluster file differs from that of the peer: {}", set_.name,
+            configuration_.difference());
 }
 
 /// Takes a sign of life. Messages from before the connection closed do not count.
@@ -211,7 +210,12 @@ void RedundancyMember::on_heartbeat(TimePoint now, const rep::Header& header, co
   if (heard_ever_ && peer_lost_told_) log::info("redundancy", "set={} peer is heard again", set_.name);
   heard_ever_ = true;
   other_cluster_told_ = false;
-  configuration_.on_same_digest();
+  if (header.cluster_digest == own_.cluster_digest) {
+    configuration_.on_same_digest();
+  } else {
+    ++counters_.other_configuration;
+    configuration_.on_other_digest();
+  }
   hear(now);
   peer_lost_told_ = false;
 

@@ -150,6 +150,7 @@ class RedundancyMember : public ChangeListener, private RoleOutput {
     std::uint64_t heartbeats_sent = 0;
     std::uint64_t heartbeats_not_sent = 0;
     std::uint64_t heartbeats_overtaken = 0;
+    std::uint64_t other_configuration = 0;  ///< heartbeats of a peer whose cluster file differs
     std::uint64_t other_boot = 0;
     std::uint64_t lower_term = 0;
     std::uint64_t higher_term = 0;
@@ -205,7 +206,7 @@ class RedundancyMember : public ChangeListener, private RoleOutput {
   bool peer_lost_told_ = true;  ///< the role machine knows that the peer is gone
   Detector detector_;
   TimePoint last_tick_;
-  std::uint64_t other_cluster_ = 0;  ///< messages of a peer with another cluster file, so far
+  std::uint64_t other_cluster_ = 0;  ///< messages of another cluster, so far
   bool other_cluster_told_ = false;  ///< that was logged
   bool drain_grace_ = false;         ///< the connection is closed; what is still on its way in may arrive until ...
   TimePoint grace_until_;

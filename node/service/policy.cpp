@@ -1,5 +1,7 @@
 #include "node/service/policy.h"
 
+#include <algorithm>
+
 namespace icr::node {
 namespace {
 
@@ -19,9 +21,12 @@ ServicePolicy::ServicePolicy(const Cluster& cluster, std::uint16_t service_set) 
     const FirewallRule& rule = cluster.firewall_rules[index];
     for (const FirewallTerm& term : rule.terms) {
       firewall_terms_.push_back(&term);
+      term_ids_.push_back(term.stable_id);
+      policies_.emplace_back(term.stable_id, static_cast<std::uint16_t>(firewall_terms_.size()));
       rules.push_back({&term.from, rule.direction});
     }
   }
+  std::sort(policies_.begin(), policies_.end());
   firewall_ = RuleClassifier(cluster.applications, rules);
   rules.clear();
   for (const std::uint16_t index : set.nat_rules) {
@@ -70,6 +75,12 @@ std::optional<std::uint16_t> ServicePolicy::firewall_application(std::uint16_t p
     if (cluster_->applications[index].matches(key)) return index;
   }
   return std::nullopt;
+}
+
+std::uint16_t ServicePolicy::policy_with_id(StableId id) const {
+  const auto found = std::lower_bound(policies_.begin(), policies_.end(), id,
+                                      [](const auto& entry, StableId wanted) { return entry.first < wanted; });
+  return id == 0 || found == policies_.end() || found->first != id ? std::uint16_t{0} : found->second;
 }
 
 }  // namespace icr::node

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "model/config/cluster.h"
@@ -39,12 +40,18 @@ class ServicePolicy {
   /// The application by which a firewall term (FirewallDecision::policy) matched the key: what the decision said when
   /// the session began, without evaluating the rules again.
   [[nodiscard]] std::optional<std::uint16_t> firewall_application(std::uint16_t policy, const FlowKey& key) const;
+  /// Returns the identity of the term that FirewallDecision::policy names, or 0 for none.
+  [[nodiscard]] StableId id_of(std::uint16_t policy) const { return policy == 0 ? 0 : term_ids_[policy - 1U]; }
+  /// Returns what FirewallDecision::policy is for the term with that identity: 0 if the service set has no such term.
+  [[nodiscard]] std::uint16_t policy_with_id(StableId id) const;
 
  private:
   const Cluster* cluster_;
   RuleClassifier firewall_;
   RuleClassifier nat_;
-  std::vector<const FirewallTerm*> firewall_terms_;  ///< all rules' terms, in order
+  std::vector<const FirewallTerm*> firewall_terms_;           ///< all rules' terms, in order
+  std::vector<StableId> term_ids_;                            ///< of firewall_terms_
+  std::vector<std::pair<StableId, std::uint16_t>> policies_;  ///< the same with their policies, sorted
   std::vector<const NatTerm*> nat_terms_;
 };
 

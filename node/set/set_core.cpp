@@ -19,7 +19,8 @@ constexpr Duration kShardTick = 50ms;
 
 SetCore::SetCore(const Cluster& cluster, std::uint16_t chassis, Shard& shard, const SetStart& start, SetOutput& output,
                  TimePoint now)
-    : config_(cluster.redundancy_sets[shard.set()]),
+    : cluster_(cluster),
+      config_(cluster.redundancy_sets[shard.set()]),
       shard_(shard),
       output_(output),
       now_(now),

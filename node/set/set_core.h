@@ -88,6 +88,7 @@ class SetCore final : private RoleOutput {
 
   [[nodiscard]] Shard& shard() { return shard_; }
   [[nodiscard]] const Shard& shard() const { return shard_; }
+  [[nodiscard]] const Cluster& cluster() const { return cluster_; }
   [[nodiscard]] const RedundancySet& config() const { return config_; }
   [[nodiscard]] const RedundancyMember& member() const { return member_; }
   /// Returns the last changes of role, so that an operator sees why the member is in its role.
@@ -107,6 +108,7 @@ class SetCore final : private RoleOutput {
   void on_reassert(std::uint64_t term) override;
   void on_handing_over(bool active) override;
 
+  const Cluster& cluster_;
   const RedundancySet& config_;
   Shard& shard_;
   SetOutput& output_;

@@ -54,6 +54,7 @@ SetView::SetView(SetShell& shell) : shell_(shell), core_(shell.core()) {}
 
 void SetView::status(TimePoint now, SetStatus& out) const {
   const MemberStatus member = core_.member().status();
+  out.set_id = core_.config().stable_id;
   out.role = role_of(member.role, member.warnings);
   out.peer_role = member.peer_present ? role_of(member.peer_role, member.peer_warnings) : SetRole::unknown;
   out.connected = member.connected && member.peer_present;
@@ -71,7 +72,7 @@ void SetView::status(TimePoint now, SetStatus& out) const {
   out.sessions = shard().sessions();
   for (const std::uint16_t index : core_.config().service_sets) {
     ServiceSetCount count;
-    count.service_set = index;
+    count.service_set = core_.cluster().service_sets[index].stable_id;
     count.by_state[static_cast<std::size_t>(SessionState::valid)] = shard().sessions_of(index);
     out.service_sets.push_back(count);
   }
@@ -132,9 +133,8 @@ BindingUse SetView::use_of(std::uint32_t slot) const {
 
 bool SetView::holds_binding(const SessionRecord& holder, const SessionFilter& filter, std::uint8_t kinds) const {
   if (holder.kind == RecordKind::mapping) return shard().nat().holds(holder.binding, filter, kinds);
-  const NatSession nat{holder.flow[0],  holder.flow[1],     holder.nat_type,
-                       holder.nat_pool, holder.service_set, holder.initiated_outside};
-  return shard().nat().holds(nat, filter, kinds);
+  const auto nat = shard().nat_view(holder);
+  return nat && shard().nat().holds(*nat, filter, kinds);
 }
 
 bool SetView::remove_binding(std::uint32_t slot, TimePoint now) {
@@ -153,7 +153,7 @@ void SetView::nat_pools(std::vector<NatPoolStatus>& out) const {
   }
 }
 
-void SetView::clear_nat_statistics(std::uint16_t service_set) {
+void SetView::clear_nat_statistics(StableId service_set) {
   std::vector<NatPoolStatus> now;
   shard().nat().append_status(now);
   cleared_pools_.erase(std::remove_if(cleared_pools_.begin(), cleared_pools_.end(),

@@ -21,13 +21,13 @@ class SetView final : public ShardView {
   void set_scheduling(std::string text) { scheduling_ = std::move(text); }
   void append_to(CounterList& out) const;
   /// The errors and events of the service set's NAT pools begin at zero again.
-  void clear_nat_statistics(std::uint16_t service_set);
+  void clear_nat_statistics(StableId service_set);
 
   // -- ShardView --
   [[nodiscard]] std::uint16_t set() const override { return shard().set(); }
   [[nodiscard]] const SessionSource& sessions() const override { return shard(); }
-  [[nodiscard]] std::uint64_t sessions_of(std::uint16_t service_set) const override {
-    return shard().sessions_of(service_set);
+  [[nodiscard]] std::uint64_t sessions_of(StableId service_set) const override {
+    return shard().sessions_with(service_set);
   }
   void status(TimePoint now, SetStatus& out) const override;
   [[nodiscard]] bool is_master() const override { return shard().active(); }

@@ -176,8 +176,9 @@ Result<std::unique_ptr<Link>> Link::open(const std::shared_ptr<transport::Contex
   LinkConfig config;
   config.bind = cluster.control_endpoint(set, chassis);
   config.connect = cluster.control_endpoint(set, peer);
-  config.own_id = fmt::format("{}/{}", set, chassis);
-  config.peer_id = fmt::format("{}/{}", set, peer);
+  const StableId id = cluster.redundancy_sets[set].stable_id;
+  config.own_id = fmt::format("{:08x}/{:08x}", id, cluster.chassis[chassis].stable_id);
+  config.peer_id = fmt::format("{:08x}/{:08x}", id, cluster.chassis[peer].stable_id);
   return open(context, config);
 }
 

@@ -23,7 +23,7 @@ namespace icr::replication {
 struct LinkConfig {
   Endpoint bind;        ///< own control endpoint; data is one port higher
   Endpoint connect;     ///< the peer's
-  std::string own_id;   ///< "set/chassis"; the peer's ROUTER knows this side by it, "/" and a random number
+  std::string own_id;   ///< "set/chassis", identities; the peer's ROUTER knows this side by it, "/" and a random number
   std::string peer_id;  ///< messages of anybody else are refused
 };
 

@@ -217,9 +217,8 @@ std::string objection(RocksStore::Database& database, const StoreIdentity& ours,
                        theirs->cluster, ours.chassis, ours.cluster);
   }
   terms_are_ours = true;
-  if (theirs->cluster_digest != ours.cluster_digest) {
-    return fmt::format("its sessions were made under another cluster configuration ({:016x}, now {:016x})",
-                       theirs->cluster_digest, ours.cluster_digest);
+  if (theirs->schema < kFirstSchemaWithNames) {
+    return "it was written by a release whose records name service sets and pools by their places in the cluster file";
   }
   return {};
 }

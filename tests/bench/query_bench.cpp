@@ -113,7 +113,8 @@ int run() {
   SessionRecord r;
   r.version = 1;
   r.nat_type = NatType::napt44;
-  r.nat_pool = 1;
+  r.service_set = cluster->service_sets[0].stable_id;
+  r.nat_pool = cluster->nat_pools[0].stable_id;
   r.timeout_s = 30;
   r.has_counters = true;
   const FlowKey key{{}, IpAddress::v4(0xc6130001), 0, 53, ip_protocol::udp};

@@ -38,6 +38,8 @@ Cluster cluster(std::uint16_t left_port, std::uint16_t right_port) {
   out.digest = 1;
   out.chassis.resize(2);
   for (auto& chassis : out.chassis) chassis.inter_chassis_address = IpAddress::v4(INADDR_LOOPBACK);
+  out.chassis[0].name = "left";
+  out.chassis[1].name = "right";
   out.chassis[0].inter_chassis_port = left_port;
   out.chassis[1].inter_chassis_port = right_port;
   NatPool pool;
@@ -64,6 +66,7 @@ Cluster cluster(std::uint16_t left_port, std::uint16_t right_port) {
   set.hold_time = 1ms;
   set.max_sessions = 1U << 20U;
   out.redundancy_sets.push_back(set);
+  (void)assign_identities(out);
   return out;
 }
 
@@ -81,7 +84,8 @@ SessionRecord session(std::uint32_t i, bool tcp) {
   r.flow[1].destination = IpAddress::v4(0xcb007100U + i / 60000);
   r.flow[1].destination_port = static_cast<std::uint16_t>(2000 + i % 60000);
   r.nat_type = NatType::napt44;
-  r.nat_pool = 1;
+  r.service_set = stable_id(Named::service_set, "s");
+  r.nat_pool = stable_id(Named::nat_pool, "p");
   r.timeout_s = 3600;
   r.has_tcp = tcp;
   if (tcp) {

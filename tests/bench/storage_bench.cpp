@@ -52,6 +52,7 @@ Cluster cluster() {
   set.service_sets = {0};
   set.max_sessions = 1U << 20U;
   out.redundancy_sets.push_back(set);
+  (void)assign_identities(out);
   return out;
 }
 
@@ -70,7 +71,8 @@ SessionRecord session(std::uint32_t i) {
   r.flow[1].destination = IpAddress::v4(0xcb007100U + i / 60000);
   r.flow[1].destination_port = static_cast<std::uint16_t>(2000 + i % 60000);
   r.nat_type = NatType::napt44;
-  r.nat_pool = 1;
+  r.service_set = stable_id(Named::service_set, "s");
+  r.nat_pool = stable_id(Named::nat_pool, "p");
   r.timeout_s = 3600;
   r.has_tcp = tcp;
   if (tcp) {

@@ -79,7 +79,13 @@ Cluster make_cluster() {
   c.redundancy_sets = {set("rs1", 1, {{0, "ms-0/0/0", 200}, {1, "ms-1/0/0", 100}}, {0, 1}),
                        set("rs2", 2, {{0, "vms-2/0/0", 100}, {1, "vms-3/0/0", 200}}, {2}),
                        set("alone", 3, {{0, "vms-2/0/0", 100}}, {3})};
+  if (!assign_identities(c).empty()) throw std::logic_error("identities collide");
   return c;
+}
+
+StableId service_set_id(std::uint16_t index) {
+  static const Cluster cluster = make_cluster();
+  return cluster.service_sets.at(index).stable_id;
 }
 
 SessionRecord make_session(std::uint32_t slot, std::uint16_t service_set, const FlowKey& initiator) {
@@ -87,7 +93,7 @@ SessionRecord make_session(std::uint32_t slot, std::uint16_t service_set, const 
   out.ref = {slot, 1};
   out.version = 1;
   out.flow = {initiator, initiator.mirrored()};
-  out.service_set = service_set;
+  out.service_set = service_set_id(service_set);
   out.timeout_s = 30;
   out.has_counters = true;
   return out;
@@ -97,14 +103,14 @@ SessionRecord make_translated(std::uint32_t slot, std::uint16_t service_set, con
                               std::uint16_t port) {
   SessionRecord out = make_session(slot, service_set, initiator);
   out.nat_type = NatType::napt44;
-  out.nat_pool = 1;
+  out.nat_pool = pool_id("pool1");
   out.flow[1].destination = ip("203.0.113.5");
   out.flow[1].destination_port = port;
   if (initiator.protocol == ip_protocol::icmp) out.flow[1].source_port = port;
   return out;
 }
 
-SessionRecord make_binding(std::uint32_t row, RecordKind kind, std::uint16_t service_set, std::uint16_t pool,
+SessionRecord make_binding(std::uint32_t row, RecordKind kind, std::uint16_t service_set, StableId pool,
                            const char* internal, const char* external) {
   SessionRecord out;
   out.ref = {kFirstBinding + row, 1};
@@ -114,7 +120,7 @@ SessionRecord make_binding(std::uint32_t row, RecordKind kind, std::uint16_t ser
   out.binding.internal = ip(internal);
   out.binding.external = ip(external);
   out.binding.pool = pool;
-  out.binding.service_set = service_set;
+  out.binding.service_set = service_set_id(service_set);
   out.binding.timeout_s = 300;
   if (kind == RecordKind::mapping) out.binding.protocol = ip_protocol::udp;
   return out;
@@ -164,7 +170,7 @@ void FakeShard::put(const SessionRecord& record) {
   slots_[record.ref.slot] = record;
 }
 
-std::uint64_t FakeShard::sessions_of(std::uint16_t service_set) const {
+std::uint64_t FakeShard::sessions_of(StableId service_set) const {
   std::uint64_t count = 0;
   for (const auto& slot : slots_) {
     count += slot && slot->kind == RecordKind::session && slot->service_set == service_set ? 1U : 0U;
@@ -173,6 +179,8 @@ std::uint64_t FakeShard::sessions_of(std::uint16_t service_set) const {
 }
 
 void FakeShard::status(TimePoint /*now*/, SetStatus& out) const {
+  static const Cluster cluster = make_cluster();
+  if (set_ < cluster.redundancy_sets.size()) out.set_id = cluster.redundancy_sets[set_].stable_id;
   out.role = role_;
   out.peer_role = role_ == SetRole::master ? SetRole::standby : SetRole::master;
   out.connected = true;
@@ -239,7 +247,7 @@ void FakeCard::counters(std::vector<CounterGroup>& out) const {
   out.push_back({"ss1", {{"session-limit-exceeded", 5}}});
 }
 
-void FakeCard::statistics(std::uint16_t service_set, ServiceSetStatus& out) const {
+void FakeCard::statistics(StableId service_set, ServiceSetStatus& out) const {
   out = counted;
   out.service_set = service_set;
   for (const auto& [which, group] : cleared) {
@@ -251,7 +259,7 @@ void FakeCard::statistics(std::uint16_t service_set, ServiceSetStatus& out) cons
   }
 }
 
-void FakeCard::clear_statistics(std::uint16_t service_set, std::optional<StatisticsGroup> group) {
+void FakeCard::clear_statistics(StableId service_set, std::optional<StatisticsGroup> group) {
   cleared.emplace_back(service_set, group);
 }
 
@@ -294,8 +302,9 @@ Result<QueryReply> answer_from(FakeCluster& fake, std::uint16_t chassis, const Q
   const auto completions = std::make_shared<node::Completions>();
   auto task = std::make_unique<node::QueryTask>();
   task->request = request;
+  task->request.cluster_digest = fake.cluster.digest;
   task->answer_to = completions;
-  node::prepare(*task, fake.cluster);
+  node::prepare(*task, fake.cluster, chassis);
   if (!mailbox.post(task)) return fail("full");
   while (mailbox.run(fake.cards[chassis][request.card], TimePoint{}, 100)) {
   }

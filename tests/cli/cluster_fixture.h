@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -23,21 +24,26 @@ namespace icr::test {
 /// Sets: 0 rs1 (ms- cards; service sets ss1, ss2), 1 rs2 (vms- cards; PIC2_0), 2 alone (left vms-2/0/0; lone).
 [[nodiscard]] Cluster make_cluster();
 
+/// Returns the identity of a service set of make_cluster() by its place there.
+[[nodiscard]] StableId service_set_id(std::uint16_t index);
+/// Returns the identity of the NAT pool with that name; make_cluster() has pool1.
+[[nodiscard]] inline StableId pool_id(std::string_view name) { return stable_id(Named::nat_pool, name); }
+
 [[nodiscard]] IpAddress ip(const char* text);
 [[nodiscard]] FlowKey key(const char* source, std::uint16_t source_port, const char* destination,
                           std::uint16_t destination_port, std::uint8_t protocol);
 
 /// A session without translation, counters and windows set to 0.
 [[nodiscard]] SessionRecord make_session(std::uint32_t slot, std::uint16_t service_set, const FlowKey& initiator);
-/// The same with NAPT44 to 203.0.113.5:`port`, from pool 0.
+/// The same with NAPT44 to 203.0.113.5:`port`, from pool1.
 [[nodiscard]] SessionRecord make_translated(std::uint32_t slot, std::uint16_t service_set, const FlowKey& initiator,
                                             std::uint16_t port);
 
 /// Slots of fake shards from here on are bindings.
 inline constexpr std::uint32_t kFirstBinding = 20000;
 /// A binding in slot kFirstBinding + `row`.
-[[nodiscard]] SessionRecord make_binding(std::uint32_t row, RecordKind kind, std::uint16_t service_set,
-                                         std::uint16_t pool, const char* internal, const char* external);
+[[nodiscard]] SessionRecord make_binding(std::uint32_t row, RecordKind kind, std::uint16_t service_set, StableId pool,
+                                         const char* internal, const char* external);
 
 /// Sessions (and bindings) of one set, as a vector of slots.
 class FakeShard final : public node::ShardView, public SessionSource {
@@ -47,7 +53,7 @@ class FakeShard final : public node::ShardView, public SessionSource {
 
   std::uint16_t set() const override { return set_; }
   const SessionSource& sessions() const override { return *this; }
-  std::uint64_t sessions_of(std::uint16_t service_set) const override;
+  std::uint64_t sessions_of(StableId service_set) const override;
   void status(TimePoint now, SetStatus& out) const override;
   bool is_master() const override { return role_ == SetRole::master; }
   bool remove(std::uint32_t slot, TimePoint now) override;
@@ -88,11 +94,11 @@ class FakeCard final : public node::CardView {
   void analysis(CardAnalysis& out) const override { out.add(remembered); }
   void clear_analysis() override { remembered = {}; }
   void usage(CardUsage& out) const override { out = memory; }
-  void statistics(std::uint16_t service_set, ServiceSetStatus& out) const override;
-  void clear_statistics(std::uint16_t service_set, std::optional<StatisticsGroup> group) override;
+  void statistics(StableId service_set, ServiceSetStatus& out) const override;
+  void clear_statistics(StableId service_set, std::optional<StatisticsGroup> group) override;
   CardUtilization load;
   ServiceSetStatus counted;  ///< by every service set
-  std::vector<std::pair<std::uint16_t, std::optional<StatisticsGroup>>> cleared;
+  std::vector<std::pair<StableId, std::optional<StatisticsGroup>>> cleared;
   CardAnalysis remembered;
   CardUsage memory;
 

@@ -105,9 +105,17 @@ class EndToEnd : public testing::Test {
   bool await(std::size_t chassis, const std::string& name, std::uint64_t value) const {
     return await([&] { return counter(chassis, name) >= value; });
   }
+  /// Names cluster, card and set of a question to chassis `left`, unless it names them already.
+  void name(QueryRequest& request) const {
+    const Cluster& cluster = fake_.cluster;
+    request.cluster_digest = cluster.digest;
+    if (request.cluster_id == 0) request.cluster_id = cluster.stable_id;
+    if (request.card_id == 0) request.card_id = cluster.chassis[0].cards[request.card].stable_id;
+    if (request.set_id == 0) request.set_id = cluster.redundancy_sets[request.set].stable_id;
+  }
   /// Asks chassis `left` one question without the CLI's checks.
   Result<QueryReply> ask_left(QueryRequest request) {
-    request.cluster_digest = fake_.cluster.digest;
+    name(request);
     flatbuffers::FlatBufferBuilder builder;
     encode_request(request, builder);
     zmq::context_t context;
@@ -169,7 +177,7 @@ TEST_F(EndToEnd, MoreThanTenThousandSessionsEachOnce) {
               HasSubstr("ms-0/0/0    ss1                                    12000\n"));
   EXPECT_THAT(run("clear services sessions source-prefix 192.0.2.2").out,
               HasSubstr("vms-3/0/0   PIC2_0                                               12000\n"));
-  EXPECT_EQ(fake_.shard(1, 1).sessions_of(2), 0U);
+  EXPECT_EQ(fake_.shard(1, 1).sessions_of(service_set_id(2)), 0U);
 }
 
 TEST_F(EndToEnd, AStoppedChassisIsNamedAndTheRestShown) {
@@ -195,15 +203,36 @@ TEST_F(EndToEnd, AChassisThatHangsIsNamedAfterTheDeadline) {
   EXPECT_GE(took, 300ms);
 }
 
-TEST_F(EndToEnd, AnotherClusterFileIsRefusedWithTheReason) {
+TEST_F(EndToEnd, AnotherClusterIsRefusedWithTheReason) {
   start_workers();
-  client_cluster_.digest ^= 1;
+  client_cluster_.stable_id ^= 1;
   const auto output = run("show services sessions");
   EXPECT_EQ(output.code, ExitCode::incomplete);
   EXPECT_EQ(output.out, "");
   EXPECT_THAT(output.error,
-              HasSubstr("chassis left did not answer: it refused the question: the cluster file of the question"));
+              HasSubstr("chassis left did not answer: it refused the question: the question is for another "
+                        "cluster; chassis left belongs to test"));
   EXPECT_EQ(counter(0, "query-refused-wrong-cluster"), 2U);
+}
+
+TEST_F(EndToEnd, AnotherClusterFileIsUnderstoodAndWhatItDoesNotKnowIsNamed) {
+  start_workers();
+  fake_.put_everywhere(0, make_session(1, 0, key("192.0.2.1", 7, "198.51.100.1", 53, ip_protocol::udp)));
+  fake_.put_everywhere(0, make_session(2, 1, key("192.0.2.2", 7, "198.51.100.1", 53, ip_protocol::udp)));
+  // A file with another set in front, another name in the place of ss2, and its lists turned round.
+  client_cluster_.digest ^= 1;
+  std::reverse(client_cluster_.chassis[0].cards.begin(), client_cluster_.chassis[0].cards.end());
+  client_cluster_.service_sets[1].name = "new";
+  std::swap(client_cluster_.service_sets[0], client_cluster_.service_sets[1]);
+  client_cluster_.redundancy_sets[0].service_sets = {1, 0};
+  std::swap(client_cluster_.redundancy_sets[0], client_cluster_.redundancy_sets[2]);
+  ASSERT_TRUE(assign_identities(client_cluster_).empty());
+  const auto output = run("show services sessions interface ms-0/0/0");
+  EXPECT_EQ(output.code, ExitCode::ok) << output.error;
+  EXPECT_THAT(output.error, HasSubstr("warning: chassis left runs another cluster file\n"));
+  EXPECT_THAT(output.out, HasSubstr("Service Set: ss1, Session: "));
+  EXPECT_THAT(output.out, HasSubstr("Service Set: ss2, Session: ")) << "the chassis told its name";
+  EXPECT_GT(counter(0, "query-other-configuration"), 0U);
 }
 
 TEST_F(EndToEnd, UnknownKindsAndTargetsAreRefusedWithAReply) {
@@ -221,8 +250,8 @@ TEST_F(EndToEnd, UnknownKindsAndTargetsAreRefusedWithAReply) {
   EXPECT_EQ(error_of([](QueryRequest& r) { r.kind = static_cast<QueryKind>(0); }), QueryError::unknown_kind);
   EXPECT_EQ(error_of([](QueryRequest& r) { r.kind = static_cast<QueryKind>(kQueryKindEnd); }),
             QueryError::unknown_kind);
-  EXPECT_EQ(error_of([](QueryRequest& r) { r.card = 2; }), QueryError::unknown_target);
-  EXPECT_EQ(error_of([](QueryRequest& r) { r.set = 3; }), QueryError::unknown_target);
+  EXPECT_EQ(error_of([](QueryRequest& r) { r.card_id = 2; }), QueryError::unknown_target);
+  EXPECT_EQ(error_of([](QueryRequest& r) { r.set_id = 3; }), QueryError::unknown_target);
   EXPECT_EQ(error_of([](QueryRequest& r) { r.set = 1; }), QueryError::unknown_target) << "it is on the other card";
   EXPECT_EQ(error_of([](QueryRequest& r) { r.limit = 0; }), QueryError::malformed);
   EXPECT_EQ(error_of([](QueryRequest& r) { r.limit = kPageSessions + 1; }), QueryError::malformed);
@@ -269,7 +298,7 @@ TEST_F(EndToEnd, AFloodOfQuestionsIsRefusedAsBusy) {
   dealer.set(zmq::sockopt::rcvtimeo, 20000);
   dealer.connect(servers_[0]->endpoint());
   QueryRequest request;
-  request.cluster_digest = fake_.cluster.digest;
+  name(request);
   flatbuffers::FlatBufferBuilder builder;
   for (int i = 0; i < 70; ++i) {
     encode_request(request, builder);
@@ -295,7 +324,7 @@ TEST_F(EndToEnd, AFloodOfOneClientDoesNotShutOutAnother) {
   dealer.set(zmq::sockopt::linger, 0);
   dealer.connect(servers_[0]->endpoint());
   QueryRequest request;
-  request.cluster_digest = fake_.cluster.digest;
+  name(request);
   flatbuffers::FlatBufferBuilder builder;
   encode_request(request, builder);
   for (int i = 0; i < 100; ++i) {
@@ -317,7 +346,7 @@ TEST_F(EndToEnd, ABusyChassisIsAskedAgainWithinTheDeadline) {
   // Many clients, each with one question: nobody has more than his share, so the operator's is refused.
   zmq::context_t context;
   QueryRequest request;
-  request.cluster_digest = fake_.cluster.digest;
+  name(request);
   flatbuffers::FlatBufferBuilder builder;
   encode_request(request, builder);
   std::vector<zmq::socket_t> others;
@@ -349,7 +378,7 @@ TEST_F(EndToEnd, AClientThatLeavesDoesNoHarm) {
     zmq::socket_t dealer(context, zmq::socket_type::dealer);
     dealer.connect(servers_[0]->endpoint());
     QueryRequest request;
-    request.cluster_digest = fake_.cluster.digest;
+    name(request);
     flatbuffers::FlatBufferBuilder builder;
     encode_request(request, builder);
     dealer.send(zmq::buffer(builder.GetBufferPointer(), builder.GetSize()), zmq::send_flags::none);

@@ -40,9 +40,16 @@ void add_jsf_sessions(FakeCluster& fake) {
   fake.put_everywhere(0, make_session(8, 0, key("192.0.2.12", 0, "198.51.100.21", 0, 99)));
 }
 
+/// The identity of a term of PIC2_0, by its number.
+StableId term_id(unsigned number) {
+  return number == 1   ? stable_id(Named::firewall_term, "web", "first")
+         : number == 2 ? stable_id(Named::firewall_term, "dns", "first")
+                       : stable_id(Named::firewall_term, "rest", "second");
+}
+
 void add_usf_sessions(FakeCluster& fake) {
   auto tcp = make_translated(0, 2, key("192.0.2.10", 2329, "198.51.100.13", 80, ip_protocol::tcp), 48766);
-  tcp.policy = 2;
+  tcp.policy = term_id(2);
   tcp.tcp_state = TcpState::established;
   tcp.timeout_s = 300;
   tcp.idle = 140;
@@ -50,16 +57,16 @@ void add_usf_sessions(FakeCluster& fake) {
   tcp.counters = {FlowCounters{7, 523}, FlowCounters{54, 78044}};
   fake.put_everywhere(1, tcp);
   auto icmp = make_translated(1, 2, key("192.0.2.11", 77, "198.51.100.20", 77, ip_protocol::icmp), 1027);
-  icmp.policy = 1;
+  icmp.policy = term_id(1);
   icmp.counters = {FlowCounters{1, 84}, FlowCounters{1, 84}};
   fake.put_everywhere(1, icmp);
   auto outside = make_session(2, 2, key("2001:db8::2", 5000, "2001:db8::1", 53, ip_protocol::udp));
-  outside.policy = 3;
+  outside.policy = term_id(3);
   outside.initiated_outside = true;
   outside.idle = 100000;
   fake.put_everywhere(1, outside);
   auto closed = make_session(3, 2, key("192.0.2.10", 2330, "198.51.100.13", 80, ip_protocol::tcp));
-  closed.policy = 1;
+  closed.policy = term_id(1);
   closed.tcp_state = TcpState::time_wait;
   closed.timeout_s = 1;
   closed.flag = SessionFlag::limit_reached;

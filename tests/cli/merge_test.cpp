@@ -225,7 +225,7 @@ TEST_F(Merge, PagesThatMakeNoSenseAreRefused) {
         r.done = false;
         r.next_cursor = 0;
       },
-      [](QueryReply& r) { r.sessions[0].service_set = 2; },
+      [](QueryReply& r) { r.sessions[0].service_set = service_set_id(2); },
       [](QueryReply& r) { r.sessions[0].service_set = 999; },
       [](QueryReply& r) { r.sessions[0].nat_pool = 2; },
       [](QueryReply& r) { r.sessions[1].ref.slot = r.sessions[0].ref.slot; },
@@ -255,11 +255,13 @@ TEST_F(Merge, AnswersAboutNatThatMakeNoSenseAreRefused) {
   term.type = NatType::napt44;
   fake_.cluster.nat_rules = {{"rule", MatchDirection::input, {term}}};
   fake_.cluster.service_sets[0].nat_rules = {0};
-  fake_.put_everywhere(0, make_binding(0, RecordKind::mapping, 0, 0, "192.0.2.1", "203.0.113.1"));
-  fake_.put_everywhere(0, make_binding(1, RecordKind::mapping, 0, 0, "192.0.2.2", "203.0.113.1"));
+  fake_.put_everywhere(0, make_binding(0, RecordKind::mapping, 0, pool_id("pool1"), "192.0.2.1", "203.0.113.1"));
+  fake_.put_everywhere(0, make_binding(1, RecordKind::mapping, 0, pool_id("pool1"), "192.0.2.2", "203.0.113.1"));
   NatPoolStatus pool;
+  pool.service_set = service_set_id(0);
+  pool.pool = pool_id("pool1");
   fake_.shard(0, 0).pools = {pool};
-  fake_.shard(0, 0).blocks = {{0, 0, {1, 2, 3, 4}, 5}};
+  fake_.shard(0, 0).blocks = {{service_set_id(0), pool_id("pool1"), {1, 2, 3, 4}, 5}};
   fake_.cards[0][0].counted.group(StatisticsGroup::tcp) = {{"leaf", 1}};
   struct Lie {
     const char* line;
@@ -267,7 +269,8 @@ TEST_F(Merge, AnswersAboutNatThatMakeNoSenseAreRefused) {
   };
   const std::vector<Lie> lies = {
       {"show services nat pool interface ms-0/0/0", [](QueryReply& r) { r.nat_pools[0].pool = 1; }},
-      {"show services nat pool interface ms-0/0/0", [](QueryReply& r) { r.nat_pools[0].service_set = 2; }},
+      {"show services nat pool interface ms-0/0/0",
+       [](QueryReply& r) { r.nat_pools[0].service_set = service_set_id(2); }},
       {"show services nat pool interface ms-0/0/0",
        [](QueryReply& r) {
          r.done = false;
@@ -282,9 +285,9 @@ TEST_F(Merge, AnswersAboutNatThatMakeNoSenseAreRefused) {
       {"show services nat deterministic-nat internal-host 0.0.0.1 interface ms-0/0/0",
        [](QueryReply& r) { r.deterministic[0].pool = 1; }},
       {"show services nat deterministic-nat internal-host 0.0.0.1 interface ms-0/0/0",
-       [](QueryReply& r) { r.deterministic[0].service_set = 2; }},
+       [](QueryReply& r) { r.deterministic[0].service_set = service_set_id(2); }},
       {"show services service-sets statistics tcp interface ms-0/0/0",
-       [](QueryReply& r) { r.statistics[0].service_set = 3; }},
+       [](QueryReply& r) { r.statistics[0].service_set = service_set_id(3); }},
   };
   for (std::size_t i = 0; i < lies.size(); ++i) {
     for (const bool honest : {true, false}) {
@@ -306,7 +309,7 @@ TEST_F(Merge, AnswersAboutNatThatMakeNoSenseAreRefused) {
 TEST_F(Merge, AStatusOfASetThatIsNotThereIsRefused) {
   FakeTransport transport([&](std::uint16_t chassis, const QueryRequest& request) -> Result<QueryReply> {
     auto reply = answer_from(fake_, chassis, request);
-    if (chassis == 0 && request.kind == QueryKind::status) reply->status[0].set = 61;
+    if (chassis == 0 && request.kind == QueryKind::status) reply->status[0].set_id = 61;
     return reply;
   });
   const auto output = run_line("show services sessions", fake_.cluster, transport);
@@ -356,9 +359,10 @@ TEST_F(Merge, ClearAsksOnlyMasters) {
     if (request.kind != QueryKind::clear) continue;
     EXPECT_TRUE(fake_.shard(chassis, request.set).is_master());
   }
-  EXPECT_EQ(fake_.shard(0, 0).sessions_of(0), 9U);
-  EXPECT_EQ(fake_.shard(1, 0).sessions_of(0), 10U) << "the twin hears of it by replication, not from the CLI";
-  EXPECT_EQ(fake_.shard(1, 1).sessions_of(2), 9U);
+  EXPECT_EQ(fake_.shard(0, 0).sessions_of(service_set_id(0)), 9U);
+  EXPECT_EQ(fake_.shard(1, 0).sessions_of(service_set_id(0)), 10U)
+      << "the twin hears of it by replication, not from the CLI";
+  EXPECT_EQ(fake_.shard(1, 1).sessions_of(service_set_id(2)), 9U);
 }
 
 TEST_F(Merge, ClearWithoutAMasterClearsNothing) {
@@ -368,7 +372,7 @@ TEST_F(Merge, ClearWithoutAMasterClearsNothing) {
   const auto output = run_line("clear services sessions interface vms-2/0/0", fake_.cluster, transport);
   EXPECT_EQ(output.code, ExitCode::incomplete);
   EXPECT_THAT(output.error, HasSubstr("error: no master of redundancy set rs2 answers: its sessions are not cleared"));
-  EXPECT_EQ(fake_.shard(0, 1).sessions_of(2), 10U);
+  EXPECT_EQ(fake_.shard(0, 1).sessions_of(service_set_id(2)), 10U);
 }
 
 TEST_F(Merge, ClearOfAStandbyIsRefused) {
@@ -385,7 +389,7 @@ TEST_F(Merge, ClearOfAStandbyIsRefused) {
   const auto reply = answer_from(fake_, 1, request);
   ASSERT_TRUE(reply);
   EXPECT_EQ(reply->error, QueryError::refused);
-  EXPECT_EQ(fake_.shard(1, 0).sessions_of(0), 10U);
+  EXPECT_EQ(fake_.shard(1, 0).sessions_of(service_set_id(0)), 10U);
 }
 
 TEST_F(Merge, SwitchoverGoesToTheMasterOnly) {

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <set>
 #include <sstream>
 
@@ -30,6 +31,11 @@ NatTerm term(const char* name, NatType type, std::vector<std::uint16_t> pools) {
 }
 
 enum Pool : std::uint16_t { kPool1, kDynamic, kServers, kBlocks, kFixed, kSix };
+StableId id_of(Pool pool) {
+  constexpr std::array<std::string_view, 6> kNames = {
+      "pool1", "dyn", "dpool1", "blocks", "PIC1_0", "a-pool-with-a-long-name-that-fills-its-column"};
+  return pool_id(kNames[pool]);
+}
 
 /// ss1: NAPT44 with mappings, destination NAT. ss2: dynamic NAT, NPTv6. PIC2_0: port blocks. lone: deterministic.
 void configure(Cluster& c) {
@@ -64,12 +70,13 @@ void configure(Cluster& c) {
   c.service_sets[1].nat_rules = {2};
   c.service_sets[2].nat_rules = {3};
   c.service_sets[3].nat_rules = {4};
+  EXPECT_TRUE(assign_identities(c).empty());
 }
 
-NatPoolStatus status(std::uint16_t service_set, std::uint16_t pool, NatPoolUse use, std::uint64_t addresses) {
+NatPoolStatus status(std::uint16_t service_set, Pool pool, NatPoolUse use, std::uint64_t addresses) {
   NatPoolStatus out;
-  out.service_set = service_set;
-  out.pool = pool;
+  out.service_set = service_set_id(service_set);
+  out.pool = id_of(pool);
   out.use = use;
   out.addresses = addresses;
   if (use != NatPoolUse::addresses) out.ports = addresses * 64512 * 3;
@@ -127,8 +134,9 @@ class NatGolden : public testing::Test {
     }
     add_bindings();
     const auto v4 = [](const char* text) { return ip(text).to_v4(); };
-    fake_.shard(0, 2).blocks = {{3, kFixed, {v4("192.0.2.13"), v4("203.0.113.107"), 47104, 49151}, 475},
-                                {3, kFixed, {v4("192.0.2.14"), v4("203.0.113.107"), 49152, 51199}, 0}};
+    fake_.shard(0, 2).blocks = {
+        {service_set_id(3), id_of(kFixed), {v4("192.0.2.13"), v4("203.0.113.107"), 47104, 49151}, 475},
+        {service_set_id(3), id_of(kFixed), {v4("192.0.2.14"), v4("203.0.113.107"), 49152, 51199}, 0}};
   }
 
   void put(std::uint16_t set, const SessionRecord& binding, std::uint32_t sessions, std::uint32_t ports) {
@@ -139,27 +147,27 @@ class NatGolden : public testing::Test {
   }
 
   void add_bindings() {
-    auto paired = make_binding(0, RecordKind::pairing, 0, kPool1, "192.0.2.189", "203.0.113.5");
+    auto paired = make_binding(0, RecordKind::pairing, 0, id_of(kPool1), "192.0.2.189", "203.0.113.5");
     put(0, paired, 1008, 1008);
-    auto ageing = make_binding(1, RecordKind::pairing, 0, kPool1, "192.0.2.190", "203.0.113.6");
+    auto ageing = make_binding(1, RecordKind::pairing, 0, id_of(kPool1), "192.0.2.190", "203.0.113.6");
     ageing.binding.idle = 2750;
     put(0, ageing, 0, 0);
-    auto mapping = make_binding(2, RecordKind::mapping, 0, kPool1, "192.0.2.72", "203.0.113.5");
+    auto mapping = make_binding(2, RecordKind::mapping, 0, id_of(kPool1), "192.0.2.72", "203.0.113.5");
     mapping.binding.internal_port = 100;
     mapping.binding.external_port = 40100;
     put(0, mapping, 3, 1);
-    auto six = make_binding(3, RecordKind::mapping, 0, kSix, "2001:db8:1111:2222::1", "198.51.100.130");
+    auto six = make_binding(3, RecordKind::mapping, 0, id_of(kSix), "2001:db8:1111:2222::1", "198.51.100.130");
     six.binding.internal_port = 65535;
     six.binding.external_port = 1024;
     six.binding.flags = kBindingInUse;
     put(0, six, 0, 0);
-    put(0, make_binding(4, RecordKind::pairing, 1, kDynamic, "198.18.0.1", "203.0.113.64"), 2, 0);
-    auto active = make_binding(0, RecordKind::port_block, 2, kBlocks, "192.0.2.1", "198.51.100.3");
+    put(0, make_binding(4, RecordKind::pairing, 1, id_of(kDynamic), "198.18.0.1", "203.0.113.64"), 2, 0);
+    auto active = make_binding(0, RecordKind::port_block, 2, id_of(kBlocks), "192.0.2.1", "198.51.100.3");
     active.binding.external_port = 1024;
     active.binding.last_port = 1151;
     active.binding.flags = kBindingActiveBlock;
     put(1, active, 0, 17);
-    auto old = make_binding(1, RecordKind::port_block, 2, kBlocks, "192.0.2.1", "198.51.100.3");
+    auto old = make_binding(1, RecordKind::port_block, 2, id_of(kBlocks), "192.0.2.1", "198.51.100.3");
     old.binding.external_port = 1152;
     old.binding.last_port = 1279;
     old.binding.idle = 2000;
@@ -186,11 +194,11 @@ TEST_F(NatGolden, PoolsAsMsCardsShowThem) {
 TEST_F(NatGolden, APoolThatServiceSetsShareIsCountedOnce) {
   for (auto& [chassis, shard] : fake_.shards) {
     for (auto& status : shard->pools) {
-      if (status.pool != kSix) continue;
+      if (status.pool != id_of(kSix)) continue;
       status.ports_in_use = 77;
       status.max_ports_in_use = 99;
-      status.mappings = status.service_set == 0 ? 5 : 2;
-      status.pairings = status.service_set == 0 ? 3 : 1;
+      status.mappings = status.service_set == service_set_id(0) ? 5 : 2;
+      status.pairings = status.service_set == service_set_id(0) ? 3 : 1;
     }
   }
   expect("show services nat pool", "nat-pool-shared-brief");
@@ -355,7 +363,10 @@ TEST_F(NatGolden, EveryBlockOfAnAddressIsShown) {
   auto& blocks = fake_.shard(0, 2).blocks;
   blocks.clear();
   for (std::uint16_t port = 1024; port < 1024 + 3000; ++port) {
-    blocks.push_back({3, kFixed, {ip("192.0.2.0").to_v4() + port, ip("203.0.113.107").to_v4(), port, port}, 0});
+    blocks.push_back({service_set_id(3),
+                      id_of(kFixed),
+                      {ip("192.0.2.0").to_v4() + port, ip("203.0.113.107").to_v4(), port, port},
+                      0});
   }
   const auto output = answer(fake_, "show services nat deterministic-nat nat-port-block 203.0.113.107");
   EXPECT_EQ(output.code, cli::ExitCode::ok);
@@ -376,8 +387,8 @@ TEST_F(NatGolden, ClearingMappingsTakesTheirSessionsAlong) {
   expect("clear services nat mappings eim subscriber 192.0.2.72 service-set ss1", "nat-clear-eim");
   EXPECT_FALSE(shard.remove(kFirstBinding + 2, {})) << "it is gone";
   EXPECT_TRUE(shard.remove(kFirstBinding + 3, {})) << "of another host";
-  EXPECT_EQ(shard.sessions_of(0), 2U);
-  EXPECT_EQ(fake_.shard(1, 0).sessions_of(0), 3U) << "the twin hears of it by replication";
+  EXPECT_EQ(shard.sessions_of(service_set_id(0)), 2U);
+  EXPECT_EQ(fake_.shard(1, 0).sessions_of(service_set_id(0)), 3U) << "the twin hears of it by replication";
   const auto refused = answer(fake_, "clear services nat mappings interface ms-1/0/0", 1);
   EXPECT_EQ(refused.code, cli::ExitCode::command_error);
   EXPECT_EQ(refused.error, "error: chassis right is not master: nothing is cleared\n");
@@ -385,8 +396,8 @@ TEST_F(NatGolden, ClearingMappingsTakesTheirSessionsAlong) {
 
 TEST_F(NatGolden, ClearingAPairingTakesTheMappingsOfItsHostAlong) {
   auto& shard = fake_.shard(0, 0);
-  const auto paired = make_binding(20, RecordKind::pairing, 0, kPool1, "192.0.2.33", "203.0.113.7");
-  const auto mapped = make_binding(21, RecordKind::mapping, 0, kPool1, "192.0.2.33", "203.0.113.7");
+  const auto paired = make_binding(20, RecordKind::pairing, 0, id_of(kPool1), "192.0.2.33", "203.0.113.7");
+  const auto mapped = make_binding(21, RecordKind::mapping, 0, id_of(kPool1), "192.0.2.33", "203.0.113.7");
   shard.put(paired);
   shard.put(mapped);
   shard.put(make_translated(1, 0, key("192.0.2.33", 100, "198.51.100.20", 80, ip_protocol::udp), 40100));
@@ -431,7 +442,7 @@ TEST_F(NatGolden, SessionsOfEveryTranslationOnMsCards) {
     auto record = make_session(slot, 0, in);
     record.flow[1] = back;
     record.nat_type = type;
-    record.nat_pool = type == NatType::dnat44 ? kServers + 1 : type == NatType::nptv6 ? 0 : kPool1 + 1;
+    record.nat_pool = type == NatType::dnat44 ? id_of(kServers) : type == NatType::nptv6 ? 0 : id_of(kPool1);
     record.counters = {FlowCounters{29, 3016}, FlowCounters{28, 2352}};
     record.timeout_s = 100;
     fake_.put_everywhere(0, record);
@@ -478,7 +489,7 @@ TEST_F(NatGolden, SessionsOfDestinationNatOnVmsCards) {
   auto record = make_session(1, 2, key("198.51.100.9", 5000, "203.0.113.200", 80, ip_protocol::tcp));
   record.flow[1] = key("192.0.2.80", 80, "198.51.100.9", 5000, ip_protocol::tcp);
   record.nat_type = NatType::dnat44;
-  record.nat_pool = kServers + 1;
+  record.nat_pool = id_of(kServers);
   fake_.put_everywhere(1, record);
   expect("show services sessions extensive", "sessions-vms-nat");
   expect("show services sessions source-nat-pool dpool1", "nothing");

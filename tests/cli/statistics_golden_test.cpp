@@ -34,8 +34,9 @@ class StatisticsGolden : public testing::Test {
     }
     fake_.cards[0][1].load.cpu_permyriad = 7636;
     fake_.cards[0][1].memory = {15766500000ULL, 6967242496ULL, 18237778944ULL,
-                                21812900000ULL, 7214816,       {{2, 5000}, {3, 6000}}};
-    fake_.cards[0][0].memory = {11547000000ULL, 1553115152, 10, 100, 3565120, {{0, 1000}, {1, 2000}}};
+                                21812900000ULL, 7214816,       {{service_set_id(2), 5000}, {service_set_id(3), 6000}}};
+    fake_.cards[0][0].memory = {
+        11547000000ULL, 1553115152, 10, 100, 3565120, {{service_set_id(0), 1000}, {service_set_id(1), 2000}}};
     fake_.cards[0][0].load.cpu_permyriad = 142;
     auto& analysis = fake_.cards[0][0].remembered;
     analysis.peak_sessions = 13397751;

@@ -32,7 +32,8 @@ SessionRecord record_of(const char* client, std::uint16_t client_port, std::uint
   r.flow[0] = {*IpAddress::parse(client), *IpAddress::parse(server), client_port, 53, 17};
   r.flow[1] = {*IpAddress::parse(server), *IpAddress::parse("203.0.113.1"), 53, pool_port, 17};
   r.nat_type = NatType::napt44;
-  r.nat_pool = 1;
+  r.service_set = stable_id(Named::service_set, "cgn");
+  r.nat_pool = stable_id(Named::nat_pool, "pool1");
   r.timeout_s = 30;
   r.has_counters = true;
   return r;

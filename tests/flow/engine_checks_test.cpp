@@ -256,7 +256,7 @@ TEST(ServiceSetCounters, EachServiceSetHasItsOwn) {
   const auto accepts = [&](std::uint16_t set) {
     ServiceSetStatus status;
     bed.engine->statistics(set, status);
-    EXPECT_EQ(status.service_set, set);
+    EXPECT_EQ(status.service_set, bed.cluster.service_sets[set].stable_id);
     return status.group(StatisticsGroup::stateful_firewall).at(0).value;
   };
   EXPECT_EQ(accepts(0), 1U);

@@ -104,7 +104,7 @@ TEST(EngineLimits, FirewallDiscardsAndRejects) {
       "      - { name: quiet, from: { destination-address: [198.19.0.67/32] }, then: discard }\n";
   Bed bed(plan);
   (void)bed.pass(kInside, udp(kClient, 1, kServer, 53));
-  EXPECT_EQ(bed.record().policy, 1);
+  EXPECT_EQ(bed.record().policy, stable_id(Named::firewall_term, "web", "rule"));
   bed.expect_drop(kInside, udp(kClient, 1, "198.19.0.67", 53), Drop::firewall_discard);
   bed.expect_drop(kInside, udp(kClient, 1, "198.19.0.99", 53), Drop::firewall_discard);  // no term matches
 
@@ -179,9 +179,9 @@ TEST(EngineLimits, IdleTimeoutsPerProtocolAndApplication) {
   (void)bed.pass(kInside, udp(kClient, 1, kServer, 53));
   (void)bed.pass(kInside, udp(kClient, 1, kServer, 54));
   EXPECT_EQ(bed.record(0).timeout_s, 4U);
-  EXPECT_EQ(bed.record(0).policy, 1);
+  EXPECT_EQ(bed.record(0).policy, stable_id(Named::firewall_term, "apps", "rule"));
   EXPECT_EQ(bed.record(1).timeout_s, 10U);
-  EXPECT_EQ(bed.record(1).policy, 2);
+  EXPECT_EQ(bed.record(1).policy, stable_id(Named::firewall_term, "all", "rule"));
   bed.wait(3900ms);
   EXPECT_EQ(bed.shard->sessions(), 2U);
   bed.wait(300ms);

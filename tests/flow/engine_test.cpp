@@ -48,7 +48,7 @@ TEST(Engine, UdpIsTranslatedOutAndBack) {
   EXPECT_EQ(r.counters[1].packets, 1U);
   EXPECT_EQ(r.counters[1].bytes, 20U + 8 + 7);
   EXPECT_EQ(r.nat_type, NatType::napt44);
-  EXPECT_EQ(r.policy, 1);
+  EXPECT_EQ(r.policy, stable_id(Named::firewall_term, "all", "rule"));
   EXPECT_FALSE(r.initiated_outside);
   bed.expect_accounted();
 }

@@ -55,7 +55,8 @@ SessionRecord record_of(std::uint32_t slot, std::uint32_t generation, std::uint1
   r.flow[0] = {*IpAddress::parse(kClient), *IpAddress::parse(kServer), client_port, 53, 17};
   r.flow[1] = {*IpAddress::parse(kServer), *IpAddress::parse(pool), 53, pool_port, 17};
   r.nat_type = NatType::napt44;
-  r.nat_pool = 1;
+  r.service_set = stable_id(Named::service_set, "cgn");
+  r.nat_pool = stable_id(Named::nat_pool, "pool1");
   r.timeout_s = 30;
   r.has_counters = true;
   return r;
@@ -296,12 +297,12 @@ TEST(Twin, ASessionThatChangesItsServiceSetIsAnother) {
   r.nat_pool = 0;
   r.flow[1] = r.flow[0].mirrored();
   EXPECT_EQ(s.shard->apply(r, s.now), Applied::created);
-  r.service_set = 1;
+  r.service_set = stable_id(Named::service_set, "plain");
   r.version = 2;
   EXPECT_EQ(s.shard->apply(r, s.now), Applied::created);
   EXPECT_EQ(s.shard->sessions_of(0), 0U);
   EXPECT_EQ(s.shard->sessions_of(1), 1U);
-  EXPECT_EQ(s.record(1).service_set, 1);
+  EXPECT_EQ(s.record(1).service_set, r.service_set);
   EXPECT_EQ(s.shard->digest(), s.slow_digest());
 }
 

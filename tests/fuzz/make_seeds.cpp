@@ -39,8 +39,10 @@ SessionRecord record(std::uint32_t slot, bool tcp, bool six) {
     r.flow[1].destination = *IpAddress::parse("203.0.113.1");
     r.flow[1].destination_port = static_cast<std::uint16_t>(2000 + slot);
     r.nat_type = NatType::napt44;
-    r.nat_pool = 1;
+    r.nat_pool = stable_id(Named::nat_pool, "pool1");
   }
+  r.service_set = stable_id(Named::service_set, "cgn");
+  r.policy = stable_id(Named::firewall_term, "all", "rule");
   r.timeout_s = 30;
   r.age = 100;
   r.has_tcp = tcp;
@@ -151,7 +153,7 @@ void records() {
 void messages() {
   using namespace icr::replication;
   MessageWriter writer;
-  const Header header{1, 77, 3, 0, 1};
+  const Header header{1, 77, 3, 0, 1, 1, 0};
   const Position position{5, 1, 2};
   Bytes all;
   const auto keep = [&](const std::string& name, MessageWriter::Bytes message) {
@@ -185,7 +187,7 @@ void queries() {
   request.limit = 10;
   request.filter.protocol = 6;
   request.filter.source_prefix = Prefix::parse("198.18.0.0/24");
-  request.filter.service_sets = {0, 1};
+  request.filter.service_sets = {1, 2};
   encode_request(request, builder);
   keep("request");
   QueryReply reply;
@@ -195,6 +197,7 @@ void queries() {
   reply.status.emplace_back();
   reply.status.back().reason = "test";
   reply.text = "done";
+  reply.names = {{1, "cgn"}, {2, "plain"}};
   encode_reply(reply, sessions, builder);
   keep("reply");
 

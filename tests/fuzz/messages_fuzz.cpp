@@ -6,7 +6,7 @@
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace icr;
   replication::Header expected;
-  expected.cluster_digest = 1;
+  expected.cluster = 1;
   expected.member = 1;
   replication::MessageReader reader(expected);
   std::uint64_t read = 0;

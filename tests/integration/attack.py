@@ -13,7 +13,7 @@ from lab.netlab import wait_until
 
 ROUNDS = 400
 LEFT, RIGHT = 0, 1  # members
-PEER_NAME = b"0/1/0"  # of chassis right, as chassis left expects it: the last part is any
+PEER_NAME = f"{wire.SET_ID:08x}/{wire.CHASSIS_IDS[1]:08x}/0".encode()  # of right, as left expects it: the last part is any
 SOCKETS = {"control": CONTROL, "data": DATA, "query": QUERY}
 
 
@@ -104,11 +104,3 @@ def digest(chassis, attacker):
     attacker.sockets.remove(router)
     router.close()
     return found
-
-
-@pytest.fixture
-def question_digest(chassis, attacker):
-    """Of what everybody must have alike in the cluster file: the chassis says it to those who ask with another one."""
-    dealer = attacker.dealer(QUERY)
-    dealer.send(wire.question(0, 1))
-    return int(re.search(r"is not the one of chassis \w+ \(([0-9a-f]{16})\)", wire.reason(dealer.recv()))[1], 16)

@@ -80,7 +80,10 @@ def peer(chassis, attacker, dice):
 def test_strangers_at_the_inter_chassis_link(chassis, attacker, digest):
     sound = wire.envelope("Heartbeat", wire.heartbeat(1), digest, 7, 0, RIGHT)
     grown = Grown(chassis)
-    names = (None, b"0/0/0", b"1/1/0", b"0/11/0", b"0", b"0/1", b"0/1/", b"\xff" * 255)
+    own_set, right = f"{wire.SET_ID:08x}".encode(), f"{wire.CHASSIS_IDS[RIGHT]:08x}".encode()
+    others = (f"{wire.CHASSIS_IDS[LEFT]:08x}".encode(), right + b"1", right[:4])
+    names = (None, *(b"/".join((own_set, other, b"0")) for other in others), b"00000001/" + right + b"/0", own_set,
+             own_set + b"/" + right, own_set + b"/" + right + b"/", b"0/1/0", b"\xff" * 255)  # fmt: skip
     for port in (CONTROL, DATA):
         for name in names:
             dealer = attacker.dealer(port, name)
@@ -93,9 +96,9 @@ def test_strangers_at_the_inter_chassis_link(chassis, attacker, digest):
 
 
 REFUSED = {
-    "refused-wrong-cluster": [{"digest": 0}, {"digest": 1}],
-    "refused-wrong-set": [{"set_index": 1}, {"set_index": 65535}],
-    "refused-wrong-member": [{"member": LEFT}, {"member": 2}, {"member": 255}],
+    "refused-wrong-cluster": [{"cluster": 0}, {"cluster": 1}],
+    "refused-wrong-set": [{"set_id": 0}, {"set_id": 1}],
+    "refused-wrong-member": [{"member": LEFT}, {"member": 2}, {"member": 255}, {"sender": wire.CHASSIS_IDS[LEFT]}],
     "refused-bad-value": [{"boot": 0}, {"term": 1 << 62}, {"term": (1 << 64) - 1}],
 }
 
@@ -221,8 +224,8 @@ def test_a_master_that_sends_sessions_that_cannot_be(chassis, peer):
     peer.control.send(peer.beat())
 
     # Slots and service sets that the verifier cannot know of: refused one by one.
-    peer.say("Batch", [wire.session4(1024), wire.session4((1 << 26) - 1), wire.session4(30, service_set=7),
-                       wire.session4(31, service_set=65535)], [(1024, 1), ((1 << 26) - 1, 5)])  # fmt: skip
+    peer.say("Batch", [wire.session4(1024), wire.session4((1 << 26) - 1), wire.session4(30, service_set=3),
+                       wire.session4(31, service_set=0)], [(1024, 1), ((1 << 26) - 1, 5)])  # fmt: skip
     grown.wait_for(twin_refused_slot=2, twin_refused_service_set=2)
     peer.control.send(peer.beat())
     # Values that a later release may know: a session without its protocol or an unknown column is taken, one of an unknown
@@ -236,6 +239,8 @@ def test_a_master_that_sends_sessions_that_cannot_be(chassis, peer):
         [wire.session4(1 << 31)],
         [wire.session4(1, generation=0)],
         [wire.session4(1, parts=1)],
+        [wire.session4(1, service_set=4)],
+        [wire.session4(1, service_set=65535)],
         [wire.session4(1, parts=2)],
         [wire.session4(number % 1000) for number in range(4097)],
     ]

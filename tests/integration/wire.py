@@ -7,6 +7,7 @@ import struct
 
 ROLE_INITIALIZING, ROLE_STANDBY, ROLE_MASTER = range(3)
 BODIES = "NONE Heartbeat Handover SyncRequest StreamBegin Batch BulkEnd Audit Ack Nack".split()
+NAMED_CLUSTER, NAMED_CHASSIS, NAMED_CARD, NAMED_SET, NAMED_SERVICE_SET, NAMED_TERM, NAMED_POOL = range(1, 8)
 QUERY_STATUS, QUERY_PAGE, QUERY_COUNT, QUERY_CLEAR, QUERY_SWITCHOVER, QUERY_COUNTERS, QUERY_SERVER_COUNTERS = range(1, 8)
 
 
@@ -105,6 +106,20 @@ class Read:
         return self.raw[place + 4 : place + 4 + length].decode()
 
 
+def stable_id(kind, name, within=""):
+    """The identity of a thing that a cluster file names (model/record/stable_id.h)."""
+    state = 0xCBF29CE484222325
+    for octet in bytes([kind]) + within.encode() + b"\0" + name.encode():
+        state = (state ^ octet) * 0x100000001B3 % 2**64
+    state ^= state >> 30
+    return (state * 0xBF58476D1CE4E5B9 % 2**64 >> 32) or 1
+
+
+CLUSTER_ID, SET_ID = stable_id(NAMED_CLUSTER, "hostile"), stable_id(NAMED_SET, "rs1")
+CHASSIS_IDS = [stable_id(NAMED_CHASSIS, name) for name in ("left", "right")]
+CARD_ID = stable_id(NAMED_CARD, "ms-0/0/0")
+
+
 # --- between peers ---------------------------------------------------------------------------------------------------
 
 
@@ -114,14 +129,15 @@ class Envelope:
     def __init__(self, raw):
         root = Read(raw)
         self.digest, self.boot, self.term = (root.number(i, "Q") for i in range(3))
-        self.set, self.member = root.number(3, "H"), root.number(4, "B")
+        self.set, self.member = root.number(11, "I"), root.number(4, "B")
         self.kind = BODIES[root.number(5, "B")]
         self.body = root.table(6)
 
 
-def envelope(kind, body, digest, boot, term, member, set_index=0):
+def envelope(kind, body, digest, boot, term, member, cluster=CLUSTER_ID, set_id=SET_ID, sender=CHASSIS_IDS[1]):
     number = BODIES.index(kind) if isinstance(kind, str) else kind
-    root = Table(("Q", digest), ("Q", boot), ("Q", term), ("H", set_index), ("B", member), ("B", number), body)
+    root = Table(("Q", digest), ("Q", boot), ("Q", term), None, ("B", member), ("B", number), body, None, None, None,
+                 ("I", cluster), ("I", set_id), ("I", sender))  # fmt: skip
     return message(root, b"ICRM")
 
 
@@ -136,25 +152,31 @@ def numbers(*values):
     return Table(*(("Q", value) for value in values))
 
 
-def session4(slot, generation=1, protocol=17, service_set=0, alg=0, tcp_state=0, nat=1, parts=0, host=10, port=5000):
+# What every batch names; rows name them from 1.
+NAMES = [stable_id(NAMED_SERVICE_SET, "cgn"), stable_id(NAMED_POOL, "pool1"), stable_id(NAMED_SERVICE_SET, "nowhere")]
+
+
+def session4(slot, generation=1, protocol=17, service_set=1, alg=0, tcp_state=0, nat=1, parts=0, host=10, port=5000):
     """A session of that inside host, translated to an address of the first pool by NAPT44 (nat 1)."""
     addresses = struct.pack("<4I", 0xC6120000 + host, 0xC6130001, 0xC6130001, 0xCB007101)
     core = struct.pack("<7I", slot, generation, 1, 30, 0, 0, 0)
-    core += struct.pack("<8H", port, 7, 7, port, service_set, 0, 1, parts)
+    core += struct.pack("<8H", port, 7, 7, port, service_set, 0, 2, parts)
     return addresses + core + struct.pack("<4B", protocol, tcp_state, nat, alg)
 
 
 def batch(epoch, base, sequence, sessions=(), tombstones=(), tcp=None):
-    rows = Table(Vector(list(sessions)), None, tcp, None, Vector([struct.pack("<II", *dead) for dead in tombstones]))
+    dead = Vector([struct.pack("<II", *each) for each in tombstones])
+    names = Vector([struct.pack("<I", name) for name in NAMES])
+    rows = Table(Vector(list(sessions)), None, tcp, None, dead, None, names)
     return Table(("Q", epoch), ("Q", base), ("Q", sequence), rows)
 
 
 # --- questions -------------------------------------------------------------------------------------------------------
 
 
-def question(digest, number, kind=QUERY_STATUS, card=0, set_index=0, cursor=0, limit=0, filters=None):
-    root = Table(("Q", digest), ("Q", number), ("B", kind), ("H", card), ("H", set_index), ("I", cursor), ("I", limit),
-                 ("B", 0), filters)  # fmt: skip
+def question(number, kind=QUERY_STATUS, cluster=CLUSTER_ID, card=CARD_ID, set_id=SET_ID, cursor=0, limit=0, filters=None):
+    root = Table(("Q", 0), ("Q", number), ("B", kind), None, None, ("I", cursor), ("I", limit), ("B", 0), filters, None,
+                 None, None, None, None, ("I", cluster), ("I", card), ("I", set_id))  # fmt: skip
     return message(Table(root), b"ICRQ")
 
 

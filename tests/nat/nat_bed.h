@@ -64,6 +64,7 @@ class NatBed final : public NatOutput {
     return cluster.nat_rules[0].terms.back();
   }
   void start(std::uint64_t term = 1, bool active = true, std::uint64_t seed = 7) {
+    EXPECT_TRUE(assign_identities(cluster).empty());
     nat = std::make_unique<NatState>(cluster, std::uint16_t{0}, seed, *this);
     if (active) nat->activate(term);
     armed.clear();
@@ -120,7 +121,7 @@ class NatBed final : public NatOutput {
     std::vector<NatPoolStatus> all;
     nat->append_status(all);
     for (const auto& s : all) {
-      if (s.pool == pool_index) return s;
+      if (s.pool == cluster.nat_pools[pool_index].stable_id) return s;
     }
     ADD_FAILURE() << "no status of pool " << pool_index;
     return {};

@@ -168,6 +168,7 @@ TEST_F(NatQuestions, ALingeringMappingHoldsThePairingOfItsHost) {
 
 TEST_F(NatQuestions, APairingThatServiceSetsShareIsOfTheOneThatMadeIt) {
   bed.cluster.service_sets.push_back(bed.cluster.service_sets[0]);
+  bed.cluster.service_sets[1].name = "other";
   bed.cluster.redundancy_sets[0].service_sets = {0, 1};
   start_mapped();
   const FlowKey packet = key({"198.18.0.1", 4000}, {"192.0.2.1", 53});
@@ -178,9 +179,9 @@ TEST_F(NatQuestions, APairingThatServiceSetsShareIsOfTheOneThatMadeIt) {
   bed.nat->hold(theirs, true, bed.now);
   EXPECT_EQ(bed.nat->users_of(row_of(RecordKind::pairing)).sessions, 2U);
   SessionFilter first;
-  first.service_sets = {0};
+  first.service_sets = {bed.cluster.service_sets[0].stable_id};
   SessionFilter second;
-  second.service_sets = {1};
+  second.service_sets = {bed.cluster.service_sets[1].stable_id};
   for (const auto& session : {mine, theirs}) {
     EXPECT_TRUE(bed.nat->holds(session, first, kPairings)) << "or the pairing could not go";
     EXPECT_FALSE(bed.nat->holds(session, second, kPairings)) << "no pairing would go with it";

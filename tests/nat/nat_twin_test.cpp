@@ -238,8 +238,10 @@ TEST(NatTwin, RefusesBindingsThatCannotBe) {
   }
   for (const SessionRecord& r : {block, mapping, whole, paired}) {
     bad("unknown pool", r, [](SessionRecord& b) { b.binding.pool = 9; });
-    bad("another pool", r,
-        [](SessionRecord& b) { b.binding.pool = static_cast<std::uint16_t>((b.binding.pool + 1) % 4); });
+    bad("another pool", r, [&](SessionRecord& b) {
+      const auto index = twin.cluster.pool_ids.find(b.binding.pool).value_or(0);
+      b.binding.pool = twin.cluster.nat_pools[(index + 1U) % 4].stable_id;
+    });
     bad("unknown service set", r, [](SessionRecord& b) { b.binding.service_set = 3; });
     bad("host that no rule translates", r, [](SessionRecord& b) { b.binding.internal = ip("198.18.77.1"); });
     bad("address of another pool", r, [](SessionRecord& b) { b.binding.external = ip("203.0.113.100"); });

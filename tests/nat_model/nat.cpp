@@ -287,15 +287,16 @@ std::string Nat::compare(const SessionRecord& r, Ticks now) const {
   const BindingRecord& b = r.binding;
   const auto idle_of = [&](bool used, Ticks last) { return used ? Ticks{0} : now - last; };
   const auto same = [&](std::uint16_t pool, const IpAddress& host, const IpAddress& external, bool used, Ticks last) {
-    return b.pool == pool && b.internal == host && b.external == external && b.idle == idle_of(used, last);
+    return b.pool == cluster_.nat_pools[pool].stable_id && b.internal == host && b.external == external &&
+           b.idle == idle_of(used, last);
   };
   bool found = false;
   switch (r.kind) {
     case RecordKind::mapping:
       found = std::any_of(mappings_.begin(), mappings_.end(), [&](const Mapping& m) {
         return same(m.pool, m.host, m.external.address, m.sessions != 0, m.last_used) &&
-               b.service_set == m.service_set && b.internal_port == m.host_port && b.external_port == m.external.port &&
-               b.protocol == m.protocol;
+               b.service_set == cluster_.service_sets[m.service_set].stable_id && b.internal_port == m.host_port &&
+               b.external_port == m.external.port && b.protocol == m.protocol;
       });
       break;
     case RecordKind::port_block:

@@ -58,12 +58,15 @@ void Model::check() {
 
 void Model::compare(const SessionRecord& r) {
   about_ = "the record of " + describe(r.flow[0]);
-  const Flow flow = flow_of(r.service_set, r.flow[0]);
+  const auto service_set = cluster_.service_set_ids.find(r.service_set);
+  if (!service_set) return fail("its service set");
+  const Flow flow = flow_of(*service_set, r.flow[0]);
   if (flow.session == nullptr || flow.direction != 0) return fail("no such session");
   const Live& s = *flow.session;
   if (!(r.flow[1] == s.key[1])) return fail("the answers come as " + describe(r.flow[1]));
   if (r.nat_type != s.translation.type || r.hairpin != s.translation.hairpin) return fail("how it is translated");
-  if (r.nat_pool != (s.translation.pool ? *s.translation.pool + 1 : 0)) return fail("its pool");
+  if (r.nat_pool != (s.translation.pool ? cluster_.nat_pools[*s.translation.pool].stable_id : 0))
+    return fail("its pool");
   if (r.initiated_outside == is_inside(s.unit[0])) return fail("the side where it began");
   // Whether both FINs were acknowledged is not known to every twin.
   const auto simple = [](TcpState t) { return t == TcpState::time_wait ? TcpState::closing : t; };

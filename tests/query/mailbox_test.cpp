@@ -20,7 +20,7 @@ class Mailbox : public testing::Test {
     out->request.kind = kind;
     out->request.limit = kPageSessions;
     out->answer_to = completions_;
-    out->reply.counts.push_back({0, {}});
+    out->reply.counts.push_back({service_set_id(0), {}});
     return out;
   }
   bool readable() const {
@@ -259,7 +259,7 @@ TEST_F(Mailbox, BindingsHavePagesAboveTheSessions) {
   shard.put(make_session(0, 0, key("192.0.2.1", 1, "198.51.100.1", 53, ip_protocol::udp)));
   for (std::uint32_t row = 0; row < 10; ++row) {
     const auto kind = row % 2 == 0 ? RecordKind::mapping : RecordKind::pairing;
-    shard.put(make_binding(row, kind, 0, 0, "192.0.2.1", "203.0.113.1"));
+    shard.put(make_binding(row, kind, 0, pool_id("pool1"), "192.0.2.1", "203.0.113.1"));
     shard.uses[kFirstBinding + row] = {kFirstBinding + row, row, 0};
   }
   const auto ask = [&](std::uint8_t kinds, std::uint32_t cursor) {

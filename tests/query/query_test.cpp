@@ -12,6 +12,11 @@
 namespace icr::test {
 namespace {
 
+std::vector<StableId> sorted(std::vector<StableId> ids) {
+  std::sort(ids.begin(), ids.end());
+  return ids;
+}
+
 TEST(SessionFilter, EachConditionLooksAtTheInitiatorFlow) {
   const auto record = make_translated(5, 0, key("192.0.2.10", 40014, "198.51.100.20", 80, ip_protocol::tcp), 1025);
   const auto matches = [&](auto set) {
@@ -31,7 +36,7 @@ TEST(SessionFilter, EachConditionLooksAtTheInitiatorFlow) {
   EXPECT_FALSE(matches([](SessionFilter& f) { f.source_prefix = Prefix::parse("::/0"); }));
   EXPECT_TRUE(matches([](SessionFilter& f) { f.destination_prefix = Prefix::parse("0.0.0.0/0"); }));
   EXPECT_FALSE(matches([](SessionFilter& f) { f.destination_prefix = Prefix::parse("192.0.2.0/24"); }));
-  EXPECT_TRUE(matches([](SessionFilter& f) { f.service_sets = {0, 3}; }));
+  EXPECT_TRUE(matches([](SessionFilter& f) { f.service_sets = sorted({service_set_id(0), service_set_id(3)}); }));
   EXPECT_FALSE(matches([](SessionFilter& f) { f.service_sets = {1, 2}; }));
   EXPECT_TRUE(matches([](SessionFilter& f) { f.application_protocol = kNoApplicationProtocol; }));
   EXPECT_FALSE(matches([](SessionFilter& f) { f.application_protocol = parse_application_protocol("ftp"); }));
@@ -87,8 +92,9 @@ QueryRequest full_request() {
   request.cluster_digest = 0xfeedfacecafebeefULL;
   request.request_id = 99;
   request.kind = QueryKind::page;
-  request.card = 3;
-  request.set = 7;
+  request.cluster_id = 11;
+  request.card_id = 3;
+  request.set_id = 0xfffffff7;
   request.cursor = 1000000;
   request.limit = 1024;
   request.by_state = true;
@@ -98,7 +104,7 @@ QueryRequest full_request() {
   request.filter.destination_port = 443;
   request.filter.source_prefix = Prefix::parse("192.0.2.0/25");
   request.filter.destination_prefix = Prefix::parse("2001:db8::/33");
-  request.filter.service_sets = {1, 4};
+  request.filter.service_sets = {1, 0xfffffff4};
   request.filter.xlated_prefix = Prefix::parse("203.0.113.0/26");
   request.filter.xlated_port = 0;
   request.filter.translated = true;
@@ -129,7 +135,7 @@ QueryReply full_reply(BatchEncoder& sessions) {
   reply.done = true;
   reply.text = "fine\x1b[2J";
   SetStatus status;
-  status.set = 1;
+  status.set_id = 0xfffffff1;
   status.role = SetRole::standby_warned;
   status.term = 12;
   status.reason = "heartbeats missing";
@@ -149,14 +155,14 @@ QueryReply full_reply(BatchEncoder& sessions) {
   reply.counters = {{"ss1", {{"drops", 5}}}};
   NatPoolStatus pool;
   pool.service_set = 1;
-  pool.pool = 2;
+  pool.pool = 0xfffffff2;
   pool.use = NatPoolUse::port_blocks;
   pool.ports_in_use = 77;
   pool.block_size = 128;
   static_cast<NatPoolCounters&>(pool) = distinct_counters();
   reply.nat_pools = {pool};
   reply.uses = {{40, 1, 2}, {35, 3, 4}};
-  reply.deterministic = {{3, 4, {0xc0000201, 0xcb007101, 1024, 2047}, 9}};
+  reply.deterministic = {{3, 0xfffffff4, {0xc0000201, 0xcb007101, 1024, 2047}, 9}};
   ServiceSetStatus statistics;
   statistics.service_set = 5;
   statistics.group(StatisticsGroup::nat) = {{"leaf", 6}};
@@ -166,6 +172,8 @@ QueryReply full_reply(BatchEncoder& sessions) {
   reply.analysis.created.add(5000);
   reply.usage = {1000, 500, 400, 450, 10, {{2, 300}}};
   reply.live = {{10, 6}, {5, 4}, {3, 1}};
+  reply.cluster_digest = 0xfeed;
+  reply.names = {{0xfffffff2, "pool\x1b"}};
   return reply;
 }
 
@@ -178,8 +186,9 @@ TEST(QueryCodec, ARequestComesBackAsItWas) {
   EXPECT_EQ(got->cluster_digest, sent.cluster_digest);
   EXPECT_EQ(got->request_id, sent.request_id);
   EXPECT_EQ(got->kind, sent.kind);
-  EXPECT_EQ(got->card, sent.card);
-  EXPECT_EQ(got->set, sent.set);
+  EXPECT_EQ(got->cluster_id, sent.cluster_id);
+  EXPECT_EQ(got->card_id, sent.card_id);
+  EXPECT_EQ(got->set_id, sent.set_id);
   EXPECT_EQ(got->cursor, sent.cursor);
   EXPECT_EQ(got->limit, sent.limit);
   EXPECT_EQ(got->by_state, sent.by_state);
@@ -205,6 +214,10 @@ TEST(QueryCodec, AReplyComesBackInSlotOrderAndPrintable) {
   EXPECT_EQ(got->sessions[2].ref.slot, 9U);
   EXPECT_EQ(got->sessions[3].ref.slot, 30U);
   EXPECT_EQ(got->text, "fine?[2J");
+  EXPECT_EQ(got->cluster_digest, 0xfeedU);
+  ASSERT_EQ(got->names.size(), 1U);
+  EXPECT_EQ(got->names[0], std::pair(StableId{0xfffffff2}, std::string("pool?")));
+  EXPECT_EQ(got->status[0].set_id, 0xfffffff1);
   EXPECT_EQ(got->status[0].role, SetRole::standby_warned);
   EXPECT_EQ(got->status[0].priority, 3U);
   EXPECT_EQ(got->status[0].peer, (PeerStatus{1, 2, 3, true, 4, 5, 6, 7}));
@@ -225,7 +238,8 @@ TEST(QueryCodec, AReplyComesBackInSlotOrderAndPrintable) {
   EXPECT_EQ(got->counts[0].by_state, (std::array<std::uint64_t, 4>{4, 3, 2, 1}));
   EXPECT_EQ(got->counters[0].counters[0].name, "drops");
   ASSERT_EQ(got->nat_pools.size(), 1U);
-  EXPECT_EQ(got->nat_pools[0].pool, 2U);
+  EXPECT_EQ(got->nat_pools[0].service_set, 1U);
+  EXPECT_EQ(got->nat_pools[0].pool, 0xfffffff2);
   EXPECT_EQ(got->nat_pools[0].use, NatPoolUse::port_blocks);
   EXPECT_EQ(got->nat_pools[0].ports_in_use, 77U);
   EXPECT_EQ(got->nat_pools[0].block_size, 128U);
@@ -236,6 +250,7 @@ TEST(QueryCodec, AReplyComesBackInSlotOrderAndPrintable) {
   ASSERT_EQ(got->deterministic.size(), 1U);
   EXPECT_EQ(got->deterministic[0].binding, sent.deterministic[0].binding);
   EXPECT_EQ(got->deterministic[0].ports_in_use, 9U);
+  EXPECT_EQ(got->deterministic[0].pool, 0xfffffff4);
   ASSERT_EQ(got->statistics.size(), 2U);
   EXPECT_EQ(got->statistics[1].service_set, 6U);
   EXPECT_EQ(got->statistics[1].group(StatisticsGroup::nat)[0].value, 6U);
@@ -298,7 +313,7 @@ TEST(EnumEnd, CountsWhatTheCodecOfRepliesChecks) {
 }
 
 TEST(SessionFilter, BindingsAreMatchedByHostAndTranslation) {
-  auto record = make_binding(0, RecordKind::mapping, 3, 2, "192.0.2.72", "203.0.113.5");
+  auto record = make_binding(0, RecordKind::mapping, 3, 2U, "192.0.2.72", "203.0.113.5");
   record.binding.internal_port = 100;
   record.binding.external_port = 40100;
   const auto matches = [&](auto set) {
@@ -331,16 +346,16 @@ TEST(SessionFilter, TranslationAndPool) {
   EXPECT_FALSE(filter.matches(plain));
   EXPECT_FALSE(filter.only_service_sets()) << "a count must look at each session";
   filter = {};
-  filter.nat_pool = 0;
+  filter.nat_pool = pool_id("pool1");
   EXPECT_TRUE(filter.matches(translated));
   EXPECT_FALSE(filter.matches(plain));
   EXPECT_FALSE(filter.only_service_sets());
-  filter.nat_pool = 1;
+  filter.nat_pool = pool_id("dpool1");
   EXPECT_FALSE(filter.matches(translated));
   auto in = make_session(6, 0, key("192.0.2.10", 1, "203.0.113.8", 80, ip_protocol::tcp));
   in.nat_type = NatType::dnat44;
-  in.nat_pool = 2;
-  EXPECT_FALSE(filter.matches(in)) << "pool 1 gave it its destination, not its source";
+  in.nat_pool = pool_id("dpool1");
+  EXPECT_FALSE(filter.matches(in)) << "the pool gave it its destination, not its source";
 }
 
 TEST(QueryCodec, ValuesOutOfRangeAreRefused) {

@@ -34,9 +34,9 @@ inline SessionRecord random_record(std::mt19937& random, bool v6) {
   r.alg = static_cast<ApplicationProtocol>(up_to(static_cast<std::uint32_t>(application_protocols().size()) - 1));
   r.initiated_outside = word() % 2 == 0;
   r.hairpin = word() % 2 == 0;
-  r.service_set = port();
-  r.policy = port();
-  r.nat_pool = port();
+  r.service_set = word();
+  r.policy = word() % 2 == 0 ? 0 : word();
+  r.nat_pool = word() % 2 == 0 ? 0 : word();
   r.timeout_s = word();
   r.idle = word();
   r.age = word();
@@ -74,8 +74,8 @@ inline SessionRecord random_binding(std::mt19937& random) {
   b.last_port = static_cast<std::uint16_t>(b.external_port + word() % (65536U - b.external_port));
   b.protocol = static_cast<std::uint8_t>(random());
   b.flags = static_cast<std::uint8_t>(word() & kKnownBindingFlags);
-  b.pool = port();
-  b.service_set = port();
+  b.pool = word();
+  b.service_set = word();
   b.timeout_s = word();
   b.idle = word();
   b.age = word();

@@ -152,15 +152,15 @@ TEST(SourcePool, IsThatOfASourceThatWasTranslated) {
     r.flow[1].destination = *IpAddress::parse(external);
     return source_pool_of(r);
   };
-  EXPECT_EQ(pool_of(NatType::napt44, "198.18.0.1", "203.0.113.1"), 3);
-  EXPECT_EQ(pool_of(NatType::twice_napt44, "198.18.0.1", "203.0.113.1"), 3);
-  EXPECT_EQ(pool_of(NatType::basic_nat44, "198.18.0.1", "203.0.113.1"), 3);
-  EXPECT_EQ(pool_of(NatType::stateful_nat64, "2001:db8:18::1", "203.0.113.1"), 3);
-  EXPECT_EQ(pool_of(NatType::stateful_nat64, "2001:db8:18::1", "64:ff9b::203.0.113.1"), 3) << "by hairpinning";
-  EXPECT_EQ(pool_of(NatType::dnat44, "192.0.2.9", "192.0.2.9"), 0) << "the pool of the server";
-  EXPECT_EQ(pool_of(NatType::basic_nat44, "192.0.2.9", "192.0.2.9"), 0) << "to a host that has a static address";
-  EXPECT_EQ(pool_of(NatType::napt44, "192.0.2.9", "192.0.2.9"), 0) << "to a mapping";
-  EXPECT_EQ(pool_of(NatType::stateful_nat64, "192.0.2.9", "64:ff9b::192.0.2.9"), 0) << "to a mapping of NAT64";
+  EXPECT_EQ(pool_of(NatType::napt44, "198.18.0.1", "203.0.113.1"), 3U);
+  EXPECT_EQ(pool_of(NatType::twice_napt44, "198.18.0.1", "203.0.113.1"), 3U);
+  EXPECT_EQ(pool_of(NatType::basic_nat44, "198.18.0.1", "203.0.113.1"), 3U);
+  EXPECT_EQ(pool_of(NatType::stateful_nat64, "2001:db8:18::1", "203.0.113.1"), 3U);
+  EXPECT_EQ(pool_of(NatType::stateful_nat64, "2001:db8:18::1", "64:ff9b::203.0.113.1"), 3U) << "by hairpinning";
+  EXPECT_EQ(pool_of(NatType::dnat44, "192.0.2.9", "192.0.2.9"), 0U) << "the pool of the server";
+  EXPECT_EQ(pool_of(NatType::basic_nat44, "192.0.2.9", "192.0.2.9"), 0U) << "to a host that has a static address";
+  EXPECT_EQ(pool_of(NatType::napt44, "192.0.2.9", "192.0.2.9"), 0U) << "to a mapping";
+  EXPECT_EQ(pool_of(NatType::stateful_nat64, "192.0.2.9", "64:ff9b::192.0.2.9"), 0U) << "to a mapping of NAT64";
 }
 
 }  // namespace

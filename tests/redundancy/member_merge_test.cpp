@@ -148,7 +148,13 @@ TEST_F(MergeTest, AdoptMessagesThatAreNotAStandbysInTheTermInForceChangeNothing)
   bring_up();
   fill(left_, 3);
   ASSERT_TRUE(run_until([this] { return equal(); }));
-  replication::Header header{0x5eed, 0, left_.member->term(), 0, 1};
+  replication::Header header{0x5eed,
+                             0,
+                             left_.member->term(),
+                             cluster_.redundancy_sets[0].stable_id,
+                             1,
+                             cluster_.stable_id,
+                             cluster_.chassis[1].stable_id};
   header.boot = 1 * 0x1000000001ULL + 1;  // the boot of the standby that is known
   replication::MessageWriter writer;
   const auto adopt = [&](const replication::Header& from, bool data_link) {

@@ -24,8 +24,11 @@ using node::Sync;
 
 inline Cluster two_chassis(bool preempt) {
   Cluster cluster;
+  cluster.name = "pair";
   cluster.digest = 0x5eed;
   cluster.chassis.resize(2);
+  cluster.chassis[0].name = "left";
+  cluster.chassis[1].name = "right";
   RedundancySet set;
   set.name = "rs1";
   set.members = {{0, "ms-0/0/0", 200}, {1, "ms-1/0/0", 100}};
@@ -35,6 +38,7 @@ inline Cluster two_chassis(bool preempt) {
   set.preempt = preempt;
   set.max_sessions = 500;
   cluster.redundancy_sets.push_back(set);
+  EXPECT_TRUE(assign_identities(cluster).empty());
   return cluster;
 }
 

@@ -185,17 +185,42 @@ TEST_F(MemberTest, MessagesOfAFormerBootAreRefused) {
   EXPECT_EQ(right_.role, "master");
 }
 
-TEST_F(MemberTest, OneThatStartsWithAnotherClusterFileDoesNotBecomeMasterBesideAMaster) {
+TEST_F(MemberTest, APairLivesWhileItsMembersHaveDifferentClusterFiles) {
   bring_up();
+  fill(left_, 50);
   right_.crash();
   Cluster other = two_chassis(false);
   other.digest = 0x0dd;
   right_.read(other);
   right_.start();
+  ASSERT_TRUE(run_until([this] { return right_.hot() && equal(); }));
+  EXPECT_GT(right_.counter("heartbeats-of-another-configuration"), 0U);
+  EXPECT_GT(left_.counter("heartbeats-of-another-configuration"), 0U);
+  EXPECT_EQ(right_.counter("refused-wrong-cluster") + left_.counter("refused-wrong-cluster"), 0U);
+  ASSERT_TRUE(run_until([this] { return left_.member->status().peer_sync == Sync::hot; }));
+  ASSERT_TRUE(left_.member->request_switchover(now_));
+  ASSERT_TRUE(run_until([this] { return right_.role == "master" && left_.hot() && equal(); }));
+  EXPECT_EQ(right_.table->size(), 50U);
+  // The other one is restarted with the new file, too: nothing differs any more.
+  left_.crash();
+  left_.read(other);
+  left_.start();
+  ASSERT_TRUE(run_until([this] { return left_.hot() && equal(); }));
+  EXPECT_EQ(left_.counter("heartbeats-of-another-configuration"), 0U);
+}
+
+TEST_F(MemberTest, OneOfAnotherClusterDoesNotBecomeMasterBesideAMaster) {
+  bring_up();
+  right_.crash();
+  Cluster other = two_chassis(false);
+  other.name = "another";
+  ASSERT_TRUE(assign_identities(other).empty());
+  right_.read(other);
+  right_.start();
   run_for(20s);
   EXPECT_EQ(left_.role, "master");
   EXPECT_EQ(right_.member->role(), Role::initializing);
-  EXPECT_EQ(right_.member->status().reason, "peer runs another cluster file");
+  EXPECT_EQ(right_.member->status().reason, "peer belongs to another cluster");
   EXPECT_GT(right_.counter("refused-wrong-cluster"), 0U);
   EXPECT_GT(left_.counter("refused-wrong-cluster"), 0U);
 
@@ -245,7 +270,9 @@ TEST_F(MemberTest, DamagedMessagesChangeNothingAndAreAllCounted) {
   replication::MessageWriter writer;
   for (std::uint64_t boot = 1; boot < 300; ++boot) {
     replication::Header header;
-    header.cluster_digest = boot % 3 == 0 ? cluster_.digest : boot;
+    header.cluster = boot % 3 == 0 ? cluster_.stable_id : static_cast<StableId>(boot);
+    header.set = cluster_.redundancy_sets[0].stable_id;
+    header.sender = cluster_.chassis[0].stable_id;
     header.boot = boot;
     header.term = 2;
     header.member = static_cast<std::uint8_t>(boot % 3 == 0 ? 0 : 1);

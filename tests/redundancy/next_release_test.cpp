@@ -12,7 +12,7 @@ namespace rep = icr::replication;
 constexpr std::uint16_t kNewPart = 0x20;           // announces a row of the new column
 constexpr std::uint8_t kNewNatType = 13;           // of sessions in every fifth slot
 constexpr std::uint8_t kNewKind = 40;              // in the place of audits
-constexpr flatbuffers::voffset_t kNewColumn = 16;  // SessionBatch has 4, 6, ... 14
+constexpr flatbuffers::voffset_t kNewColumn = 18;  // SessionBatch has 4, 6, ... 16
 
 bool is_new(std::uint32_t slot) { return slot % 5 == 4; }
 
@@ -47,12 +47,16 @@ flatbuffers::Offset<fbs::SessionBatch> extended(flatbuffers::FlatBufferBuilder& 
   const auto tcp = copied(builder, from.tcp());
   const auto counters = copied(builder, from.counters());
   const auto tombstones = copied(builder, from.tombstones());
+  std::vector<StableId> ids;
+  for (unsigned i = 0; from.names() != nullptr && i < from.names()->size(); ++i) ids.push_back(from.names()->Get(i));
+  const auto names = builder.CreateVector(ids);
   const auto column = builder.CreateVectorOfStructs(parents);
   const auto table = builder.StartTable();
   builder.AddOffset(fbs::SessionBatch::VT_V4, v4);
   builder.AddOffset(fbs::SessionBatch::VT_TCP, tcp);
   builder.AddOffset(fbs::SessionBatch::VT_COUNTERS, counters);
   builder.AddOffset(fbs::SessionBatch::VT_TOMBSTONES, tombstones);
+  builder.AddOffset(fbs::SessionBatch::VT_NAMES, names);
   builder.AddOffset(kNewColumn, column);
   return {builder.EndTable(table)};
 }
@@ -64,8 +68,9 @@ VirtualWire::Bytes of_next_release(std::span<const std::uint8_t> bytes) {
   flatbuffers::FlatBufferBuilder builder;
   const auto seal = [&](std::uint8_t kind, flatbuffers::Offset<void> body, const rep::Position& place = {0, 0, 0}) {
     fbs::FinishEnvelopeBuffer(
-        builder, fbs::CreateEnvelope(builder, e.cluster_digest(), e.boot(), e.term(), e.set(), e.member(),
-                                     static_cast<fbs::Body>(kind), body, place.epoch, place.base, place.sequence));
+        builder, fbs::CreateEnvelope(builder, e.cluster_digest(), e.boot(), e.term(), e.member(),
+                                     static_cast<fbs::Body>(kind), body, place.epoch, place.base, place.sequence,
+                                     e.cluster(), e.redundancy_set(), e.sender()));
     return VirtualWire::Bytes(builder.GetBufferPointer(), builder.GetBufferPointer() + builder.GetSize());
   };
   const auto kind = static_cast<std::uint8_t>(e.body_type());

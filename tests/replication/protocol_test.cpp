@@ -14,7 +14,7 @@ namespace {
 
 using Bytes = std::vector<std::uint8_t>;
 
-const Header kSender{0x1122334455667788ULL, 77, 5, 3, 1};
+const Header kSender{0x1122334455667788ULL, 77, 5, 3, 1, 0xc1c1c1c1, 0x5e5e5e5e};
 
 class ProtocolTest : public ::testing::Test {
  protected:
@@ -178,7 +178,14 @@ TEST_F(ProtocolTest, StrangersAreToldApart) {
   };
   Header other = kSender;
   ++other.cluster_digest;
+  EXPECT_NE(reader_.read(writer_.write(other, SyncRequest{1})), nullptr) << "another file of the same cluster";
+  other = kSender;
+  ++other.cluster;
   EXPECT_EQ(refused_for(other, Refusal::wrong_cluster), 1U);
+  EXPECT_FALSE(reader_.stranger_is_old());
+  other.cluster = 0;
+  EXPECT_EQ(refused_for(other, Refusal::wrong_cluster), 1U);
+  EXPECT_TRUE(reader_.stranger_is_old());
   other = kSender;
   other.set = 4;
   EXPECT_EQ(refused_for(other, Refusal::wrong_set), 1U);
@@ -186,6 +193,9 @@ TEST_F(ProtocolTest, StrangersAreToldApart) {
   other.member = 0;  // ourselves
   EXPECT_EQ(refused_for(other, Refusal::wrong_member), 1U);
   other.member = 9;
+  EXPECT_EQ(refused_for(other, Refusal::wrong_member), 1U);
+  other = kSender;
+  ++other.sender;  // a chassis that is not the peer
   EXPECT_EQ(refused_for(other, Refusal::wrong_member), 1U);
   other = kSender;
   other.boot = 0;
@@ -274,8 +284,9 @@ TEST_F(ProtocolTest, TheConditionOfASenderIsOptionalAndChecked) {
     beat.add_number(1);
     (condition(beat), ...);
     const auto body = beat.Finish();
-    fbs::FinishEnvelopeBuffer(b, fbs::CreateEnvelope(b, kSender.cluster_digest, kSender.boot, kSender.term, kSender.set,
-                                                     kSender.member, fbs::Body::Heartbeat, body.Union()));
+    fbs::FinishEnvelopeBuffer(b, fbs::CreateEnvelope(b, kSender.cluster_digest, kSender.boot, kSender.term,
+                                                     kSender.member, fbs::Body::Heartbeat, body.Union(), 0, 0, 0,
+                                                     kSender.cluster, kSender.set, kSender.sender));
     return reader_.read({b.GetBufferPointer(), b.GetSize()});
   };
   const Message* message = read();
@@ -293,8 +304,9 @@ TEST_F(ProtocolTest, TheConditionOfASenderIsOptionalAndChecked) {
     beat.add_health_reasons(text);
     beat.add_addresses(addresses);
     const auto body = beat.Finish();
-    fbs::FinishEnvelopeBuffer(b, fbs::CreateEnvelope(b, kSender.cluster_digest, kSender.boot, kSender.term, kSender.set,
-                                                     kSender.member, fbs::Body::Heartbeat, body.Union()));
+    fbs::FinishEnvelopeBuffer(b, fbs::CreateEnvelope(b, kSender.cluster_digest, kSender.boot, kSender.term,
+                                                     kSender.member, fbs::Body::Heartbeat, body.Union(), 0, 0, 0,
+                                                     kSender.cluster, kSender.set, kSender.sender));
     return reader_.read({b.GetBufferPointer(), b.GetSize()}) != nullptr;
   };
   EXPECT_TRUE(with(std::string(kMaxHealthReasons, 'x'), 16 * kMaxPeerAddresses));

@@ -143,14 +143,31 @@ TEST(RocksStore, AStoreOfAnotherChassisIsPutAsideUntouched) {
   EXPECT_TRUE(fs::exists(folder.path() / "store.set-aside-20231114T221320Z-2")) << "two in one second";
 }
 
-TEST(RocksStore, AnotherConfigurationKeepsTheTermsOnly) {
+TEST(RocksStore, UnderAnotherConfigurationTheSessionsAreStillThere) {
   const TemporaryFolder folder;
   const fs::path path = folder.path() / "store";
   { fill(*opened(path), 100); }
   auto store = opened(path, {"chassis-a", "lab", kDigest + 1});
-  EXPECT_FALSE(store->set_aside_to().empty());
+  EXPECT_TRUE(store->set_aside_to().empty());
   FakeTable back(100);
   auto restored = storage::restore(*store, "rs-1", kDigest + 1, 100, back, at(0s), kWall);
+  ASSERT_TRUE(restored);
+  EXPECT_EQ(back.size(), 100U);
+  EXPECT_EQ(restored->term, 8U);
+  EXPECT_EQ(restored->other_configuration, restored->batches);
+  EXPECT_TRUE(restored->damage.empty());
+}
+
+TEST(RocksStore, OfAReleaseThatNamesThingsByTheirPlacesKeepsTheTermsOnly) {
+  const TemporaryFolder folder;
+  const fs::path path = folder.path() / "store";
+  { fill(*opened(path, {"chassis-a", "lab", kDigest, kFirstSchemaWithNames - 1}), 100); }
+  testing::internal::CaptureStderr();
+  auto store = opened(path);
+  EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("by their places in the cluster file"));
+  EXPECT_FALSE(store->set_aside_to().empty());
+  FakeTable back(100);
+  auto restored = storage::restore(*store, "rs-1", kDigest, 100, back, at(0s), kWall);
   ASSERT_TRUE(restored);
   EXPECT_EQ(back.size(), 0U);
   EXPECT_EQ(restored->term, 8U);

@@ -57,6 +57,11 @@ void read_members(const YamlField& field, const Draft& draft, RedundancySet& set
     items[1].wrong(fmt::format("both members have priority {}", set.members[0].priority),
                    "give the preferred member a higher one");
   }
+  // The place of a member decides which terms are its own, so it must not depend on the order in the file.
+  const auto& chassis = draft.cluster.chassis;
+  if (chassis[set.members[1].chassis].name < chassis[set.members[0].chassis].name) {
+    std::swap(set.members[0], set.members[1]);
+  }
 }
 
 void read_virtual_address(const YamlField& field, RedundancySet& set, std::vector<YamlField>& places) {
