@@ -3,6 +3,7 @@
 import pathlib
 
 import pytest
+from arrivals import Arrivals
 from conftest import PREFIX
 
 from lab.netlab import CHASSIS, SERVER, SERVER_V6, Lab, wait_until
@@ -87,13 +88,13 @@ def test_the_chassis_itself_can_be_reached(lab):
     for address in ("198.18.0.1", "198.18.0.2", "198.18.0.3"):
         assert " 0% packet loss" in lab.run("client", "ping", "-c", "3", "-i", "0.05", address).stdout
     assert lab.card_counters(lab.master())["packets-in"] == before
-    done = lab.run("client", "ping", "-c", "3", "-i", "0.05", SERVER)
-    assert " 0% packet loss" in done.stdout, "not even the first one: it waits for the next hop"
+    Arrivals(lab).all_pings_answered(3, SERVER)  # also the first one, which waits for the next hop
 
 
 def test_path_mtu_and_hop_limit_are_told(lab):
     """The port makes the errors that the kernel makes elsewhere, and the client believes them."""
     lab.run(lab.master(), "ip", "link", "set", "outside0", "mtu", "1400")
+    arrivals = Arrivals(lab)
 
     def told():
         done = lab.run("client", "ping", "-c", "2", "-i", "0.2", "-W", "1", "-M", "do", "-s", "1452", SERVER, check=False)
@@ -101,9 +102,8 @@ def test_path_mtu_and_hop_limit_are_told(lab):
 
     wait_until(told, 10, "the client to hear of the MTU")
     assert "mtu 1400" in lab.run("client", "ip", "route", "get", SERVER).stdout
-    assert " 0% packet loss" in lab.run("client", "ping", "-c", "1", "-M", "do", "-s", "1372", SERVER).stdout
-    done = lab.run("client", "ping", "-c", "1", "-W", "1", "-t", "1", SERVER, check=False)
-    assert "Time to live exceeded" in done.stdout, done.stdout
+    assert " 0% packet loss" in arrivals.answer_to_ping("-M", "do", "-s", "1372", SERVER)
+    assert "Time to live exceeded" in arrivals.answer_to_ping("-t", "1", SERVER)
 
 
 def test_a_chassis_starts_before_its_interface_and_uses_it_when_it_comes():
@@ -131,8 +131,7 @@ def test_a_chassis_starts_before_its_interface_and_uses_it_when_it_comes():
             return lab.master() == "left"
 
         wait_until(switched, 20, "left to be well, and master by command", interval=0.5)
-        answered = lab.run("client", "ping", "-c", "5", "-i", "0.1", "-W", "2", SERVER).stdout
-        assert " 0% packet loss" in answered
+        Arrivals(lab).all_pings_answered(5, "-W", "2", SERVER)
         assert lab.card_counters("left")["unit-1-rx-packets"] > 0
     finally:
         lab.down()

@@ -5,6 +5,7 @@ import re
 import socket
 
 import pytest
+from arrivals import Arrivals
 from nat_kinds import CLUSTER
 from test_redundancy import other, wait_for_master
 
@@ -44,7 +45,8 @@ def cluster_file(request, tmp_path):
 class Udp:
     """A UDP socket of a host of the lab."""
 
-    def __init__(self, lab, place, address, port=0):
+    def __init__(self, lab, arrivals, place, address, port=0):
+        self.arrivals = arrivals
         self.socket = netns.open_socket(lab.namespace(place), socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind((address, port))
         self.socket.settimeout(5)
@@ -56,6 +58,18 @@ class Udp:
     def receive(self):
         """(text, sender)"""
         return self.socket.recvfrom(2048)
+
+    def hears(self, sender, to, text):
+        """Lets `sender` send a datagram. Returns its endpoint as this socket sees it."""
+
+        def attempt():
+            sender.send(to, text)
+            with contextlib.suppress(TimeoutError):
+                return self.receive()
+
+        got, endpoint = self.arrivals.insist(attempt, f"{text} to {to}")
+        assert got == text
+        return endpoint
 
     def receives_nothing(self, seconds=0.5):
         self.socket.settimeout(seconds)
@@ -71,9 +85,10 @@ class Udp:
 @pytest.fixture
 def udp(lab):
     made = []
+    arrivals = Arrivals(lab)
 
     def make(place, address, port=0):
-        made.append(Udp(lab, place, address, port))
+        made.append(Udp(lab, arrivals, place, address, port))
         return made[-1]
 
     yield make
@@ -83,10 +98,7 @@ def udp(lab):
 
 def seen_by(server, client, text=b"hello"):
     """The client's endpoint as the server sees it."""
-    client.send(server.endpoint, text)
-    got, endpoint = server.receive()
-    assert got == text
-    return endpoint
+    return server.hears(client, server.endpoint, text)
 
 
 def take_over(lab):
@@ -128,9 +140,13 @@ def test_without_endpoint_independent_filtering_strangers_are_refused(lab, udp):
     server, stranger = udp("server", SERVER), udp("server", SINK)
     mapped = seen_by(server, client)
     before = counter(lab, "nat-eif-filtered")
-    stranger.send(mapped)
-    client.receives_nothing()
-    assert counter(lab, "nat-eif-filtered") == before + 1
+
+    def refused():
+        stranger.send(mapped)
+        client.receives_nothing()
+        return counter(lab, "nat-eif-filtered") - before or None
+
+    assert client.arrivals.insist(refused, "the stranger's datagram") == 1
 
 
 @pytest.mark.nat(napt("mapping-type: endpoint-independent, filtering-type: endpoint-independent"))
@@ -139,15 +155,11 @@ def test_endpoint_independent_filtering_lets_strangers_in_before_and_after_a_tak
     client = udp("client", CLIENT, 5000)
     server, stranger, late = udp("server", SERVER), udp("server", SINK), udp("server", SINK)
     mapped = seen_by(server, client)
-    stranger.send(mapped, b"first")
-    assert client.receive() == (b"first", stranger.endpoint)
-    client.send(stranger.endpoint, b"back")
-    assert stranger.receive() == (b"back", mapped)
+    assert client.hears(stranger, mapped, b"first") == stranger.endpoint
+    assert stranger.hears(client, stranger.endpoint, b"back") == mapped
     take_over(lab)
-    late.send(mapped, b"second")
-    assert client.receive() == (b"second", late.endpoint)
-    client.send(late.endpoint, b"again")
-    assert late.receive() == (b"again", mapped)
+    assert client.hears(late, mapped, b"second") == late.endpoint
+    assert late.hears(client, late.endpoint, b"again") == mapped
 
 
 @pytest.mark.nat(napt("address-pooling: paired"))
@@ -176,10 +188,8 @@ def test_hairpinning_between_inside_hosts(lab, udp):
     external_called = seen_by(server, called)
     external_caller = seen_by(server, caller)
     for text in (b"one", b"two"):
-        caller.send(external_called, text)
-        assert called.receive() == (text, external_caller)
-        called.send(external_caller, text)
-        assert caller.receive() == (text, external_called)
+        assert called.hears(caller, external_called, text) == external_caller
+        assert caller.hears(called, external_caller, text) == external_called
         if text == b"one":
             take_over(lab)
 
