@@ -56,6 +56,7 @@ constexpr std::array<Row, kDropCount> kDrops = {{
     {"overload-new-session", kPacket, "overload-new-session"},
     {"standby-new-session", kPacket, "standby-new-session"},
     {"wrong-interface", kPacket, "wrong-interface"},
+    {"ip-source-route", kPacket, "ip-source-route"},
     {"firewall-discards", kFirewall, "new-flow-counters/new-flow-discards"},
     {"firewall-rejects", kFirewall, "new-flow-counters/new-flow-rejects"},
     {"tcp-non-syn-discard", kTcp, "tcp-open-close-counters/tcp-non-syn-discard"},
@@ -249,7 +250,8 @@ void ServiceSetCounters::append_to(ServiceSetStatus& out) const {
   add(firewall, "hairpinning-counters/slow-path-hairpinned-packets", hairpinned_new);
   add(firewall, "hairpinning-counters/fast-path-hairpinned-packets", hairpinned_existing);
   add(firewall, "drop_counters/ip-option",
-      of(Drop::screen_source_route) + of(Drop::screen_bad_option) + of(Drop::nat64_source_route));
+      of(Drop::source_route) + of(Drop::screen_source_route) + of(Drop::screen_bad_option) +
+          of(Drop::nat64_source_route));
   add(firewall, "drop_counters/syn-defense",
       of(Drop::screen_syn_flood) + of(Drop::screen_syn_flood_source) + of(Drop::screen_syn_flood_destination));
   add(firewall, "drop_counters/nat-ports-exhausted",

@@ -20,6 +20,7 @@ enum class Drop : std::uint8_t {
   overload_new_session,  ///< new session while packets wait too long for the worker
   standby_new_session,   ///< it has no session, in the grace after this chassis ceased to be master
   wrong_interface,       ///< belongs to a session, but came in on its other side
+  source_route,          ///< IPv4 with a loose or strict source route (RFC 7126 sections 4.3, 4.4)
   firewall_discard,
   firewall_reject,
   tcp_non_syn,        ///< no session, and not a SYN

@@ -71,6 +71,9 @@ void Engine::handle(Packet& packet, Staged& staged, Ticks now, PacketSink& out) 
       return drop_packet(packet, staged, found);
     }
   }
+  // IPv6 routing headers of type 0 (RFC 5095) were refused by read_headers(); those of other types pass.
+  if (headers.source_route && !headers.v6) [[unlikely]]
+    return refuse_source_route(packet, staged, now, out);
   if (headers.later_fragment) return handle_later_fragment(packet, staged, now, out);
   if (headers.icmp == IcmpKind::error) return handle_icmp_error(packet, staged, out);
   if (headers.fragment) {

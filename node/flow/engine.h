@@ -176,6 +176,9 @@ class Engine {
   [[nodiscard]] bool send_nat64(const Packet& packet, const Staged& staged, const FlowKey& to, std::uint32_t unit,
                                 Ticks now, PacketSink& out);
   void tell_nat64_sender(const Packet& packet, const Staged& staged, Nat64 reason, Ticks now, PacketSink& out);
+  /// Drops an IPv4 packet with a source route (RFC 7126 sections 4.3 and 4.4). Its sender is told only if the packet
+  /// belongs to a session of NAT64 (RFC 7915 section 4.1).
+  void refuse_source_route(const Packet& packet, const Staged& staged, Ticks now, PacketSink& out);
   /// Who an ICMP error comes from, as its receiver shall see it.
   [[nodiscard]] static IpAddress error_source(const UnitBinding& binding, const Headers& headers,
                                               const Session& session, Direction direction);

@@ -116,6 +116,18 @@ void Engine::tell_nat64_sender(const Packet& packet, const Staged& staged, Nat64
   emit(answer, packet.unit, out);
 }
 
+void Engine::refuse_source_route(const Packet& packet, const Staged& staged, Ticks now, PacketSink& out) {
+  const UnitBinding& binding = *staged.binding;
+  const Headers& headers = staged.headers;
+  const SessionTable& table = shards_[binding.shard]->table();
+  const auto flow = table.find(binding.service_set, headers.key, staged.hash);
+  // IPv4 is on the outside of NAT64. No error is ever sent about an error (RFC 1122 section 3.2.2).
+  const bool nat64 = flow && !binding.inside && headers.icmp != IcmpKind::error &&
+                     !table.at(flow->slot).egress(flow->direction).is_v4();
+  if (nat64) tell_nat64_sender(packet, staged, Nat64::source_route, now, out);
+  drop_packet(packet, staged, nat64 ? Drop::nat64_source_route : Drop::source_route);
+}
+
 IpAddress Engine::error_source(const UnitBinding& binding, const Headers& headers, const Session& session,
                                Direction direction) {
   const FlowKey flow = session.flow(direction);

@@ -239,16 +239,10 @@ bool EthernetPort::may_forward(Packet& packet, const FrameHeader& header) {
   }
   if (!v6 && (packet.data[0] & 0x0f) > 5) [[unlikely]] {
     Headers headers;
-    if (read_headers(packet.data, packet.length, headers) == HeaderError::none) {
-      if (headers.bad_option != 0) {  // RFC 1812 section 4.3.3.5
-        ++counters_.rx_bad_option;
-        tell_sender(packet, kParameterProblem, std::uint32_t{headers.bad_option} << 24);
-        return false;
-      }
-      if (headers.source_route) {  // RFC 7126 sections 4.3 and 4.4
-        ++counters_.rx_source_route;
-        return false;
-      }
+    if (read_headers(packet.data, packet.length, headers) == HeaderError::none && headers.bad_option != 0) {
+      ++counters_.rx_bad_option;  // RFC 1812 section 4.3.3.5
+      tell_sender(packet, kParameterProblem, std::uint32_t{headers.bad_option} << 24);
+      return false;
     }
   }
   if (take_hop(packet)) return true;
@@ -457,7 +451,6 @@ void EthernetPort::append_to(CounterList& out) const {
   add("rx-dropped-link-local", counters_.rx_link_local);
   add("rx-dropped-hop-limit", counters_.rx_hop_limit);
   add("rx-dropped-ether-type", counters_.rx_ether_type);
-  add("rx-dropped-source-route", counters_.rx_source_route);
   add("rx-dropped-bad-option", counters_.rx_bad_option);
   add("rx-dropped-oversize", counters_.rx_oversize);
   add("rx-dropped-bad-offload", counters_.rx_bad_offload);

@@ -61,12 +61,11 @@ class EthernetPort final : public Port {
 
   struct Counters {
     std::uint64_t rx_packets = 0, rx_bytes = 0;
-    std::uint64_t rx_large = 0;       ///< of them: several segments in one packet
-    std::uint64_t rx_own = 0;         ///< for an address of this machine, so the kernel handles it
-    std::uint64_t rx_link_local = 0;  ///< link-local, so the kernel handles it
-    std::uint64_t rx_hop_limit = 0;   ///< had no hop left
-    std::uint64_t rx_ether_type = 0;  ///< the IP versions of frame and packet differ
-    std::uint64_t rx_source_route = 0;
+    std::uint64_t rx_large = 0;        ///< of them: several segments in one packet
+    std::uint64_t rx_own = 0;          ///< for an address of this machine, so the kernel handles it
+    std::uint64_t rx_link_local = 0;   ///< link-local, so the kernel handles it
+    std::uint64_t rx_hop_limit = 0;    ///< had no hop left
+    std::uint64_t rx_ether_type = 0;   ///< the IP versions of frame and packet differ
     std::uint64_t rx_bad_option = 0;   ///< IPv4 options that cannot be read
     std::uint64_t rx_oversize = 0;     ///< longer than a packet may be
     std::uint64_t rx_bad_offload = 0;  ///< the virtio-net header contradicts the packet

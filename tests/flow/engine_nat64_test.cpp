@@ -155,6 +155,29 @@ TEST(EngineNat64, SourceRoutesAreToldToTheSender) {
   EXPECT_EQ(look(sent[0].bytes).icmp_code, 0);
   EXPECT_EQ(at16(sent[0].bytes, 46), 40U + 8 + 3) << "the Segments Left field";
   EXPECT_EQ(bed.drops(Drop::nat64_source_route), 2U);
+  bed.expect_accounted();
+}
+
+TEST(EngineNat64, OfSourceRoutesOnlyItsOwnSessionsAreTold) {
+  Nat64Bed bed;
+  Spec four = udp(kServer4, 81, kPool, 5000);  // of no session
+  four.ip_options = {131, 7, 4, 198, 51, 100, 9, 0};
+  bed.expect_drop(kOutside, four, Drop::source_route);
+  four.source_port = 80;
+  bed.expect_drop(kInside, four, Drop::source_route);  // of its session, but from the wrong side
+  const auto pieces = fragments_of(build(four), 16);
+  EXPECT_EQ(bed.send(kOutside, pieces[0]).size(), 1U);
+  bed.expect_drop(kOutside, pieces[1], Drop::source_route);  // a later fragment
+  EXPECT_EQ(bed.drops(Drop::nat64_source_route), 1U);
+  bed.expect_accounted();
+
+  Nat64Bed pings(58);
+  Bytes error = icmp_error(kServer4, kPool, 3, 3, build(udp(kPool, 5000, kServer4, 80)));
+  error.insert(error.begin() + 20, {131, 7, 4, 198, 51, 100, 9, 0});
+  error[0] = 0x47;
+  error[3] = static_cast<std::uint8_t>(error[3] + 8);
+  fix_ip_checksum(error);
+  pings.expect_drop(kOutside, error, Drop::source_route);
 }
 
 /// A fragment header has no length: where one would be, a sender may write anything (RFC 8200 section 4.5).

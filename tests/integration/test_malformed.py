@@ -5,7 +5,7 @@ The chassis is the sanitized build (build/sanitize), so that a read beyond a pac
 import pytest
 from captures import HOST, HOST6, POOL, ROUTER, ROUTER6, SERVER, SERVER6, CaptureLab, built, program
 
-from scapy.all import (ICMP, IP, TCP, UDP, ICMPv6DestUnreach, ICMPv6EchoRequest, IPv6, IPv6ExtHdrDestOpt,
+from scapy.all import (ICMP, IP, TCP, UDP, ICMPv6DestUnreach, ICMPv6EchoRequest, IPOption, IPv6, IPv6ExtHdrDestOpt,
                        IPv6ExtHdrFragment, IPv6ExtHdrHopByHop, IPv6ExtHdrRouting, PadN, Raw, in4_chksum)  # fmt: skip
 
 pytestmark = pytest.mark.sanitized
@@ -238,6 +238,11 @@ REFUSED = {
     "udp-port-zero": [udp(sport=0), udp(dport=0), v6() / UDP(sport=5, dport=0)],
     "ip-ttl-zero": [v4(ttl=0) / UDP(sport=5, dport=6), v6(hlim=0) / UDP(sport=5, dport=6)],
     "ip-illegal-protocol": [v4(proto=0) / Raw(bytes(20)), v4(proto=255) / Raw(bytes(20)), v6(nh=255) / Raw(bytes(20))],
+    "ip-source-route": [  # RFC 7126 sections 4.3 and 4.4
+        v4(options=[IPOption(option + b"\x07\x04\xc0\x00\x02\x09\x00")]) / transport
+        for option in (b"\x83", b"\x89")
+        for transport in (UDP(sport=1000, dport=53) / b"payload", TCP(sport=1000, dport=80, flags="S"), ICMP(id=5))
+    ],
     "tcp-non-syn-discard": [tcp(flags="A"), tcp(flags="FA"), tcp(flags="SA")],
     "tcp-invalid-rst-in-listen": [tcp(flags="R"), tcp(flags="RA")],
     "icmp-error-malformed": [
