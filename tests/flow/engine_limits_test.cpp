@@ -281,8 +281,9 @@ TEST(EngineLimits, AFullIndexRefusesASessionAndGivesItsPortBack) {
   const SessionTable& table = bed.shard->table();
   std::uint32_t sent = 0;
   std::uint32_t next = 0;
+  FlowKey key;
   while (bed.drops(Drop::flow_index_full) == 0 && sent < 200) {
-    FlowKey key{IpAddress::v4(0xc6120000U), *IpAddress::parse("198.19.0.10"), 0, 0, 17};
+    key = FlowKey{IpAddress::v4(0xc6120000U), *IpAddress::parse("198.19.0.10"), 0, 0, 17};
     for (std::uint64_t hash = ~std::uint64_t{0}; bucket(hash) >= 1 || bucket(hash * 0x9e3779b97f4a7c15ULL) >= 4;
          ++next) {
       key.source_port = static_cast<std::uint16_t>(1 + next % 60000);
@@ -296,6 +297,8 @@ TEST(EngineLimits, AFullIndexRefusesASessionAndGivesItsPortBack) {
   EXPECT_GE(sent, 8U * 2 + 64) << "two buckets and the side list";
   EXPECT_EQ(bed.shard->sessions(), sent);
   EXPECT_EQ(bed.shard->ports_in_use(), sent) << "the refused one has no port";
+  EXPECT_FALSE(table.find(0, key).has_value()) << "nothing of the refused one stays in the index";
+  EXPECT_EQ(bed.engine->counters().dropped(), 1U);
   bed.expect_accounted();
   // All end, and the index has room again.
   bed.wait(40s);

@@ -129,9 +129,14 @@ TEST(SessionTable, TheSideListTakesWhatFindsBothBucketsFull) {
   bool refused = false;
   while (slots.size() < capacity && !refused) {
     const auto slot = table.allocate();
-    table.at(*slot).set_keys(chosen(), chosen());
+    const FlowKey initiator = chosen();
+    const FlowKey responder = chosen();
+    table.at(*slot).set_keys(initiator, responder);
     refused = !table.insert(*slot);
     if (refused) {
+      // Not because a flow is already there, and nothing of it stays.
+      EXPECT_FALSE(table.find(0, initiator).has_value());
+      EXPECT_FALSE(table.find(0, responder).has_value());
       table.release(*slot);
     } else {
       slots.push_back(*slot);

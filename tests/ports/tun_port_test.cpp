@@ -399,7 +399,11 @@ TEST_F(TunPortTest, ATableOfAnotherDeviceIsNotTakenOver) {
 }
 
 TEST_F(TunPortTest, AnInterfaceThatComesLateIsSteeredFromItsFirstPacket) {
+  testing::internal::CaptureStderr();
   const auto port = open({"in0", "late0"});
+  const std::string log = testing::internal::GetCapturedStderr();
+  EXPECT_THAT(log, HasSubstr("device=ms000.1 steer-from: waiting for interface late0, which does not exist yet"));
+  EXPECT_THAT(log, Not(HasSubstr("interface in0")));
   const auto rules = output_of("ip rule show priority 7300");
   EXPECT_THAT(rules, HasSubstr("iif late0 [detached]"));
   output_of("ip link add late0 type veth peer name late0p");
