@@ -1,7 +1,5 @@
 #include "node/packet/self_test_packet.h"
 
-#include "node/packet/checksum.h"
-
 namespace icr::node::self_test_packet {
 namespace {
 

@@ -17,10 +17,10 @@ namespace {
 
 std::string words(int error_number) { return std::generic_category().message(error_number); }
 
-sockaddr_ll address_of(int index) {
+sockaddr_ll address_of(int index, std::uint16_t protocol) {
   sockaddr_ll out{};
   out.sll_family = AF_PACKET;
-  out.sll_protocol = htons(ETH_P_IP);
+  out.sll_protocol = htons(protocol);
   out.sll_ifindex = index;
   return out;
 }
@@ -60,7 +60,7 @@ Result<std::unique_ptr<DeviceTap>> DeviceTap::open(const std::string& device, st
   }
   std::unique_ptr<DeviceTap> out(new DeviceTap(socket, index));
   if (!attach_filter(socket, secret)) return fail("the kernel refuses a filter: {}", words(errno));
-  const sockaddr_ll address = address_of(index);
+  const sockaddr_ll address = address_of(index, self_test_packet::kExitProtocol);
   if (::bind(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
     return fail("a packet socket cannot be bound to {}: {}", device, words(errno));
   }
@@ -70,7 +70,7 @@ Result<std::unique_ptr<DeviceTap>> DeviceTap::open(const std::string& device, st
 DeviceTap::~DeviceTap() { ::close(socket_); }
 
 void DeviceTap::send(std::span<const std::uint8_t> packet) {
-  const sockaddr_ll to = address_of(index_);
+  const sockaddr_ll to = address_of(index_, ETH_P_IP);
   (void)!::sendto(socket_, packet.data(), packet.size(), 0, reinterpret_cast<const sockaddr*>(&to), sizeof to);
 }
 

@@ -12,9 +12,10 @@
 
 namespace icr::node {
 
-/// A packet socket on the device. A filter in the kernel passes nothing but test packets (node/packet/
+/// A packet socket on the device. It is bound to the protocol under which test packets come out, so the kernel spends
+/// nothing on it for other packets. A filter in the kernel passes nothing but test packets (node/packet/
 /// self_test_packet.h) with the secret that have come out of the device, after the kernel's filters for received frames
-/// (tc ingress, the netdev hook of nftables) and before its IP layer. Thread: one. Nothing here blocks.
+/// (tc ingress, the netdev hook of nftables). Thread: one. Nothing here blocks.
 class DeviceTap {
  public:
   /// The error says what is missing: the device, the capability.

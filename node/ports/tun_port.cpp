@@ -24,6 +24,7 @@
 #include "model/base/log.h"
 #include "node/kernel/netlink.h"
 #include "node/kernel/tun_routing.h"
+#include "node/packet/self_test_packet.h"
 #include "node/ports/ip_header.h"
 #include "node/ports/offload.h"
 
@@ -53,6 +54,13 @@ constexpr std::size_t kDropsPerBurst = 1024;
 /// RFC 3692: for experiments; no host sends it.
 constexpr std::uint8_t kMarkerProtocol = 253;
 
+/// What the kernel puts in front of each packet, and expects there.
+struct Preamble {
+  tun_pi info{};
+  offload::VnetHeader vnet;
+};
+static_assert(sizeof(Preamble) == sizeof(tun_pi) + sizeof(offload::VnetHeader));
+
 TimePoint monotonic_now() {
   timespec now{};
   ::clock_gettime(CLOCK_MONOTONIC, &now);
@@ -76,6 +84,18 @@ std::uint64_t dropped_by_kernel(const std::string& device) {
     return value;
   }
   return 0;
+}
+
+/// Returns the protocol as which the kernel shall take a packet, or 0 for what is no IP packet.
+std::uint16_t protocol_of(const Packet& packet) {
+  switch (packet.length == 0 ? 0 : packet.data[0] >> 4) {
+    case 4:
+      return self_test_packet::has_passed(packet) ? self_test_packet::kExitProtocol : ETH_P_IP;
+    case 6:
+      return ETH_P_IPV6;
+    default:
+      return 0;
+  }
 }
 
 Error cannot_open_control(int error_number) {
@@ -155,7 +175,8 @@ Result<std::unique_ptr<TunPort>> TunPort::open(const PacketPort& config) {
 }
 
 Result<void> TunPort::open_queues(std::uint32_t count) {
-  constexpr unsigned kFlags = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR;
+  // Without IFF_NO_PI each packet says its protocol, which is another one for test packets.
+  constexpr unsigned kFlags = IFF_TUN | IFF_VNET_HDR;
   ifreq request{};
   std::memcpy(request.ifr_name, device_.c_str(), device_.size());
   const auto add = [&](unsigned flags) -> Result<int> {
@@ -292,7 +313,7 @@ std::size_t TunPort::receive(std::size_t queue, std::span<Packet> packets, std::
   std::size_t dropped = 0;
   while (count < packets.size() && bytes < limit && dropped < kDropsPerBurst) {
     Packet& packet = packets[count];
-    offload::VnetHeader header;
+    Preamble header;
     // One byte more than fits shows that the kernel cut the packet.
     std::uint8_t beyond = 0;
     iovec parts[3] = {{&header, sizeof header}, {packet.data, packet.capacity}, {&beyond, 1}};
@@ -330,7 +351,7 @@ std::size_t TunPort::receive(std::size_t queue, std::span<Packet> packets, std::
     }
     packet.length = static_cast<std::uint32_t>(length);
     packet.unit = unit_;
-    if (!offload::take(header, 0, packet)) {
+    if (!offload::take(header.vnet, 0, packet)) {
       ++counters_.rx_bad_offload;
       continue;
     }
@@ -349,8 +370,14 @@ void TunPort::tx(const Packet& packet) {
     ++counters_.tx_oversize;
     return;
   }
-  offload::VnetHeader header;
-  if (!offload::describe(packet, 0, header)) {
+  const std::uint16_t protocol = protocol_of(packet);
+  if (protocol == 0) {
+    ++counters_.tx_refused;
+    return;
+  }
+  Preamble header;
+  header.info.proto = htons(protocol);
+  if (!offload::describe(packet, 0, header.vnet)) {
     ++counters_.tx_bad_offload;
     return;
   }
@@ -362,7 +389,7 @@ void TunPort::tx(const Packet& packet) {
   if (sent >= 0) {
     ++counters_.tx_packets;
     counters_.tx_bytes += packet.length;
-    counters_.tx_large += header.gso_type != offload::kGsoNone ? 1U : 0U;
+    counters_.tx_large += header.vnet.gso_type != offload::kGsoNone ? 1U : 0U;
     return;
   }
   switch (errno) {

@@ -58,7 +58,7 @@ class TunPort final : public Port {
     std::uint64_t tx_bad_offload = 0;  ///< unfinished, and no longer TCP or UDP
     std::uint64_t tx_queue_full = 0;   ///< EAGAIN, ENOBUFS, ENOMEM
     std::uint64_t tx_device_down = 0;  ///< EIO and EBADFD: the device is down or gone
-    std::uint64_t tx_refused = 0;      ///< EINVAL: the kernel does not take it for an IP packet
+    std::uint64_t tx_refused = 0;      ///< no IP packet, or refused by the kernel (EINVAL)
     std::uint64_t tx_errors = 0;       ///< any other failure
   };
 

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <sstream>
+
 #include "node/ports/factory.h"
 #include "tests/support/flow_bed.h"
 #include "tests/support/network_namespace.h"
@@ -87,9 +89,26 @@ TEST_F(SelfTestTest, ComesOutInBothDirectionsEverySecondAndLeavesTheMachineNowhe
   EXPECT_EQ(bed_->shard->sessions(), 0U);
   EXPECT_EQ(bed_->engine->counters().dropped(), 0U);
   const auto is_test = [](const icr::test::Bytes& frame) {
-    return frame.size() > 34 && frame[12] == 8 && frame[13] == 0 && (frame[23] == 253 || frame[23] == 1);
+    const bool ipv4 = frame.size() > 34 && frame[12] == 8 && frame[13] == 0;
+    return (ipv4 && (frame[23] == 253 || frame[23] == 1)) || (frame.size() > 14 && frame[12] == 0x88);
   };
   EXPECT_FALSE(cable.receive(is_test, 200ms)) << "neither a test packet nor an ICMP error about one";
+}
+
+TEST_F(SelfTestTest, NoSocketTakesThePacketsOfOthers) {
+  // sk RefCnt Type Proto Iface R Rmem User Inode. R: packets are passed to the socket.
+  std::istringstream sockets(output_of("cat /proc/thread-self/net/packet"));
+  std::vector<std::string> protocols;
+  std::string line;
+  std::getline(sockets, line);
+  while (std::getline(sockets, line)) {
+    std::istringstream words(line);
+    std::string word, protocol, receives;
+    words >> word >> word >> word >> protocol >> word >> receives;
+    if (receives == "1") protocols.push_back(protocol);
+  }
+  // A socket that is bound to IPv4 costs each IPv4 packet that comes out of the device.
+  EXPECT_THAT(protocols, ElementsAre("88b5", "88b5"));
 }
 
 TEST_F(SelfTestTest, AWorkerThatTurnsWithoutForwardingIsNoticedAndItsRecovery) {
