@@ -1,7 +1,6 @@
 """What attacks on a running chassis share: the chassis itself, and somebody who reaches its sockets."""
 
 import os
-import re
 
 import pytest
 import wire

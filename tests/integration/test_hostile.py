@@ -69,9 +69,7 @@ def test_questions_out_of_range(chassis, attacker):
 def test_mutated_questions(chassis, attacker, dice):
     """Some are still questions, and are answered; then it is asked in good order."""
     dealer = attacker.dealer(QUERY)
-    whole = [
-        wire.question(5, kind, limit=3) for kind in (wire.QUERY_STATUS, wire.QUERY_PAGE, wire.QUERY_COUNT)
-    ]
+    whole = [wire.question(5, kind, limit=3) for kind in (wire.QUERY_STATUS, wire.QUERY_PAGE, wire.QUERY_COUNT)]
     grown = Grown(chassis)
     for _ in range(ROUNDS):
         dealer.send(mutated(dice, dice.choice(whole)))
@@ -321,9 +319,7 @@ def test_a_peer_of_another_cluster(elsewhere, tmp_path):
     other = write_cluster(tmp_path, CLUSTER.replace("cluster: hostile", "cluster: other"), "other.yaml")
     right = Chassis(tmp_path, "right", other).wait_until_ready()
     try:
-        wait_until(
-            lambda: "peer belongs to another cluster: its messages are refused" in left.log, 20, "left to say why"
-        )
+        wait_until(lambda: "peer belongs to another cluster: its messages are refused" in left.log, 20, "left to say why")
         wait_until(lambda: "peer belongs to another cluster: its messages are refused" in right.log, 20, "right to say why")
         assert left.status() == "MASTER"
     finally:
