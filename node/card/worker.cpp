@@ -17,7 +17,7 @@ namespace {
 constexpr std::size_t kBurst = 64;
 /// Even a card with nothing to do looks around this often.
 constexpr Duration kLongestSleep = 50ms;
-/// How long a stopping card tries to get its last checkpoint accepted.
+/// How long a stopping card tries to get its last checkpoint accepted and its traffic released.
 constexpr Duration kShutdownLimit = 5s;
 
 TimePoint monotonic_now() {
@@ -144,8 +144,11 @@ void Worker::run(const std::shared_ptr<transport::Context>& context, const Worke
                  std::promise<Result<void>>& started) {
   if (!captures_) take_processor(scheduling);
   const TimePoint now = captures_ ? virtual_now_ : monotonic_now();
+  const auto schedule = [this, scheduling] {
+    if (!captures_) (void)schedule_thread(scheduling.wanted, scheduling.rights, scheduling_calls());
+  };
   for (const auto& set : sets_) {
-    if (auto opened = set->open(context, now); !opened) {
+    if (auto opened = set->open(context, schedule, now); !opened) {
       started.set_value(tl::unexpected(opened.error().in("card " + name_)));
       return;
     }
@@ -276,7 +279,10 @@ void Worker::finish() {
     // The storage thread is behind: give it the processor.
     if (!done) std::this_thread::yield();
   }
-  if (!done) log::warn("card", "card={} the last checkpoint was not accepted within {} s", name_, kShutdownLimit / 1s);
+  if (!done) {
+    log::warn("card", "card={} within {} s, the last checkpoint was not accepted or the virtual addresses not released",
+              name_, kShutdownLimit / 1s);
+  }
 }
 
 void Worker::send(const Packet& packet) {

@@ -1,7 +1,8 @@
 // rtnetlink through libnl-route-3: owning handles and the few requests that ports and steering share.
 //
 // Contract: a RouteSocket is used by one thread. Requests wait for the kernel's answer, which the kernel gives within
-// the send call itself; they take microseconds unless another process holds the kernel's configuration lock.
+// the send call itself; they take microseconds unless somebody holds the kernel's configuration lock (RTNL). That lock
+// is one for all network namespaces, so no worker makes a request while it forwards.
 #pragma once
 
 #include <netlink/netlink.h>

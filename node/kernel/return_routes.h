@@ -8,9 +8,10 @@
 // arrives in the card like one from a router further away, and is translated. Only the master has these routes; they
 // vanish together with the device.
 //
-// One thread (the card's worker); a netlink request takes microseconds.
+// Thread: one, which may wait for the kernel's configuration lock (steering_thread.h); append_to() any.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -65,7 +66,7 @@ class ReturnRoutes {
   std::unique_ptr<nl_sock, CloseSocket> socket_;  ///< null: there are no routes
   bool acquired_ = false;
   bool refusal_logged_ = false;
-  std::uint64_t added_ = 0, refused_ = 0;
+  std::atomic<std::uint64_t> added_{0}, refused_{0};
 };
 
 /// Returns the routes that ReturnRoutes::open() would add.

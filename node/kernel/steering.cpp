@@ -13,9 +13,11 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "model/base/log.h"
@@ -30,12 +32,14 @@ constexpr std::string_view kComponent = "steering";
 constexpr auto kLeaseSeconds = static_cast<std::uint32_t>(Steering::kLease / 1s);
 /// When announcements go out, counted from acquire().
 constexpr std::array<Duration, 7> kAnnounceAt = {0ms, 100ms, 500ms, 1s, 2500ms, 5s, 10s};
+/// How often the worker's sign of life is looked at while a renewal or an announcement waits for it.
+constexpr Duration kLookForSign = 50ms;
 
 class NoSteering final : public Steering {
  public:
   Result<void> acquire(TimePoint) override { return {}; }
   void release(TimePoint) override {}
-  void tick(TimePoint) override {}
+  void tick(TimePoint, const WorkerSigns&) override {}
   std::optional<TimePoint> next_deadline() const override { return std::nullopt; }
   const std::string& warning() const override { return none_; }
   void append_to(CounterList&) const override {}
@@ -54,7 +58,7 @@ class AddressSteering final : public Steering {
 
   Result<void> acquire(TimePoint now) override;
   void release(TimePoint now) override;
-  void tick(TimePoint now) override;
+  void tick(TimePoint now, const WorkerSigns& worker) override;
   std::optional<TimePoint> next_deadline() const override;
   const std::string& warning() const override { return warning_; }
   void append_to(CounterList& out) const override;
@@ -73,9 +77,9 @@ class AddressSteering final : public Steering {
     bool added = false;
   };
   struct Counters {
-    std::uint64_t acquired = 0, released = 0, renewals = 0, refused = 0, announced = 0, announce_failed = 0;
-    std::uint64_t expired = 0;            ///< pauses that outlived the lease
-    std::uint64_t interface_trouble = 0;  ///< times that the warning changed to a new reason
+    std::atomic<std::uint64_t> acquired{0}, released{0}, renewals{0}, refused{0}, announced{0}, announce_failed{0};
+    std::atomic<std::uint64_t> expired{0};            ///< times that the leases ran out before they were renewed
+    std::atomic<std::uint64_t> interface_trouble{0};  ///< times that the warning changed to a new reason
   };
 
   bool look_at(Interface& interface);
@@ -87,7 +91,11 @@ class AddressSteering final : public Steering {
   int add(Held& held);
   void remove(Held& held, bool leftover);
   Result<void> add_all();
+  [[nodiscard]] bool may_renew(TimePoint now, const WorkerSigns& worker);
+  void renew(TimePoint now, Look& look);
   void start_announcing(TimePoint now);
+  void plan_next_announcement(TimePoint now);
+  void announce(const Held& held);
   void announce_all();
   void set_warning(std::string reason);
 
@@ -97,10 +105,12 @@ class AddressSteering final : public Steering {
   std::vector<Interface> interfaces_;
   std::vector<Held> held_;
   bool acquired_ = false;
-  TimePoint renewed_;  ///< last time that the leases were renewed
+  bool expired_ = false;  ///< the leases ran out and have not been renewed since
+  TimePoint renewed_;     ///< last time that the leases were renewed
   TimePoint next_check_;
   TimePoint announcing_since_;
-  std::size_t announce_step_ = kAnnounceAt.size();
+  std::size_t announce_step_ = 0;                   ///< index into kAnnounceAt of the next announcement
+  TimePoint next_announcement_ = TimePoint::max();  ///< max: there is none
   std::string warning_;
   Counters counters_;
 };
@@ -260,82 +270,129 @@ Result<void> AddressSteering::add_all() {
   return fail("{}", reason);
 }
 
+/// Announces the addresses that are held, and begins the sequence of repetitions.
 void AddressSteering::start_announcing(TimePoint now) {
   announcing_since_ = now;
-  announce_step_ = 1;  // the first one goes out here
+  announce_step_ = 0;
+  plan_next_announcement(now);
   announce_all();
+}
+
+/// What was due meanwhile is covered by the announcement that is sent now.
+void AddressSteering::plan_next_announcement(TimePoint now) {
+  while (announce_step_ < kAnnounceAt.size() && now >= announcing_since_ + kAnnounceAt[announce_step_]) {
+    ++announce_step_;
+  }
+  next_announcement_ =
+      announce_step_ < kAnnounceAt.size() ? announcing_since_ + kAnnounceAt[announce_step_] : TimePoint::max();
 }
 
 void AddressSteering::announce_all() {
   for (const auto& held : held_) {
-    const auto& interface = interfaces_[held.interface];
-    if (!held.added || !interface.ethernet) continue;
-    const auto frame = announcement(held.address->address, interface.mac);
-    sockaddr_ll to{};
-    to.sll_family = AF_PACKET;
-    to.sll_ifindex = interface.index;
-    to.sll_halen = ETH_ALEN;
-    const ssize_t sent = sendto(raw_socket_, frame.data(), frame.size(), MSG_DONTWAIT,
-                                reinterpret_cast<const sockaddr*>(&to), sizeof to);
-    ++(sent == static_cast<ssize_t>(frame.size()) ? counters_.announced : counters_.announce_failed);
+    if (held.added) announce(held);
   }
+}
+
+void AddressSteering::announce(const Held& held) {
+  const auto& interface = interfaces_[held.interface];
+  if (!interface.ethernet) return;
+  const auto frame = announcement(held.address->address, interface.mac);
+  sockaddr_ll to{};
+  to.sll_family = AF_PACKET;
+  to.sll_ifindex = interface.index;
+  to.sll_halen = ETH_ALEN;
+  const ssize_t sent =
+      sendto(raw_socket_, frame.data(), frame.size(), MSG_DONTWAIT, reinterpret_cast<const sockaddr*>(&to), sizeof to);
+  ++(sent == static_cast<ssize_t>(frame.size()) ? counters_.announced : counters_.announce_failed);
 }
 
 Result<void> AddressSteering::acquire(TimePoint now) {
   acquired_ = true;
+  expired_ = false;
   ++counters_.acquired;
   const Look look = look_at_interfaces();
+  // Before they are added, because adding them may have to wait for the kernel's lock, and forwarding need not: packets
+  // come to the Ethernet address.
+  for (const auto& held : held_) {
+    const auto& address = *held.address;
+    const bool closed = closed_ && !closed_(address).empty();
+    if (!closed && (address.address.is_v4() || !ipv6_is_off(address.interface))) announce(held);
+  }
+  announcing_since_ = now;
+  announce_step_ = 0;
+  plan_next_announcement(now);
   auto done = add_all();
   set_warning(look.reason.empty() && !done ? done.error().message : look.reason);
   renewed_ = now;
   next_check_ = now + kRenewInterval;
-  start_announcing(now);
   return done;
 }
 
 void AddressSteering::release(TimePoint /*now*/) {
   if (!acquired_) return;
   acquired_ = false;
-  announce_step_ = kAnnounceAt.size();
+  next_announcement_ = TimePoint::max();
   ++counters_.released;
   for (auto& held : held_) remove(held, false);
 }
 
-void AddressSteering::tick(TimePoint now) {
-  // The kernel has taken the addresses away during a pause. The peer may be master by now: ask first.
-  if (acquired_ && now >= renewed_ + kLease) {
+/// Returns true if the leases may be renewed now; otherwise sets the time of the next check.
+bool AddressSteering::may_renew(TimePoint now, const WorkerSigns& worker) {
+  const bool alive = now - worker.alive <= kSignOfLife;
+  if (!expired_ && now >= renewed_ + kLease) {
+    // The kernel has taken the addresses away, or will as soon as it gets its own lock.
+    expired_ = true;
+    next_announcement_ = TimePoint::max();
     ++counters_.expired;
-    log::warn(kComponent, "leases of the virtual addresses expired, the worker paused for {} ms",
-              std::chrono::duration_cast<std::chrono::milliseconds>(now - renewed_).count());
-    renewed_ = now;
-    next_check_ = now + kGraceAfterPause;
-    announcing_since_ = next_check_;
-    announce_step_ = 0;
-    return;
+    const bool paused = !alive || worker.resumed > renewed_;
+    log::warn(kComponent, "leases of the virtual addresses expired, they were last renewed {} ms ago: {}",
+              (now - renewed_) / 1ms, paused ? "the worker paused" : "the kernel did not answer in time");
   }
+  if (!alive) {
+    next_check_ = now + kLookForSign;
+    return false;
+  }
+  // If the worker paused, the peer may be master by now, and the worker must have had time to hear of it.
+  if (expired_ && now < worker.resumed + kGraceAfterPause) {
+    next_check_ = worker.resumed + kGraceAfterPause;
+    return false;
+  }
+  return true;
+}
+
+void AddressSteering::renew(TimePoint now, Look& look) {
+  const bool missed = std::any_of(held_.begin(), held_.end(), [](const Held& held) { return !held.added; });
+  const auto done = add_all();
+  ++counters_.renewals;
+  renewed_ = now;
+  if (look.reason.empty() && !done) look.reason = done.error().message;
+  const bool again = std::exchange(expired_, false);
+  if (look.news || again || (missed && done)) start_announcing(now);
+}
+
+void AddressSteering::tick(TimePoint now, const WorkerSigns& worker) {
   if (now >= next_check_) {
-    Look look = look_at_interfaces();
-    if (acquired_) {
-      const bool missed = std::any_of(held_.begin(), held_.end(), [](const Held& held) { return !held.added; });
-      const auto done = add_all();
-      ++counters_.renewals;
-      renewed_ = now;
-      if (look.reason.empty() && !done) look.reason = done.error().message;
-      if (look.news || (missed && done)) start_announcing(now);
-    }
-    set_warning(std::move(look.reason));
     next_check_ = now + kRenewInterval;
+    Look look = look_at_interfaces();
+    if (!acquired_) {
+      set_warning(std::move(look.reason));
+    } else if (may_renew(now, worker)) {
+      renew(now, look);
+      set_warning(std::move(look.reason));
+    }
   }
-  while (acquired_ && announce_step_ < kAnnounceAt.size() && now >= announcing_since_ + kAnnounceAt[announce_step_]) {
-    ++announce_step_;
+  if (now < next_announcement_) return;
+  // A worker that hangs does not forward, and one that paused may have to hear first that the peer is master.
+  const bool may_announce = now - worker.alive <= kSignOfLife && now >= worker.resumed + kGraceAfterPause;
+  if (may_announce) {
+    plan_next_announcement(now);
     announce_all();
+  } else {
+    next_announcement_ = now + kLookForSign;
   }
 }
 
-std::optional<TimePoint> AddressSteering::next_deadline() const {
-  if (!acquired_ || announce_step_ >= kAnnounceAt.size()) return next_check_;
-  return std::min(next_check_, announcing_since_ + kAnnounceAt[announce_step_]);
-}
+std::optional<TimePoint> AddressSteering::next_deadline() const { return std::min(next_check_, next_announcement_); }
 
 void AddressSteering::append_to(CounterList& out) const {
   out.push_back({"steering-acquired", counters_.acquired});

@@ -20,9 +20,11 @@ namespace icr::node {
 /// cannot be sent is lost.
 class SetOutput : public replication::Outlet, public ProbeOutput {
  public:
-  /// Draws the traffic to this chassis. The table is active. Also called for a master that goes on in a new term.
+  /// Has the traffic drawn to this chassis. The table is active. Also called for a master that goes on in a new term.
   virtual void acquire_traffic() = 0;
-  /// Lets go of the traffic. The table is deactivated only after this.
+  /// Has the traffic released. Packets may still come while the kernel carries that out and until the neighbours have
+  /// heard of the new master; the shard forwards those of its sessions for kForwardingGrace. The table is deactivated
+  /// only after this.
   virtual void release_traffic() = 0;
   /// Announces the virtual addresses once more: the other member was master too, or may have been while it was out of
   /// sight, and is not any more.

@@ -21,16 +21,28 @@ SetShell::SetShell(const Cluster& cluster, std::uint16_t chassis, Shard& shard, 
 
 SetShell::~SetShell() = default;
 
-Result<void> SetShell::open(const std::shared_ptr<transport::Context>& context, TimePoint now) {
+Result<void> SetShell::open_steering_thread(std::function<void()> schedule, TimePoint now) {
+  auto routes = ReturnRoutes::open(cluster_, core_.shard().set(), chassis_);
+  if (!routes) return tl::unexpected(routes.error());
+  if ((*routes)->routes().empty()) routes->reset();
+  if (config_.virtual_addresses.empty() && !*routes) return {};
+  auto steering = open_steering(config_.virtual_addresses, now, ClosedWays(kernel_));
+  if (!steering) return tl::unexpected(steering.error());
+  auto thread = SteeringThread::start(
+      {config_.name, std::move(*steering), std::move(*routes), kernel_, std::move(schedule)}, now);
+  if (!thread) return tl::unexpected(thread.error());
+  steering_ = std::move(*thread);
+  core_.set_warning(!steering_->warning().empty());
+  return {};
+}
+
+Result<void> SetShell::open(const std::shared_ptr<transport::Context>& context, std::function<void()> schedule,
+                            TimePoint now) {
   now_ = now;
   take_kernel_report(now);
-  auto steering = open_steering(config_.virtual_addresses, now,
-                                [this](const VirtualAddress& address) { return closed_way(address); });
-  if (!steering) return tl::unexpected(steering.error().in("redundancy set " + config_.name));
-  steering_ = std::move(*steering);
-  auto return_routes = ReturnRoutes::open(cluster_, core_.shard().set(), chassis_);
-  if (!return_routes) return tl::unexpected(return_routes.error().in("redundancy set " + config_.name));
-  return_routes_ = std::move(*return_routes);
+  if (auto done = open_steering_thread(std::move(schedule), now); !done) {
+    return tl::unexpected(done.error().in("redundancy set " + config_.name));
+  }
   if (config_.stand_alone()) return {};
   auto link = replication::Link::open(context, cluster_, core_.shard().set(), chassis_);
   if (!link) return tl::unexpected(link.error().in("redundancy set " + config_.name));
@@ -51,9 +63,9 @@ bool SetShell::poll(TimePoint now, WallMillis wall_now, bool busy) {
   }
   take_kernel_report(now);
   more |= core_.round(now, wall_now, limits);
-  if (const auto due = steering_->next_deadline(); due && *due <= now) {
-    steering_->tick(now);
-    core_.set_warning(!steering_->warning().empty());
+  if (steering_) {
+    steering_->alive(now);
+    if (steering_->update_warning(now)) core_.set_warning(!steering_->warning().empty());
   }
   // Sending may have swallowed the edge of a descriptor.
   if (link_) more |= link_->pending();
@@ -62,24 +74,14 @@ bool SetShell::poll(TimePoint now, WallMillis wall_now, bool busy) {
 
 bool SetShell::shut_down(TimePoint now, WallMillis wall_now) {
   now_ = now;
-  return core_.shut_down(now, wall_now);
+  return core_.shut_down(now, wall_now) && (!steering_ || steering_->released());
 }
 
 void SetShell::take_kernel_report(TimePoint now) {
   if (kernel_ != nullptr && kernel_->take(kernel_report_)) core_.on_kernel_report(now, kernel_report_);
 }
 
-std::string SetShell::closed_way(const VirtualAddress& address) const {
-  if (address.address.is_v4()) return {};
-  const auto closed = kernel_report_.closed_ipv6.find(address.interface);
-  return closed == kernel_report_.closed_ipv6.end() ? std::string() : closed->second;
-}
-
-TimePoint SetShell::next_deadline(TimePoint now) const {
-  TimePoint next = core_.next_deadline(now);
-  if (const auto due = steering_->next_deadline()) next = std::min(next, *due);
-  return next;
-}
+TimePoint SetShell::next_deadline(TimePoint now) const { return core_.next_deadline(now); }
 
 void SetShell::append_descriptors(TimePoint now, std::vector<int>& out) const {
   if (prober_) prober_->append_descriptors(now, out);
@@ -88,11 +90,9 @@ void SetShell::append_descriptors(TimePoint now, std::vector<int>& out) const {
 }
 
 void SetShell::append_to(CounterList& out) const {
-  out.push_back({"steering-failures", steering_failures_});
   if (link_) link_->append_to(out);
   if (prober_) prober_->append_to(out);
-  steering_->append_to(out);
-  return_routes_->append_to(out);
+  if (steering_) steering_->append_to(out);
 }
 
 // -- SetOutput --
@@ -106,29 +106,18 @@ void SetShell::probe(const IpAddress& address, std::uint64_t nonce) {
   if (prober_) prober_->send(now_, address, nonce);
 }
 
-void SetShell::draw_traffic() {
-  if (const auto drawn = steering_->acquire(now_); !drawn) {
-    ++steering_failures_;
-    log::warn("steering", "set={} {}", config_.name, drawn.error().message);
-  }
-}
-
 void SetShell::acquire_traffic() {
-  return_routes_->acquire();
-  if (kernel_ != nullptr) kernel_->want_return_routes(true);
-  draw_traffic();
+  if (steering_) steering_->acquire();
 }
 
 void SetShell::release_traffic() {
-  steering_->release(now_);
-  if (kernel_ != nullptr) kernel_->want_return_routes(false);
-  return_routes_->release();
+  if (steering_) steering_->release();
 }
 
 void SetShell::announce_again(std::uint64_t term) {
   log::warn("role", "set={} chassis={} term={} the peer may have drawn traffic: announcing again", config_.name,
             cluster_.chassis[chassis_].name, term);
-  draw_traffic();
+  if (steering_) steering_->acquire();
 }
 
 void SetShell::report_role(Role role, std::uint64_t term) {

@@ -1,11 +1,13 @@
 // Runs a SetCore on a card's worker: the link to the peer, the traffic of the service networks, the kernel guard, the
 // log. It carries out what the core decides (SetOutput) and hands in what arrives.
 //
-//   Link, Prober, KernelWatch --messages and events--> SetCore --SetOutput--> Link, Prober, Steering, ReturnRoutes, log
+//   Link, Prober, KernelWatch --messages and events--> SetCore --SetOutput--> Link, Prober, SteeringThread, log
 //
-// Thread: the card's worker.
+// Thread: the card's worker. Nothing waits for the kernel's configuration lock, which is why traffic is drawn and
+// released by a thread of its own (node/kernel/steering_thread.h).
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -14,8 +16,7 @@
 #include "model/config/cluster.h"
 #include "node/kernel/kernel_watch.h"
 #include "node/kernel/prober.h"
-#include "node/kernel/return_routes.h"
-#include "node/kernel/steering.h"
+#include "node/kernel/steering_thread.h"
 #include "node/set/set_core.h"
 #include "replication/zmq/link.h"
 #include "transport/socket.h"
@@ -31,7 +32,9 @@ class SetShell final : private SetOutput, private replication::LinkVisitor {
   ~SetShell() override;
 
   /// Opens link and steering; on the worker's thread, once, before poll(). `context` may be null for a stand-alone set.
-  [[nodiscard]] Result<void> open(const std::shared_ptr<transport::Context>& context, TimePoint now);
+  /// `schedule` gives a thread that it runs in the scheduling of the worker.
+  [[nodiscard]] Result<void> open(const std::shared_ptr<transport::Context>& context, std::function<void()> schedule,
+                                  TimePoint now);
 
   /// One round of everything but packets. True: there is more to do at once. `busy`: packets came just now and more may
   /// wait, so it takes about as long as a burst; otherwise up to some milliseconds.
@@ -45,18 +48,15 @@ class SetShell final : private SetOutput, private replication::LinkVisitor {
 
   [[nodiscard]] SetCore& core() { return core_; }
   [[nodiscard]] const SetCore& core() const { return core_; }
-  /// Returns what is wrong with the way in which traffic is drawn here; empty if nothing is. REQUIRES: open() has
-  /// succeeded.
-  [[nodiscard]] const std::string& steering_warning() const { return steering_->warning(); }
+  /// Returns what is wrong with the way in which traffic is drawn here; empty if nothing is.
+  [[nodiscard]] std::string steering_warning() const { return steering_ ? steering_->warning() : std::string(); }
   /// Appends the counters of link, prober and steering. REQUIRES: open() has succeeded.
   void append_to(CounterList& out) const;
 
  private:
   /// Takes the report of the kernel guard, if there is a new one.
   void take_kernel_report(TimePoint now);
-  /// Returns why traffic to an address could not get into the card; empty if it can.
-  [[nodiscard]] std::string closed_way(const VirtualAddress& address) const;
-  void draw_traffic();
+  [[nodiscard]] Result<void> open_steering_thread(std::function<void()> schedule, TimePoint now);
   // -- SetOutput --
   bool send(replication::Channel channel, std::span<const std::uint8_t> message) override;
   void probe(const IpAddress& address, std::uint64_t nonce) override;
@@ -81,10 +81,8 @@ class SetShell final : private SetOutput, private replication::LinkVisitor {
   TimePoint now_;  ///< of the call that is being handled: for the callbacks
   SetCore core_;
   std::unique_ptr<replication::Link> link_;
-  std::unique_ptr<Prober> prober_;  ///< null in a stand-alone set
-  std::unique_ptr<Steering> steering_;
-  std::unique_ptr<ReturnRoutes> return_routes_;
-  std::uint64_t steering_failures_ = 0;
+  std::unique_ptr<Prober> prober_;            ///< null in a stand-alone set
+  std::unique_ptr<SteeringThread> steering_;  ///< null if the set has neither virtual addresses nor return routes
 };
 
 }  // namespace icr::node

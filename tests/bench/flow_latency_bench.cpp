@@ -90,7 +90,9 @@ int run() {
   TimePoint now{std::chrono::hours(1)};
   Node node(*cluster, now);
   SetShell shell(*cluster, 0, *node.shard, SetStart{1, 0, nullptr, 1}, nullptr, now);
-  if (const auto opened = shell.open(nullptr, now); !opened) {
+  if (const auto opened = shell.open(
+          nullptr, [] {}, now);
+      !opened) {
     fmt::print(stderr, "{}\n", opened.error().message);
     return 1;
   }

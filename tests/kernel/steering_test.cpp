@@ -35,6 +35,10 @@ VirtualAddress virtual_address(const char* interface, const char* text, std::uin
   return VirtualAddress{interface, IpAddress::parse(text).value(), length};
 }
 
+bool is_up(const std::string& interface) {
+  return output_of("ip -o link show dev " + interface).find("state UP") != std::string::npos;
+}
+
 /// `va0` and `va1`, each with a peer on which the test listens.
 class SteeringTest : public test::InNewNamespace {
  protected:
@@ -45,6 +49,8 @@ class SteeringTest : public test::InNewNamespace {
       output_of(fmt::format("ip link add {0} type veth peer name {0}p", name));
       output_of(fmt::format("ip link set {0} up && ip link set {0}p up", name));
     }
+    // The kernel may tell of a carrier up to a second late.
+    ASSERT_TRUE(wait_until([] { return is_up("va0") && is_up("va1"); }, 5s));
   }
 
   std::unique_ptr<Steering> open(TimePoint now = real_now()) const {
@@ -63,12 +69,15 @@ class SteeringTest : public test::InNewNamespace {
     return test::counter(counters, "steering-" + name).value();
   }
 
-  /// Ticks in real time until `condition`, as a card's worker would.
+  /// Ticks for a worker that is alive and never paused.
+  static void tick(Steering& steering, TimePoint now) { steering.tick(now, {now}); }
+
+  /// Ticks in real time until `condition`, as the steering thread would.
   static bool ticking_until(Steering& steering, const std::function<bool()>& condition,
                             std::chrono::milliseconds limit) {
     return wait_until(
         [&] {
-          if (steering.next_deadline() <= real_now()) steering.tick(real_now());
+          if (steering.next_deadline() <= real_now()) tick(steering, real_now());
           return condition();
         },
         limit);
@@ -81,10 +90,6 @@ class SteeringTest : public test::InNewNamespace {
       virtual_address("va1", "2001:db8:19::1", 64),
   };
 };
-
-bool is_up(const std::string& interface) {
-  return output_of("ip -o link show dev " + interface).find("state UP") != std::string::npos;
-}
 
 bool is_arp(const Bytes& frame) { return frame.size() >= 42 && frame[12] == 8 && frame[13] == 6; }
 bool is_advertisement(const Bytes& frame) {
@@ -150,10 +155,10 @@ TEST_F(SteeringTest, AnnouncesAtOnceAndAgain) {
       ASSERT_GT(*deadline, now) << "deadlines lie ahead";
       now = std::min(*deadline, TimePoint(step.first));
       if (now == TimePoint(step.first)) break;
-      steering->tick(now);
+      tick(*steering, now);
     }
     EXPECT_EQ(announced(), before) << "nothing between";
-    steering->tick(now);
+    tick(*steering, now);
     EXPECT_EQ(announced(), before + (step.second ? 4U : 0U)) << step.first / 1ms;
   }
   EXPECT_EQ(count(*steering, "announcements-failed"), 0U);
@@ -323,7 +328,7 @@ TEST_F(SteeringTest, AMissingInterfaceIsAWarningAndIsRetried) {
   EXPECT_THAT(shown("va0"), HasSubstr("198.18.0.1/24")) << "what can be held is held";
   output_of("ip link add va1 type veth peer name va1p && ip link set va1 up && ip link set va1p up");
   const test::Wire peer("va1p");
-  steering->tick(TimePoint(500ms));
+  tick(*steering, TimePoint(500ms));
   EXPECT_THAT(steering->warning(), IsEmpty());
   EXPECT_THAT(shown("va1"), HasSubstr("198.19.0.1/24"));
   EXPECT_TRUE(peer.receive(is_arp, 2s)) << "announced when it came";
@@ -333,11 +338,11 @@ TEST_F(SteeringTest, AMissingInterfaceIsAWarningAndIsRetried) {
 TEST_F(SteeringTest, AStandbyWatchesItsInterfacesToo) {
   const auto steering = open(TimePoint(0s));
   output_of("ip link set va1p down");
-  steering->tick(TimePoint(500ms));
+  tick(*steering, TimePoint(500ms));
   EXPECT_EQ(steering->warning(), "interface va1 is down or has no carrier");
   output_of("ip link set va1p up");
   ASSERT_TRUE(wait_until([] { return is_up("va1"); }, 2s));
-  steering->tick(TimePoint(1s));
+  tick(*steering, TimePoint(1s));
   EXPECT_THAT(steering->warning(), IsEmpty());
   EXPECT_EQ(shown("va0") + shown("va1"), "") << "watching is not taking";
 }
@@ -346,12 +351,12 @@ TEST_F(SteeringTest, AnInterfaceThatComesBackIsAnnouncedAgain) {
   const auto steering = open(TimePoint(0s));
   ASSERT_TRUE(steering->acquire(TimePoint(0s)));
   output_of("ip link set va0 down");
-  steering->tick(TimePoint(500ms));
+  tick(*steering, TimePoint(500ms));
   EXPECT_EQ(steering->warning(), "interface va0 is down or has no carrier");
   output_of("ip link set va0 up");
   ASSERT_TRUE(wait_until([] { return is_up("va0"); }, 2s));
   const test::Wire peer("va0p");
-  steering->tick(TimePoint(1s));
+  tick(*steering, TimePoint(1s));
   EXPECT_THAT(steering->warning(), IsEmpty());
   EXPECT_THAT(shown("va0"), HasSubstr("2001:db8:18::1/64")) << "the kernel had removed it with the link";
   EXPECT_TRUE(peer.receive(is_advertisement, 2s));
@@ -362,13 +367,90 @@ TEST_F(SteeringTest, AfterAPauseBeyondTheLeaseItWaitsForNews) {
   ASSERT_TRUE(steering->acquire(TimePoint(0s)));
   // What the kernel does when the lease runs out.
   output_of("ip addr flush dev va0 scope global && ip addr flush dev va1 scope global");
-  steering->tick(TimePoint(3s));
+  steering->tick(TimePoint(3s), {TimePoint(3s), TimePoint(3s)});
   EXPECT_EQ(shown("va0") + shown("va1"), "") << "the peer may have taken over meanwhile";
   EXPECT_EQ(count(*steering, "leases-expired"), 1U);
   const test::Wire peer("va0p");
-  steering->tick(TimePoint(3s) + Steering::kGraceAfterPause);
+  const TimePoint later = TimePoint(3s) + Steering::kGraceAfterPause;
+  EXPECT_EQ(steering->next_deadline(), later);
+  steering->tick(later, {later, TimePoint(3s)});
   EXPECT_THAT(shown("va0"), HasSubstr("198.18.0.1/24"));
   EXPECT_TRUE(peer.receive(is_arp, 2s));
+  EXPECT_EQ(count(*steering, "leases-expired"), 1U);
+}
+
+TEST_F(SteeringTest, LeasesThatTheKernelWasTooSlowToRenewAreTakenAgainAtOnce) {
+  const auto steering = open(TimePoint(0s));
+  ASSERT_TRUE(steering->acquire(TimePoint(0s)));
+  output_of("ip addr flush dev va0 scope global && ip addr flush dev va1 scope global");
+  const test::Wire peer("va0p");
+  tick(*steering, TimePoint(4s));
+  EXPECT_EQ(count(*steering, "leases-expired"), 1U);
+  EXPECT_THAT(shown("va0"), HasSubstr("198.18.0.1/24")) << "the worker was there all the time and would know";
+  EXPECT_TRUE(peer.receive(is_arp, 2s));
+}
+
+TEST_F(SteeringTest, NothingIsRenewedOrAnnouncedForAWorkerThatHangs) {
+  const auto steering = open(TimePoint(0s));
+  ASSERT_TRUE(steering->acquire(TimePoint(0s)));
+  const auto announced = count(*steering, "announcements");
+  // Addresses that are missing would come back with a renewal.
+  output_of("ip addr flush dev va0 scope global && ip addr flush dev va1 scope global");
+  TimePoint now(0s);
+  for (int i = 0; i < 200 && now < TimePoint(10s); ++i) {
+    ASSERT_GT(*steering->next_deadline(), now) << "the thread would not sleep";
+    now = *steering->next_deadline();
+    steering->tick(now, {TimePoint(-1ms)});
+  }
+  EXPECT_EQ(shown("va0") + shown("va1"), "");
+  EXPECT_EQ(count(*steering, "renewals"), 0U);
+  EXPECT_EQ(count(*steering, "leases-expired"), 1U);
+  EXPECT_EQ(count(*steering, "announcements"), announced);
+  EXPECT_THAT(steering->warning(), IsEmpty()) << "the interfaces are all right";
+
+  // It is back; the lease has run out, so what the peer says comes first.
+  const TimePoint back = now + 1ms;
+  for (; now < back + Steering::kGraceAfterPause; now = *steering->next_deadline()) {
+    steering->tick(now, {now, back});
+    ASSERT_EQ(count(*steering, "renewals"), 0U) << (now - back) / 1ms;
+  }
+  steering->tick(now, {now, back});
+  EXPECT_EQ(count(*steering, "renewals"), 1U);
+  EXPECT_THAT(shown("va1"), HasSubstr("198.19.0.1/24"));
+}
+
+TEST_F(SteeringTest, AShortPauseOfTheWorkerDelaysARenewalOnly) {
+  const auto steering = open(TimePoint(0s));
+  ASSERT_TRUE(steering->acquire(TimePoint(0s)));
+  steering->tick(TimePoint(500ms), {TimePoint(300ms)});
+  EXPECT_EQ(count(*steering, "renewals"), 0U);
+  ASSERT_EQ(steering->next_deadline(), TimePoint(550ms));
+  steering->tick(TimePoint(550ms), {TimePoint(545ms)});
+  EXPECT_EQ(count(*steering, "renewals"), 1U);
+  EXPECT_EQ(count(*steering, "leases-expired"), 0U);
+}
+
+/// Neighbours that know the address need no answer of the kernel, which may have to wait for its lock.
+TEST_F(SteeringTest, AnnouncesBeforeTheKernelHasTheAddress) {
+  const test::Wire peer("va0p");
+  // The kernel never has this one, because no IPv4 prefix has 33 bits.
+  const std::vector<VirtualAddress> refused = {virtual_address("va0", "198.18.0.1", 33)};
+  const auto steering = open_steering(refused, real_now());
+  ASSERT_TRUE(steering) << steering.error().message;
+  ASSERT_FALSE((*steering)->acquire(real_now()));
+  EXPECT_EQ(shown("va0"), "");
+  EXPECT_TRUE(peer.receive(is_arp, 2s));
+}
+
+TEST_F(SteeringTest, AnAddressWithAClosedWayIsNotAnnounced) {
+  const test::Wire peer("va0p");
+  auto steering = open_steering(addresses_, real_now(), [](const VirtualAddress& address) {
+    return address.address.is_v4() ? std::string() : std::string("IPv6 is off");
+  });
+  ASSERT_TRUE(steering) << steering.error().message;
+  ASSERT_FALSE((*steering)->acquire(real_now()));
+  ASSERT_TRUE(peer.receive(is_arp, 2s));
+  EXPECT_FALSE(peer.receive(is_advertisement, 50ms));
 }
 
 TEST_F(SteeringTest, AcquiringAgainAnnouncesAgain) {
@@ -416,7 +498,7 @@ TEST(Steering, WithoutVirtualAddressesDoesNothing) {
   const auto steering = open_steering({}, TimePoint(0s));
   ASSERT_TRUE(steering);
   EXPECT_TRUE((*steering)->acquire(TimePoint(0s)));
-  (*steering)->tick(TimePoint(1s));
+  (*steering)->tick(TimePoint(1s), {TimePoint(1s)});
   (*steering)->release(TimePoint(2s));
   EXPECT_EQ((*steering)->next_deadline(), std::nullopt);
   EXPECT_THAT((*steering)->warning(), IsEmpty());
