@@ -71,14 +71,14 @@ Result<std::shared_ptr<transport::Context>> make_context(const WorkerScheduling&
 
 }  // namespace
 
-Result<Chassis::Prepared> Chassis::open_ports(const CardConfig& config) {
+Result<Chassis::Prepared> Chassis::open_ports(const CardConfig& config, const std::function<void()>& schedule) {
   Prepared out;
   out.config = &config;
   out.now = monotonic_now();
   TimePoint first = TimePoint::max();
   std::size_t captures = 0;
   for (const PacketPort& port : config.ports) {
-    auto opened = open_port(port);
+    auto opened = open_port(port, schedule);
     if (!opened) return tl::unexpected(opened.error().in("card " + config.name));
     captures += (*opened)->is_capture() ? 1U : 0U;
     if (const auto arrival = (*opened)->next_arrival()) first = std::min(first, *arrival);
@@ -118,8 +118,11 @@ Result<void> Chassis::start_parts() {
   if (!guard) return tl::unexpected(guard.error().in("chassis " + config.name));
   kernel_guard_ = std::move(*guard);
   std::vector<Prepared> prepared;
+  const auto schedule = [scheduling] {
+    (void)schedule_thread(scheduling.wanted, scheduling.rights, scheduling_calls());
+  };
   for (const CardConfig& card : config.cards) {
-    auto opened = open_ports(card);
+    auto opened = open_ports(card, schedule);
     if (!opened) return tl::unexpected(opened.error());
     prepared.push_back(std::move(*opened));
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -44,7 +45,8 @@ class Chassis {
   };
   /// Does the steps of start(); does not undo them when one fails.
   [[nodiscard]] Result<void> start_parts();
-  [[nodiscard]] static Result<Prepared> open_ports(const CardConfig& config);
+  /// Opens the ports of a card. `schedule` gives a thread that it runs in the scheduling of the workers.
+  [[nodiscard]] static Result<Prepared> open_ports(const CardConfig& config, const std::function<void()>& schedule);
   /// Makes the table of a set and fills it from its checkpoint. What was damaged is added to `damage`, in words.
   [[nodiscard]] Result<CardSet> make_set(std::uint16_t set, const Prepared& card, storage::Store* store,
                                          std::string& damage);

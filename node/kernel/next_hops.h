@@ -1,6 +1,6 @@
-// Who gets a packet that leaves by an Ethernet interface: the kernel's routes and neighbours of that interface,
-// mirrored through netlink, so that a look-up costs no system call. ARP and neighbour discovery stay with the kernel:
-// it is asked to resolve what is not known, and to confirm what is used.
+// Who gets a packet that leaves by an Ethernet interface: the kernel's routes and neighbours of that interface, as
+// RouteMirror tells them, so that a look-up costs no system call. ARP and neighbour discovery stay with the kernel: it
+// is asked to resolve what is not known, and to confirm what is used.
 #pragma once
 
 #include <array>
@@ -16,26 +16,21 @@
 #include "model/base/time.h"
 #include "model/record/address.h"
 #include "model/record/flow_key.h"
-#include "node/kernel/netlink.h"
-
-struct nl_cache_mngr;
+#include "node/kernel/route_mirror.h"
 
 namespace icr::node {
 
-using EthernetAddress = std::array<std::uint8_t, 6>;
-
-/// One thread.
+/// Thread: one. Only open() and the destructor wait for the kernel.
 class NextHops {
  public:
   /// Mirrors the main routing table, as far as it leads out of the interface, its neighbours, and all addresses of the
-  /// machine.
-  [[nodiscard]] static Result<std::unique_ptr<NextHops>> open(int interface_index);
-  ~NextHops();
+  /// machine. `schedule` runs first in the thread that does so.
+  [[nodiscard]] static Result<std::unique_ptr<NextHops>> open(int interface_index, std::function<void()> schedule);
   NextHops(const NextHops&) = delete;
   NextHops& operator=(const NextHops&) = delete;
 
   /// Polls readable when the kernel has news.
-  [[nodiscard]] int descriptor() const;
+  [[nodiscard]] int descriptor() const { return mirror_->descriptor(); }
   /// Takes over what changed. True: something did. Call it when the descriptor is readable, and about every second.
   bool update(TimePoint now);
 
@@ -60,20 +55,15 @@ class NextHops {
   /// An address of the interface, to speak from; of several the first that is not link-local.
   [[nodiscard]] const std::optional<IpAddress>& own(bool v6) const { return own_[v6 ? 1 : 0]; }
 
-  [[nodiscard]] std::uint64_t requests() const { return requests_; }  ///< resolutions asked of the kernel
-  [[nodiscard]] std::uint64_t resyncs() const { return resyncs_; }    ///< news were lost, everything was read again
+  [[nodiscard]] std::uint64_t requests() const { return requests_; }          ///< resolutions asked of the kernel
+  [[nodiscard]] std::uint64_t resyncs() const { return mirror_->resyncs(); }  ///< news were lost, all was read again
 
  private:
+  using Route = InterfacePicture::Route;
   struct Hash {
     Hash();  ///< with a seed of its own: whoever is on the link chooses addresses
     std::size_t operator()(const IpAddress& address) const { return hash_of(address, seed); }
     std::uint64_t seed;
-  };
-  struct Route {
-    Prefix prefix;
-    std::uint32_t priority = 0;
-    std::optional<IpAddress> gateway;
-    Outcome outcome = Outcome::known;  ///< outcome for packets of a route that leads nowhere
   };
   struct Neighbour {
     EthernetAddress mac{};
@@ -85,32 +75,18 @@ class NextHops {
     std::optional<TimePoint> silent_since;
   };
 
-  explicit NextHops(int interface_index) : interface_index_(interface_index) {}
-  Result<void> subscribe();
-  void ask_for_everything();
-  void read_all();
-  void read_routes();
-  void read_neighbours();
-  void read_addresses();
+  explicit NextHops(std::unique_ptr<RouteMirror> mirror) : mirror_(std::move(mirror)) {}
+  bool take_picture();
   [[nodiscard]] const Route* route_to(const IpAddress& destination) const;
   void ask(const IpAddress& address, Neighbour& neighbour, TimePoint now);
 
-  const int interface_index_;
-  netlink::RouteSocket requests_socket_;
-  nl_cache_mngr* manager_ = nullptr;
-  nl_cache* route_cache_ = nullptr;  // the manager's
-  nl_cache* neighbour_cache_ = nullptr;
-  nl_cache* address_cache_ = nullptr;
-  nl_cache* link_cache_ = nullptr;
-  bool changed_ = false;
-  bool link_changed_ = false;
+  std::unique_ptr<RouteMirror> mirror_;
   TimePoint confirmed_{};
-
   std::vector<Route> routes_;  ///< longest prefix first, then the lowest priority
   std::unordered_map<IpAddress, Neighbour, Hash> neighbours_;
   std::unordered_set<IpAddress, Hash> local_, broadcasts_;
   std::array<std::optional<IpAddress>, 2> own_;
-  std::uint64_t requests_ = 0, resyncs_ = 0;
+  std::uint64_t requests_ = 0;
 };
 
 }  // namespace icr::node

@@ -62,7 +62,7 @@ EthernetPort::EthernetPort(std::uint32_t unit, std::string interface)
       fragment_(kMaxPacketBytes),
       datagram_(kMaxPacketBytes) {}
 
-Result<std::unique_ptr<EthernetPort>> EthernetPort::open(const PacketPort& config) {
+Result<std::unique_ptr<EthernetPort>> EthernetPort::open(const PacketPort& config, std::function<void()> schedule) {
   const std::string where = fmt::format("port unit {} interface {}", config.unit, config.device);
   const auto index = static_cast<int>(if_nametoindex(config.device.c_str()));
   if (index == 0) return fail("{}: there is no such interface on this machine", where);
@@ -73,7 +73,7 @@ Result<std::unique_ptr<EthernetPort>> EthernetPort::open(const PacketPort& confi
   if (auto done = keep_from_forwarding(route_socket->get(), config.device); !done) {
     return tl::unexpected(done.error().in(where));
   }
-  auto hops = NextHops::open(index);
+  auto hops = NextHops::open(index, std::move(schedule));
   if (!hops) return tl::unexpected(hops.error().in(where));
   port->hops_ = std::move(*hops);
   port->poll_ = epoll_create1(EPOLL_CLOEXEC);

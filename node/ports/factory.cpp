@@ -6,13 +6,13 @@
 
 namespace icr::node {
 
-Result<std::unique_ptr<Port>> open_port(const PacketPort& config) {
+Result<std::unique_ptr<Port>> open_port(const PacketPort& config, const std::function<void()>& schedule) {
   const auto as_port = [](auto opened) -> Result<std::unique_ptr<Port>> {
     if (!opened) return tl::unexpected(opened.error());
     return std::unique_ptr<Port>(std::move(*opened));
   };
   if (config.kind == PacketPort::Kind::pcap) return as_port(PcapPort::open(config));
-  if (config.kind == PacketPort::Kind::af_packet) return as_port(LatePort::open(config));
+  if (config.kind == PacketPort::Kind::af_packet) return as_port(LatePort::open(config, schedule));
   return as_port(TunPort::open(config));
 }
 

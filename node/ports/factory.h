@@ -1,6 +1,7 @@
 // Opens the packet port that the cluster file asks for.
 #pragma once
 
+#include <functional>
 #include <memory>
 
 #include "model/config/cluster.h"
@@ -8,7 +9,9 @@
 
 namespace icr::node {
 
-/// The error is one line for the person who starts icrd; it names the unit and what would mend it.
-[[nodiscard]] Result<std::unique_ptr<Port>> open_port(const PacketPort& config);
+/// `schedule` gives a thread that it runs in the scheduling of the workers. The error is one line for the person who
+/// starts icrd; it names the unit and what would mend it.
+[[nodiscard]] Result<std::unique_ptr<Port>> open_port(
+    const PacketPort& config, const std::function<void()>& schedule = [] {});
 
 }  // namespace icr::node

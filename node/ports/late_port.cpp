@@ -3,6 +3,7 @@
 #include <net/if.h>
 #include <time.h>
 
+#include <array>
 #include <utility>
 
 #include "model/base/log.h"
@@ -18,15 +19,21 @@ TimePoint coarse_now() {
   return TimePoint(std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec));
 }
 
+/// May make the kernel load a module if there is no such interface.
 int index_of(const std::string& interface) { return static_cast<int>(if_nametoindex(interface.c_str())); }
+
+bool has_name(int index, const std::string& name) {
+  std::array<char, IF_NAMESIZE> found{};
+  return if_indextoname(static_cast<unsigned>(index), found.data()) != nullptr && name == found.data();
+}
 
 }  // namespace
 
-Result<std::unique_ptr<LatePort>> LatePort::open(const PacketPort& config) {
-  std::unique_ptr<LatePort> out(new LatePort(config));
+Result<std::unique_ptr<LatePort>> LatePort::open(const PacketPort& config, std::function<void()> schedule) {
+  std::unique_ptr<LatePort> out(new LatePort(config, std::move(schedule)));
   out->index_ = index_of(config.device);
   if (out->index_ != 0) {
-    auto opened = EthernetPort::open(config);
+    auto opened = EthernetPort::open(config, out->schedule_);
     if (!opened) return tl::unexpected(opened.error());
     out->port_ = std::move(*opened);
     return out;
@@ -42,43 +49,59 @@ Result<std::unique_ptr<LatePort>> LatePort::open(const PacketPort& config) {
 }
 
 LatePort::~LatePort() {
-  if (opening_.joinable()) opening_.join();
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  stop_.notify_all();
+  if (changing_.joinable()) changing_.join();
 }
 
 void LatePort::look(TimePoint now) {
-  if (now < next_look_) return;
-  next_look_ = now + kLook;
-  if (opening_.joinable()) {
-    if (is_opened_.load(std::memory_order_acquire)) take_opened(now);
+  if (changing_.joinable()) {
+    if (is_changed_.load(std::memory_order_acquire)) take_changed(now);
     return;
   }
-  const int index = index_of(config_.device);
-  if (port_ && index == index_) return;
-  if (port_) close_port();
-  index_ = index;
-  if (index != 0) start_opening();
+  if (now < next_look_) return;
+  next_look_ = now + kLook;
+  if (!port_) return start_changing(nullptr);
+  if (!has_name(index_, config_.device)) start_changing(give_up_port());
 }
 
-void LatePort::close_port() {
+std::unique_ptr<EthernetPort> LatePort::give_up_port() {
   log::warn("port", "interface={} was removed: unit {} waits for another one of this name", config_.device,
             config_.unit);
   ++losses_;
   CounterList last;
   port_->append_to(last);
   add_counters(former_, last);
-  port_.reset();
+  return std::move(port_);
 }
 
-void LatePort::start_opening() {
-  is_opened_ = false;
-  opening_ = std::thread([this] {
-    opened_ = EthernetPort::open(config_);
-    is_opened_.store(true, std::memory_order_release);
+void LatePort::start_changing(std::unique_ptr<EthernetPort> former) {
+  is_changed_ = false;
+  changing_ = std::thread([this, former = std::move(former)]() mutable {
+    former.reset();
+    opened_ = wait_and_open();
+    is_changed_.store(true, std::memory_order_release);
   });
 }
 
-void LatePort::take_opened(TimePoint now) {
-  opening_.join();
+LatePort::Opened LatePort::wait_and_open() {
+  for (;;) {
+    index_ = index_of(config_.device);
+    if (index_ != 0) {
+      auto opened = EthernetPort::open(config_, schedule_);
+      // An interface that vanished again is waited for like one that was never there.
+      if (opened || index_of(config_.device) != 0) return opened;
+    }
+    std::unique_lock lock(mutex_);
+    if (stop_.wait_for(lock, kLook, [this] { return stopping_; })) return nullptr;
+  }
+}
+
+void LatePort::take_changed(TimePoint now) {
+  changing_.join();
   if (opened_) {
     port_ = std::move(*opened_);
     opened_ = {};
@@ -87,8 +110,7 @@ void LatePort::take_opened(TimePoint now) {
     return;
   }
   next_look_ = now + kRetry;
-  // An interface that vanished again is waited for like one that was never there.
-  if (index_of(config_.device) == 0 || told_ == opened_.error().message) return;
+  if (told_ == opened_.error().message) return;
   told_ = opened_.error().message;
   log::error("port", "{}", told_);
 }

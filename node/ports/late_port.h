@@ -1,12 +1,16 @@
 // An Ethernet port whose interface may appear after the start, and may be removed and created again while icrd runs (a
 // VLAN that a network manager configures anew, a container that gets its networks one after the other).
 //
-// The interface is looked for every kLook. Opening a port reads the whole routing table of the machine, so a thread of
-// ordinary priority does it, and the worker goes on with its other ports.
+// Looking for an interface that does not exist may make the kernel load a module, opening a port reads the whole
+// routing table of the machine, and closing one waits until the kernel sends it no more frames. A thread of ordinary
+// priority does all three, and the worker goes on with its other ports.
 #pragma once
 
 #include <atomic>
+#include <condition_variable>
+#include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <thread>
 
@@ -22,9 +26,9 @@ class LatePort final : public Port {
   /// A port that could not be opened is tried again after this.
   static constexpr Duration kRetry = 1s;
 
-  /// Keeps the kernel from forwarding what arrives on the interface, and opens the port if the interface exists. The
-  /// error says why an interface that exists cannot be used.
-  [[nodiscard]] static Result<std::unique_ptr<LatePort>> open(const PacketPort& config);
+  /// Keeps the kernel from forwarding what arrives on the interface, and opens the port if the interface exists.
+  /// `schedule` is what EthernetPort::open() takes. The error says why an interface that exists cannot be used.
+  [[nodiscard]] static Result<std::unique_ptr<LatePort>> open(const PacketPort& config, std::function<void()> schedule);
   ~LatePort() override;
   LatePort(const LatePort&) = delete;
   LatePort& operator=(const LatePort&) = delete;
@@ -39,21 +43,27 @@ class LatePort final : public Port {
 
  private:
   using Opened = Result<std::unique_ptr<EthernetPort>>;
-  explicit LatePort(PacketPort config) : config_(std::move(config)) {}
+  LatePort(PacketPort config, std::function<void()> schedule)
+      : config_(std::move(config)), schedule_(std::move(schedule)) {}
   void look(TimePoint now);
-  void close_port();
-  void start_opening();
-  void take_opened(TimePoint now);
+  [[nodiscard]] std::unique_ptr<EthernetPort> give_up_port();
+  void start_changing(std::unique_ptr<EthernetPort> former);
+  void take_changed(TimePoint now);
+  [[nodiscard]] Opened wait_and_open();
 
   const PacketPort config_;
+  const std::function<void()> schedule_;
   std::unique_ptr<EthernetPort> port_;  ///< null while the interface does not exist or is being opened
-  int index_ = 0;                       ///< of the interface that port_ was opened on, or is opened on
   TimePoint next_look_;
-  std::thread opening_;  ///< writes opened_, then sets is_opened_
-  Opened opened_;
-  std::atomic<bool> is_opened_{false};
-  std::string told_;    ///< why the port could not be opened, as it was logged last
-  CounterList former_;  ///< counters of the ports on interfaces that are gone
+  std::thread changing_;  ///< closes the former port, opens the next one, writes opened_, then sets is_changed_
+  int index_ = 0;         ///< of the interface that port_ was opened on; the thread's while it runs
+  Opened opened_;         ///< null if the port ended before there was an interface
+  std::atomic<bool> is_changed_{false};
+  std::mutex mutex_;
+  std::condition_variable stop_;  ///< stopping_ was set
+  bool stopping_ = false;         ///< guarded by mutex_
+  std::string told_;              ///< why the port could not be opened, as it was logged last
+  CounterList former_;            ///< counters of the ports on interfaces that are gone
   std::uint64_t losses_ = 0, dropped_ = 0;
 };
 

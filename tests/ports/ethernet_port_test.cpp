@@ -286,7 +286,7 @@ TEST_F(EthernetPortTest, WhatWaitedTooLongIsDroppedByItsStampAndCounted) {
 }
 
 TEST_F(EthernetPortTest, ErrorsNameTheInterface) {
-  EXPECT_THAT(EthernetPort::open(config("nosuch0", 1)).error().message,
+  EXPECT_THAT(EthernetPort::open(config("nosuch0", 1), [] {}).error().message,
               HasSubstr("interface nosuch0: there is no such interface"));
   EXPECT_THAT(open_port(config("lo", 1)).error().message, HasSubstr("it is no Ethernet interface"));
 }
