@@ -46,7 +46,7 @@ std::vector<Source> Asking::masters(const Selection& selection, std::string_view
   auto out = sources(selection);
   // Only masters are changed; replication changes their twins.
   const auto standby =
-      std::stable_partition(out.begin(), out.end(), [](const Source& s) { return s.role == SetRole::master; });
+      std::stable_partition(out.begin(), out.end(), [](const Source& s) { return s.role == Role::master; });
   if (!env_.only_chassis) {
     for (auto each = standby; each != out.end(); ++each) {
       refuse(fmt::format("no master of redundancy set {} answers: its {} are not cleared",

@@ -105,7 +105,7 @@ void switch_over(Asking& asking) {
   const auto set = *asking.cluster().find_set(asking.command().redundancy_set);
   for (const auto& source : choose_sources(asking.cluster(), asking.surveyed(), false)) {
     if (source.set != set) continue;
-    if (source.role != SetRole::master) break;
+    if (source.role != Role::master) break;
     QueryRequest request;
     request.kind = QueryKind::switchover;
     request.card = source.card;

@@ -159,30 +159,6 @@ bool read_body(const fbs::Envelope& envelope, Body& out, Refusal& why) {
 
 }  // namespace
 
-std::string_view to_string(Role role) {
-  switch (role) {
-    case Role::initializing:
-      return "INITIALIZING";
-    case Role::standby:
-      return "STANDBY";
-    case Role::master:
-      return "MASTER";
-  }
-  return "INITIALIZING";
-}
-
-std::string_view to_string(Sync sync) {
-  switch (sync) {
-    case Sync::off:
-      return "Off";
-    case Sync::cold:
-      return "Cold";
-    case Sync::hot:
-      return "Hot";
-  }
-  return "Off";
-}
-
 const Message* MessageReader::refuse(Refusal why) {
   ++refused_[static_cast<std::size_t>(why)];
   return nullptr;

@@ -17,6 +17,7 @@
 #include "model/record/address.h"
 #include "model/record/record_codec.h"
 #include "model/record/record_schema.h"
+#include "model/record/role.h"
 
 namespace icr::replication {
 
@@ -67,13 +68,6 @@ struct Position {
   std::uint64_t base = 0;   ///< first number of the sender's present attempt
   std::uint64_t sequence = 0;
 };
-
-/// The role of a member in its redundancy set.
-enum class Role : std::uint8_t { initializing = 0, standby = 1, master = 2 };
-/// The state of a standby's copy. A master, and a member that follows nobody, are `off`.
-enum class Sync : std::uint8_t { off = 0, cold = 1, hot = 2 };
-[[nodiscard]] std::string_view to_string(Role role);  ///< "INITIALIZING", "STANDBY", "MASTER"
-[[nodiscard]] std::string_view to_string(Sync sync);  ///< "Off", "Cold", "Hot"
 
 struct Heartbeat {
   std::uint64_t number = 0;

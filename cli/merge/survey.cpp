@@ -8,22 +8,18 @@ namespace {
 
 /// The rank of a copy of a set; the most important criterion comes first.
 auto rank(const SetStatus& status) {
-  const auto by_role = [](SetRole role) {
-    switch (role) {
-      case SetRole::master:
-        return 4;
-      case SetRole::standby:
+  const auto by_role = [&status] {
+    switch (status.role) {
+      case Role::master:
         return 3;
-      case SetRole::standby_warned:
-        return 2;
-      case SetRole::initializing:
-        return 1;
-      case SetRole::unknown:
+      case Role::standby:
+        return status.warned ? 1 : 2;
+      case Role::initializing:
         break;
     }
     return 0;
   };
-  return std::tuple(by_role(status.role), status.sync == SyncState::hot, status.term, status.applied_sequence);
+  return std::tuple(by_role(), status.sync == Sync::hot, status.term, status.applied_sequence);
 }
 
 /// Returns true if the set is configured on the card that reports it. Otherwise the answer is invalid.

@@ -54,7 +54,7 @@ struct Source {
   std::uint16_t set = 0;
   std::string interface;
   CardFamily family = CardFamily::ms;
-  SetRole role = SetRole::unknown;
+  Role role = Role::initializing;
   bool stand_alone = false;
   bool other_configuration = false;  ///< the chassis runs another cluster file
 };

@@ -66,6 +66,12 @@ std::string_view connection_word(bool connected) { return connected ? "Connected
 /// The sum of weights at which a redundancy group fails over, as in Junos interface monitoring.
 constexpr std::uint32_t kIllWeight = 255;
 
+/// Returns the role as `show services redundancy-group` prints it; "-" if it is not known.
+std::string role_word(std::optional<Role> role, bool warned) {
+  if (!role) return "-";
+  return fmt::format("{}{}", to_string(*role), warned && *role == Role::standby ? " (WARNED)" : "");
+}
+
 void append_health(std::string_view whose, std::uint32_t weight, const std::string& reasons, std::string& out) {
   fmt::format_to(std::back_inserter(out), "   {} health status: {}, weight {} of {}{}{}\n", whose,
                  weight < kIllWeight ? "Passed" : "Failed", weight, kIllWeight, reasons.empty() ? "" : ": ", reasons);
@@ -109,15 +115,16 @@ void append_history(const std::vector<RoleChange>& history, std::string& out) {
 void append_block(const Cluster& cluster, const Group& group, bool extensive, std::string& out) {
   const auto& status = *group.status;
   auto to = std::back_inserter(out);
-  const bool healthy = status.health_weight < kIllWeight && status.connected && status.sync == SyncState::hot;
+  const bool healthy = status.health_weight < kIllWeight && status.connected && status.sync == Sync::hot;
   fmt::format_to(to, "\nRG-ID {0}, RS-ID {0}: state {1}, peer {2}, health: {3}\n", group.set->id,
-                 to_string(status.role), to_string(status.peer_role), healthy ? "Passed" : "Failed");
+                 role_word(status.role, status.warned), role_word(status.peer_role, status.peer_warned),
+                 healthy ? "Passed" : "Failed");
   fmt::format_to(to, "   Redundancy set: {}, connection: {}\n", group.set->name, connection_word(status.connected));
   for (const auto index : group.set->service_sets) {
     fmt::format_to(to, "   Service set {}: stateful sync {}\n", cluster.service_sets[index].name,
                    to_string(status.sync));
   }
-  const bool peer_known = status.peer_role != SetRole::unknown;
+  const bool peer_known = status.peer_role.has_value();
   if (extensive || status.health_weight != 0) append_health("Local", status.health_weight, status.health_reasons, out);
   if (peer_known && (extensive || status.peer_health_weight != 0)) {
     append_health("Peer", status.peer_health_weight, status.peer_health_reasons, out);
@@ -203,9 +210,10 @@ std::string render_redundancy_groups(const Cluster& cluster, std::uint16_t chass
   out += "RG-ID  Local RG IP   RS-ID  Local RS   Peer RS             Peer RG IP    Status\n";
   for (const auto& group : groups) {
     fmt::format_to(to, "{:>3}    {:<13} {:>3}    {:<10} {:<19} {:<13} {}\n", group.set->id,
-                   group.local->inter_chassis_address.to_string(), group.set->id, to_string(group.status->role),
-                   to_string(group.status->peer_role), group.peer->inter_chassis_address.to_string(),
-                   connection_word(group.status->connected));
+                   group.local->inter_chassis_address.to_string(), group.set->id,
+                   role_word(group.status->role, group.status->warned),
+                   role_word(group.status->peer_role, group.status->peer_warned),
+                   group.peer->inter_chassis_address.to_string(), connection_word(group.status->connected));
   }
   if (level == Level::brief || level == Level::extensive) {
     for (const auto& group : groups) append_block(cluster, group, level == Level::extensive, out);

@@ -11,7 +11,7 @@ namespace {
 
 std::string_view ha_state(const Source& source) {
   if (source.stand_alone) return "Stand-alone";
-  return source.role == SetRole::master ? "Active" : "Backup";
+  return source.role == Role::master ? "Active" : "Backup";
 }
 
 std::string_view state_word(const SessionRecord& record) {

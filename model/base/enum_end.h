@@ -7,7 +7,7 @@
 namespace icr {
 
 /// Returns true if the enumeration of `value` has a name for it. Compilers write the name of a template argument where
-/// there is one, and a cast, such as "(icr::SetRole)9", where there is none.
+/// there is one, and a cast, such as "(icr::Role)9", where there is none.
 template <auto value>
 [[nodiscard]] constexpr bool has_enumerator() {
   const std::string_view text = __PRETTY_FUNCTION__;

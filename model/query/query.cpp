@@ -149,13 +149,45 @@ flatbuffers::Offset<fbs::PeerStatus> encode_peer(const std::optional<PeerStatus>
                                p->slots_to_copy, p->unacknowledged_records, p->unacknowledged_bytes);
 }
 
+constexpr std::uint8_t kUnknownRole = 0;
+constexpr std::uint8_t kWarnedStandby = 4;
+
+/// Returns the number by which replies name a role (query.fbs).
+std::uint8_t number_of(std::optional<Role> role, bool warned) {
+  if (!role) return kUnknownRole;
+  switch (*role) {
+    case Role::initializing:
+      return 1;
+    case Role::master:
+      return 2;
+    case Role::standby:
+      return warned ? kWarnedStandby : std::uint8_t{3};
+  }
+  return kUnknownRole;
+}
+
+/// Returns the role that `number` names, or nothing if the number is unknown.
+std::optional<Role> role_of(std::uint8_t number) {
+  switch (number) {
+    case 1:
+      return Role::initializing;
+    case 2:
+      return Role::master;
+    case 3:
+    case kWarnedStandby:
+      return Role::standby;
+    default:
+      return std::nullopt;
+  }
+}
+
 flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<fbs::RoleChange>>> encode_history(
     const std::vector<RoleChange>& history, flatbuffers::FlatBufferBuilder& builder) {
   std::vector<flatbuffers::Offset<fbs::RoleChange>> rows;
   for (const auto& change : history) {
     const auto reason = builder.CreateString(change.reason);
-    rows.push_back(fbs::CreateRoleChange(builder, change.ago_ms, static_cast<std::uint8_t>(change.from),
-                                         static_cast<std::uint8_t>(change.to), change.term, reason));
+    rows.push_back(fbs::CreateRoleChange(builder, change.ago_ms, number_of(change.from, false),
+                                         number_of(change.to, false), change.term, reason));
   }
   return builder.CreateVector(rows);
 }
@@ -165,9 +197,10 @@ Result<std::vector<RoleChange>> decode_history(const flatbuffers::Vector<flatbuf
   if (rows == nullptr) return out;
   if (rows->size() > kMaxRoleChanges) return fail("{} role changes", rows->size());
   for (const auto* row : *rows) {
-    if (row->from() >= kSetRoleCount || row->to() >= kSetRoleCount) return fail("role in a history out of range");
-    out.push_back({row->ago_ms(), static_cast<SetRole>(row->from()), static_cast<SetRole>(row->to()), row->term(),
-                   printable(row->reason())});
+    const auto from = role_of(row->from());
+    const auto to = role_of(row->to());
+    if (!from || !to) return fail("role in a history out of range");
+    out.push_back({row->ago_ms(), *from, *to, row->term(), printable(row->reason())});
   }
   return out;
 }
@@ -183,16 +216,18 @@ flatbuffers::Offset<fbs::SetStatus> encode_status(const SetStatus& status, flatb
   const auto peer = encode_peer(status.peer, builder);
   const auto history = encode_history(status.history, builder);
   return fbs::CreateSetStatus(
-      builder, static_cast<std::uint8_t>(status.role), static_cast<std::uint8_t>(status.peer_role), status.connected,
-      static_cast<std::uint8_t>(status.sync), status.term, reason, status.reason_age_s, status.sessions,
-      status.sent_sequence, status.acknowledged_sequence, status.applied_sequence, status.pending, status.digest,
-      counters, scheduling, status.health_weight, health, status.peer_health_weight, peer_health, detector,
-      status.priority, peer, history, status.set_id, service_sets);
+      builder, number_of(status.role, status.warned), number_of(status.peer_role, status.peer_warned),
+      status.connected, static_cast<std::uint8_t>(status.sync), status.term, reason, status.reason_age_s,
+      status.sessions, status.sent_sequence, status.acknowledged_sequence, status.applied_sequence, status.pending,
+      status.digest, counters, scheduling, status.health_weight, health, status.peer_health_weight, peer_health,
+      detector, status.priority, peer, history, status.set_id, service_sets);
 }
 
 Result<SetStatus> decode_status(const fbs::SetStatus& in) {
   SetStatus out;
-  if (in.role() >= kSetRoleCount || in.peer_role() >= kSetRoleCount || in.sync() >= kSyncStateCount) {
+  const auto role = role_of(in.role());
+  const auto peer_role = role_of(in.peer_role());
+  if (!role || (!peer_role && in.peer_role() != kUnknownRole) || in.sync() >= enum_end<Sync>()) {
     return fail("role or synchronisation state of redundancy set {} out of range", text_of_id(in.set_id()));
   }
   auto counts = decode_counts(in.counts());
@@ -207,10 +242,12 @@ Result<SetStatus> decode_status(const fbs::SetStatus& in) {
                    p->copied_slots(), p->slots_to_copy(), p->unacknowledged_records(), p->unacknowledged_bytes()};
   }
   out.set_id = in.set_id();
-  out.role = static_cast<SetRole>(in.role());
-  out.peer_role = static_cast<SetRole>(in.peer_role());
+  out.role = *role;
+  out.warned = in.role() == kWarnedStandby;
+  out.peer_role = peer_role;
+  out.peer_warned = in.peer_role() == kWarnedStandby;
   out.connected = in.connected();
-  out.sync = static_cast<SyncState>(in.sync());
+  out.sync = static_cast<Sync>(in.sync());
   out.term = in.term();
   out.reason = printable(in.reason());
   out.reason_age_s = in.reason_age_s();
@@ -281,34 +318,6 @@ void CardUtilization::add(const CardUtilization& other) {
   drop_rate += other.drop_rate;
   teardown_rate += other.teardown_rate;
   cpu_permyriad += other.cpu_permyriad;
-}
-
-std::string_view to_string(SetRole role) {
-  switch (role) {
-    case SetRole::unknown:
-      return "-";
-    case SetRole::initializing:
-      return "INITIALIZING";
-    case SetRole::master:
-      return "MASTER";
-    case SetRole::standby:
-      return "STANDBY";
-    case SetRole::standby_warned:
-      return "STANDBY (WARNED)";
-  }
-  return "-";
-}
-
-std::string_view to_string(SyncState state) {
-  switch (state) {
-    case SyncState::off:
-      return "Off";
-    case SyncState::cold:
-      return "Cold";
-    case SyncState::hot:
-      return "Hot";
-  }
-  return "Off";
 }
 
 SessionState state_of(const SessionRecord& record) {

@@ -20,6 +20,7 @@
 #include "model/query/service_set_status.h"
 #include "model/query/session_filter.h"
 #include "model/record/record_codec.h"
+#include "model/record/role.h"
 #include "model/record/session.h"
 
 namespace icr {
@@ -80,16 +81,6 @@ enum class QueryError : std::uint8_t {
 };
 inline constexpr std::uint8_t kQueryErrorCount = enum_end<QueryError>();
 
-enum class SetRole : std::uint8_t { unknown = 0, initializing, master, standby, standby_warned };
-inline constexpr std::uint8_t kSetRoleCount = enum_end<SetRole>();
-/// "INITIALIZING", "MASTER", "STANDBY", "STANDBY (WARNED)"; "-" for unknown.
-[[nodiscard]] std::string_view to_string(SetRole role);
-
-/// State of the copy of sessions on the peer.
-enum class SyncState : std::uint8_t { off = 0, cold, hot };
-inline constexpr std::uint8_t kSyncStateCount = enum_end<SyncState>();
-[[nodiscard]] std::string_view to_string(SyncState state);  ///< "Off", "Cold", "Hot"
-
 /// The words of `show services sessions count` on vms- cards.
 enum class SessionState : std::uint8_t { valid = 0, invalid, pending, other };
 /// Invalid: closed (RST, or both FINs acknowledged), it only waits to be removed. Valid: any other session. An icr
@@ -121,8 +112,8 @@ struct SilenceStatus {
 /// One change of role of a member of a redundancy set, or its going on in a new term.
 struct RoleChange {
   std::uint64_t ago_ms = 0;
-  SetRole from = SetRole::unknown;
-  SetRole to = SetRole::unknown;
+  Role from = Role::initializing;
+  Role to = Role::initializing;
   std::uint64_t term = 0;
   std::string reason;
   friend bool operator==(const RoleChange&, const RoleChange&) = default;
@@ -144,12 +135,14 @@ struct PeerStatus {
 
 /// One redundancy set as one chassis sees it.
 struct SetStatus {
-  StableId set_id = 0;                   ///< names, id and peers are in the cluster file
-  std::uint16_t set = 0;                 ///< its place in the cluster file of whoever holds the status; not sent
-  SetRole role = SetRole::unknown;       ///< a stand-alone set is always master
-  SetRole peer_role = SetRole::unknown;  ///< as last heard
-  bool connected = false;                ///< to the peer
-  SyncState sync = SyncState::off;
+  StableId set_id = 0;             ///< names, id and peers are in the cluster file
+  std::uint16_t set = 0;           ///< its place in the cluster file of whoever holds the status; not sent
+  Role role = Role::initializing;  ///< a stand-alone set is always master
+  bool warned = false;             ///< a standby that should not become master without need
+  std::optional<Role> peer_role;   ///< as last heard; nullopt while the peer is not heard
+  bool peer_warned = false;
+  bool connected = false;  ///< to the peer
+  Sync sync = Sync::off;   ///< of the copy of sessions on the standby
   std::uint64_t term = 0;
   std::string reason;              ///< of the last change of role, in words
   std::uint32_t reason_age_s = 0;  ///< seconds since then

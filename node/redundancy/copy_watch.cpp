@@ -22,7 +22,6 @@ void CopyWatch::look_at(TimePoint now, const replication::Sender* sender) {
 }
 
 void CopyWatch::look_at(TimePoint now, const replication::Receiver* receiver) {
-  using replication::Sync;
   const bool due = receiver != nullptr && receiver->sync() == Sync::cold;
   if (receiver != nullptr) received_ = receiver->counters().batches + receiver->counters().passes;
   const StallWatch::Event event = receiving_.look(now, due, received_);

@@ -11,13 +11,9 @@
 #include "model/base/counters.h"
 #include "model/base/result.h"
 #include "model/base/time.h"
-#include "replication/protocol.h"
+#include "model/record/role.h"
 
 namespace icr::node {
-
-using replication::Role;
-using replication::Sync;
-using replication::to_string;
 
 /// The state that the peer reports in a heartbeat.
 struct PeerReport {

@@ -10,22 +10,6 @@ bool same_pool(const NatPoolStatus& a, const NatPoolStatus& b) {
   return a.service_set == b.service_set && a.pool == b.pool;
 }
 
-SetRole role_of(Role role, std::uint16_t warnings) {
-  switch (role) {
-    case Role::initializing:
-      return SetRole::initializing;
-    case Role::master:
-      return SetRole::master;
-    case Role::standby:
-      return warnings != 0 ? SetRole::standby_warned : SetRole::standby;
-  }
-  return SetRole::unknown;
-}
-
-SyncState sync_of(Sync sync) {
-  return sync == Sync::hot ? SyncState::hot : sync == Sync::cold ? SyncState::cold : SyncState::off;
-}
-
 std::uint64_t micros(Duration time) { return static_cast<std::uint64_t>(time / 1us); }
 
 std::uint64_t millis(Duration time) { return static_cast<std::uint64_t>(std::max<Duration>(time, 0ms) / 1ms); }
@@ -55,11 +39,15 @@ SetView::SetView(SetShell& shell) : shell_(shell), core_(shell.core()) {}
 void SetView::status(TimePoint now, SetStatus& out) const {
   const MemberStatus member = core_.member().status();
   out.set_id = core_.config().stable_id;
-  out.role = role_of(member.role, member.warnings);
-  out.peer_role = member.peer_present ? role_of(member.peer_role, member.peer_warnings) : SetRole::unknown;
+  out.role = member.role;
+  out.warned = member.warnings != 0;
+  if (member.peer_present) {
+    out.peer_role = member.peer_role;
+    out.peer_warned = member.peer_warnings != 0;
+  }
   out.connected = member.connected && member.peer_present;
   // The operator asks a master how its standby's copy is, and a standby how its own is.
-  out.sync = sync_of(member.role == Role::master && member.peer_present ? member.peer_sync : member.sync);
+  out.sync = member.role == Role::master && member.peer_present ? member.peer_sync : member.sync;
   out.term = member.term;
   out.reason = member.reason;
   if (!member.configuration_difference.empty()) {
@@ -91,7 +79,7 @@ void SetView::status(TimePoint now, SetStatus& out) const {
   out.priority = member.priority;
   if (member.peer_heard_at != TimePoint()) out.peer = peer_of(member, now);
   for (const RoleTransition& t : core_.history().entries()) {
-    out.history.push_back({millis(now - t.at), role_of(t.from, 0), role_of(t.to, 0), t.term, t.reason});
+    out.history.push_back({millis(now - t.at), t.from, t.to, t.term, t.reason});
   }
   out.digest = shard().digest();
   append_to(out.counters);

@@ -247,7 +247,7 @@ double run_bulk(const Cluster& config, const std::shared_ptr<transport::Context>
     side.open(context);
     while (!stop) {
       side.poll();
-      serving = side.member().role() == node::Role::master;
+      serving = side.member().role() == Role::master;
     }
   });
   while (!serving) std::this_thread::yield();
@@ -255,7 +255,7 @@ double run_bulk(const Cluster& config, const std::shared_ptr<transport::Context>
   side.open(context);
   TimePoint asked = TimePoint::max();
   const TimePoint limit = clock_now() + 60s;
-  while (side.member().status().sync != node::Sync::hot) {
+  while (side.member().status().sync != Sync::hot) {
     side.poll();
     if (asked == TimePoint::max() && side.member().status().epoch != 0) asked = clock_now();
     if (clock_now() > limit) give_up("the standby does not become hot");

@@ -182,7 +182,7 @@ void FakeShard::status(TimePoint /*now*/, SetStatus& out) const {
   static const Cluster cluster = make_cluster();
   if (set_ < cluster.redundancy_sets.size()) out.set_id = cluster.redundancy_sets[set_].stable_id;
   out.role = role_;
-  out.peer_role = role_ == SetRole::master ? SetRole::standby : SetRole::master;
+  out.peer_role = role_ == Role::master ? Role::standby : Role::master;
   out.connected = true;
   out.sync = sync;
   out.term = term_;
@@ -194,7 +194,7 @@ void FakeShard::status(TimePoint /*now*/, SetStatus& out) const {
   out.pending = 1;
   out.health_weight = health_weight;
   out.health_reasons = health_reasons;
-  if (role_ == SetRole::standby) {
+  if (role_ == Role::standby) {
     out.peer_health_weight = 100;
     out.peer_health_reasons = "checkpoints cannot be written";
   }
@@ -204,13 +204,13 @@ void FakeShard::status(TimePoint /*now*/, SetStatus& out) const {
   out.counters = {{"heartbeats-sent", 100}};
   out.priority = 200;
   out.peer = PeerStatus{term_, 100, 37, false, 0, 0, 3, 412};
-  if (role_ == SetRole::master) {
+  if (role_ == Role::master) {
     out.peer->copying = true;
     out.peer->copied_slots = 16'384;
     out.peer->slots_to_copy = 100'000;
   }
-  out.history = {{42'000, SetRole::standby, role_, term_, "configured priority"},
-                 {5'025'007, SetRole::initializing, SetRole::standby, term_ - 1, "peer is master"}};
+  out.history = {{42'000, Role::standby, role_, term_, "configured priority"},
+                 {5'025'007, Role::initializing, Role::standby, term_ - 1, "peer is master"}};
   out.scheduling = "SCHED_RR priority 20, memory locked";
 }
 
@@ -233,7 +233,7 @@ bool FakeShard::read(std::uint32_t slot, TimePoint /*now*/, SessionRecord& out) 
   return true;
 }
 
-FakeShard& FakeCard::add(std::uint16_t set, SetRole role, std::uint64_t term) {
+FakeShard& FakeCard::add(std::uint16_t set, Role role, std::uint64_t term) {
   shards_.push_back(std::make_unique<FakeShard>(set, role, term));
   views_.push_back(shards_.back().get());
   return *shards_.back();
@@ -264,11 +264,11 @@ void FakeCard::clear_statistics(StableId service_set, std::optional<StatisticsGr
 }
 
 FakeCluster::FakeCluster() {
-  shards.push_back({0, &cards[0][0].add(0, SetRole::master, 2)});
-  shards.push_back({0, &cards[0][1].add(1, SetRole::standby, 3)});
-  shards.push_back({0, &cards[0][1].add(2, SetRole::master, 1)});
-  shards.push_back({1, &cards[1][0].add(0, SetRole::standby, 2)});
-  shards.push_back({1, &cards[1][1].add(1, SetRole::master, 3)});
+  shards.push_back({0, &cards[0][0].add(0, Role::master, 2)});
+  shards.push_back({0, &cards[0][1].add(1, Role::standby, 3)});
+  shards.push_back({0, &cards[0][1].add(2, Role::master, 1)});
+  shards.push_back({1, &cards[1][0].add(0, Role::standby, 2)});
+  shards.push_back({1, &cards[1][1].add(1, Role::master, 3)});
 }
 
 void FakeCluster::put_everywhere(std::uint16_t set, const SessionRecord& record) {

@@ -48,14 +48,14 @@ inline constexpr std::uint32_t kFirstBinding = 20000;
 /// Sessions (and bindings) of one set, as a vector of slots.
 class FakeShard final : public node::ShardView, public SessionSource {
  public:
-  FakeShard(std::uint16_t set, SetRole role, std::uint64_t term) : set_(set), role_(role), term_(term) {}
+  FakeShard(std::uint16_t set, Role role, std::uint64_t term) : set_(set), role_(role), term_(term) {}
   void put(const SessionRecord& record);
 
   std::uint16_t set() const override { return set_; }
   const SessionSource& sessions() const override { return *this; }
   std::uint64_t sessions_of(StableId service_set) const override;
   void status(TimePoint now, SetStatus& out) const override;
-  bool is_master() const override { return role_ == SetRole::master; }
+  bool is_master() const override { return role_ == Role::master; }
   bool remove(std::uint32_t slot, TimePoint now) override;
   Result<std::string> switchover(TimePoint now) override;
   std::uint32_t first_binding() const override { return kFirstBinding; }
@@ -69,7 +69,7 @@ class FakeShard final : public node::ShardView, public SessionSource {
   std::uint32_t high_water() const override { return static_cast<std::uint32_t>(slots_.size()); }
   bool read(std::uint32_t slot, TimePoint now, SessionRecord& out) const override;
 
-  SyncState sync = SyncState::hot;
+  Sync sync = Sync::hot;
   std::uint32_t health_weight = 0;
   std::string health_reasons;
   std::string switchover_refusal;  ///< empty: it is done
@@ -80,14 +80,14 @@ class FakeShard final : public node::ShardView, public SessionSource {
 
  private:
   std::uint16_t set_;
-  SetRole role_;
+  Role role_;
   std::uint64_t term_;
   std::vector<std::optional<SessionRecord>> slots_;
 };
 
 class FakeCard final : public node::CardView {
  public:
-  FakeShard& add(std::uint16_t set, SetRole role, std::uint64_t term);
+  FakeShard& add(std::uint16_t set, Role role, std::uint64_t term);
   std::span<node::ShardView* const> shards() override { return views_; }
   CardUtilization utilization(TimePoint now) const override;
   void counters(std::vector<CounterGroup>& out) const override;

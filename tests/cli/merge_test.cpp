@@ -16,7 +16,7 @@ using cli::ExitCode;
 using cli::Source;
 using testing::HasSubstr;
 
-SetStatus status(std::uint16_t set, SetRole role, std::uint64_t term, SyncState sync = SyncState::hot) {
+SetStatus status(std::uint16_t set, Role role, std::uint64_t term, Sync sync = Sync::hot) {
   SetStatus out;
   out.set = set;
   out.role = role;
@@ -32,32 +32,31 @@ std::vector<Source> sources_of(std::vector<cli::SetReport> reports, bool every_c
 }
 
 TEST(Sources, TheMasterOfTheHighestTermIsTheSource) {
-  auto sources = sources_of({{0, 0, status(0, SetRole::standby, 4)}, {1, 0, status(0, SetRole::master, 3)}});
+  auto sources = sources_of({{0, 0, status(0, Role::standby, 4)}, {1, 0, status(0, Role::master, 3)}});
   ASSERT_EQ(sources.size(), 1U);
   EXPECT_EQ(sources[0].interface, "ms-1/0/0");
   // Two who call themselves master: the older term is a chassis that has not heard yet.
-  sources = sources_of({{0, 0, status(0, SetRole::master, 4)}, {1, 0, status(0, SetRole::master, 5)}});
+  sources = sources_of({{0, 0, status(0, Role::master, 4)}, {1, 0, status(0, Role::master, 5)}});
   ASSERT_EQ(sources.size(), 1U);
   EXPECT_EQ(sources[0].chassis, 1);
 }
 
 TEST(Sources, WithoutAMasterTheBestTwinIs) {
-  auto sources = sources_of({{0, 0, status(0, SetRole::initializing, 9)}, {1, 0, status(0, SetRole::standby, 3)}});
+  auto sources = sources_of({{0, 0, status(0, Role::initializing, 9)}, {1, 0, status(0, Role::standby, 3)}});
   ASSERT_EQ(sources.size(), 1U);
   EXPECT_EQ(sources[0].chassis, 1);
-  sources =
-      sources_of({{0, 0, status(0, SetRole::standby, 9, SyncState::cold)}, {1, 0, status(0, SetRole::standby, 3)}});
+  sources = sources_of({{0, 0, status(0, Role::standby, 9, Sync::cold)}, {1, 0, status(0, Role::standby, 3)}});
   ASSERT_EQ(sources.size(), 1U);
   EXPECT_EQ(sources[0].chassis, 1);
-  sources = sources_of({{0, 0, status(0, SetRole::standby, 3)}, {1, 0, status(0, SetRole::standby, 3)}});
+  sources = sources_of({{0, 0, status(0, Role::standby, 3)}, {1, 0, status(0, Role::standby, 3)}});
   ASSERT_EQ(sources.size(), 1U) << "of equal copies one is taken, not both and not none";
 }
 
 TEST(Sources, AreOrderedByInterfaceThenSet) {
-  const auto sources = sources_of({{0, 1, status(1, SetRole::standby, 3)},
-                                   {0, 1, status(2, SetRole::master, 1)},
-                                   {1, 1, status(1, SetRole::master, 3)},
-                                   {1, 0, status(0, SetRole::master, 3)}},
+  const auto sources = sources_of({{0, 1, status(1, Role::standby, 3)},
+                                   {0, 1, status(2, Role::master, 1)},
+                                   {1, 1, status(1, Role::master, 3)},
+                                   {1, 0, status(0, Role::master, 3)}},
                                   true);
   ASSERT_EQ(sources.size(), 4U);
   EXPECT_EQ(sources[0].interface, "ms-1/0/0");

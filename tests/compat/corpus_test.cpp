@@ -119,8 +119,8 @@ TEST(Corpus, MessagesOf39ebb76AreRead) {
   read<rep::Heartbeat>("heartbeat.icrm", [](const rep::Heartbeat& b) {
     EXPECT_EQ(b.number, 42U);
     EXPECT_EQ(b.heard_boot, 0xb002U);
-    EXPECT_EQ(b.role, rep::Role::master);
-    EXPECT_EQ(b.sync, rep::Sync::hot);
+    EXPECT_EQ(b.role, Role::master);
+    EXPECT_EQ(b.sync, Sync::hot);
     EXPECT_EQ(b.priority, 200U);
     EXPECT_EQ(b.state_term, 5U);
     EXPECT_EQ(b.warnings, 1);
@@ -194,7 +194,7 @@ TEST_F(Dialogue, With39ebb76IsRefusedAndTheReasonNamesTheRelease) {
     run_for(100ms);
     right_.member->on_control(now_, beat.span());
   }
-  EXPECT_EQ(right_.member->role(), node::Role::initializing) << "it does not draw traffic away from a living master";
+  EXPECT_EQ(right_.member->role(), Role::initializing) << "it does not draw traffic away from a living master";
   EXPECT_EQ(right_.member->status().reason, "peer runs a release that is too old to pair with this one");
   EXPECT_EQ(right_.counter("refused-wrong-cluster"), 100U);
   // Without it, this one serves.

@@ -163,8 +163,8 @@ void messages() {
   };
   Heartbeat beat;
   beat.number = 1;
-  beat.role = replication::Role::standby;
-  beat.sync = replication::Sync::hot;
+  beat.role = Role::standby;
+  beat.sync = Sync::hot;
   keep("heartbeat", writer.write(header, beat));
   keep("handover", writer.write(header, Handover{5, 9}));
   keep("sync-request", writer.write(header, SyncRequest{5}));

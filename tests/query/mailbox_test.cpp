@@ -28,7 +28,7 @@ class Mailbox : public testing::Test {
     return poll(&item, 1, 0) == 1;
   }
   void fill(std::uint32_t slots) {
-    auto& shard = card_.add(0, SetRole::master, 2);
+    auto& shard = card_.add(0, Role::master, 2);
     for (std::uint32_t slot = 0; slot < slots; ++slot) {
       shard.put(make_session(slot, 0, key("192.0.2.1", 1, "198.51.100.1", 53, ip_protocol::udp)));
     }
@@ -69,7 +69,7 @@ TEST_F(Mailbox, AScanIsCutIntoSlicesAndOthersHaveTheirTurn) {
 }
 
 TEST_F(Mailbox, LiveSessionsAreToldApartInOneScan) {
-  auto& shard = card_.add(0, SetRole::master, 2);
+  auto& shard = card_.add(0, Role::master, 2);
   std::uint32_t slot = 0;
   const auto put = [&](std::uint32_t sessions, bool ipv4, std::uint8_t protocol) {
     for (std::uint32_t i = 0; i < sessions; ++i) {
@@ -171,10 +171,10 @@ TEST_F(Mailbox, TheWorkerTakesTurnsBetweenClients) {
 class Workers : public testing::Test {
  protected:
   Workers() {
-    parts_[0].add(0, SetRole::master, 2);
-    parts_[0].add(3, SetRole::master, 2);
-    parts_[1].add(1, SetRole::master, 2);
-    parts_[2].add(2, SetRole::standby, 2);
+    parts_[0].add(0, Role::master, 2);
+    parts_[0].add(3, Role::master, 2);
+    parts_[1].add(1, Role::master, 2);
+    parts_[2].add(2, Role::standby, 2);
     for (std::size_t i = 0; i < 3; ++i) {
       parts_[i].load.slots = 100 * (i + 1);
       parts_[i].load.cpu_permyriad = 1000;
@@ -255,7 +255,7 @@ TEST_F(Mailbox, ASetThatIsNotThereIsRefused) {
 }
 
 TEST_F(Mailbox, BindingsHavePagesAboveTheSessions) {
-  auto& shard = card_.add(0, SetRole::master, 2);
+  auto& shard = card_.add(0, Role::master, 2);
   shard.put(make_session(0, 0, key("192.0.2.1", 1, "198.51.100.1", 53, ip_protocol::udp)));
   for (std::uint32_t row = 0; row < 10; ++row) {
     const auto kind = row % 2 == 0 ? RecordKind::mapping : RecordKind::pairing;
@@ -289,7 +289,7 @@ TEST_F(Mailbox, BindingsHavePagesAboveTheSessions) {
 }
 
 TEST_F(Mailbox, StatisticsAndPoolsHavePages) {
-  auto& shard = card_.add(0, SetRole::master, 2);
+  auto& shard = card_.add(0, Role::master, 2);
   shard.pools.resize(kPageSessions + 5);
   auto statistics = task(QueryKind::statistics);
   statistics->reply.counts.resize(kPageServiceSets + 3);
@@ -311,7 +311,7 @@ TEST_F(Mailbox, StatisticsAndPoolsHavePages) {
 }
 
 TEST_F(Mailbox, OnlyAMasterClearsBindings) {
-  card_.add(0, SetRole::standby, 2);
+  card_.add(0, Role::standby, 2);
   for (const auto kind : {QueryKind::clear, QueryKind::clear_bindings}) {
     auto one = task(kind);
     ASSERT_TRUE(mailbox_.post(one));

@@ -19,8 +19,6 @@
 namespace icr::test {
 
 using node::RedundancyMember;
-using node::Role;
-using node::Sync;
 
 inline Cluster two_chassis(bool preempt) {
   Cluster cluster;

@@ -107,8 +107,8 @@ void Chassis::acquire_traffic() { watcher_.on_draw(*this); }
 
 void Chassis::announce_again(std::uint64_t) { watcher_.on_draw(*this); }
 
-void Chassis::report_role(node::Role role, std::uint64_t term) {
-  role == node::Role::master ? watcher_.on_master(*this, term) : watcher_.on_standby(*this, term);
+void Chassis::report_role(Role role, std::uint64_t term) {
+  role == Role::master ? watcher_.on_master(*this, term) : watcher_.on_standby(*this, term);
 }
 
 void Chassis::changed(std::uint32_t slot, Change) { changed_slots_.insert(slot); }

@@ -83,7 +83,7 @@ class Chassis final : private node::SetOutput, private ChangeListener {
   void acquire_traffic() override;
   void release_traffic() override {}  // the network goes on sending here until another chassis draws the traffic
   void announce_again(std::uint64_t term) override;
-  void report_role(node::Role role, std::uint64_t term) override;
+  void report_role(Role role, std::uint64_t term) override;
   void report_handover(bool) override {}
   void report_block(const node::BlockEvent&) override {}
 

@@ -161,7 +161,7 @@ std::vector<std::uint32_t> Oracle::look(Chassis& chassis, TimePoint now, std::op
   }
   // While a copy comes in, sessions may move to the slots that the master keeps them in. What a standby lacks when it
   // is hot is removed.
-  if (chassis.active() || chassis.status().sync == node::Sync::hot) {
+  if (chassis.active() || chassis.status().sync == Sync::hot) {
     for (const Life& life : gone) view.removed[life] = {view.lineage, now};
   }
   for (const Life& life : appeared) {

@@ -168,7 +168,7 @@ TEST_P(Scenario, AStandbyThatStartsLateBecomesHotWhileTrafficRuns) {
   run(3s);
   const auto trips = world_.traffic().round_trips();
   world_.start(1);
-  ASSERT_TRUE(run_until([this] { return world_.chassis(1).status().sync == node::Sync::hot; }, 1s));
+  ASSERT_TRUE(run_until([this] { return world_.chassis(1).status().sync == Sync::hot; }, 1s));
   run(1s);
   EXPECT_GT(world_.traffic().round_trips(), trips);
   quiesce();

@@ -429,8 +429,7 @@ std::optional<std::size_t> World::master() const {
 bool World::twins() const {
   const auto m = master();
   if (!m || !chassis_[0].up() || !chassis_[1].up()) return false;
-  return chassis_[1U - *m].status().sync == node::Sync::hot &&
-         chassis_[0].shard().digest() == chassis_[1].shard().digest() &&
+  return chassis_[1U - *m].status().sync == Sync::hot && chassis_[0].shard().digest() == chassis_[1].shard().digest() &&
          chassis_[0].shard().sessions() == chassis_[1].shard().sessions();
 }
 
@@ -451,10 +450,10 @@ void World::settle(Duration limit) {
     std::string text = "the chassis do not agree after quiet:";
     for (Chassis& c : chassis_) {
       const auto s = c.status();
-      text += fmt::format(" [{}: {} {} term {} sessions {} digest {:x} pending {} unacknowledged {} peer {} {}]",
-                          c.index(), node::to_string(s.role), node::to_string(s.sync), s.term, c.shard().sessions(),
-                          c.shard().digest(), s.pending_state, s.unacknowledged_bytes, s.peer_present,
-                          node::to_string(s.peer_role));
+      text +=
+          fmt::format(" [{}: {} {} term {} sessions {} digest {:x} pending {} unacknowledged {} peer {} {}]", c.index(),
+                      to_string(s.role), to_string(s.sync), s.term, c.shard().sessions(), c.shard().digest(),
+                      s.pending_state, s.unacknowledged_bytes, s.peer_present, to_string(s.peer_role));
     }
     violations_.push_back(text);
   }
