@@ -9,7 +9,8 @@
 namespace icr::replication {
 namespace {
 
-constexpr std::uint8_t kRoleCount = enum_end<Role>();
+// A heartbeat tells the role in which its sender acts, so it is never `claiming`.
+constexpr std::uint8_t kRoleCount = static_cast<std::uint8_t>(Role::master) + 1;
 constexpr std::uint8_t kSyncCount = enum_end<Sync>();
 
 // Envelope, body and session batch: three tables; room for what later releases may add.
@@ -77,6 +78,7 @@ bool read_body(const fbs::Envelope& envelope, Body& out, Refusal& why) {
       beat.asks_switchover = b.asks_switchover();
       beat.stream = position_of(b);
       beat.schema = b.schema();
+      beat.claimed_term = b.claimed_term();
       // A stream whose attempt has not sent anything yet stands one before its base.
       const bool sound = read_condition(b, beat) && beat.number != 0 && b.role() < kRoleCount &&
                          b.sync() < kSyncCount && beat.state_term <= envelope.term() && beat.stream.base < kMaxNumber &&
@@ -238,7 +240,7 @@ MessageWriter::Bytes MessageWriter::write(const Header& header, const Heartbeat&
                                            static_cast<std::uint8_t>(b.sync), b.priority, b.state_term, b.warnings,
                                            b.asks_switchover, b.stream.epoch, b.stream.base, b.stream.sequence,
                                            std::min(b.health_weight, kMaxHealthWeight), reasons,
-                                           std::min(b.late_us, kMaxLateMicros), addresses, b.schema));
+                                           std::min(b.late_us, kMaxLateMicros), addresses, b.schema, b.claimed_term));
 }
 
 MessageWriter::Bytes MessageWriter::write(const Header& header, const Handover& b) {

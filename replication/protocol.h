@@ -72,7 +72,7 @@ struct Position {
 struct Heartbeat {
   std::uint64_t number = 0;
   std::uint64_t heard_boot = 0;
-  Role role = Role::initializing;
+  Role role = Role::initializing;  ///< in which the sender acts; never Role::claiming
   Sync sync = Sync::off;
   std::uint32_t priority = 0;
   std::uint64_t state_term = 0;
@@ -83,6 +83,7 @@ struct Heartbeat {
   std::string health_reasons;        ///< at most kMaxHealthReasons octets of printable ASCII
   std::uint32_t late_us = 0;         ///< at most kMaxLateMicros
   std::vector<IpAddress> addresses;  ///< at most kMaxPeerAddresses
+  std::uint64_t claimed_term = 0;    ///< the term that the sender claims; 0: none
   std::uint32_t schema = 0;          ///< generation of the record schema; 0: the first, which announced none
 };
 struct Handover {

@@ -28,6 +28,11 @@ class CheckpointOutput {
   virtual bool commit(const Manifest& manifest) = 0;
   /// Takes the term to be written. Returns false if the disk is behind.
   virtual bool remember_term(std::uint64_t term) = 0;
+  /// Takes a term that the member claims, to be made durable before anything else that waits. Returns false if the disk
+  /// is behind; the caller offers it again. claimed_term() tells when it is durable.
+  virtual bool claim_term(std::uint64_t term) = 0;
+  /// Returns the highest claimed term that this run of the chassis has made durable.
+  [[nodiscard]] virtual std::uint64_t claimed_term() const = 0;
   /// Returns a number that grows when something that was taken could not be written (for example because the disk is
   /// full). The log is then incomplete until a new base checkpoint is committed.
   [[nodiscard]] virtual std::uint64_t losses() const = 0;

@@ -81,10 +81,10 @@ RecordBytes encode_identity(const StoreIdentity& identity, WallMillis created_ms
   return finish(builder, 0, 0, table, 0);
 }
 
-RecordBytes encode_term(std::string_view set, std::uint64_t term) {
+RecordBytes encode_terms(std::string_view set, const Terms& terms) {
   flatbuffers::FlatBufferBuilder builder;
   const auto name = builder.CreateString(set.data(), set.size());
-  return finish(builder, 0, 0, 0, fbs::CreateTermMark(builder, name, term));
+  return finish(builder, 0, 0, 0, fbs::CreateTermMark(builder, name, terms.seen, terms.claimed));
 }
 
 Result<BatchView> decode_batch(std::span<const std::uint8_t> record) {
@@ -124,13 +124,13 @@ Result<StoreIdentity> decode_identity(std::span<const std::uint8_t> record) {
                        identity->schema()};
 }
 
-Result<std::uint64_t> decode_term(std::span<const std::uint8_t> record, std::string_view set) {
+Result<Terms> decode_terms(std::span<const std::uint8_t> record, std::string_view set) {
   auto root = open(record);
   if (!root) return tl::unexpected(root.error());
   const fbs::TermMark* mark = (*root)->term();
   if (mark == nullptr) return fail("not a term");
   if (mark->set()->string_view() != set) return fail("term of another redundancy set");
-  return mark->term();
+  return Terms{mark->term(), mark->claimed()};
 }
 
 }  // namespace icr::storage

@@ -40,7 +40,7 @@ struct BatchHeader {
                                        BatchEncoder& encoder);
 [[nodiscard]] RecordBytes encode_manifest(std::string_view set, const Manifest& manifest);
 [[nodiscard]] RecordBytes encode_identity(const StoreIdentity& identity, WallMillis created_ms);
-[[nodiscard]] RecordBytes encode_term(std::string_view set, std::uint64_t term);
+[[nodiscard]] RecordBytes encode_terms(std::string_view set, const Terms& terms);
 
 /// A batch that has passed every check. It points into the bytes from which it was decoded.
 struct BatchView {
@@ -53,7 +53,7 @@ struct BatchView {
 [[nodiscard]] Result<BatchView> decode_batch(std::span<const std::uint8_t> record);
 [[nodiscard]] Result<Manifest> decode_manifest(std::span<const std::uint8_t> record, std::string_view set);
 [[nodiscard]] Result<StoreIdentity> decode_identity(std::span<const std::uint8_t> record);
-[[nodiscard]] Result<std::uint64_t> decode_term(std::span<const std::uint8_t> record, std::string_view set);
+[[nodiscard]] Result<Terms> decode_terms(std::span<const std::uint8_t> record, std::string_view set);
 
 [[nodiscard]] inline std::span<const std::uint8_t> bytes_of(const RecordBytes& record) {
   return {record.data(), record.size()};

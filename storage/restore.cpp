@@ -104,10 +104,11 @@ void Replay::name_all(std::uint32_t record) {
 }
 
 Result<void> Replay::survey() {
-  if (auto term = store_.term(set_)) {
-    out_.term = *term;
+  if (const auto terms = store_.terms(set_)) {
+    out_.term = terms->seen;
+    out_.claimed = terms->claimed;
   } else {
-    damaged(term.error().in("term").message);
+    damaged(terms.error().in("term").message);
   }
   std::optional<Manifest> manifest;
   if (auto read = store_.manifest(set_); !read) {

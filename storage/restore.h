@@ -14,6 +14,7 @@ namespace icr::storage {
 /// The result of a restore.
 struct Restored {
   std::uint64_t term = 0;                 ///< highest term ever seen (0: none), even when no session is left
+  std::uint64_t claimed = 0;              ///< highest term that was claimed, perhaps without ever acting in it
   std::uint64_t next_sequence = 1;        ///< for the Checkpointer of the set
   std::uint64_t batches = 0;              ///< records read
   std::uint64_t sessions = 0;             ///< taken by the sink

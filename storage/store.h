@@ -45,6 +45,13 @@ struct Manifest {
   std::uint64_t tombstones = 0;
 };
 
+/// The terms that a store keeps for a redundancy set. Each of the two only grows.
+struct Terms {
+  std::uint64_t seen = 0;     ///< highest term in which the member has acted, or of which it has heard; 0: none
+  std::uint64_t claimed = 0;  ///< highest term that the member has claimed; it may never have acted in it
+  friend bool operator==(const Terms&, const Terms&) = default;
+};
+
 /// The first and the last sequence in the log of a set.
 struct LogRange {
   std::uint64_t first = 0;
@@ -65,10 +72,10 @@ class Store {
   /// Removes the log after `last_good`, which a hole separates from the rest.
   virtual Result<void> truncate(std::string_view set, std::uint64_t last_good) = 0;
 
-  /// Makes `term` durable before it returns. A term below the stored one has no effect.
-  virtual Result<void> remember_term(std::string_view set, std::uint64_t term) = 0;
-  /// Returns the stored term, or 0 if there is none.
-  virtual Result<std::uint64_t> term(std::string_view set) = 0;
+  /// Makes the terms durable before it returns. One that is below the stored one has no effect.
+  virtual Result<void> remember_terms(std::string_view set, const Terms& terms) = 0;
+  /// Returns the stored terms.
+  virtual Result<Terms> terms(std::string_view set) = 0;
 
   /// Returns the newest manifest, or nothing if no base checkpoint was ever completed. Returns an error if the manifest
   /// is damaged.

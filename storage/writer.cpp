@@ -15,6 +15,8 @@ class Writer::SetOutput final : public CheckpointOutput {
   bool offer(std::uint64_t sequence, RecordBytes&& record) override;
   bool commit(const Manifest& manifest) override;
   bool remember_term(std::uint64_t term) override;
+  bool claim_term(std::uint64_t term) override;
+  [[nodiscard]] std::uint64_t claimed_term() const override { return claimed_.load(std::memory_order_acquire); }
   [[nodiscard]] std::uint64_t losses() const override { return losses_.load(std::memory_order_acquire); }
 
   [[nodiscard]] const std::string& set() const { return set_; }
@@ -24,6 +26,9 @@ class Writer::SetOutput final : public CheckpointOutput {
   }
   [[nodiscard]] std::uint64_t lost_up_to() const { return lost_up_to_; }
   [[nodiscard]] bool failing() const override { return failing_.load(std::memory_order_relaxed); }
+  /// Returns the term that is to be made durable, and forgets it; 0 if there is none. Thread: the writer.
+  [[nodiscard]] std::uint64_t take_claim() { return wanted_claim_.exchange(0, std::memory_order_acq_rel); }
+  void set_claimed(std::uint64_t term) { claimed_.store(term, std::memory_order_release); }
   /// Marks that an incident has begun (and was logged) or has ended.
   void set_failing(bool failing) { failing_.store(failing, std::memory_order_relaxed); }
 
@@ -33,6 +38,8 @@ class Writer::SetOutput final : public CheckpointOutput {
   std::uint64_t lost_up_to_ = 0;
   std::atomic<bool> failing_{false};
   std::atomic<std::uint64_t> losses_{0};
+  std::atomic<std::uint64_t> wanted_claim_{0};
+  std::atomic<std::uint64_t> claimed_{0};
 };
 
 bool Writer::SetOutput::offer(std::uint64_t sequence, RecordBytes&& record) {
@@ -49,6 +56,13 @@ bool Writer::SetOutput::commit(const Manifest& manifest) {
 
 bool Writer::SetOutput::remember_term(std::uint64_t term) {
   Item item{Item::Kind::term, this, term, {}, {}};
+  return writer_.push(item);
+}
+
+bool Writer::SetOutput::claim_term(std::uint64_t term) {
+  wanted_claim_.store(term, std::memory_order_release);
+  // The item only wakes the thread.
+  Item item{Item::Kind::claim, this, 0, {}, {}};
   return writer_.push(item);
 }
 
@@ -109,6 +123,7 @@ void Writer::run() {
     }
     for (Item& item : work) {
       const std::size_t size = item.record.size();
+      write_claims();
       write(item);
       item.record = RecordBytes();
       waiting_bytes_.fetch_sub(size, std::memory_order_relaxed);
@@ -147,8 +162,20 @@ void Writer::write(Item& item) {
       return;
     }
     case Item::Kind::term:
-      record_result(output, "remember term", store_->remember_term(output.set(), item.number));
+      record_result(output, "remember term", store_->remember_terms(output.set(), {item.number, 0}));
       return;
+    case Item::Kind::claim:
+      return;  // write_claims() has done it
+  }
+}
+
+void Writer::write_claims() {
+  for (const auto& output : outputs_) {
+    const std::uint64_t term = output->take_claim();
+    if (term == 0) continue;
+    const auto result = store_->remember_terms(output->set(), {0, term});
+    record_result(*output, "claim term", result);
+    if (result) output->set_claimed(term);
   }
 }
 

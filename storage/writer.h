@@ -24,7 +24,8 @@ struct WriterOptions {
 
 /// A bounded queue between the workers and the one thread that writes to the store. Workers wait neither for the disk
 /// nor for the lock of the queue. A write that fails is counted, logged once per incident, and reported to the
-/// checkpointer of the set as a loss. It neither blocks nor ends the process.
+/// checkpointer of the set as a loss. It neither blocks nor ends the process. A claimed term overtakes everything that
+/// waits, because a takeover waits for it.
 class Writer {
  public:
   /// Owns `store`.
@@ -48,10 +49,10 @@ class Writer {
  private:
   class SetOutput;
   struct Item {
-    enum class Kind : std::uint8_t { record, manifest, term };
+    enum class Kind : std::uint8_t { record, manifest, term, claim };
     Kind kind = Kind::record;
     SetOutput* output = nullptr;
-    std::uint64_t number = 0;  ///< sequence of a record, or the term
+    std::uint64_t number = 0;  ///< sequence of a record, or the term; not that of a claim (SetOutput::take_claim)
     RecordBytes record;
     Manifest manifest;
   };
@@ -60,6 +61,8 @@ class Writer {
   bool push(Item& item);
   void run();
   void write(Item& item);
+  /// Writes the terms that members claim at the moment, whatever else waits.
+  void write_claims();
   /// Counts a failed write, and logs the beginning and the end of an incident.
   void record_result(SetOutput& output, const char* what, const Result<void>& result);
 

@@ -13,6 +13,7 @@ auto rank(const SetStatus& status) {
       case Role::master:
         return 3;
       case Role::standby:
+      case Role::claiming:
         return status.warned ? 1 : 2;
       case Role::initializing:
         break;

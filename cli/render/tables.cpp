@@ -69,7 +69,8 @@ constexpr std::uint32_t kIllWeight = 255;
 /// Returns the role as `show services redundancy-group` prints it; "-" if it is not known.
 std::string role_word(std::optional<Role> role, bool warned) {
   if (!role) return "-";
-  return fmt::format("{}{}", to_string(*role), warned && *role == Role::standby ? " (WARNED)" : "");
+  return fmt::format("{}{}", to_string(*role),
+                     warned && (*role == Role::standby || *role == Role::claiming) ? " (WARNED)" : "");
 }
 
 void append_health(std::string_view whose, std::uint32_t weight, const std::string& reasons, std::string& out) {
@@ -131,6 +132,10 @@ void append_block(const Cluster& cluster, const Group& group, bool extensive, st
   }
   fmt::format_to(to, "   Last change: {}, {} seconds ago\n", status.reason.empty() ? "none" : status.reason,
                  status.reason_age_s);
+  if (status.claimed_term != 0) {
+    fmt::format_to(to, "   Claims term: {}, waits for: {}\n", status.claimed_term,
+                   status.awaited.empty() ? "the next round" : status.awaited);
+  }
   if (!extensive) return;
   fmt::format_to(to, "   Local chassis: {}, peer chassis: {}\n", group.local->name, group.peer->name);
   if (!status.scheduling.empty()) fmt::format_to(to, "   Scheduling: {}\n", status.scheduling);

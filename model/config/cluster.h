@@ -160,6 +160,7 @@ struct RedundancySet {
   Duration hold_time =
       3s;  ///< how long a starting member waits for its peer; and how long a preferred one must be hot to preempt
   bool preempt = false;
+  Duration claim_limit = 50ms;  ///< how long a takeover waits for the disk to keep the new term
   HealthWeights health;
   std::optional<Duration> silence_limit;  ///< as written in the file; nullopt if the key is missing
   /// The floor of the detector: a shorter silence is always tolerated.

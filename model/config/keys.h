@@ -127,6 +127,7 @@ inline constexpr auto kAll = std::to_array<Key>({
     {"redundancy-sets[]", "silence-limit", number, peer, live, 20, 60'000},
     {"redundancy-sets[]", "hold-time", seconds, peer, live, 0, 1800, "3"},
     {"redundancy-sets[]", "preempt", yes_no, peer, live, 0, 0, "no"},
+    {"redundancy-sets[]", "claim-limit", number, peer, live, 0, 10'000, "50"},
     {"redundancy-sets[]", "max-sessions", number, cluster, restart, 1024, kMostSlots, "131072"},
     {"redundancy-sets[]", "health", map, peer, live},
     {"redundancy-sets[].members[]", "chassis", name, cluster, restart},

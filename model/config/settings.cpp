@@ -182,6 +182,7 @@ void add(const Place& at, const RedundancySet& set, const Cluster& cluster) {
             static_cast<std::uint64_t>(usual.longest_silence() / 1ms));
   at.put(key(kSection, "hold-time"), in_seconds(set.hold_time));
   at.value(key(kSection, "preempt"), set.preempt);
+  at.value(key(kSection, "claim-limit"), static_cast<std::uint64_t>(set.claim_limit / 1ms));
   at.value(key(kSection, "max-sessions"), std::uint64_t{set.max_sessions});
   const Place health = at.below("health");
   health.value(key("redundancy-sets[].health", "interface"), std::uint64_t{set.health.interface});

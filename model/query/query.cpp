@@ -152,7 +152,8 @@ flatbuffers::Offset<fbs::PeerStatus> encode_peer(const std::optional<PeerStatus>
 constexpr std::uint8_t kUnknownRole = 0;
 constexpr std::uint8_t kWarnedStandby = 4;
 
-/// Returns the number by which replies name a role (query.fbs).
+/// Returns the number by which replies name a role (query.fbs). A claiming member is named as a standby, which a former
+/// release knows; a field of its own says that it claims.
 std::uint8_t number_of(std::optional<Role> role, bool warned) {
   if (!role) return kUnknownRole;
   switch (*role) {
@@ -161,21 +162,22 @@ std::uint8_t number_of(std::optional<Role> role, bool warned) {
     case Role::master:
       return 2;
     case Role::standby:
+    case Role::claiming:
       return warned ? kWarnedStandby : std::uint8_t{3};
   }
   return kUnknownRole;
 }
 
-/// Returns the role that `number` names, or nothing if the number is unknown.
-std::optional<Role> role_of(std::uint8_t number) {
+/// Returns the role that `number` and `claiming` name, or nothing if the number is unknown.
+std::optional<Role> role_of(std::uint8_t number, bool claiming) {
   switch (number) {
     case 1:
-      return Role::initializing;
+      return claiming ? Role::claiming : Role::initializing;
     case 2:
       return Role::master;
     case 3:
     case kWarnedStandby:
-      return Role::standby;
+      return claiming ? Role::claiming : Role::standby;
     default:
       return std::nullopt;
   }
@@ -186,8 +188,10 @@ flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<fbs::RoleChange>>> e
   std::vector<flatbuffers::Offset<fbs::RoleChange>> rows;
   for (const auto& change : history) {
     const auto reason = builder.CreateString(change.reason);
+    const unsigned claiming = (change.from == Role::claiming ? 1U : 0U) | (change.to == Role::claiming ? 2U : 0U);
     rows.push_back(fbs::CreateRoleChange(builder, change.ago_ms, number_of(change.from, false),
-                                         number_of(change.to, false), change.term, reason));
+                                         number_of(change.to, false), change.term, reason,
+                                         static_cast<std::uint8_t>(claiming)));
   }
   return builder.CreateVector(rows);
 }
@@ -197,8 +201,8 @@ Result<std::vector<RoleChange>> decode_history(const flatbuffers::Vector<flatbuf
   if (rows == nullptr) return out;
   if (rows->size() > kMaxRoleChanges) return fail("{} role changes", rows->size());
   for (const auto* row : *rows) {
-    const auto from = role_of(row->from());
-    const auto to = role_of(row->to());
+    const auto from = role_of(row->from(), (row->claiming() & 1U) != 0);
+    const auto to = role_of(row->to(), (row->claiming() & 2U) != 0);
     if (!from || !to) return fail("role in a history out of range");
     out.push_back({row->ago_ms(), *from, *to, row->term(), printable(row->reason())});
   }
@@ -215,18 +219,21 @@ flatbuffers::Offset<fbs::SetStatus> encode_status(const SetStatus& status, flatb
   const auto detector = encode_detector(status.detector, builder);
   const auto peer = encode_peer(status.peer, builder);
   const auto history = encode_history(status.history, builder);
+  const auto awaited =
+      status.awaited.empty() ? flatbuffers::Offset<flatbuffers::String>{} : builder.CreateString(status.awaited);
   return fbs::CreateSetStatus(
-      builder, number_of(status.role, status.warned), number_of(status.peer_role, status.peer_warned),
-      status.connected, static_cast<std::uint8_t>(status.sync), status.term, reason, status.reason_age_s,
-      status.sessions, status.sent_sequence, status.acknowledged_sequence, status.applied_sequence, status.pending,
-      status.digest, counters, scheduling, status.health_weight, health, status.peer_health_weight, peer_health,
-      detector, status.priority, peer, history, status.set_id, service_sets);
+      builder, number_of(status.role, status.warned), number_of(status.peer_role, status.peer_warned), status.connected,
+      static_cast<std::uint8_t>(status.sync), status.term, reason, status.reason_age_s, status.sessions,
+      status.sent_sequence, status.acknowledged_sequence, status.applied_sequence, status.pending, status.digest,
+      counters, scheduling, status.health_weight, health, status.peer_health_weight, peer_health, detector,
+      status.priority, peer, history, status.set_id, service_sets, status.claimed_term, awaited,
+      status.peer_role == Role::claiming);
 }
 
 Result<SetStatus> decode_status(const fbs::SetStatus& in) {
   SetStatus out;
-  const auto role = role_of(in.role());
-  const auto peer_role = role_of(in.peer_role());
+  const auto role = role_of(in.role(), in.claimed_term() != 0);
+  const auto peer_role = role_of(in.peer_role(), in.peer_claiming());
   if (!role || (!peer_role && in.peer_role() != kUnknownRole) || in.sync() >= enum_end<Sync>()) {
     return fail("role or synchronisation state of redundancy set {} out of range", text_of_id(in.set_id()));
   }
@@ -243,6 +250,8 @@ Result<SetStatus> decode_status(const fbs::SetStatus& in) {
   }
   out.set_id = in.set_id();
   out.role = *role;
+  out.claimed_term = in.claimed_term();
+  out.awaited = printable(in.awaited());
   out.warned = in.role() == kWarnedStandby;
   out.peer_role = peer_role;
   out.peer_warned = in.peer_role() == kWarnedStandby;

@@ -141,8 +141,10 @@ struct SetStatus {
   bool warned = false;             ///< a standby that should not become master without need
   std::optional<Role> peer_role;   ///< as last heard; nullopt while the peer is not heard
   bool peer_warned = false;
-  bool connected = false;  ///< to the peer
-  Sync sync = Sync::off;   ///< of the copy of sessions on the standby
+  bool connected = false;          ///< to the peer
+  std::uint64_t claimed_term = 0;  ///< the term that this member claims, also as master; 0: none
+  std::string awaited;             ///< what has yet to grant the claim, in words
+  Sync sync = Sync::off;           ///< of the copy of sessions on the standby
   std::uint64_t term = 0;
   std::string reason;              ///< of the last change of role, in words
   std::uint32_t reason_age_s = 0;  ///< seconds since then

@@ -10,6 +10,8 @@ std::string_view to_string(Role role) {
       return "STANDBY";
     case Role::master:
       return "MASTER";
+    case Role::claiming:
+      return "CLAIMING";
   }
   return "INITIALIZING";
 }

@@ -206,6 +206,7 @@ Result<CardSet> Chassis::make_set(std::uint16_t set, const Prepared& card, stora
       storage::restore(*store, config.name, cluster_.digest, out.shard->capacity(), *out.shard, card.now, wall_now());
   if (!restored) return tl::unexpected(restored.error().in("redundancy set " + config.name));
   out.start.term = restored->term;
+  out.start.claimed = restored->claimed;
   out.start.next_sequence = restored->next_sequence;
   log::info("checkpoint", "set={} restored sessions={} expired={} term={} records={} from-the-future={} took={}ms",
             config.name, restored->sessions, restored->expired, restored->term, restored->batches,

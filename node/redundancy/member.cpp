@@ -38,7 +38,7 @@ RedundancyMember::RedundancyMember(const Cluster& cluster, std::uint16_t set, st
       merge_in_(sink, source.capacity()),
       copy_watch_(set_.name),
       configuration_(cluster, set),
-      role_(role_config(set_, chassis), start.term, *this, now, start.whole),
+      role_(role_config(set_, chassis), start.term, *this, now, start.whole, start.claimed),
       detector_(detector_config(cluster, set, start.boot_id), outputs.probes, now),
       last_tick_(now),
       next_heartbeat_(now),
@@ -46,6 +46,18 @@ RedundancyMember::RedundancyMember(const Cluster& cluster, std::uint16_t set, st
       peer_address_(address_of_peer(cluster, set_, chassis)) {}
 
 RedundancyMember::~RedundancyMember() = default;
+
+ClaimAnswer RedundancyMember::claim(std::uint64_t term) { return decisions_.claim(term); }
+
+void RedundancyMember::on_claiming(std::uint64_t term) {
+  heartbeat_now_ = true;
+  decisions_.on_claiming(term);
+}
+
+void RedundancyMember::withdraw_claim() {
+  heartbeat_now_ = true;
+  decisions_.withdraw_claim();
+}
 
 void RedundancyMember::persist_term(std::uint64_t term) { decisions_.persist_term(term); }
 
@@ -336,7 +348,6 @@ void RedundancyMember::on_feedback(TimePoint now, const rep::Message& message) {
 
 /// Tells the role machine how far the copy is.
 void RedundancyMember::after_receiver(TimePoint now) {
-  if (role_.role() != Role::standby) return;
   const Sync before = role_.sync();
   role_.on_sync(now, std::max(receiver_.sync(), Sync::cold));  // a standby is at least that
   if (role_.sync() == before) return;
@@ -384,8 +395,8 @@ void RedundancyMember::check_liveness(TimePoint now) {
       log::warn("redundancy", "set={} connection to the peer closed: no standby is left", set_.name);
     }
     role_.on_peer_lost(now, false);
-    // A master, or one that took over, has no use for the proof by silence any more.
-    peer_lost_told_ = role_.role() == Role::master;
+    // A master, or one that takes over, has no use for the proof by silence any more.
+    peer_lost_told_ = role_.role() == Role::master || role_.claiming();
   }
 }
 
@@ -438,7 +449,8 @@ void RedundancyMember::send_heartbeat(TimePoint now) {
   rep::Heartbeat beat;
   beat.number = ++number_;
   beat.heard_boot = peer_lost_told_ ? 0 : boots_.present();
-  beat.role = role_.role();
+  beat.role = role_.acting_role();
+  beat.claimed_term = role_.claimed_term();
   beat.sync = role_.sync();
   beat.priority = priority();
   beat.state_term = role_.state_term();

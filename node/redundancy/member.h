@@ -32,6 +32,7 @@ namespace icr::node {
 struct MemberStart {
   std::uint64_t boot_id = 0;  ///< a random number of this process, not 0
   std::uint64_t term = 0;     ///< highest term that was persisted, 0 if none
+  std::uint64_t claimed = 0;  ///< highest term that a former life claimed, 0 if none
   bool whole = true;          ///< all of that term's state was restored
   replication::SenderLimits stream{};
 };
@@ -56,6 +57,7 @@ struct MemberStatus {
   bool handing_over = false;
   bool merging = false;  ///< standby: sends the master first what that cannot know
   std::uint64_t term = 0;
+  std::uint64_t claimed_term = 0;  ///< the term whose claim is open, also that of a master; 0: none is
   std::uint32_t priority = 0;
   std::uint16_t warnings = 0;  ///< kWarn* bits
   Health health;
@@ -105,6 +107,8 @@ class RedundancyMember : public ChangeListener, private RoleOutput {
   void on_peer_connected(TimePoint now);
   void on_peer_disconnected(TimePoint now);
 
+  /// Reports the answer to the claim of `term` (RoleOutput::claim).
+  void on_claim(TimePoint now, std::uint64_t term, bool granted) { role_.on_claim(now, term, granted); }
   /// Tells that the peer's machine has answered a probe.
   void on_probe_answer(TimePoint now, std::uint64_t nonce) { detector_.on_probe_answer(now, nonce); }
   /// Sets the addresses, other than virtual ones, at which the kernel of this machine answers on the service networks.
@@ -127,6 +131,7 @@ class RedundancyMember : public ChangeListener, private RoleOutput {
 
   [[nodiscard]] Role role() const { return role_.role(); }
   [[nodiscard]] std::uint64_t term() const { return role_.term(); }
+  [[nodiscard]] std::uint64_t claimed_term() const { return role_.claimed_term(); }
   /// Returns the reason of the last change of role.
   [[nodiscard]] const std::string& reason() const { return role_.reason(); }
   /// Returns the process of the peer to which the member listens, 0 if it never heard one.
@@ -138,6 +143,9 @@ class RedundancyMember : public ChangeListener, private RoleOutput {
 
  private:
   // -- RoleOutput: what the role machine's decisions mean for the rest of the member --
+  ClaimAnswer claim(std::uint64_t term) override;
+  void on_claiming(std::uint64_t term) override;
+  void withdraw_claim() override;
   void persist_term(std::uint64_t term) override;
   void on_master(std::uint64_t term) override;
   void on_standby(std::uint64_t term) override;

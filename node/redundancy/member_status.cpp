@@ -13,6 +13,7 @@ MemberStatus RedundancyMember::status() const {
   out.handing_over = role_.handing_over();
   out.merging = merge_out_.active();
   out.term = role_.term();
+  out.claimed_term = role_.claimed_term();
   out.priority = priority();
   out.warnings = warnings();
   out.health = health_.health();
@@ -22,6 +23,7 @@ MemberStatus RedundancyMember::status() const {
   out.connected = connected_;
   out.peer_present = hears_peer();
   out.peer_role = role_.peer().role;
+  if (peer_beat_.claimed_term != 0 && out.peer_role != Role::master) out.peer_role = Role::claiming;
   out.peer_sync = role_.peer().sync;
   out.peer_warnings = peer_beat_.warnings;
   out.peer_term = role_.peer().term;

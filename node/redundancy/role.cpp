@@ -4,22 +4,91 @@
 #include <utility>
 
 namespace icr::node {
+namespace {
+
+/// So many offers in a row may be lost on their way before a standby that claims what was offered gives up.
+constexpr int kOffersMissed = 4;
+
+}  // namespace
 
 RoleMachine::RoleMachine(const RoleConfig& config, std::uint64_t restored_term, RoleOutput& output, TimePoint now,
-                         bool whole)
+                         bool whole, std::uint64_t claimed)
     : config_(config),
       output_(output),
       highest_(restored_term),
       state_term_(whole ? restored_term : 0),
+      former_claim_(claimed),
       hold_until_(now + config.hold_time),
       changed_at_(now) {}
 
-void RoleMachine::take_mastership(TimePoint now, std::string reason) {
+/// Returns the smallest term above all others that is this member's by parity.
+std::uint64_t RoleMachine::next_own_term() const {
+  const std::uint64_t term = std::max(highest_, former_claim_) + 1;
+  return term % 2 == config_.index ? term : term + 1;
+}
+
+void RoleMachine::seek_mastership(TimePoint now, Cause cause, std::string reason) {
+  const std::uint64_t term = next_own_term();
+  if (claim_ && claim_->term == term && !(claim_->refused && now >= claim_->retry_at)) {
+    claim_->cause = cause;
+    return;
+  }
+  const bool fresh = !claim_;
+  claim_ = Claim{cause, term, std::move(reason), false, {}, {}};
+  ++counters_.claims;
+  const ClaimAnswer answer = config_.stand_alone ? ClaimAnswer::granted : output_.claim(term);
+  if (answer == ClaimAnswer::granted) {
+    become_master(now);
+    return;
+  }
+  if (answer == ClaimAnswer::refused) on_refusal(now);
+  if (!fresh || role_ == Role::master) return;
+  reason_ = claim_->reason;
+  changed_at_ = now;
+  output_.on_claiming(term);
+}
+
+void RoleMachine::on_claim(TimePoint now, std::uint64_t term, bool granted) {
+  if (!claim_ || claim_->term != term || claim_->refused) {
+    ++counters_.claims_answered_late;
+    return;
+  }
+  granted ? become_master(now) : on_refusal(now);
+}
+
+void RoleMachine::on_refusal(TimePoint now) {
+  ++counters_.claims_refused;
+  claim_->refused = true;
+  claim_->retry_at = now + config_.claim_retry;
+}
+
+void RoleMachine::withdraw(TimePoint now, std::string reason) {
+  if (!claim_) return;
+  claim_.reset();
+  ++counters_.claims_withdrawn;
+  if (role_ != Role::master) {
+    reason_ = std::move(reason);
+    changed_at_ = now;
+  }
+  output_.withdraw_claim();
+}
+
+void RoleMachine::withdraw_if(TimePoint now, Cause cause, std::string reason) {
+  if (claim_ && claim_->cause == cause) withdraw(now, std::move(reason));
+}
+
+void RoleMachine::count_takeover(Cause cause) {
+  if (role_ != Role::standby || cause == Cause::offered) return;
+  ++(sync_ == Sync::hot ? counters_.took_over_hot : counters_.took_over_cold);
+  if (cause == Cause::master_ill) ++counters_.taken_from_ill;
+}
+
+void RoleMachine::become_master(TimePoint now) {
+  const Claim claim = std::move(*claim_);
+  claim_.reset();
   if (handing_over()) end_handover(true);
-  // The smallest term above all others that is ours by parity.
-  std::uint64_t term = highest_ + 1;
-  if (term % 2 != config_.index) ++term;
-  output_.persist_term(term);
+  output_.persist_term(claim.term);
+  count_takeover(claim.cause);
   if (role_ == Role::master) {
     ++counters_.term_raised;
   } else {
@@ -27,16 +96,17 @@ void RoleMachine::take_mastership(TimePoint now, std::string reason) {
   }
   role_ = Role::master;
   sync_ = Sync::off;
-  term_ = highest_ = state_term_ = term;
+  term_ = highest_ = state_term_ = claim.term;
   asks_ = false;
   claim_at_ = TimePoint::max();
-  reason_ = std::move(reason);
+  reason_ = claim.reason;
   changed_at_ = now;
-  output_.on_master(term);
+  output_.on_master(claim.term);
 }
 
 void RoleMachine::follow(TimePoint now, std::string reason) {
   if (handing_over()) end_handover(false);
+  withdraw(now, reason);
   if (role_ != Role::standby) ++counters_.became_standby;
   role_ = Role::standby;
   sync_ = Sync::cold;
@@ -58,15 +128,19 @@ void RoleMachine::on_peer(TimePoint now, const PeerReport& report) {
       if (report.role == Role::master) {
         follow(now, "peer is master");
       } else if (report.sync != Sync::hot) {
-        // A hot standby hears from us that its master is gone, and takes over by itself.
         elect(now);
+      } else {
+        // It hears from us that its master is gone, and takes over by itself.
+        withdraw(now, "peer is a hot standby");
       }
       return;
     case Role::standby:
       if (report.role != Role::master) {
         elect(now);
-      } else if (report.term >= highest_ && report.term > known) {
-        follow(now, "peer is master in a new term");
+      } else {
+        withdraw_if(now, Cause::peer_lost, "the master is heard again");
+        withdraw_if(now, Cause::elected, "the master is heard again");
+        if (report.term >= highest_ && report.term > known) follow(now, "peer is master in a new term");
       }
       claim_from_ill(now);
       return;
@@ -74,7 +148,8 @@ void RoleMachine::on_peer(TimePoint now, const PeerReport& report) {
       if (report.role == Role::master) {
         yield(now);
       } else if (report.term > term_) {
-        take_mastership(now, "a higher term was known to the peer");
+        seek_mastership(now, Cause::higher_term, "a higher term was known to the peer");
+        if (claim_ && was_rival) output_.on_reassert(term_);
       } else if (was_rival) {
         output_.on_reassert(term_);
       } else if (report.asks_switchover && !handing_over() && now >= asked_handover_not_before_) {
@@ -87,6 +162,8 @@ void RoleMachine::on_peer(TimePoint now, const PeerReport& report) {
       }
       give_up_if_ill(now);
       return;
+    case Role::claiming:
+      break;
   }
 }
 
@@ -112,10 +189,11 @@ void RoleMachine::yield(TimePoint now) {
 /// Neither is master: both members decide from the same facts, so they decide the same.
 void RoleMachine::elect(TimePoint now) {
   if (outranks_peer()) {
-    if (role_ == Role::standby) ++(sync_ == Sync::hot ? counters_.took_over_hot : counters_.took_over_cold);
-    take_mastership(now, role_ == Role::standby ? "peer is not master any more" : "elected");
+    seek_mastership(now, Cause::elected, role_ == Role::standby ? "peer is not master any more" : "elected");
   } else if (role_ == Role::initializing) {
     follow(now, "peer is elected");
+  } else {
+    withdraw(now, "peer is elected");
   }
 }
 
@@ -141,18 +219,20 @@ void RoleMachine::on_peer_lost(TimePoint now, bool silent) {
     case Role::standby:
       // A copy that is not complete is worth less than a master that may only have lost a connection.
       if (!silent && sync_ != Sync::hot) return;
-      ++(sync_ == Sync::hot ? counters_.took_over_hot : counters_.took_over_cold);
-      take_mastership(now, silent ? "peer is silent" : "connection to the peer closed");
+      seek_mastership(now, Cause::peer_lost, silent ? "peer is silent" : "connection to the peer closed");
       return;
     case Role::master:
       peer_present_ = false;
       return;
+    case Role::claiming:
+      break;
   }
 }
 
 void RoleMachine::hold(TimePoint now, TimePoint until, std::string reason) {
   if (role_ != Role::initializing || config_.stand_alone) return;
   hold_until_ = std::max(hold_until_, until);
+  withdraw_if(now, Cause::alone, reason);
   if (reason_ == reason) return;
   reason_ = std::move(reason);
   changed_at_ = now;
@@ -162,7 +242,10 @@ void RoleMachine::on_sync(TimePoint now, Sync sync) {
   if (role_ != Role::standby || sync == sync_) return;
   sync_ = sync;
   asks_ = false;
-  if (sync != Sync::hot) return;
+  if (sync != Sync::hot) {
+    withdraw(now, "the copy is not complete any more");
+    return;
+  }
   hot_since_ = now;
   // From here on a complete state of that term is held; whoever restarts with it may claim so.
   if (peer_.term > state_term_) {
@@ -175,7 +258,10 @@ void RoleMachine::on_condition(TimePoint now, bool ill, bool warned) {
   if (ill_ && !ill) well_since_ = now;
   ill_ = ill;
   warned_ = warned;
-  if (ill) asks_ = false;
+  if (ill) {
+    asks_ = false;
+    withdraw_if(now, Cause::offered, "this member's health is Failed");
+  }
   if (role_ == Role::master) give_up_if_ill(now);
   if (role_ == Role::standby) claim_from_ill(now);
 }
@@ -194,13 +280,12 @@ void RoleMachine::give_up_if_ill(TimePoint now) {
 void RoleMachine::claim_from_ill(TimePoint now) {
   if (ill_ || warned_ || sync_ != Sync::hot || !follows_peer() || !peer_.ill) {
     claim_at_ = TimePoint::max();
+    withdraw_if(now, Cause::master_ill, "the master is well again, or this member is not");
     return;
   }
   if (claim_at_ == TimePoint::max()) claim_at_ = now + config_.ill_grace;
-  if (now < claim_at_) return;
-  ++counters_.took_over_hot;
-  ++counters_.taken_from_ill;
-  take_mastership(now, "the master's health is Failed");
+  if (now < claim_at_ || claim_) return;
+  seek_mastership(now, Cause::master_ill, "the master's health is Failed");
 }
 
 void RoleMachine::on_offer(TimePoint now, std::uint64_t term) {
@@ -208,7 +293,8 @@ void RoleMachine::on_offer(TimePoint now, std::uint64_t term) {
     ++counters_.offers_refused;
     return;
   }
-  take_mastership(now, "switchover");
+  seek_mastership(now, Cause::offered, "switchover");
+  if (claim_) claim_->offer_until = now + kOffersMissed * config_.offer_interval;
 }
 
 void RoleMachine::on_drained(TimePoint now) {
@@ -217,13 +303,26 @@ void RoleMachine::on_drained(TimePoint now) {
   next_offer_ = now;
 }
 
+/// Ends the claim of an offer that is not repeated any more, and makes a refused claim again.
+void RoleMachine::review_claim(TimePoint now) {
+  if (!claim_) return;
+  if (claim_->cause == Cause::offered && now >= claim_->offer_until) {
+    withdraw(now, "the master offers mastership no more");
+  } else if (claim_->refused && now >= claim_->retry_at) {
+    const TimePoint offer_until = claim_->offer_until;
+    seek_mastership(now, claim_->cause, claim_->reason);
+    if (claim_) claim_->offer_until = offer_until;
+  }
+}
+
 void RoleMachine::tick(TimePoint now) {
+  review_claim(now);
   switch (role_) {
     case Role::initializing:
       if (config_.stand_alone) {
-        take_mastership(now, "stand-alone");
+        seek_mastership(now, Cause::alone, "stand-alone");
       } else if (now >= hold_until_ && !peer_present_) {
-        take_mastership(now, "no peer within the hold time");
+        if (!claim_) seek_mastership(now, Cause::alone, "no peer within the hold time");
       }
       return;
     case Role::standby:
@@ -238,6 +337,8 @@ void RoleMachine::tick(TimePoint now) {
         end_handover(true);
       }
       return;
+    case Role::claiming:
+      break;
   }
 }
 
@@ -249,7 +350,7 @@ bool RoleMachine::take_offer(TimePoint now) {
 
 void RoleMachine::update_preemption(TimePoint now) {
   if (asks_ && asks_until_ != TimePoint::max() && now >= asks_until_) asks_ = false;
-  if (asks_ || !config_.preempt || ill_ || sync_ != Sync::hot || !follows_peer()) return;
+  if (asks_ || claim_ || !config_.preempt || ill_ || sync_ != Sync::hot || !follows_peer()) return;
   if (config_.priority <= peer_.priority || now - std::max(hot_since_, well_since_) < config_.hold_time) return;
   asks_ = true;
   asks_until_ = TimePoint::max();
@@ -277,6 +378,7 @@ void RoleMachine::end_handover(bool called_off) {
 
 Result<void> RoleMachine::request_switchover(TimePoint now) {
   if (config_.stand_alone) return fail("the set has one member only");
+  if (role() == Role::claiming) return fail("this member is CLAIMING");
   switch (role_) {
     case Role::initializing:
       return fail("this member is INITIALIZING");
@@ -288,6 +390,7 @@ Result<void> RoleMachine::request_switchover(TimePoint now) {
       asks_until_ = now + config_.handover_deadline;
       return {};
     case Role::master:
+    case Role::claiming:
       break;
   }
   if (handing_over()) return fail("a switchover is under way");
@@ -312,17 +415,28 @@ void RoleMachine::append_to(CounterList& out) const {
   out.push_back({"mastership-taken-from-ill", c.taken_from_ill});
   out.push_back({"offers-refused", c.offers_refused});
   out.push_back({"terms-raised", c.term_raised});
+  out.push_back({"claims-made", c.claims});
+  out.push_back({"claims-refused", c.claims_refused});
+  out.push_back({"claims-withdrawn", c.claims_withdrawn});
+  out.push_back({"claims-answered-late", c.claims_answered_late});
 }
 
 TimePoint RoleMachine::next_deadline() const {
+  if (claim_ && role_ != Role::master) {
+    const TimePoint retry = claim_->refused ? claim_->retry_at : TimePoint::max();
+    return claim_->cause == Cause::offered ? std::min(retry, claim_->offer_until) : retry;
+  }
+  const TimePoint retry = claim_ && claim_->refused ? claim_->retry_at : TimePoint::max();
   switch (role_) {
     case Role::initializing:
       return config_.stand_alone ? TimePoint::min() : hold_until_;
     case Role::standby:
       return claim_at_;  // requests are evaluated with every heartbeat
     case Role::master:
-      if (handover_ == Handover::offered) return std::min(handover_until_, next_offer_);
-      return handover_ == Handover::draining ? handover_until_ : TimePoint::max();
+      if (handover_ == Handover::offered) return std::min({handover_until_, next_offer_, retry});
+      return handover_ == Handover::draining ? std::min(handover_until_, retry) : retry;
+    case Role::claiming:
+      break;
   }
   return TimePoint::max();
 }

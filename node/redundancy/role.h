@@ -1,17 +1,24 @@
 // Decides who is master of a redundancy set: a state machine whose inputs are the reports of the peer and the time.
 //
+// Claims. Before a member is master of a term, it claims the term (RoleOutput::claim). If the answer takes time, the
+// member is CLAIMING: it goes on as what it was, and becomes master when the claim is granted. It withdraws the claim
+// when the reason for it is gone, for example because the master is heard again. A refused claim is made again from
+// time to time.
+//
 // Terms. Each member takes only terms of its own parity (term % 2 == index), and always one above every term it has
 // heard of. So two members can never be master in the same term, and the member that took over last has the highest
 // term. A master that meets a higher term yields.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "model/base/counters.h"
 #include "model/base/result.h"
 #include "model/base/time.h"
 #include "model/record/role.h"
+#include "node/redundancy/claimant.h"
 
 namespace icr::node {
 
@@ -36,6 +43,7 @@ struct RoleConfig {
   Duration handover_deadline = 2s;  ///< a switchover that is not accepted within this time is called off
   Duration offer_interval = 50ms;   ///< how often an offer is repeated
   Duration ill_grace = 200ms;       ///< how long a hot, healthy standby waits for an ill master to hand over
+  Duration claim_retry = 200ms;     ///< how long after a refusal a claim is made again
 };
 
 /// Receives the decisions of the state machine, which calls it from inside its functions. REQUIRES: an implementation
@@ -43,6 +51,14 @@ struct RoleConfig {
 class RoleOutput {
  public:
   virtual ~RoleOutput() = default;
+  /// Claims mastership of `term`, in place of the claim that is open, if there is one. Returns `granted` if nothing has
+  /// to be waited for: the member then acts in the term at once. After `pending`, the owner hands the answer to
+  /// RoleMachine::on_claim(). Not called for a stand-alone set.
+  virtual ClaimAnswer claim(std::uint64_t term) = 0;
+  /// The member, which was not master, waits for the answer to its claim of `term`, or for another try.
+  virtual void on_claiming(std::uint64_t term) = 0;
+  /// The open claim is not wanted any more. The member is back in the role that it had before.
+  virtual void withdraw_claim() = 0;
   /// Requests that `term`, in which the member is about to act, be persisted. Must not block: the term is on disk soon
   /// after (docs/replication.md).
   virtual void persist_term(std::uint64_t term) = 0;
@@ -60,9 +76,11 @@ class RoleOutput {
 class RoleMachine {
  public:
   /// `restored_term`: highest term that was persisted, 0 if none. `whole`: all of that term's state was restored;
-  /// otherwise it is worth no more than none in an election. `output` must outlive the machine.
+  /// otherwise it is worth no more than none in an election. `claimed`: highest term that a former life claimed, 0 if
+  /// none; it may have acted in it, so this life does not, but the claim proves no state. `output` must outlive the
+  /// machine.
   RoleMachine(const RoleConfig& config, std::uint64_t restored_term, RoleOutput& output, TimePoint now,
-              bool whole = true);
+              bool whole = true, std::uint64_t claimed = 0);
 
   // Inputs.
   void on_peer(TimePoint now, const PeerReport& report);
@@ -78,6 +96,9 @@ class RoleMachine {
   /// Sets the state of this member. `ill`: it cannot do the work of a master. `warned`: it should not become master
   /// without need.
   void on_condition(TimePoint now, bool ill, bool warned);
+  /// Reports the answer to the claim of `term`. One for a term that is not claimed any more is counted and has no
+  /// effect.
+  void on_claim(TimePoint now, std::uint64_t term, bool granted);
   /// Reports, during a switchover, that the peer has acknowledged everything that it must know.
   void on_drained(TimePoint now);
   void tick(TimePoint now);
@@ -89,7 +110,13 @@ class RoleMachine {
 
   // State.
   [[nodiscard]] TimePoint next_deadline() const;
-  [[nodiscard]] Role role() const { return role_; }
+  [[nodiscard]] Role role() const { return claiming() && role_ != Role::master ? Role::claiming : role_; }
+  /// Returns the role in which the member acts: never `claiming`.
+  [[nodiscard]] Role acting_role() const { return role_; }
+  /// Returns true while a claim is open, also that of a master that will go on in a new term.
+  [[nodiscard]] bool claiming() const { return claim_.has_value(); }
+  /// Returns the term that is claimed, 0 if none is.
+  [[nodiscard]] std::uint64_t claimed_term() const { return claim_ ? claim_->term : 0; }
   [[nodiscard]] Sync sync() const { return sync_; }
   /// Master: its term. Otherwise the highest term known.
   [[nodiscard]] std::uint64_t term() const { return role_ == Role::master ? term_ : highest_; }
@@ -121,14 +148,45 @@ class RoleMachine {
     std::uint64_t taken_from_ill = 0;
     std::uint64_t offers_refused = 0;
     std::uint64_t term_raised = 0;
+    std::uint64_t claims = 0;
+    std::uint64_t claims_refused = 0;
+    std::uint64_t claims_withdrawn = 0;
+    std::uint64_t claims_answered_late = 0;
   };
   [[nodiscard]] const Counters& counters() const { return counters_; }
   void append_to(CounterList& out) const;
 
  private:
   enum class Handover : std::uint8_t { none, draining, offered };
+  /// Why mastership is claimed, which decides when the claim is withdrawn.
+  enum class Cause : std::uint8_t {
+    alone,       ///< nobody is there: stand-alone, or at the end of the hold time
+    elected,     ///< neither member is master, and this one has the better claim
+    peer_lost,   ///< the master is not heard any more
+    master_ill,  ///< the master is heard, but cannot do its work
+    offered,     ///< the master hands over
+    higher_term  ///< this master must go on above a term that the peer knows
+  };
+  struct Claim {
+    Cause cause = Cause::alone;
+    std::uint64_t term = 0;
+    std::string reason;
+    bool refused = false;
+    TimePoint retry_at;     ///< after a refusal
+    TimePoint offer_until;  ///< Cause::offered: the offer counts until this time
+  };
 
-  void take_mastership(TimePoint now, std::string reason);
+  /// Claims mastership, or goes on with the claim that is open, and becomes master if the claim is granted at once.
+  void seek_mastership(TimePoint now, Cause cause, std::string reason);
+  /// Acts on a granted claim.
+  void become_master(TimePoint now);
+  void on_refusal(TimePoint now);
+  /// Withdraws the open claim, if there is one. `reason` becomes that of the role to which the member returns.
+  void withdraw(TimePoint now, std::string reason);
+  void withdraw_if(TimePoint now, Cause cause, std::string reason);
+  void count_takeover(Cause cause);
+  [[nodiscard]] std::uint64_t next_own_term() const;
+  void review_claim(TimePoint now);
   void follow(TimePoint now, std::string reason);
   void yield(TimePoint now);
   void elect(TimePoint now);
@@ -146,6 +204,8 @@ class RoleMachine {
   std::uint64_t term_ = 0;     ///< as master
   std::uint64_t highest_ = 0;  ///< highest term heard of
   std::uint64_t state_term_ = 0;
+  std::uint64_t former_claim_;  ///< highest term that a former life of this member claimed
+  std::optional<Claim> claim_;
   PeerReport peer_;
   bool peer_present_ = false;
   std::uint64_t reasserted_against_ = 0;  ///< term of the last lower master that was met

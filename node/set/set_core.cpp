@@ -24,15 +24,18 @@ SetCore::SetCore(const Cluster& cluster, std::uint16_t chassis, Shard& shard, co
       shard_(shard),
       output_(output),
       now_(now),
-      member_(cluster, shard.set(), chassis, {start.boot_id, start.term, start.whole, start.stream}, shard, shard,
-              {*this, output, output}, now),
+      member_(cluster, shard.set(), chassis, {start.boot_id, start.term, start.claimed, start.whole, start.stream},
+              shard, shard, {*this, output, output}, now),
       disk_(start.disk),
       next_shard_tick_(now) {
+  for (Claimant* const claimant : start.claimants) claims_.add(*claimant);
   shard_.add_listener(member_);
   if (disk_ != nullptr) {
     checkpointer_ = std::make_unique<storage::Checkpointer>(config_.name, cluster.digest, shard_, *disk_,
                                                             start.checkpoints, start.next_sequence, start.term);
     shard_.add_observer(*checkpointer_);
+    store_claimant_ = std::make_unique<StoreClaimant>(config_.name, *disk_, config_.claim_limit);
+    claims_.add(*store_claimant_);
   }
 }
 
@@ -94,7 +97,13 @@ bool SetCore::round(TimePoint now, WallMillis wall_now, const RoundLimits& limit
     store_fails_ = fails;
     judge_health(now);
   }
+  take_answer(now);
   member_.tick(now, limits.replication_bytes);
+  // A claim that ended without mastership, now that it is clear in which role.
+  if (role_ == Role::claiming && member_.role() != role_) {
+    note_role(member_.role(), member_.term());
+    output_.report_claim(0);
+  }
   if (now >= next_shard_tick_) {
     if (shard_.tick(now, limits.timers << std::min(shard_.timer_lag(now), kMostLag))) {
       next_shard_tick_ = now + kShardTick;
@@ -108,6 +117,13 @@ bool SetCore::round(TimePoint now, WallMillis wall_now, const RoundLimits& limit
   return more;
 }
 
+void SetCore::take_answer(TimePoint now) {
+  const std::uint64_t term = claims_.term();
+  if (term == 0) return;
+  const ClaimAnswer answer = claims_.answer(now);
+  if (answer != ClaimAnswer::pending) member_.on_claim(now, term, answer == ClaimAnswer::granted);
+}
+
 void SetCore::report_blocks() {
   for (std::size_t i = 0; i < kBlockEventsPerRound; ++i) {
     const auto event = shard_.next_block_event();
@@ -118,6 +134,7 @@ void SetCore::report_blocks() {
 
 TimePoint SetCore::next_deadline(TimePoint now) const {
   TimePoint next = std::min(member_.next_deadline(), next_shard_tick_);
+  next = std::min(next, claims_.next_deadline());
   if (checkpointer_) next = std::min(next, now + kShardTick);
   return next;
 }
@@ -133,10 +150,18 @@ bool SetCore::shut_down(TimePoint now, WallMillis wall_now) {
 
 // -- RoleOutput: what the role machine decided, after the member has done its part --
 
+ClaimAnswer SetCore::claim(std::uint64_t term) { return claims_.ask(now_, term); }
+
+void SetCore::on_claiming(std::uint64_t term) {
+  note_role(Role::claiming, term);
+  output_.report_claim(term);
+}
+
+void SetCore::withdraw_claim() { claims_.withdraw(); }
+
 void SetCore::persist_term(std::uint64_t term) {
-  // Handed to the storage thread, not waited for: a takeover must not cost a disk flush. Should the machine die before
-  // it is written, this chassis may take the same term again, which no other can ever have taken (terms are unique to a
-  // member). One that the storage thread does not take now is offered again by round().
+  // Handed to the storage thread, not waited for: the disk has the term as claimed already (store_claimant.h), so no
+  // later life acts in it again. A term that the storage thread does not take now is offered again by round().
   if (disk_ != nullptr) unremembered_term_ = disk_->remember_term(term) ? 0 : term;
 }
 
@@ -148,18 +173,19 @@ void SetCore::on_master(std::uint64_t term) {
   }
   // Between the two the engine forwards what still comes; nobody is drawn here before it does.
   output_.acquire_traffic();
-  report_role(Role::master, term);
+  note_role(Role::master, term);
+  output_.report_role(Role::master, term);
 }
 
 void SetCore::on_standby(std::uint64_t term) {
   output_.release_traffic();
   shard_.deactivate(now_);
-  report_role(Role::standby, term);
+  note_role(Role::standby, term);
+  output_.report_role(Role::standby, term);
 }
 
-void SetCore::report_role(Role role, std::uint64_t term) {
+void SetCore::note_role(Role role, std::uint64_t term) {
   history_.add({now_, std::exchange(role_, role), role, term, member_.reason()});
-  output_.report_role(role, term);
 }
 
 void SetCore::on_reassert(std::uint64_t term) { output_.announce_again(term); }
@@ -173,6 +199,7 @@ void SetCore::append_to(CounterList& out) const {
   shard_.counters().append_to(out);
   shard_.nat().counters().append_to(out);
   member_.append_to(out);
+  claims_.append_to(out);
   if (checkpointer_) checkpointer_->counters().append_to(out);
 }
 

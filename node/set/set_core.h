@@ -18,9 +18,11 @@
 #include "model/config/cluster.h"
 #include "node/flow/shard.h"
 #include "node/kernel/kernel_report.h"
+#include "node/redundancy/claimant.h"
 #include "node/redundancy/member.h"
 #include "node/redundancy/role_history.h"
 #include "node/set/set_output.h"
+#include "node/set/store_claimant.h"
 #include "storage/checkpointer.h"
 
 namespace icr::node {
@@ -34,6 +36,9 @@ struct SetStart {
   bool whole = true;                          ///< nothing of that term's state was found damaged
   storage::CheckpointOptions checkpoints{};
   replication::SenderLimits stream{};
+  std::uint64_t claimed = 0;  ///< highest term that a former run claimed, perhaps without acting in it
+  /// Those who must agree before the member becomes master, besides its disk. They outlive the core.
+  std::vector<Claimant*> claimants{};
 };
 
 /// How much of each kind of work one round does before packets have their turn again.
@@ -77,8 +82,8 @@ class SetCore final : private RoleOutput {
   /// Does what an operator wishes: RedundancyMember::request_switchover().
   [[nodiscard]] Result<void> request_switchover(TimePoint now);
 
-  /// Does one round of everything but packets, in this order: health, liveness and role, replication, session timers,
-  /// log of port blocks, term, checkpoint. Returns true if there is more to do at once.
+  /// Does one round of everything but packets, in this order: health, answer to an open claim, liveness and role,
+  /// replication, session timers, log of port blocks, term, checkpoint. Returns true if there is more to do at once.
   bool round(TimePoint now, WallMillis wall_now, const RoundLimits& limits);
   /// Returns when round() is next needed if nothing arrives.
   [[nodiscard]] TimePoint next_deadline(TimePoint now) const;
@@ -95,13 +100,19 @@ class SetCore final : private RoleOutput {
   [[nodiscard]] const RoleHistory& history() const { return history_; }
   /// Returns the checkpointer, or null if no checkpoints are kept.
   [[nodiscard]] const storage::Checkpointer* checkpointer() const { return checkpointer_.get(); }
+  /// Returns what has yet to agree that this member becomes master, in words; empty if it does not claim mastership.
+  [[nodiscard]] std::string awaited() const { return member_.claimed_term() == 0 ? std::string() : claims_.awaited(); }
   void append_to(CounterList& out) const;
 
  private:
+  void take_answer(TimePoint now);
   void judge_health(TimePoint now);
   void report_blocks();
-  void report_role(Role role, std::uint64_t term);
+  void note_role(Role role, std::uint64_t term);
   // -- RoleOutput --
+  ClaimAnswer claim(std::uint64_t term) override;
+  void on_claiming(std::uint64_t term) override;
+  void withdraw_claim() override;
   void persist_term(std::uint64_t term) override;
   void on_master(std::uint64_t term) override;
   void on_standby(std::uint64_t term) override;
@@ -112,10 +123,12 @@ class SetCore final : private RoleOutput {
   const RedundancySet& config_;
   Shard& shard_;
   SetOutput& output_;
-  TimePoint now_;  ///< of the input or round that is being handled: for the callbacks
+  TimePoint now_;                                  ///< of the input or round that is being handled: for the callbacks
+  std::unique_ptr<StoreClaimant> store_claimant_;  ///< null if no checkpoints are kept
+  Claims claims_;
   RedundancyMember member_;
   RoleHistory history_;
-  Role role_ = Role::initializing;  ///< the last one that was reported
+  Role role_ = Role::initializing;  ///< the last one that was noted
   std::unique_ptr<storage::Checkpointer> checkpointer_;
   storage::CheckpointOutput* disk_;
   KernelReport kernel_report_;

@@ -126,6 +126,16 @@ void SetShell::report_role(Role role, std::uint64_t term) {
             core_.member().status().reason);
 }
 
+void SetShell::report_claim(std::uint64_t term) {
+  if (term == 0) {
+    log::info("role", "set={} chassis={} role={} claim=withdrawn reason=\"{}\"", config_.name,
+              cluster_.chassis[chassis_].name, to_string(core_.member().role()), core_.member().reason());
+    return;
+  }
+  log::info("role", "set={} chassis={} role={} term={} reason=\"{}\" awaited=\"{}\"", config_.name,
+            cluster_.chassis[chassis_].name, to_string(Role::claiming), term, core_.member().reason(), core_.awaited());
+}
+
 void SetShell::report_handover(bool active) {
   log::info("role", "set={} chassis={} handing-over={}", config_.name, cluster_.chassis[chassis_].name, active);
 }

@@ -64,6 +64,7 @@ class SetShell final : private SetOutput, private replication::LinkVisitor {
   void release_traffic() override;
   void announce_again(std::uint64_t term) override;
   void report_role(Role role, std::uint64_t term) override;
+  void report_claim(std::uint64_t term) override;
   void report_handover(bool active) override;
   void report_block(const BlockEvent& event) override;
   // -- LinkVisitor --

@@ -41,6 +41,8 @@ void SetView::status(TimePoint now, SetStatus& out) const {
   out.set_id = core_.config().stable_id;
   out.role = member.role;
   out.warned = member.warnings != 0;
+  out.claimed_term = member.claimed_term;
+  out.awaited = core_.awaited();
   if (member.peer_present) {
     out.peer_role = member.peer_role;
     out.peer_warned = member.peer_warnings != 0;

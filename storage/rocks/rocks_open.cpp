@@ -138,7 +138,7 @@ tl::expected<DatabasePtr, Obstacle> open_existing(const fs::path& folder) {
 /// Creates a store with an identity in a folder of its own, then renames that folder into place, so that a store either
 /// is complete or does not exist.
 Result<DatabasePtr> create(const fs::path& folder, const StoreIdentity& identity,
-                           const std::vector<std::pair<std::string, std::uint64_t>>& terms, WallMillis wall_now) {
+                           const std::vector<std::pair<std::string, Terms>>& terms, WallMillis wall_now) {
   const fs::path unfinished = folder.string() + ".new";
   std::error_code code;
   fs::create_directories(folder.has_parent_path() ? folder.parent_path() : fs::path("."), code);
@@ -162,8 +162,8 @@ Result<DatabasePtr> create(const fs::path& folder, const StoreIdentity& identity
     made.log = handles[1];
     rocksdb::WriteBatch batch;
     rocks::put_sealed(batch, made.meta, rocks::kIdentityKey, bytes_of(encode_identity(identity, wall_now)));
-    for (const auto& [set, term] : terms) {
-      rocks::put_sealed(batch, made.meta, rocks::term_key(set), bytes_of(encode_term(set, term)));
+    for (const auto& [set, known] : terms) {
+      rocks::put_sealed(batch, made.meta, rocks::term_key(set), bytes_of(encode_terms(set, known)));
     }
     if (auto ok = made.write(batch, true); !ok) return tl::unexpected(ok.error().in(unfinished.string()));
   }
@@ -187,8 +187,8 @@ Result<fs::path> move_aside(const fs::path& folder, std::string_view reason, Wal
 }
 
 /// Returns the terms that can be read, and omits those that cannot.
-std::vector<std::pair<std::string, std::uint64_t>> read_terms(RocksStore::Database& database) {
-  std::vector<std::pair<std::string, std::uint64_t>> out;
+std::vector<std::pair<std::string, Terms>> read_terms(RocksStore::Database& database) {
+  std::vector<std::pair<std::string, Terms>> out;
   const std::string prefix = rocks::term_key("");
   const std::unique_ptr<rocksdb::Iterator> it(database.db->NewIterator(rocksdb::ReadOptions(), database.meta));
   for (it->Seek(prefix); it->Valid() && it->key().starts_with(prefix); it->Next()) {
@@ -197,7 +197,7 @@ std::vector<std::pair<std::string, std::uint64_t>> read_terms(RocksStore::Databa
     std::size_t size = 0;
     const auto* data = reinterpret_cast<const std::uint8_t*>(it->value().data());
     if (!unseal({data, it->value().size()}, words, size)) continue;
-    if (const auto term = decode_term(bytes_of(words, size), set)) out.emplace_back(set, *term);
+    if (const auto terms = decode_terms(bytes_of(words, size), set)) out.emplace_back(set, *terms);
   }
   return out;
 }
@@ -241,7 +241,7 @@ Result<std::unique_ptr<RocksStore>> RocksStore::open(const fs::path& folder_give
     return fail("{}: {}", folder_given.string(), code.message());
   }
   std::unique_ptr<RocksStore> store(new RocksStore(folder, identity, wall_now));
-  std::vector<std::pair<std::string, std::uint64_t>> terms;
+  std::vector<std::pair<std::string, Terms>> terms;
   const auto status = fs::status(folder, code);
   if (status.type() == fs::file_type::none) return fail("{}: {}", folder.string(), code.message());
   if (fs::exists(status)) {

@@ -3,6 +3,7 @@
 #include <rocksdb/convenience.h>
 #include <rocksdb/write_batch.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <ctime>
@@ -151,22 +152,26 @@ Result<void> RocksStore::truncate(std::string_view set, std::uint64_t last_good)
                [&](rocksdb::WriteBatch& batch) { batch.DeleteRange(db_->log, log_key(set, last_good + 1), end); });
 }
 
-Result<void> RocksStore::remember_term(std::string_view set, std::uint64_t term) {
-  // A stored term that cannot be read is replaced, because a known term is better than none.
-  if (const auto known = this->term(set); known && *known >= term) return {};
+Result<void> RocksStore::remember_terms(std::string_view set, const Terms& terms) {
+  Terms all = terms;
+  // Stored terms that cannot be read are replaced, because known terms are better than none.
+  if (const auto known = this->terms(set)) {
+    all = {std::max(all.seen, known->seen), std::max(all.claimed, known->claimed)};
+    if (all == *known) return {};
+  }
   return write(true, [&](rocksdb::WriteBatch& batch) {
-    rocks::put_sealed(batch, db_->meta, rocks::term_key(set), bytes_of(encode_term(set, term)));
+    rocks::put_sealed(batch, db_->meta, rocks::term_key(set), bytes_of(encode_terms(set, all)));
   });
 }
 
-Result<std::uint64_t> RocksStore::term(std::string_view set) {
+Result<Terms> RocksStore::terms(std::string_view set) {
   if (!db_) return fail("the store is closed");
   std::vector<std::uint64_t> words;
   std::size_t size = 0;
   const auto found = db_->get(db_->meta, rocks::term_key(set), words, size);
   if (!found) return tl::unexpected(found.error());
-  if (!*found) return 0;
-  return decode_term(bytes_of(words, size), set);
+  if (!*found) return Terms{};
+  return decode_terms(bytes_of(words, size), set);
 }
 
 Result<std::optional<Manifest>> RocksStore::manifest(std::string_view set) {

@@ -38,8 +38,8 @@ class RocksStore final : public Store {
   Result<void> append(std::string_view set, std::uint64_t sequence, std::span<const std::uint8_t> record) override;
   Result<void> commit(std::string_view set, const Manifest& manifest) override;
   Result<void> truncate(std::string_view set, std::uint64_t last_good) override;
-  Result<void> remember_term(std::string_view set, std::uint64_t term) override;
-  Result<std::uint64_t> term(std::string_view set) override;
+  Result<void> remember_terms(std::string_view set, const Terms& terms) override;
+  Result<Terms> terms(std::string_view set) override;
   Result<std::optional<Manifest>> manifest(std::string_view set) override;
   Result<std::optional<LogRange>> range(std::string_view set) override;
   Result<bool> read(std::string_view set, std::uint64_t sequence, std::vector<std::uint64_t>& out,
@@ -66,8 +66,7 @@ class RocksStore final : public Store {
   WallMillis opened_at_;
   std::unique_ptr<rocks::FileKeeper> keeper_;  ///< kept until the first write, which proves that the store is sound
   std::unique_ptr<Database> db_;               ///< null after the database could not be opened again
-  std::vector<std::pair<std::string, std::uint64_t>>
-      terms_;  ///< the terms at the time at which the database was closed
+  std::vector<std::pair<std::string, Terms>> terms_;  ///< the terms at the time at which the database was closed
   std::chrono::steady_clock::time_point next_reopen_;
   std::filesystem::path set_aside_to_;
 };

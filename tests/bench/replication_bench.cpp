@@ -217,6 +217,9 @@ class Side final : private node::RoleOutput,
   bool send(replication::Channel channel, std::span<const std::uint8_t> message) override {
     return channel == replication::Channel::control ? link_->send_control(message) : link_->send_data(message);
   }
+  node::ClaimAnswer claim(std::uint64_t) override { return node::ClaimAnswer::granted; }
+  void on_claiming(std::uint64_t) override {}
+  void withdraw_claim() override {}
   void persist_term(std::uint64_t) override {}
   void on_master(std::uint64_t) override { shard_.activate(clock_now()); }
   void on_standby(std::uint64_t) override { shard_.deactivate(clock_now()); }

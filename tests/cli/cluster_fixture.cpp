@@ -212,6 +212,14 @@ void FakeShard::status(TimePoint /*now*/, SetStatus& out) const {
   out.history = {{42'000, Role::standby, role_, term_, "configured priority"},
                  {5'025'007, Role::initializing, Role::standby, term_ - 1, "peer is master"}};
   out.scheduling = "SCHED_RR priority 20, memory locked";
+  if (claims == 0) return;
+  out.role = Role::claiming;
+  out.peer_role.reset();
+  out.connected = false;
+  out.claimed_term = claims;
+  out.awaited = "its term on disk";
+  out.reason = "connection to the peer closed";
+  out.history.insert(out.history.begin(), {3, role_, Role::claiming, claims, out.reason});
 }
 
 bool FakeShard::remove(std::uint32_t slot, TimePoint /*now*/) {

@@ -70,6 +70,7 @@ class FakeShard final : public node::ShardView, public SessionSource {
   bool read(std::uint32_t slot, TimePoint now, SessionRecord& out) const override;
 
   Sync sync = Sync::hot;
+  std::uint64_t claims = 0;  ///< the term that it claims; 0: none
   std::uint32_t health_weight = 0;
   std::string health_reasons;
   std::string switchover_refusal;  ///< empty: it is done

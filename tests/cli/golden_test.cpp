@@ -166,6 +166,9 @@ TEST_F(Golden, RedundancyGroups) {
   fake_.shard(0, 0).health_weight = 255;
   fake_.shard(0, 0).health_reasons = "interface outside0 has no carrier";
   expect("show services redundancy-group brief", "redundancy-group-ill");
+  // A member that is about to take over says for what it waits.
+  fake_.shard(0, 1).claims = 4;
+  expect("show services redundancy-group rg-id 2 extensive", "redundancy-group-claiming");
   for (const std::string number : {"3", "9"}) {  // a stand-alone set is none
     const auto output = answer(fake_, "show services redundancy-group rg-id " + number);
     EXPECT_EQ(output.code, cli::ExitCode::command_error);

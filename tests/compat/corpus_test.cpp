@@ -180,9 +180,10 @@ TEST(Corpus, StoreRecordsOf39ebb76AreRead) {
   EXPECT_EQ(owner->cluster_digest, kDigest);
   EXPECT_LT(owner->schema, kFirstSchemaWithNames) << "so the store is set aside";
   const Bytes term("term.icrs");
-  const auto highest = storage::decode_term(term.span(), "rs1");
+  const auto highest = storage::decode_terms(term.span(), "rs1");
   ASSERT_TRUE(highest) << highest.error().message;
-  EXPECT_EQ(*highest, 6U);
+  EXPECT_EQ(highest->seen, 6U);
+  EXPECT_EQ(highest->claimed, 0U);
 }
 
 using Dialogue = MemberPairTest;

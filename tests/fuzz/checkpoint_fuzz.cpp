@@ -34,6 +34,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   (void)decode_manifest(record, "rs1");
   (void)decode_identity(record);
-  (void)decode_term(record, "rs1");
+  (void)decode_terms(record, "rs1");
   return 0;
 }

@@ -259,7 +259,7 @@ void checkpoints() {
   keep("batch", encode_batch(builder, BatchHeader{"rs1", 1, 2, 3, 4}, encoder));
   keep("manifest", encode_manifest("rs1", Manifest{}));
   keep("identity", encode_identity(StoreIdentity{"left", "fuzz", 1}, 5));
-  keep("term", encode_term("rs1", 9));
+  keep("term", encode_terms("rs1", {9, 0}));
 }
 
 // -- NAT64 and sequences --

@@ -85,6 +85,9 @@ TEST(SteadyHealthTest, WhatIsWrongBelowTheLimitIsToldAtOnceAndIsNoIllness) {
 
 class Decisions : public RoleOutput {
  public:
+  ClaimAnswer claim(std::uint64_t) override { return ClaimAnswer::granted; }
+  void on_claiming(std::uint64_t) override {}
+  void withdraw_claim() override {}
   void persist_term(std::uint64_t) override {}
   void on_master(std::uint64_t) override {}
   void on_standby(std::uint64_t) override {}

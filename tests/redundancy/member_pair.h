@@ -47,7 +47,7 @@ class Node : public node::RoleOutput, public node::ProbeOutput, public replicati
       : control(random), data(random), cluster_(&cluster), index_(index), now_(now) {}
 
   void start() {
-    const node::MemberStart start{++boots_ * 0x1000000001ULL + index_, persisted};
+    const node::MemberStart start{++boots_ * 0x1000000001ULL + index_, persisted, 0};
     member.emplace(*cluster_, 0, index_, start, *table, *table, node::MemberOutputs{*this, *this, *this}, now_);
     table->listen(&*member);
   }
@@ -66,6 +66,15 @@ class Node : public node::RoleOutput, public node::ProbeOutput, public replicati
     }
     (channel == replication::Channel::control ? control : data).send(now_, message);
     return true;
+  }
+  node::ClaimAnswer claim(std::uint64_t term) override {
+    claimed = term;
+    return claim_answer;
+  }
+  void on_claiming(std::uint64_t) override { role = "claiming"; }
+  void withdraw_claim() override {
+    claimed = 0;
+    role = "standby";
   }
   void persist_term(std::uint64_t term) override { persisted = term; }
   void on_master(std::uint64_t term) override {
@@ -97,6 +106,8 @@ class Node : public node::RoleOutput, public node::ProbeOutput, public replicati
   std::optional<RedundancyMember> member;
   VirtualWire control;
   VirtualWire data;
+  node::ClaimAnswer claim_answer = node::ClaimAnswer::granted;  ///< what is known at once
+  std::uint64_t claimed = 0;                                    ///< the term that is claimed
   std::uint64_t persisted = 0;
   std::string role = "initializing";
   int masterships = 0;

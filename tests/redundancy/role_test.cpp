@@ -11,6 +11,12 @@ using ::testing::HasSubstr;
 
 class Decisions : public RoleOutput {
  public:
+  ClaimAnswer claim(std::uint64_t term) override {
+    claimed = term;
+    return answer;
+  }
+  void on_claiming(std::uint64_t term) override { last = "claiming " + std::to_string(term); }
+  void withdraw_claim() override { claimed = 0; }
   void persist_term(std::uint64_t term) override { persisted = term; }
   void on_master(std::uint64_t term) override {
     EXPECT_EQ(persisted, term) << "acts before the term is on disk";
@@ -20,6 +26,8 @@ class Decisions : public RoleOutput {
   void on_reassert(std::uint64_t) override { ++reasserted; }
   void on_handing_over(bool active) override { handing_over = active; }
 
+  ClaimAnswer answer = ClaimAnswer::granted;  ///< what is known at once
+  std::uint64_t claimed = 0;                  ///< the term that is claimed; 0 after a withdrawal
   std::uint64_t persisted = 0;
   std::string last;
   int reasserted = 0;

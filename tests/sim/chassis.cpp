@@ -18,19 +18,33 @@ WallMillis wall(TimePoint now) {
 }
 
 Chassis::Chassis(const Cluster& cluster, std::uint16_t index, std::mt19937_64& random, ChassisWatcher& watcher)
-    : control(random), data(random), cluster_(cluster), index_(index), random_(random), watcher_(watcher) {}
+    : control(random),
+      data(random),
+      witness(random),
+      cluster_(cluster),
+      index_(index),
+      random_(random),
+      watcher_(watcher) {}
 
-void Chassis::start(TimePoint now) {
+void Chassis::start(TimePoint now, bool damaged) {
   now_ = now;
   boot_ = random_() | 1U;
   const std::string& set = cluster_.redundancy_sets[0].name;
+  damaged = damaged && store_.damage_one(set, random_);
   shard_ = std::make_unique<node::Shard>(cluster_, std::uint16_t{0}, random_(), now);
   const auto restored = storage::restore(store_, set, cluster_.digest, shard_->capacity(), *shard_, now, wall(now));
   ASSERT_TRUE(restored) << restored.error().message;
-  EXPECT_EQ(restored->bad_records, 0U) << restored->damage;
+  whole_ = restored->damage.empty();
+  EXPECT_EQ(whole_, !damaged) << restored->damage;
+  if (!whole_) {
+    ASSERT_TRUE(store_.set_aside(restored->damage, wall(now)));
+  }
   engine_ = std::make_unique<node::Engine>(cluster_, std::vector<node::Shard*>{shard_.get()}, random_());
-  disk_ = std::make_unique<storage::DirectOutput>(store_, set);
-  node::SetStart start{boot_, restored->term, disk_.get(), restored->next_sequence, restored->damage.empty(), {}, {}};
+  disk_ = std::make_unique<SlowDisk>(store_, set, random_, slowest_claim);
+  disk_->run(now);
+  node::SetStart start{boot_, restored->term, disk_.get(), restored->next_sequence, whole_, {}, {}};
+  start.claimed = restored->claimed;
+  start.claimants = {&witness};
   start.checkpoints.base_interval = 5s;
   start.checkpoints.refresh_interval = 1s;
   start.checkpoints.retry_interval = 500ms;
@@ -40,6 +54,7 @@ void Chassis::start(TimePoint now) {
   changed_slots_.clear();
   data_blocked = control_blocked = paused = false;
   probed_.reset();
+  blocks_reported = 0;
 }
 
 void Chassis::crash(std::size_t keep) {
@@ -56,6 +71,7 @@ void Chassis::run(TimePoint now) {
   if (const auto nonce = std::exchange(probed_, std::nullopt); nonce && peer_answers) {
     core_->on_probe_answer(now, *nonce);
   }
+  disk_->run(now);
   (void)core_->round(now, wall(now), kLimits);
 }
 
@@ -91,7 +107,11 @@ void Chassis::set_disk(TimePoint now, bool works) {
 }
 
 bool Chassis::term_persisted(std::uint64_t term) const {
-  return *store_.term(cluster_.redundancy_sets[0].name) >= term;
+  return store_.terms(cluster_.redundancy_sets[0].name)->seen >= term;
+}
+
+bool Chassis::term_kept(std::uint64_t term) const {
+  return term_persisted(term) || store_.terms(cluster_.redundancy_sets[0].name)->claimed >= term;
 }
 
 bool Chassis::send(replication::Channel channel, std::span<const std::uint8_t> message) {

@@ -15,6 +15,7 @@
 #include "node/flow/engine.h"
 #include "node/flow/shard.h"
 #include "node/set/set_core.h"
+#include "tests/sim/slow.h"
 #include "tests/support/memory_store.h"
 #include "tests/support/virtual_wire.h"
 
@@ -28,6 +29,8 @@ class ChassisWatcher {
   virtual ~ChassisWatcher() = default;
   virtual void on_master(Chassis& chassis, std::uint64_t term) = 0;
   virtual void on_standby(Chassis& chassis, std::uint64_t term) = 0;
+  /// The chassis claims `term` and waits; or, 0, it claims no more.
+  virtual void on_claim(Chassis& chassis, std::uint64_t term) = 0;
   /// The traffic is drawn to this chassis.
   virtual void on_draw(Chassis& chassis) = 0;
 };
@@ -36,7 +39,8 @@ class Chassis final : private node::SetOutput, private ChangeListener {
  public:
   Chassis(const Cluster& cluster, std::uint16_t index, std::mt19937_64& random, ChassisWatcher& watcher);
 
-  void start(TimePoint now);
+  /// `damaged`: the disk has changed a bit of what was written, if there is something.
+  void start(TimePoint now, bool damaged = false);
   /// The process dies. Of what was not durable on disk, the first `keep` records survive.
   void crash(std::size_t keep);
   [[nodiscard]] bool up() const { return core_ != nullptr; }
@@ -62,8 +66,13 @@ class Chassis final : private node::SetOutput, private ChangeListener {
   [[nodiscard]] TimePoint disk_works_since() const { return disk_works_since_; }
   [[nodiscard]] std::uint16_t index() const { return index_; }
   [[nodiscard]] std::uint64_t boot() const { return boot_; }
-  /// The disk has `term`.
+  /// The disk has `term`, as one in which the member has acted.
   [[nodiscard]] bool term_persisted(std::uint64_t term) const;
+  /// The disk has `term`, at least as claimed.
+  [[nodiscard]] bool term_kept(std::uint64_t term) const;
+  /// Nothing of what the disk had was found damaged at the start.
+  [[nodiscard]] bool whole() const { return whole_; }
+  [[nodiscard]] const SlowDisk& disk() const { return *disk_; }
   [[nodiscard]] std::size_t checkpoint_backlog() const { return up() ? core_->checkpointer()->backlog() : 0; }
   [[nodiscard]] std::uint64_t counter(std::string_view name) const;
   /// Slots that changed since the last call.
@@ -74,6 +83,9 @@ class Chassis final : private node::SetOutput, private ChangeListener {
   bool data_blocked = false;     ///< the data connection takes nothing
   bool control_blocked = false;  ///< neither does the other one
   bool paused = false;           ///< the process is stopped: nothing runs, messages wait
+  Witness witness;               ///< it must agree before this chassis becomes master
+  Duration slowest_claim{};      ///< so long the disk takes for a claimed term, at most
+  int blocks_reported = 0;       ///< allocated less released, so far in this life
   bool peer_answers = true;      ///< the kernel of the peer's machine answers probes
 
  private:
@@ -84,8 +96,9 @@ class Chassis final : private node::SetOutput, private ChangeListener {
   void release_traffic() override {}  // the network goes on sending here until another chassis draws the traffic
   void announce_again(std::uint64_t term) override;
   void report_role(Role role, std::uint64_t term) override;
+  void report_claim(std::uint64_t term) override { watcher_.on_claim(*this, term); }
   void report_handover(bool) override {}
-  void report_block(const node::BlockEvent&) override {}
+  void report_block(const node::BlockEvent& event) override { event.allocated ? ++blocks_reported : --blocks_reported; }
 
   void changed(std::uint32_t slot, Change change) override;
 
@@ -94,12 +107,13 @@ class Chassis final : private node::SetOutput, private ChangeListener {
   std::mt19937_64& random_;
   ChassisWatcher& watcher_;
   mutable storage::MemoryStore store_;  ///< reading it changes nothing
-  std::unique_ptr<storage::DirectOutput> disk_;
+  std::unique_ptr<SlowDisk> disk_;
   std::unique_ptr<node::Shard> shard_;
   std::unique_ptr<node::Engine> engine_;
   std::unique_ptr<node::SetCore> core_;
   std::set<std::uint32_t> changed_slots_;
   std::uint64_t boot_ = 0;
+  bool whole_ = true;
   std::optional<std::uint64_t> probed_;  ///< the last probe that the peer's machine has yet to answer
   TimePoint disk_works_since_ = TimePoint::min();
   TimePoint now_;

@@ -42,7 +42,7 @@ void Oracle::on_start(Chassis& chassis, TimePoint now) {
     if (!chassis.shard().read(slot, now, record) || record.kind != RecordKind::session) continue;
     const Life life{slot, record.ref.generation, conversation_of(record)};
     view.held[slot] = life;
-    if (view.durable.contains(life)) {
+    if (chassis.whole() && view.durable.contains(life)) {
       violation(now, fmt::format("chassis {}: conversation {} came back from a checkpoint that was written after its "
                                  "end",
                                  chassis.index(), life.conversation));
@@ -69,8 +69,17 @@ void Oracle::on_master(Chassis& chassis, std::uint64_t term, TimePoint now) {
     view.born.clear();
   }
   merges_[chassis.index()].reset();  // it goes on with what it has
+  if (!chassis.witness.granted(term)) {
+    violation(now,
+              fmt::format("chassis {} is master in term {}, which its witness did not grant", chassis.index(), term));
+  }
+  const bool waived =
+      chassis.disk().failing() || now - chassis.disk().asked_at() >= chassis.cluster().redundancy_sets[0].claim_limit;
+  if (!waived && !chassis.term_kept(term)) {
+    violation(now, fmt::format("chassis {} is master in term {} before its disk has it", chassis.index(), term));
+  }
   // A term that a failing disk did not keep may be taken again, by the same chassis only.
-  const std::pair<std::uint16_t, std::uint64_t> who{chassis.index(), chassis.term_persisted(term) ? chassis.boot() : 0};
+  const std::pair<std::uint16_t, std::uint64_t> who{chassis.index(), chassis.term_kept(term) ? chassis.boot() : 0};
   const auto [known, fresh] = terms_.emplace(term, who);
   const auto& [index, boot] = known->second;
   if (!fresh && (index != who.first || (boot != 0 && boot != chassis.boot()))) {
@@ -80,6 +89,10 @@ void Oracle::on_master(Chassis& chassis, std::uint64_t term, TimePoint now) {
 }
 
 void Oracle::check_term(const Chassis& chassis, TimePoint now) {
+  if (chassis.active() && !chassis.witness.granted(chassis.member().term())) {
+    violation(now, fmt::format("chassis {} forwards in term {}, which was not granted", chassis.index(),
+                               chassis.member().term()));
+  }
   if (!chassis.active() || chassis.paused || now - kTermIsWritten < chassis.disk_works_since()) return;
   const std::uint64_t term = chassis.member().term();
   if (chassis.term_persisted(term)) return;
@@ -171,6 +184,10 @@ std::vector<std::uint32_t> Oracle::look(Chassis& chassis, TimePoint now, std::op
       ++births_;
       if (sent_by == life.conversation) {
         view.born[life.conversation] = now;
+        const std::uint64_t term = chassis.member().term();
+        if (setters_.emplace(term, chassis.index()).first->second != chassis.index()) {
+          violation(now, fmt::format("both chassis set sessions up in term {}", term));
+        }
         // Born, wherever another life of the same slot and generation may have ended in a split.
         for (View& each : views_) each.removed.erase(life);
         continue;

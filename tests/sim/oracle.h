@@ -2,7 +2,8 @@
 //
 // Every conversation has a flow key of its own that is never used again once an active chassis has removed its session,
 // so a session that is seen again after that has come back from somewhere. Invariants (docs/architecture.md):
-//   2  a term is used by one chassis, in one life of it, and is on its disk, if that works;
+//   2  a term is used by one chassis, in one life of it, and is on its disk, if that works; it was granted by its
+//      witness, and by its disk unless that fails or took too long; sessions are set up in it by one chassis only;
 //   3  no two sessions of an active table own the same translated address, port and protocol, and each uses mappings,
 //      blocks and addresses of its own host only;
 //   4  a session that a chassis has seen removed does not appear in it again - unless the chassis has meanwhile become
@@ -34,7 +35,7 @@ class Oracle {
   void on_master(Chassis& chassis, std::uint64_t term, TimePoint now);
   /// `chassis` follows `other`, in whose favour it may have yielded.
   void on_standby(Chassis& chassis, const Chassis& other, TimePoint now);
-  /// Checks that the disk of a master whose disk works has its term.
+  /// Checks that a chassis whose table is active was granted its term, and that its disk, if it works, has the term.
   void check_term(const Chassis& chassis, TimePoint now);
   /// Checks whether a merge of `chassis` has ended, and what became of its conversations.
   void check_merge(Chassis& chassis, TimePoint now);
@@ -92,7 +93,8 @@ class Oracle {
   std::array<std::optional<Merge>, 2> merges_;    ///< by the member that yielded
   std::array<std::set<std::uint32_t>, 2> given_;  ///< all its conversations; it may die while they are on their way
   std::map<std::uint64_t, std::pair<std::uint16_t, std::uint64_t>> terms_;  ///< term -> chassis, boot
-  std::map<std::uint64_t, std::size_t> boots_;  ///< boot -> number of processes that had started before it
+  std::map<std::uint64_t, std::uint16_t> setters_;  ///< term -> the chassis that set sessions up in it
+  std::map<std::uint64_t, std::size_t> boots_;      ///< boot -> number of processes that had started before it
   std::vector<std::string> violations_;
   std::uint64_t births_ = 0;
   std::uint64_t deaths_ = 0;

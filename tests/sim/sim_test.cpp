@@ -22,6 +22,7 @@ std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
 std::string live(std::uint64_t seed, Totals& totals) {
   const Cluster cluster = simulated_cluster(seed % 4 == 3, static_cast<NatFlavour>(seed % kNatFlavourCount));
   World world(cluster, seed);
+  if (seed % 2 == 0) world.make_hard();
   world.start(0);
   if (seed % 3 != 0) world.start(1);
   world.run(20s);
@@ -68,6 +69,11 @@ TEST_P(Simulation, InvariantsHoldUnderEverySeed) {
   EXPECT_GT(totals.only_there, count / 4);
   EXPECT_GT(totals.adopted, totals.only_there / 2);
   EXPECT_GT(totals.conflicts, 0U);
+  EXPECT_GT(totals.claims_waited, count);
+  EXPECT_GT(totals.claims_refused, count / 4);
+  EXPECT_GT(totals.claims_withdrawn, count / 20);
+  EXPECT_GT(totals.claims_waived, count / 20);
+  EXPECT_GT(totals.damaged, count / 20);
   EXPECT_GT(totals.gaps, count);
   EXPECT_GT(totals.attempts_after_loss, count / 2);
   EXPECT_GT(totals.births, 50 * count);
@@ -134,6 +140,19 @@ TEST_P(Scenario, TakeoverKeepsEverySessionAndEveryMapping) {
   EXPECT_GT(world_.traffic().round_trips(), trips);
 }
 
+TEST_P(Scenario, EveryBlockOfPortsThatAHostHasWasReported) {
+  quiesce();
+  const Chassis& master = world_.chassis(0);
+  int blocks = 0;
+  SessionRecord record;
+  for (std::uint32_t slot = master.shard().table().capacity(); slot < master.shard().high_water(); ++slot) {
+    if (master.shard().read(slot, world_.now(), record) && record.kind == RecordKind::port_block) ++blocks;
+  }
+  const bool in_blocks = GetParam() == NatFlavour::blocks || GetParam() == NatFlavour::mappings_in_blocks;
+  EXPECT_EQ(blocks > 0, in_blocks);
+  EXPECT_EQ(master.blocks_reported, blocks);
+}
+
 TEST_P(Scenario, SwitchoverUnderTrafficLosesNothing) {
   for (int round = 0; round < 6; ++round) {
     const auto from = world_.master();
@@ -160,6 +179,35 @@ TEST_P(Scenario, BothKilledAtOnceComeBackFromTheirCheckpoints) {
   ASSERT_TRUE(run_until([this] { return world_.twins(); }, 5s));
   EXPECT_EQ(world_.chassis(0).shard().sessions(), sessions);
   EXPECT_TRUE(world_.chassis(0).active()) << "it was master, so its state is the newest";
+}
+
+TEST_P(Scenario, OfTwoThatComeBackTheOneWithADamagedCheckpointFollows) {
+  quiesce();
+  run(1500ms);
+  ASSERT_TRUE(run_until([this] { return world_.twins(); }, 2s));
+  const auto sessions = world_.chassis(0).shard().sessions();
+  ASSERT_GT(sessions, 10U);
+  world_.crash(0, true, false);
+  world_.crash(1, true, false);
+  world_.start(0, true);
+  world_.start(1);
+  ASSERT_FALSE(world_.chassis(0).whole());
+  ASSERT_TRUE(run_until([this] { return world_.twins(); }, 5s));
+  EXPECT_TRUE(world_.chassis(1).active()) << "the other one was master, and has lost a part of what it had";
+  EXPECT_EQ(world_.chassis(1).shard().sessions(), sessions);
+}
+
+TEST_P(Scenario, ATakeoverWaitsForTheWitnessAndTheDisk) {
+  quiesce();
+  const auto digest = world_.chassis(0).shard().digest();
+  world_.chassis(1).witness.moody = true;
+  world_.crash(0, true, true);
+  // Whatever its mood, it is asked again, or answers late; meanwhile nothing is forwarded (the oracle looks).
+  const bool waited = run_until([this] { return world_.chassis(1).member().role() == Role::claiming; }, 40ms);
+  if (waited) run(1s);
+  world_.chassis(1).witness.moody = false;
+  ASSERT_TRUE(run_until([this] { return world_.chassis(1).active(); }, 300ms));
+  EXPECT_EQ(world_.chassis(1).shard().digest(), digest);
 }
 
 TEST_P(Scenario, AStandbyThatStartsLateBecomesHotWhileTrafficRuns) {

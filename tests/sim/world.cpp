@@ -106,6 +106,11 @@ void Totals::add(const Totals& o) {
   duplicates += o.duplicates;
   attempts_after_loss += o.attempts_after_loss;
   copies += o.copies;
+  claims_refused += o.claims_refused;
+  claims_withdrawn += o.claims_withdrawn;
+  claims_waived += o.claims_waived;
+  claims_waited += o.claims_waited;
+  damaged += o.damaged;
   only_there += o.only_there;
   adopted += o.adopted;
   conflicts += o.conflicts;
@@ -120,10 +125,12 @@ std::string Totals::to_string() const {
       "cold {}), two masters met {}, sessions born {}, ended {}, round trips {}, mappings changed {}, messages lost "
       "{}, "
       "gaps {}, duplicates {}, attempts after loss {}, copies {}, sessions only at a member that yielded {}, taken "
-      "over {}, conflicts {}",
+      "over {}, conflicts {}, claims that waited {}, refused {}, withdrawn {}, waived {}, starts from damaged stores "
+      "{}",
       crashes, cuts, pauses, illnesses, moved_ill, storms, disk_failures, switchovers_begun, masterships, took_over_hot,
       took_over_cold, split_brains, births, deaths, round_trips, mapping_changes, messages_lost, gaps, duplicates,
-      attempts_after_loss, copies, only_there, adopted, conflicts);
+      attempts_after_loss, copies, only_there, adopted, conflicts, claims_waited, claims_refused, claims_withdrawn,
+      claims_waived, damaged);
 }
 
 /// Keeps what the engine lets out.
@@ -167,11 +174,22 @@ void World::on_standby(Chassis& chassis, std::uint64_t term) {
   oracle_.on_standby(chassis, chassis_[1U - chassis.index()], now_);
 }
 
+void World::on_claim(Chassis& chassis, std::uint64_t term) {
+  if (term == 0) {
+    note(fmt::format("chassis {} claims no more: {}", chassis.index(), chassis.member().reason()));
+    return;
+  }
+  ++totals_.claims_waited;
+  note(fmt::format("chassis {} claims term {}: {}; it waits for {}", chassis.index(), term, chassis.member().reason(),
+                   chassis.core().awaited()));
+}
+
 void World::on_draw(Chassis& chassis) { drawn_to_ = chassis.index(); }
 
-void World::start(std::size_t index) {
-  note(fmt::format("chassis {} starts", index));
-  chassis_[index].start(now_);
+void World::start(std::size_t index, bool damaged) {
+  chassis_[index].start(now_, damaged);
+  note(fmt::format("chassis {} starts{}", index, chassis_[index].whole() ? "" : ", its store is damaged"));
+  if (!chassis_[index].whole()) ++totals_.damaged;
   chassis_[1U - index].peer_answers = true;
   oracle_.on_start(chassis_[index], now_);
   if (link_up_) connect();
@@ -209,6 +227,9 @@ void World::count_of(Chassis& c) {
   totals_.copies += c.counter("copies-completed");
   totals_.split_brains += c.counter("met-another-master");
   totals_.adopted += c.counter("merge-created");
+  totals_.claims_refused += c.counter("claims-refused");
+  totals_.claims_withdrawn += c.counter("claims-withdrawn");
+  totals_.claims_waived += c.counter("claims-waived-disk-slow") + c.counter("claims-waived-disk-failing");
   if (c.counter("audits-failed") != 0) {
     violations_.push_back(fmt::format("chassis {}: {} audits failed", c.index(), c.counter("audits-failed")));
   }
@@ -216,15 +237,18 @@ void World::count_of(Chassis& c) {
 
 void World::deliver(Chassis& from, Chassis& to) {
   if (to.up() && to.paused) return;  // they wait in its sockets
-  while (const auto bytes = from.control.take(now_)) {
-    if (!to.up()) continue;
-    to.on_message(now_, replication::Channel::control, *bytes);
-    watch(to, std::nullopt);
-  }
-  while (const auto bytes = from.data.take(now_)) {
-    if (!to.up()) continue;
-    to.on_message(now_, replication::Channel::data, *bytes);
-    watch(to, std::nullopt);
+  // Control messages come first; those that a round does not take wait in the sockets.
+  std::size_t budget = messages_per_round_;
+  for (const auto channel : {replication::Channel::control, replication::Channel::data}) {
+    test::VirtualWire& wire = channel == replication::Channel::control ? from.control : from.data;
+    while (budget != 0) {
+      const auto bytes = wire.take(now_);
+      if (!bytes) break;
+      if (!to.up()) continue;
+      --budget;
+      to.on_message(now_, channel, *bytes);
+      watch(to, std::nullopt);
+    }
   }
 }
 
@@ -306,7 +330,7 @@ void World::happen(const Later& later) {
   Chassis& c = chassis_[later.index];
   switch (later.what) {
     case kStart:
-      if (!c.up()) start(later.index);
+      if (!c.up()) start(later.index, hard_ && chance(0.25));
       break;
     case kHeal:
       heal();
@@ -334,6 +358,7 @@ void World::happen(const Later& later) {
 
 void World::fault() {
   next_fault_ = now_ + between(100ms, 3s);
+  if (hard_) messages_per_round_ = chance(0.5) ? 1 + random_() % 4 : 16;
   const std::size_t index = random_() % 2;
   Chassis& c = chassis_[index];
   switch (random_() % 11) {
@@ -409,6 +434,14 @@ void World::fault() {
   }
 }
 
+void World::make_hard() {
+  hard_ = true;
+  for (Chassis& c : chassis_) {
+    c.witness.moody = true;
+    c.slowest_claim = between(1ms, 200ms);
+  }
+}
+
 void World::run(Duration time) {
   for (const TimePoint end = now_ + time; now_ < end && violations().empty();) {
     if (now_ >= next_fault_) fault();
@@ -435,6 +468,9 @@ bool World::twins() const {
 
 void World::settle(Duration limit) {
   per_second_ = 0;
+  hard_ = false;
+  messages_per_round_ = std::numeric_limits<std::size_t>::max();
+  for (Chassis& c : chassis_) c.witness.moody = false;
   const std::vector<Later> open = std::exchange(later_, {});
   for (const Later& l : open) happen(l);
   for (std::size_t i = 0; i < 2; ++i) {

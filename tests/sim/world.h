@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <deque>
+#include <limits>
 #include <optional>
 #include <random>
 #include <string>
@@ -42,7 +43,12 @@ struct Totals {
   std::uint64_t bindings = 0;
   std::uint64_t only_there = 0;  ///< sessions that only a member that yielded had
   std::uint64_t adopted = 0;     ///< records of such sessions that the master took over
-  std::uint64_t conflicts = 0;   ///< such sessions that were counted as conflicts
+  std::uint64_t claims_refused = 0;
+  std::uint64_t claims_withdrawn = 0;
+  std::uint64_t claims_waived = 0;  ///< the disk was not waited for
+  std::uint64_t claims_waited = 0;  ///< claims that were not answered at once
+  std::uint64_t damaged = 0;        ///< starts from a damaged store
+  std::uint64_t conflicts = 0;      ///< such sessions that were counted as conflicts
   void add(const Totals& other);
   [[nodiscard]] std::string to_string() const;
 };
@@ -51,6 +57,9 @@ class World final : private ChassisWatcher {
  public:
   World(const Cluster& cluster, std::uint64_t seed);
 
+  /// From now on disks take their time for claimed terms, witnesses have moods, and a round takes only some of the
+  /// messages that wait.
+  void make_hard();
   /// Traffic and faults.
   void run(Duration time);
   /// The faults end and the traffic too; the chassis must agree, on everything, before `limit`.
@@ -60,7 +69,7 @@ class World final : private ChassisWatcher {
 
   // For scenarios without chance.
   void step(Duration by);
-  void start(std::size_t index);
+  void start(std::size_t index, bool damaged = false);
   void crash(std::size_t index, bool everything_durable, bool connection_closes);
   void connect();
   /// Cuts the inter-chassis link until heal(). Traffic goes to both members as soon as both are master.
@@ -84,6 +93,7 @@ class World final : private ChassisWatcher {
 
   void on_master(Chassis& chassis, std::uint64_t term) override;
   void on_standby(Chassis& chassis, std::uint64_t term) override;
+  void on_claim(Chassis& chassis, std::uint64_t term) override;
   void on_draw(Chassis& chassis) override;
 
   void note(const std::string& event);
@@ -117,6 +127,8 @@ class World final : private ChassisWatcher {
   TimePoint next_fault_;
   TimePoint next_port_check_;
   std::array<TimePoint, 2> disk_bad_until_{};
+  bool hard_ = false;
+  std::size_t messages_per_round_ = std::numeric_limits<std::size_t>::max();
   node::PacketBuffers buffers_{1};
   std::vector<std::string> violations_;
   std::deque<std::string> events_;

@@ -24,6 +24,8 @@ class Gate final : public CheckpointOutput {
   }
   bool commit(const Manifest& manifest) override { return open && behind_.commit(manifest); }
   bool remember_term(std::uint64_t term) override { return open && behind_.remember_term(term); }
+  bool claim_term(std::uint64_t term) override { return open && behind_.claim_term(term); }
+  std::uint64_t claimed_term() const override { return behind_.claimed_term(); }
   [[nodiscard]] std::uint64_t losses() const override { return behind_.losses(); }
 
  private:
@@ -215,8 +217,12 @@ TEST(Checkpointer, TheTermIsRememberedWithoutAnySession) {
   settle(w.checkpointer, at(1s), kWall, 44);
   FakeTable again(16);
   EXPECT_EQ(restored_into(again, w.store).term, 44U);
-  ASSERT_TRUE(w.store.remember_term("rs-1", 3));
+  ASSERT_TRUE(w.store.remember_terms("rs-1", {3, 0}));
   EXPECT_EQ(restored_into(again, w.store).term, 44U) << "terms never go back";
+  EXPECT_EQ(restored_into(again, w.store).claimed, 0U);
+  ASSERT_TRUE(w.store.remember_terms("rs-1", {0, 46}));
+  EXPECT_EQ(restored_into(again, w.store).claimed, 46U);
+  EXPECT_EQ(restored_into(again, w.store).term, 44U) << "a term that was only claimed is no term of the state";
 }
 
 TEST(Checkpointer, FlushAllLeavesACompleteBase) {

@@ -61,6 +61,8 @@ class Witness final : public CheckpointOutput {
     return taken;
   }
   bool remember_term(std::uint64_t term) override { return !refuse() && direct_.remember_term(term); }
+  bool claim_term(std::uint64_t term) override { return !refuse() && direct_.claim_term(term); }
+  [[nodiscard]] std::uint64_t claimed_term() const override { return direct_.claimed_term(); }
   [[nodiscard]] std::uint64_t losses() const override { return direct_.losses(); }
 
  private:

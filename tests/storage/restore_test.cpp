@@ -311,7 +311,7 @@ TEST(Restore, ARecordIsTakenOnlyWhole) {
   }
   EXPECT_FALSE(storage::decode_manifest(storage::bytes_of(words, size), "rs-1"));
   EXPECT_FALSE(storage::decode_identity(storage::bytes_of(words, size)));
-  EXPECT_FALSE(storage::decode_term(storage::bytes_of(words, size), "rs-1"));
+  EXPECT_FALSE(storage::decode_terms(storage::bytes_of(words, size), "rs-1"));
   std::mt19937 random(7);
   for (int i = 0; i < 20000; ++i) {
     auto bad = words;

@@ -26,6 +26,7 @@ using storage::DirectOutput;
 using storage::Manifest;
 using storage::RocksStore;
 using storage::StoreIdentity;
+using storage::Terms;
 using testing::HasSubstr;
 
 const StoreIdentity kIdentity{"chassis-a", "lab", kDigest};
@@ -143,10 +144,27 @@ TEST(RocksStore, AStoreOfAnotherChassisIsPutAsideUntouched) {
   EXPECT_TRUE(fs::exists(folder.path() / "store.set-aside-20231114T221320Z-2")) << "two in one second";
 }
 
+TEST(RocksStore, EachTermOnlyGrows) {
+  const TemporaryFolder folder;
+  const fs::path path = folder.path() / "store";
+  {
+    auto store = opened(path);
+    EXPECT_EQ(*store->terms("rs-1"), (Terms{0, 0}));
+    ASSERT_TRUE(store->remember_terms("rs-1", {0, 6}));
+    ASSERT_TRUE(store->remember_terms("rs-1", {5, 0}));
+    ASSERT_TRUE(store->remember_terms("rs-1", {3, 4}));
+  }
+  EXPECT_EQ(*opened(path)->terms("rs-1"), (Terms{5, 6}));
+}
+
 TEST(RocksStore, UnderAnotherConfigurationTheSessionsAreStillThere) {
   const TemporaryFolder folder;
   const fs::path path = folder.path() / "store";
-  { fill(*opened(path), 100); }
+  {
+    auto store = opened(path);
+    fill(*store, 100);
+    ASSERT_TRUE(store->remember_terms("rs-1", {0, 10}));
+  }
   auto store = opened(path, {"chassis-a", "lab", kDigest + 1});
   EXPECT_TRUE(store->set_aside_to().empty());
   FakeTable back(100);
@@ -161,7 +179,11 @@ TEST(RocksStore, UnderAnotherConfigurationTheSessionsAreStillThere) {
 TEST(RocksStore, OfAReleaseThatNamesThingsByTheirPlacesKeepsTheTermsOnly) {
   const TemporaryFolder folder;
   const fs::path path = folder.path() / "store";
-  { fill(*opened(path, {"chassis-a", "lab", kDigest, kFirstSchemaWithNames - 1}), 100); }
+  {
+    auto store = opened(path, {"chassis-a", "lab", kDigest, kFirstSchemaWithNames - 1});
+    fill(*store, 100);
+    ASSERT_TRUE(store->remember_terms("rs-1", {0, 10}));
+  }
   testing::internal::CaptureStderr();
   auto store = opened(path);
   EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("by their places in the cluster file"));
@@ -171,6 +193,7 @@ TEST(RocksStore, OfAReleaseThatNamesThingsByTheirPlacesKeepsTheTermsOnly) {
   ASSERT_TRUE(restored);
   EXPECT_EQ(back.size(), 0U);
   EXPECT_EQ(restored->term, 8U);
+  EXPECT_EQ(restored->claimed, 10U);
   EXPECT_TRUE(restored->damage.empty());
 }
 

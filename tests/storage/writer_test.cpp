@@ -17,6 +17,7 @@ using storage::LogRange;
 using storage::Manifest;
 using storage::MemoryStore;
 using storage::Store;
+using storage::Terms;
 using storage::Writer;
 using storage::WriterOptions;
 
@@ -33,6 +34,7 @@ class Lent final : public Store {
   }
   Result<void> append(std::string_view set, std::uint64_t sequence, std::span<const std::uint8_t> record) override {
     wait();
+    order.push_back("record of " + std::string(set));
     return store_.append(set, sequence, record);
   }
   Result<void> commit(std::string_view set, const Manifest& manifest) override {
@@ -40,11 +42,12 @@ class Lent final : public Store {
     return store_.commit(set, manifest);
   }
   Result<void> truncate(std::string_view set, std::uint64_t last) override { return store_.truncate(set, last); }
-  Result<void> remember_term(std::string_view set, std::uint64_t term) override {
+  Result<void> remember_terms(std::string_view set, const Terms& terms) override {
     wait();
-    return store_.remember_term(set, term);
+    order.push_back("terms of " + std::string(set));
+    return store_.remember_terms(set, terms);
   }
-  Result<std::uint64_t> term(std::string_view set) override { return store_.term(set); }
+  Result<Terms> terms(std::string_view set) override { return store_.terms(set); }
   Result<std::optional<Manifest>> manifest(std::string_view set) override { return store_.manifest(set); }
   Result<std::optional<LogRange>> range(std::string_view set) override { return store_.range(set); }
   Result<bool> read(std::string_view set, std::uint64_t sequence, std::vector<std::uint64_t>& out,
@@ -52,6 +55,8 @@ class Lent final : public Store {
     return store_.read(set, sequence, out, size);
   }
   Result<void> set_aside(std::string_view reason, WallMillis wall) override { return store_.set_aside(reason, wall); }
+
+  std::vector<std::string> order;  ///< what was written; for the time after Writer::stop()
 
  private:
   void wait() {
@@ -202,6 +207,55 @@ TEST(Writer, AManifestWithAHoleBehindItIsRefused) {
   EXPECT_EQ(counter(writer, "storage-manifests-refused"), 1U);
   EXPECT_EQ(counter(writer, "storage-manifests-written"), 1U);
   EXPECT_EQ((*store.manifest("rs-1"))->from_sequence, 6U);
+}
+
+TEST(Writer, AClaimedTermOvertakesWhatWaits) {
+  MemoryStore store;
+  auto lent = std::make_unique<Lent>(store);
+  Lent& disk = *lent;
+  Writer writer(std::move(lent));
+  auto& output = writer.add_set("rs-1");
+  auto& other = writer.add_set("rs-2");
+  BatchEncoder encoder;
+  flatbuffers::FlatBufferBuilder builder;
+  const auto deadline = std::chrono::steady_clock::now() + 20s;
+  const auto offer = [&](auto&& what) {
+    while (!what()) ASSERT_LT(std::chrono::steady_clock::now(), deadline);
+  };
+  const auto append = [&](std::uint64_t sequence) {
+    SessionRecord r = session(1);
+    r.ref = {1, 1};
+    encoder.add(r);
+    auto record = storage::encode_batch(builder, {"rs-1", sequence, 2, kWall, kDigest}, encoder);
+    offer([&] { return output.offer(sequence, std::move(record)); });
+  };
+  for (std::uint64_t sequence = 1; sequence <= 50; ++sequence) append(sequence);
+  EXPECT_EQ(other.claimed_term(), 0U);
+  offer([&] { return other.claim_term(5); });
+  writer.start();
+  offer([&] { return other.claimed_term() == 5; });
+  writer.stop();
+  EXPECT_EQ(disk.order.front(), "terms of rs-2");
+  EXPECT_EQ(*store.terms("rs-2"), (Terms{0, 5}));
+  EXPECT_EQ(counter(writer, "storage-batches-written"), 50U);
+}
+
+TEST(Writer, AClaimThatCannotBeWrittenIsNotClaimed) {
+  MemoryStore store;
+  Writer writer(std::make_unique<Lent>(store));
+  auto& output = writer.add_set("rs-1");
+  store.fail_next(1);
+  writer.start();
+  const auto deadline = std::chrono::steady_clock::now() + 20s;
+  const auto until = [&](auto&& what) {
+    while (!what()) ASSERT_LT(std::chrono::steady_clock::now(), deadline);
+  };
+  until([&] { return output.claim_term(7); });
+  until([&] { return output.failing(); });
+  EXPECT_EQ(output.claimed_term(), 0U);
+  until([&] { return output.claim_term(7); });
+  until([&] { return output.claimed_term() == 7; });
+  EXPECT_FALSE(output.failing());
 }
 
 TEST(Writer, NothingIsTakenAfterStop) {

@@ -1,6 +1,7 @@
 #include "tests/support/memory_store.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "model/base/log.h"
 #include "storage/record.h"
@@ -51,15 +52,15 @@ Result<void> MemoryStore::truncate(std::string_view set, std::uint64_t last_good
   return {};
 }
 
-Result<void> MemoryStore::remember_term(std::string_view set, std::uint64_t term) {
+Result<void> MemoryStore::remember_terms(std::string_view set, const Terms& terms) {
   if (fails()) return fail("no space left (simulated)");
-  SetLog& s = log_of(set);
-  s.term = std::max(s.term, term);
+  Terms& known = log_of(set).terms;
+  known = {std::max(known.seen, terms.seen), std::max(known.claimed, terms.claimed)};
   unsynced_.clear();
   return {};
 }
 
-Result<std::uint64_t> MemoryStore::term(std::string_view set) { return log_of(set).term; }
+Result<Terms> MemoryStore::terms(std::string_view set) { return log_of(set).terms; }
 
 Result<std::optional<Manifest>> MemoryStore::manifest(std::string_view set) {
   const SetLog& s = log_of(set);
@@ -110,10 +111,17 @@ void MemoryStore::flip_bit(std::string_view set, std::uint64_t sequence, std::si
   record[at] = static_cast<std::uint8_t>(record[at] ^ 1U << (bit % 8));
 }
 
+bool MemoryStore::damage_one(std::string_view set, std::mt19937_64& random) {
+  const auto& log = log_of(set).log;
+  if (log.empty()) return false;
+  flip_bit(set, std::next(log.begin(), static_cast<std::ptrdiff_t>(random() % log.size()))->first, random());
+  return true;
+}
+
 void MemoryStore::lose(std::string_view set, std::uint64_t sequence) { log_of(set).log.erase(sequence); }
 
 bool DirectOutput::offer(std::uint64_t sequence, RecordBytes&& record) {
-  if (!store_.append(set_, sequence, bytes_of(record))) {
+  if (!noted(store_.append(set_, sequence, bytes_of(record)).has_value())) {
     ++losses_;
     lost_up_to_ = sequence;
   }
@@ -122,10 +130,23 @@ bool DirectOutput::offer(std::uint64_t sequence, RecordBytes&& record) {
 
 bool DirectOutput::commit(const Manifest& manifest) {
   if (lost_up_to_ >= manifest.from_sequence) return true;  // the base is incomplete, and losses() has shown that
-  if (!store_.commit(set_, manifest)) ++losses_;
+  if (!noted(store_.commit(set_, manifest).has_value())) ++losses_;
   return true;
 }
 
-bool DirectOutput::remember_term(std::uint64_t term) { return store_.remember_term(set_, term).has_value(); }
+bool DirectOutput::noted(bool written) {
+  failing_ = !written;
+  return written;
+}
+
+bool DirectOutput::remember_term(std::uint64_t term) {
+  return noted(store_.remember_terms(set_, {term, 0}).has_value());
+}
+
+bool DirectOutput::claim_term(std::uint64_t term) {
+  if (!noted(store_.remember_terms(set_, {0, term}).has_value())) return false;
+  claimed_ = term;
+  return true;
+}
 
 }  // namespace icr::storage

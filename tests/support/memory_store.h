@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <map>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -16,8 +17,8 @@ class MemoryStore final : public Store {
   Result<void> append(std::string_view set, std::uint64_t sequence, std::span<const std::uint8_t> record) override;
   Result<void> commit(std::string_view set, const Manifest& manifest) override;
   Result<void> truncate(std::string_view set, std::uint64_t last_good) override;
-  Result<void> remember_term(std::string_view set, std::uint64_t term) override;
-  Result<std::uint64_t> term(std::string_view set) override;
+  Result<void> remember_terms(std::string_view set, const Terms& terms) override;
+  Result<Terms> terms(std::string_view set) override;
   Result<std::optional<Manifest>> manifest(std::string_view set) override;
   Result<std::optional<LogRange>> range(std::string_view set) override;
   Result<bool> read(std::string_view set, std::uint64_t sequence, std::vector<std::uint64_t>& out,
@@ -32,6 +33,8 @@ class MemoryStore final : public Store {
 
   // Simulate failures.
   void flip_bit(std::string_view set, std::uint64_t sequence, std::size_t bit);
+  /// Changes a bit of one record, whichever. Returns false if there is no record.
+  bool damage_one(std::string_view set, std::mt19937_64& random);
   void lose(std::string_view set, std::uint64_t sequence);
   void fail_writes(bool fail) { failing_ = fail; }
   /// The next `count` writes fail, and later ones succeed.
@@ -43,7 +46,7 @@ class MemoryStore final : public Store {
   struct SetLog {
     std::map<std::uint64_t, std::vector<std::uint8_t>> log;  ///< sealed records
     std::vector<std::uint8_t> manifest;
-    std::uint64_t term = 0;
+    Terms terms;
   };
   struct Position {
     std::string set;
@@ -66,13 +69,21 @@ class DirectOutput final : public CheckpointOutput {
   bool offer(std::uint64_t sequence, RecordBytes&& record) override;
   bool commit(const Manifest& manifest) override;
   bool remember_term(std::uint64_t term) override;
+  bool claim_term(std::uint64_t term) override;
+  [[nodiscard]] std::uint64_t claimed_term() const override { return claimed_; }
   [[nodiscard]] std::uint64_t losses() const override { return losses_; }
+  [[nodiscard]] bool failing() const override { return failing_; }
 
  private:
+  /// Notes whether the last write failed.
+  bool noted(bool written);
+
   Store& store_;
   std::string set_;
   std::uint64_t losses_ = 0;
   std::uint64_t lost_up_to_ = 0;
+  std::uint64_t claimed_ = 0;
+  bool failing_ = false;
 };
 
 }  // namespace icr::storage

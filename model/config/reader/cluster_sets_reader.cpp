@@ -111,8 +111,9 @@ HealthWeights read_health(const YamlField& field) {
 }
 
 void read_redundancy_set(const YamlField& field, Draft& draft) {
-  const YamlMap map(field, {"name", "id", "members", "service-sets", "virtual-addresses", "heartbeat-interval",
-                            "heartbeat-count", "silence-limit", "hold-time", "preempt", "max-sessions", "health"});
+  const YamlMap map(
+      field, {"name", "id", "members", "service-sets", "virtual-addresses", "heartbeat-interval", "heartbeat-count",
+              "silence-limit", "hold-time", "preempt", "claim-limit", "max-sessions", "health"});
   RedundancySet out;
   out.name = draft.sets.define(map);
   std::vector<YamlField> uses;
@@ -153,6 +154,9 @@ void read_redundancy_set(const YamlField& field, Draft& draft) {
   }
   if (const auto f = map.get("hold-time")) out.hold_time = f->seconds(0s, 1800s).value_or(out.hold_time);
   if (const auto f = map.get("preempt")) out.preempt = f->yes_no().value_or(out.preempt);
+  if (const auto f = map.get("claim-limit")) {
+    if (const auto ms = f->number(0, 10'000)) out.claim_limit = std::chrono::milliseconds(*ms);
+  }
   if (const auto f = map.get("health")) out.health = read_health(*f);
   if (const auto f = map.get("max-sessions")) {
     out.max_sessions = static_cast<std::uint32_t>(f->number(kMinSlots, kMaxSlots).value_or(out.max_sessions));
