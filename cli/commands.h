@@ -22,6 +22,10 @@ void show_redundancy_groups(Asking& asking);
 void show_packet_drops(Asking& asking);
 void switch_over(Asking& asking);
 
+// Commits (system_commands.cpp). These need no survey.
+void show_commits(Asking& asking);
+void compare_commits(Asking& asking);
+
 // NAT (nat_commands.cpp).
 void show_nat_pools(Asking& asking);
 void show_source_pools(Asking& asking);

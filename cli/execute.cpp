@@ -24,6 +24,9 @@ bool clears(Verb verb) {
   }
 }
 
+/// Returns true for commands that are about cards and redundancy sets.
+bool needs_survey(Verb verb) { return verb != Verb::show_commits && verb != Verb::compare_commits; }
+
 /// Returns true for commands about whole cards, which cannot be restricted to a unit.
 bool is_about_cards(Verb verb) {
   return verb == Verb::show_utilization || verb == Verb::show_service_set_summary || verb == Verb::show_analysis ||
@@ -80,7 +83,7 @@ ExitCode execute(const Command& command, const Environment& environment) {
     return ExitCode::command_error;
   }
   Asking asking(command, environment);
-  asking.survey();
+  if (needs_survey(command.verb)) asking.survey();
   switch (command.verb) {
     case Verb::show_sessions:
       show_sessions(asking);
@@ -186,6 +189,12 @@ ExitCode execute(const Command& command, const Environment& environment) {
       break;
     case Verb::switchover:
       switch_over(asking);
+      break;
+    case Verb::show_commits:
+      show_commits(asking);
+      break;
+    case Verb::compare_commits:
+      compare_commits(asking);
       break;
   }
   return asking.finish();

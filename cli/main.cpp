@@ -1,10 +1,15 @@
 // icr: the command line of the cluster, with the commands of Junos.
+#include <pwd.h>
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <memory>
 
 #include "cli/client/zmq_transport.h"
+#include "cli/commit.h"
 #include "cli/execute.h"
 #include "cli/grammar/grammar.h"
 #include "cli/merge/nat_selection.h"
@@ -52,6 +57,42 @@ ExitCode check(const std::string& file) {
                                cluster->chassis.size(), cards, redundancy_sets, cluster->service_sets.size()));
   for (const auto& warning : cluster->warnings) write_to(stdout, fmt::format("{}: warning: {}\n", file, warning));
   return ExitCode::ok;
+}
+
+ExitCode commit(const std::vector<std::string>& words, const Options& options) {
+  const auto command = icr::cli::parse_commit(words);
+  if (!command) {
+    write_to(stderr, command.error().message + "\n");
+    return ExitCode::command_error;
+  }
+  if (!options.chassis.empty()) {
+    write_to(stderr, "error: a commit is for every chassis: --chassis is not accepted\n");
+    return ExitCode::command_error;
+  }
+  const auto cluster =
+      icr::load_cluster_file(options.cluster_file.empty() ? default_cluster_file() : options.cluster_file);
+  icr::cli::CommitEnvironment environment;
+  environment.connect = [&](const icr::Cluster& to) {
+    return std::make_unique<icr::cli::ZmqTransport>(to, std::chrono::milliseconds(options.timeout_ms));
+  };
+  const auto kind = command->kind;
+  if (cluster) {
+    environment.cluster = &*cluster;
+  } else if (kind == icr::cli::CommitCommand::Kind::confirm || kind == icr::cli::CommitCommand::Kind::rollback) {
+    write_to(stderr, cluster.error().message + "\n");
+  }
+  const char* user = std::getenv("USER");
+  const passwd* account = ::getpwuid(::geteuid());
+  environment.user = account != nullptr ? account->pw_name : user != nullptr ? user : "unknown";
+  environment.out = [](std::string_view text) {
+    write_to(stdout, text);
+    std::fflush(stdout);  // an operator watches how it goes on
+  };
+  environment.error = [](std::string_view text) {
+    std::fflush(stdout);
+    write_to(stderr, text);
+  };
+  return icr::cli::execute_commit(*command, environment);
 }
 
 ExitCode ask(const std::string& line, const Options& options) {
@@ -111,7 +152,10 @@ int main(int argc, char** argv) {
       "  icr clear services sessions analysis [interface NAME]\n"
       "  icr clear services nat {mappings | statistics}\n"
       "  icr request services redundancy-set NAME switchover\n"
-      "  icr check FILE\n\n"
+      "  icr check FILE\n"
+      "  icr commit check FILE | commit [confirmed [MINUTES]] FILE [comment TEXT] | commit\n"
+      "  icr rollback N\n"
+      "  icr show system {commit | rollback compare N M}\n\n"
       "filters: application-protocol P, destination-port N, destination-prefix A, interface I, limit N,\n"
       "nat, protocol P, service-set S, source-nat-pool P, source-port N, source-prefix A. Any unique prefix of a "
       "keyword will do.\n"
@@ -140,5 +184,6 @@ int main(int argc, char** argv) {
     write_to(stderr, "usage: icr check FILE\n");
     return static_cast<int>(ExitCode::command_error);
   }
+  if (words[0] == "commit" || words[0] == "rollback") return finish(commit(words, options));
   return finish(ask(joined(words), options));
 }

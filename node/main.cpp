@@ -4,43 +4,56 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <cerrno>
+#include <algorithm>
+#include <array>
 #include <csignal>
 #include <cstdio>
 #include <exception>
 
 #include "model/base/log.h"
 #include "model/config/cluster_file.h"
-#include "node/card/chassis.h"
+#include "model/config/snapshot.h"
+#include "node/card/chassis_host.h"
 
 namespace {
 
 constexpr int kCannotStart = 1;
 constexpr int kWrongClusterFile = 2;
 
-/// Blocks the signals that end the process, in this and all later threads, and returns a descriptor that reads them.
-int end_signals() {
+/// Blocks the signals that the process takes, in this and all later threads, and returns a descriptor that reads them.
+int own_signals() {
   sigset_t set;
   sigemptyset(&set);
   sigaddset(&set, SIGTERM);
   sigaddset(&set, SIGINT);
+  sigaddset(&set, SIGHUP);
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   return ::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-/// Returns when a signal asks to end, or, with `until_end`, when the captures are read.
-void wait_for_the_end(int signals, const icr::node::Chassis& chassis, bool until_end) {
-  for (;;) {
-    pollfd polled{signals, POLLIN, 0};
-    const int ready = ::poll(&polled, 1, until_end ? 20 : -1);
-    if (ready > 0) {
-      signalfd_siginfo info{};
-      if (::read(signals, &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
-        icr::log::info("chassis", "signal={} ending", info.ssi_signo);
-        return;
-      }
+/// Takes what the signals ask for. Returns true if one of them asks to end.
+bool take_signals(int signals, icr::node::ChassisHost& host) {
+  signalfd_siginfo info{};
+  while (::read(signals, &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
+    if (info.ssi_signo != SIGHUP) {
+      icr::log::info("chassis", "signal={} ending", info.ssi_signo);
+      return true;
     }
-    if (until_end && chassis.at_end()) return;
+    host.read_file_again();
+  }
+  return false;
+}
+
+/// Runs the chassis until a signal asks to end, or, with `until_end`, until the captures are read. Returns an error if
+/// no chassis runs any more.
+icr::Result<void> run_until_the_end(int signals, icr::node::ChassisHost& host, bool until_end) {
+  constexpr int kLookForTheEnd = 20;
+  for (;;) {
+    std::array<pollfd, 2> polled = {pollfd{signals, POLLIN, 0}, pollfd{host.descriptor(), POLLIN, 0}};
+    const int pause = host.next_look();
+    (void)::poll(polled.data(), polled.size(), until_end ? std::min(pause, kLookForTheEnd) : pause);
+    if (take_signals(signals, host) || (until_end && host.at_end())) return {};
+    if (auto done = host.look(); !done) return done;
   }
 }
 
@@ -61,27 +74,29 @@ int run(int argc, char** argv) {
                       : level == "error" ? icr::log::Level::error
                                          : icr::log::Level::info);
 
-  const auto cluster = icr::load_cluster_file(file);
-  if (!cluster) {
-    std::fprintf(stderr, "%s\n", cluster.error().message.c_str());
+  const auto snapshot =
+      icr::read_cluster_text(file).and_then([&](const std::string& text) { return icr::make_snapshot(text, file); });
+  if (!snapshot) {
+    std::fprintf(stderr, "%s\n", snapshot.error().message.c_str());
     return kWrongClusterFile;
   }
-  const auto index = cluster->find_chassis(name);
-  if (!index) {
+  if (!(*snapshot)->cluster.find_chassis(name)) {
     std::fprintf(stderr, "%s: there is no chassis '%s' in it\n", file.c_str(), name.c_str());
     return kWrongClusterFile;
   }
-  for (const std::string& warning : cluster->warnings) icr::log::warn("cluster-file", "{}", warning);
 
-  const int signals = end_signals();
+  const int signals = own_signals();
   icr::log::begin_thread();
-  icr::node::Chassis chassis(*cluster, *index);
-  if (const auto started = chassis.start(); !started) {
+  icr::node::ChassisHost host(file, *snapshot, name);
+  if (const auto started = host.start(); !started) {
     icr::log::error("chassis", "chassis={} cannot start: {}", name, started.error().message);
     return kCannotStart;
   }
-  wait_for_the_end(signals, chassis, exit_at_end);
-  chassis.stop();
+  if (const auto ended = run_until_the_end(signals, host, exit_at_end); !ended) {
+    icr::log::error("chassis", "chassis={} ends: {}", name, ended.error().message);
+    return kCannotStart;
+  }
+  host.stop();
   icr::log::info("chassis", "chassis={} ended", name);
   return 0;
 }

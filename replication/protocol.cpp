@@ -79,6 +79,9 @@ bool read_body(const fbs::Envelope& envelope, Body& out, Refusal& why) {
       beat.stream = position_of(b);
       beat.schema = b.schema();
       beat.claimed_term = b.claimed_term();
+      beat.commit_number = b.commit_number();
+      beat.running_digest = b.running_digest();
+      beat.commit_waits = b.commit_waits();
       // A stream whose attempt has not sent anything yet stands one before its base.
       const bool sound = read_condition(b, beat) && beat.number != 0 && b.role() < kRoleCount &&
                          b.sync() < kSyncCount && beat.state_term <= envelope.term() && beat.stream.base < kMaxNumber &&
@@ -240,7 +243,8 @@ MessageWriter::Bytes MessageWriter::write(const Header& header, const Heartbeat&
                                            static_cast<std::uint8_t>(b.sync), b.priority, b.state_term, b.warnings,
                                            b.asks_switchover, b.stream.epoch, b.stream.base, b.stream.sequence,
                                            std::min(b.health_weight, kMaxHealthWeight), reasons,
-                                           std::min(b.late_us, kMaxLateMicros), addresses, b.schema, b.claimed_term));
+                                           std::min(b.late_us, kMaxLateMicros), addresses, b.schema, b.claimed_term,
+                                           b.commit_number, b.running_digest, b.commit_waits));
 }
 
 MessageWriter::Bytes MessageWriter::write(const Header& header, const Handover& b) {

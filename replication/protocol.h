@@ -85,6 +85,9 @@ struct Heartbeat {
   std::vector<IpAddress> addresses;  ///< at most kMaxPeerAddresses
   std::uint64_t claimed_term = 0;    ///< the term that the sender claims; 0: none
   std::uint32_t schema = 0;          ///< generation of the record schema; 0: the first, which announced none
+  std::uint64_t commit_number = 0;   ///< of the newest commit that the sender has; 0: none
+  std::uint64_t running_digest = 0;  ///< of the configuration that it runs; 0: it does not say
+  bool commit_waits = false;         ///< it is master of some set, and waits to take its newest commit
 };
 struct Handover {
   std::uint64_t epoch = 0;

@@ -31,12 +31,13 @@ ROOMS = {
     "node/ports": {"model/base", "model/record", "model/config", "node/packet", "node/kernel"},
     "node/redundancy": {"model/base", "model/record", "model/config", "replication"},
     "node/query": MODEL | {"transport"},
+    "node/commit": MODEL | {"transport", "node/redundancy"},
     "node/set": MODEL
     | {"transport", "replication", "replication/zmq", "storage", "node/packet", "node/nat", "node/service", "node/flow"}
     | {"node/kernel", "node/redundancy", "node/query"},
     "node/card": MODEL
     | {"transport", "storage", "storage/rocks", "node/packet", "node/nat", "node/service", "node/flow", "node/kernel"}
-    | {"node/ports", "node/redundancy", "node/query", "node/set"},
+    | {"node/ports", "node/redundancy", "node/query", "node/commit", "node/set"},
     "node": {"model/base", "model/config", "node/card"},
     # floor 4
     "cli/client": MODEL | {"transport"},

@@ -59,6 +59,12 @@ class Part {
       if (zmq_errno() != EINTR) return false;
     }
   }
+  /// Returns a property of the connection on which the part came; empty if it has none.
+  [[nodiscard]] std::string_view property(const char* name) const {
+    auto* const message = const_cast<zmq_msg_t*>(&message_);  // libzmq's function takes no const
+    const char* const value = zmq_msg_gets(message, name);
+    return value == nullptr ? std::string_view() : std::string_view(value);
+  }
   [[nodiscard]] bool more() const { return zmq_msg_more(&message_) != 0; }
   [[nodiscard]] std::span<const std::uint8_t> bytes() const {
     auto* const message = const_cast<zmq_msg_t*>(&message_);  // libzmq's function takes no const
@@ -293,6 +299,8 @@ std::string_view Socket::sender() const {
 }
 
 std::span<const std::uint8_t> Socket::payload() const { return impl_->payload.bytes(); }
+
+std::string_view Socket::sender_address() const { return impl_->payload.property("Peer-Address"); }
 
 int Socket::message_descriptor() const { return descriptor_of(impl_->handle); }
 int Socket::event_descriptor() const { return impl_->monitor == nullptr ? -1 : descriptor_of(impl_->monitor); }

@@ -111,6 +111,8 @@ class Socket {
   [[nodiscard]] Taken take();
   [[nodiscard]] std::string_view sender() const;  ///< name of the peer; empty for a DEALER
   [[nodiscard]] std::span<const std::uint8_t> payload() const;
+  /// Returns the IP address from which the message came; empty if it is unknown.
+  [[nodiscard]] std::string_view sender_address() const;
 
   /// Returns the text of the last error.
   [[nodiscard]] const std::string& error() const;

@@ -1,6 +1,7 @@
 // A command in parsed form.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -46,6 +47,8 @@ enum class Verb : std::uint8_t {
   clear_mappings,
   clear_nat_statistics,
   switchover,
+  show_commits,
+  compare_commits,  ///< Command::rollback says which
 };
 
 enum class Level : std::uint8_t { none, terse, brief, detail, extensive, summary };
@@ -98,9 +101,10 @@ struct Command {
   std::optional<IpAddress> translated;   ///< of deterministic-nat nat-port-block
   std::optional<Prefix> xlated_ip;       ///< contains the translated address of a block or session
   std::optional<std::uint16_t> xlated_port;
-  std::optional<std::uint16_t> port;   ///< of the host or of the translated address
-  std::string redundancy_set;          ///< of a switchover
-  std::optional<std::uint16_t> group;  ///< the value of rg-id
+  std::optional<std::uint16_t> port;      ///< of the host or of the translated address
+  std::string redundancy_set;             ///< of a switchover
+  std::optional<std::uint16_t> group;     ///< the value of rg-id
+  std::array<std::size_t, 2> rollback{};  ///< of compare_commits: 0 is the newest commit
 };
 
 }  // namespace icr::cli

@@ -124,6 +124,7 @@ tl::expected<Command, SyntaxError> parse_command(std::string_view line, const Na
         return tl::unexpected(SyntaxError{word.column, taken.error().message});
       }
       at = any;
+      if (at->enter != nullptr) at->enter(command);
       continue;
     }
     const auto matches = matching(candidates(*at, used), word.text);

@@ -2,6 +2,7 @@
 #include "cli/grammar/grammar.h"
 #include "cli/grammar/options.h"
 #include "cli/grammar/values.h"
+#include "model/query/commit.h"
 
 namespace icr::cli {
 namespace {
@@ -163,11 +164,35 @@ GrammarNode request_services() {
                  {keyword("redundancy-set", "Act on a redundancy set", {std::move(set_name)})});
 }
 
+template <std::size_t place>
+Result<void> take_rollback(Command& c, std::string_view v) {
+  const auto number = parse_number(v, 0, kMaxCommits - 1);
+  if (!number) return tl::unexpected(number.error());
+  c.rollback[place] = static_cast<std::size_t>(*number);
+  return {};
+}
+
+GrammarNode show_system() {
+  GrammarNode second;
+  second.help = "Number of a former commit (0..49)";
+  second.take = take_rollback<1>;
+  second.complete = true;
+  second.enter = enter<Verb::compare_commits>;
+  GrammarNode first;
+  first.help = second.help;
+  first.take = take_rollback<0>;
+  first.children = {std::move(second)};
+  return keyword(
+      "system", "Show the system",
+      {command("commit", "Display commits, and what each chassis runs", enter<Verb::show_commits>, {}),
+       keyword("rollback", "Display former commits", {keyword("compare", "Compare two of them", {std::move(first)})})});
+}
+
 GrammarNode build() {
   return keyword("", "",
                  {keyword("clear", "Clear information in the system", {clear_services()}),
                   keyword("request", "Make system-level requests", {request_services()}),
-                  keyword("show", "Show system information", {show_services()})});
+                  keyword("show", "Show system information", {show_services(), show_system()})});
 }
 
 }  // namespace

@@ -194,6 +194,8 @@ struct Cluster {
   /// Of what all chassis and `icr` should have alike (Scope::cluster): names, rules, pools. Of meaning, not of spelling
   /// and not of order where order means nothing; a key that has its default adds nothing (model/config/settings.h).
   std::uint64_t digest = 0;
+  /// True if commits are taken from any address, and not from this machine alone.
+  bool unauthenticated_commit = false;
   std::vector<std::string> warnings;  ///< what is legal but surprising, in full sentences
 
   [[nodiscard]] std::optional<std::uint16_t> find_chassis(std::string_view chassis_name) const;

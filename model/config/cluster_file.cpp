@@ -75,10 +75,13 @@ Result<Cluster> parse_cluster(std::string_view text, std::string_view name) {
   if (!tree) return tl::unexpected(Error{mistakes.to_string()});
 
   Draft draft(mistakes);
-  const YamlMap map(YamlField(*tree, {}, mistakes),
-                    {"cluster", "chassis", "redundancy-sets", "service-sets", "stateful-firewall", "nat",
-                     "applications", "application-sets", "prefix-lists", "screens", "timeouts"});
+  const YamlMap map(YamlField(*tree, {}, mistakes), {"cluster", "chassis", "redundancy-sets", "service-sets",
+                                                     "stateful-firewall", "nat", "applications", "application-sets",
+                                                     "prefix-lists", "screens", "timeouts", "unauthenticated-commit"});
   if (const auto f = map.require("cluster", "the name of the cluster")) draft.cluster.name = f->name().value_or("");
+  if (const auto f = map.get("unauthenticated-commit")) {
+    draft.cluster.unauthenticated_commit = f->yes_no().value_or(false);
+  }
   // Definitions are read before their uses, wherever they are in the file.
   if (const auto f = map.get("timeouts")) read_timeouts(*f, draft.timeouts);
   if (const auto f = map.get("applications")) read_applications(*f, draft);
@@ -106,14 +109,20 @@ Result<Cluster> parse_cluster(std::string_view text, std::string_view name) {
   return std::move(draft.cluster);
 }
 
-Result<Cluster> load_cluster_file(const std::filesystem::path& file) {
+Result<std::string> read_cluster_text(const std::filesystem::path& file) {
   std::ifstream stream(file, std::ios::binary);
   if (!stream) return fail("{}: cannot be opened; give the path of a cluster file that you may read", file.string());
   std::string text(kMaxYamlBytes + 1, '\0');
   stream.read(text.data(), static_cast<std::streamsize>(text.size()));
   if (stream.bad() || (stream.fail() && !stream.eof())) return fail("{}: cannot be read", file.string());
   text.resize(static_cast<std::size_t>(stream.gcount()));
-  return parse_cluster(text, file.string());
+  return text;
+}
+
+Result<Cluster> load_cluster_file(const std::filesystem::path& file) {
+  const auto text = read_cluster_text(file);
+  if (!text) return tl::unexpected(text.error());
+  return parse_cluster(*text, file.string());
 }
 
 }  // namespace icr

@@ -43,11 +43,11 @@ enum class Scope : std::uint8_t {
   chassis,  ///< one chassis alone
 };
 
-/// What a changed value can act on.
+/// What a changed value acts on, once a chassis runs with it.
 enum class Applies : std::uint8_t {
-  live,          ///< on everything at once, sessions that exist included
-  new_sessions,  ///< on sessions that begin afterwards
-  restart,       ///< on nothing before `icrd` starts again
+  live,          ///< everything, sessions that exist included
+  new_sessions,  ///< sessions that begin afterwards
+  restart,       ///< the chassis and its redundancy sets as a whole
 };
 
 struct Key {
@@ -87,6 +87,7 @@ inline constexpr auto kAll = std::to_array<Key>({
     {"", "prefix-lists", list, cluster, new_sessions},
     {"", "screens", list, peer, live},
     {"", "timeouts", map, peer, live},
+    {"", "unauthenticated-commit", yes_no, chassis, live, 0, 0, "no"},
 
     {"chassis[]", "name", name, cluster, restart},
     {"chassis[]", "inter-chassis", map, cluster, restart},

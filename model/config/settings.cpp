@@ -75,7 +75,7 @@ class Place {
   void exists(Scope scope) const { part_->settings.push_back({path_, "there", scope}); }
   void put(const Key& key, std::string value) const {
     if (value == key.usual) return;
-    part_->settings.push_back({fmt::format("{}.{}", path_, key.name), std::move(value), key.scope});
+    part_->settings.push_back({fmt::format("{}.{}", path_, key.name), std::move(value), key.scope, key.applies});
   }
   template <class T>
   void value(const Key& key, const T& value) const {
@@ -423,6 +423,10 @@ std::uint64_t ConfigPart::sum(Scope scope) const {
 std::vector<ConfigPart> parts_of(const Cluster& cluster) {
   std::vector<ConfigPart> out;
   out.push_back({"cluster", {{"cluster", cluster.name, Scope::cluster}}});
+  if (cluster.unauthenticated_commit) {
+    const Key& commit = key("", "unauthenticated-commit");
+    out.back().settings.push_back({"unauthenticated-commit", "yes", commit.scope, commit.applies});
+  }
   const auto add_all = [&](std::string_view list, const auto& things, const auto& add_one) {
     for (const auto& thing : things) {
       ConfigPart part{item_name(list, thing), {}};

@@ -19,11 +19,13 @@ struct Setting {
   std::string path;   ///< "service-sets[cgn].timeouts.open-timeout"
   std::string value;  ///< "240"; "there" of a thing that is there
   Scope scope = Scope::cluster;
+  Applies applies = Applies::restart;
 };
 
 /// The settings of one thing at the top of the file: a chassis, a service set, a pool, a rule ...
 struct ConfigPart {
-  std::string name;  ///< "service-sets[cgn]"; the path of each setting begins with it
+  /// "service-sets[cgn]"; the path of each setting begins with it. What belongs to no list is in the part "cluster".
+  std::string name;
   std::vector<Setting> settings;
   /// Returns the sum of the digests of the settings of that scope. It does not depend on their order.
   [[nodiscard]] std::uint64_t sum(Scope scope) const;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "model/query/commit_codec.h"
 #include "model/query/query_status_codec.h"
 
 namespace icr {
@@ -146,7 +147,8 @@ flatbuffers::Offset<fbs::PeerStatus> encode_peer(const std::optional<PeerStatus>
                                                  flatbuffers::FlatBufferBuilder& builder) {
   if (!p) return {};
   return fbs::CreatePeerStatus(builder, p->term, p->priority, p->heard_ago_ms, p->copying, p->copied_slots,
-                               p->slots_to_copy, p->unacknowledged_records, p->unacknowledged_bytes);
+                               p->slots_to_copy, p->unacknowledged_records, p->unacknowledged_bytes, p->commit_number,
+                               p->running_digest, p->commit_waits);
 }
 
 constexpr std::uint8_t kUnknownRole = 0;
@@ -227,7 +229,7 @@ flatbuffers::Offset<fbs::SetStatus> encode_status(const SetStatus& status, flatb
       status.sent_sequence, status.acknowledged_sequence, status.applied_sequence, status.pending, status.digest,
       counters, scheduling, status.health_weight, health, status.peer_health_weight, peer_health, detector,
       status.priority, peer, history, status.set_id, service_sets, status.claimed_term, awaited,
-      status.peer_role == Role::claiming);
+      status.peer_role == Role::claiming, status.handing_over);
 }
 
 Result<SetStatus> decode_status(const fbs::SetStatus& in) {
@@ -243,10 +245,19 @@ Result<SetStatus> decode_status(const fbs::SetStatus& in) {
   if (!history) return tl::unexpected(history.error());
   out.history = std::move(*history);
   out.priority = in.priority();
+  out.handing_over = in.handing_over();
   if (const auto* p = in.peer()) {
-    out.peer =
-        PeerStatus{p->term(),         p->priority(),      p->heard_ago_ms(),           p->copying(),
-                   p->copied_slots(), p->slots_to_copy(), p->unacknowledged_records(), p->unacknowledged_bytes()};
+    out.peer = PeerStatus{p->term(),
+                          p->priority(),
+                          p->heard_ago_ms(),
+                          p->copying(),
+                          p->copied_slots(),
+                          p->slots_to_copy(),
+                          p->unacknowledged_records(),
+                          p->unacknowledged_bytes(),
+                          p->commit_number(),
+                          p->running_digest(),
+                          p->commit_waits()};
   }
   out.set_id = in.set_id();
   out.role = *role;
@@ -304,7 +315,8 @@ Result<void> decode_parts(const fbs::QueryReply& in, QueryReply& out) {
   if (auto sound = take(decode_statistics(in.statistics()), out.statistics); !sound) return sound;
   if (auto sound = take(decode_analysis(in.analysis()), out.analysis); !sound) return sound;
   if (auto sound = take(decode_usage(in.usage()), out.usage); !sound) return sound;
-  return take(decode_live(in.live()), out.live);
+  if (auto sound = take(decode_live(in.live()), out.live); !sound) return sound;
+  return take(decode_commit(in.commit()), out.commit);
 }
 
 Result<const fbs::QueryMessage*> verified(const void* data, std::size_t size, std::size_t max_bytes,
@@ -342,6 +354,7 @@ bool addresses_a_set(QueryKind kind) {
     case QueryKind::analysis:
     case QueryKind::usage:
     case QueryKind::clear_analysis:
+    case QueryKind::commit:
       return false;
     default:
       return true;
@@ -392,6 +405,8 @@ void CardAnalysis::add(const CardAnalysis& other) {
 void encode_request(const QueryRequest& request, flatbuffers::FlatBufferBuilder& builder) {
   builder.Clear();
   const auto filter = encode_filter(request.filter, builder);
+  flatbuffers::Offset<fbs::CommitRequest> commit;
+  if (request.kind == QueryKind::commit) commit = encode_commit(request.commit, builder);
   fbs::QueryRequestBuilder out(builder);
   out.add_cluster_digest(request.cluster_digest);
   out.add_request_id(request.request_id);
@@ -416,6 +431,7 @@ void encode_request(const QueryRequest& request, flatbuffers::FlatBufferBuilder&
     out.add_translated(&translated);
   }
   if (request.port) out.add_port(*request.port);
+  out.add_commit(commit);
   const auto root = out.Finish();
   fbs::FinishQueryMessageBuffer(builder, fbs::CreateQueryMessage(builder, root, 0));
 }
@@ -445,13 +461,15 @@ void encode_reply(const QueryReply& reply, BatchEncoder& sessions, flatbuffers::
   const auto analysis = encode_analysis(reply.analysis, builder);
   const auto usage = encode_usage(reply.usage, builder);
   const auto live = encode_live(reply.live, builder);
+  flatbuffers::Offset<fbs::CommitReply> commit;
+  if (reply.commit != CommitReply{}) commit = encode_commit(reply.commit, builder);
   std::vector<flatbuffers::Offset<fbs::Name>> names;
   for (const auto& [id, name] : reply.names) names.push_back(fbs::CreateName(builder, id, builder.CreateString(name)));
   const auto name_rows = builder.CreateVector(names);
-  const auto root =
-      fbs::CreateQueryReply(builder, reply.request_id, static_cast<std::uint8_t>(reply.error), reason, status_rows,
-                            utilization, batch, reply.next_cursor, reply.done, group_rows, text, pools, uses,
-                            statistics, analysis, usage, live, reply.cluster_digest, counts, deterministic, name_rows);
+  const auto root = fbs::CreateQueryReply(builder, reply.request_id, static_cast<std::uint8_t>(reply.error), reason,
+                                          status_rows, utilization, batch, reply.next_cursor, reply.done, group_rows,
+                                          text, pools, uses, statistics, analysis, usage, live, reply.cluster_digest,
+                                          counts, deterministic, name_rows, commit);
   fbs::FinishQueryMessageBuffer(builder, fbs::CreateQueryMessage(builder, 0, root));
 }
 
@@ -482,6 +500,7 @@ Result<QueryRequest> decode_request(const void* data, std::size_t size) {
   out.host = to_address(in->host());
   out.translated = to_address(in->translated());
   out.port = optional_of(in->port());
+  if (auto sound = take(decode_commit(in->commit()), out.commit); !sound) return tl::unexpected(sound.error());
   return out;
 }
 

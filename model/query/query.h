@@ -15,6 +15,7 @@
 #include "model/base/counters.h"
 #include "model/base/enum_end.h"
 #include "model/base/result.h"
+#include "model/query/commit.h"
 #include "model/query/nat_status.h"
 #include "model/query/query_generated.h"
 #include "model/query/service_set_status.h"
@@ -43,6 +44,7 @@ enum class QueryKind : std::uint8_t {
   usage = 15,             ///< memory of the card and its service sets
   clear_analysis = 16,    ///< what the card remembers about its sessions begins anew
   live = 17,              ///< matching sessions of one set by protocol and address family
+  commit = 18,            ///< about the configuration of the chassis: QueryRequest::commit says what
 };
 /// The number that the next kind of question will have.
 inline constexpr std::uint8_t kQueryKindEnd = enum_end<QueryKind, QueryKind::status>();
@@ -69,6 +71,7 @@ struct QueryRequest {
   std::optional<IpAddress> host;         ///< deterministic: whose ports
   std::optional<IpAddress> translated;   ///< deterministic: whose hosts; neither: every host of the pool
   std::optional<std::uint16_t> port;     ///< deterministic: of `translated`
+  CommitRequest commit;                  ///< commit
 };
 enum class QueryError : std::uint8_t {
   none = 0,
@@ -130,6 +133,9 @@ struct PeerStatus {
   std::uint32_t slots_to_copy = 0;
   std::uint64_t unacknowledged_records = 0;
   std::uint64_t unacknowledged_bytes = 0;
+  std::uint64_t commit_number = 0;   ///< of the newest commit that the peer has; 0: it does not say
+  std::uint64_t running_digest = 0;  ///< of the configuration that it runs; 0: it does not say
+  bool commit_waits = false;         ///< it is master of some set, and waits to take its newest commit
   friend bool operator==(const PeerStatus&, const PeerStatus&) = default;
 };
 
@@ -160,6 +166,7 @@ struct SetStatus {
   std::string peer_health_reasons;
   SilenceStatus detector;
   std::uint32_t priority = 0;       ///< configured priority of this member
+  bool handing_over = false;        ///< a switchover is under way
   std::optional<PeerStatus> peer;   ///< nullopt if the peer has never been heard
   std::vector<RoleChange> history;  ///< newest first; at most kMaxRoleChanges
   std::uint64_t digest = 0;         ///< sum of digest_of() over all sessions
@@ -263,6 +270,7 @@ struct QueryReply {
   CardAnalysis analysis;
   CardUsage usage;
   LiveSessions live;
+  CommitReply commit;
   std::string text;  ///< switchover: what was done, for the operator
 };
 

@@ -1,5 +1,7 @@
 #include "node/card/chassis.h"
 
+#include <poll.h>
+
 #include <algorithm>
 #include <chrono>
 #include <ctime>
@@ -93,7 +95,8 @@ Result<Chassis::Prepared> Chassis::open_ports(const CardConfig& config, const st
   return out;
 }
 
-Chassis::Chassis(const Cluster& cluster, std::uint16_t index) : cluster_(cluster), index_(index) {
+Chassis::Chassis(const Cluster& cluster, std::uint16_t index, CommitDesk* desk)
+    : cluster_(cluster), index_(index), desk_(desk) {
   while (boot_id_ == 0) boot_id_ = random_word();
 }
 
@@ -167,26 +170,34 @@ Result<void> Chassis::start_parts() {
   auto context = make_context(scheduling);
   if (!context) return tl::unexpected(context.error());
   context_ = std::move(*context);
-  std::vector<CardDoor> doors;
   std::size_t workers = 0;
   for (Prepared& card : prepared) {
     look_at_the_clock(card);  // the hold time for a peer begins now: what opening and restoring took is not part of it
     for (CardSet& set : card.sets) {
       set.start.boot_id = boot_id_;
+      if (desk_ != nullptr) set.start.commits = &desk_->beacon();
       if (kernel_guard_) set.kernel = &kernel_guard_->watch(set.shard->set());
       if (writer_) set.start.disk = &writer_->add_set(cluster_.redundancy_sets[set.shard->set()].name);
     }
     cards_.push_back(std::make_unique<Card>(cluster_, index_, *card.config, std::move(card.ports), std::move(card.sets),
                                             card.seed, card.now));
-    doors.push_back(cards_.back()->door());
+    doors_.push_back(cards_.back()->door());
     workers += cards_.back()->workers();
   }
   if (writer_) writer_->start();
-  query_ = std::make_unique<QueryServer>(cluster_, index_, std::move(doors), [this](CounterList& out) {
+  const auto more_counters = [this](CounterList& out) {
     guilt::append_to(out);
     if (writer_) writer_->append_to(out);
     if (kernel_guard_) kernel_guard_->append_to(out);
-  });
+    if (desk_ != nullptr) desk_->append_to(out);
+  };
+  QueryServer::Commits commits;
+  if (desk_ != nullptr) {
+    commits = [this](const CommitRequest& request, std::string_view from, QueryReply& reply) {
+      desk_->answer(request, from, wall_now(), reply);
+    };
+  }
+  query_ = std::make_unique<QueryServer>(cluster_, index_, doors_, more_counters, std::move(commits));
   if (auto serving = query_->start(); !serving) return serving;
   for (const auto& card : cards_) {
     if (auto running = card->start(context_, scheduling); !running) return running;
@@ -239,10 +250,38 @@ void Chassis::stop() {
   if (kernel_guard_) kernel_guard_->stop();  // its nftables rules stay
   for (const auto& card : cards_) card->stop();
   if (writer_) writer_->stop();
+  doors_.clear();
   cards_.clear();
   writer_.reset();
   query_.reset();
   context_.reset();
+}
+
+std::optional<QueryReply> Chassis::ask(const QueryRequest& request, Duration limit) {
+  if (request.card >= doors_.size()) return std::nullopt;
+  const auto completions = std::make_shared<Completions>();
+  if (completions->descriptor() < 0) return std::nullopt;
+  auto task = std::make_unique<QueryTask>();
+  task->client = "chassis";
+  task->request = request;
+  task->answer_to = completions;
+  prepare(*task, cluster_, index_);
+  const CardDoor& card = doors_[request.card];
+  CardMailbox& worker = addresses_a_set(request.kind) ? card.of_set(request.set) : *card.workers.front();
+  if (!worker.post(task)) return std::nullopt;
+  if (task) {
+    // The place was one of a client that has several: its question is answered as the query server would.
+    task->reply.request_id = task->request.request_id;
+    task->reply.error = QueryError::busy;
+    task->reply.reason = "too many questions wait for this card";
+    const auto answer_to = task->answer_to;
+    answer_to->push(std::move(task));
+  }
+  pollfd polled{completions->descriptor(), POLLIN, 0};
+  if (::poll(&polled, 1, static_cast<int>(limit / 1ms)) <= 0) return std::nullopt;
+  const auto done = completions->drain();
+  if (done.empty()) return std::nullopt;
+  return std::move(done.front()->reply);
 }
 
 bool Chassis::at_end() const {

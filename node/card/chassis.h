@@ -4,12 +4,14 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "model/base/result.h"
 #include "model/config/cluster.h"
 #include "node/card/card.h"
+#include "node/commit/commit_desk.h"
 #include "node/kernel/kernel_guard.h"
 #include "node/query/server.h"
 #include "storage/store.h"
@@ -20,8 +22,8 @@ namespace icr::node {
 
 class Chassis {
  public:
-  /// `cluster` must outlive the chassis.
-  Chassis(const Cluster& cluster, std::uint16_t index);
+  /// `cluster` and `desk` must outlive the chassis. `desk` takes the commits; null: none are taken.
+  Chassis(const Cluster& cluster, std::uint16_t index, CommitDesk* desk = nullptr);
   ~Chassis();
   Chassis(const Chassis&) = delete;
   Chassis& operator=(const Chassis&) = delete;
@@ -33,6 +35,9 @@ class Chassis {
   void stop();
   /// True when every card has read its captures to the end (never with real ports).
   [[nodiscard]] bool at_end() const;
+  /// Asks a card as a client does, and waits for the answer for `limit` at most. Returns nullopt without an answer.
+  /// Thread: the one that started the chassis.
+  [[nodiscard]] std::optional<QueryReply> ask(const QueryRequest& request, Duration limit);
 
  private:
   /// A card before it is built.
@@ -53,11 +58,13 @@ class Chassis {
 
   const Cluster& cluster_;
   const std::uint16_t index_;
+  CommitDesk* const desk_;
   std::uint64_t boot_id_ = 0;
   std::unique_ptr<KernelGuard> kernel_guard_;  ///< null if no port involves the kernel
   std::shared_ptr<transport::Context> context_;
   std::unique_ptr<storage::Writer> writer_;
   std::vector<std::unique_ptr<Card>> cards_;
+  std::vector<CardDoor> doors_;  ///< of cards_
   std::unique_ptr<QueryServer> query_;
 };
 

@@ -40,11 +40,12 @@ struct QueryServer::Sockets {
 };
 
 QueryServer::QueryServer(const Cluster& cluster, std::uint16_t chassis, std::vector<CardDoor> cards,
-                         MoreCounters more_counters)
+                         MoreCounters more_counters, Commits commits)
     : cluster_(cluster),
       chassis_(chassis),
       cards_(std::move(cards)),
       more_counters_(std::move(more_counters)),
+      commits_(std::move(commits)),
       completions_(std::make_shared<Completions>()) {}
 
 QueryServer::~QueryServer() { stop(); }
@@ -134,7 +135,7 @@ bool QueryServer::receive() {
       count(kRefusedMalformed);
       continue;
     }
-    take(std::string(router.sender()), router.payload());
+    take(std::string(router.sender()), router.sender_address(), router.payload());
   }
   return true;
 }
@@ -149,7 +150,7 @@ void QueryServer::take_connection_events() {
   }
 }
 
-void QueryServer::take(std::string client, std::span<const std::uint8_t> message) {
+void QueryServer::take(std::string client, std::string_view from, std::span<const std::uint8_t> message) {
   auto request = decode_request(message.data(), message.size());
   if (!request) {
     // A message that cannot be decoded has no request id, so it cannot be answered.
@@ -157,6 +158,8 @@ void QueryServer::take(std::string client, std::span<const std::uint8_t> message
     return;
   }
   const std::uint64_t id = request->request_id;
+  // A commit is what makes cluster files equal, so it is not asked for the digest of one.
+  if (request->kind == QueryKind::commit) return answer_commit(client, from, *request);
   const ChassisConfig& own = cluster_.chassis[chassis_];
   if (request->cluster_id != cluster_.stable_id) {
     return refuse(
@@ -210,6 +213,17 @@ void QueryServer::take(std::string client, std::span<const std::uint8_t> message
   CardMailbox& worker = addresses_a_set(task->request.kind) ? door.of_set(task->request.set) : *door.workers.front();
   worker.post(task);
   if (task) refuse(task->client, task->request.request_id, QueryError::busy, "too many questions wait for this card");
+}
+
+void QueryServer::answer_commit(const std::string& client, std::string_view from, const QueryRequest& request) {
+  if (!commits_) {
+    return refuse(client, request.request_id, QueryError::unknown_kind, "commits are not taken here");
+  }
+  QueryReply reply;
+  reply.request_id = request.request_id;
+  commits_(request.commit, from, reply);
+  BatchEncoder none;
+  send(client, reply, none);
 }
 
 void QueryServer::refuse(const std::string& client, std::uint64_t request_id, QueryError error, std::string reason) {

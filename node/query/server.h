@@ -35,9 +35,13 @@ class QueryServer {
   /// Appends counters of the chassis that belong to no card. Thread: that of the server.
   using MoreCounters = std::function<void(CounterList&)>;
 
+  /// Answers a question about commits: fills in `reply`. `from` is the IP address of the client, empty if it is
+  /// unknown. Thread: that of the server.
+  using Commits = std::function<void(const CommitRequest& request, std::string_view from, QueryReply& reply)>;
+
   /// `cards` has a door for each of Chassis::cards, in that order. REQUIRES: all references outlive the server.
   QueryServer(const Cluster& cluster, std::uint16_t chassis, std::vector<CardDoor> cards,
-              MoreCounters more_counters = {});
+              MoreCounters more_counters = {}, Commits commits = {});
   ~QueryServer();
   QueryServer(const QueryServer&) = delete;
   QueryServer& operator=(const QueryServer&) = delete;
@@ -76,7 +80,8 @@ class QueryServer {
   /// Returns false if ZeroMQ reports an error.
   bool receive();
   void take_connection_events();
-  void take(std::string client, std::span<const std::uint8_t> message);
+  void take(std::string client, std::string_view from, std::span<const std::uint8_t> message);
+  void answer_commit(const std::string& client, std::string_view from, const QueryRequest& request);
   void refuse(const std::string& client, std::uint64_t request_id, QueryError error, std::string reason);
   void send(const std::string& client, const QueryReply& reply, BatchEncoder& sessions);
   void count(Count what) { counters_[what].fetch_add(1, std::memory_order_relaxed); }
@@ -85,6 +90,7 @@ class QueryServer {
   const std::uint16_t chassis_;
   const std::vector<CardDoor> cards_;
   const MoreCounters more_counters_;
+  const Commits commits_;
   const std::shared_ptr<Completions> completions_;
   std::string endpoint_;
   std::unique_ptr<Sockets> sockets_;

@@ -43,6 +43,7 @@ RedundancyMember::RedundancyMember(const Cluster& cluster, std::uint16_t set, st
       last_tick_(now),
       next_heartbeat_(now),
       health_(std::max(set_.hold_time, kLeastHold)),
+      commits_(start.commits),
       peer_address_(address_of_peer(cluster, set_, chassis)) {}
 
 RedundancyMember::~RedundancyMember() = default;
@@ -173,6 +174,17 @@ void RedundancyMember::on_configuration(const rep::Header& header, const rep::Co
             configuration_.difference());
 }
 
+/// Returns true if the peer should not become master without need. Records that it refuses because it runs another
+/// configuration than this member are no reason: it refuses them because that configuration was committed.
+bool RedundancyMember::warned(const rep::Heartbeat& beat) const {
+  unsigned warnings = beat.warnings;
+  const std::uint64_t own = commits_ == nullptr ? 0 : commits_->running.load(std::memory_order_relaxed);
+  if (own != 0 && beat.running_digest != 0 && own != beat.running_digest) {
+    warnings &= ~(unsigned{kWarnRefusedRecords} | unsigned{kWarnCapacity});
+  }
+  return warnings != 0;
+}
+
 /// Takes a sign of life. Messages from before the connection closed do not count.
 void RedundancyMember::hear(TimePoint now) {
   if (drain_grace_) return;
@@ -237,7 +249,7 @@ void RedundancyMember::on_heartbeat(TimePoint now, const rep::Header& header, co
   report.sync = beat.sync;
   report.priority = beat.priority;
   report.state_term = beat.state_term;
-  report.warned = beat.warnings != 0;
+  report.warned = warned(beat);
   report.ill = beat.health_weight >= kIllWeight;
   report.asks_switchover = beat.asks_switchover;
   role_.on_peer(now, report);
@@ -462,6 +474,11 @@ void RedundancyMember::send_heartbeat(TimePoint now) {
       static_cast<std::uint32_t>(std::min<Duration::rep>(detector_.own_late(now) / 1us, rep::kMaxLateMicros));
   beat.addresses = addresses_;
   beat.schema = kSchemaGeneration;
+  if (commits_ != nullptr) {
+    beat.commit_number = commits_->number.load(std::memory_order_relaxed);
+    beat.running_digest = commits_->running.load(std::memory_order_relaxed);
+    beat.commit_waits = commits_->waits.load(std::memory_order_relaxed);
+  }
   if (role_.role() == Role::master) beat.stream = sender_.position();
   if (role_.follows_peer()) beat.stream = receiver_.position();
   if (link_.send(rep::Channel::control, writer_.write(header(), beat))) {

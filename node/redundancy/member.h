@@ -15,6 +15,7 @@
 #include "model/config/cluster.h"
 #include "model/record/change_listener.h"
 #include "model/record/session.h"
+#include "node/redundancy/commit_beacon.h"
 #include "node/redundancy/configuration_check.h"
 #include "node/redundancy/copy_watch.h"
 #include "node/redundancy/detector.h"
@@ -35,6 +36,7 @@ struct MemberStart {
   std::uint64_t claimed = 0;  ///< highest term that a former life claimed, 0 if none
   bool whole = true;          ///< all of that term's state was restored
   replication::SenderLimits stream{};
+  const CommitBeacon* commits = nullptr;  ///< what heartbeats say about commits; null: nothing
 };
 
 /// Where a member speaks to. Called from inside its functions; must not call back into it. All must outlive the member.
@@ -48,6 +50,13 @@ struct MemberOutputs {
 inline constexpr std::uint16_t kWarnExternal = 0x1;        ///< the owner said so (set_warning)
 inline constexpr std::uint16_t kWarnRefusedRecords = 0x2;  ///< its table refused records of the present copy
 inline constexpr std::uint16_t kWarnCapacity = 0x4;        ///< its table is of another size than the master's
+
+/// What the peer says about its commits (CommitBeacon).
+struct PeerCommit {
+  std::uint64_t number = 0;
+  std::uint64_t running = 0;
+  bool waits = false;
+};
 
 /// Everything that can be told about a member, for the CLI.
 struct MemberStatus {
@@ -74,6 +83,7 @@ struct MemberStatus {
   std::uint32_t peer_priority = 0;  ///< configured priority, as the peer reports it
   TimePoint peer_heard_at;          ///< when a message of it was heard last; TimePoint() if never
   Health peer_health;               ///< as the peer reported it last
+  PeerCommit peer_commit;           ///< as the peer reported it last
   DetectorStatus detector;          ///< state of the failure detector
 
   // Replication. As master: the stream to the peer; as standby: the one that is followed. Epoch 0: there is none.
@@ -172,6 +182,7 @@ class RedundancyMember : public ChangeListener, private RoleOutput {
 
   void on_message(TimePoint now, std::span<const std::uint8_t> bytes, bool data_link);
   bool accept_boot(std::uint64_t boot, std::uint64_t number);
+  [[nodiscard]] bool warned(const replication::Heartbeat& beat) const;
   void hear(TimePoint now);
   bool accept_term(std::uint64_t term);
   void on_heartbeat(TimePoint now, const replication::Header& header, const replication::Heartbeat& beat);
@@ -229,7 +240,8 @@ class RedundancyMember : public ChangeListener, private RoleOutput {
   SteadyHealth health_;
   bool health_told_ = false;          ///< the log says that the member is ill
   std::vector<IpAddress> addresses_;  ///< of this machine
-  const IpAddress peer_address_;      ///< on the inter-chassis network
+  const CommitBeacon* const commits_;
+  const IpAddress peer_address_;  ///< on the inter-chassis network
   Counters counters_;
 };
 

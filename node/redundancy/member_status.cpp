@@ -30,6 +30,7 @@ MemberStatus RedundancyMember::status() const {
   out.peer_priority = role_.peer().priority;
   out.peer_heard_at = heard_at_;
   out.peer_health = {peer_beat_.health_weight, peer_beat_.health_reasons};
+  out.peer_commit = {peer_beat_.commit_number, peer_beat_.running_digest, peer_beat_.commit_waits};
   out.detector = detector_.status(last_tick_);
   if (role_.role() == Role::master) {
     out.epoch = sender_.position().epoch;

@@ -24,8 +24,9 @@ SetCore::SetCore(const Cluster& cluster, std::uint16_t chassis, Shard& shard, co
       shard_(shard),
       output_(output),
       now_(now),
-      member_(cluster, shard.set(), chassis, {start.boot_id, start.term, start.claimed, start.whole, start.stream},
-              shard, shard, {*this, output, output}, now),
+      member_(cluster, shard.set(), chassis,
+              {start.boot_id, start.term, start.claimed, start.whole, start.stream, start.commits}, shard, shard,
+              {*this, output, output}, now),
       disk_(start.disk),
       next_shard_tick_(now) {
   for (Claimant* const claimant : start.claimants) claims_.add(*claimant);

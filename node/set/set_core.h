@@ -39,6 +39,7 @@ struct SetStart {
   std::uint64_t claimed = 0;  ///< highest term that a former run claimed, perhaps without acting in it
   /// Those who must agree before the member becomes master, besides its disk. They outlive the core.
   std::vector<Claimant*> claimants{};
+  const CommitBeacon* commits = nullptr;  ///< what heartbeats say about commits; null: nothing
 };
 
 /// How much of each kind of work one round does before packets have their turn again.

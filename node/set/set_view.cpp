@@ -15,8 +15,13 @@ std::uint64_t micros(Duration time) { return static_cast<std::uint64_t>(time / 1
 std::uint64_t millis(Duration time) { return static_cast<std::uint64_t>(std::max<Duration>(time, 0ms) / 1ms); }
 
 PeerStatus peer_of(const MemberStatus& member, TimePoint now) {
-  return {member.peer_term,    member.peer_priority, millis(now - member.peer_heard_at), member.copying,
-          member.copied_slots, member.slots_to_copy, member.unacknowledged_records,      member.unacknowledged_bytes};
+  PeerStatus out{
+      member.peer_term,    member.peer_priority, millis(now - member.peer_heard_at), member.copying,
+      member.copied_slots, member.slots_to_copy, member.unacknowledged_records,      member.unacknowledged_bytes};
+  out.commit_number = member.peer_commit.number;
+  out.running_digest = member.peer_commit.running;
+  out.commit_waits = member.peer_commit.waits;
+  return out;
 }
 
 SilenceStatus silence_of(const MemberStatus& member) {
@@ -79,6 +84,7 @@ void SetView::status(TimePoint now, SetStatus& out) const {
   out.peer_health_reasons = member.peer_health.reasons;
   if (!core_.config().stand_alone()) out.detector = silence_of(member);
   out.priority = member.priority;
+  out.handing_over = member.handing_over;
   if (member.peer_heard_at != TimePoint()) out.peer = peer_of(member, now);
   for (const RoleTransition& t : core_.history().entries()) {
     out.history.push_back({millis(now - t.at), t.from, t.to, t.term, t.reason});

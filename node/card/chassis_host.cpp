@@ -1,0 +1,301 @@
+#include "node/card/chassis_host.h"
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <utility>
+
+#include "model/base/log.h"
+#include "model/config/cluster_file.h"
+#include "model/config/difference.h"
+#include "node/commit/peer_client.h"
+#include "storage/rocks/rocks_store.h"
+
+namespace icr::node {
+namespace {
+
+constexpr std::string_view kComponent = "commit";
+constexpr int kIdleMillis = 500;
+constexpr int kBusyMillis = 50;
+constexpr Duration kAnswerLimit = 500ms;
+constexpr std::chrono::milliseconds kFetchLimit{2000};
+constexpr std::int64_t kFetchPauseMillis = 2000;
+/// After a switchover, neighbours may send to this chassis for so long, and it forwards what they send.
+constexpr std::int64_t kSettleMillis = 300;
+/// A peer that was heard so short a time before a commit may be restarting, and is waited for.
+constexpr std::int64_t kRestartMillis = 15'000;
+
+WallMillis wall_now() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+std::int64_t monotonic_millis() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
+std::uint64_t digest_of_file(const std::string& file) {
+  const auto text = read_cluster_text(file);
+  return text ? digest_of_text(*text) : 0;
+}
+
+/// The folder of the commits stands beside that of the checkpoints, which holds a database and nothing else, and which
+/// is renamed when it is damaged.
+Result<SnapshotStore> open_store(const icr::ChassisConfig& config) {
+  if (config.data_folder.empty()) return SnapshotStore();
+  if (auto free = storage::RocksStore::check_free(config.data_folder); !free) return tl::unexpected(free.error());
+  std::filesystem::path folder = std::filesystem::path(config.data_folder) / "";
+  return SnapshotStore::open(folder.parent_path().string() + ".commits");
+}
+
+/// Returns true if both chassis are members of the redundancy set of that name.
+bool are_members(const Cluster& cluster, std::string_view set, std::string_view one, std::string_view other) {
+  const auto index = cluster.find_set(set);
+  const auto first = cluster.find_chassis(one);
+  const auto second = cluster.find_chassis(other);
+  return index && first && second && cluster.member_on(*index, *first) && cluster.member_on(*index, *second);
+}
+
+}  // namespace
+
+ChassisHost::ChassisHost(std::string file, std::shared_ptr<const Snapshot> snapshot, std::string chassis)
+    : file_(std::move(file)), name_(std::move(chassis)), given_(std::move(snapshot)) {}
+
+ChassisHost::~ChassisHost() { stop(); }
+
+Result<void> ChassisHost::start() {
+  if (newer_.descriptor() < 0) return fail("no descriptor left");
+  const icr::ChassisConfig& config = given_->cluster.chassis[*given_->cluster.find_chassis(name_)];
+  auto store = open_store(config);
+  if (!store) return tl::unexpected(store.error());
+  if (!store->durable()) {
+    log::info(kComponent, "chassis={} commits are kept in memory only: there is no data-folder", name_);
+  }
+  desk_ = std::make_unique<CommitDesk>(std::move(*store), name_, [this] { return digest_of_file(file_); });
+  desk_->on_newer([this] { newer_.signal(); });
+  const auto why = desk_->start(given_->text, file_, wall_now());
+  if (!why) return tl::unexpected(why.error());
+  const auto newest = desk_->newest();
+  log::info(kComponent, "chassis={} starts with commit={}: {}", name_, newest.number, *why);
+  noted_ = newest.number;
+  newer_.signal();  // so that the first look comes at once
+  auto started = launch(newest.snapshot);
+  if (started) return {};
+  // Whoever has just changed the file is there to see that it does not work.
+  const auto former = desk_->newest_is_of_file() ? nullptr : desk_->former();
+  if (!former) return started;
+  log::error(kComponent, "chassis={} cannot start with commit={}: {}; it starts with the one before", name_,
+             newest.number, started.error().message);
+  failed_ = newest.snapshot->digest;
+  const std::string reason = started.error().message;
+  if (auto back = launch(former); !back) return back;
+  desk_->set_state(CommitState::failed, reason, false);
+  return {};
+}
+
+Result<void> ChassisHost::launch(const std::shared_ptr<const Snapshot>& snapshot) {
+  const auto index = snapshot->cluster.find_chassis(name_);
+  if (!index) return fail("there is no chassis '{}' in it", name_);
+  for (const std::string& warning : snapshot->cluster.warnings) log::warn("cluster-file", "{}", warning);
+  desk_->set_running(snapshot);
+  built_ = snapshot;
+  chassis_ = std::make_unique<Chassis>(snapshot->cluster, *index, desk_.get());
+  auto started = chassis_->start();
+  if (!started) {
+    end_chassis();
+    return started;
+  }
+  desk_->set_state(CommitState::running, {}, false);
+  return {};
+}
+
+void ChassisHost::end_chassis() {
+  if (chassis_) chassis_->stop();
+  chassis_.reset();
+}
+
+void ChassisHost::stop() { end_chassis(); }
+
+std::optional<std::vector<SetFact>> ChassisHost::facts() {
+  const auto& cluster = built_->cluster;
+  const auto own = *cluster.find_chassis(name_);
+  numbers_of_peers_.clear();
+  std::vector<SetFact> out;
+  for (std::uint16_t card = 0; card < cluster.chassis[own].cards.size(); ++card) {
+    QueryRequest request;
+    request.kind = QueryKind::status;
+    request.card = card;
+    const auto reply = chassis_->ask(request, kAnswerLimit);
+    if (!reply || reply->error != QueryError::none) return std::nullopt;
+    for (const SetStatus& status : reply->status) {
+      const RedundancySet& set = cluster.redundancy_sets[status.set];
+      SetFact fact;
+      fact.name = set.name;
+      fact.card = card;
+      fact.set = status.set;
+      fact.role = status.role;
+      fact.handing_over = status.handing_over;
+      for (const auto& member : set.members) {
+        if (member.chassis != own) fact.peer = cluster.chassis[member.chassis].name;
+      }
+      fact.peer_present = status.peer_role.has_value();
+      fact.peer_hot = status.peer_role == Role::standby && status.sync == Sync::hot;
+      if (status.peer) {
+        fact.peer_waits = status.peer->commit_waits;
+        fact.peer_running = status.peer->running_digest;
+        if (fact.peer_present) numbers_of_peers_[fact.peer] = status.peer->commit_number;
+      }
+      out.push_back(std::move(fact));
+    }
+  }
+  return out;
+}
+
+void ChassisHost::remember_peers(std::vector<SetFact>& facts) {
+  const std::int64_t now = monotonic_millis();
+  for (SetFact& fact : facts) {
+    PeerMemory& memory = peers_[fact.name];
+    if (fact.peer_present) {
+      memory.seen_at = now;
+      memory.since_commit = true;
+    }
+    fact.peer_was_present = memory.since_commit || (memory.seen_at != 0 && now - memory.seen_at < kRestartMillis);
+  }
+}
+
+int ChassisHost::next_look() const {
+  const std::uint64_t newest = desk_->newest().snapshot->digest;
+  const bool settled = newest == failed_ || newest == desk_->running()->digest;
+  const WallMillis due = desk_->next_tick(wall_now()) - wall_now();
+  return static_cast<int>(std::clamp<WallMillis>(due, 0, settled ? kIdleMillis : kBusyMillis));
+}
+
+Result<void> ChassisHost::look() {
+  newer_.clear();
+  desk_->tick(wall_now());
+  const auto newest = desk_->newest();
+  const bool pending = newest.snapshot->digest != desk_->running()->digest;
+  if (newest.number != noted_) {
+    noted_ = newest.number;
+    failed_ = 0;
+    for (auto& [set, memory] : peers_) memory.since_commit = false;
+  }
+  auto seen = facts();
+  if (!seen) return {};  // a worker that is busy, or ends; the next look sees more
+  remember_peers(*seen);
+  desk_->set_facts(*seen);
+  if (pending && newest.snapshot->digest != failed_) return advance(newest, *seen);
+  fetch_from_peers(newest.number);
+  return {};
+}
+
+Result<void> ChassisHost::advance(const CommitDesk::Newest& newest, const std::vector<SetFact>& facts) {
+  const Cluster& after = newest.snapshot->cluster;
+  const auto changes = difference(built_->cluster, after);
+  if (changes_that_restart(changes, built_->cluster, after, name_).empty()) {
+    desk_->set_running(newest.snapshot);
+    desk_->set_state(CommitState::running, {}, false);
+    log::info(kComponent, "chassis={} commit={} changes nothing that runs here", name_, newest.number);
+    return {};
+  }
+  std::vector<SetFact> lasting = facts;
+  for (SetFact& fact : lasting) {
+    // A peer that does not stay in the set will not come back to it, so it is nobody to wait for.
+    if (!are_members(after, fact.name, name_, fact.peer)) fact.peer.clear();
+  }
+  Turn turn = next_turn(name_, newest.snapshot->digest, lasting);
+  const auto carries_traffic = [](const SetFact& fact) {
+    return !fact.peer.empty() && fact.peer_present && (fact.role == Role::master || fact.handing_over);
+  };
+  if (std::any_of(facts.begin(), facts.end(), carries_traffic)) carried_traffic_at_ = monotonic_millis();
+  if (turn.step == Turn::Step::restart && monotonic_millis() - carried_traffic_at_ < kSettleMillis) {
+    turn = {Turn::Step::wait, {}, "the traffic to move", true};
+  }
+  desk_->set_state(CommitState::waiting, turn.why, turn.waits);
+  if (turn.step == Turn::Step::restart) {
+    told_.clear();
+    return restart(newest);
+  }
+  if (turn.why != told_) {
+    told_ = turn.why;
+    log::info(kComponent, "chassis={} commit={} waits for {}", name_, newest.number, turn.why);
+  }
+  for (const std::size_t i : turn.sets) {
+    QueryRequest request;
+    request.kind = QueryKind::switchover;
+    request.card = facts[i].card;
+    request.set = facts[i].set;
+    const auto reply = chassis_->ask(request, kAnswerLimit);
+    if (reply && reply->error == QueryError::none) continue;
+    log::warn(kComponent, "chassis={} redundancy set {} is not handed over yet: {}", name_, facts[i].name,
+              reply ? reply->reason : "its worker does not answer");
+  }
+  return {};
+}
+
+Result<void> ChassisHost::restart(const CommitDesk::Newest& newest) {
+  log::info(kComponent, "chassis={} commit={} restarting with it", name_, newest.number);
+  const auto before = built_;
+  end_chassis();
+  auto started = launch(newest.snapshot);
+  if (started) {
+    log::info(kComponent, "chassis={} commit={} runs", name_, newest.number);
+    return {};
+  }
+  log::error(kComponent, "chassis={} cannot start with commit={}: {}; it goes back to the former one", name_,
+             newest.number, started.error().message);
+  failed_ = newest.snapshot->digest;
+  if (auto back = launch(before); !back)
+    return tl::unexpected(back.error().in("the former commit does not start either"));
+  desk_->set_state(CommitState::failed, started.error().message, false);
+  return {};
+}
+
+void ChassisHost::fetch_from_peers(std::uint64_t own) {
+  const std::int64_t now = monotonic_millis();
+  if (now < next_fetch_) return;
+  for (const auto& [peer, number] : numbers_of_peers_) {
+    const auto index = built_->cluster.find_chassis(peer);
+    if (number <= own || !index) continue;
+    next_fetch_ = now + kFetchPauseMillis;
+    auto fetched = fetch_newest_commit(built_->cluster.chassis[*index].query, kFetchLimit);
+    auto taken = fetched.and_then([&](FetchedCommit& commit) {
+      return desk_->take(std::move(commit.text), fmt::format("commit {} of chassis {}", commit.entry.number, peer),
+                         std::move(commit.entry), wall_now());
+    });
+    if (taken) {
+      fetch_error_.clear();
+      log::info(kComponent, "chassis={} commit={} taken from chassis {}", name_, *taken, peer);
+      newer_.signal();
+      return;
+    }
+    if (taken.error().message == fetch_error_) continue;
+    fetch_error_ = taken.error().message;
+    log::warn(kComponent, "chassis={} commit={} of chassis {} cannot be taken: {}", name_, number, peer, fetch_error_);
+  }
+}
+
+void ChassisHost::read_file_again() {
+  auto text = read_cluster_text(file_);
+  if (!text) {
+    log::error(kComponent, "chassis={} {}", name_, text.error().message);
+    return;
+  }
+  if (digest_of_text(*text) == desk_->newest().snapshot->digest) {
+    log::info(kComponent, "chassis={} {} is the newest commit already", name_, file_);
+    return;
+  }
+  CommitEntry entry;
+  entry.user = "root";
+  entry.via = kViaSignal;
+  const auto taken = desk_->take(std::move(*text), file_, std::move(entry), wall_now());
+  if (taken) {
+    log::info(kComponent, "chassis={} commit={} is {}", name_, *taken, file_);
+    newer_.signal();
+  } else {
+    log::error(kComponent, "chassis={} {} is not taken: {}", name_, file_, taken.error().message);
+  }
+}
+
+}  // namespace icr::node

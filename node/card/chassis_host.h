@@ -1,0 +1,84 @@
+// Keeps a chassis running from one commit to the next: icrd without its command line and signals.
+//
+//   CommitDesk --newest snapshot--> ChassisHost --stops and starts--> Chassis
+//
+// A chassis is built from one snapshot and never changes. To take another one, the host stops it and starts a new one
+// in the same process, when next_turn() says that its traffic is not here.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/base/result.h"
+#include "model/config/snapshot.h"
+#include "node/card/chassis.h"
+#include "node/commit/commit_desk.h"
+#include "node/commit/turn.h"
+
+namespace icr::node {
+
+/// Thread: one, except where a function says otherwise.
+class ChassisHost {
+ public:
+  /// `file` is the cluster file that icrd was given, and `snapshot` what it says. `chassis` is a chassis of it.
+  ChassisHost(std::string file, std::shared_ptr<const Snapshot> snapshot, std::string chassis);
+  ~ChassisHost();
+  ChassisHost(const ChassisHost&) = delete;
+  ChassisHost& operator=(const ChassisHost&) = delete;
+
+  /// Starts the chassis with the newest of its stored commits and the file. If it cannot start with a stored commit, it
+  /// starts with the one before.
+  [[nodiscard]] Result<void> start();
+  void stop();
+  /// Looks whether there is something to do about commits, and does it. May take some seconds, while the chassis
+  /// restarts. Returns an error if no chassis runs any more.
+  [[nodiscard]] Result<void> look();
+  /// Returns how many milliseconds may pass until look() is next needed.
+  [[nodiscard]] int next_look() const;
+  /// Returns a descriptor that becomes readable when look() is needed at once.
+  [[nodiscard]] int descriptor() const { return newer_.descriptor(); }
+  /// Reads the cluster file again. If it has changed, it is a commit of this chassis.
+  void read_file_again();
+  /// Returns true when every card has read its captures to the end (never with real ports).
+  [[nodiscard]] bool at_end() const { return chassis_ && chassis_->at_end(); }
+
+ private:
+  /// What is remembered of a set's peer.
+  struct PeerMemory {
+    std::int64_t seen_at = 0;   ///< milliseconds of the monotonic clock; 0: never
+    bool since_commit = false;  ///< it was heard since this chassis has got its newest commit
+  };
+
+  [[nodiscard]] Result<void> launch(const std::shared_ptr<const Snapshot>& snapshot);
+  [[nodiscard]] Result<void> restart(const CommitDesk::Newest& newest);
+  void end_chassis();
+  /// Returns the state of the sets, or nullopt if a card did not answer.
+  [[nodiscard]] std::optional<std::vector<SetFact>> facts();
+  void remember_peers(std::vector<SetFact>& facts);
+  /// Takes the newest commit, or a step towards that.
+  [[nodiscard]] Result<void> advance(const CommitDesk::Newest& newest, const std::vector<SetFact>& facts);
+  /// Fetches a commit that a peer has and this chassis has not.
+  void fetch_from_peers(std::uint64_t own);
+
+  const std::string file_;
+  const std::string name_;
+  std::shared_ptr<const Snapshot> given_;  ///< what the file said at the start
+  std::unique_ptr<CommitDesk> desk_;
+  Wakeup newer_;
+  std::shared_ptr<const Snapshot> built_;  ///< what the chassis was built from; outlives it
+  std::unique_ptr<Chassis> chassis_;
+  std::uint64_t noted_ = 0;                  ///< number of the newest commit that was looked at
+  std::uint64_t failed_ = 0;                 ///< digest of a snapshot with which the chassis could not start; 0: none
+  std::map<std::string, PeerMemory> peers_;  ///< by redundancy set
+  std::map<std::string, std::uint64_t> numbers_of_peers_;  ///< newest commits, by chassis
+  std::int64_t carried_traffic_at_ = 0;  ///< milliseconds of the monotonic clock: when a set was last master here
+  std::int64_t next_fetch_ = 0;
+  std::string fetch_error_;
+  std::string told_;  ///< what the log says that this chassis waits for
+};
+
+}  // namespace icr::node

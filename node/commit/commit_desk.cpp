@@ -1,0 +1,412 @@
+#include "node/commit/commit_desk.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "model/base/log.h"
+#include "node/commit/boot.h"
+
+namespace icr::node {
+namespace {
+
+constexpr std::string_view kComponent = "commit";
+/// A text may be this long. The reader of cluster files refuses what is shorter than this and still too long.
+constexpr std::uint32_t kMaxText = 64U << 20;
+
+bool is_loopback(const IpAddress& address) {
+  if (address.is_v4()) return address.to_v4() >> 24U == 127;
+  return address == *IpAddress::parse("::1");
+}
+
+bool is_of_file(const CommitEntry& entry) { return entry.via == kViaFile || entry.via == kViaSignal; }
+
+}  // namespace
+
+bool may_commit(std::string_view address, const Cluster& cluster) {
+  if (cluster.unauthenticated_commit) return true;
+  const auto parsed = IpAddress::parse(address);
+  return parsed && is_loopback(*parsed);
+}
+
+CommitDesk::CommitDesk(SnapshotStore store, std::string chassis, FileDigest file_digest)
+    : chassis_(std::move(chassis)), file_digest_(std::move(file_digest)), store_(std::move(store)) {}
+
+std::uint64_t CommitDesk::newest_number() const {
+  return store_.commits().empty() ? 0 : store_.commits().front().entry.number;
+}
+
+Result<std::shared_ptr<const Snapshot>> CommitDesk::read_own(std::string text, std::string_view name) const {
+  auto snapshot = make_snapshot(std::move(text), name);
+  if (snapshot && !(*snapshot)->cluster.find_chassis(chassis_)) {
+    return fail("{}: there is no chassis '{}' in it; end icrd of that chassis before you remove it", name, chassis_);
+  }
+  return snapshot;
+}
+
+Result<std::string> CommitDesk::start(std::string file_text, std::string_view file_name, WallMillis now) {
+  for (const std::string& damage : store_.damage()) log::error(kComponent, "chassis={} {}", chassis_, damage);
+  const std::uint64_t file_digest = digest_of_text(file_text);
+  const BootChoice choice = choose_boot(store_.commits(), file_digest);
+  std::string why = choice.why;
+  if (choice.stored) {
+    const std::lock_guard lock(mutex_);
+    auto snapshot = read_own(store_.commits().front().text, fmt::format("commit {}", newest_number()));
+    if (snapshot) {
+      took(std::move(*snapshot));
+      return why;
+    }
+    // A release that does not understand its own commit any more: the file is what is left.
+    why = fmt::format("commit {} cannot be used ({})", newest_number(), snapshot.error().message);
+  }
+  CommitEntry entry;
+  entry.user = "root";
+  entry.via = kViaFile;
+  auto taken = take(std::move(file_text), file_name, std::move(entry), now);
+  if (!taken) return tl::unexpected(taken.error());
+  return why;
+}
+
+/// REQUIRES: mutex_ is held.
+Result<void> CommitDesk::check_cluster(const Snapshot& snapshot) const {
+  if (!newest_ || newest_->cluster.name == snapshot.cluster.name) return {};
+  return fail("the cluster is called '{}' and not '{}': a commit cannot change that", newest_->cluster.name,
+              snapshot.cluster.name);
+}
+
+/// REQUIRES: mutex_ is held.
+void CommitDesk::took(std::shared_ptr<const Snapshot> snapshot) {
+  newest_ = std::move(snapshot);
+  const bool own = is_of_file(store_.commits().front().entry);
+  beacon_.number.store(own ? 0 : newest_number(), std::memory_order_relaxed);
+  if (running_ && running_->digest != newest_->digest) {
+    state_ = CommitState::waiting;
+    detail_ = "this chassis to look at it";
+  } else {
+    state_ = CommitState::running;
+    detail_.clear();
+    beacon_.waits.store(false, std::memory_order_relaxed);
+  }
+}
+
+/// REQUIRES: mutex_ is held.
+Result<void> CommitDesk::store_newest(StoredCommit commit, std::shared_ptr<const Snapshot> snapshot) {
+  if (auto prepared = store_.prepare(std::move(commit)); !prepared) return prepared;
+  if (auto active = store_.activate(); !active) return active;
+  candidate_ = {};
+  took(std::move(snapshot));
+  return {};
+}
+
+Result<std::uint64_t> CommitDesk::take(std::string text, std::string_view name, CommitEntry entry, WallMillis now) {
+  auto snapshot = read_own(std::move(text), name);
+  if (!snapshot) {
+    counters_[kRefusedInvalid].fetch_add(1, std::memory_order_relaxed);
+    return tl::unexpected(snapshot.error());
+  }
+  StoredCommit commit;
+  commit.file_digest = file_digest_();
+  const std::lock_guard lock(mutex_);
+  if (auto same = check_cluster(**snapshot); !same) {
+    counters_[kRefusedInvalid].fetch_add(1, std::memory_order_relaxed);
+    return tl::unexpected(same.error());
+  }
+  if (entry.number == 0) {
+    entry.number = newest_number() + 1;
+    entry.at = now;
+  } else if (entry.number <= newest_number()) {
+    return fail("commit {} is not newer than commit {}", entry.number, newest_number());
+  }
+  entry.digest = (*snapshot)->digest;
+  commit.text = (*snapshot)->text;
+  commit.entry = std::move(entry);
+  const std::uint64_t number = commit.entry.number;
+  if (auto stored = store_newest(std::move(commit), std::move(*snapshot)); !stored) {
+    return tl::unexpected(stored.error());
+  }
+  counters_[kTaken].fetch_add(1, std::memory_order_relaxed);
+  return number;
+}
+
+CommitDesk::Newest CommitDesk::newest() const {
+  const std::lock_guard lock(mutex_);
+  return {newest_number(), newest_};
+}
+
+bool CommitDesk::newest_is_of_file() const {
+  const std::lock_guard lock(mutex_);
+  return !store_.commits().empty() && is_of_file(store_.commits().front().entry);
+}
+
+std::shared_ptr<const Snapshot> CommitDesk::former() const {
+  const std::lock_guard lock(mutex_);
+  for (const StoredCommit& each : store_.commits()) {
+    if (each.entry.digest == newest_->digest) continue;
+    if (auto snapshot = read_own(each.text, fmt::format("commit {}", each.entry.number))) return *snapshot;
+  }
+  return nullptr;
+}
+
+std::shared_ptr<const Snapshot> CommitDesk::running() const {
+  const std::lock_guard lock(mutex_);
+  return running_;
+}
+
+void CommitDesk::set_running(std::shared_ptr<const Snapshot> snapshot) {
+  const std::lock_guard lock(mutex_);
+  running_ = std::move(snapshot);
+  beacon_.running.store(running_ ? running_->digest : 0, std::memory_order_relaxed);
+}
+
+void CommitDesk::set_state(CommitState state, std::string detail, bool waits) {
+  const std::lock_guard lock(mutex_);
+  state_ = state;
+  detail_ = std::move(detail);
+  beacon_.waits.store(waits, std::memory_order_relaxed);
+}
+
+void CommitDesk::set_facts(std::vector<SetFact> facts) {
+  const std::lock_guard lock(mutex_);
+  facts_ = std::move(facts);
+}
+
+// -- time --
+
+/// REQUIRES: mutex_ is held.
+void CommitDesk::expire(WallMillis now) {
+  for (auto upload = uploads_.begin(); upload != uploads_.end();) {
+    // A clock that was set back does not keep them for ever.
+    const bool old = now - upload->second.touched > kUploadLife || now < upload->second.touched;
+    upload = old ? uploads_.erase(upload) : std::next(upload);
+  }
+  if (candidate_.id != 0 && (now >= candidate_.until || candidate_.until - now > kCandidateLife)) {
+    log::warn(kComponent, "chassis={} commit {} of {} was prepared and neither activated nor aborted: it is forgotten",
+              chassis_, candidate_.number, candidate_.user);
+    store_.abort();
+    candidate_ = {};
+  }
+}
+
+void CommitDesk::tick(WallMillis now) {
+  const std::lock_guard lock(mutex_);
+  expire(now);
+  const auto& commits = store_.commits();
+  if (!commits.empty() && commits.front().entry.confirm_until != 0 && now >= commits.front().entry.confirm_until) {
+    roll_back(now);
+  }
+}
+
+WallMillis CommitDesk::next_tick(WallMillis now) const {
+  const std::lock_guard lock(mutex_);
+  WallMillis next = now + kUploadLife;
+  if (candidate_.id != 0) next = std::min(next, candidate_.until);
+  const auto& commits = store_.commits();
+  if (!commits.empty() && commits.front().entry.confirm_until != 0) {
+    next = std::min(next, commits.front().entry.confirm_until);
+  }
+  return next;
+}
+
+/// REQUIRES: mutex_ is held; the newest commit was to be confirmed.
+void CommitDesk::roll_back(WallMillis now) {
+  const CommitEntry over = store_.commits().front().entry;
+  const auto give_up = [&](std::string_view why) {
+    log::error(kComponent, "chassis={} commit {} was not confirmed and cannot be rolled back: {}", chassis_,
+               over.number, why);
+    // Otherwise this would be tried, and fail, all the time.
+    if (auto stays = store_.set_confirm_until(0); !stays) log::error(kComponent, "{}", stays.error().message);
+  };
+  if (store_.commits().size() < 2) return give_up("there is no commit before it");
+  StoredCommit back = store_.commits()[1];
+  auto snapshot = read_own(back.text, fmt::format("commit {}", back.entry.number));
+  if (!snapshot) return give_up(snapshot.error().message);
+  back.entry = {over.number + 1,
+                back.entry.digest,
+                now,
+                "root",
+                "other",
+                fmt::format("rolled back to commit {}: commit {} was not confirmed", back.entry.number, over.number),
+                0};
+  back.file_digest = file_digest_();
+  if (auto stored = store_newest(std::move(back), std::move(*snapshot)); !stored) {
+    return give_up(stored.error().message);
+  }
+  counters_[kRolledBack].fetch_add(1, std::memory_order_relaxed);
+  log::warn(kComponent, "chassis={} commit {} was not confirmed: rolled back", chassis_, over.number);
+}
+
+// -- clients --
+
+void CommitDesk::answer(const CommitRequest& request, std::string_view from, WallMillis now, QueryReply& reply) {
+  auto done = carry_out(request, from, now, reply.commit);
+  if (!done) {
+    reply.error = QueryError::refused;
+    reply.reason = done.error().message;
+  }
+  if (done && request.operation == CommitOperation::activate && on_newer_) on_newer_();
+}
+
+Result<void> CommitDesk::carry_out(const CommitRequest& request, std::string_view from, WallMillis now,
+                                   CommitReply& out) {
+  const std::lock_guard lock(mutex_);
+  expire(now);
+  const bool reads = request.operation == CommitOperation::list || request.operation == CommitOperation::fetch;
+  if (!reads && !may_commit(from, newest_->cluster)) {
+    counters_[kRefusedAddress].fetch_add(1, std::memory_order_relaxed);
+    return fail(
+        "a commit from {} is not taken: only from this machine (127.0.0.1), unless the cluster file says "
+        "'unauthenticated-commit: yes'",
+        from.empty() ? "an unknown address" : from);
+  }
+  Result<void> done;
+  switch (request.operation) {
+    case CommitOperation::list:
+      break;
+    case CommitOperation::fetch:
+      done = fetch(request, out);
+      break;
+    case CommitOperation::put:
+      done = put(request, now);
+      break;
+    case CommitOperation::check: {
+      const auto snapshot = read_candidate(request.candidate);
+      if (!snapshot) {
+        done = tl::unexpected(snapshot.error());
+        break;
+      }
+      out.lines = describe_changes((running_ ? running_ : newest_)->cluster, (*snapshot)->cluster, chassis_, facts_);
+      break;
+    }
+    case CommitOperation::prepare:
+      done = prepare(request, now);
+      break;
+    case CommitOperation::activate:
+      done = activate(request);
+      break;
+    case CommitOperation::abort:
+      uploads_.erase(request.candidate);
+      if (candidate_.id == request.candidate && request.candidate != 0) {
+        store_.abort();
+        candidate_ = {};
+      }
+      break;
+    case CommitOperation::confirm:
+      done = confirm();
+      break;
+  }
+  if (!done) return done;
+  describe(out);
+  if (request.operation == CommitOperation::list) {
+    for (const StoredCommit& each : store_.commits()) out.entries.push_back(each.entry);
+  }
+  return {};
+}
+
+/// REQUIRES: mutex_ is held, here and in the functions below.
+void CommitDesk::describe(CommitReply& out) const {
+  out.newest = newest_number();
+  out.newest_digest = newest_->digest;
+  out.running_digest = running_ ? running_->digest : 0;
+  out.state = state_;
+  out.detail = detail_;
+  out.durable = store_.durable();
+}
+
+Result<void> CommitDesk::put(const CommitRequest& request, WallMillis now) {
+  if (request.candidate == 0) return fail("a candidate without a name");
+  if (request.total == 0 || request.total > kMaxText) return fail("a cluster file of {} octets", request.total);
+  if (uploads_.count(request.candidate) == 0 && uploads_.size() >= kMaxUploads) {
+    counters_[kRefusedLocked].fetch_add(1, std::memory_order_relaxed);
+    return fail("{} other commits are on their way here: try again", uploads_.size());
+  }
+  Upload& upload = uploads_[request.candidate];
+  if (request.offset == 0) {
+    upload.text.clear();
+    upload.total = request.total;
+  }
+  const bool fits = request.total == upload.total && request.offset == upload.text.size() &&
+                    request.text.size() <= upload.total - upload.text.size();
+  if (!fits) {
+    uploads_.erase(request.candidate);
+    return fail("a piece of a cluster file that does not follow the one before it");
+  }
+  upload.text += request.text;
+  upload.touched = now;
+  return {};
+}
+
+Result<std::shared_ptr<const Snapshot>> CommitDesk::read_candidate(std::uint64_t id) const {
+  const auto upload = uploads_.find(id);
+  if (upload == uploads_.end() || upload->second.text.size() != upload->second.total) {
+    return fail("the cluster file of this commit has not arrived");
+  }
+  auto snapshot = read_own(upload->second.text, "candidate");
+  if (!snapshot) return snapshot;
+  if (auto same = check_cluster(**snapshot); !same) return tl::unexpected(same.error());
+  return snapshot;
+}
+
+Result<void> CommitDesk::prepare(const CommitRequest& request, WallMillis now) {
+  if (candidate_.id != 0 && candidate_.id != request.candidate) {
+    counters_[kRefusedLocked].fetch_add(1, std::memory_order_relaxed);
+    return fail("{} is committing at this moment (commit {}): try again", candidate_.user, candidate_.number);
+  }
+  auto snapshot = read_candidate(request.candidate);
+  if (!snapshot) {
+    counters_[kRefusedInvalid].fetch_add(1, std::memory_order_relaxed);
+    return tl::unexpected(snapshot.error());
+  }
+  if (request.number <= newest_number()) {
+    counters_[kRefusedLocked].fetch_add(1, std::memory_order_relaxed);
+    return fail("commit {} came in between: try again", newest_number());
+  }
+  StoredCommit commit;
+  commit.entry = {request.number, (*snapshot)->digest, now, request.user, "cli", request.comment, 0};
+  if (request.confirm_seconds != 0) commit.entry.confirm_until = now + WallMillis{1000} * request.confirm_seconds;
+  commit.file_digest = file_digest_();
+  commit.text = (*snapshot)->text;
+  if (auto prepared = store_.prepare(std::move(commit)); !prepared) return prepared;
+  candidate_ = {request.candidate, request.number, request.user, std::move(*snapshot), now + kCandidateLife};
+  uploads_.erase(request.candidate);
+  return {};
+}
+
+Result<void> CommitDesk::activate(const CommitRequest& request) {
+  if (request.candidate == 0 || candidate_.id != request.candidate) {
+    return fail("this commit is not prepared here, or it took more than {} s", kCandidateLife / 1000);
+  }
+  if (auto active = store_.activate(); !active) return active;
+  log::info(kComponent, "chassis={} commit={} user={} taken", chassis_, candidate_.number, candidate_.user);
+  auto snapshot = std::move(candidate_.snapshot);
+  candidate_ = {};
+  took(std::move(snapshot));
+  counters_[kTaken].fetch_add(1, std::memory_order_relaxed);
+  return {};
+}
+
+Result<void> CommitDesk::confirm() {
+  if (store_.commits().empty() || store_.commits().front().entry.confirm_until == 0) return {};
+  return store_.set_confirm_until(0);
+}
+
+Result<void> CommitDesk::fetch(const CommitRequest& request, CommitReply& out) const {
+  const auto& commits = store_.commits();
+  const auto found = std::find_if(commits.begin(), commits.end(),
+                                  [&](const StoredCommit& each) { return each.entry.number == request.number; });
+  if (found == commits.end()) return fail("there is no commit {} here", request.number);
+  if (request.offset > found->text.size()) return fail("commit {} is not that long", request.number);
+  out.total = static_cast<std::uint32_t>(found->text.size());
+  out.text = found->text.substr(request.offset, kCommitPieceBytes);
+  out.entries.push_back(found->entry);
+  return {};
+}
+
+void CommitDesk::append_to(CounterList& out) const {
+  static constexpr std::array<const char*, kCountEnd> kNames = {"commits-taken", "commits-refused-address",
+                                                                "commits-refused-locked", "commits-refused-invalid",
+                                                                "commits-rolled-back"};
+  for (std::size_t i = 0; i < kCountEnd; ++i) {
+    out.push_back({kNames[i], counters_[i].load(std::memory_order_relaxed)});
+  }
+}
+
+}  // namespace icr::node

@@ -1,0 +1,150 @@
+// Takes the commits of a chassis: from `icr` (through the query server), from its peers, and from its own cluster file.
+//
+//   query server --CommitRequest--> CommitDesk --newest snapshot--> ChassisHost, which makes the chassis run it
+//                                       |
+//                                 SnapshotStore
+//
+// A candidate comes in pieces, is checked, is stored (prepare) and becomes the newest commit (activate). While one is
+// prepared, another one is refused; a prepared candidate whose client is gone is forgotten after kCandidateLife.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/base/counters.h"
+#include "model/base/result.h"
+#include "model/config/snapshot.h"
+#include "model/query/query.h"
+#include "node/commit/snapshot_store.h"
+#include "node/commit/turn.h"
+#include "node/redundancy/commit_beacon.h"
+
+namespace icr::node {
+
+/// CommitEntry::via of a cluster file that only this chassis has read: at its start, or after SIGHUP. Peers do not take
+/// such a commit.
+inline constexpr std::string_view kViaFile = "file";
+inline constexpr std::string_view kViaSignal = "signal";
+
+/// How long a prepared candidate keeps others out.
+inline constexpr WallMillis kCandidateLife = 30'000;
+/// How many texts may arrive at the same time, and how long a piece of one may be late.
+inline constexpr std::size_t kMaxUploads = 4;
+inline constexpr WallMillis kUploadLife = 30'000;
+
+/// Thread: any.
+class CommitDesk {
+ public:
+  /// Returns the digest of the text of the cluster file that icrd was given, as it is now; 0 if it cannot be read.
+  using FileDigest = std::function<std::uint64_t()>;
+
+  /// `chassis` is the name of this chassis.
+  CommitDesk(SnapshotStore store, std::string chassis, FileDigest file_digest);
+
+  /// Answers a client. `from` is its address, as the socket reports it. Fills in `reply.commit`, or `reply.error` and
+  /// `reply.reason`.
+  void answer(const CommitRequest& request, std::string_view from, WallMillis now, QueryReply& reply);
+
+  // -- for the host --
+
+  struct Newest {
+    std::uint64_t number = 0;
+    std::shared_ptr<const Snapshot> snapshot;
+  };
+  /// Returns the newest commit. REQUIRES: start() has succeeded.
+  [[nodiscard]] Newest newest() const;
+  /// Returns true if the newest commit is a cluster file that only this chassis has read.
+  [[nodiscard]] bool newest_is_of_file() const;
+  /// Returns the commit before the newest one that can be read, or null.
+  [[nodiscard]] std::shared_ptr<const Snapshot> former() const;
+  /// Chooses the snapshot to begin with, of the stored commits and the text of the file (choose_boot()), and returns
+  /// why it is that one. A file that is newer becomes a commit. Returns an error if neither can be used.
+  [[nodiscard]] Result<std::string> start(std::string file_text, std::string_view file_name, WallMillis now);
+  /// Takes a text as the newest commit of this chassis alone: a cluster file that was changed, or the commit `entry` of
+  /// a peer, whose number is kept. Without a number it gets the next one. Returns an error, and changes nothing, if it
+  /// is wrong or not newer.
+  [[nodiscard]] Result<std::uint64_t> take(std::string text, std::string_view name, CommitEntry entry, WallMillis now);
+  /// Rolls a commit back that was to be confirmed and was not, and forgets candidates that are too old.
+  void tick(WallMillis now);
+  /// Returns when tick() is next needed.
+  [[nodiscard]] WallMillis next_tick(WallMillis now) const;
+  /// Returns the snapshot that the chassis runs, or null.
+  [[nodiscard]] std::shared_ptr<const Snapshot> running() const;
+  void set_running(std::shared_ptr<const Snapshot> snapshot);
+  void set_state(CommitState state, std::string detail, bool waits);
+  /// Keeps the state of the sets, for answers to `check`.
+  void set_facts(std::vector<SetFact> facts);
+  /// Sets what is called, on the thread of a client, when there is a newer commit.
+  void on_newer(std::function<void()> call) { on_newer_ = std::move(call); }
+
+  [[nodiscard]] const CommitBeacon& beacon() const { return beacon_; }
+  void append_to(CounterList& out) const;
+
+ private:
+  struct Upload {
+    std::string text;
+    std::uint32_t total = 0;
+    WallMillis touched = 0;
+  };
+  struct Candidate {
+    std::uint64_t id = 0;
+    std::uint64_t number = 0;
+    std::string user;
+    std::shared_ptr<const Snapshot> snapshot;
+    WallMillis until = 0;
+  };
+  enum Count : std::size_t { kTaken, kRefusedAddress, kRefusedLocked, kRefusedInvalid, kRolledBack, kCountEnd };
+
+  [[nodiscard]] Result<void> put(const CommitRequest& request, WallMillis now);
+  /// Returns the snapshot of a candidate that has arrived as a whole, read and with this chassis in it.
+  [[nodiscard]] Result<std::shared_ptr<const Snapshot>> read_candidate(std::uint64_t id) const;
+  [[nodiscard]] Result<void> prepare(const CommitRequest& request, WallMillis now);
+  [[nodiscard]] Result<void> activate(const CommitRequest& request);
+  [[nodiscard]] Result<void> confirm();
+  [[nodiscard]] Result<void> fetch(const CommitRequest& request, CommitReply& out) const;
+  [[nodiscard]] Result<void> carry_out(const CommitRequest& request, std::string_view from, WallMillis now,
+                                       CommitReply& out);
+  [[nodiscard]] Result<void> store_newest(StoredCommit commit, std::shared_ptr<const Snapshot> snapshot);
+  [[nodiscard]] Result<std::shared_ptr<const Snapshot>> read_own(std::string text, std::string_view name) const;
+  /// Returns an error if the snapshot is one of another cluster than the newest one.
+  [[nodiscard]] Result<void> check_cluster(const Snapshot& snapshot) const;
+  [[nodiscard]] std::uint64_t newest_number() const;
+  void expire(WallMillis now);
+  void roll_back(WallMillis now);
+  void describe(CommitReply& out) const;
+  void took(std::shared_ptr<const Snapshot> snapshot);
+
+  const std::string chassis_;
+  const FileDigest file_digest_;
+  CommitBeacon beacon_;
+  std::function<void()> on_newer_;
+  std::array<std::atomic<std::uint64_t>, kCountEnd> counters_{};
+
+  mutable std::mutex mutex_;  ///< guards everything below
+  SnapshotStore store_;
+  std::shared_ptr<const Snapshot> newest_;
+  std::shared_ptr<const Snapshot> running_;
+  CommitState state_ = CommitState::running;
+  std::string detail_;
+  std::vector<SetFact> facts_;
+  std::map<std::uint64_t, Upload> uploads_;
+  Candidate candidate_;  ///< id 0: none is prepared
+};
+
+/// Returns true if a commit that comes from this address is taken: from this machine, or if the cluster file allows
+/// all addresses. `address` is as the socket reports it; one that cannot be read is not of this machine.
+[[nodiscard]] bool may_commit(std::string_view address, const Cluster& cluster);
+
+/// Returns what the step from `before` to `after` changes on the chassis `own`, a sentence each.
+[[nodiscard]] std::vector<std::string> describe_changes(const Cluster& before, const Cluster& after,
+                                                        std::string_view own, const std::vector<SetFact>& facts);
+
+}  // namespace icr::node

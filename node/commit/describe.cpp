@@ -1,0 +1,81 @@
+// Describes for an operator what a commit changes.
+#include <algorithm>
+
+#include "model/config/difference.h"
+#include "node/commit/commit_desk.h"
+
+namespace icr::node {
+namespace {
+
+std::string_view acts_on(Applies applies) {
+  switch (applies) {
+    case Applies::live:
+      return "acts on all sessions";
+    case Applies::new_sessions:
+      return "acts on new sessions";
+    case Applies::restart:
+      return "acts as a whole";
+  }
+  return "";
+}
+
+std::string sentence(const ConfigChange& change) {
+  std::string what;
+  if (change.adds_part()) return fmt::format("{} is added", change.part);
+  if (change.removes_part()) return fmt::format("{} is removed", change.part);
+  return fmt::format("{}: {} -> {} ({})", change.path, change.before.value_or("default"),
+                     change.after.value_or("default"), acts_on(change.applies));
+}
+
+/// Returns what the restart means for one redundancy set.
+std::string sentence(const SetFact& fact) {
+  if (fact.peer.empty()) return fmt::format("{} restarts with a pause: it is stand-alone", fact.name);
+  if (fact.role == Role::initializing || fact.role == Role::claiming)
+    return fmt::format("{} restarts; it has no role here yet", fact.name);
+  if (fact.role != Role::master) return fmt::format("{} restarts as standby, without a pause", fact.name);
+  if (!fact.peer_present) {
+    return fmt::format("{} restarts with a pause: chassis {} is not there", fact.name, fact.peer);
+  }
+  return fmt::format("{} restarts without a pause, after a switchover to chassis {}", fact.name, fact.peer);
+}
+
+bool begins(std::string_view text, std::string_view with) { return text.substr(0, with.size()) == with; }
+
+/// Returns what ends with a thing that is removed; empty if nothing does.
+std::string end_of(const ConfigChange& change) {
+  if (!change.removes_part()) return {};
+  if (begins(change.part, "service-sets[")) return fmt::format("the sessions of {} end", change.part);
+  if (begins(change.part, "nat.pools[")) return fmt::format("the sessions that {} translates end", change.part);
+  return {};
+}
+
+}  // namespace
+
+std::vector<std::string> describe_changes(const Cluster& before, const Cluster& after, std::string_view own,
+                                          const std::vector<SetFact>& facts) {
+  const auto changes = difference(before, after);
+  if (changes.empty()) return {"nothing changes"};
+  const auto restart = changes_that_restart(changes, before, after, own);
+  std::vector<std::string> out;
+  // A part that is added or removed as a whole is one line.
+  std::vector<std::string> whole;
+  for (const ConfigChange& change : changes) {
+    if (change.adds_part() || change.removes_part()) whole.push_back(change.part);
+  }
+  for (const ConfigChange& change : changes) {
+    const bool covered =
+        change.path != change.part && std::find(whole.begin(), whole.end(), change.part) != whole.end();
+    if (!covered) out.push_back(sentence(change));
+  }
+  if (restart.empty()) {
+    out.push_back("nothing restarts here");
+    return out;
+  }
+  for (const ConfigChange& change : restart) {
+    if (auto end = end_of(change); !end.empty()) out.push_back(std::move(end));
+  }
+  for (const SetFact& fact : facts) out.push_back(sentence(fact));
+  return out;
+}
+
+}  // namespace icr::node

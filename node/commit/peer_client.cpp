@@ -1,0 +1,94 @@
+#include "node/commit/peer_client.h"
+
+#include <array>
+#include <utility>
+
+#include "model/config/snapshot.h"
+#include "model/query/query.h"
+#include "transport/socket.h"
+
+namespace icr::node {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using transport::Taken;
+using transport::Waiting;
+
+constexpr std::uint32_t kMaxText = 64U << 20;
+
+/// One question after the other to one chassis.
+class Line {
+ public:
+  Line(transport::Socket socket, Clock::time_point deadline) : socket_(std::move(socket)), deadline_(deadline) {}
+
+  Result<CommitReply> ask(const CommitRequest& commit) {
+    QueryRequest request;
+    request.kind = QueryKind::commit;
+    request.request_id = ++number_;
+    request.commit = commit;
+    flatbuffers::FlatBufferBuilder builder(256);
+    encode_request(request, builder);
+    if (socket_.send({builder.GetBufferPointer(), builder.GetSize()}) != transport::Sent::sent) {
+      return fail("it cannot be asked: {}", socket_.error());
+    }
+    for (;;) {
+      const Taken taken = socket_.take();
+      if (taken == Taken::failed) return fail("{}", socket_.error());
+      if (taken == Taken::parts) return fail("its answer has more than one part");
+      if (taken == Taken::nothing) {
+        if (auto waited = wait(); !waited) return tl::unexpected(waited.error());
+        continue;
+      }
+      auto reply = decode_reply(socket_.payload().data(), socket_.payload().size());
+      if (!reply) return tl::unexpected(reply.error().in("its answer is not understood"));
+      if (reply->request_id != number_) continue;
+      if (reply->error != QueryError::none) return fail("{}", reply->reason);
+      return std::move(reply->commit);
+    }
+  }
+
+ private:
+  Result<void> wait() {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline_ - Clock::now());
+    if (left.count() <= 0) return fail("it does not answer");
+    std::array waiting = {Waiting::for_messages(socket_)};
+    return transport::wait(waiting, left);
+  }
+
+  transport::Socket socket_;
+  Clock::time_point deadline_;
+  std::uint64_t number_ = 0;
+};
+
+}  // namespace
+
+Result<FetchedCommit> fetch_newest_commit(const Endpoint& query, std::chrono::milliseconds limit) {
+  auto context = transport::Context::create();
+  if (!context) return tl::unexpected(context.error());
+  transport::SocketOptions options;
+  options.max_message_bytes = kMaxReplyBytes;
+  auto socket = transport::Socket::dealer(*context, options);
+  if (!socket) return tl::unexpected(socket.error());
+  if (auto connected = socket->connect(query); !connected) return tl::unexpected(connected.error());
+  Line line(std::move(*socket), Clock::now() + limit);
+  const auto list = line.ask({});
+  if (!list) return tl::unexpected(list.error());
+  if (list->entries.empty()) return fail("it has no commit");
+  FetchedCommit out;
+  out.entry = list->entries.front();
+  CommitRequest piece;
+  piece.operation = CommitOperation::fetch;
+  piece.number = out.entry.number;
+  do {
+    piece.offset = static_cast<std::uint32_t>(out.text.size());
+    const auto reply = line.ask(piece);
+    if (!reply) return tl::unexpected(reply.error());
+    if (reply->text.empty() || reply->total > kMaxText) return fail("its commit {} is incomplete", piece.number);
+    out.text += reply->text;
+    piece.total = reply->total;
+  } while (out.text.size() < piece.total);
+  if (digest_of_text(out.text) != out.entry.digest) return fail("its commit {} has another text", piece.number);
+  return out;
+}
+
+}  // namespace icr::node

@@ -1,0 +1,49 @@
+// Decides when a chassis takes its newest commit: the standby first, then the master after a planned switchover.
+//
+// No chassis coordinates the others, so none can die while it does. Each decides from what it sees: the roles of its
+// redundancy sets, and what its peers say that they run. A chassis that is master of nothing that a peer could take
+// over restarts its sets at once. A master waits until its peer runs the commit and has a complete copy, hands over,
+// and is a standby that restarts. If each member waits for the other one, because each is master of something, the one
+// with the lower name hands over first.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/query/query.h"
+
+namespace icr::node {
+
+/// One redundancy set of this chassis, as it is now.
+struct SetFact {
+  std::string name;
+  std::uint16_t card = 0;  ///< index into Chassis::cards
+  std::uint16_t set = 0;   ///< index into Cluster::redundancy_sets
+  std::string peer;        ///< name of the other member's chassis; empty: the set is stand-alone
+  Role role = Role::initializing;
+  bool handing_over = false;
+  bool peer_present = false;       ///< it is heard
+  bool peer_was_present = false;   ///< it was heard at some time since this chassis has got its newest commit
+  bool peer_hot = false;           ///< it is standby, and its copy is complete
+  bool peer_waits = false;         ///< it says that it is master of something, and waits to take its newest commit
+  std::uint64_t peer_running = 0;  ///< digest of the snapshot that it runs; 0: it does not say
+};
+
+struct Turn {
+  enum class Step : std::uint8_t {
+    wait,       ///< until something changes; `why` says what
+    hand_over,  ///< the sets in `sets`
+    restart,    ///< with the newest commit
+  };
+  Step step = Step::wait;
+  std::vector<std::size_t> sets;  ///< hand_over: indices into the facts
+  std::string why;                ///< in words, for the operator
+  bool waits = false;             ///< what this chassis tells its peers: it waits, and is master of something
+};
+
+/// Decides what the chassis `own` does to take the snapshot of that digest, which it does not run yet.
+[[nodiscard]] Turn next_turn(std::string_view own, std::uint64_t newest, const std::vector<SetFact>& facts);
+
+}  // namespace icr::node

@@ -1,0 +1,273 @@
+"""`icr commit`: the configuration changes while traffic runs, on all chassis or on none."""
+
+import os
+import re
+import signal
+import subprocess
+
+import pytest
+
+from lab.netlab import CHASSIS, wait_until
+
+TIMEOUT = (r"open-timeout: 5", "open-timeout: 7")
+POOL = (r"(?m)^  pools:\n", "  pools:\n    - { name: more, addresses: [203.0.113.64/28] }\n")
+TERM = (r"applications: \[web, echo\]", "applications: [echo, web]")
+SERVICE_SET = (
+    r"(?m)^service-sets:\n",
+    "service-sets:\n  - { name: spare, inside-unit: 3, outside-unit: 4, stateful-firewall-rules: [outbound],"
+    " interface: { chassis: spare, card: ms-2/0/0 } }\n",
+)
+NEW_CHASSIS = (
+    r"(?m)^redundancy-sets:\n",
+    """  - name: spare
+    inter-chassis: { address: 198.51.100.3, port: 7400 }
+    query: { address: 198.51.100.3, port: 7300 }
+    cards:
+      - name: ms-2/0/0
+        ports: [{ unit: 3, type: tun, device: ms200.3 }, { unit: 4, type: tun, device: ms200.4 }]
+
+redundancy-sets:
+""",
+)
+BAD_DEVICE = (r"device: ms100\.2", "device: icl0")  # only the chassis itself finds out
+
+
+def other(chassis):
+    return next(name for name in CHASSIS if name != chassis)
+
+
+class Commits:
+    """Changes the cluster file of a lab, as an operator who edits a copy of it."""
+
+    def __init__(self, lab):
+        self.lab = lab
+        with open(lab.cluster_file, encoding="utf-8") as file:
+            self.text = file.read()
+        self.changed = self.text
+
+    def write(self, *changes, name="new.yaml"):
+        """Writes a file that differs by (pattern, replacement), and returns its path."""
+        text = self.text
+        for pattern, replacement in changes:
+            text, count = re.subn(pattern, replacement, text)
+            assert count, f"nothing is like {pattern}"
+        path = os.path.join(self.lab.folder, name)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        self.changed = text
+        return path
+
+    def command(self, *words):
+        return [os.path.join(self.lab.programs, "icr"), "--cluster", self.lab.cluster_file, *words]
+
+    def icr(self, *words, place="switch", timeout=120):
+        return self.lab.run(place, *self.command(*words), check=False, timeout=timeout)
+
+    def commit(self, *changes, words=(), code=0):
+        path = self.write(*changes)
+        done = self.icr("commit", *words, path)
+        assert done.returncode == code, done.stdout + done.stderr
+        if code == 0:
+            self.text = self.changed
+        return done
+
+    def shown(self):
+        return self.icr("show", "system", "commit").stdout
+
+    def numbers(self):
+        """{chassis: number of the commit that it runs}, without those that do not run their newest one."""
+        return {name: int(number) for name, number in re.findall(r"^(\w+): runs commit (\d+)", self.shown(), re.M)}
+
+    def wait_for(self, number, timeout=30):
+        wanted = dict.fromkeys(CHASSIS, number)
+        wait_until(lambda: self.numbers() == wanted, timeout, f"both chassis to run commit {number}")
+
+
+@pytest.fixture
+def commits(lab):
+    return Commits(lab)
+
+
+def make_sessions(lab, work, count):
+    work.start_sink()
+    work.make_sessions(count)
+    wait_until(lambda: lab.session_count("left") == lab.session_count("right") == count, 20, f"{count} sessions on both")
+
+
+def assert_same_sessions(work, count):
+    figures = work.make_sessions(count)
+    assert figures["changed_peers"] == 0 and figures["distinct_peers"] == count, figures
+
+
+def test_changes_on_a_pair_lose_nothing(lab, work, commits):
+    """By hand as an operator: a pool is added, a term changed, a service set and a chassis added, a timeout changed."""
+    count, size = 5000, 300_000_000
+    make_sessions(lab, work, count)
+    work.start_ping()
+    work.start_udp(rate=100)
+    work.start_download(size=size, seconds=45)
+    wait_until(lambda: work.download_progress()["bytes"] > 0.02 * size, 30, "the download to begin")
+
+    first = commits.text
+    for number, changes in enumerate(((POOL, TERM), (TIMEOUT,)), start=2):
+        master = lab.master()
+        done = commits.commit(*changes)
+        assert done.stdout.count("commit complete") == 2, done.stdout
+        assert commits.numbers() == dict.fromkeys(CHASSIS, number)
+        assert lab.wait_for_redundancy(20) == (other(master), master)  # mastership has moved once
+    done = commits.commit(NEW_CHASSIS, SERVICE_SET, code=3)  # the new chassis is not there yet
+    assert "spare: " in done.stderr and done.stdout.count("commit complete") == 2, done.stdout + done.stderr
+    commits.text = commits.changed
+    assert commits.icr("rollback", "3").returncode == 3  # the chassis that is not there is in the former configuration
+    assert commits.numbers() == dict.fromkeys(CHASSIS, 5)
+    lab.wait_for_redundancy(20)
+    compare = commits.icr("show", "system", "rollback", "compare", "1", "0").stdout
+    assert "[edit nat.pools[more]]\n-   all of it\n" in compare and "-   timeouts.open-timeout: 7\n" in compare, compare
+
+    assert work.download_runs(), "the download ended before the last commit: the test shows nothing"
+    udp, ping = work.stop_udp(), work.stop_ping()
+    assert udp["lost"] == 0 and ping["lost"] == 0, (udp, ping)
+    result = work.wait_for_download(90)
+    assert result["checksum_ok"] and result["connections"] == 1, result
+    assert_same_sessions(work, count)
+    with open(os.path.join(lab.folder, "first.yaml"), "w", encoding="utf-8") as file:
+        file.write(first)
+    check = commits.icr("commit", "check", os.path.join(lab.folder, "first.yaml"))
+    assert check.stdout.count("nothing changes") == 2, check.stdout + check.stderr
+
+
+def test_check_says_what_would_happen_and_changes_nothing(lab, commits):
+    master, standby = lab.wait_for_redundancy()
+    before = commits.shown()
+    path = commits.write(TIMEOUT)
+
+    def told():
+        """{chassis: what it says} once both have noticed their roles."""
+        done = commits.icr("commit", "check", path)
+        assert done.returncode == 0, done.stderr
+        said = dict(re.findall(r"(?ms)^(\w+): configuration check succeeds\n(.*?)(?=^\w|\Z)", done.stdout))
+        assert all("open-timeout: default -> 7" in said[name] for name in CHASSIS), said
+        settled = (
+            f"rs1 restarts without a pause, after a switchover to chassis {standby}" in said[master]
+            and "rs1 restarts as standby, without a pause" in said[standby]
+        )
+        return said if settled else None
+
+    wait_until(told, 10, "both chassis to say how they would restart")
+    assert commits.shown() == before
+
+
+def test_a_mistake_changes_nothing_anywhere(lab, commits):
+    before = commits.shown()
+    done = commits.commit((r"heartbeat-interval: \d+", "heartbeat-interval: 5"), code=2)
+    assert re.search(r"new\.yaml:\d+:\d+: .*heartbeat-interval", done.stderr), done.stderr
+    assert commits.shown() == before
+
+
+def test_a_chassis_that_was_dead_during_a_commit_returns_with_it(lab, work, commits):
+    make_sessions(lab, work, 1000)
+    master, standby = lab.wait_for_redundancy()
+    lab.kill_chassis(standby)
+    done = commits.commit(TIMEOUT, code=3)
+    assert f"error: {standby}: " in done.stderr, done.stderr
+    lab.start_chassis(standby)
+    commits.wait_for(2)
+    lab.wait_for_redundancy()
+    assert f"chassis={standby} commit=2 taken from chassis {master}" in lab.log_text(standby)
+    # And it starts with it, although the file that it is given is the old one.
+    assert lab.stop_chassis(standby) == 0
+    lab.start_chassis(standby)
+    assert "commit 2 is newer than the file, which has not been changed since" in lab.log_text(standby)
+    assert_same_sessions(work, 1000)
+
+
+def test_a_chassis_that_cannot_start_with_a_commit_goes_back(lab, work, commits):
+    """The standby fails, so the master does not follow, and the traffic does not notice."""
+    make_sessions(lab, work, 1000)
+    if lab.master() == "right":
+        lab.icr("request services redundancy-set rs1 switchover")
+        wait_until(lambda: lab.master() == "left", 10, "left to be master")
+    lab.wait_for_redundancy()
+    work.start_ping()
+    done = commits.commit(BAD_DEVICE, TIMEOUT, code=1)
+    assert re.search(r"error: right: commit 2 failed, and it runs the former one: .*icl0", done.stderr), done.stderr
+    assert re.search(r"^left: has commit 2, and waits for ", commits.shown(), re.M)
+    assert lab.wait_for_redundancy(20) == ("left", "right")
+    assert commits.icr("rollback", "1").returncode == 0
+    commits.wait_for(3)
+    assert lab.wait_for_redundancy(20) == ("left", "right")
+    assert work.stop_ping()["lost"] == 0
+    assert_same_sessions(work, 1000)
+
+
+@pytest.mark.long
+def test_a_confirmed_commit_is_rolled_back_unless_it_is_confirmed(lab, commits):
+    done = commits.commit(TIMEOUT, words=("confirmed", "1"))
+    assert "rolled back in 1 minutes unless confirmed" in done.stdout
+    assert "commit confirmed, rollback in 1mins" in commits.shown()
+    # A chassis that restarts does not forget it.
+    assert lab.stop_chassis("right") == 0
+    lab.start_chassis("right")
+    commits.wait_for(3, 90)
+    assert "rolled back to commit 1: commit 2 was not confirmed" in commits.shown()
+    commits.text = commits.text.replace("open-timeout: 7", "open-timeout: 5")
+    commits.commit(TIMEOUT, words=("confirmed", "1"))
+    assert commits.icr("commit").returncode == 0
+    assert "rollback in" not in commits.shown()
+
+
+def test_of_two_commits_at_the_same_time_both_chassis_run_the_same_one(lab, commits):
+    files = [commits.write((r"open-timeout: 5", f"open-timeout: {value}"), name=f"{value}.yaml") for value in (7, 8)]
+    running = [
+        subprocess.Popen(lab.command_in("switch", commits.command("commit", file)), stdout=subprocess.PIPE,
+                         stderr=subprocess.PIPE, text=True)
+        for file in files
+    ]  # fmt: skip
+    told = [process.communicate(timeout=120) for process in running]
+    codes = [process.returncode for process in running]
+    for code, (_, error) in zip(codes, told):
+        # Refused; or overtaken by the other one; or begun while a chassis restarted for the other one.
+        reasons = {0: "", 1: r"try again|was replaced by commit", 3: r"cannot connect|was replaced by commit"}
+        assert re.search(reasons[code], error) and (error == "") == (code == 0), told
+    newest = int(re.search(r"left: runs commit (\d+)", commits.shown()).group(1))
+    commits.wait_for(newest)  # whatever happened, it is the same on both
+
+
+@pytest.mark.parametrize("victim", ["standby", "master"])
+def test_a_chassis_that_is_killed_during_a_commit_returns_with_it(lab, work, commits, victim):
+    make_sessions(lab, work, 1000)
+    master, standby = lab.wait_for_redundancy()
+    path = commits.write(TIMEOUT)
+    running = subprocess.Popen(lab.command_in("switch", commits.command("commit", path)), stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, text=True)  # fmt: skip
+    # The standby is killed as soon as it restarts, the master as soon as it hands over.
+    who, mark = (standby, "restarting with it") if victim == "standby" else (master, "handing-over=true")
+    wait_until(lambda: mark in lab.log_text(who), 30, f"'{mark}' in the log of {who}")
+    lab.kill_chassis(who)
+    lab.start_chassis(who)
+    running.communicate(timeout=120)
+    commits.wait_for(2, 60)
+    lab.wait_for_redundancy()
+    assert_same_sessions(work, 1000)
+
+
+def test_sighup_reads_the_file_again(lab, commits):
+    lab.change_cluster_file(*TIMEOUT)
+    for name in CHASSIS:
+        lab.processes.signal(name, signal.SIGHUP)
+    commits.wait_for(2)
+    assert "by root via signal" in commits.shown()
+    lab.wait_for_redundancy()
+
+
+def test_a_commit_from_another_machine_is_refused(network):
+    network.change_cluster_file(r"(?m)^unauthenticated-commit: yes.*\n", "")
+    for name in CHASSIS:
+        network.start_chassis(name)
+    network.wait_for_redundancy()
+    commits = Commits(network)
+    done = commits.commit(TIMEOUT, code=1)
+    assert "left: a commit from 198.51.100.254 is not taken" in done.stderr, done.stderr
+    assert "nothing was changed" in done.stderr
+    assert commits.numbers() == dict.fromkeys(CHASSIS, 1)
+    assert network.card_counters("left")["commits-refused-address"] >= 1
