@@ -325,6 +325,14 @@ TEST_F(ClaimsTest, AllMustAgree) {
   EXPECT_THAT(witness_.asked, ElementsAre(4U));
 }
 
+TEST_F(ClaimsTest, WhoeverIsLateIsWaitedFor) {
+  witness_.word = ClaimAnswer::granted;
+  EXPECT_EQ(claims_.ask(now_, 4), ClaimAnswer::pending);
+  EXPECT_EQ(claims_.awaited(), "its term on disk");
+  disk_.word = ClaimAnswer::granted;
+  EXPECT_EQ(claims_.answer(now_), ClaimAnswer::granted);
+}
+
 TEST_F(ClaimsTest, OneRefusalIsEnough) {
   (void)claims_.ask(now_, 4);
   witness_.word = ClaimAnswer::refused;

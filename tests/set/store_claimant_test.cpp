@@ -242,6 +242,21 @@ TEST_F(ClaimingCore, WhomAWitnessRefusesForwardsNothingUntilItAgrees) {
   EXPECT_TRUE(side_->core->shard().active());
 }
 
+TEST_F(ClaimingCore, AWitnessThatRefusesAfterAWhileHasNotAgreed) {
+  Witness witness;
+  witness.word = ClaimAnswer::pending;
+  start_.claimants = {&witness};
+  side_.emplace(cluster_, 0, now_, start_);
+  disk_.kept = 2;
+  round_at(now_ + 1s);
+  EXPECT_EQ(side_->core->awaited(), "the witness");
+  witness.word = ClaimAnswer::refused;
+  round_at(now_ + 1ms);
+  EXPECT_EQ(side_->core->member().role(), Role::claiming);
+  EXPECT_FALSE(side_->core->shard().active());
+  EXPECT_EQ(side_->counter("claims-refused"), 1U);
+}
+
 TEST_F(ClaimingCore, WhatAFormerRunClaimedIsNotTakenAgain) {
   start_.term = 2;
   start_.claimed = 4;
