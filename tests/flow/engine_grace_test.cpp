@@ -77,6 +77,19 @@ TEST(EngineGrace, ErrorsAndFragmentsOfKnownSessionsPass) {
   bed.expect_accounted();
 }
 
+TEST(EngineGrace, WhoIsMasterAgainLearnsTheWindowsAgain) {
+  Bed bed;
+  (void)open_connection(bed);
+  const auto far = [] { return tcp(kClient, 5000, kServer, 80, kAck, 900'000, 701); };
+  bed.expect_drop(kInside, far(), Drop::tcp_bad_sequence);
+  bed.shard->deactivate(bed.now);
+  // Another master forwards what comes meanwhile, and dies before it has told how far the connection is.
+  bed.wait(1s);
+  bed.shard->activate(bed.now);
+  (void)bed.pass(kInside, far());
+  bed.expect_accounted();
+}
+
 TEST(EngineGrace, NothingNewBeginsSoNoPortHasTwoOwners) {
   Bed bed;
   const Seen end = open_connection(bed);
