@@ -155,6 +155,15 @@ TEST_F(DetectorTest, APauseOfTheOwnThreadIsNoSilenceOfThePeer) {
   EXPECT_EQ(counter("own-pauses"), 2U);
 }
 
+TEST_F(DetectorTest, APauseBeyondTheLimitIsNoSilenceEither) {
+  live_for(1s);
+  beats_ = false;
+  ASSERT_FALSE(round(1ms, 3 * kLimit));
+  EXPECT_LE(detector_.status(now_).silence, 40ms);
+  // Nothing has come an interval later, and the patience of a thread that was late is the limit.
+  for (int i = 0; i < 900; ++i) ASSERT_FALSE(round(1ms)) << i;
+}
+
 /// A thread that is held up again and again still comes to a decision.
 TEST_F(DetectorTest, AStarvedThreadNoticesADeadPeerToo) {
   live_for(1s);

@@ -117,6 +117,19 @@ TEST_F(MergeTest, AMergeThatNobodyAnswersIsGivenUpAndCounted) {
   EXPECT_TRUE(equal());
 }
 
+TEST_F(MergeTest, WhatIsLostOnTheWayIsToldAgain) {
+  split_with([this] {
+    for (std::uint32_t slot = 301; slot < 500; ++slot) left_.table->create(slot, udp_session(9000 + slot), now_);
+  });
+  ASSERT_TRUE(run_until([this] { return left_.data.in_flight() > 1; }));
+  ASSERT_EQ(left_.role, "standby");
+  ASSERT_TRUE(left_.data.take(now_ + 1s)) << "the first message is lost, others arrive";
+  ASSERT_TRUE(run_until([this] { return left_.hot(); }));
+  for (std::uint32_t slot = 301; slot < 500; ++slot) EXPECT_TRUE(right_.table->find(udp_session(9000 + slot))) << slot;
+  EXPECT_EQ(left_.counter("merge-not-sent"), 0U);
+  EXPECT_TRUE(equal());
+}
+
 TEST_F(MergeTest, AMergeSurvivesTheDeathOfEitherSide) {
   for (const bool master_dies : {true, false}) {
     SCOPED_TRACE(master_dies);

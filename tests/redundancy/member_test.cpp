@@ -53,6 +53,8 @@ TEST_F(MemberTest, WhatArrivesWithTheLossStillCounts) {
   left_.member->tick(now_ + 1ms, 1U << 16U);
   left_.crash();
   right_.member->on_peer_disconnected(now_);
+  right_.member->tick(now_, 1U << 16U);
+  EXPECT_EQ(right_.role, "standby") << "more may wait in the socket";
   ASSERT_TRUE(run_until([this] { return right_.role == "master"; }));
   EXPECT_TRUE(right_.table->live(7));
 }
@@ -246,6 +248,29 @@ TEST_F(MemberTest, ALateHeartbeatOfADeadProcessDoesNotMakeItDeafToTheLivingOne) 
   ASSERT_TRUE(run_until([this] { return left_.role == "standby" || right_.role == "standby"; }));
   fill(left_.role == "master" ? left_ : right_, 50);
   ASSERT_TRUE(run_until([this] { return equal() && left_.table->size() == 50; }));
+}
+
+TEST_F(MemberTest, AStandbyThatRefusedARecordOfItsCopyTakesNoSwitchover) {
+  bring_up();
+  right_.table->refuse(7);
+  left_.table->create(7, udp_session(7), now_);
+  ASSERT_TRUE(run_until([this] { return right_.counter("sessions-refused") == 1; }));
+  run_for(200ms);
+  EXPECT_THAT(left_.member->request_switchover(now_).error().message, HasSubstr("warned"));
+}
+
+TEST_F(MemberTest, ALateRequestForACopyStartsNoStream) {
+  bring_up();
+  replication::MessageWriter writer;
+  replication::Header header;
+  header.cluster = cluster_.stable_id;
+  header.set = cluster_.redundancy_sets[0].stable_id;
+  header.sender = cluster_.chassis[1].stable_id;
+  header.member = 1;
+  header.boot = left_.member->peer_boot();
+  header.term = left_.member->term();
+  left_.member->on_control(now_, writer.write(header, replication::SyncRequest{1}));
+  EXPECT_EQ(left_.counter("refused-late-request"), 1U);
 }
 
 TEST_F(MemberTest, AMessageOnTheWrongLinkIsRefused) {

@@ -19,6 +19,8 @@ class FakeTable final : public SessionSource, public SessionSink {
 
   void listen(ChangeListener* listener) { listeners_.push_back(listener); }
   void forget_listeners() { listeners_.clear(); }
+  /// Makes apply() refuse the records of a slot, as if this table's configuration could not have made them.
+  void refuse(std::uint32_t slot) { refused_slot_ = slot; }
 
   // SessionSource
   [[nodiscard]] std::uint32_t capacity() const override { return static_cast<std::uint32_t>(slots_.size()); }
@@ -42,7 +44,7 @@ class FakeTable final : public SessionSource, public SessionSink {
   }
   Applied apply(const SessionRecord& record, TimePoint now) override {
     const std::uint32_t slot = record.ref.slot;
-    if (slot >= slots_.size()) return Applied::refused;
+    if (slot >= slots_.size() || slot == refused_slot_) return Applied::refused;
     Slot& s = slots_[slot];
     const bool named = s.named;
     s.named = true;
@@ -224,6 +226,7 @@ class FakeTable final : public SessionSource, public SessionSink {
   std::uint32_t high_water_ = 0;
   std::uint32_t size_ = 0;
   std::uint64_t displaced_ = 0;
+  std::optional<std::uint32_t> refused_slot_;
 };
 
 }  // namespace icr::test
