@@ -101,7 +101,9 @@ bool read_body(const fbs::Envelope& envelope, Body& out, Refusal& why) {
     }
     case fbs::Body::StreamBegin: {
       const auto& b = *envelope.body_as_StreamBegin();
-      out = StreamBegin{position_of(b), b.capacity()};
+      auto layout = decode_layout(b.layout());
+      if (!layout) return false;
+      out = StreamBegin{position_of(b), b.capacity(), std::move(*layout)};
       return sane(position_of(b)) && b.capacity() <= kMaxRecordSlots;
     }
     case fbs::Body::Batch: {
@@ -260,7 +262,8 @@ MessageWriter::Bytes MessageWriter::write(const Header& header, const SyncReques
 MessageWriter::Bytes MessageWriter::write(const Header& header, const StreamBegin& b) {
   builder_.Clear();
   const Position& p = b.position;
-  return seal(header, fbs::CreateStreamBegin(builder_, p.epoch, p.base, p.sequence, b.capacity));
+  const auto layout = encode_layout(b.layout, builder_);
+  return seal(header, fbs::CreateStreamBegin(builder_, p.epoch, p.base, p.sequence, b.capacity, layout));
 }
 
 MessageWriter::Bytes MessageWriter::write(const Header& header, const Position& p, BatchEncoder& sessions) {

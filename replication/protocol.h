@@ -18,6 +18,7 @@
 #include "model/record/record_codec.h"
 #include "model/record/record_schema.h"
 #include "model/record/role.h"
+#include "model/record/slot_layout.h"
 
 namespace icr::replication {
 
@@ -99,6 +100,7 @@ struct SyncRequest {
 struct StreamBegin {
   Position position;
   std::uint32_t capacity = 0;
+  SlotLayout layout{};  ///< of the sender's slots, which all messages of the stream name
 };
 struct Batch {
   Position position;

@@ -90,13 +90,16 @@ void Receiver::took_one(TimePoint now) {
 
 void Receiver::on_begin(TimePoint now, const StreamBegin& message) {
   if (!admit(now, message.position)) return;
-  if (message.capacity != table_.capacity()) {
+  if (message.layout.empty() && message.capacity != table_.capacity()) {
+    // Nothing says which slots are meant.
     capacity_differs_ = true;
     ++counters_.capacity_refused;
     return;
   }
   if (requested_) {
     requested_ = false;
+    map_ = SlotMap(message.layout, table_.layout());
+    their_slots_ = message.capacity;
     capacity_differs_ = false;
     refused_in_copy_ = 0;
     pass_open_ = true;
@@ -119,26 +122,66 @@ void Receiver::on_batch(TimePoint now, const Batch& message) {
     return;
   }
   ++counters_.batches;
-  rows->for_each_session([this, now](const SessionRecord& record) {
-    is_known(record.ref.slot);
-    count(sink_.apply(record, now));
-  });
-  rows->for_each_tombstone([this, now](SessionRef dead) {
-    is_known(dead.slot);
-    count(sink_.erase(dead, now));
-  });
+  rows->for_each_session([this, now](const SessionRecord& record) { take(record, now); });
+  rows->for_each_tombstone([this, now](SessionRef dead) { bury(dead, now); });
   rows->for_each_unknown([this, now](SessionRef unknown) { skip(unknown, now); });
   counters_.unknown_records += rows->unknown().records;
   counters_.reduced_records += rows->unknown().reduced;
   took_one(now);
 }
 
+void Receiver::take(const SessionRecord& record, TimePoint now) {
+  is_known(record.ref.slot);
+  Applied applied = Applied::refused;
+  if (map_.is_identity()) {
+    applied = sink_.apply(record, now);
+  } else if (const auto slot = map_.own(record.ref.slot)) {
+    SessionRecord own = record;
+    own.ref.slot = *slot;
+    applied = sink_.apply(own, now);
+  } else {
+    ++counters_.unmapped;
+  }
+  count(applied);
+  if (applied == Applied::refused && refusals_expected_) mark_skipped(record.ref.slot);
+}
+
+void Receiver::bury(SessionRef dead, TimePoint now) {
+  is_known(dead.slot);
+  if (const auto slot = map_.own(dead.slot)) {
+    count(sink_.erase({*slot, dead.generation}, now));
+  } else {
+    ++counters_.unmapped;
+  }
+}
+
+void Receiver::mark_skipped(std::uint32_t slot) {
+  if (slot >= their_slots_) return;
+  if (!skipped_) skipped_.emplace(their_slots_);
+  (void)skipped_->mark(slot);
+}
+
 /// The slot holds something else at the master now, so whatever held it before is dead.
 void Receiver::skip(SessionRef unknown, TimePoint now) {
-  if (unknown.slot >= table_.capacity()) return;
-  if (!skipped_) skipped_.emplace(table_.capacity());
-  (void)skipped_->mark(unknown.slot);
-  if (unknown.generation > 1) (void)sink_.erase({unknown.slot, unknown.generation - 1}, now);
+  mark_skipped(unknown.slot);
+  const auto slot = map_.own(unknown.slot);
+  if (slot && *slot < table_.capacity() && unknown.generation > 1) {
+    (void)sink_.erase({*slot, unknown.generation - 1}, now);
+  }
+}
+
+RangeDigest Receiver::own_digest(const Audit& audit, TimePoint now) const {
+  if (map_.is_identity()) return digest_range(table_, audit.first, audit.count, now);
+  RangeDigest out;
+  SessionRecord record;
+  for (std::uint32_t theirs = audit.first; theirs < audit.first + audit.count; ++theirs) {
+    const auto slot = map_.own(theirs);
+    if (!slot || !table_.read(*slot, now, record)) continue;
+    record.ref.slot = theirs;
+    ++out.sessions;
+    out.digest += digest_of(record);
+  }
+  return out;
 }
 
 void Receiver::is_known(std::uint32_t slot) {
@@ -187,7 +230,7 @@ void Receiver::on_audit(TimePoint now, const Audit& message) {
     ++counters_.audits_not_compared;
     return;
   }
-  const RangeDigest own = digest_range(table_, message.first, message.count, now);
+  const RangeDigest own = own_digest(message, now);
   if (own == RangeDigest{message.sessions, message.digest}) {
     ++counters_.audits_passed;
     return;
@@ -318,6 +361,7 @@ void Receiver::append_to(CounterList& out) const {
   out.push_back({"records-reduced", c.reduced_records});
   out.push_back({"messages-unknown", c.unknown_messages});
   out.push_back({"audits-not-compared", c.audits_not_compared});
+  out.push_back({"slots-without-counterpart", c.unmapped});
 }
 
 }  // namespace icr::replication

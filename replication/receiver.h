@@ -61,7 +61,11 @@ class Receiver {
   [[nodiscard]] Position position() const { return {epoch_, base_, expected_ - 1}; }
   /// Records of the present copy that the sink refused.
   [[nodiscard]] std::uint64_t refused_in_copy() const { return refused_in_copy_; }
+  /// Returns true if the master's table is of another size, and the master does not say how its slots are divided.
   [[nodiscard]] bool capacity_differs() const { return capacity_differs_; }
+  /// Tells whether the master has another cluster file, so that records which the sink refuses are not a fault: ranges
+  /// with such records are not compared.
+  void expect_refusals(bool expected) { refusals_expected_ = expected; }
 
   struct Counters {
     std::uint64_t requests = 0;
@@ -91,7 +95,8 @@ class Receiver {
     std::uint64_t unknown_records = 0;      ///< skipped
     std::uint64_t reduced_records = 0;      ///< taken without a column, flag or application protocol
     std::uint64_t unknown_messages = 0;     ///< of the stream, passed over
-    std::uint64_t audits_not_compared = 0;  ///< of ranges with skipped records
+    std::uint64_t audits_not_compared = 0;  ///< of ranges with records that were skipped, or refused as expected
+    std::uint64_t unmapped = 0;             ///< records and tombstones of slots that have no counterpart here
   };
   [[nodiscard]] const Counters& counters() const { return counters_; }
   void append_to(CounterList& out) const;
@@ -103,7 +108,11 @@ class Receiver {
   void took_one(TimePoint now);
   void request_new_stream(TimePoint now);
   void count(Applied applied);
+  void take(const SessionRecord& record, TimePoint now);
+  void bury(SessionRef dead, TimePoint now);
   void skip(SessionRef unknown, TimePoint now);
+  void mark_skipped(std::uint32_t slot);
+  [[nodiscard]] RangeDigest own_digest(const Audit& audit, TimePoint now) const;
   void is_known(std::uint32_t slot);
   [[nodiscard]] bool skipped_in(std::uint32_t first, std::uint32_t count) const;
   void check_stall(TimePoint now);
@@ -126,9 +135,12 @@ class Receiver {
   bool gap_ = false;                  ///< something of this attempt was missed; nothing of it can be applied any more
   bool pass_open_ = false;
   bool capacity_differs_ = false;
+  bool refusals_expected_ = false;
   std::uint64_t refused_in_copy_ = 0;
 
-  /// Slots whose newest record was skipped; there are none, and no memory for them, before the first.
+  SlotMap map_;                    ///< from the master's slots to those of the table
+  std::uint32_t their_slots_ = 0;  ///< number of the master's slots
+  /// The master's slots whose newest record was skipped; there are none, and no memory for them, before the first.
   std::optional<BitSet> skipped_;
 
   bool ack_due_ = false;

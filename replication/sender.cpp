@@ -208,7 +208,7 @@ std::size_t Sender::build(Kind kind, TimePoint now, const Header& header) {
       return 0;
     case Kind::begin:
       begin_due_ = false;
-      blocked_ = writer_.write(header, StreamBegin{position, source_.capacity()});
+      blocked_ = writer_.write(header, StreamBegin{position, source_.capacity(), source_.layout()});
       break;
     case Kind::state:
     case Kind::refresh:

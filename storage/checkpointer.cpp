@@ -92,6 +92,7 @@ void Checkpointer::encode(const Now& at) {
   header.term = at.term;
   header.written_ms = at.wall;
   header.cluster_digest = cluster_digest_;
+  header.layout = source_.layout();
   pending_ = encode_batch(builder_, header, encoder_);
 }
 

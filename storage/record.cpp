@@ -59,8 +59,9 @@ Result<void> unseal(std::span<const std::uint8_t> sealed, std::vector<std::uint6
 RecordBytes encode_batch(flatbuffers::FlatBufferBuilder& builder, const BatchHeader& header, BatchEncoder& encoder) {
   const auto sessions = encoder.finish(builder);
   const auto set = builder.CreateString(header.set.data(), header.set.size());
+  const auto layout = encode_layout(header.layout, builder);
   const auto batch = fbs::CreateCheckpointBatch(builder, set, header.sequence, header.term, header.written_ms,
-                                                header.cluster_digest, sessions);
+                                                header.cluster_digest, sessions, layout);
   return finish(builder, batch, 0, 0, 0);
 }
 
@@ -100,6 +101,9 @@ Result<BatchView> decode_batch(std::span<const std::uint8_t> record) {
   out.header.term = batch->term();
   out.header.written_ms = batch->written_ms();
   out.header.cluster_digest = batch->cluster_digest();
+  auto layout = decode_layout(batch->layout());
+  if (!layout) return tl::unexpected(layout.error());
+  out.header.layout = std::move(*layout);
   out.rows = *rows;
   out.columns = batch->sessions();
   return out;

@@ -11,6 +11,7 @@
 
 #include "model/base/result.h"
 #include "model/record/record_codec.h"
+#include "model/record/slot_layout.h"
 #include "storage/store.h"
 
 namespace icr::storage {
@@ -33,6 +34,7 @@ struct BatchHeader {
   std::uint64_t term = 0;
   WallMillis written_ms = 0;
   std::uint64_t cluster_digest = 0;
+  SlotLayout layout{};  ///< of the slots that the rows name
 };
 
 /// Returns a batch with the rows of `encoder`, and clears `encoder` and `builder`.

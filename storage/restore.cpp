@@ -31,8 +31,8 @@ bool over(const SessionRecord& record) {
 
 class Replay {
  public:
-  Replay(Store& store, const std::string& set, std::uint64_t digest, std::uint32_t capacity, Restored& out)
-      : store_(store), set_(set), digest_(digest), capacity_(capacity), out_(out) {}
+  Replay(Store& store, const std::string& set, std::uint64_t digest, const SessionSource& table, Restored& out)
+      : store_(store), set_(set), digest_(digest), table_(table), capacity_(table.capacity()), out_(out) {}
 
   /// Determines the records to use, and for each slot the last record that names it.
   Result<void> survey();
@@ -46,27 +46,34 @@ class Replay {
     ++out_.bad_records;
     if (out_.damage.empty()) out_.damage = fmt::format("redundancy set {}: {}", set_, what);
   }
+  /// `slot` is one of the record's.
   void name(std::uint32_t slot, std::uint32_t record) {
-    if (slot >= capacity_) return;
-    if (slot >= last_.size()) last_.resize(slot + std::size_t{1}, 0);
-    last_[slot] = record;
+    const auto own = map_.own(slot);
+    if (!own || *own >= capacity_) return;
+    if (*own >= last_.size()) last_.resize(*own + std::size_t{1}, 0);
+    last_[*own] = record;
   }
   void name_all(std::uint32_t record);
-  [[nodiscard]] bool is_last(std::uint32_t slot, std::uint32_t record) {
-    if (slot < capacity_) return last_[slot] == record;
+  /// Returns the table's slot for one of the record's, if this record is the last one that names it.
+  [[nodiscard]] std::optional<std::uint32_t> last_of(std::uint32_t slot, std::uint32_t record) {
+    const auto own = map_.own(slot);
+    if (own && *own < capacity_) return last_[*own] == record ? own : std::nullopt;
     ++out_.refused;
-    return false;
+    return std::nullopt;
   }
 
   Store& store_;
   const std::string& set_;
   std::uint64_t digest_;
+  const SessionSource& table_;
   std::uint32_t capacity_;
   Restored& out_;
   std::vector<std::uint64_t> used_;  ///< sequences of the records to use, in order
   std::vector<std::uint32_t> last_;  ///< by slot: 1 + index into used_ of the last record that names it; 0: none
   std::vector<std::uint64_t> words_;
   BatchView view_;
+  SlotLayout layout_;  ///< of view_, for which map_ was made
+  SlotMap map_;
 };
 
 Replay::Found Replay::load(std::uint64_t sequence) {
@@ -86,7 +93,11 @@ Replay::Found Replay::load(std::uint64_t sequence) {
     damaged(fmt::format("record {} belongs to {} {}", sequence, view->header.set, view->header.sequence));
     return Found::bad;
   }
-  view_ = *view;
+  view_ = std::move(*view);
+  if (view_.header.layout != layout_) {
+    layout_ = view_.header.layout;
+    map_ = SlotMap(layout_, table_.layout());
+  }
   return Found::good;
 }
 
@@ -172,8 +183,10 @@ void Replay::apply(SessionSink& sink, TimePoint now, WallMillis wall_now) {
       passed = (static_cast<std::uint64_t>(wall_now) - static_cast<std::uint64_t>(written)) / kTickMillis;
     }
     view_.rows.for_each_session([&](const SessionRecord& read) {
-      if (!is_last(read.ref.slot, record_number)) return;
+      const auto slot = last_of(read.ref.slot, record_number);
+      if (!slot) return;
       SessionRecord record = read;
+      record.ref.slot = *slot;
       record.idle = later(record.idle, passed);
       record.age = later(record.age, passed);
       record.binding.idle = later(record.binding.idle, passed);
@@ -192,23 +205,24 @@ void Replay::apply(SessionSink& sink, TimePoint now, WallMillis wall_now) {
       ++(sink.apply(record, now) == Applied::refused ? out_.refused : out_.sessions);
     });
     view_.rows.for_each_unknown([&](SessionRef skipped) {
-      if (is_last(skipped.slot, record_number)) ++out_.unknown;
+      if (last_of(skipped.slot, record_number)) ++out_.unknown;
     });
     view_.rows.for_each_tombstone([&](SessionRef dead) {
-      if (!is_last(dead.slot, record_number)) return;
+      const auto slot = last_of(dead.slot, record_number);
+      if (!slot) return;
       ++out_.tombstones;
-      (void)sink.erase(dead, now);
+      (void)sink.erase({*slot, dead.generation}, now);
     });
   }
 }
 
 }  // namespace
 
-Result<Restored> restore(Store& store, const std::string& set, std::uint64_t cluster_digest, std::uint32_t capacity,
+Result<Restored> restore(Store& store, const std::string& set, std::uint64_t cluster_digest, const SessionSource& table,
                          SessionSink& sink, TimePoint now, WallMillis wall_now) {
   const auto start = std::chrono::steady_clock::now();
   Restored out;
-  Replay replay(store, set, cluster_digest, capacity, out);
+  Replay replay(store, set, cluster_digest, table, out);
   sink.begin_pass(now);
   const auto surveyed = replay.survey();
   if (surveyed) replay.apply(sink, now, wall_now);

@@ -42,10 +42,11 @@ struct Restored {
 /// replay stops at the first record that is missing or damaged, and the result is the table as it was then.
 ///
 /// The cluster file may have changed since: sessions that do not fit the present one are refused by the sink.
-/// `cluster_digest` is that of the present file. `capacity` is the number of slots. Thread: the owner of the sink.
+/// `cluster_digest` is that of the present file. `table` is the other face of `sink`. Thread: the owner of the sink.
 /// REQUIRES: the table is not in use yet. Returns an error if the store cannot be read or written at all; the pass is
 /// then closed, and the sink is empty.
 [[nodiscard]] Result<Restored> restore(Store& store, const std::string& set, std::uint64_t cluster_digest,
-                                       std::uint32_t capacity, SessionSink& sink, TimePoint now, WallMillis wall_now);
+                                       const SessionSource& table, SessionSink& sink, TimePoint now,
+                                       WallMillis wall_now);
 
 }  // namespace icr::storage

@@ -66,7 +66,8 @@ void append_jsf_session(const Cluster& cluster, std::uint16_t set, const Session
                         std::string& out) {
   fmt::format_to(std::back_inserter(out),
                  "Service Set: {}, Session: {}, ALG: {}, Flags: 0x{:04x}, IP Action: no, Offload: no, Asymmetric: no",
-                 cluster.name_of_service_set(record.service_set), jsf_session_id(set, record.ref.slot),
+                 cluster.name_of_service_set(record.service_set),
+                 jsf_session_id(cluster.redundancy_sets[set].number(), record.ref.slot),
                  application_protocol_keyword(record.alg), static_cast<unsigned>(record.flag));
   if (extensive && record.lifetime_s != 0) {
     fmt::format_to(std::back_inserter(out), ", Session timeout: {}", seconds_left(record.lifetime_s, record.age));

@@ -88,7 +88,7 @@ void append_extensive(const Cluster& cluster, const Source& source, const Sessio
   const StableId source_pool = source_pool_of(record);
   const std::int64_t age_s = record.age / static_cast<std::uint32_t>(1s / kTick);
   fmt::format_to(std::back_inserter(out), "Session ID: {}, Service-set: {}, Status: Normal",
-                 usf_session_id(source.set, record.ref.slot), name);
+                 usf_session_id(cluster.redundancy_sets[source.set].number(), record.ref.slot), name);
   fmt::format_to(std::back_inserter(out),
                  "\nFlags: 0x{:04x}/0x0/0x0/0x0\n"
                  "Policy name: {}\n"
@@ -114,9 +114,9 @@ void append_usf_session(const Cluster& cluster, const Source& source, const Sess
   } else {
     fmt::format_to(std::back_inserter(out),
                    "Session ID: {}, Service-set: {}, Policy name: {}, State: {}, Timeout: {}, {}\n",
-                   usf_session_id(source.set, record.ref.slot), cluster.name_of_service_set(record.service_set),
-                   policy_name(cluster, record), ha_state(source), seconds_left(record.timeout_s, record.idle),
-                   state_word(record));
+                   usf_session_id(cluster.redundancy_sets[source.set].number(), record.ref.slot),
+                   cluster.name_of_service_set(record.service_set), policy_name(cluster, record), ha_state(source),
+                   seconds_left(record.timeout_s, record.idle), state_word(record));
     append_brief_wing(cluster, source, record, 0, out);
     append_brief_wing(cluster, source, record, 1, out);
   }

@@ -49,7 +49,8 @@ std::string Cluster::name_of_pool(StableId id) const {
 
 Endpoint Cluster::control_endpoint(std::uint16_t set, std::uint16_t chassis_index) const {
   const auto& where = chassis[chassis_index];
-  return {where.inter_chassis_address, static_cast<std::uint16_t>(where.inter_chassis_port + 2U * set)};
+  return {where.inter_chassis_address,
+          static_cast<std::uint16_t>(where.inter_chassis_port + 2U * (redundancy_sets[set].id - 1U))};
 }
 
 std::optional<std::uint16_t> Cluster::member_on(std::uint16_t set, std::uint16_t chassis_index) const {

@@ -62,11 +62,10 @@ struct Scheduling {
 
 struct ChassisConfig {
   std::string name;
-  IpAddress inter_chassis_address;  ///< where peers reach this chassis
-  std::uint16_t inter_chassis_port =
-      0;                    ///< first of 2 ports per redundancy set: control, then data, in order of the file
-  Endpoint query;           ///< where `icr` asks
-  std::string data_folder;  ///< checkpoints; empty: none are kept
+  IpAddress inter_chassis_address;       ///< where peers reach this chassis
+  std::uint16_t inter_chassis_port = 0;  ///< control port of the set with id 1; see Cluster::control_endpoint()
+  Endpoint query;                        ///< where `icr` asks
+  std::string data_folder;               ///< checkpoints; empty: none are kept
   /// True if nftables rules keep packets from bypassing the cards (node/kernel/forward_guard.h); if false, only routing
   /// does.
   bool kernel_guard = true;
@@ -151,7 +150,7 @@ struct HealthWeights {
 /// service sets of a card that are in no redundancy set.
 struct RedundancySet {
   std::string name;
-  std::uint16_t id = 0;                     ///< RS-ID and RG-ID, 1..
+  std::uint16_t id = 0;  ///< RS-ID and RG-ID, from 1; it decides the ports of the set. 0 in a stand-alone set
   std::vector<RedundancyMember> members;    ///< two, in the order of their chassis' names; one in a stand-alone set
   std::vector<std::uint16_t> service_sets;  ///< indices into Cluster::service_sets
   std::vector<VirtualAddress> virtual_addresses;
@@ -175,6 +174,9 @@ struct RedundancySet {
   std::uint64_t parity = 0;
   StableId stable_id = 0;
   [[nodiscard]] bool stand_alone() const { return members.size() == 1; }
+  /// The number that session ids carry, from 1: `id`. A stand-alone set has none, so its number follows from its name;
+  /// it is above every id.
+  [[nodiscard]] std::uint32_t number() const { return id != 0 ? id : 0x10000U | (stable_id & 0xffffU); }
 };
 
 struct Cluster {
@@ -206,7 +208,8 @@ struct Cluster {
   // Names of what a record or an answer belongs to; of something whose name is not known, its identity as text.
   [[nodiscard]] std::string name_of_service_set(StableId id) const;
   [[nodiscard]] std::string name_of_pool(StableId id) const;
-  /// Control endpoint of the member of `set` on `chassis`; the data endpoint is one port higher.
+  /// Control endpoint of the member of `set` on `chassis`, which follows from the id of the set: two ports for each
+  /// number. The data endpoint is one port higher. REQUIRES: the set is not stand-alone.
   [[nodiscard]] Endpoint control_endpoint(std::uint16_t set, std::uint16_t chassis_index) const;
   /// Digest that the two members of a redundancy set compare: of all that they must have alike.
   [[nodiscard]] std::uint64_t digest_for_peers(std::uint16_t set) const { return digest + redundancy_sets[set].parity; }

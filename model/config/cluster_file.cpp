@@ -7,6 +7,12 @@
 #include "model/config/settings.h"
 
 namespace icr {
+namespace {
+
+constexpr std::size_t kReadBytes = 1U << 16;
+
+}  // namespace
+
 namespace cluster_draft {
 
 std::string NameBook::define(const YamlMap& map) {
@@ -112,10 +118,15 @@ Result<Cluster> parse_cluster(std::string_view text, std::string_view name) {
 Result<std::string> read_cluster_text(const std::filesystem::path& file) {
   std::ifstream stream(file, std::ios::binary);
   if (!stream) return fail("{}: cannot be opened; give the path of a cluster file that you may read", file.string());
-  std::string text(kMaxYamlBytes + 1, '\0');
-  stream.read(text.data(), static_cast<std::streamsize>(text.size()));
+  // A chunk more than the limit tells that the file is too large.
+  std::string text;
+  while (stream && text.size() <= kMaxYamlBytes) {
+    const std::size_t had = text.size();
+    text.resize(had + kReadBytes);
+    stream.read(text.data() + had, kReadBytes);
+    text.resize(had + static_cast<std::size_t>(stream.gcount()));
+  }
   if (stream.bad() || (stream.fail() && !stream.eof())) return fail("{}: cannot be read", file.string());
-  text.resize(static_cast<std::size_t>(stream.gcount()));
   return text;
 }
 

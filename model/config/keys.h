@@ -77,7 +77,7 @@ inline constexpr std::uint64_t kDay = 86'400;
 // In the order in which mistakes name them.
 inline constexpr auto kAll = std::to_array<Key>({
     {"", "cluster", name, cluster, restart},
-    {"", "chassis", list, cluster, restart, 1, 64},
+    {"", "chassis", list, cluster, restart, 1, 1000},
     {"", "redundancy-sets", list, cluster, restart},
     {"", "service-sets", list, cluster, restart, 1, 10'000},
     {"", "stateful-firewall", map, cluster, new_sessions},
@@ -119,7 +119,7 @@ inline constexpr auto kAll = std::to_array<Key>({
     {"chassis[].cards[].ports[] (pcap)", "write", text, chassis, restart, 1, 4096},
 
     {"redundancy-sets[]", "name", name, cluster, restart},
-    {"redundancy-sets[]", "id", number, cluster, restart, 1, 1000},
+    {"redundancy-sets[]", "id", number, cluster, restart, 1, 10'000},
     {"redundancy-sets[]", "members", list, cluster, restart, 2, 2},
     {"redundancy-sets[]", "service-sets", names, cluster, restart},
     {"redundancy-sets[]", "virtual-addresses", list, cluster, restart},

@@ -110,12 +110,12 @@ std::uint64_t digest_of(const SessionRecord& record) {
                         record.flow[0], record.flow[1]);
 }
 
-std::uint32_t jsf_session_id(std::uint16_t set_ordinal, std::uint32_t slot) {
-  return (std::uint32_t{set_ordinal} + 1) << 26 | slot;
+std::uint32_t jsf_session_id(std::uint32_t set_number, std::uint32_t slot) {
+  return ((set_number - 1) % 63 + 1) << 26 | slot;
 }
 
-std::uint64_t usf_session_id(std::uint16_t set_ordinal, std::uint32_t slot) {
-  return (std::uint64_t{set_ordinal} + 1) << 32 | slot;
+std::uint64_t usf_session_id(std::uint32_t set_number, std::uint32_t slot) {
+  return std::uint64_t{set_number} << 32 | slot;
 }
 
 }  // namespace icr

@@ -9,6 +9,7 @@
 #include "model/base/time.h"
 #include "model/record/flow_key.h"
 #include "model/record/protocol.h"
+#include "model/record/slot_range.h"
 #include "model/record/stable_id.h"
 
 namespace icr {
@@ -187,14 +188,15 @@ struct SessionFacts {
 [[nodiscard]] std::uint64_t session_digest(const SessionFacts& facts, const FlowKey& initiator,
                                            const FlowKey& responder);
 
-/// The number that `Session:` and `Session ID:` print. The high bits name the redundancy set, the low bits the slot, so
-/// it is the same on both chassis. JSF prints 32 bits (set in the upper 6), USF 64 bits (set in the upper 32).
-[[nodiscard]] std::uint32_t jsf_session_id(std::uint16_t set_ordinal, std::uint32_t slot);
-[[nodiscard]] std::uint64_t usf_session_id(std::uint16_t set_ordinal, std::uint32_t slot);
+/// The number that `Session:` and `Session ID:` print. The high bits are of the number of the redundancy set
+/// (RedundancySet::number(), from 1), the low bits are the slot, so it is the same on both chassis. JSF prints 32 bits,
+/// of which 6 are of the set: sets whose numbers differ by a multiple of 63 share them. USF prints 64 bits with the
+/// whole number.
+[[nodiscard]] std::uint32_t jsf_session_id(std::uint32_t set_number, std::uint32_t slot);
+[[nodiscard]] std::uint64_t usf_session_id(std::uint32_t set_number, std::uint32_t slot);
 inline constexpr std::uint32_t kMaxSlots = 1U << 26;  ///< slots of one redundancy set that a JSF session id can name
 /// Slots of one redundancy set, sessions and bindings together.
 inline constexpr std::uint32_t kMaxRecordSlots = 2 * kMaxSlots;
-inline constexpr std::uint16_t kMaxShards = 62;  ///< redundancy sets (and stand-alone shards) of one cluster
 
 /// Where records come from: a table whose slots can be read one by one. Only the thread that owns the table may call
 /// it.
@@ -203,6 +205,11 @@ class SessionSource {
   virtual ~SessionSource() = default;
   /// Slots are 0..capacity()-1: first those of sessions, then those of bindings.
   [[nodiscard]] virtual std::uint32_t capacity() const = 0;
+  /// Returns how the slots are divided, which never changes. Empty: they are all of sessions.
+  [[nodiscard]] virtual const SlotLayout& layout() const {
+    static const SlotLayout none;
+    return none;
+  }
   /// Highest slot ever used + 1: no cursor needs to go further.
   [[nodiscard]] virtual std::uint32_t high_water() const = 0;
   /// True: `out` is the session (or binding) in `slot`, counters and TCP windows included. False: the slot is empty,

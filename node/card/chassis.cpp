@@ -213,8 +213,7 @@ Result<CardSet> Chassis::make_set(std::uint16_t set, const Prepared& card, stora
   out.shard =
       std::make_unique<Shard>(cluster_, set, icr::detail::mix(card.seed, 0x9e3779b97f4a7c15ULL + set), card.now);
   if (store == nullptr) return out;
-  auto restored =
-      storage::restore(*store, config.name, cluster_.digest, out.shard->capacity(), *out.shard, card.now, wall_now());
+  auto restored = storage::restore(*store, config.name, cluster_.digest, *out.shard, *out.shard, card.now, wall_now());
   if (!restored) return tl::unexpected(restored.error().in("redundancy set " + config.name));
   out.start.term = restored->term;
   out.start.claimed = restored->claimed;

@@ -93,6 +93,8 @@ Shard::Shard(const Cluster& cluster, std::uint16_t set, std::uint64_t seed, Time
       ip_ids_(detail::mix(seed, 0x94d049bb133111ebULL)),
       wheel_(table_.capacity() + nat_.rows(), ticks_of(now)),
       digest_words_(std::size_t{table_.capacity()} + nat_.rows()) {
+  layout_.push_back({SlotRange::Use::sessions, 0, table_.capacity()});
+  nat_.append_layout(table_.capacity(), layout_);
   services_.reserve(cluster.redundancy_sets[set].service_sets.size());
   service_at_.resize(cluster.service_sets.size());
   for (const std::uint16_t index : cluster.redundancy_sets[set].service_sets) {

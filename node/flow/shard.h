@@ -175,6 +175,7 @@ class Shard final : public SessionSource, public SessionSink, private NatOutput 
 
   // -- SessionSource --
   [[nodiscard]] std::uint32_t capacity() const override { return table_.capacity() + nat_.rows(); }
+  [[nodiscard]] const SlotLayout& layout() const override { return layout_; }
   [[nodiscard]] std::uint32_t high_water() const override {
     return nat_.high_water() == 0 ? table_.high_water() : table_.capacity() + nat_.high_water();
   }
@@ -264,6 +265,7 @@ class Shard final : public SessionSource, public SessionSink, private NatOutput 
   TimePoint grace_until_ = TimePoint::min();
   SessionTable table_;
   NatState nat_;  ///< its row n is slot table_.capacity() + n
+  SlotLayout layout_;
   Ipv4Ids ip_ids_;
   TimerWheel wheel_;
   std::vector<Service> services_;

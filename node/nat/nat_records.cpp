@@ -12,6 +12,39 @@ constexpr Ticks kLongestAge = 1U << 30;
 
 }  // namespace
 
+void NatState::append_layout(std::uint32_t first_slot, SlotLayout& out) const {
+  const auto add = [&](SlotRange::Use use, std::uint32_t first, std::uint32_t end) {
+    if (first == end) return;
+    SlotRange range;
+    range.use = use;
+    range.first = first_slot + first;
+    range.count = end - first;
+    out.push_back(range);
+  };
+  for (const Pool* const p : row_pools_) {
+    std::uint32_t row = p->first_row;
+    const std::uint32_t per_address = p->use == NatPoolUse::addresses ? 1 : p->blocks_per_address;
+    for (const AddressRange& addresses : p->config->addresses) {
+      if (!addresses.is_v4() || per_address == 0) continue;
+      SlotRange range;
+      range.use = SlotRange::Use::owned;
+      range.pool = pool_ids_[p->index];
+      range.external = addresses.low.to_v4();
+      range.per_address = per_address;
+      if (p->use == NatPoolUse::port_blocks) {
+        range.port_low = p->config->port_low;
+        range.block_size = p->config->blocks->block_size;
+      }
+      range.first = first_slot + row;
+      range.count = (addresses.high.to_v4() - range.external + 1) * per_address;
+      row += range.count;
+      out.push_back(range);
+    }
+  }
+  add(SlotRange::Use::pairings, pairing_rows_, mapping_rows_);
+  add(SlotRange::Use::mappings, mapping_rows_, rows());
+}
+
 bool NatState::read(std::uint32_t row, Ticks now, SessionRecord& out) const {
   const Row& r = rows_[row];
   out.ref = {row, r.generation};

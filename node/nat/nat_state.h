@@ -109,6 +109,8 @@ class NatState {
   [[nodiscard]] std::uint32_t rows() const { return static_cast<std::uint32_t>(rows_.size()); }
   /// Returns the highest row ever used + 1.
   [[nodiscard]] std::uint32_t high_water() const { return high_water_; }
+  /// Appends the ranges of rows, whose slots begin with `first_slot`.
+  void append_layout(std::uint32_t first_slot, SlotLayout& out) const;
   /// Reads a row, as SessionSource::read does; `out.ref.slot` is the row.
   bool read(std::uint32_t row, Ticks now, SessionRecord& out) const;
   /// These functions work as those of SessionSink; slots are rows.

@@ -49,7 +49,7 @@ struct MemberOutputs {
 /// Why a standby should not become master without need; also sent to the peer.
 inline constexpr std::uint16_t kWarnExternal = 0x1;        ///< the owner said so (set_warning)
 inline constexpr std::uint16_t kWarnRefusedRecords = 0x2;  ///< its table refused records of the present copy
-inline constexpr std::uint16_t kWarnCapacity = 0x4;        ///< its table is of another size than the master's
+inline constexpr std::uint16_t kWarnCapacity = 0x4;  ///< its table is of another size, and cannot follow the master's
 
 /// What the peer says about its commits (CommitBeacon).
 struct PeerCommit {

@@ -126,7 +126,7 @@ bool run(const std::filesystem::path& folder, const Cluster& config, node::Shard
     std::fprintf(stderr, "%s\n", store.error().message.c_str());
     return false;
   }
-  const auto restored = storage::restore(**store, "rs", config.digest, target.capacity(), target, now, kWall + 1000);
+  const auto restored = storage::restore(**store, "rs", config.digest, target, target, now, kWall + 1000);
   read_s = seconds_since(start);
   if (!restored || restored->sessions != kSessions || target.digest() != source.digest()) {
     std::fprintf(stderr, "what came back is not what was written\n");

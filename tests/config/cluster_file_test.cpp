@@ -137,7 +137,8 @@ TEST(ClusterConfigs, CaptureStandsAlone) {
   ASSERT_EQ(c.redundancy_sets.size(), 1U);
   EXPECT_TRUE(c.redundancy_sets[0].stand_alone());
   EXPECT_EQ(c.redundancy_sets[0].name, "cgn");
-  EXPECT_EQ(c.redundancy_sets[0].id, 1);
+  EXPECT_EQ(c.redundancy_sets[0].id, 0);
+  EXPECT_GT(c.redundancy_sets[0].number(), 0xffffU);
   ASSERT_EQ(c.chassis.size(), 1U);
   EXPECT_EQ(c.chassis[0].data_folder, "");
   const auto* port = c.chassis[0].cards[0].port(2);
@@ -178,11 +179,11 @@ TEST(LoadClusterFile, SaysWhatItCannotRead) {
 
 TEST(LoadClusterFile, RefusesAFileThatIsTooLarge) {
   const auto file = std::filesystem::temp_directory_path() / "icr-too-large.yaml";
-  std::ofstream(file) << "cluster: lab\n" << std::string(2U << 20, '#');
+  std::ofstream(file) << "cluster: lab\n" << std::string(33U << 20, '#');
   const auto cluster = load_cluster_file(file);
   std::filesystem::remove(file);
   ASSERT_FALSE(cluster);
-  EXPECT_THAT(cluster.error().message, HasSubstr("at most 1048576 are read"));
+  EXPECT_THAT(cluster.error().message, HasSubstr("at most 33554432 are read"));
 }
 
 TEST(LoadClusterFile, KeepsTwentyMistakes) {

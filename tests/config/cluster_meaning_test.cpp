@@ -151,12 +151,13 @@ TEST(ClusterMeaning, StandAloneSetsFollowTheConfiguredOnes) {
   EXPECT_EQ(c.redundancy_sets[0].name, "rs7");
   EXPECT_THAT(c.redundancy_sets[0].service_sets, ElementsAre(1));
   EXPECT_EQ(c.redundancy_sets[1].name, "alone");
-  EXPECT_EQ(c.redundancy_sets[1].id, 8);
+  EXPECT_EQ(c.redundancy_sets[1].id, 0);
   EXPECT_TRUE(c.redundancy_sets[1].stand_alone());
   EXPECT_EQ(c.redundancy_sets[1].max_sessions, 4096U);
   EXPECT_THAT(c.redundancy_sets[1].service_sets, ElementsAre(0));
   EXPECT_EQ(c.redundancy_sets[2].name, "other");
-  EXPECT_EQ(c.redundancy_sets[2].id, 9);
+  EXPECT_EQ(c.redundancy_sets[2].id, 0);
+  EXPECT_NE(c.redundancy_sets[1].number(), c.redundancy_sets[2].number());
   EXPECT_EQ(c.redundancy_sets[2].members.at(0).card, "ms-0/0/0");
   for (std::uint16_t s = 0; s < 3; ++s) {
     const auto has = [s](const RedundancySet& set) { return testing::Value(set.service_sets, Contains(s)); };

@@ -46,7 +46,7 @@ TEST(YamlTree, RefusesWhatOnlyYamlCanDo) {
 }
 
 TEST(YamlTree, BoundsSizeDepthAndNumber) {
-  EXPECT_THAT(mistakes_of(std::string(kMaxYamlBytes + 1, ' ')), HasSubstr("at most 1048576 are read"));
+  EXPECT_THAT(mistakes_of(std::string(kMaxYamlBytes + 1, ' ')), HasSubstr("at most 33554432 are read"));
   EXPECT_EQ(mistakes_of("a: " + std::string(kMaxYamlDepth - 1, '[') + std::string(kMaxYamlDepth - 1, ']')), "");
   EXPECT_THAT(mistakes_of("a: " + std::string(100'000, '[')), HasSubstr("nested more than 32 deep"));
   std::string deep;
@@ -54,7 +54,7 @@ TEST(YamlTree, BoundsSizeDepthAndNumber) {
   EXPECT_THAT(mistakes_of(deep), HasSubstr("nested more than 32 deep"));
   std::string many = "a: [";
   for (std::size_t i = 0; i < kMaxYamlNodes; ++i) many += "1,";
-  EXPECT_THAT(mistakes_of(many + "]"), HasSubstr("more than 100000 values"));
+  EXPECT_THAT(mistakes_of(many + "]"), HasSubstr("more than 2000000 values"));
 }
 
 TEST(YamlTree, AnyBytesAreReadOrRefused) {

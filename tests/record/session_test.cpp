@@ -104,7 +104,7 @@ TEST(SessionId, NamesSetAndSlot) {
   std::set<std::uint32_t> jsf;
   std::set<std::uint64_t> usf;
   std::size_t count = 0;
-  for (std::uint16_t set = 0; set < kMaxShards; ++set) {
+  for (std::uint32_t set = 1; set <= 63; ++set) {
     for (const std::uint32_t slot : {0U, 1U, 4711U, kMaxSlots - 1}) {
       jsf.insert(jsf_session_id(set, slot));
       usf.insert(usf_session_id(set, slot));
@@ -113,8 +113,10 @@ TEST(SessionId, NamesSetAndSlot) {
   }
   EXPECT_EQ(jsf.size(), count);
   EXPECT_EQ(usf.size(), count);
-  EXPECT_EQ(jsf_session_id(0, 5), (1U << 26) + 5);
-  EXPECT_EQ(usf_session_id(1, 5), (std::uint64_t{2} << 32) + 5);
+  EXPECT_EQ(jsf_session_id(1, 5), (1U << 26) + 5);
+  EXPECT_EQ(jsf_session_id(64, 5), jsf_session_id(1, 5)) << "there are 6 bits";
+  EXPECT_NE(usf_session_id(64, 5), usf_session_id(1, 5));
+  EXPECT_EQ(usf_session_id(2, 5), (std::uint64_t{2} << 32) + 5);
   EXPECT_EQ(jsf.count(0), 0U);
 }
 

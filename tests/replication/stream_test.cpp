@@ -369,7 +369,7 @@ TEST_F(StreamTest, WordsOfAnotherStreamOrAttemptHaveNoEffect) {
   EXPECT_EQ(receiver_.position().sequence, p.sequence);
 }
 
-TEST_F(StreamTest, ATableOfAnotherSizeIsNotCopied) {
+TEST_F(StreamTest, ATableOfAnotherSizeIsNotCopiedIfNothingSaysWhichSlotsAreMeant) {
   FakeTable small(10);
   Receiver receiver(small, small, kReceiverBoot);
   receiver.follow(now_, kMaster.boot, 2);

@@ -32,7 +32,7 @@ void Chassis::start(TimePoint now, bool damaged) {
   const std::string& set = cluster_.redundancy_sets[0].name;
   damaged = damaged && store_.damage_one(set, random_);
   shard_ = std::make_unique<node::Shard>(cluster_, std::uint16_t{0}, random_(), now);
-  const auto restored = storage::restore(store_, set, cluster_.digest, shard_->capacity(), *shard_, now, wall(now));
+  const auto restored = storage::restore(store_, set, cluster_.digest, *shard_, *shard_, now, wall(now));
   ASSERT_TRUE(restored) << restored.error().message;
   whole_ = restored->damage.empty();
   EXPECT_EQ(whole_, !damaged) << restored->damage;

@@ -80,7 +80,7 @@ class RocksDamage : public testing::Test {
     auto store = RocksStore::open(path, kIdentity, kWall);
     ASSERT_TRUE(store) << store.error().message;
     FakeTable back(kSlots);
-    auto restored = storage::restore(**store, "rs-1", kDigest, kSlots, back, at(0s), kWall);
+    auto restored = storage::restore(**store, "rs-1", kDigest, back, back, at(0s), kWall);
     ASSERT_TRUE(restored) << restored.error().message;
     if (!(*store)->set_aside_to().empty()) {
       ++set_aside_;
@@ -184,7 +184,7 @@ TEST_F(RocksDamage, TablesThatADamagedManifestDoesNotNameAreKept) {
       fs::path kept = (*store)->set_aside_to();
       if (kept.empty()) {
         FakeTable back(kSlots);
-        const auto restored = storage::restore(**store, "rs-1", kDigest, kSlots, back, at(0s), kWall);
+        const auto restored = storage::restore(**store, "rs-1", kDigest, back, back, at(0s), kWall);
         ASSERT_TRUE(restored);
         if (!restored->damage.empty()) {
           ASSERT_TRUE((*store)->set_aside(restored->damage, kWall));

@@ -168,7 +168,7 @@ TEST(RocksStore, UnderAnotherConfigurationTheSessionsAreStillThere) {
   auto store = opened(path, {"chassis-a", "lab", kDigest + 1});
   EXPECT_TRUE(store->set_aside_to().empty());
   FakeTable back(100);
-  auto restored = storage::restore(*store, "rs-1", kDigest + 1, 100, back, at(0s), kWall);
+  auto restored = storage::restore(*store, "rs-1", kDigest + 1, back, back, at(0s), kWall);
   ASSERT_TRUE(restored);
   EXPECT_EQ(back.size(), 100U);
   EXPECT_EQ(restored->term, 8U);
@@ -189,7 +189,7 @@ TEST(RocksStore, OfAReleaseThatNamesThingsByTheirPlacesKeepsTheTermsOnly) {
   EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("by their places in the cluster file"));
   EXPECT_FALSE(store->set_aside_to().empty());
   FakeTable back(100);
-  auto restored = storage::restore(*store, "rs-1", kDigest, 100, back, at(0s), kWall);
+  auto restored = storage::restore(*store, "rs-1", kDigest, back, back, at(0s), kWall);
   ASSERT_TRUE(restored);
   EXPECT_EQ(back.size(), 0U);
   EXPECT_EQ(restored->term, 8U);

@@ -94,7 +94,7 @@ inline void settle(storage::Checkpointer& checkpointer, TimePoint now, WallMilli
 
 inline storage::Restored restored_into(FakeTable& table, storage::Store& store, WallMillis wall_now = kWall,
                                        const std::string& set = "rs-1") {
-  auto result = storage::restore(store, set, kDigest, table.capacity(), table, at(0s), wall_now);
+  auto result = storage::restore(store, set, kDigest, table, table, at(0s), wall_now);
   if (!result) throw std::runtime_error(result.error().message);
   return *result;
 }

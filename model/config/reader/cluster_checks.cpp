@@ -1,5 +1,6 @@
 // What concerns two parts of the file: endpoints, units, limits, addresses. NAT is in cluster_nat_checks.cpp.
 #include <algorithm>
+#include <map>
 #include <set>
 #include <tuple>
 
@@ -7,8 +8,6 @@
 
 namespace icr::cluster_draft {
 namespace {
-
-constexpr std::size_t kMaxChassis = 64;
 
 /// The value behind `key` of a map that was read before: only for its place.
 YamlField part(const YamlField& field, std::string_view key) {
@@ -94,47 +93,46 @@ bool needs_payload(ApplicationProtocol value) {
 }  // namespace
 
 void check_endpoints(Draft& draft) {
-  struct Range {
-    IpAddress address;
-    std::uint32_t low, high;
-    std::string what;
-    YamlField field;
-  };
-  std::vector<Range> ranges;
   const auto& cluster = draft.cluster;
-  // Two ports for each redundancy set; one pair is reserved where there is none, so that adding the first moves
-  // nothing.
-  const auto span = static_cast<std::uint32_t>(2 * std::max<std::size_t>(1, cluster.redundancy_sets.size()));
   if (cluster.chassis.size() > kMaxChassis) {
     draft.chassis_fields[kMaxChassis].wrong(fmt::format("more than {} chassis", kMaxChassis), "write fewer");
     return;
   }
+  std::map<std::pair<IpAddress, std::uint32_t>, std::string> taken;
+  const auto take = [&](const IpAddress& address, std::uint32_t port, const std::string& what, const YamlField& field) {
+    const auto [other, fresh] = taken.emplace(std::pair(address, port), what);
+    if (fresh) return;
+    field.wrong(
+        fmt::format("port {} of {} is that of {}, and of {}", port, address.to_string(), what, other->second),
+        "write another port: each redundancy set takes two, the port of its chassis + 2 x (id - 1) and the next");
+  };
+  // The first pair is reserved where no set has id 1, so that adding one moves nothing.
+  std::vector<std::vector<std::uint16_t>> ids(cluster.chassis.size(), {1});
+  for (const auto& set : cluster.redundancy_sets) {
+    if (set.id <= 1) continue;
+    for (const auto& member : set.members) ids[member.chassis].push_back(set.id);
+  }
   for (std::size_t i = 0; i < cluster.chassis.size(); ++i) {
     const auto& chassis = cluster.chassis[i];
-    const std::uint32_t first = chassis.inter_chassis_port;
-    if (first != 0 && chassis.inter_chassis_address != IpAddress{}) {
+    const std::uint32_t base = chassis.inter_chassis_port;
+    if (base != 0 && chassis.inter_chassis_address != IpAddress{}) {
       const auto field = part(draft.chassis_fields[i], "inter-chassis");
-      const auto port = part(field, "port");
-      if (first + span - 1 > 65535) {
-        port.wrong(fmt::format("{} ports from {} on go beyond 65535", span, first),
-                   fmt::format("write at most {}: each redundancy set takes two", 65536 - span));
+      for (const std::uint16_t id : ids[i]) {
+        const std::uint32_t first = base + 2U * (id - 1U);
+        if (first + 1 > 65535) {
+          part(field, "port")
+              .wrong(fmt::format("the ports of the redundancy set with id {} are {} and {}", id, first, first + 1),
+                     fmt::format("write at most {}", 65534 - 2 * (id - 1)));
+          break;
+        }
+        const std::string what = fmt::format("inter-chassis of {}", chassis.name);
+        take(chassis.inter_chassis_address, first, what, field);
+        take(chassis.inter_chassis_address, first + 1, what, field);
       }
-      ranges.push_back({chassis.inter_chassis_address, first, first + span - 1,
-                        fmt::format("inter-chassis of {}", chassis.name), field});
     }
     if (chassis.query.port != 0 && chassis.query.address != IpAddress{}) {
-      ranges.push_back({chassis.query.address, chassis.query.port, chassis.query.port,
-                        fmt::format("query of {}", chassis.name), part(draft.chassis_fields[i], "query")});
-    }
-  }
-  for (std::size_t i = 0; i < ranges.size(); ++i) {
-    for (std::size_t j = 0; j < i; ++j) {
-      const auto& a = ranges[i];
-      const auto& b = ranges[j];
-      if (a.address != b.address || a.low > b.high || b.low > a.high) continue;
-      a.field.wrong(fmt::format("ports {}-{} of {} overlap {} ({}-{})", a.low, a.high, a.address.to_string(), b.what,
-                                b.low, b.high),
-                    "write another port: inter-chassis takes two for each redundancy set");
+      take(chassis.query.address, chassis.query.port, fmt::format("query of {}", chassis.name),
+           part(draft.chassis_fields[i], "query"));
     }
   }
 }
@@ -164,36 +162,48 @@ void add_pool_warnings(const NatPool& pool, std::vector<std::string>& out) {
 }
 
 /// Mappings and paired addresses belong to a pool: one term that asks for them decides for all that use it.
-void add_shared_pool_warnings(const Cluster& cluster, std::uint16_t pool, std::vector<std::string>& out) {
-  struct Asked {
-    const char* what;
-    bool (*by)(const NatTerm&);
-    std::string with, without;  // the first term that does, and that does not
-  };
-  Asked asked[] = {
-      {"endpoint-independent mappings",
-       [](const NatTerm& term) { return term.endpoint_independent_mapping || term.type == NatType::stateful_nat64; },
-       {},
-       {}},
-      {"paired addresses", [](const NatTerm& term) { return term.address_pooling_paired; }, {}, {}},
-  };
-  for (const auto& rule : cluster.nat_rules) {
-    for (const auto& term : rule.terms) {
-      const auto used = source_pools_of(term);
-      if (std::find(used.begin(), used.end(), pool) == used.end()) continue;
-      for (Asked& each : asked) {
-        auto& first = each.by(term) ? each.with : each.without;
-        if (first.empty()) first = fmt::format("{} of nat rule {}", term.name, rule.name);
+class SharedPools {
+ public:
+  explicit SharedPools(const Cluster& cluster) : asked_(cluster.nat_pools.size()) {
+    for (const auto& rule : cluster.nat_rules) {
+      for (const auto& term : rule.terms) {
+        const std::string name = fmt::format("{} of nat rule {}", term.name, rule.name);
+        const bool mappings = term.endpoint_independent_mapping || term.type == NatType::stateful_nat64;
+        for (const auto pool : source_pools_of(term)) {
+          note(asked_[pool].mappings, mappings, name);
+          note(asked_[pool].paired, term.address_pooling_paired, name);
+        }
       }
     }
   }
-  for (const Asked& each : asked) {
-    if (each.with.empty() || each.without.empty()) continue;
+
+  void add_warnings(std::uint16_t pool, const std::string& name, std::vector<std::string>& out) const {
+    add(asked_[pool].mappings, "endpoint-independent mappings", name, out);
+    add(asked_[pool].paired, "paired addresses", name, out);
+  }
+
+ private:
+  /// The first term that asks, and the first one that does not.
+  struct First {
+    std::string with, without;
+  };
+  struct Asked {
+    First mappings, paired;
+  };
+
+  static void note(First& first, bool asks, const std::string& term) {
+    auto& name = asks ? first.with : first.without;
+    if (name.empty()) name = term;
+  }
+  static void add(const First& first, const char* what, const std::string& pool, std::vector<std::string>& out) {
+    if (first.with.empty() || first.without.empty()) return;
     out.push_back(
         fmt::format("NAT pool {}: term {} asks for {}, so hosts of term {} get them, too: give it a pool of its own.",
-                    cluster.nat_pools[pool].name, each.with, each.what, each.without));
+                    pool, first.with, what, first.without));
   }
-}
+
+  std::vector<Asked> asked_;  ///< by pool
+};
 
 void add_application_warnings(const Application& application, std::vector<std::string>& out) {
   FlowKey key;
@@ -246,9 +256,10 @@ void add_warnings(Draft& draft) {
     if (pools.count(i) == 0)
       out.push_back(fmt::format("The nat pool {} is used by no nat rule.", cluster.nat_pools[i].name));
   }
+  const SharedPools shared(cluster);
   for (std::uint16_t i = 0; i < cluster.nat_pools.size(); ++i) {
     add_pool_warnings(cluster.nat_pools[i], out);
-    add_shared_pool_warnings(cluster, i, out);
+    shared.add_warnings(i, cluster.nat_pools[i].name, out);
   }
   add_nat_warnings(cluster);
   for (const auto& application : cluster.applications) add_application_warnings(application, out);
@@ -264,14 +275,13 @@ void add_warnings(Draft& draft) {
                       set.name));
     }
   }
+  std::map<std::pair<std::uint16_t, std::string>, std::uint32_t> sets_on;  // by chassis and card
+  for (const auto& set : cluster.redundancy_sets) {
+    for (const auto& member : set.members) ++sets_on[{member.chassis, member.card}];
+  }
   for (std::uint16_t chassis = 0; chassis < cluster.chassis.size(); ++chassis) {
     for (const auto& card : cluster.chassis[chassis].cards) {
-      const auto sets = static_cast<std::uint32_t>(
-          std::count_if(cluster.redundancy_sets.begin(), cluster.redundancy_sets.end(), [&](const RedundancySet& set) {
-            return std::any_of(set.members.begin(), set.members.end(), [&](const RedundancyMember& member) {
-              return member.chassis == chassis && member.card == card.name;
-            });
-          }));
+      const std::uint32_t sets = sets_on[{chassis, card.name}];
       if (card.workers <= std::max(sets, 1U)) continue;
       out.push_back(
           fmt::format("Card {} of chassis {} has {} workers for {} redundancy sets and stand-alone service "

@@ -25,6 +25,9 @@ inline constexpr std::size_t kMaxConditions = 262'144;     ///< entries of all c
 inline constexpr std::uint32_t kMaxUnit = 16'384;
 inline constexpr std::uint32_t kMinSlots = 1024;
 inline constexpr std::uint32_t kDefaultSlots = 131'072;
+inline constexpr std::size_t kMaxChassis = 1000;
+inline constexpr std::uint64_t kMaxSetId = 10'000;
+inline constexpr std::size_t kMaxSetsOfChassis = 62;  ///< redundancy sets and stand-alone service sets
 
 /// Names of one kind, in order of their definition.
 class NameBook {
@@ -33,6 +36,7 @@ class NameBook {
   /// Reads `name` of `map` and assigns the next index to it, even if the name is invalid. Reports a name that is bad,
   /// missing, or taken.
   std::string define(const YamlMap& map);
+  [[nodiscard]] bool has(std::string_view name) const { return names_.find(name) != names_.end(); }
   /// Returns the index of the name in `use`. Reports a name that nobody defined.
   [[nodiscard]] std::optional<std::uint16_t> find(const YamlField& use) const;
   /// Returns false for a thing whose name was taken already, and for one without a name.
@@ -89,6 +93,8 @@ struct Draft {
   NameBook service_sets{"service set"};
   NameBook chassis{"chassis"};
   NameBook sets{"redundancy set"};
+  std::map<std::uint16_t, std::string> set_ids;  ///< names of the redundancy sets, by id
+  std::map<std::uint16_t, std::size_t> sets_of_chassis;
 
   // Places for the checks that come last, parallel to the vectors of `cluster`.
   std::vector<std::vector<YamlField>> pool_address_fields;  ///< of each pool, parallel to its addresses
@@ -155,6 +161,8 @@ std::vector<Term> read_terms(const YamlMap& rule, Draft& draft, ReadThen&& read_
   return out;
 }
 
+/// Counts a set on a chassis, and reports one too many at `place`.
+void count_set(const YamlField& place, std::uint16_t chassis, Draft& draft);
 /// Addresses and ports of the chassis. Before the stand-alone sets are made, which need no ports.
 void check_endpoints(Draft& draft);
 /// Makes the stand-alone sets. After everything was read.

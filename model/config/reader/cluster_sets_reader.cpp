@@ -118,11 +118,11 @@ void read_redundancy_set(const YamlField& field, Draft& draft) {
   out.name = draft.sets.define(map);
   std::vector<YamlField> uses;
   std::vector<YamlField> places;
-  if (const auto f = map.require("id", "the number of the redundancy set, from 1 to 1000")) {
-    out.id = static_cast<std::uint16_t>(f->number(1, 1000).value_or(0));
-    for (const auto& other : draft.cluster.redundancy_sets) {
-      if (other.id != out.id || out.id == 0) continue;
-      f->wrong(fmt::format("redundancy set {} has id {} already", other.name, out.id), "write another number");
+  if (const auto f = map.require("id", fmt::format("the number of the redundancy set, from 1 to {}", kMaxSetId))) {
+    out.id = static_cast<std::uint16_t>(f->number(1, kMaxSetId).value_or(0));
+    const auto [other, fresh] = draft.set_ids.emplace(out.id, out.name);
+    if (!fresh && out.id != 0) {
+      f->wrong(fmt::format("redundancy set {} has id {} already", other->second, out.id), "write another number");
     }
   }
   if (const auto f = map.require("members", "two of { chassis, card, priority }")) read_members(*f, draft, out);
@@ -161,10 +161,8 @@ void read_redundancy_set(const YamlField& field, Draft& draft) {
   if (const auto f = map.get("max-sessions")) {
     out.max_sessions = static_cast<std::uint32_t>(f->number(kMinSlots, kMaxSlots).value_or(out.max_sessions));
   }
-  if (draft.cluster.redundancy_sets.size() >= kMaxShards) {
-    field.wrong(fmt::format("more than {} redundancy sets", kMaxShards), "write fewer");
-    return;
-  }
+  for (const auto& member : out.members) count_set(field, member.chassis, draft);
+  if (draft.cluster.redundancy_sets.size() == kMaxThings) return;  // too many, which is reported
   draft.set_service_uses.push_back(std::move(uses));
   draft.virtual_fields.push_back(std::move(places));
   draft.cluster.redundancy_sets.push_back(std::move(out));
@@ -254,31 +252,33 @@ void read_service_set(const YamlField& field, Draft& draft) {
 }
 
 /// Makes the stand-alone set of a service set that names its card.
-void place_alone(const YamlField& interface, std::uint16_t service_set, std::uint32_t id, Draft& draft) {
+void place_alone(const YamlField& interface, std::uint16_t service_set, Draft& draft) {
   const YamlMap map(interface, {"chassis", "card", "max-sessions"});
   RedundancySet set;
   set.name = draft.cluster.service_sets[service_set].name;
-  set.id = static_cast<std::uint16_t>(id);
   if (auto member = read_where(map, draft)) set.members.push_back(std::move(*member));
   if (const auto f = map.get("max-sessions")) {
     set.max_sessions = static_cast<std::uint32_t>(f->number(kMinSlots, kMaxSlots).value_or(set.max_sessions));
   }
   set.service_sets.push_back(service_set);
-  if (draft.cluster.find_set(set.name)) {
+  if (draft.sets.has(set.name)) {
     interface.wrong(fmt::format("a redundancy set is called {}, and so would be the stand-alone set", set.name),
                     "rename one of them");
   }
-  if (draft.cluster.redundancy_sets.size() >= kMaxShards) {
-    interface.wrong(fmt::format("more than {} redundancy sets and stand-alone service sets", kMaxShards),
-                    "write fewer");
-    return;
-  }
+  for (const auto& member : set.members) count_set(interface, member.chassis, draft);
   draft.set_service_uses.push_back({interface});
   draft.virtual_fields.emplace_back();
   draft.cluster.redundancy_sets.push_back(std::move(set));
 }
 
 }  // namespace
+
+void count_set(const YamlField& place, std::uint16_t chassis, Draft& draft) {
+  if (++draft.sets_of_chassis[chassis] != kMaxSetsOfChassis + 1) return;
+  place.wrong(fmt::format("more than {} redundancy sets and stand-alone service sets on chassis {}", kMaxSetsOfChassis,
+                          draft.cluster.chassis[chassis].name),
+              "move some of them to another chassis");
+}
 
 void read_service_sets(const YamlField& field, Draft& draft) {
   for (const auto& item : field.list(1)) read_service_set(item, draft);
@@ -291,9 +291,7 @@ void read_redundancy_sets(const YamlField& field, Draft& draft) {
 void place_service_sets(Draft& draft) {
   auto& cluster = draft.cluster;
   std::vector<std::optional<std::size_t>> owner(cluster.service_sets.size());
-  std::uint32_t highest = 0;
   for (std::size_t s = 0; s < cluster.redundancy_sets.size(); ++s) {
-    highest = std::max<std::uint32_t>(highest, cluster.redundancy_sets[s].id);
     const auto& uses = cluster.redundancy_sets[s].service_sets;
     for (std::size_t i = 0; i < uses.size(); ++i) {
       auto& own = owner[uses[i]];
@@ -319,7 +317,7 @@ void place_service_sets(Draft& draft) {
                          "remove the key");
       }
     } else if (interface) {
-      place_alone(*interface, i, ++highest, draft);
+      place_alone(*interface, i, draft);
     } else if (clean && draft.service_sets.owns(service.name, i)) {
       field.wrong(fmt::format("service set {} runs nowhere", service.name),
                   "add it to a redundancy set, or write interface: { chassis: NAME, card: NAME }");

@@ -20,8 +20,8 @@
 
 namespace icr {
 
-inline constexpr std::size_t kMaxYamlBytes = 1U << 20;
-inline constexpr std::size_t kMaxYamlNodes = 100'000;
+inline constexpr std::size_t kMaxYamlBytes = 1U << 25;
+inline constexpr std::size_t kMaxYamlNodes = 2'000'000;
 inline constexpr std::size_t kMaxYamlDepth = 32;
 
 /// Line and column as editors count them: from 1.
