@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <charconv>
+#include <limits>
 #include <random>
 #include <set>
 #include <thread>
 #include <utility>
 
 #include "cli/commit_client.h"
+#include "cli/commit_roster.h"
 #include "model/config/cluster_file.h"
 #include "model/config/snapshot.h"
 
@@ -30,23 +32,11 @@ std::optional<std::uint32_t> number_of(const std::string& word) {
   return out;
 }
 
-/// The chassis that a commit concerns, under their names: those of the new file, of the file that `icr` asks with, and
-/// of the configuration that runs.
-void add_chassis(Cluster& everyone, const Cluster& more) {
-  for (const ChassisConfig& each : more.chassis) {
-    if (everyone.find_chassis(each.name)) continue;
-    ChassisConfig added;
-    added.name = each.name;
-    added.query = each.query;
-    everyone.chassis.push_back(std::move(added));
-  }
-}
-
 /// One commit on its way.
 class Committing {
  public:
   Committing(const CommitEnvironment& environment, std::string text, std::string file)
-      : env_(environment), text_(std::move(text)), file_(std::move(file)) {
+      : env_(environment), text_(std::move(text)), file_(std::move(file)), roster_(environment) {
     std::random_device device;
     while (candidate_ == 0) candidate_ = std::uint64_t{device()} << 32 | device();
   }
@@ -65,17 +55,16 @@ class Committing {
     (void)ask(request, CommitOperation::abort);
   }
   ExitCode finish(ExitCode code) const {
-    return code == ExitCode::ok && !missing_.empty() ? ExitCode::incomplete : code;
+    return code == ExitCode::ok && !roster_.complete() ? ExitCode::incomplete : code;
   }
 
  private:
-  CommitAnswers ask(const CommitRequest& request) { return ask_commit(*transport_, present_, request); }
+  CommitAnswers ask(const CommitRequest& request) { return roster_.ask(request); }
   CommitAnswers ask(CommitRequest request, CommitOperation operation) {
     request.operation = operation;
     return ask(request);
   }
-  void reconnect() { transport_ = env_.connect(everyone_); }
-  [[nodiscard]] const std::string& name(std::uint16_t chassis) const { return everyone_.chassis[chassis].name; }
+  [[nodiscard]] const std::string& name(std::uint16_t chassis) const { return roster_.name(chassis); }
   void say(std::uint16_t chassis, std::string_view text) const {
     env_.out(fmt::format("{}: {}\n", name(chassis), text));
   }
@@ -84,47 +73,15 @@ class Committing {
   }
   /// Prints why chassis did not do what was asked. Returns the exit code if there is any such; then nothing is changed.
   std::optional<ExitCode> all_or_none(const CommitAnswers& answers);
-  void list();
 
   const CommitEnvironment& env_;
   const std::string text_;
   const std::string file_;
   std::uint64_t candidate_ = 0;
-  Cluster everyone_;
-  std::unique_ptr<Transport> transport_;
-  std::set<std::uint16_t> present_;
-  std::set<std::uint16_t> missing_;
+  CommitRoster roster_;
   std::uint64_t digest_ = 0;
   std::uint64_t number_ = 0;
 };
-
-void Committing::list() {
-  std::set<std::uint16_t> unknown;
-  for (std::uint16_t i = 0; i < everyone_.chassis.size(); ++i) {
-    if (present_.count(i) == 0 && missing_.count(i) == 0) unknown.insert(i);
-  }
-  reconnect();
-  std::optional<std::pair<std::uint16_t, CommitEntry>> running;
-  for (const auto& [chassis, answer] : ask_commit(*transport_, unknown, {})) {
-    if (!answer.reply) {
-      missing_.insert(chassis);
-      complain(chassis, answer.why);
-      continue;
-    }
-    present_.insert(chassis);
-    number_ = std::max(number_, answer.reply->newest);
-    if (!answer.reply->entries.empty() && answer.reply->newest_digest != digest_) {
-      running = {chassis, answer.reply->entries.front()};
-    }
-  }
-  if (!running) return;
-  // A chassis that runs may be in neither file: the running configuration knows it.
-  const auto text = fetch_commit(*transport_, running->first, running->second);
-  const auto cluster = text.and_then([](const std::string& t) { return parse_cluster(t, "running configuration"); });
-  const std::size_t before = everyone_.chassis.size();
-  if (cluster) add_chassis(everyone_, *cluster);
-  if (everyone_.chassis.size() != before) list();
-}
 
 std::optional<ExitCode> Committing::begin() {
   const auto cluster = parse_cluster(text_, file_);
@@ -133,10 +90,9 @@ std::optional<ExitCode> Committing::begin() {
     return ExitCode::bad_cluster_file;
   }
   digest_ = digest_of_text(text_);
-  add_chassis(everyone_, *cluster);
-  if (env_.cluster != nullptr) add_chassis(everyone_, *env_.cluster);
-  list();
-  if (!present_.empty()) return std::nullopt;
+  roster_.gather(&*cluster);
+  roster_.complain();
+  if (!roster_.present().empty()) return std::nullopt;
   env_.error("error: no chassis answers: nothing was changed\n");
   return ExitCode::incomplete;
 }
@@ -180,7 +136,17 @@ std::optional<ExitCode> Committing::check(bool verbose) {
 std::optional<ExitCode> Committing::prepare(const CommitCommand& command) {
   CommitRequest request;
   request.candidate = candidate_;
-  request.number = number_ + 1;
+  std::uint64_t newest = 0;
+  for (const std::uint16_t each : roster_.present()) {
+    const std::uint64_t has = roster_.listed(each).newest;
+    newest = std::max(newest, has);
+    if (has != std::numeric_limits<std::uint64_t>::max()) continue;
+    abort();
+    complain(each, fmt::format("its newest commit is {}, and no number is above that", has));
+    env_.error("error: nothing was changed on any chassis\n");
+    return ExitCode::command_error;
+  }
+  request.number = newest + 1;
   request.user = env_.user.substr(0, kMaxCommitUser);
   request.comment = command.comment;
   request.confirm_seconds = command.confirm_minutes * 60;
@@ -197,8 +163,7 @@ std::optional<ExitCode> Committing::activate() {
     any = any || answer.reply;
     if (answer.reply) continue;
     complain(chassis, answer.why);
-    present_.erase(chassis);
-    missing_.insert(chassis);
+    roster_.forget(chassis, answer.why);
   }
   if (any) return std::nullopt;
   env_.error(fmt::format("error: no chassis says that it took commit {}; see 'show system commit'\n", number_));
@@ -207,7 +172,7 @@ std::optional<ExitCode> Committing::activate() {
 
 ExitCode Committing::wait() {
   const auto begun = Clock::now();
-  std::set<std::uint16_t> left = present_;
+  std::set<std::uint16_t> left = roster_.present();
   std::map<std::uint16_t, Clock::time_point> heard;
   std::map<std::uint16_t, std::string> detail;
   ExitCode code = ExitCode::ok;
@@ -217,9 +182,7 @@ ExitCode Committing::wait() {
     if (code != ExitCode::command_error) code = how;
   };
   for (;;) {
-    // A chassis that restarts closes its connections.
-    reconnect();
-    const auto answers = ask_commit(*transport_, left, {});
+    const auto answers = roster_.ask_again(left);
     const auto now = Clock::now();
     for (const auto& [chassis, answer] : answers) {
       const auto last = heard.emplace(chassis, now).first;
@@ -275,50 +238,46 @@ ExitCode send(const CommitCommand& command, const CommitEnvironment& env, std::s
   return committing.finish(committing.wait());
 }
 
-/// Asks every chassis of the cluster file. Prints who does not answer, or refuses.
-CommitAnswers ask_everybody(const CommitEnvironment& env, Transport& transport, CommitOperation operation,
-                            ExitCode& code) {
-  std::set<std::uint16_t> all;
-  for (std::uint16_t i = 0; i < env.cluster->chassis.size(); ++i) all.insert(i);
-  CommitRequest request;
-  request.operation = operation;
-  auto answers = ask_commit(transport, all, request);
-  for (const auto& [chassis, answer] : answers) {
-    if (answer.reply) continue;
-    env.error(fmt::format("error: {}: {}\n", env.cluster->chassis[chassis].name, answer.why));
-    if (code != ExitCode::command_error) code = answer.refused ? ExitCode::command_error : ExitCode::incomplete;
-  }
-  return answers;
-}
-
 ExitCode confirm(const CommitEnvironment& env) {
-  ExitCode code = ExitCode::ok;
-  const auto transport = env.connect(*env.cluster);
-  for (const auto& [chassis, answer] : ask_everybody(env, *transport, CommitOperation::confirm, code)) {
-    if (answer.reply) env.out(fmt::format("{}: commit complete\n", env.cluster->chassis[chassis].name));
+  CommitRoster roster(env);
+  roster.gather(nullptr);
+  roster.complain();
+  ExitCode code = roster.complete() ? ExitCode::ok : ExitCode::incomplete;
+  CommitRequest request;
+  request.operation = CommitOperation::confirm;
+  request.user = env.user.substr(0, kMaxCommitUser);
+  for (const auto& [chassis, answer] : roster.ask(request)) {
+    if (answer.reply) {
+      env.out(fmt::format("{}: commit complete\n", roster.name(chassis)));
+      continue;
+    }
+    env.error(fmt::format("error: {}: {}\n", roster.name(chassis), answer.why));
+    if (code != ExitCode::command_error) code = answer.refused ? ExitCode::command_error : ExitCode::incomplete;
   }
   return code;
 }
 
 ExitCode roll_back(CommitCommand command, const CommitEnvironment& env) {
-  ExitCode code = ExitCode::ok;
-  const auto transport = env.connect(*env.cluster);
-  for (const auto& [chassis, answer] : ask_everybody(env, *transport, CommitOperation::list, code)) {
-    if (!answer.reply) continue;
-    if (command.index >= answer.reply->entries.size()) {
-      env.error(fmt::format("error: {}: there is no rollback {}\n", env.cluster->chassis[chassis].name, command.index));
-      return ExitCode::command_error;
-    }
-    const CommitEntry& entry = answer.reply->entries[command.index];
-    auto text = fetch_commit(*transport, chassis, entry);
-    if (!text) {
-      env.error(fmt::format("error: {}: {}\n", env.cluster->chassis[chassis].name, text.error().message));
-      return ExitCode::incomplete;
-    }
-    command.comment = fmt::format("rollback {} (commit {})", command.index, entry.number);
-    return send(command, env, std::move(*text), fmt::format("rollback {}", command.index));
+  CommitRoster roster(env);
+  roster.gather(nullptr);
+  if (roster.present().empty()) {
+    roster.complain();
+    return ExitCode::incomplete;
   }
-  return code;
+  const std::uint16_t chassis = *roster.present().begin();
+  const CommitReply& list = roster.listed(chassis);
+  if (command.index >= list.entries.size()) {
+    env.error(fmt::format("error: {}: there is no rollback {}\n", roster.name(chassis), command.index));
+    return ExitCode::command_error;
+  }
+  const CommitEntry& entry = list.entries[command.index];
+  auto text = roster.fetch(chassis, entry);
+  if (!text) {
+    env.error(fmt::format("error: {}: {}\n", roster.name(chassis), text.error().message));
+    return ExitCode::incomplete;
+  }
+  command.comment = fmt::format("rollback {} (commit {})", command.index, entry.number);
+  return send(command, env, std::move(*text), fmt::format("rollback {}", command.index));
 }
 
 }  // namespace

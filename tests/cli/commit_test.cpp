@@ -8,6 +8,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <map>
 
 #include "cli/render/commits.h"
@@ -22,19 +23,20 @@ namespace fs = std::filesystem;
 using node::CommitDesk;
 using node::SnapshotStore;
 using testing::HasSubstr;
+using testing::Not;
 
 constexpr WallMillis kNow = 1'700'000'000'000;
 
-std::string file(std::string_view timeout = "30") {
+std::string file(std::string_view timeout = "30", int right_query = 7300) {
   std::string out = "cluster: lab\nchassis:\n";
   for (const int i : {1, 2}) {
     out += fmt::format(
         "  - name: {0}\n    inter-chassis: {{ address: 127.0.0.{1}, port: 7400 }}\n"
-        "    query: {{ address: 127.0.0.{1}, port: 7300 }}\n    cards:\n"
+        "    query: {{ address: 127.0.0.{1}, port: {2} }}\n    cards:\n"
         "      - {{ name: ms-0/0/0, ports: [{{ unit: 1, type: tun, device: a1 }}, {{ unit: 2, type: tun, device: a2 "
         "}}] "
         "}}\n",
-        i == 1 ? "left" : "right", i);
+        i == 1 ? "left" : "right", i, i == 1 ? 7300 : right_query);
   }
   out += fmt::format(R"(redundancy-sets:
   - name: rs1
@@ -48,6 +50,16 @@ stateful-firewall:
   rules: [{{ name: all, match-direction: input, terms: [{{ name: all, then: accept }}] }}]
 )",
                      timeout);
+  return out;
+}
+
+/// The same with a third chassis, which has no redundancy set.
+std::string file_with_third(std::string_view timeout) {
+  std::string out = file(timeout);
+  out.insert(out.find("redundancy-sets:"),
+             "  - name: third\n    inter-chassis: { address: 127.0.0.3, port: 7400 }\n"
+             "    query: { address: 127.0.0.3, port: 7300 }\n    cards:\n"
+             "      - { name: ms-0/0/0, ports: [{ unit: 1, type: tun, device: a1 }] }\n");
   return out;
 }
 
@@ -67,6 +79,11 @@ struct FakeChassis {
   std::string waits_for;
   std::function<void(CommitOperation)> before;  ///< called before it answers
   std::string address = "127.0.0.1";            ///< from which it is asked
+  std::string place;                            ///< its query endpoint; empty: it answers at all
+  std::string place_after;                      ///< its query endpoint after a commit; empty: the same
+  std::map<CommitOperation, std::string> refuses;
+  std::string confirmed_by;
+  std::optional<std::uint64_t> newest;  ///< the number of its newest commit, as it says
 };
 
 class CommitTest : public testing::Test {
@@ -75,9 +92,8 @@ class CommitTest : public testing::Test {
     chassis_.emplace("left", "left");
     chassis_.emplace("right", "right");
     environment_.connect = [this](const Cluster& to) {
-      return std::make_unique<test::FakeTransport>([this, to](std::uint16_t index, const QueryRequest& request) {
-        return answer(to.chassis[index].name, request);
-      });
+      return std::make_unique<test::FakeTransport>(
+          [this, to](std::uint16_t index, const QueryRequest& request) { return answer(to.chassis[index], request); });
     };
     environment_.cluster = &cluster_;
     environment_.user = "operator";
@@ -95,15 +111,24 @@ class CommitTest : public testing::Test {
     ::close(descriptor);
     return name;
   }
-  Result<QueryReply> answer(const std::string& name, const QueryRequest& request) {
-    const auto found = chassis_.find(name);
+  Result<QueryReply> answer(const ChassisConfig& to, const QueryRequest& request) {
+    const auto found = chassis_.find(to.name);
     if (found == chassis_.end()) return fail("cannot connect");
     FakeChassis& of = found->second;
+    if (!of.place.empty() && of.place != to.query.to_string()) return fail("nobody is at {}", to.query.to_string());
     if (of.before) of.before(request.commit.operation);
     if (of.dead) return fail("cannot connect");
+    if (request.commit.operation == CommitOperation::confirm) of.confirmed_by = request.commit.user;
     QueryReply reply;
+    if (const auto why = of.refuses.find(request.commit.operation); why != of.refuses.end()) {
+      reply.error = QueryError::refused;
+      reply.reason = why->second;
+      return reply;
+    }
     of.desk.answer(request.commit, of.address, kNow, reply);
+    if (of.newest) reply.commit.newest = *of.newest;
     if (request.commit.operation == CommitOperation::activate) {
+      if (!of.place_after.empty()) of.place = of.place_after;
       if (!of.cannot_start.empty()) {
         of.desk.set_state(CommitState::failed, of.cannot_start, false);
       } else if (!of.waits_for.empty()) {
@@ -244,24 +269,93 @@ TEST_F(CommitTest, RollbackCommitsAFormerTextAgain) {
 TEST_F(CommitTest, AConfirmedCommitIsRolledBackUnlessItIsConfirmed) {
   EXPECT_EQ(run({"commit", "confirmed", "5", "FILE"}, file("60")), ExitCode::ok) << error_;
   EXPECT_THAT(out_, HasSubstr("rolled back in 5 minutes unless confirmed"));
+  EXPECT_EQ(run({"commit"}), ExitCode::ok) << error_;
   CommitDesk& left = chassis_.at("left").desk;
   CommitDesk& right = chassis_.at("right").desk;
   left.tick(kNow + 5 * 60'000);
-  EXPECT_EQ(text("left"), file());
-  EXPECT_EQ(text("right"), file("60"));
-  EXPECT_EQ(run({"commit"}), ExitCode::ok) << error_;
   right.tick(kNow + 5 * 60'000);
+  EXPECT_EQ(text("left"), file("60"));
   EXPECT_EQ(text("right"), file("60"));
+  EXPECT_EQ(run({"commit", "confirmed", "5", "FILE"}, file("70")), ExitCode::ok) << error_;
+  EXPECT_EQ(text("left"), file("70"));
+  left.tick(kNow + 5 * 60'000);
+  EXPECT_EQ(text("left"), file("60"));
+}
+
+TEST_F(CommitTest, AChassisThatOnlyTheRunningConfigurationKnowsConfirmsToo) {
+  chassis_.emplace("third", "left");  // its desk's name does not matter here
+  ASSERT_EQ(run({"commit", "confirmed", "5", "FILE"}, file_with_third("60")), ExitCode::ok) << error_;
+  // `icr` has the file of before.
+  EXPECT_EQ(run({"commit"}), ExitCode::ok) << error_;
+  EXPECT_THAT(out_, HasSubstr("third: commit complete\n"));
+  EXPECT_EQ(chassis_.at("third").confirmed_by, "operator");
+  CommitDesk& third = chassis_.at("third").desk;
+  third.tick(kNow + 5 * 60'000);
+  EXPECT_EQ(third.newest().snapshot->text, file_with_third("60"));
+}
+
+TEST_F(CommitTest, WhoHasNothingToConfirmIsAnError) {
+  ASSERT_EQ(run({"commit", "confirmed", "5", "FILE"}, file("60")), ExitCode::ok) << error_;
+  chassis_.at("left").refuses[CommitOperation::confirm] = "no commit here waits to be confirmed";
+  EXPECT_EQ(run({"commit"}), ExitCode::command_error);
+  EXPECT_THAT(error_, HasSubstr("left: no commit here waits to be confirmed"));
+  EXPECT_THAT(out_, Not(HasSubstr("left: commit complete")));
+  EXPECT_THAT(out_, HasSubstr("right: commit complete"));
+  // A refusal counts more than a chassis that does not answer.
+  chassis_.at("right").dead = true;
+  EXPECT_EQ(run({"commit"}), ExitCode::command_error);
+  chassis_.at("left").dead = true;
+  EXPECT_EQ(run({"commit"}), ExitCode::incomplete);
+}
+
+TEST_F(CommitTest, AChassisWhoseQueryEndpointChangesIsAskedWhereItIs) {
+  FakeChassis& right = chassis_.at("right");
+  right.place = "127.0.0.2:7300";
+  right.place_after = "127.0.0.2:7301";
+  EXPECT_EQ(run({"commit", "FILE"}, file("60", 7301)), ExitCode::ok) << error_;
+  EXPECT_EQ(number("right"), 2U);
+  EXPECT_THAT(out_, HasSubstr("right: commit complete"));
+  // The file of `icr` is out of date now: the running configuration says where the chassis is.
+  right.place_after = "127.0.0.2:7302";
+  EXPECT_EQ(run({"commit", "FILE"}, file("60", 7302)), ExitCode::ok) << error_;
+  EXPECT_EQ(number("right"), 3U);
+  // So it does if the operator has already changed the file of `icr`.
+  cluster_ = *parse_cluster(file("60", 7303), "f");
+  right.place_after = "127.0.0.2:7303";
+  EXPECT_EQ(run({"commit", "FILE"}, file("60", 7303)), ExitCode::ok) << error_;
+  EXPECT_EQ(number("right"), 4U);
+  EXPECT_EQ(error_, "");
+}
+
+TEST_F(CommitTest, AChassisThatDoesNotMoveToItsNewQueryEndpointIsStillHeard) {
+  FakeChassis& right = chassis_.at("right");
+  right.place = "127.0.0.2:7300";
+  right.cannot_start = "address in use";
+  EXPECT_EQ(run({"commit", "FILE"}, file("60", 7301)), ExitCode::command_error);
+  EXPECT_THAT(error_, HasSubstr("right: commit 2 failed, and it runs the former one: address in use"));
+}
+
+TEST_F(CommitTest, IfNobodyAnswersWhereTheFileOfIcrSaysTheNewFileIsAsked) {
+  cluster_ = *parse_cluster(file("30", 7309), "f");
+  chassis_.at("left").dead = true;
+  chassis_.at("right").place = "127.0.0.2:7300";
+  EXPECT_EQ(run({"commit", "FILE"}, file("60")), ExitCode::incomplete);
+  EXPECT_THAT(error_, HasSubstr("left: cannot connect"));
+  EXPECT_EQ(number("right"), 2U);
+}
+
+TEST_F(CommitTest, ANumberThatWouldWrapIsRefused) {
+  FakeChassis& right = chassis_.at("right");
+  right.newest = std::numeric_limits<std::uint64_t>::max();
+  right.before = [](CommitOperation now) { EXPECT_NE(now, CommitOperation::prepare); };
+  EXPECT_EQ(run({"commit", "FILE"}, file("60")), ExitCode::command_error);
+  EXPECT_THAT(error_, HasSubstr("right: its newest commit is 18446744073709551615, and no number is above that"));
+  EXPECT_THAT(error_, HasSubstr("nothing was changed"));
+  EXPECT_EQ(number("left"), 1U);
 }
 
 TEST_F(CommitTest, AChassisOfTheNewFileAloneIsAskedToo) {
-  std::string more = file("60");
-  const auto at = more.find("redundancy-sets:");
-  more.insert(at,
-              "  - name: third\n    inter-chassis: { address: 127.0.0.3, port: 7400 }\n"
-              "    query: { address: 127.0.0.3, port: 7300 }\n    cards:\n"
-              "      - { name: ms-0/0/0, ports: [{ unit: 1, type: tun, device: a1 }] }\n");
-  EXPECT_EQ(run({"commit", "FILE"}, more), ExitCode::incomplete);
+  EXPECT_EQ(run({"commit", "FILE"}, file_with_third("60")), ExitCode::incomplete);
   EXPECT_THAT(error_, HasSubstr("third: cannot connect"));
   EXPECT_EQ(number("left"), 2U);
   // And the chassis that only the running configuration knows.
