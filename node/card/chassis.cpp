@@ -262,6 +262,7 @@ std::optional<QueryReply> Chassis::ask(const QueryRequest& request, Duration lim
   if (completions->descriptor() < 0) return std::nullopt;
   auto task = std::make_unique<QueryTask>();
   task->client = "chassis";
+  task->of_host = true;
   task->request = request;
   task->answer_to = completions;
   prepare(*task, cluster_, index_);

@@ -55,7 +55,7 @@ std::size_t tasks_of(const Tasks& tasks, const std::string& client) {
 bool CardMailbox::post(std::unique_ptr<QueryTask>& task) {
   {
     const std::lock_guard lock(mutex_);
-    if (waiting_.load(std::memory_order_relaxed) < max_tasks_) {
+    if (waiting_.load(std::memory_order_relaxed) < max_tasks_ + (task->of_host ? 1 : 0)) {
       posted_.push_back(std::move(task));
       waiting_.fetch_add(1, std::memory_order_release);
     } else {
@@ -64,6 +64,7 @@ bool CardMailbox::post(std::unique_ptr<QueryTask>& task) {
       auto most = posted_.end();
       std::size_t count = own + 1;
       for (auto each = posted_.begin(); each != posted_.end(); ++each) {
+        if ((*each)->of_host) continue;
         const std::size_t of_client = tasks_of(posted_, (*each)->client);
         if (of_client < count) continue;
         count = of_client;

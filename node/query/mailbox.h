@@ -42,6 +42,7 @@ class Completions;
 /// A question with its answer so far. It moves between threads, and one thread owns it at a time.
 struct QueryTask {
   std::string client;    ///< ZeroMQ routing id of the client
+  bool of_host = false;  ///< the chassis itself asks, one question at a time
   QueryRequest request;  ///< checked: kind, card and set exist
   std::shared_ptr<Completions> answer_to;
 
@@ -89,7 +90,8 @@ class CardMailbox {
 
   /// Takes `task`. If too many questions wait already, `task` becomes the newest question of the client that has most
   /// of them, which was not begun and has no place any more. If no other client has more questions than that of `task`,
-  /// `task` is unchanged and the result is false. Thread: any.
+  /// `task` is unchanged and the result is false. A question of the host has a place of its own beyond those, so that
+  /// clients cannot keep a chassis from looking at itself. Thread: any.
   bool post(std::unique_ptr<QueryTask>& task);
 
   /// Sets the next worker of the card, to which a question about the whole card goes on with what was found here. The

@@ -140,6 +140,32 @@ TEST_F(Mailbox, WhoAsksMuchMakesRoomForWhoAsksLittle) {
   EXPECT_EQ(answered, "abcd");
 }
 
+TEST_F(Mailbox, TheHostHasAPlaceThatClientsCannotTake) {
+  fill(1);
+  for (const char* client : {"chassis", "b", "c", "d"}) {
+    auto one = task(QueryKind::status, client);
+    ASSERT_TRUE(mailbox_.post(one));
+  }
+  const auto of_host = [&] {
+    auto out = task(QueryKind::status, "chassis");
+    out->of_host = true;
+    return out;
+  };
+  auto first = of_host();
+  EXPECT_TRUE(mailbox_.post(first));
+  EXPECT_EQ(first, nullptr) << "nobody made room for it";
+  auto other = task(QueryKind::status, "e");
+  EXPECT_TRUE(mailbox_.post(other)) << "whoever takes the name of the host loses his own place";
+  ASSERT_NE(other, nullptr);
+  EXPECT_FALSE(other->of_host);
+  auto second = of_host();
+  EXPECT_FALSE(mailbox_.post(second)) << "the place is one";
+  while (mailbox_.run(card_, TimePoint{})) {
+  }
+  const auto done = completions_->drain();
+  EXPECT_EQ(std::count_if(done.begin(), done.end(), [](const auto& each) { return each->of_host; }), 1);
+}
+
 TEST_F(Mailbox, TheWorkerTakesTurnsBetweenClients) {
   fill(1000);
   node::CardMailbox mailbox(64);
