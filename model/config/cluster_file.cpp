@@ -115,6 +115,8 @@ Result<Cluster> parse_cluster(std::string_view text, std::string_view name) {
   return std::move(draft.cluster);
 }
 
+std::size_t max_cluster_file_bytes() { return kMaxYamlBytes; }
+
 Result<std::string> read_cluster_text(const std::filesystem::path& file) {
   std::ifstream stream(file, std::ios::binary);
   if (!stream) return fail("{}: cannot be opened; give the path of a cluster file that you may read", file.string());

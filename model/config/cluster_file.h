@@ -20,4 +20,7 @@ namespace icr {
 /// The same for text in memory; `name` stands for the file in messages.
 [[nodiscard]] Result<Cluster> parse_cluster(std::string_view text, std::string_view name);
 
+/// Returns how long the text of a cluster file may be, in octets.
+[[nodiscard]] std::size_t max_cluster_file_bytes();
+
 }  // namespace icr

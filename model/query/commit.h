@@ -21,7 +21,7 @@ enum class CommitOperation : std::uint8_t {
   prepare = 4,   ///< stores the candidate; the chassis takes no other one until activate, abort, or some time later
   activate = 5,  ///< makes the prepared candidate the newest commit
   abort = 6,     ///< forgets the candidate
-  confirm = 7,   ///< the newest commit stays, although it was to be rolled back
+  confirm = 7,   ///< commits the newest text again, as one that is not rolled back
 };
 inline constexpr std::uint8_t kCommitOperationCount = enum_end<CommitOperation, CommitOperation::list>();
 
@@ -44,7 +44,7 @@ struct CommitEntry {
   std::uint64_t digest = 0;  ///< digest_of_text() of its text
   WallMillis at = 0;
   std::string user;
-  std::string via;  ///< "cli", "file", "signal", "peer" or "other" (a rollback by itself)
+  std::string via;  ///< "cli", "file" or "signal" (of one chassis alone), or "other" (a rollback by itself)
   std::string comment;
   WallMillis confirm_until = 0;  ///< it is rolled back then unless it is confirmed; 0: it needs no confirmation
   friend bool operator==(const CommitEntry&, const CommitEntry&) = default;

@@ -16,12 +16,12 @@ flatbuffers::Offset<Octets> encode_octets(const std::string& text, Builder& b) {
 
 Result<std::string> decode_octets(const Octets* in) {
   if (in == nullptr) return std::string();
-  if (in->size() > kCommitPieceBytes) return fail("a piece of {} octets of a cluster file", in->size());
+  if (in->size() > kCommitPieceBytes) return fail("a piece of a cluster file has {} octets", in->size());
   return std::string(in->begin(), in->end());
 }
 
 Result<std::string> decode_words(const flatbuffers::String* in, std::size_t most, std::string_view what) {
-  if (in != nullptr && in->size() > most) return fail("{} of {} octets", what, in->size());
+  if (in != nullptr && in->size() > most) return fail("{} has {} octets", what, in->size());
   return printable(in);
 }
 
@@ -60,7 +60,7 @@ flatbuffers::Offset<fbs::CommitReply> encode_commit(const CommitReply& in, Build
 Result<CommitRequest> decode_commit(const fbs::CommitRequest* in) {
   CommitRequest out;
   if (in == nullptr) return out;
-  if (in->operation() >= kCommitOperationCount) return fail("operation {} on commits", in->operation());
+  if (in->operation() >= kCommitOperationCount) return fail("there is no operation {} on commits", in->operation());
   out.operation = static_cast<CommitOperation>(in->operation());
   auto text = decode_octets(in->text());
   if (!text) return tl::unexpected(text.error());
@@ -82,12 +82,12 @@ Result<CommitRequest> decode_commit(const fbs::CommitRequest* in) {
 Result<CommitReply> decode_commit(const fbs::CommitReply* in) {
   CommitReply out;
   if (in == nullptr) return out;
-  if (in->state() >= kCommitStateCount) return fail("state {} of a commit", in->state());
+  if (in->state() >= kCommitStateCount) return fail("there is no state {} of a commit", in->state());
   if (in->entries() != nullptr && in->entries()->size() > kMaxCommits) {
-    return fail("{} commits", in->entries()->size());
+    return fail("it lists {} commits", in->entries()->size());
   }
   if (in->lines() != nullptr && in->lines()->size() > kMaxCommitLines) {
-    return fail("{} lines about a commit", in->lines()->size());
+    return fail("it says {} lines about a commit", in->lines()->size());
   }
   auto text = decode_octets(in->text());
   if (!text) return tl::unexpected(text.error());

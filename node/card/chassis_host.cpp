@@ -79,10 +79,11 @@ Result<void> ChassisHost::start() {
   const auto newest = desk_->newest();
   log::info(kComponent, "chassis={} starts with commit={}: {}", name_, newest.number, *why);
   noted_ = newest.number;
+  noted_digest_ = newest.snapshot->digest;
   newer_.signal();  // so that the first look comes at once
   auto started = launch(newest.snapshot);
   if (started) return {};
-  // Whoever has just changed the file is there to see that it does not work.
+  // A file that was just changed is not replaced by a former commit: its author is there, and sees the error.
   const auto former = desk_->newest_is_of_file() ? nullptr : desk_->former();
   if (!former) return started;
   log::error(kComponent, "chassis={} cannot start with commit={}: {}; it starts with the one before", name_,
@@ -179,14 +180,19 @@ Result<void> ChassisHost::look() {
   if (newest.number != noted_) {
     noted_ = newest.number;
     failed_ = 0;
-    for (auto& [set, memory] : peers_) memory.since_commit = false;
+    // A confirmation has the same text: whoever was waited for is still waited for.
+    if (newest.snapshot->digest != noted_digest_) {
+      for (auto& [set, memory] : peers_) memory.since_commit = false;
+    }
+    noted_digest_ = newest.snapshot->digest;
   }
   auto seen = facts();
   if (!seen) return {};  // a worker that is busy, or ends; the next look sees more
   remember_peers(*seen);
   desk_->set_facts(*seen);
+  // What is newer comes first: it may end what this chassis waits for.
+  if (fetch_from_peers(newest.number)) return {};
   if (pending && newest.snapshot->digest != failed_) return advance(newest, *seen);
-  fetch_from_peers(newest.number);
   return {};
 }
 
@@ -252,14 +258,14 @@ Result<void> ChassisHost::restart(const CommitDesk::Newest& newest) {
   return {};
 }
 
-void ChassisHost::fetch_from_peers(std::uint64_t own) {
+bool ChassisHost::fetch_from_peers(std::uint64_t own) {
   const std::int64_t now = monotonic_millis();
-  if (now < next_fetch_) return;
+  if (now < next_fetch_) return false;
   for (const auto& [peer, number] : numbers_of_peers_) {
     const auto index = built_->cluster.find_chassis(peer);
     if (number <= own || !index) continue;
     next_fetch_ = now + kFetchPauseMillis;
-    auto fetched = fetch_newest_commit(built_->cluster.chassis[*index].query, kFetchLimit);
+    auto fetched = fetch_newest_commit(built_->cluster.chassis[*index].query, own, kFetchLimit);
     auto taken = fetched.and_then([&](FetchedCommit& commit) {
       return desk_->take(std::move(commit.text), fmt::format("commit {} of chassis {}", commit.entry.number, peer),
                          std::move(commit.entry), wall_now());
@@ -268,12 +274,13 @@ void ChassisHost::fetch_from_peers(std::uint64_t own) {
       fetch_error_.clear();
       log::info(kComponent, "chassis={} commit={} taken from chassis {}", name_, *taken, peer);
       newer_.signal();
-      return;
+      return true;
     }
     if (taken.error().message == fetch_error_) continue;
     fetch_error_ = taken.error().message;
     log::warn(kComponent, "chassis={} commit={} of chassis {} cannot be taken: {}", name_, number, peer, fetch_error_);
   }
+  return false;
 }
 
 void ChassisHost::read_file_again() {

@@ -61,8 +61,8 @@ class ChassisHost {
   void remember_peers(std::vector<SetFact>& facts);
   /// Takes the newest commit, or a step towards that.
   [[nodiscard]] Result<void> advance(const CommitDesk::Newest& newest, const std::vector<SetFact>& facts);
-  /// Fetches a commit that a peer has and this chassis has not.
-  void fetch_from_peers(std::uint64_t own);
+  /// Fetches a commit that a peer has and whose number is above `own`. Returns true if it is the newest one now.
+  bool fetch_from_peers(std::uint64_t own);
 
   const std::string file_;
   const std::string name_;
@@ -72,6 +72,7 @@ class ChassisHost {
   std::shared_ptr<const Snapshot> built_;  ///< what the chassis was built from; outlives it
   std::unique_ptr<Chassis> chassis_;
   std::uint64_t noted_ = 0;                  ///< number of the newest commit that was looked at
+  std::uint64_t noted_digest_ = 0;           ///< digest of its text
   std::uint64_t failed_ = 0;                 ///< digest of a snapshot with which the chassis could not start; 0: none
   std::map<std::string, PeerMemory> peers_;  ///< by redundancy set
   std::map<std::string, std::uint64_t> numbers_of_peers_;  ///< newest commits, by chassis

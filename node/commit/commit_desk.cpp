@@ -4,14 +4,16 @@
 #include <utility>
 
 #include "model/base/log.h"
+#include "model/config/cluster_file.h"
 #include "node/commit/boot.h"
 
 namespace icr::node {
 namespace {
 
 constexpr std::string_view kComponent = "commit";
-/// A text may be this long. The reader of cluster files refuses what is shorter than this and still too long.
-constexpr std::uint32_t kMaxText = 64U << 20;
+/// A confirmation reaches the chassis of a cluster one after the other. One that has taken it from a peer already has
+/// nothing to confirm when the client's request comes, and the client need not know.
+constexpr WallMillis kConfirmedJustNow = 10'000;
 
 bool is_loopback(const IpAddress& address) {
   if (address.is_v4()) return address.to_v4() >> 24U == 127;
@@ -19,6 +21,30 @@ bool is_loopback(const IpAddress& address) {
 }
 
 bool is_of_file(const CommitEntry& entry) { return entry.via == kViaFile || entry.via == kViaSignal; }
+
+/// Returns when a chassis that holds these commits, newest first, takes back the newest one; 0: never.
+WallMillis rollback_time(const std::vector<StoredCommit>& commits) {
+  if (commits.empty() || commits[0].entry.confirm_until == 0) return 0;
+  const bool has_missed_one = commits.size() > 1 && commits[1].entry.number + 1 != commits[0].entry.number;
+  return commits[0].entry.confirm_until + (has_missed_one ? kFollowTime : 0);
+}
+
+/// Returns true if the newest of these commits confirms the one before it, and was made a moment ago.
+bool is_confirmed(const std::vector<StoredCommit>& commits, WallMillis now) {
+  if (commits.size() < 2) return false;
+  const CommitEntry& newest = commits[0].entry;
+  const CommitEntry& before = commits[1].entry;
+  return before.confirm_until != 0 && newest.number == before.number + 1 && newest.digest == before.digest &&
+         now - newest.at <= kConfirmedJustNow;
+}
+
+/// Returns an error if a commit of this number would leave too few numbers above it.
+Result<void> check_number(std::uint64_t number, std::uint64_t newest) {
+  const std::uint64_t most = std::min(newest + kMaxCommitStep, kMaxCommitNumber);
+  if (number <= most) return {};
+  return fail("the number {} is too high: the newest commit is {}, and the next one is {} at most", number, newest,
+              most);
+}
 
 }  // namespace
 
@@ -44,6 +70,7 @@ Result<std::shared_ptr<const Snapshot>> CommitDesk::read_own(std::string text, s
 }
 
 Result<std::string> CommitDesk::start(std::string file_text, std::string_view file_name, WallMillis now) {
+  no_rollback_before_ = now + kStartGrace;
   for (const std::string& damage : store_.damage()) log::error(kComponent, "chassis={} {}", chassis_, damage);
   const std::uint64_t file_digest = digest_of_text(file_text);
   const BootChoice choice = choose_boot(store_.commits(), file_digest);
@@ -55,7 +82,7 @@ Result<std::string> CommitDesk::start(std::string file_text, std::string_view fi
       took(std::move(*snapshot));
       return why;
     }
-    // A release that does not understand its own commit any more: the file is what is left.
+    // This release does not understand a commit that another release has stored. Only the file is left.
     why = fmt::format("commit {} cannot be used ({})", newest_number(), snapshot.error().message);
   }
   CommitEntry entry;
@@ -90,11 +117,21 @@ void CommitDesk::took(std::shared_ptr<const Snapshot> snapshot) {
 
 /// REQUIRES: mutex_ is held.
 Result<void> CommitDesk::store_newest(StoredCommit commit, std::shared_ptr<const Snapshot> snapshot) {
+  candidate_ = {};  // the store has room for one
   if (auto prepared = store_.prepare(std::move(commit)); !prepared) return prepared;
-  if (auto active = store_.activate(); !active) return active;
-  candidate_ = {};
+  if (auto active = store_.activate(); !active) {
+    store_.abort();
+    return active;
+  }
   took(std::move(snapshot));
   return {};
+}
+
+/// REQUIRES: mutex_ is held.
+Result<void> CommitDesk::check_free() {
+  if (candidate_.id == 0) return {};
+  counters_[kRefusedLocked].fetch_add(1, std::memory_order_relaxed);
+  return fail("{} is committing at this moment (commit {}): try again", candidate_.user, candidate_.number);
 }
 
 Result<std::uint64_t> CommitDesk::take(std::string text, std::string_view name, CommitEntry entry, WallMillis now) {
@@ -110,11 +147,22 @@ Result<std::uint64_t> CommitDesk::take(std::string text, std::string_view name, 
     counters_[kRefusedInvalid].fetch_add(1, std::memory_order_relaxed);
     return tl::unexpected(same.error());
   }
+  // The operator's chassis have all prepared the candidate. If this one gave its number to another text, there would be
+  // two commits of one number.
+  if (entry.number < candidate_.number) {
+    if (auto free = check_free(); !free) return tl::unexpected(free.error());
+  }
   if (entry.number == 0) {
     entry.number = newest_number() + 1;
     entry.at = now;
   } else if (entry.number <= newest_number()) {
     return fail("commit {} is not newer than commit {}", entry.number, newest_number());
+  } else if (is_of_file(entry)) {
+    counters_[kRefusedInvalid].fetch_add(1, std::memory_order_relaxed);
+    return fail("commit {} is a cluster file that only one chassis has read", entry.number);
+  } else if (auto sound = check_number(entry.number, newest_number()); !sound) {
+    counters_[kRefusedInvalid].fetch_add(1, std::memory_order_relaxed);
+    return tl::unexpected(sound.error());
   }
   entry.digest = (*snapshot)->digest;
   commit.text = (*snapshot)->text;
@@ -189,20 +237,25 @@ void CommitDesk::expire(WallMillis now) {
 void CommitDesk::tick(WallMillis now) {
   const std::lock_guard lock(mutex_);
   expire(now);
-  const auto& commits = store_.commits();
-  if (!commits.empty() && commits.front().entry.confirm_until != 0 && now >= commits.front().entry.confirm_until) {
-    roll_back(now);
-  }
+  const WallMillis due = rollback_due(now);
+  if (due != 0 && now >= due) roll_back(now);
+}
+
+/// REQUIRES: mutex_ is held.
+WallMillis CommitDesk::rollback_due(WallMillis now) const {
+  WallMillis due = rollback_time(store_.commits());
+  if (due == 0) return 0;
+  // A clock that was set back does not make it wait longer than this.
+  if (no_rollback_before_ - now <= kStartGrace) due = std::max(due, no_rollback_before_);
+  if (candidate_.id != 0) due = std::max(due, candidate_.until);
+  return due;
 }
 
 WallMillis CommitDesk::next_tick(WallMillis now) const {
   const std::lock_guard lock(mutex_);
   WallMillis next = now + kUploadLife;
   if (candidate_.id != 0) next = std::min(next, candidate_.until);
-  const auto& commits = store_.commits();
-  if (!commits.empty() && commits.front().entry.confirm_until != 0) {
-    next = std::min(next, commits.front().entry.confirm_until);
-  }
+  if (const WallMillis due = rollback_due(now); due != 0) next = std::min(next, due);
   return next;
 }
 
@@ -212,8 +265,7 @@ void CommitDesk::roll_back(WallMillis now) {
   const auto give_up = [&](std::string_view why) {
     log::error(kComponent, "chassis={} commit {} was not confirmed and cannot be rolled back: {}", chassis_,
                over.number, why);
-    // Otherwise this would be tried, and fail, all the time.
-    if (auto stays = store_.set_confirm_until(0); !stays) log::error(kComponent, "{}", stays.error().message);
+    if (auto stays = store_.clear_confirm_until(); !stays) log::error(kComponent, "{}", stays.error().message);
   };
   if (store_.commits().size() < 2) return give_up("there is no commit before it");
   StoredCommit back = store_.commits()[1];
@@ -227,8 +279,13 @@ void CommitDesk::roll_back(WallMillis now) {
                 fmt::format("rolled back to commit {}: commit {} was not confirmed", back.entry.number, over.number),
                 0};
   back.file_digest = file_digest_();
-  if (auto stored = store_newest(std::move(back), std::move(*snapshot)); !stored) {
-    return give_up(stored.error().message);
+  if (auto stored = store_newest(back, *snapshot); !stored) {
+    log::error(kComponent,
+               "chassis={} commit {} cannot be stored and is kept in memory only; after a restart the chassis rolls "
+               "commit {} back again: {}",
+               chassis_, back.entry.number, over.number, stored.error().message);
+    store_.add_in_memory(std::move(back));
+    took(std::move(*snapshot));
   }
   counters_[kRolledBack].fetch_add(1, std::memory_order_relaxed);
   log::warn(kComponent, "chassis={} commit {} was not confirmed: rolled back", chassis_, over.number);
@@ -242,7 +299,8 @@ void CommitDesk::answer(const CommitRequest& request, std::string_view from, Wal
     reply.error = QueryError::refused;
     reply.reason = done.error().message;
   }
-  if (done && request.operation == CommitOperation::activate && on_newer_) on_newer_();
+  const bool newer = request.operation == CommitOperation::activate || request.operation == CommitOperation::confirm;
+  if (done && newer && on_newer_) on_newer_();
 }
 
 Result<void> CommitDesk::carry_out(const CommitRequest& request, std::string_view from, WallMillis now,
@@ -250,11 +308,11 @@ Result<void> CommitDesk::carry_out(const CommitRequest& request, std::string_vie
   const std::lock_guard lock(mutex_);
   expire(now);
   const bool reads = request.operation == CommitOperation::list || request.operation == CommitOperation::fetch;
-  if (!reads && !may_commit(from, newest_->cluster)) {
+  if (!reads && !may_commit(from, (running_ ? running_ : newest_)->cluster)) {
     counters_[kRefusedAddress].fetch_add(1, std::memory_order_relaxed);
     return fail(
-        "a commit from {} is not taken: only from this machine (127.0.0.1), unless the cluster file says "
-        "'unauthenticated-commit: yes'",
+        "a commit from {} is not taken: this chassis takes commits from its own machine (127.0.0.1) only, unless the "
+        "configuration that it runs says 'unauthenticated-commit: yes'",
         from.empty() ? "an unknown address" : from);
   }
   Result<void> done;
@@ -290,7 +348,7 @@ Result<void> CommitDesk::carry_out(const CommitRequest& request, std::string_vie
       }
       break;
     case CommitOperation::confirm:
-      done = confirm();
+      done = confirm(request, now);
       break;
   }
   if (!done) return done;
@@ -312,8 +370,10 @@ void CommitDesk::describe(CommitReply& out) const {
 }
 
 Result<void> CommitDesk::put(const CommitRequest& request, WallMillis now) {
-  if (request.candidate == 0) return fail("a candidate without a name");
-  if (request.total == 0 || request.total > kMaxText) return fail("a cluster file of {} octets", request.total);
+  if (request.candidate == 0) return fail("the candidate has no name");
+  if (request.total == 0 || request.total > max_cluster_file_bytes()) {
+    return fail("the cluster file has {} octets; it must have 1 to {}", request.total, max_cluster_file_bytes());
+  }
   if (uploads_.count(request.candidate) == 0 && uploads_.size() >= kMaxUploads) {
     counters_[kRefusedLocked].fetch_add(1, std::memory_order_relaxed);
     return fail("{} other commits are on their way here: try again", uploads_.size());
@@ -327,7 +387,7 @@ Result<void> CommitDesk::put(const CommitRequest& request, WallMillis now) {
                     request.text.size() <= upload.total - upload.text.size();
   if (!fits) {
     uploads_.erase(request.candidate);
-    return fail("a piece of a cluster file that does not follow the one before it");
+    return fail("this piece of the cluster file does not follow the one before it: send the file again");
   }
   upload.text += request.text;
   upload.touched = now;
@@ -346,9 +406,8 @@ Result<std::shared_ptr<const Snapshot>> CommitDesk::read_candidate(std::uint64_t
 }
 
 Result<void> CommitDesk::prepare(const CommitRequest& request, WallMillis now) {
-  if (candidate_.id != 0 && candidate_.id != request.candidate) {
-    counters_[kRefusedLocked].fetch_add(1, std::memory_order_relaxed);
-    return fail("{} is committing at this moment (commit {}): try again", candidate_.user, candidate_.number);
+  if (candidate_.id != request.candidate) {
+    if (auto free = check_free(); !free) return free;
   }
   auto snapshot = read_candidate(request.candidate);
   if (!snapshot) {
@@ -358,6 +417,10 @@ Result<void> CommitDesk::prepare(const CommitRequest& request, WallMillis now) {
   if (request.number <= newest_number()) {
     counters_[kRefusedLocked].fetch_add(1, std::memory_order_relaxed);
     return fail("commit {} came in between: try again", newest_number());
+  }
+  if (auto sound = check_number(request.number, newest_number()); !sound) {
+    counters_[kRefusedInvalid].fetch_add(1, std::memory_order_relaxed);
+    return sound;
   }
   StoredCommit commit;
   commit.entry = {request.number, (*snapshot)->digest, now, request.user, "cli", request.comment, 0};
@@ -383,9 +446,25 @@ Result<void> CommitDesk::activate(const CommitRequest& request) {
   return {};
 }
 
-Result<void> CommitDesk::confirm() {
-  if (store_.commits().empty() || store_.commits().front().entry.confirm_until == 0) return {};
-  return store_.set_confirm_until(0);
+Result<void> CommitDesk::confirm(const CommitRequest& request, WallMillis now) {
+  const StoredCommit& newest = store_.commits().front();
+  if (newest.entry.confirm_until == 0) {
+    if (is_confirmed(store_.commits(), now)) return {};
+    return fail("there is nothing to confirm: commit {} is not rolled back by itself", newest_number());
+  }
+  if (auto free = check_free(); !free) return free;
+  StoredCommit commit = newest;
+  commit.entry.number = newest.entry.number + 1;
+  commit.entry.at = now;
+  commit.entry.user = request.user.empty() ? newest.entry.user : request.user;
+  commit.entry.via = "cli";
+  commit.entry.comment = fmt::format("confirms commit {}", newest.entry.number);
+  commit.entry.confirm_until = 0;
+  commit.file_digest = file_digest_();
+  if (auto stored = store_newest(std::move(commit), newest_); !stored) return stored;
+  log::info(kComponent, "chassis={} commit={} confirms the one before it", chassis_, newest_number());
+  counters_[kTaken].fetch_add(1, std::memory_order_relaxed);
+  return {};
 }
 
 Result<void> CommitDesk::fetch(const CommitRequest& request, CommitReply& out) const {

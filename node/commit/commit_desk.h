@@ -36,6 +36,13 @@ inline constexpr std::string_view kViaSignal = "signal";
 
 /// How long a prepared candidate keeps others out.
 inline constexpr WallMillis kCandidateLife = 30'000;
+/// After a start, a commit that was not confirmed is not rolled back for so long: a peer may hold its confirmation, and
+/// it takes some seconds to hear of it.
+inline constexpr WallMillis kStartGrace = 30'000;
+/// A chassis that does not hold the commit just below the one that is to be confirmed (it was down when that came) does
+/// not know to which text the others go back. It leaves them so much more time, and takes the commit that they roll
+/// back with.
+inline constexpr WallMillis kFollowTime = 60'000;
 /// How many texts may arrive at the same time, and how long a piece of one may be late.
 inline constexpr std::size_t kMaxUploads = 4;
 inline constexpr WallMillis kUploadLife = 30'000;
@@ -70,9 +77,11 @@ class CommitDesk {
   [[nodiscard]] Result<std::string> start(std::string file_text, std::string_view file_name, WallMillis now);
   /// Takes a text as the newest commit of this chassis alone: a cluster file that was changed, or the commit `entry` of
   /// a peer, whose number is kept. Without a number it gets the next one. Returns an error, and changes nothing, if it
-  /// is wrong or not newer.
+  /// is wrong or not newer, or if a candidate is prepared whose number is higher than that of `entry`.
   [[nodiscard]] Result<std::uint64_t> take(std::string text, std::string_view name, CommitEntry entry, WallMillis now);
-  /// Rolls a commit back that was to be confirmed and was not, and forgets candidates that are too old.
+  /// Rolls a commit back that was to be confirmed and was not, and forgets candidates that are too old. Nothing is
+  /// rolled back while a candidate is prepared, or during kStartGrace. If the disk refuses the rollback, it is made in
+  /// memory.
   void tick(WallMillis now);
   /// Returns when tick() is next needed.
   [[nodiscard]] WallMillis next_tick(WallMillis now) const;
@@ -82,7 +91,8 @@ class CommitDesk {
   void set_state(CommitState state, std::string detail, bool waits);
   /// Keeps the state of the sets, for answers to `check`.
   void set_facts(std::vector<SetFact> facts);
-  /// Sets what is called, on the thread of a client, when there is a newer commit.
+  /// Sets the function that is called when a client has activated or confirmed a commit. It is called on the thread
+  /// that calls answer(), before the client has its answer.
   void on_newer(std::function<void()> call) { on_newer_ = std::move(call); }
 
   [[nodiscard]] const CommitBeacon& beacon() const { return beacon_; }
@@ -108,7 +118,9 @@ class CommitDesk {
   [[nodiscard]] Result<std::shared_ptr<const Snapshot>> read_candidate(std::uint64_t id) const;
   [[nodiscard]] Result<void> prepare(const CommitRequest& request, WallMillis now);
   [[nodiscard]] Result<void> activate(const CommitRequest& request);
-  [[nodiscard]] Result<void> confirm();
+  /// Makes a commit with the next number and the text of the newest one, which needs no confirmation. A chassis that
+  /// did not hear the client takes it as it takes every other commit.
+  [[nodiscard]] Result<void> confirm(const CommitRequest& request, WallMillis now);
   [[nodiscard]] Result<void> fetch(const CommitRequest& request, CommitReply& out) const;
   [[nodiscard]] Result<void> carry_out(const CommitRequest& request, std::string_view from, WallMillis now,
                                        CommitReply& out);
@@ -116,7 +128,11 @@ class CommitDesk {
   [[nodiscard]] Result<std::shared_ptr<const Snapshot>> read_own(std::string text, std::string_view name) const;
   /// Returns an error if the snapshot is one of another cluster than the newest one.
   [[nodiscard]] Result<void> check_cluster(const Snapshot& snapshot) const;
+  /// Returns an error, and counts it, if a candidate is prepared.
+  [[nodiscard]] Result<void> check_free();
   [[nodiscard]] std::uint64_t newest_number() const;
+  /// Returns when the newest commit is rolled back unless it is confirmed; 0: never.
+  [[nodiscard]] WallMillis rollback_due(WallMillis now) const;
   void expire(WallMillis now);
   void roll_back(WallMillis now);
   void describe(CommitReply& out) const;
@@ -137,6 +153,7 @@ class CommitDesk {
   std::vector<SetFact> facts_;
   std::map<std::uint64_t, Upload> uploads_;
   Candidate candidate_;  ///< id 0: none is prepared
+  WallMillis no_rollback_before_ = 0;
 };
 
 /// Returns true if a commit that comes from this address is taken: from this machine, or if the cluster file allows

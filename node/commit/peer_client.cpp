@@ -3,6 +3,7 @@
 #include <array>
 #include <utility>
 
+#include "model/config/cluster_file.h"
 #include "model/config/snapshot.h"
 #include "model/query/query.h"
 #include "transport/socket.h"
@@ -13,8 +14,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using transport::Taken;
 using transport::Waiting;
-
-constexpr std::uint32_t kMaxText = 64U << 20;
 
 /// One question after the other to one chassis.
 class Line {
@@ -32,6 +31,8 @@ class Line {
       return fail("it cannot be asked: {}", socket_.error());
     }
     for (;;) {
+      // A peer that sends one answer after the other to questions that nobody asked does not get more time.
+      if (Clock::now() >= deadline_) return fail("it does not answer");
       const Taken taken = socket_.take();
       if (taken == Taken::failed) return fail("{}", socket_.error());
       if (taken == Taken::parts) return fail("its answer has more than one part");
@@ -62,7 +63,7 @@ class Line {
 
 }  // namespace
 
-Result<FetchedCommit> fetch_newest_commit(const Endpoint& query, std::chrono::milliseconds limit) {
+Result<FetchedCommit> fetch_newest_commit(const Endpoint& query, std::uint64_t above, std::chrono::milliseconds limit) {
   auto context = transport::Context::create();
   if (!context) return tl::unexpected(context.error());
   transport::SocketOptions options;
@@ -76,6 +77,8 @@ Result<FetchedCommit> fetch_newest_commit(const Endpoint& query, std::chrono::mi
   if (list->entries.empty()) return fail("it has no commit");
   FetchedCommit out;
   out.entry = list->entries.front();
+  if (out.entry.number <= above)
+    return fail("its newest commit is {}, and a newer one than {} was asked for", out.entry.number, above);
   CommitRequest piece;
   piece.operation = CommitOperation::fetch;
   piece.number = out.entry.number;
@@ -83,7 +86,8 @@ Result<FetchedCommit> fetch_newest_commit(const Endpoint& query, std::chrono::mi
     piece.offset = static_cast<std::uint32_t>(out.text.size());
     const auto reply = line.ask(piece);
     if (!reply) return tl::unexpected(reply.error());
-    if (reply->text.empty() || reply->total > kMaxText) return fail("its commit {} is incomplete", piece.number);
+    if (reply->text.empty() || reply->total > max_cluster_file_bytes())
+      return fail("its commit {} is incomplete", piece.number);
     out.text += reply->text;
     piece.total = reply->total;
   } while (out.text.size() < piece.total);

@@ -16,7 +16,8 @@ struct FetchedCommit {
 };
 
 /// Returns the newest commit of the chassis whose query server listens there. The text is what the entry's digest says.
-/// Blocks, for `limit` at most. Thread: any.
-[[nodiscard]] Result<FetchedCommit> fetch_newest_commit(const Endpoint& query, std::chrono::milliseconds limit);
+/// Returns an error if its number is not above `above`. Blocks, for `limit` at most. Thread: any.
+[[nodiscard]] Result<FetchedCommit> fetch_newest_commit(const Endpoint& query, std::uint64_t above,
+                                                        std::chrono::milliseconds limit);
 
 }  // namespace icr::node

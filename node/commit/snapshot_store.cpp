@@ -1,6 +1,7 @@
 #include "node/commit/snapshot_store.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,6 +15,7 @@
 #include <utility>
 
 #include "model/base/log.h"
+#include "model/config/cluster_file.h"
 #include "model/config/snapshot.h"
 
 namespace icr::node {
@@ -25,8 +27,8 @@ constexpr std::string_view kMagic = "icr-commit 1";
 constexpr std::string_view kCandidate = "candidate";
 constexpr std::string_view kUnfinished = ".new";
 constexpr std::string_view kExtension = ".commit";
-/// No commit is longer: a cluster file, and its description.
-constexpr std::uintmax_t kMaxFileBytes = std::uintmax_t{64} << 20;
+/// The description of a commit is shorter than this.
+constexpr std::uintmax_t kMaxDescriptionBytes = 16 * 1024;
 
 /// A file descriptor that is closed at the end of its scope.
 class Descriptor {
@@ -49,7 +51,7 @@ tl::unexpected<Error> failed(const fs::path& path, std::string_view what) {
 }
 
 Result<void> write_all(const fs::path& path, std::string_view bytes) {
-  const Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  const Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!file.open()) return failed(path, "cannot be created");
   while (!bytes.empty()) {
     const auto written = ::write(file.number(), bytes.data(), bytes.size());
@@ -65,7 +67,7 @@ Result<std::string> read_all(const fs::path& path) {
   std::error_code code;
   const auto size = fs::file_size(path, code);
   if (code) return fail("{}", code.message());
-  if (size > kMaxFileBytes) return fail("it is too long: {} octets", size);
+  if (size > max_cluster_file_bytes() + kMaxDescriptionBytes) return fail("it is too long: {} octets", size);
   std::ifstream stream(path, std::ios::binary);
   std::string out(std::istreambuf_iterator<char>(stream), {});
   if (!stream || out.size() != size) return fail("it cannot be read");
@@ -122,6 +124,7 @@ Result<StoredCommit> read_commit(std::string_view file) {
   StoredCommit out;
   const auto number = take_number<std::uint64_t>(file, "number");
   if (!number) return tl::unexpected(number.error());
+  if (*number == 0 || *number > kMaxCommitNumber) return fail("there is no commit {}", *number);
   const auto at = take_number<WallMillis>(file, "at");
   if (!at) return tl::unexpected(at.error());
   const auto until = take_number<WallMillis>(file, "confirm-until");
@@ -152,8 +155,9 @@ Result<SnapshotStore> SnapshotStore::open(const fs::path& folder) {
   SnapshotStore out;
   out.folder_ = folder;
   std::error_code code;
-  fs::create_directories(folder, code);
+  if (folder.has_parent_path()) fs::create_directories(folder.parent_path(), code);
   if (code) return fail("{}: cannot be created: {}", folder.string(), code.message());
+  if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) return failed(folder, "cannot be created");
   fs::directory_iterator each(folder, code);
   if (code) return fail("{}: cannot be read: {}", folder.string(), code.message());
   for (; each != fs::directory_iterator(); each.increment(code)) {
@@ -164,6 +168,10 @@ Result<SnapshotStore> SnapshotStore::open(const fs::path& folder) {
       continue;
     }
     if (path.extension() != kExtension) continue;
+    if (each->symlink_status(code).type() != fs::file_type::regular) {
+      out.damage_.push_back(fmt::format("{} was skipped: it is no file of this folder", path.string()));
+      continue;
+    }
     auto commit = read_all(path).and_then([](const std::string& text) { return read_commit(text); });
     if (!commit) {
       out.damage_.push_back(fmt::format("{} is damaged and was skipped: {}", path.string(), commit.error().message));
@@ -220,14 +228,18 @@ Result<void> SnapshotStore::activate() {
     // It counts from here on. If the folder cannot be synced, the new name may be lost, but only with the machine.
     if (auto synced = sync_folder(); !synced) log::error("commit", "{}", synced.error().message);
   }
-  commits_.insert(commits_.begin(), std::move(candidate_.front()));
+  insert(std::move(candidate_.front()));
   candidate_.clear();
+  return {};
+}
+
+void SnapshotStore::insert(StoredCommit commit) {
+  commits_.insert(commits_.begin(), std::move(commit));
   while (commits_.size() > kMaxCommits) {
     std::error_code ignored;  // a file that stays is one too many when the folder is read again, no more
     if (durable()) fs::remove(file_of(commits_.back().entry.number), ignored);
     commits_.pop_back();
   }
-  return {};
 }
 
 void SnapshotStore::abort() {
@@ -237,16 +249,16 @@ void SnapshotStore::abort() {
   if (durable()) fs::remove(folder_ / kCandidate, ignored);
 }
 
-Result<void> SnapshotStore::set_confirm_until(WallMillis until) {
+void SnapshotStore::add_in_memory(StoredCommit commit) {
+  abort();
+  insert(std::move(commit));
+}
+
+Result<void> SnapshotStore::clear_confirm_until() {
   if (commits_.empty()) return fail("there is no commit");
-  StoredCommit changed = commits_.front();
-  changed.entry.confirm_until = until;
-  if (durable()) {
-    const std::string name = file_of(changed.entry.number).filename().string();
-    if (auto written = write(changed, name); !written) return written;
-  }
-  commits_.front() = std::move(changed);
-  return {};
+  commits_.front().entry.confirm_until = 0;
+  if (!durable()) return {};
+  return write(commits_.front(), file_of(commits_.front().entry.number).filename().string());
 }
 
 }  // namespace icr::node

@@ -16,6 +16,11 @@
 
 namespace icr::node {
 
+/// A commit may have a number so much above that of the newest one, and no commit has a higher one than
+/// kMaxCommitNumber. So nobody can use up the numbers.
+inline constexpr std::uint64_t kMaxCommitStep = 1'000'000;
+inline constexpr std::uint64_t kMaxCommitNumber = std::uint64_t{1} << 63U;
+
 struct StoredCommit {
   CommitEntry entry;
   /// Digest of the cluster file that icrd was given, at the time of the commit. From it a later start sees whether the
@@ -46,14 +51,20 @@ class SnapshotStore {
   [[nodiscard]] Result<void> activate();
   /// Forgets the candidate. Idempotent.
   void abort();
-  /// Sets the time until which the newest commit has to be confirmed; 0: it needs no confirmation any more.
-  [[nodiscard]] Result<void> set_confirm_until(WallMillis until);
+  /// Makes `commit` the newest one without writing it, for a disk that takes no more. It ends with the process. Forgets
+  /// the candidate. REQUIRES: its number is above all others.
+  void add_in_memory(StoredCommit commit);
+  /// Has the newest commit need no confirmation any more. Returns an error if the disk does not take that; in memory it
+  /// holds all the same.
+  [[nodiscard]] Result<void> clear_confirm_until();
 
  private:
   [[nodiscard]] std::filesystem::path file_of(std::uint64_t number) const;
   /// Writes `commit` to `name` in the folder, durably.
   [[nodiscard]] Result<void> write(const StoredCommit& commit, const std::string& name) const;
   [[nodiscard]] Result<void> sync_folder() const;
+  /// Adds the newest commit, and removes those that are too many.
+  void insert(StoredCommit commit);
 
   std::filesystem::path folder_;  ///< empty: memory only
   std::vector<StoredCommit> commits_;

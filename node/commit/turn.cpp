@@ -19,6 +19,9 @@ std::string obstacle(std::string_view own, std::uint64_t newest, const SetFact& 
   }
   // The peer cannot go first either: it is master of something.
   const bool own_turn = fact.peer_waits && own < fact.peer;
+  if (fact.peer_running == 0 && !own_turn) {
+    return fmt::format("chassis {} to say what it runs: a release without commits does not", fact.peer);
+  }
   if (fact.peer_running != newest && !own_turn) return fmt::format("chassis {} to run the commit", fact.peer);
   if (!fact.peer_hot)
     return fmt::format("chassis {} to have a complete copy of redundancy set {}", fact.peer, fact.name);

@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <stdlib.h>
 
 namespace icr::node {
 namespace {
@@ -253,6 +254,15 @@ TEST_F(CommitDeskTest, TheClusterFileMayAllowEveryAddress) {
   EXPECT_TRUE(may_commit("198.51.100.7", desk_.newest().snapshot->cluster));
 }
 
+TEST_F(CommitDeskTest, TheConfigurationThatRunsSaysWhoMayCommit) {
+  commit(2, file("30", "unauthenticated-commit: yes"));
+  CommitRequest abort;
+  abort.operation = CommitOperation::abort;
+  EXPECT_EQ(ask(abort, "198.51.100.7").error, QueryError::refused);  // commit 2 does not run yet
+  desk_.set_running(desk_.newest().snapshot);
+  EXPECT_EQ(ask(abort, "198.51.100.7").error, QueryError::none);
+}
+
 TEST_F(CommitDeskTest, ACommitThatIsNotConfirmedIsRolledBack) {
   commit(2, file("60"), 300);
   EXPECT_EQ(desk_.next_tick(kNow + 299'000), kNow + 300'000);
@@ -267,11 +277,119 @@ TEST_F(CommitDeskTest, ACommitThatIsNotConfirmedIsRolledBack) {
   EXPECT_EQ(counter("commits-rolled-back"), 1U);
 }
 
-TEST_F(CommitDeskTest, ACommitThatIsConfirmedStays) {
+TEST_F(CommitDeskTest, AConfirmationIsACommitOfItsOwn) {
   commit(2, file("60"), 300);
   EXPECT_EQ(ask(CommitOperation::confirm, 0).error, QueryError::none);
+  EXPECT_EQ(told_, 2);
   desk_.tick(kNow + 900'000);
+  EXPECT_EQ(desk_.newest().number, 3U);
+  EXPECT_EQ(desk_.beacon().number.load(), 3U);  // a peer that was not asked hears of it
+  EXPECT_EQ(desk_.newest().snapshot->text, file("60"));
+  const auto entries = ask(CommitOperation::list, 0).commit.entries;
+  EXPECT_EQ(entries[0].user, "operator");
+  EXPECT_EQ(entries[0].comment, "confirms commit 2");
+  EXPECT_EQ(entries[0].confirm_until, 0);
+  EXPECT_EQ(entries[0].digest, entries[1].digest);
+}
+
+TEST_F(CommitDeskTest, AConfirmationThatCameFromAPeerFirstIsNoMistake) {
+  commit(2, file("60"), 300);
+  ASSERT_TRUE(desk_.take(file("60"), "commit 3 of chassis right", {3, 0, kNow, "operator", "cli", "", 0}, kNow));
+  EXPECT_EQ(ask(CommitOperation::confirm, 0, 0, kNow + 10'000).error, QueryError::none);
+  EXPECT_EQ(ask(CommitOperation::confirm, 0, 0, kNow + 10'001).error, QueryError::refused);
+  EXPECT_EQ(desk_.newest().number, 3U);
+}
+
+TEST_F(CommitDeskTest, WithoutATimerThereIsNothingToConfirm) {
+  commit(2, file("60"));
+  const auto reply = ask(CommitOperation::confirm, 0);
+  EXPECT_EQ(reply.error, QueryError::refused);
+  EXPECT_THAT(reply.reason, HasSubstr("nothing to confirm"));
   EXPECT_EQ(desk_.newest().number, 2U);
+}
+
+TEST_F(CommitDeskTest, NothingTakesTheNumberOfAPreparedCandidate) {
+  commit(2, file("60"), 10);
+  put(9, file("70"), 100, kNow + 9'000);
+  ASSERT_EQ(ask(CommitOperation::prepare, 9, 3, kNow + 9'000).error, QueryError::none);
+  EXPECT_EQ(desk_.next_tick(kNow + 9'000), kNow + 9'000 + kCandidateLife);
+  desk_.tick(kNow + 38'999);
+  EXPECT_EQ(desk_.newest().number, 2U);
+  EXPECT_THAT(ask(CommitOperation::confirm, 0, 0, kNow + 38'999).reason, HasSubstr("operator is committing"));
+  const auto taken = desk_.take(file("80"), "cluster.yaml", {}, kNow + 38'999);
+  ASSERT_FALSE(taken);
+  EXPECT_THAT(taken.error().message, HasSubstr("operator is committing"));
+  EXPECT_EQ(ask(CommitOperation::activate, 9, 0, kNow + 38'999).error, QueryError::none);
+  EXPECT_EQ(desk_.newest().snapshot->text, file("70"));
+}
+
+TEST_F(CommitDeskTest, ARollbackComesWhenACandidateIsForgotten) {
+  commit(2, file("60"), 40);
+  put(9, file("70"), 100, kNow + 39'000);
+  ASSERT_EQ(ask(CommitOperation::prepare, 9, 3, kNow + 39'000).error, QueryError::none);
+  desk_.tick(kNow + 39'000 + kCandidateLife);
+  EXPECT_EQ(desk_.newest().number, 3U);
+  EXPECT_EQ(desk_.newest().snapshot->text, first_);
+}
+
+TEST_F(CommitDeskTest, APeerThatActivatedTheCandidateIsFollowed) {
+  put(9, file("60"));
+  ASSERT_EQ(ask(CommitOperation::prepare, 9, 2).error, QueryError::none);
+  EXPECT_TRUE(desk_.take(file("60"), "commit 2 of chassis right", {2, 0, kNow, "operator", "cli", "", 0}, kNow));
+  EXPECT_EQ(desk_.newest().number, 2U);
+  EXPECT_EQ(ask(CommitOperation::activate, 9).error, QueryError::refused);
+}
+
+TEST_F(CommitDeskTest, AChassisThatMissedACommitLetsTheOthersRollBackFirst) {
+  const CommitEntry entry{7, 0, kNow, "operator", "cli", "", kNow + 300'000};
+  ASSERT_TRUE(desk_.take(file("60"), "commit 7 of chassis right", entry, kNow));
+  desk_.tick(kNow + 300'000 + kFollowTime - 1);
+  EXPECT_EQ(desk_.newest().number, 7U);
+  // If they cannot be heard, it goes back to what it has.
+  desk_.tick(kNow + 300'000 + kFollowTime);
+  EXPECT_EQ(desk_.newest().number, 8U);
+  EXPECT_EQ(desk_.newest().snapshot->text, first_);
+}
+
+TEST_F(CommitDeskTest, AfterAStartAPeerMayHoldTheConfirmation) {
+  SnapshotStore store;
+  for (std::uint64_t number = 1; number <= 2; ++number) {
+    StoredCommit commit;
+    commit.text = number == 1 ? first_ : file("60");
+    commit.entry = {number, digest_of_text(commit.text), kNow, "operator", "cli", "", number == 1 ? 0 : kNow + 60'000};
+    commit.file_digest = file_digest_;
+    ASSERT_TRUE(store.prepare(std::move(commit)));
+    ASSERT_TRUE(store.activate());
+  }
+  const WallMillis started = kNow + 1'200'000;
+  for (const bool confirmed : {true, false}) {
+    CommitDesk desk(store, "left", [this] { return file_digest_; });
+    ASSERT_TRUE(desk.start(first_, "cluster.yaml", started));
+    EXPECT_EQ(desk.next_tick(started), started + kStartGrace);
+    desk.tick(started + kStartGrace - 1);
+    EXPECT_EQ(desk.newest().number, 2U);
+    if (confirmed) {
+      ASSERT_TRUE(desk.take(file("60"), "commit 3 of chassis right", {3, 0, kNow, "operator", "cli", "", 0}, started));
+    }
+    desk.tick(started + kStartGrace);
+    EXPECT_EQ(desk.newest().number, 3U);
+    EXPECT_EQ(desk.newest().snapshot->text, confirmed ? file("60") : first_);
+  }
+}
+
+TEST(CommitDeskOnDisk, ADiskThatRefusesDoesNotKeepACommitFromBeingRolledBack) {
+  std::string folder = (std::filesystem::temp_directory_path() / "icr-desk-XXXXXX").string();
+  ASSERT_NE(::mkdtemp(folder.data()), nullptr);
+  auto store = SnapshotStore::open(folder);
+  ASSERT_TRUE(store);
+  CommitDesk desk(std::move(*store), "left", [] { return 7; });
+  ASSERT_TRUE(desk.start(file(), "cluster.yaml", kNow));
+  ASSERT_TRUE(desk.take(file("60"), "commit 2", {2, 0, kNow, "operator", "cli", "", kNow + 60'000}, kNow));
+  std::filesystem::remove_all(folder);
+  desk.tick(kNow + 60'000);
+  EXPECT_EQ(desk.newest().number, 3U);
+  EXPECT_EQ(desk.newest().snapshot->text, file());
+  EXPECT_EQ(desk.next_tick(kNow + 60'000), kNow + 60'000 + kUploadLife);  // nothing is overdue
 }
 
 TEST_F(CommitDeskTest, TheNextCommitConfirms) {
@@ -290,6 +408,28 @@ TEST_F(CommitDeskTest, APeersCommitKeepsItsNumber) {
   EXPECT_FALSE(desk_.take(file("70"), "commit 7 of chassis right", entry, kNow));
   EXPECT_FALSE(desk_.take("cluster: 1", "x", {8, 0, 0, "", "", "", 0}, kNow));
   EXPECT_EQ(desk_.newest().number, 7U);
+}
+
+TEST_F(CommitDeskTest, NobodyUsesUpTheNumbers) {
+  const std::uint64_t most = 1 + kMaxCommitStep;
+  put(9, file("60"));
+  EXPECT_THAT(ask(CommitOperation::prepare, 9, most + 1).reason, HasSubstr("too high"));
+  EXPECT_EQ(ask(CommitOperation::prepare, 9, most).error, QueryError::none);
+  ASSERT_EQ(ask(CommitOperation::abort, 9).error, QueryError::none);
+  const auto taken = desk_.take(file("60"), "x", {~std::uint64_t{0}, 0, kNow, "operator", "cli", "", 0}, kNow);
+  ASSERT_FALSE(taken);
+  EXPECT_THAT(taken.error().message, HasSubstr("too high"));
+  EXPECT_TRUE(desk_.take(file("60"), "x", {most, 0, kNow, "operator", "cli", "", 0}, kNow));
+}
+
+TEST_F(CommitDeskTest, TheFileOfAPeerIsNotTaken) {
+  for (const std::string_view via : {kViaFile, kViaSignal}) {
+    const auto taken = desk_.take(file("60"), "x", {7, 0, kNow, "root", std::string(via), "", 0}, kNow);
+    ASSERT_FALSE(taken);
+    EXPECT_THAT(taken.error().message, HasSubstr("only one chassis"));
+  }
+  EXPECT_EQ(counter("commits-refused-invalid"), 2U);
+  EXPECT_EQ(desk_.newest().number, 1U);
 }
 
 TEST_F(CommitDeskTest, ATextIsFetchedInPieces) {

@@ -150,7 +150,7 @@ TEST_F(SnapshotStoreTest, KeepsFiftyAsJunosDoes) {
   EXPECT_FALSE(fs::exists(file_of(3)));
 }
 
-TEST_F(SnapshotStoreTest, AConfirmationIsOnDisk) {
+TEST_F(SnapshotStoreTest, ATimerThatWasClearedIsClearedOnDisk) {
   {
     auto store = open();
     StoredCommit confirmed = commit(1, "text");
@@ -161,7 +161,7 @@ TEST_F(SnapshotStoreTest, AConfirmationIsOnDisk) {
   {
     auto store = open();
     EXPECT_EQ(store.commits()[0].entry.confirm_until, 1234);
-    ASSERT_TRUE(store.set_confirm_until(0));
+    ASSERT_TRUE(store.clear_confirm_until());
   }
   EXPECT_EQ(open().commits()[0].entry.confirm_until, 0);
 }
@@ -186,6 +186,19 @@ TEST_F(SnapshotStoreTest, ADiskThatTakesNoMoreRefusesTheCandidateAndKeepsTheRest
   EXPECT_THAT(numbers(open()), ElementsAre(2, 1));
 }
 
+TEST_F(SnapshotStoreTest, WhatTheDiskRefusesHoldsInMemory) {
+  auto store = open();
+  StoredCommit timed = commit(1, "text 1");
+  timed.entry.confirm_until = 1234;
+  ASSERT_TRUE(store.prepare(std::move(timed)));
+  ASSERT_TRUE(store.activate());
+  fs::remove_all(folder_);
+  EXPECT_FALSE(store.clear_confirm_until());
+  EXPECT_EQ(store.commits()[0].entry.confirm_until, 0);
+  store.add_in_memory(commit(2, "text 2"));
+  EXPECT_THAT(numbers(store), ElementsAre(2, 1));
+}
+
 TEST_F(SnapshotStoreTest, AFolderThatCannotBeMadeIsAnError) {
   write(folder_ / "file", "");
   const auto store = SnapshotStore::open(folder_ / "file" / "below");
@@ -198,8 +211,32 @@ TEST(SnapshotsInMemory, AreKeptWithoutAFolder) {
   EXPECT_FALSE(store.durable());
   ASSERT_TRUE(store.prepare(commit(1, "text")));
   ASSERT_TRUE(store.activate());
-  ASSERT_TRUE(store.set_confirm_until(5));
-  EXPECT_EQ(store.commits()[0].entry.confirm_until, 5);
+  EXPECT_EQ(store.commits()[0].text, "text");
+}
+
+TEST_F(SnapshotStoreTest, DoesNotFollowLinks) {
+  commit_all(1);
+  const fs::path target = folder_ / "target";
+  write(target, text_of_commit(commit(2, "text 2")));
+  fs::create_symlink(target, file_of(2));
+  auto store = open();
+  EXPECT_THAT(numbers(store), ElementsAre(1));
+  EXPECT_THAT(store.damage(), ElementsAre(HasSubstr(file_of(2).string())));
+  fs::create_symlink(target, folder_ / "candidate.new");
+  EXPECT_FALSE(store.prepare(commit(3, "text 3")));
+  EXPECT_EQ(read(target), text_of_commit(commit(2, "text 2")));
+}
+
+TEST_F(SnapshotStoreTest, TheFolderIsForItsOwnerAlone) {
+  ASSERT_TRUE(SnapshotStore::open(folder_ / "below" / "commits"));
+  EXPECT_EQ(fs::status(folder_ / "below" / "commits").permissions(), fs::perms::owner_all);
+}
+
+TEST(CommitFile, ANumberThatLeavesNoneAboveItIsDamage) {
+  for (const std::uint64_t number : {std::uint64_t{0}, kMaxCommitNumber + 1, ~std::uint64_t{0}}) {
+    EXPECT_FALSE(read_commit(text_of_commit(commit(number, "text"))));
+  }
+  EXPECT_TRUE(read_commit(text_of_commit(commit(kMaxCommitNumber, "text"))));
 }
 
 TEST(CommitFile, WordsCannotForgeALine) {

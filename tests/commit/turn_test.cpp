@@ -46,6 +46,14 @@ TEST(Turn, AMasterWaitsForItsPeerToRunTheCommit) {
   EXPECT_TRUE(turn.waits);
 }
 
+TEST(Turn, AMasterSaysThatItsPeerKnowsNoCommits) {
+  SetFact fact = master_of("right");
+  fact.peer_running = 0;
+  const Turn turn = next_turn("left", kNew, {fact});
+  EXPECT_EQ(turn.step, Turn::Step::wait);
+  EXPECT_THAT(turn.why, HasSubstr("right to say what it runs: a release without commits does not"));
+}
+
 TEST(Turn, AMasterWaitsForTheCopyOfItsPeer) {
   SetFact fact = master_of("right");
   fact.peer_running = kNew;
