@@ -77,7 +77,7 @@ def wait_until(condition, timeout, what, interval=0.02):
         time.sleep(interval)
 
 
-ROLES = ("initializing", "master", "standby", "-")  # "-": not known
+ROLES = ("initializing", "claiming", "master", "standby", "-")  # "-": not known
 WARNED = " (warned)"  # follows a role: the member should not become master without need
 
 

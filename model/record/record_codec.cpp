@@ -190,6 +190,7 @@ void BatchEncoder::reserve(std::size_t sessions) {
   v4_.reserve(sessions);
   tcp_[0].reserve(sessions);
   counters_[0].reserve(sessions);
+  names_.reserve(name_places_.size() / 2);  // more of them make name_places_ grow as well
 }
 
 std::size_t BatchEncoder::bytes() const {

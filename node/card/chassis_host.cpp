@@ -266,8 +266,9 @@ bool ChassisHost::fetch_from_peers(std::uint64_t own) {
     if (number <= own || !index) continue;
     next_fetch_ = now + kFetchPauseMillis;
     auto fetched = fetch_newest_commit(built_->cluster.chassis[*index].query, own, kFetchLimit);
+    const std::string& from = peer;  // clang 14 cannot capture a structured binding
     auto taken = fetched.and_then([&](FetchedCommit& commit) {
-      return desk_->take(std::move(commit.text), fmt::format("commit {} of chassis {}", commit.entry.number, peer),
+      return desk_->take(std::move(commit.text), fmt::format("commit {} of chassis {}", commit.entry.number, from),
                          std::move(commit.entry), wall_now());
     });
     if (taken) {

@@ -16,21 +16,22 @@ RG-ID 1, RS-ID 1: state {}, peer {}, health: Passed
 
 
 def states_of_the_program():
-    """Returns the words of `SetRole` and `SyncState` from the source of the function that writes them."""
-    source = (ROOT / "model" / "query" / "query.cpp").read_text(encoding="utf-8")
+    """Returns the words of `Role` (a warned standby or claimant has another word) and of `Sync`, from the source of the
+    functions that write them."""
+    source = (ROOT / "model" / "record" / "role.cpp").read_text(encoding="utf-8")
 
     def words(enumeration):
         body = re.search(rf"to_string\({enumeration} \w+\) \{{(.*?)\n\}}", source, re.S).group(1)
-        return re.findall(r'return "(.+?)";', body)
+        return list(dict.fromkeys(re.findall(r'return "(.+?)";', body)))
 
-    return words("SetRole"), words("SyncState")
+    return [*words("Role"), "STANDBY (WARNED)", "CLAIMING (WARNED)"], words("Sync")
 
 
 ROLE_WORDS, SYNC_WORDS = states_of_the_program()
 
 
 def test_the_program_has_states():
-    assert {"MASTER", "STANDBY", "STANDBY (WARNED)", "INITIALIZING"} <= set(ROLE_WORDS) and len(SYNC_WORDS) >= 3
+    assert {"MASTER", "STANDBY", "CLAIMING", "INITIALIZING"} <= set(ROLE_WORDS) and len(SYNC_WORDS) >= 3
 
 
 @pytest.mark.parametrize("sync", SYNC_WORDS)

@@ -87,7 +87,7 @@ class TenMillion : public testing::Test {
     task->request = request;
     task->cursor = request.cursor;
     task->answer_to = completions_;
-    task->reply.counts.push_back({0, {}});
+    task->reply.counts.push_back({cluster_->service_sets[0].stable_id, {}});
     EXPECT_TRUE(worker_->mailbox().post(task));
     pollfd item{completions_->descriptor(), POLLIN, 0};
     EXPECT_EQ(poll(&item, 1, 60'000), 1) << "no answer";
