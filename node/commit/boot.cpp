@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "node/commit/commit_desk.h"
+
 namespace icr::node {
 
 BootChoice choose_boot(const std::vector<StoredCommit>& commits, std::uint64_t file_digest) {
@@ -13,6 +15,11 @@ BootChoice choose_boot(const std::vector<StoredCommit>& commits, std::uint64_t f
   if (newest.entry.digest == file_digest) return {true, fmt::format("the file is commit {}", number)};
   if (newest.file_digest == file_digest) {
     return {true, fmt::format("commit {} is newer than the file, which has not been changed since", number)};
+  }
+  // Where the file was the newest word, editing it back is one as well: a mistake in it must not outlive its
+  // correction.
+  if (newest.entry.via == kViaFile || newest.entry.via == kViaSignal) {
+    return {false, fmt::format("the file was changed after commit {}, which was the file as it was then", number)};
   }
   const auto same = std::find_if(commits.begin(), commits.end(),
                                  [&](const StoredCommit& each) { return each.entry.digest == file_digest; });

@@ -14,7 +14,8 @@ struct BootChoice {
 };
 
 /// Decides from the commits that are stored, newest first, and the digest of the text of the file. The file counts as
-/// newer if its text was changed since the newest commit, and to something that no stored commit holds.
+/// newer if its text was changed since the newest commit, and that commit was the file as well, or no stored commit
+/// holds the text.
 [[nodiscard]] BootChoice choose_boot(const std::vector<StoredCommit>& commits, std::uint64_t file_digest);
 
 }  // namespace icr::node
