@@ -14,7 +14,7 @@
 
 namespace icr::cli {
 
-/// An answer about commits, or why there is none.
+/// What a chassis answered to a request about commits, or the reason why it is not known.
 struct CommitAnswer {
   std::optional<CommitReply> reply;
   bool refused = false;  ///< it answered, and refused; otherwise, without a reply, it did not answer

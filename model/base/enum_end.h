@@ -6,8 +6,8 @@
 
 namespace icr {
 
-/// Returns true if the enumeration of `value` has a name for it. Compilers write the name of a template argument where
-/// there is one, and a cast, such as "(icr::Role)9", where there is none.
+/// Returns true if the enumeration of `value` has a name for it. In __PRETTY_FUNCTION__, compilers write the name of an
+/// enumerator ("icr::Role::master"), and a cast for a value that has no name ("(icr::Role)9").
 template <auto value>
 [[nodiscard]] constexpr bool has_enumerator() {
   const std::string_view text = __PRETTY_FUNCTION__;
