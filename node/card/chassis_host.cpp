@@ -49,14 +49,6 @@ Result<SnapshotStore> open_store(const icr::ChassisConfig& config) {
   return SnapshotStore::open(folder.parent_path().string() + ".commits");
 }
 
-/// Returns true if both chassis are members of the redundancy set of that name.
-bool are_members(const Cluster& cluster, std::string_view set, std::string_view one, std::string_view other) {
-  const auto index = cluster.find_set(set);
-  const auto first = cluster.find_chassis(one);
-  const auto second = cluster.find_chassis(other);
-  return index && first && second && cluster.member_on(*index, *first) && cluster.member_on(*index, *second);
-}
-
 }  // namespace
 
 ChassisHost::ChassisHost(std::string file, std::shared_ptr<const Snapshot> snapshot, std::string chassis)
@@ -161,7 +153,8 @@ void ChassisHost::remember_peers(std::vector<SetFact>& facts) {
       memory.seen_at = now;
       memory.since_commit = true;
     }
-    fact.peer_was_present = memory.since_commit || (memory.seen_at != 0 && now - memory.seen_at < kRestartMillis);
+    fact.peer_heard_lately = memory.seen_at != 0 && now - memory.seen_at < kRestartMillis;
+    fact.peer_was_present = memory.since_commit || fact.peer_heard_lately;
   }
 }
 
@@ -205,12 +198,7 @@ Result<void> ChassisHost::advance(const CommitDesk::Newest& newest, const std::v
     log::info(kComponent, "chassis={} commit={} changes nothing that runs here", name_, newest.number);
     return {};
   }
-  std::vector<SetFact> lasting = facts;
-  for (SetFact& fact : lasting) {
-    // A peer that does not stay in the set will not come back to it, so it is nobody to wait for.
-    if (!are_members(after, fact.name, name_, fact.peer)) fact.peer.clear();
-  }
-  Turn turn = next_turn(name_, newest.snapshot->digest, lasting);
+  Turn turn = next_turn(name_, newest.snapshot->digest, facts_under(after, name_, facts));
   const auto carries_traffic = [](const SetFact& fact) {
     return !fact.peer.empty() && fact.peer_present && (fact.role == Role::master || fact.handing_over);
   };

@@ -27,12 +27,28 @@ std::string sentence(const ConfigChange& change) {
                      change.after.value_or("default"), acts_on(change.applies));
 }
 
-/// Returns what the restart means for one redundancy set.
-std::string sentence(const SetFact& fact) {
+/// Returns what the restart means for one redundancy set. `fact` is as it is now, and `lasting` is what facts_under()
+/// makes of it.
+std::string sentence(const SetFact& fact, const SetFact& lasting, const Cluster& after, std::string_view own) {
+  const auto set = after.find_set(fact.name);
+  // Checkpoints and peers know a set by its name.
+  if (!set) return fmt::format("{} is removed or renamed: its sessions end", fact.name);
+  const auto chassis = after.find_chassis(own);
+  if (!chassis || !after.member_on(*set, *chassis)) {
+    return fmt::format("{} leaves this chassis{}", fact.name,
+                       fact.role == Role::master ? " with a pause: nobody takes it over beforehand" : "");
+  }
   if (fact.peer.empty()) return fmt::format("{} restarts with a pause: it is stand-alone", fact.name);
+  if (lasting.peer.empty()) {
+    return fmt::format("{} restarts{}: chassis {} does not stay in it", fact.name,
+                       fact.role == Role::standby ? "" : " with a pause", fact.peer);
+  }
   if (fact.role == Role::initializing || fact.role == Role::claiming)
     return fmt::format("{} restarts; it has no role here yet", fact.name);
   if (fact.role != Role::master) return fmt::format("{} restarts as standby, without a pause", fact.name);
+  if (!fact.peer_present && fact.peer_heard_lately) {
+    return fmt::format("{} restarts without a pause, after chassis {} returns and takes it over", fact.name, fact.peer);
+  }
   if (!fact.peer_present) {
     return fmt::format("{} restarts with a pause: chassis {} is not there", fact.name, fact.peer);
   }
@@ -74,7 +90,8 @@ std::vector<std::string> describe_changes(const Cluster& before, const Cluster& 
   for (const ConfigChange& change : restart) {
     if (auto end = end_of(change); !end.empty()) out.push_back(std::move(end));
   }
-  for (const SetFact& fact : facts) out.push_back(sentence(fact));
+  const auto lasting = facts_under(after, own, facts);
+  for (std::size_t i = 0; i < facts.size(); ++i) out.push_back(sentence(facts[i], lasting[i], after, own));
   return out;
 }
 

@@ -28,7 +28,22 @@ std::string obstacle(std::string_view own, std::uint64_t newest, const SetFact& 
   return {};
 }
 
+/// Returns true if both chassis are members of the redundancy set of that name.
+bool are_members(const Cluster& cluster, std::string_view set, std::string_view one, std::string_view other) {
+  const auto index = cluster.find_set(set);
+  const auto first = cluster.find_chassis(one);
+  const auto second = cluster.find_chassis(other);
+  return index && first && second && cluster.member_on(*index, *first) && cluster.member_on(*index, *second);
+}
+
 }  // namespace
+
+std::vector<SetFact> facts_under(const Cluster& after, std::string_view own, std::vector<SetFact> facts) {
+  for (SetFact& fact : facts) {
+    if (!are_members(after, fact.name, own, fact.peer)) fact.peer.clear();
+  }
+  return facts;
+}
 
 Turn next_turn(std::string_view own, std::uint64_t newest, const std::vector<SetFact>& facts) {
   Turn out;

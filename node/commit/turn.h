@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "model/config/cluster.h"
 #include "model/query/query.h"
 
 namespace icr::node {
@@ -26,6 +27,7 @@ struct SetFact {
   bool handing_over = false;
   bool peer_present = false;       ///< it is heard
   bool peer_was_present = false;   ///< it was heard at some time since this chassis has got its newest commit
+  bool peer_heard_lately = false;  ///< a commit that comes now waits for it, even if it is not heard at this moment
   bool peer_hot = false;           ///< it is standby, and its copy is complete
   bool peer_waits = false;         ///< it says that it is master of something, and waits to take its newest commit
   std::uint64_t peer_running = 0;  ///< digest of the snapshot that it runs; 0: it does not say
@@ -42,6 +44,10 @@ struct Turn {
   std::string why;                ///< in words, for the operator
   bool waits = false;             ///< what this chassis tells its peers: it waits, and is master of something
 };
+
+/// Returns the facts as they count for a commit whose cluster file is `after`: a set in which the chassis `own` and its
+/// peer do not both stay has no peer that could take it over, or that could be waited for.
+[[nodiscard]] std::vector<SetFact> facts_under(const Cluster& after, std::string_view own, std::vector<SetFact> facts);
 
 /// Decides what the chassis `own` does to take the snapshot of that digest, which it does not run yet.
 [[nodiscard]] Turn next_turn(std::string_view own, std::uint64_t newest, const std::vector<SetFact>& facts);

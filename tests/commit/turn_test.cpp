@@ -94,6 +94,18 @@ TEST(Turn, AMasterWhosePeerWasDeadBeforeTheCommitRestarts) {
   EXPECT_EQ(next_turn("left", kNew, {fact}).step, Turn::Step::restart);
 }
 
+TEST(Turn, NobodyWaitsForAPeerThatDoesNotStayInTheSet) {
+  SetFact fact = master_of("right");
+  fact.peer_present = false;
+  // A cluster file without this set.
+  const auto lasting = facts_under(Cluster(), "left", {fact});
+  ASSERT_EQ(lasting.size(), 1U);
+  EXPECT_EQ(lasting[0].peer, "");
+  EXPECT_EQ(lasting[0].name, "rs1");
+  EXPECT_EQ(next_turn("left", kNew, {fact}).step, Turn::Step::wait);
+  EXPECT_EQ(next_turn("left", kNew, lasting).step, Turn::Step::restart);
+}
+
 TEST(Turn, AStandAloneSetDoesNotKeepAChassisFromRestarting) {
   SetFact alone;
   alone.name = "alone";
