@@ -84,17 +84,21 @@ def long_jobs():
         Job("build-release", "build", CPU, lambda: suites.build("release")),
         Job("build-tsan", "build", CPU, lambda: suites.build("tsan", "icrd", "icr", *suites.THREADED)),
         Job("tsan", "tsan", CPU, lambda: suites.ctest(
-            "tsan", CORES, patterns=suites.THREADED, environment=suites.TSAN), "build-tsan"),
-        Job("tsan-lab", "tsan", CPU, lambda: suites.pytest("tsan", "tsan", files=names), "build-tsan"),
-        Job("unit-release", "unit-release", CPU, lambda: suites.ctest("release", CORES), "build-release"),
+            "tsan", CORES, patterns=suites.THREADED, environment=suites.TSAN,
+            seconds=suites.LONG_SECONDS), "build-tsan"),
+        Job("tsan-lab", "tsan", CPU, lambda: suites.pytest("tsan", "tsan", files=names, long=True), "build-tsan"),
+        Job("unit-release", "unit-release", CPU, lambda: suites.ctest(
+            "release", CORES, seconds=suites.LONG_SECONDS), "build-release"),
         Job("seeds", "seeds", CPU, lambda: suites.ctest(
             "release", CORES, patterns=["icr_sim_test", "icr_nat_model_test"],
-            environment={"ICR_SIM_SEEDS": "1000", "ICR_TEST_RUNS": "1000"}), "build-release", "unit-release"),
+            environment={"ICR_SIM_SEEDS": "1000", "ICR_TEST_RUNS": "1000"},
+            seconds=suites.LONG_SECONDS), "build-release", "unit-release"),
         Job("build-sanitize", "build", CPU, lambda: suites.build("sanitize")),
         Job("fuzz-long", "fuzz-long", CPU, lambda: suites.fuzz(CORES, LONG_FUZZ_RUNS), "build-sanitize"),
         Job("mutations", "mutations", CPU, mutations),
-        Job("image", "image", CPU, lambda: suites.pytest("image", "image", files=["tests/integration/test_compose.py"])),
-        Job("long-labs", "long-labs", ALONE, lambda: suites.pytest("long", "long", files=names),
+        Job("image", "image", CPU, lambda: suites.pytest(
+            "image", "image", files=["tests/integration/test_compose.py"], long=True)),
+        Job("long-labs", "long-labs", ALONE, lambda: suites.pytest("long", "long", files=names, long=True),
             "build-release", "build-sanitize"),
     ]  # fmt: skip
 
@@ -107,7 +111,7 @@ def named_jobs(patterns):
         Job("build-release", "build", CPU, lambda: suites.build("release", "icrd", "icr")),
         Job("build-sanitize", "build", CPU, lambda: suites.build("sanitize", "icrd", "icr", *programs)),
         Job("integration", "integration", ALONE,
-            lambda: suites.pytest("integration", "", patterns=patterns, files=labs),
+            lambda: suites.pytest("integration", "", patterns=patterns, files=labs, long=True),
             "build-release", "build-sanitize"),
     ]  # fmt: skip
     if programs:

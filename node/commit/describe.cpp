@@ -84,7 +84,7 @@ std::vector<std::string> describe_changes(const Cluster& before, const Cluster& 
     if (!covered) out.push_back(sentence(change));
   }
   if (restart.empty()) {
-    out.push_back("nothing restarts here");
+    out.emplace_back("nothing restarts here");
     return out;
   }
   for (const ConfigChange& change : restart) {

@@ -102,12 +102,12 @@ def test_a_flood_of_questions(chassis, attacker):
 
 def test_oversized_messages_close_their_connection(chassis, attacker):
     grown = Grown(chassis)
-    for port, size in ((QUERY, 32 * 1024 + 1), (QUERY, 20_000_000), (CONTROL, (1 << 20) + 1), (DATA, 8_000_000)):
+    for port, size in ((QUERY, 64 * 1024 + 1), (QUERY, 20_000_000), (CONTROL, (1 << 20) + 1), (DATA, 8_000_000)):
         dealer = attacker.dealer(port, PEER_NAME if port != QUERY else None)
-        monitor = dealer.get_monitor_socket(zmq.EVENT_DISCONNECTED)
-        monitor.rcvtimeo = 10_000
-        dealer.send(bytes(size))
-        monitor.recv_multipart()
+        with dealer.get_monitor_socket(zmq.EVENT_DISCONNECTED) as monitor:
+            monitor.rcvtimeo = 10_000
+            dealer.send(bytes(size))
+            monitor.recv_multipart()
         dealer.disable_monitor()
         dealer.close(linger=0)
         attacker.sockets.remove(dealer)

@@ -14,6 +14,11 @@ from runner.count import OUT, ROOT, Count, one, read_junit
 LABS = 3  # workers of part integration; they wait most of the time
 HOSTILE_LABS = 2  # workers of the tests with sanitized programs, at the same time
 
+# Something that hangs ends as a failure, and the other jobs go on.
+CASE_SECONDS = 600  # one test of a lab, one program of unit tests
+PART_SECONDS = 1800  # all labs of a part
+LONG_SECONDS = 3600  # either, in the parts of ./run-tests long
+
 # Test programs that start threads, and the suppressions of ThreadSanitizer (tests/tsan.supp gives the reasons).
 THREADED = (
     "icr_card_test",
@@ -30,14 +35,14 @@ def build(preset, *targets):
     return run("lab/build", preset, *targets, background=True)
 
 
-def ctest(preset, jobs, label=None, patterns=(), environment=None):
+def ctest(preset, jobs, label=None, patterns=(), environment=None, seconds=CASE_SECONDS):
     """Runs the programs of a build folder that carry the label, or whose names match a pattern."""
     folder = ROOT / "build" / preset
     results = folder / "test-results"  # GoogleTest writes here (cmake/IcrTargets.cmake)
     results.mkdir(parents=True, exist_ok=True)
     for old in results.glob("*.xml"):
         old.unlink()
-    command = ["ctest", "--test-dir", folder, "--output-on-failure", "-j", jobs, "--timeout", 3600,
+    command = ["ctest", "--test-dir", folder, "--output-on-failure", "-j", jobs, "--timeout", seconds,
                "--output-junit", results / "ctest.xml"]  # fmt: skip
     command += ["-L", label] if label else []
     command += ["-R", "|".join(patterns)] if patterns else []
@@ -82,15 +87,17 @@ def fuzz(jobs, runs):
     return count
 
 
-def pytest(name, markers, workers=0, first=0, patterns=(), files=("tests/integration",), environment=None):
+def pytest(name, markers, workers=0, first=0, patterns=(), files=("tests/integration",), environment=None, long=False):
     """Runs tests of labs with this number of `workers` (0: without workers). `first` is the number of the first worker, so
-    that two runs at the same time share nothing."""
+    that two runs at the same time share nothing. A worker whose test hangs is ended, also inside a call of a library."""
     OUT.mkdir(parents=True, exist_ok=True)
     junit = OUT / f"{name}.xml"
     junit.unlink(missing_ok=True)
     as_root = [] if os.geteuid() == 0 else ["sudo", "--preserve-env=" + ",".join(KEPT)]
-    command = [*as_root, "/usr/bin/python3", "-m", "pytest", "-p", "no:cacheprovider", "-v", "-rs", "--durations=10",
-               f"--junit-xml={junit}", "-m", markers, *files]  # fmt: skip
+    case, part = (LONG_SECONDS, LONG_SECONDS) if long else (CASE_SECONDS, PART_SECONDS)
+    command = [*as_root, "timeout", "--kill-after=30", part, "/usr/bin/python3", "-m", "pytest", "-p", "no:cacheprovider",
+               "-v", "-rs", "--durations=10", f"--timeout={case}", "--timeout-method=thread", f"--junit-xml={junit}",
+               "-m", markers, *files]  # fmt: skip
     command += ["-n", workers] if workers else []
     command += ["-k", " or ".join(patterns)] if patterns else []
     code = run(*command, env={**os.environ, **(environment or {}), "ICR_TEST_FIRST_WORKER": str(first)})
