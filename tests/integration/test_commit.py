@@ -227,7 +227,7 @@ def test_of_two_commits_at_the_same_time_both_chassis_run_the_same_one(lab, comm
     codes = [process.returncode for process in running]
     for code, (_, error) in zip(codes, told):
         # Refused; or overtaken by the other one; or begun while a chassis restarted for the other one.
-        reasons = {0: "", 1: r"try again|was replaced by commit", 3: r"cannot connect|was replaced by commit"}
+        reasons = {0: "", 1: r"try again|was replaced by commit", 3: r"cannot connect|was lost|was replaced by commit"}
         assert re.search(reasons[code], error) and (error == "") == (code == 0), told
     newest = int(re.search(r"left: runs commit (\d+)", commits.shown()).group(1))
     commits.wait_for(newest)  # whatever happened, it is the same on both
