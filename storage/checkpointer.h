@@ -74,6 +74,9 @@ class Checkpointer final : public ChangeListener {
 
   void changed(std::uint32_t slot, Change change) override;
 
+  /// Sets the digest of the cluster file under which records are written from now on.
+  void set_cluster_digest(std::uint64_t digest) { cluster_digest_ = digest; }
+
   /// Writes what is due, reading about `budget` slots at most (at least 1). Records carry the time `wall_now`. Returns
   /// true if there is more to do at once, so the caller must not sleep.
   bool tick(TimePoint now, WallMillis wall_now, std::uint64_t term, std::uint32_t budget);

@@ -104,10 +104,12 @@ struct Timeouts {
 
 struct ServiceSet {
   std::string name;
-  std::uint32_t inside_unit = 0;                        ///< inside-service-interface: unit of the card
-  std::uint32_t outside_unit = 0;                       ///< outside-service-interface
-  std::vector<std::uint16_t> firewall_rules;            ///< indices into Cluster::firewall_rules, in order
-  std::vector<std::uint16_t> nat_rules;                 ///< indices into Cluster::nat_rules, in order
+  std::uint32_t inside_unit = 0;              ///< inside-service-interface: unit of the card
+  std::uint32_t outside_unit = 0;             ///< outside-service-interface
+  std::vector<std::uint16_t> firewall_rules;  ///< indices into Cluster::firewall_rules, in order
+  std::vector<std::uint16_t> nat_rules;       ///< indices into Cluster::nat_rules, in order
+  /// True if sessions that the firewall does not admit any more are ended; they live on otherwise.
+  bool policy_rematch = false;
   std::optional<std::uint32_t> max_sessions;            ///< session-limit maximum
   std::optional<std::uint32_t> max_session_setup_rate;  ///< per second
   TcpNonSyn tcp_non_syn = TcpNonSyn::drop_flow;

@@ -23,9 +23,6 @@ ByPath by_path(const std::vector<ConfigPart>& parts) {
   return out;
 }
 
-/// The key that decides is not changed by a restart: it is looked up each time that it is needed.
-constexpr std::string_view kCommitKey = "unauthenticated-commit";
-
 std::string part_of_chassis(const Cluster& cluster, std::uint16_t index) {
   return "chassis[" + cluster.chassis[index].name + "]";
 }
@@ -73,17 +70,31 @@ std::vector<ConfigChange> difference(const Cluster& before, const Cluster& after
   return out;
 }
 
-std::vector<ConfigChange> changes_that_restart(const std::vector<ConfigChange>& changes, const Cluster& before,
-                                               const Cluster& after, std::string_view chassis) {
+std::vector<ConfigChange> changes_of_chassis(const std::vector<ConfigChange>& changes, const Cluster& before,
+                                             const Cluster& after, std::string_view chassis) {
   std::set<std::string> own;
   std::set<std::string> peers;
   add_own_parts(before, chassis, own, peers);
   add_own_parts(after, chassis, own, peers);
   std::vector<ConfigChange> out;
   std::copy_if(changes.begin(), changes.end(), std::back_inserter(out), [&](const ConfigChange& change) {
-    if (change.path == kCommitKey) return false;
     return own.count(change.part) != 0 || (change.scope != Scope::chassis && peers.count(change.part) != 0);
   });
+  return out;
+}
+
+std::vector<ConfigChange> changes_that_restart(const std::vector<ConfigChange>& changes, const Cluster& before,
+                                               const Cluster& after, std::string_view chassis) {
+  auto out = changes_of_chassis(changes, before, after, chassis);
+  // Of a part that is added or removed, it counts that it is there, and not what it is like.
+  std::set<std::string> whole;
+  for (const ConfigChange& change : out) {
+    if (change.adds_part() || change.removes_part()) whole.insert(change.part);
+  }
+  const auto needs_none = [&](const ConfigChange& change) {
+    return change.applies != Applies::restart || (change.path != change.part && whole.count(change.part) != 0);
+  };
+  out.erase(std::remove_if(out.begin(), out.end(), needs_none), out.end());
   return out;
 }
 

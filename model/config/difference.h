@@ -28,9 +28,15 @@ struct ConfigChange {
 /// Returns the changes that lead from `before` to `after`, sorted by path. Things are matched by their names.
 [[nodiscard]] std::vector<ConfigChange> difference(const Cluster& before, const Cluster& after);
 
+/// Returns what of `changes`, which are those from `before` to `after`, concerns the chassis of that name: not settings
+/// of other chassis, and of sets and service sets that are not on this one.
+[[nodiscard]] std::vector<ConfigChange> changes_of_chassis(const std::vector<ConfigChange>& changes,
+                                                           const Cluster& before, const Cluster& after,
+                                                           std::string_view chassis);
+
 /// Returns what of `changes`, which are those from `before` to `after`, the chassis of that name cannot take while it
-/// runs: it has to restart its redundancy sets. Settings of other chassis, and of sets and service sets that are not
-/// on this one, are not among them.
+/// runs, whatever the values are: those of changes_of_chassis() whose keys need a restart (Applies::restart). Of a part
+/// that is added or removed as a whole there is one change at most, which says that.
 [[nodiscard]] std::vector<ConfigChange> changes_that_restart(const std::vector<ConfigChange>& changes,
                                                              const Cluster& before, const Cluster& after,
                                                              std::string_view chassis);

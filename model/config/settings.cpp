@@ -72,7 +72,11 @@ class Place {
     return {*part_, fmt::format("{}.{}[{}]", path_, list, name)};
   }
   /// Says that the thing is there.
-  void exists(Scope scope) const { part_->settings.push_back({path_, "there", scope}); }
+  void exists(Scope scope, Applies applies = Applies::restart) const {
+    part_->settings.push_back({path_, "there", scope, applies});
+  }
+  /// Says that a thing is there that `key` lists.
+  void exists(const Key& key) const { exists(Scope::cluster, key.applies); }
   void put(const Key& key, std::string value) const {
     if (value == key.usual) return;
     part_->settings.push_back({fmt::format("{}.{}", path_, key.name), std::move(value), key.scope, key.applies});
@@ -215,6 +219,7 @@ void add(const Place& at, const ServiceSet& set, const Cluster& cluster) {
   at.value(key(kSection, "outside-unit"), std::uint64_t{set.outside_unit});
   at.unless(key(kSection, "stateful-firewall-rules"), names_of(cluster.firewall_rules, set.firewall_rules), {});
   at.unless(key(kSection, "nat-rules"), names_of(cluster.nat_rules, set.nat_rules), {});
+  at.value(key(kSection, "policy-rematch"), set.policy_rematch);
   at.unless(key(kSection, "session-limit"), std::uint64_t{set.max_sessions.value_or(0)}, kNone);
   at.unless(key(kSection, "max-flows"), std::uint64_t{set.max_flows}, kNone);
   at.unless(key(kSection, "max-session-setup-rate"), std::uint64_t{set.max_session_setup_rate.value_or(0)}, kNone);
@@ -273,7 +278,7 @@ void add(const Place& at, const FirewallRule& rule, const Cluster& cluster) {
   at.put(key("rules[]", "terms"), order_of(rule.terms));
   for (const auto& term : rule.terms) {
     const Place on_term = at.item("terms", term.name);
-    on_term.exists(Scope::cluster);
+    on_term.exists(key("rules[]", "terms"));
     add(on_term.below("from"), term.from, cluster);
     on_term.put(key("rules[].terms[]", "then"), std::string(kActions[static_cast<std::size_t>(term.then)]));
   }
@@ -305,7 +310,7 @@ void add(const Place& at, const NatRule& rule, const Cluster& cluster) {
   at.put(key("rules[]", "terms"), order_of(rule.terms));
   for (const auto& term : rule.terms) {
     const Place on_term = at.item("terms", term.name);
-    on_term.exists(Scope::cluster);
+    on_term.exists(key("rules[]", "terms"));
     add(on_term.below("from"), term.from, cluster);
     add_translation(on_term.below("then.translated"), term, cluster);
   }
@@ -368,7 +373,7 @@ void add(const Place& at, const Screen& screen) {
   if (screen.syn_flood) {
     constexpr std::string_view kFlood = "screens[].tcp.syn-flood";
     const Place flood = tcp.below("syn-flood");
-    flood.exists(Scope::peer);
+    flood.exists(Scope::peer, key("screens[].tcp", "syn-flood").applies);
     flood.value(key(kFlood, "attack-threshold"), std::uint64_t{screen.syn_flood->attack_threshold});
     flood.value(key(kFlood, "source-threshold"), std::uint64_t{screen.syn_flood->source_threshold});
     flood.value(key(kFlood, "destination-threshold"), std::uint64_t{screen.syn_flood->destination_threshold});
@@ -427,18 +432,19 @@ std::vector<ConfigPart> parts_of(const Cluster& cluster) {
     const Key& commit = key("", "unauthenticated-commit");
     out.back().settings.push_back({"unauthenticated-commit", "yes", commit.scope, commit.applies});
   }
-  const auto add_all = [&](std::string_view list, const auto& things, const auto& add_one) {
+  const auto add_all = [&](std::string_view list, const Key& listed, const auto& things, const auto& add_one) {
     for (const auto& thing : things) {
-      ConfigPart part{item_name(list, thing), {}};
+      ConfigPart& part = out.emplace_back();
+      if (thing.name.empty()) continue;  // a place that model/config/arrangement.h keeps
+      part.name = item_name(list, thing);
       const Place at(part, part.name);
-      at.exists(Scope::cluster);
+      at.exists(listed);
       add_one(at, thing);
-      out.push_back(std::move(part));
     }
   };
-  add_all("chassis", cluster.chassis, [](const Place& at, const ChassisConfig& c) { add(at, c); });
+  add_all("chassis", key("", "chassis"), cluster.chassis, [](const Place& at, const ChassisConfig& c) { add(at, c); });
   for (const auto& set : cluster.redundancy_sets) {
-    if (set.stand_alone()) continue;
+    if (set.stand_alone() || set.name.empty()) continue;
     ConfigPart part{item_name("redundancy-sets", set), {}};
     const Place at(part, part.name);
     at.exists(Scope::cluster);
@@ -446,17 +452,23 @@ std::vector<ConfigPart> parts_of(const Cluster& cluster) {
     out.push_back(std::move(part));
   }
   const std::size_t service_sets = out.size();
-  add_all("service-sets", cluster.service_sets, [&](const Place& at, const ServiceSet& s) { add(at, s, cluster); });
+  add_all("service-sets", key("", "service-sets"), cluster.service_sets,
+          [&](const Place& at, const ServiceSet& s) { add(at, s, cluster); });
   for (const auto& set : cluster.redundancy_sets) {
     if (!set.stand_alone() || set.service_sets.empty()) continue;
     ConfigPart& part = out[service_sets + set.service_sets[0]];
     add_interface(Place(part, part.name).below("interface"), set, cluster);
   }
-  add_all(kFirewallRules, cluster.firewall_rules, [&](const Place& at, const FirewallRule& r) { add(at, r, cluster); });
-  add_all(kNatRules, cluster.nat_rules, [&](const Place& at, const NatRule& r) { add(at, r, cluster); });
-  add_all(kPools, cluster.nat_pools, [](const Place& at, const NatPool& p) { add(at, p); });
-  add_all("applications", cluster.applications, [](const Place& at, const Application& a) { add(at, a); });
-  add_all("screens", cluster.screens, [](const Place& at, const Screen& s) { add(at, s); });
+  add_all(kFirewallRules, key("stateful-firewall", "rules"), cluster.firewall_rules,
+          [&](const Place& at, const FirewallRule& r) { add(at, r, cluster); });
+  add_all(kNatRules, key("nat", "rules"), cluster.nat_rules,
+          [&](const Place& at, const NatRule& r) { add(at, r, cluster); });
+  add_all(kPools, key("nat", "pools"), cluster.nat_pools, [](const Place& at, const NatPool& p) { add(at, p); });
+  add_all("applications", key("", "applications"), cluster.applications,
+          [](const Place& at, const Application& a) { add(at, a); });
+  add_all("screens", key("", "screens"), cluster.screens, [](const Place& at, const Screen& s) { add(at, s); });
+  out.erase(std::remove_if(out.begin(), out.end(), [](const ConfigPart& part) { return part.name.empty(); }),
+            out.end());
   return out;
 }
 

@@ -48,6 +48,14 @@ bool Card::at_end() const {
   return std::all_of(workers_.begin(), workers_.end(), [](const auto& worker) { return worker->at_end(); });
 }
 
+void Card::give(const Cluster& cluster, const std::vector<PoolReservations>& reservations) {
+  for (const auto& worker : workers_) worker->give(worker->prepare(cluster, reservations));
+}
+
+bool Card::await_update(TimePoint until) {
+  return std::all_of(workers_.begin(), workers_.end(), [&](const auto& worker) { return worker->await_update(until); });
+}
+
 CardDoor Card::door() const {
   CardDoor out;
   for (const auto& worker : workers_) out.workers.push_back(&worker->mailbox());

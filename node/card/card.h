@@ -32,6 +32,11 @@ class Card {
   /// True when the captures have been read to their end (never for real ports).
   [[nodiscard]] bool at_end() const;
 
+  /// Compiles another configuration and gives it to the workers (Worker::prepare(), give()).
+  void give(const Cluster& cluster, const std::vector<PoolReservations>& reservations);
+  /// Waits until all workers have taken what they were given. Returns false at `until` (Worker::await_update()).
+  [[nodiscard]] bool await_update(TimePoint until);
+
   [[nodiscard]] CardDoor door() const;
   [[nodiscard]] std::size_t workers() const { return workers_.size(); }
 

@@ -8,9 +8,11 @@
 #include <map>
 #include <random>
 #include <thread>
+#include <utility>
 
 #include "model/base/guilt.h"
 #include "model/base/log.h"
+#include "model/config/reserved_endpoints.h"
 #include "node/ports/factory.h"
 #include "storage/restore.h"
 #include "storage/rocks/rocks_store.h"
@@ -20,6 +22,9 @@ namespace {
 
 /// Captures must give the same result every run, so their hashes and ports are not secret.
 constexpr std::uint64_t kCaptureSeed = 0x1c9e5c0de5eed001ULL;
+
+/// How long a worker has time to take another configuration. It does so within a round; one that does not is stuck.
+constexpr Duration kTakeLimit = 5s;
 
 TimePoint monotonic_now() {
   timespec now{};
@@ -265,7 +270,7 @@ std::optional<QueryReply> Chassis::ask(const QueryRequest& request, Duration lim
   task->of_host = true;
   task->request = request;
   task->answer_to = completions;
-  prepare(*task, cluster_, index_);
+  prepare(*task, taken_ ? *taken_ : cluster_, index_);
   const CardDoor& card = doors_[request.card];
   CardMailbox& worker = addresses_a_set(request.kind) ? card.of_set(request.set) : *card.workers.front();
   if (!worker.post(task)) return std::nullopt;
@@ -282,6 +287,20 @@ std::optional<QueryReply> Chassis::ask(const QueryRequest& request, Duration lim
   const auto done = completions->drain();
   if (done.empty()) return std::nullopt;
   return std::move(done.front()->reply);
+}
+
+Result<void> Chassis::take(std::shared_ptr<const Cluster> cluster) {
+  const auto reservations = reserved_endpoints(*cluster);
+  const auto former = std::exchange(taken_, std::move(cluster));
+  for (const auto& card : cards_) card->give(*taken_, reservations);
+  const TimePoint until = monotonic_now() + kTakeLimit;
+  for (const auto& card : cards_) {
+    if (card->await_update(until)) continue;
+    former_ = former;  // a worker may use it until it ends
+    return fail("a worker does not take the configuration");
+  }
+  query_->set_cluster(taken_);
+  return {};
 }
 
 bool Chassis::at_end() const {

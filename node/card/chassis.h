@@ -33,6 +33,11 @@ class Chassis {
   [[nodiscard]] Result<void> start();
   /// Stops answering, lets go of the traffic, writes last checkpoints. Idempotent.
   void stop();
+  /// Runs with another configuration from now on, without a restart, and frees the former one unless it is the first.
+  /// Waits until every worker has taken it. An error means that some have and some have not: the chassis must be
+  /// stopped then. REQUIRES: start() has succeeded, `cluster` is arranged() for the present one, and live_obstacles()
+  /// of both is empty. Thread: the one that started the chassis.
+  [[nodiscard]] Result<void> take(std::shared_ptr<const Cluster> cluster);
   /// True when every card has read its captures to the end (never with real ports).
   [[nodiscard]] bool at_end() const;
   /// Asks a card as a client does, and waits for the answer for `limit` at most. Returns nullopt without an answer.
@@ -56,7 +61,11 @@ class Chassis {
   [[nodiscard]] Result<CardSet> make_set(std::uint16_t set, const Prepared& card, storage::Store* store,
                                          std::string& damage);
 
+  /// The first configuration, which the chassis was built from. Ports, links, the kernel guard and the steering keep to
+  /// it: they use only what cannot change while the chassis runs.
   const Cluster& cluster_;
+  std::shared_ptr<const Cluster> taken_;   ///< the present configuration; null: it is the first
+  std::shared_ptr<const Cluster> former_;  ///< what some workers still run with after take() has failed
   const std::uint16_t index_;
   CommitDesk* const desk_;
   std::uint64_t boot_id_ = 0;

@@ -6,8 +6,10 @@
 #include <utility>
 
 #include "model/base/log.h"
+#include "model/config/arrangement.h"
 #include "model/config/cluster_file.h"
 #include "model/config/difference.h"
+#include "node/card/live_change.h"
 #include "node/commit/peer_client.h"
 #include "storage/rocks/rocks_store.h"
 
@@ -66,6 +68,9 @@ Result<void> ChassisHost::start() {
   }
   desk_ = std::make_unique<CommitDesk>(std::move(*store), name_, [this] { return digest_of_file(file_); });
   desk_->on_newer([this] { newer_.signal(); });
+  desk_->set_live_check([name = name_](const Cluster& running, const Cluster& next) {
+    return live_obstacles(running, arranged(running, next), name);
+  });
   const auto why = desk_->start(given_->text, file_, wall_now());
   if (!why) return tl::unexpected(why.error());
   const auto newest = desk_->newest();
@@ -92,7 +97,8 @@ Result<void> ChassisHost::launch(const std::shared_ptr<const Snapshot>& snapshot
   if (!index) return fail("there is no chassis '{}' in it", name_);
   for (const std::string& warning : snapshot->cluster.warnings) log::warn("cluster-file", "{}", warning);
   desk_->set_running(snapshot);
-  built_ = snapshot;
+  built_ = running_ = committed_ = snapshot;
+  plan_.reset();
   chassis_ = std::make_unique<Chassis>(snapshot->cluster, *index, desk_.get());
   auto started = chassis_->start();
   if (!started) {
@@ -111,7 +117,7 @@ void ChassisHost::end_chassis() {
 void ChassisHost::stop() { end_chassis(); }
 
 std::optional<std::vector<SetFact>> ChassisHost::facts() {
-  const auto& cluster = built_->cluster;
+  const auto& cluster = running_->cluster;
   const auto own = *cluster.find_chassis(name_);
   numbers_of_peers_.clear();
   std::vector<SetFact> out;
@@ -189,15 +195,50 @@ Result<void> ChassisHost::look() {
   return {};
 }
 
-Result<void> ChassisHost::advance(const CommitDesk::Newest& newest, const std::vector<SetFact>& facts) {
+const ChassisHost::Plan& ChassisHost::plan(const CommitDesk::Newest& newest) {
+  if (plan_ && plan_->newest == newest.snapshot->digest) return *plan_;
+  plan_ = Plan{newest.snapshot->digest, nullptr};
+  const Cluster& before = running_->cluster;
   const Cluster& after = newest.snapshot->cluster;
-  const auto changes = difference(built_->cluster, after);
-  if (changes_that_restart(changes, built_->cluster, after, name_).empty()) {
-    desk_->set_running(newest.snapshot);
-    desk_->set_state(CommitState::running, {}, false);
-    log::info(kComponent, "chassis={} commit={} changes nothing that runs here", name_, newest.number);
+  if (!changes_that_restart(difference(before, after), before, after, name_).empty()) return *plan_;
+  auto next = std::make_shared<const Snapshot>(
+      Snapshot{newest.snapshot->text, newest.snapshot->digest, arranged(before, after)});
+  const auto obstacles = live_obstacles(before, next->cluster, name_);
+  for (const std::string& obstacle : obstacles) {
+    log::info(kComponent, "chassis={} commit={} needs a restart: {}", name_, newest.number, obstacle);
+  }
+  if (obstacles.empty()) plan_->arranged = std::move(next);
+  return *plan_;
+}
+
+Result<void> ChassisHost::take_live(const CommitDesk::Newest& newest, const std::vector<SetFact>& facts) {
+  const auto lasting = facts_under(newest.snapshot->cluster, name_, facts);
+  if (auto why = wait_before_live(name_, newest.snapshot->digest, lasting); !why.empty()) {
+    if (why != told_) log::info(kComponent, "chassis={} commit={} waits for {}", name_, newest.number, why);
+    told_ = why;
+    desk_->set_state(CommitState::waiting, std::move(why), true);
     return {};
   }
+  told_.clear();
+  const auto next = plan_->arranged;
+  if (auto taken = chassis_->take({next, &next->cluster}); !taken) {
+    log::error(kComponent, "chassis={} commit={} cannot be taken while the chassis runs: {}", name_, newest.number,
+               taken.error().message);
+    return restart(newest);
+  }
+  for (const std::string& warning : next->cluster.warnings) log::warn("cluster-file", "{}", warning);
+  running_ = next;
+  committed_ = newest.snapshot;
+  plan_.reset();
+  desk_->set_running(next);
+  desk_->set_state(CommitState::running, {}, false);
+  log::info(kComponent, "chassis={} commit={} runs, without a restart", name_, newest.number);
+  return {};
+}
+
+Result<void> ChassisHost::advance(const CommitDesk::Newest& newest, const std::vector<SetFact>& facts) {
+  if (plan(newest).arranged) return take_live(newest, facts);
+  const Cluster& after = newest.snapshot->cluster;
   Turn turn = next_turn(name_, newest.snapshot->digest, facts_under(after, name_, facts));
   const auto carries_traffic = [](const SetFact& fact) {
     return !fact.peer.empty() && fact.peer_present && (fact.role == Role::master || fact.handing_over);
@@ -230,7 +271,7 @@ Result<void> ChassisHost::advance(const CommitDesk::Newest& newest, const std::v
 
 Result<void> ChassisHost::restart(const CommitDesk::Newest& newest) {
   log::info(kComponent, "chassis={} commit={} restarting with it", name_, newest.number);
-  const auto before = built_;
+  const auto before = committed_;
   end_chassis();
   auto started = launch(newest.snapshot);
   if (started) {
@@ -250,10 +291,10 @@ bool ChassisHost::fetch_from_peers(std::uint64_t own) {
   const std::int64_t now = monotonic_millis();
   if (now < next_fetch_) return false;
   for (const auto& [peer, number] : numbers_of_peers_) {
-    const auto index = built_->cluster.find_chassis(peer);
+    const auto index = running_->cluster.find_chassis(peer);
     if (number <= own || !index) continue;
     next_fetch_ = now + kFetchPauseMillis;
-    auto fetched = fetch_newest_commit(built_->cluster.chassis[*index].query, own, kFetchLimit);
+    auto fetched = fetch_newest_commit(running_->cluster.chassis[*index].query, own, kFetchLimit);
     const std::string& from = peer;  // clang 14 cannot capture a structured binding
     auto taken = fetched.and_then([&](FetchedCommit& commit) {
       return desk_->take(std::move(commit.text), fmt::format("commit {} of chassis {}", commit.entry.number, from),

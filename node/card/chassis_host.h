@@ -1,9 +1,10 @@
 // Keeps a chassis running from one commit to the next: icrd without its command line and signals.
 //
-//   CommitDesk --newest snapshot--> ChassisHost --stops and starts--> Chassis
+//   CommitDesk --newest snapshot--> ChassisHost --hands it to, or stops and starts--> Chassis
 //
-// A chassis is built from one snapshot and never changes. To take another one, the host stops it and starts a new one
-// in the same process, when next_turn() says that its traffic is not here.
+// The chassis takes another snapshot while it runs if nothing changes to which its sessions, memory and sockets are
+// bound (live_change.h). Otherwise the host stops it and starts a new one in the same process, when next_turn() says
+// that its traffic is not here.
 #pragma once
 
 #include <cstdint>
@@ -59,6 +60,14 @@ class ChassisHost {
   /// Returns the state of the sets, or nullopt if a card did not answer.
   [[nodiscard]] std::optional<std::vector<SetFact>> facts();
   void remember_peers(std::vector<SetFact>& facts);
+  /// How the newest commit is taken.
+  struct Plan {
+    std::uint64_t newest = 0;                  ///< digest of the commit
+    std::shared_ptr<const Snapshot> arranged;  ///< the commit, arranged() for running_; null: it takes a restart
+  };
+  [[nodiscard]] const Plan& plan(const CommitDesk::Newest& newest);
+  /// Has the chassis take the newest commit while it runs, after the standbys of its sets if they are there.
+  [[nodiscard]] Result<void> take_live(const CommitDesk::Newest& newest, const std::vector<SetFact>& facts);
   /// Takes the newest commit, or a step towards that.
   [[nodiscard]] Result<void> advance(const CommitDesk::Newest& newest, const std::vector<SetFact>& facts);
   /// Fetches a commit that a peer has and whose number is above `own`. Returns true if it is the newest one now.
@@ -70,6 +79,10 @@ class ChassisHost {
   std::unique_ptr<CommitDesk> desk_;
   Wakeup newer_;
   std::shared_ptr<const Snapshot> built_;  ///< what the chassis was built from; outlives it
+  /// What the chassis runs: built_, or what it has taken since, arranged() for built_.
+  std::shared_ptr<const Snapshot> running_;
+  std::shared_ptr<const Snapshot> committed_;  ///< the same as it was committed, to start from it again
+  std::optional<Plan> plan_;                   ///< from running_ to the newest commit; nullopt: not made yet
   std::unique_ptr<Chassis> chassis_;
   std::uint64_t noted_ = 0;                  ///< number of the newest commit that was looked at
   std::uint64_t noted_digest_ = 0;           ///< digest of its text

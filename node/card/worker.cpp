@@ -54,7 +54,7 @@ std::uint64_t bytes_of_rules(const Cluster& cluster, const ServiceSet& service_s
 
 Worker::Worker(const Cluster& cluster, std::uint16_t chassis, std::string name, std::uint32_t workers, WorkerPart part,
                std::uint64_t seed, TimePoint now)
-    : cluster_(cluster),
+    : cluster_(&cluster),
       name_(std::move(name)),
       workers_(workers),
       ports_(std::move(part.ports)),
@@ -100,8 +100,44 @@ void Worker::stop() {
   if (worker_.joinable()) worker_.join();
 }
 
+std::unique_ptr<WorkerUpdate> Worker::prepare(const Cluster& cluster,
+                                              const std::vector<PoolReservations>& reservations) const {
+  auto out = std::make_unique<WorkerUpdate>();
+  out->cluster = &cluster;
+  for (const auto& shard : shards_) out->shards.push_back(shard->prepare(cluster, reservations));
+  out->engine = engine_->prepare(cluster);
+  return out;
+}
+
+void Worker::give(std::unique_ptr<WorkerUpdate> update) {
+  update_ = std::move(update);
+  update_taken_.clear();
+  update_waits_.store(true, std::memory_order_release);
+}
+
+bool Worker::await_update(TimePoint until) {
+  while (update_waits_.load(std::memory_order_acquire)) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - monotonic_now());
+    if (left.count() <= 0) return false;
+    pollfd polled{update_taken_.descriptor(), POLLIN, 0};
+    (void)::poll(&polled, 1, static_cast<int>(left.count()));
+    update_taken_.clear();
+  }
+  update_.reset();
+  return true;
+}
+
+void Worker::take_update(TimePoint now) {
+  if (!update_waits_.load(std::memory_order_acquire)) return;
+  cluster_ = update_->cluster;
+  engine_->take(update_->engine);
+  for (std::size_t i = 0; i < sets_.size(); ++i) sets_[i]->core().take(now, *cluster_, update_->shards[i]);
+  update_waits_.store(false, std::memory_order_release);
+  update_taken_.signal();
+}
+
 void Worker::open_self_tests(std::uint16_t chassis, TimePoint now) {
-  const auto& cards = cluster_.chassis[chassis].cards;
+  const auto& cards = cluster_->chassis[chassis].cards;
   const auto card = std::find_if(cards.begin(), cards.end(), [&](const CardConfig& one) { return one.name == name_; });
   const auto end_of = [&](std::uint32_t unit) {
     SelfTest::End out{unit, unit < port_of_unit_.size() ? port_of_unit_[unit] : nullptr, {}};
@@ -115,8 +151,8 @@ void Worker::open_self_tests(std::uint16_t chassis, TimePoint now) {
   engine_->expect_self_tests(secret);
   for (const auto& set : set_views_) {
     SelfTest& self_test = *self_tests_.emplace_back(std::make_unique<SelfTest>(secret));
-    for (const std::uint16_t index : cluster_.redundancy_sets[set->set()].service_sets) {
-      const ServiceSet& config = cluster_.service_sets[index];
+    for (const std::uint16_t index : cluster_->redundancy_sets[set->set()].service_sets) {
+      const ServiceSet& config = cluster_->service_sets[index];
       const SelfTest::End inside = end_of(config.inside_unit);
       const SelfTest::End outside = end_of(config.outside_unit);
       if (inside.device.empty() || outside.device.empty()) continue;
@@ -168,6 +204,7 @@ void Worker::run_real() {
   while (!stopping_.load(std::memory_order_acquire)) {
     const TimePoint now = monotonic_now();
     if (now - present > QueueWatch::kLimit) note_absence(now - present, now);
+    take_update(now);
     bool packets_came = false;
     for (const auto& [unit, port] : ports_) {
       const std::size_t n = port->rx_burst(packets);
@@ -213,6 +250,7 @@ void Worker::run_captures() {
     if (next == nullptr || stopping_.load(std::memory_order_acquire)) break;
     virtual_now_ = earliest;
     for (const auto& [unit, port] : ports_) port->set_time(virtual_now_);
+    take_update(virtual_now_);
     while (poll_sets(virtual_now_, false)) {
     }
     engine_->tick(virtual_now_);
@@ -224,6 +262,7 @@ void Worker::run_captures() {
   at_end_.store(true, std::memory_order_release);
   // The captures are over and their time stands still; questions are still answered.
   while (!stopping_.load(std::memory_order_acquire)) {
+    take_update(virtual_now_);
     if (!mailbox_.run(*this, virtual_now_)) (void)wait(monotonic_now());
   }
 }
@@ -327,8 +366,8 @@ CardUtilization Worker::utilization(TimePoint /*now*/) const {
   for (const auto& shard : shards_) {
     out.sessions += shard->sessions();
     out.slots += shard->table().capacity();  // bindings have slots of their own
-    for (const std::uint16_t index : cluster_.redundancy_sets[shard->set()].service_sets) {
-      out.setup_rate_limit += cluster_.service_sets[index].max_session_setup_rate.value_or(0);
+    for (const std::uint16_t index : cluster_->redundancy_sets[shard->set()].service_sets) {
+      out.setup_rate_limit += cluster_->service_sets[index].max_session_setup_rate.value_or(0);
     }
   }
   return out;
@@ -353,9 +392,9 @@ void Worker::counters(std::vector<CounterGroup>& out) const {
   for (std::size_t i = 0; i < sets_.size(); ++i) {
     const auto& set = set_views_[i];
     CounterGroup group;
-    for (const std::uint16_t index : cluster_.redundancy_sets[set->set()].service_sets) {
+    for (const std::uint16_t index : cluster_->redundancy_sets[set->set()].service_sets) {
       if (!group.service_set.empty()) group.service_set += ", ";
-      group.service_set += cluster_.service_sets[index].name;
+      group.service_set += cluster_->service_sets[index].name;
     }
     set->append_to(group.counters);
     if (!captures_) self_tests_[i]->append_to(group.counters);
@@ -401,21 +440,21 @@ void Worker::usage(CardUsage& out) const {
     out.used += tables;
     out.sessions += shard->sessions() * each;
     out.sessions_max += tables;
-    for (const std::uint16_t index : cluster_.redundancy_sets[shard->set()].service_sets) {
-      const std::uint64_t rules = bytes_of_rules(cluster_, cluster_.service_sets[index]);
+    for (const std::uint16_t index : cluster_->redundancy_sets[shard->set()].service_sets) {
+      const std::uint64_t rules = bytes_of_rules(*cluster_, cluster_->service_sets[index]);
       out.policies += rules;
       out.used += rules;
-      out.service_sets.push_back({cluster_.service_sets[index].stable_id, shard->sessions_of(index) * each + rules});
+      out.service_sets.push_back({cluster_->service_sets[index].stable_id, shard->sessions_of(index) * each + rules});
     }
   }
 }
 
 void Worker::statistics(StableId service_set, ServiceSetStatus& out) const {
-  if (const auto index = cluster_.service_set_ids.find(service_set)) engine_->statistics(*index, out);
+  if (const auto index = cluster_->service_set_ids.find(service_set)) engine_->statistics(*index, out);
 }
 
 void Worker::clear_statistics(StableId service_set, std::optional<StatisticsGroup> group) {
-  if (const auto index = cluster_.service_set_ids.find(service_set)) engine_->clear_statistics(*index, group);
+  if (const auto index = cluster_->service_set_ids.find(service_set)) engine_->clear_statistics(*index, group);
   if (group && *group != StatisticsGroup::nat) return;
   for (const auto& set : set_views_) set->clear_nat_statistics(service_set);
 }

@@ -51,6 +51,14 @@ struct WorkerScheduling {
   std::string memory;  ///< "memory locked", or why it is not
 };
 
+/// What a worker takes from another configuration, compiled beforehand. Worker::take_update() leaves the former parts
+/// in it.
+struct WorkerUpdate {
+  const Cluster* cluster = nullptr;
+  std::vector<ShardUpdate> shards;  ///< of the sets of the worker, in their order
+  EngineUpdate engine;
+};
+
 class Worker final : public CardView, private PacketSink {
  public:
   /// `name` is the card's; it has `workers` of them. `now` is what the shards were made with. References must outlive
@@ -69,6 +77,18 @@ class Worker final : public CardView, private PacketSink {
   void stop();
   /// True when the captures have been read to their end (never for real ports).
   [[nodiscard]] bool at_end() const { return at_end_.load(std::memory_order_acquire); }
+
+  // -- Another configuration. Thread: that of the chassis. --
+
+  /// Compiles what the worker takes from `cluster`, which is arranged() for the one that it runs with, and outlives
+  /// what takes it. `reservations` are its reserved_endpoints(). REQUIRES: no update was given that is not taken.
+  [[nodiscard]] std::unique_ptr<WorkerUpdate> prepare(const Cluster& cluster,
+                                                      const std::vector<PoolReservations>& reservations) const;
+  /// Gives the worker what prepare() made. It takes it between two rounds.
+  void give(std::unique_ptr<WorkerUpdate> update);
+  /// Waits until the worker has taken what it was given, and frees the former parts. Returns false at `until`; then the
+  /// worker may still take it, so both configurations must live on.
+  [[nodiscard]] bool await_update(TimePoint until);
 
   [[nodiscard]] CardMailbox& mailbox() { return mailbox_; }
 
@@ -90,6 +110,8 @@ class Worker final : public CardView, private PacketSink {
   void open_self_tests(std::uint16_t chassis, TimePoint now);
   void run_real();
   void run_captures();
+  /// Takes the update that was given, if there is one. Costs one atomic load if there is none.
+  void take_update(TimePoint now);
   bool poll_sets(TimePoint now, bool busy);
   /// Sleeps until something arrives or is due. Returns the time at which something was due.
   TimePoint wait(TimePoint now);
@@ -100,7 +122,7 @@ class Worker final : public CardView, private PacketSink {
   [[nodiscard]] std::uint64_t live_sessions() const;
   void log_counters() const;
 
-  const Cluster& cluster_;
+  const Cluster* cluster_;
   const std::string name_;
   const std::uint32_t workers_;
   std::vector<UnitPort> ports_;
@@ -115,6 +137,9 @@ class Worker final : public CardView, private PacketSink {
   CardMailbox mailbox_;
   Wakeup stop_wakeup_;
   std::optional<RealTimeBudget> budget_;  ///< nullopt for captures, which have no deadlines
+  std::unique_ptr<WorkerUpdate> update_;  ///< the worker's while update_waits_, otherwise the chassis'
+  std::atomic<bool> update_waits_{false};
+  Wakeup update_taken_;
   std::atomic<bool> stopping_{false};
   std::atomic<bool> at_end_{false};
   TimePoint virtual_now_;  ///< captures: their clock

@@ -331,7 +331,8 @@ Result<void> CommitDesk::carry_out(const CommitRequest& request, std::string_vie
         done = tl::unexpected(snapshot.error());
         break;
       }
-      out.lines = describe_changes((running_ ? running_ : newest_)->cluster, (*snapshot)->cluster, chassis_, facts_);
+      out.lines = describe_changes((running_ ? running_ : newest_)->cluster, (*snapshot)->cluster, chassis_, facts_,
+                                   live_check_);
       break;
     }
     case CommitOperation::prepare:

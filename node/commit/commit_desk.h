@@ -53,6 +53,10 @@ class CommitDesk {
   /// Returns the digest of the text of the cluster file that icrd was given, as it is now; 0 if it cannot be read.
   using FileDigest = std::function<std::uint64_t()>;
 
+  /// Returns why the chassis, which runs with `running`, cannot take `next` without a restart although no key of it
+  /// needs one; empty if it can.
+  using LiveCheck = std::function<std::vector<std::string>(const Cluster& running, const Cluster& next)>;
+
   /// `chassis` is the name of this chassis.
   CommitDesk(SnapshotStore store, std::string chassis, FileDigest file_digest);
 
@@ -94,6 +98,9 @@ class CommitDesk {
   /// Sets the function that is called when a client has activated or confirmed a commit. It is called on the thread
   /// that calls answer(), before the client has its answer.
   void on_newer(std::function<void()> call) { on_newer_ = std::move(call); }
+
+  /// Sets the function that `check` asks; it is called while the desk is locked. REQUIRES: called before answer().
+  void set_live_check(LiveCheck check) { live_check_ = std::move(check); }
 
   [[nodiscard]] const CommitBeacon& beacon() const { return beacon_; }
   void append_to(CounterList& out) const;
@@ -142,6 +149,7 @@ class CommitDesk {
   const FileDigest file_digest_;
   CommitBeacon beacon_;
   std::function<void()> on_newer_;
+  LiveCheck live_check_;
   std::array<std::atomic<std::uint64_t>, kCountEnd> counters_{};
 
   mutable std::mutex mutex_;  ///< guards everything below
@@ -160,8 +168,10 @@ class CommitDesk {
 /// all addresses. `address` is as the socket reports it; one that cannot be read is not of this machine.
 [[nodiscard]] bool may_commit(std::string_view address, const Cluster& cluster);
 
-/// Returns what the step from `before` to `after` changes on the chassis `own`, a sentence each.
+/// Returns what the step from `before` to `after` changes on the chassis `own`, a sentence each. Without `live_check`
+/// nothing but keys that need a restart keeps the chassis from taking `after` while it runs.
 [[nodiscard]] std::vector<std::string> describe_changes(const Cluster& before, const Cluster& after,
-                                                        std::string_view own, const std::vector<SetFact>& facts);
+                                                        std::string_view own, const std::vector<SetFact>& facts,
+                                                        const CommitDesk::LiveCheck& live_check = {});
 
 }  // namespace icr::node

@@ -7,14 +7,14 @@
 namespace icr::node {
 namespace {
 
-std::string_view acts_on(Applies applies) {
+std::string_view how_it_applies(Applies applies) {
   switch (applies) {
     case Applies::live:
-      return "acts on all sessions";
+      return "applies at once";
     case Applies::new_sessions:
-      return "acts on new sessions";
+      return "applies to sessions that begin afterwards";
     case Applies::restart:
-      return "acts as a whole";
+      return "restarts";
   }
   return "";
 }
@@ -24,7 +24,7 @@ std::string sentence(const ConfigChange& change) {
   if (change.adds_part()) return fmt::format("{} is added", change.part);
   if (change.removes_part()) return fmt::format("{} is removed", change.part);
   return fmt::format("{}: {} -> {} ({})", change.path, change.before.value_or("default"),
-                     change.after.value_or("default"), acts_on(change.applies));
+                     change.after.value_or("default"), how_it_applies(change.applies));
 }
 
 /// Returns what the restart means for one redundancy set. `fact` is as it is now, and `lasting` is what facts_under()
@@ -68,7 +68,7 @@ std::string end_of(const ConfigChange& change) {
 }  // namespace
 
 std::vector<std::string> describe_changes(const Cluster& before, const Cluster& after, std::string_view own,
-                                          const std::vector<SetFact>& facts) {
+                                          const std::vector<SetFact>& facts, const CommitDesk::LiveCheck& live_check) {
   const auto changes = difference(before, after);
   if (changes.empty()) return {"nothing changes"};
   const auto restart = changes_that_restart(changes, before, after, own);
@@ -83,11 +83,13 @@ std::vector<std::string> describe_changes(const Cluster& before, const Cluster& 
         change.path != change.part && std::find(whole.begin(), whole.end(), change.part) != whole.end();
     if (!covered) out.push_back(sentence(change));
   }
-  if (restart.empty()) {
+  const auto obstacles = restart.empty() && live_check ? live_check(before, after) : std::vector<std::string>{};
+  if (restart.empty() && obstacles.empty()) {
     out.emplace_back("nothing restarts here");
     return out;
   }
-  for (const ConfigChange& change : restart) {
+  for (const std::string& obstacle : obstacles) out.push_back(fmt::format("needs a restart: {}", obstacle));
+  for (const ConfigChange& change : changes_of_chassis(changes, before, after, own)) {
     if (auto end = end_of(change); !end.empty()) out.push_back(std::move(end));
   }
   const auto lasting = facts_under(after, own, facts);

@@ -45,6 +45,16 @@ std::vector<SetFact> facts_under(const Cluster& after, std::string_view own, std
   return facts;
 }
 
+std::string wait_before_live(std::string_view own, std::uint64_t newest, const std::vector<SetFact>& facts) {
+  for (const SetFact& fact : facts) {
+    if (!needs_hand_over(fact) || fact.peer_running == newest) continue;
+    // A release without commits never says what it runs, and the other master may wait for this one.
+    const bool goes_first = fact.peer_present && (fact.peer_running == 0 || (fact.peer_waits && own < fact.peer));
+    if (!goes_first) return fmt::format("chassis {} to run the commit", fact.peer);
+  }
+  return {};
+}
+
 Turn next_turn(std::string_view own, std::uint64_t newest, const std::vector<SetFact>& facts) {
   Turn out;
   bool handing_over = false;

@@ -1,4 +1,5 @@
-// Decides when a chassis takes its newest commit: the standby first, then the master after a planned switchover.
+// Decides when a chassis takes its newest commit: the standby first, then the master, after a planned switchover if it
+// has to restart.
 //
 // No chassis coordinates the others, so none can die while it does. Each decides from what it sees: the roles of its
 // redundancy sets, and what its peers say that they run. A chassis that is master of nothing that a peer could take
@@ -48,6 +49,12 @@ struct Turn {
 /// Returns the facts as they count for a commit whose cluster file is `after`: a set in which the chassis `own` and its
 /// peer do not both stay has no peer that could take it over, or that could be waited for.
 [[nodiscard]] std::vector<SetFact> facts_under(const Cluster& after, std::string_view own, std::vector<SetFact> facts);
+
+/// Returns what the chassis `own` waits for before it takes the snapshot of that digest while it runs, in words; empty
+/// if it need not wait. A master lets its standby go first, so that the standby understands what the master sets up by
+/// new rules, and so that a commit with which the standby cannot start does not reach the master.
+[[nodiscard]] std::string wait_before_live(std::string_view own, std::uint64_t newest,
+                                           const std::vector<SetFact>& facts);
 
 /// Decides what the chassis `own` does to take the snapshot of that digest, which it does not run yet.
 [[nodiscard]] Turn next_turn(std::string_view own, std::uint64_t newest, const std::vector<SetFact>& facts);

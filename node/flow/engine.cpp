@@ -1,7 +1,9 @@
 #include "node/flow/engine.h"
 
 #include <algorithm>
+#include <utility>
 
+#include "model/config/keys.h"
 #include "node/packet/reply.h"
 #include "node/packet/rewrite.h"
 #include "node/packet/self_test_packet.h"
@@ -9,12 +11,9 @@
 namespace icr::node {
 namespace {
 
-/// The largest fragment that NAT64 makes, or packet of our own.
-std::size_t scratch_bytes(const Cluster& cluster) {
-  std::size_t bytes = kReplyBytes;
-  for (const ServiceSet& s : cluster.service_sets) bytes = std::max<std::size_t>(bytes, s.nat64.ipv6_mtu);
-  return bytes;
-}
+/// The largest fragment that NAT64 makes in any configuration, or packet of our own.
+constexpr std::size_t kScratchBytes =
+    std::max<std::size_t>(kReplyBytes, key("service-sets[].nat-options.stateful-nat64", "ipv6-mtu").high);
 
 std::vector<Prefix> nat64_prefixes(const Cluster& cluster, const ServiceSet& s) {
   std::vector<Prefix> out;
@@ -26,13 +25,19 @@ std::vector<Prefix> nat64_prefixes(const Cluster& cluster, const ServiceSet& s) 
   return out;
 }
 
+EngineUpdate::Service settings_of(const Cluster& cluster, std::uint16_t index) {
+  const ServiceSet& s = cluster.service_sets[index];
+  return {&s, s.screen ? &cluster.screens[*s.screen] : nullptr, nat64_prefixes(cluster, s),
+          FragmentTable::Limits{s.timeouts.fragment_limit, s.timeouts.reassembly_s}};
+}
+
 }  // namespace
 
 Engine::Engine(const Cluster& cluster, std::vector<Shard*> shards, std::uint64_t seed)
     : shards_(std::move(shards)),
       fragments_(seed),
       staged_(kStageSize),
-      scratch_(scratch_bytes(cluster)),
+      scratch_(kScratchBytes),
       ipv4_id_(static_cast<std::uint16_t>(seed)) {
   std::size_t count = 0;
   for (const Shard* shard : shards_) count += cluster.redundancy_sets[shard->set()].service_sets.size();
@@ -41,12 +46,10 @@ Engine::Engine(const Cluster& cluster, std::vector<Shard*> shards, std::uint64_t
     for (const std::uint16_t index : cluster.redundancy_sets[shards_[i]->set()].service_sets) {
       const ServiceSet& s = cluster.service_sets[index];
       const auto shard = static_cast<std::uint16_t>(i);
-      const Screen* const screen = s.screen ? &cluster.screens[*s.screen] : nullptr;
-      const FragmentTable::Limits fragments{s.timeouts.fragment_limit, s.timeouts.reassembly_s};
-      Service& service =
-          services_.emplace_back(Service{index, &s, screen, nat64_prefixes(cluster, s), fragments, {}, {}});
-      bindings_.push_back({shard, index, true, screen != nullptr, s.outside_unit, &service});
-      bindings_.push_back({shard, index, false, screen != nullptr, s.inside_unit, &service});
+      Service& service = services_.emplace_back(Service{settings_of(cluster, index), index, {}, {}});
+      const bool screened = service.screen != nullptr;
+      bindings_.push_back({shard, index, true, screened, s.outside_unit, &service});
+      bindings_.push_back({shard, index, false, screened, s.inside_unit, &service});
       for (const std::uint32_t unit : {s.inside_unit, s.outside_unit}) {
         if (binding_at_.size() <= unit) binding_at_.resize(unit + 1);
       }
@@ -54,6 +57,19 @@ Engine::Engine(const Cluster& cluster, std::vector<Shard*> shards, std::uint64_t
       binding_at_[s.outside_unit] = static_cast<std::uint16_t>(bindings_.size());
     }
   }
+}
+
+EngineUpdate Engine::prepare(const Cluster& cluster) const {
+  EngineUpdate out;
+  for (const Service& service : services_) out.services.push_back(settings_of(cluster, service.index));
+  return out;
+}
+
+void Engine::take(EngineUpdate& update) {
+  for (std::size_t i = 0; i < services_.size(); ++i) {
+    std::swap(static_cast<EngineUpdate::Service&>(services_[i]), update.services[i]);
+  }
+  for (UnitBinding& binding : bindings_) binding.screened = binding.service->screen != nullptr;
 }
 
 const Engine::UnitBinding* Engine::binding_of(std::uint32_t unit) const {

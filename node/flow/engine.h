@@ -28,10 +28,27 @@ class PacketSink {
   virtual void send(const Packet& packet) = 0;
 };
 
+/// What an engine takes from another configuration. Engine::take() leaves the former parts in it.
+struct EngineUpdate {
+  struct Service {
+    const ServiceSet* config = nullptr;
+    const Screen* screen = nullptr;      ///< null: none
+    std::vector<Prefix> nat64_prefixes;  ///< of its stateful-nat64 terms
+    FragmentTable::Limits fragments;
+  };
+  std::vector<Service> services;  ///< of the card, in the order of its sets
+};
+
 class Engine {
  public:
   /// `shards`, which must outlive the engine, carry the service sets of one card. `cluster` must outlive it too.
   Engine(const Cluster& cluster, std::vector<Shard*> shards, std::uint64_t seed);
+
+  /// Prepares what the engine takes from `cluster`. REQUIRES: `cluster` is arranged() for the one that the engine runs
+  /// with, has the same service sets on this card, and outlives what takes it. Thread: any, while no take() runs.
+  [[nodiscard]] EngineUpdate prepare(const Cluster& cluster) const;
+  /// Runs with another configuration from now on. REQUIRES: the shards take it as well, before the next packet.
+  void take(EngineUpdate& update);
 
   /// Handles a burst, in order. Buffers are rewritten in place and belong to the caller again afterwards.
   void process(std::span<Packet> burst, TimePoint now, PacketSink& out);
@@ -57,12 +74,8 @@ class Engine {
 
  private:
   /// A service set of the card: what the engine has to know of it, and what it counts for it.
-  struct Service {
+  struct Service : EngineUpdate::Service {
     std::uint16_t index = 0;  ///< in Cluster::service_sets
-    const ServiceSet* config = nullptr;
-    const Screen* screen = nullptr;      ///< null: none
-    std::vector<Prefix> nat64_prefixes;  ///< of its stateful-nat64 terms
-    FragmentTable::Limits fragments;
     ServiceSetCounters counters;
     ServiceSetStatus cleared;  ///< what the counters were when each group was cleared
   };

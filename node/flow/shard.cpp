@@ -88,6 +88,7 @@ Drop drop_of(NatRefusal refusal) {
 Shard::Shard(const Cluster& cluster, std::uint16_t set, std::uint64_t seed, TimePoint now)
     : cluster_(&cluster),
       set_(set),
+      seed_(seed),
       table_(cluster.redundancy_sets[set].max_sessions, detail::mix(seed, 0x1d8e4e27c47d124fULL)),
       nat_(cluster, set, seed, *this),
       ip_ids_(detail::mix(seed, 0x94d049bb133111ebULL)),
@@ -117,6 +118,9 @@ void Shard::activate(TimePoint now, std::uint64_t term) {
   if (++window_epoch_ == 0) window_epoch_ = 1;
   arm_cursor_ = arm_binding_ = 0;
   arm_end_ = table_.high_water();
+  review_cursor_ = 0;
+  reviewing_ |=
+      std::any_of(services_.begin(), services_.end(), [](const Service& s) { return s.config->policy_rematch; });
   nat_.activate(term);
   resolve_contested();
 }
@@ -172,7 +176,7 @@ SetUp Shard::set_up(const Headers& headers, std::uint16_t service_set, std::uint
   std::optional<NatDecision> rule;
   if (!nat_.waits_for(service_set, headers.key)) {
     rule = s->policy.nat(headers.key, inside, query);
-    if (rule->term == nullptr || !NatState::translates_destination(rule->term->type))
+    if (rule->term == nullptr || !translates_destination(rule->term->type))
       return {std::nullopt, Drop::nat_no_session, false};
   }
   if (s->screen) {
@@ -295,6 +299,7 @@ bool Shard::tick(TimePoint now, std::uint32_t budget) {
   }
   for (; armed < budget && arm_binding_ < nat_.high_water(); ++arm_binding_, ++armed) nat_.arm(arm_binding_);
   const bool all_armed = arm_cursor_ >= arm_end_ && arm_binding_ >= nat_.high_water();
+  if (reviewing_ && all_armed) review(budget);
   const auto due = [&](std::uint32_t slot) {
     if (slot >= table_.capacity()) {
       nat_.due(slot - table_.capacity(), at);
@@ -313,7 +318,7 @@ bool Shard::tick(TimePoint now, std::uint32_t budget) {
   const bool done = wheel_.advance(
       at, budget, due, [&](std::uint32_t slot) { prefetch_far(slot); },
       [&](std::uint32_t slot) { prefetch_near(slot); });
-  return done && all_armed;
+  return done && all_armed && !reviewing_;
 }
 
 void Shard::prefetch_far(std::uint32_t slot) const {

@@ -40,6 +40,7 @@ struct ShardCounters {
   std::uint64_t refused_index = 0;    ///< records for which the flow index had no room
   std::uint64_t swept = 0;            ///< sessions that a pass did not name
   std::uint64_t expired = 0;
+  std::uint64_t rematched = 0;  ///< sessions that ended because the firewall does not admit them any more
   std::uint64_t contested_resolved =
       0;  ///< sessions removed at activation because their translated port had two owners
   void append_to(CounterList& out) const;
@@ -57,6 +58,19 @@ struct SetUp {
   bool reject = false;                ///< the sender is to be notified (FirewallAction::reject)
 };
 
+/// What a shard takes from another configuration, compiled beforehand. Shard::take() leaves the former parts in it, so
+/// that whoever made it frees them.
+struct ShardUpdate {
+  struct Service {
+    const ServiceSet* config = nullptr;
+    ServicePolicy policy;
+    std::unique_ptr<ScreenGuard> screen;
+  };
+  const Cluster* cluster = nullptr;
+  NatRules nat;
+  std::vector<Service> services;  ///< of the set, in its order
+};
+
 class Shard final : public SessionSource, public SessionSink, private NatOutput {
  public:
   /// Creates a passive shard. `seed` keys hashes and the choice of ports. REQUIRES: `cluster` outlives the shard.
@@ -71,6 +85,19 @@ class Shard final : public SessionSource, public SessionSink, private NatOutput 
   /// Adds a listener to all changes, including those that a peer brings. A checkpointer listens to them on a standby as
   /// well. REQUIRES: `observer` outlives the shard.
   void add_observer(ChangeListener& observer) { observers_.push_back(&observer); }
+
+  // -- Configuration --
+
+  /// Compiles what this shard takes from `cluster`; `reservations` are its reserved_endpoints(). It takes as long as
+  /// making a shard, and changes nothing. REQUIRES: why_not() is empty, and `cluster` outlives what takes it. Thread:
+  /// any, while no take() runs.
+  [[nodiscard]] ShardUpdate prepare(const Cluster& cluster, const std::vector<PoolReservations>& reservations) const;
+  /// Runs with another configuration from now on. Sessions and bindings stay; tick() then walks over all sessions
+  /// little by little, so that they get the timeouts of the configuration. Takes time in proportion to the number of
+  /// service sets and pools.
+  void take(ShardUpdate& update);
+  /// Returns true while tick() has yet to walk over sessions because of take() or of the rematch of policies.
+  [[nodiscard]] bool reviews() const { return reviewing_; }
 
   // -- Role --
 
@@ -230,6 +257,12 @@ class Shard final : public SessionSource, public SessionSink, private NatOutput 
   /// Returns the idle timeout of the session in its present state. Finds its application if that is unknown.
   [[nodiscard]] std::uint32_t timeout_for_state(Session& session) const;
   [[nodiscard]] Ticks deadline_of(const Session& session) const;
+  /// Walks over at most `budget` sessions, and gives them what the configuration says of them.
+  void review(std::uint32_t budget);
+  /// Does that for one session.
+  void review_session(std::uint32_t slot);
+  /// Returns true if the firewall would admit the packet that began the session.
+  [[nodiscard]] static bool admits(const Service& s, const Session& session);
   /// Takes a live session out of index, timers, ports and counts. Its slot stays taken and its generation stays.
   void unlink(std::uint32_t slot);
   /// Asks for what the end of the session in `slot` will need: far ahead of it, then near.
@@ -260,6 +293,7 @@ class Shard final : public SessionSource, public SessionSink, private NatOutput 
 
   const Cluster* cluster_;
   std::uint16_t set_;
+  std::uint64_t seed_;
   bool active_ = false;
   bool refuse_new_ = false;
   TimePoint grace_until_ = TimePoint::min();
@@ -277,6 +311,8 @@ class Shard final : public SessionSource, public SessionSink, private NatOutput 
   Ticks activated_ = 0;
   std::uint32_t arm_cursor_ = 0;  ///< slots below it have their timer armed
   std::uint32_t arm_end_ = 0;
+  bool reviewing_ = false;                 ///< review() has yet to walk over sessions, once the shard is active
+  std::uint32_t review_cursor_ = 0;        ///< slots below it were reviewed
   std::uint32_t arm_binding_ = 0;          ///< the same for rows of bindings
   HugeArray<std::uint64_t> digest_words_;  ///< by slot: its part of digest_
   std::uint64_t digest_ = 0;

@@ -63,7 +63,7 @@ Adopted NatState::may_adopt_address(Pool& p, std::uint32_t external, const IpAdd
 }
 
 Adopted NatState::may_adopt(const NatSession& s) {
-  if (const std::uint32_t limit = subscriber_limits_[s.service_set]; limit != 0) {
+  if (const std::uint32_t limit = rules_.subscriber_limits[s.service_set]; limit != 0) {
     const IpAddress& subscriber = s.initiated_outside ? s.responder.source : s.initiator.source;
     const Host* const host = hosts_.find(HostTable::of_service_set(s.service_set), subscriber);
     if (host != nullptr && host->count >= limit) return Adopted::limit;

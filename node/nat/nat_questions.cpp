@@ -40,8 +40,9 @@ bool NatState::matches_pairing(const Pool& p, const IpAddress& host, const Sessi
   BindingRecord binding;
   binding.internal = r.internal;
   binding.external = IpAddress::v4(r.external);
-  binding.pool = pool_ids_[r.pool];
-  binding.service_set = service_set_ids_[r.service_set];  // of whoever paired the host; its other service sets share it
+  binding.pool = rules_.pool_ids[r.pool];
+  binding.service_set =
+      rules_.service_set_ids[r.service_set];  // of whoever paired the host; its other service sets share it
   return filter.matches(binding);
 }
 
@@ -59,8 +60,8 @@ bool NatState::holds(const NatSession& session, const SessionFilter& filter, std
     binding.internal_port = end.host_port;
     binding.external_port = end.port;
     binding.protocol = end.protocol;
-    binding.pool = pool_ids_[p.index];
-    binding.service_set = service_set_ids_[session.service_set];
+    binding.pool = rules_.pool_ids[p.index];
+    binding.service_set = rules_.service_set_ids[session.service_set];
     return filter.matches(binding);
   };
   const Ends ends = ends_of(session);
@@ -80,9 +81,10 @@ std::uint32_t NatState::append_deterministic(const SessionFilter& filter, const 
   for (const auto& each : pools_) {
     if (!each || !each->deterministic) continue;
     const Pool& p = *each;
-    if (filter.nat_pool && *filter.nat_pool != pool_ids_[p.index]) continue;
-    const auto service_set = std::find_if(p.service_sets.begin(), p.service_sets.end(),
-                                          [&](std::uint16_t s) { return filter.has_service_set(service_set_ids_[s]); });
+    if (filter.nat_pool && *filter.nat_pool != rules_.pool_ids[p.index]) continue;
+    const auto service_set = std::find_if(p.service_sets.begin(), p.service_sets.end(), [&](std::uint16_t s) {
+      return filter.has_service_set(rules_.service_set_ids[s]);
+    });
     if (service_set == p.service_sets.end()) continue;
     const std::uint32_t first_port = question.port.value_or(p.config->port_low);
     const std::uint32_t last_port = question.port.value_or(p.config->port_high);
@@ -102,8 +104,8 @@ std::uint32_t NatState::append_deterministic(const SessionFilter& filter, const 
       const auto host = host_number(static_cast<std::uint32_t>(n - blocks));
       const auto block = host ? p.deterministic->of_host(*host) : std::nullopt;
       if (!block) continue;
-      out.push_back({service_set_ids_[*service_set],
-                     pool_ids_[p.index],
+      out.push_back({rules_.service_set_ids[*service_set],
+                     rules_.pool_ids[p.index],
                      {host->to_v4(), block->external, block->first, block->last},
                      p.deterministic_refs[block->number]});
     }

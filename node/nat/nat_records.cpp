@@ -28,7 +28,7 @@ void NatState::append_layout(std::uint32_t first_slot, SlotLayout& out) const {
       if (!addresses.is_v4() || per_address == 0) continue;
       SlotRange range;
       range.use = SlotRange::Use::owned;
-      range.pool = pool_ids_[p->index];
+      range.pool = rules_.pool_ids[p->index];
       range.external = addresses.low.to_v4();
       range.per_address = per_address;
       if (p->use == NatPoolUse::port_blocks) {
@@ -61,8 +61,8 @@ bool NatState::read(std::uint32_t row, Ticks now, SessionRecord& out) const {
   b.last_port = r.kind == RecordKind::port_block ? span_of(r).last : std::uint16_t{0};
   b.protocol = r.protocol;
   b.flags = static_cast<std::uint8_t>(r.flags | (used ? kBindingInUse : 0));
-  b.pool = pool_ids_[r.pool];
-  b.service_set = service_set_ids_[r.service_set];
+  b.pool = rules_.pool_ids[r.pool];
+  b.service_set = rules_.service_set_ids[r.service_set];
   b.timeout_s = timeout_of(r) / 10;
   b.idle = used ? 0 : now - r.last_used;
   b.age = now - r.created;
@@ -85,14 +85,14 @@ bool NatState::may_host(const Pool& p, std::uint16_t service_set, const IpAddres
 
 std::optional<std::uint16_t> NatState::pool_with_id(StableId id) const {
   if (id == 0) return 0;
-  const auto index = cluster_->pool_ids.find(id);
+  const auto index = rules_.cluster->pool_ids.find(id);
   if (!index || !pools_[*index]) return std::nullopt;
   return static_cast<std::uint16_t>(*index + 1);
 }
 
 std::optional<NatState::Owner> NatState::owner_of(const BindingRecord& b) const {
   const auto pool = pool_with_id(b.pool).value_or(0);
-  const auto service_set = cluster_->service_set_ids.find(b.service_set);
+  const auto service_set = rules_.cluster->service_set_ids.find(b.service_set);
   if (pool == 0 || !service_set) return std::nullopt;
   return Owner{*pools_[pool - 1U], *service_set};
 }

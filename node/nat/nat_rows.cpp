@@ -16,7 +16,7 @@ std::uint32_t NatState::block_row(const Pool& p, std::uint32_t external, std::ui
 }
 
 PortPool::Span NatState::span_of(const Row& block) const {
-  const std::uint16_t size = cluster_->nat_pools[block.pool].blocks->block_size;
+  const std::uint16_t size = rules_.cluster->nat_pools[block.pool].blocks->block_size;
   return {block.external_port, static_cast<std::uint16_t>(block.external_port + size - 1)};
 }
 
@@ -114,7 +114,7 @@ void NatState::mark_taken(std::uint32_t row, bool taken) {
 }
 
 Ticks NatState::timeout_of(const Row& r) const {
-  const NatPool& config = cluster_->nat_pools[r.pool];
+  const NatPool& config = rules_.cluster->nat_pools[r.pool];
   const bool rotates = r.kind == RecordKind::port_block && config.blocks->active_block_timeout_s != 0;
   return (rotates ? config.blocks->active_block_timeout_s : config.mapping_timeout_s) * 10;
 }
@@ -387,7 +387,7 @@ void NatState::append_status(std::vector<NatPoolStatus>& out) const {
     if (!each) continue;
     const Pool& p = *each;
     NatPoolStatus status = p.figures;
-    status.pool = pool_ids_[p.index];
+    status.pool = rules_.pool_ids[p.index];
     status.use = p.use;
     status.addresses = p.config->address_count();
     if (p.use == NatPoolUse::addresses) status.addresses -= p.reserved_rows.size();
@@ -416,7 +416,7 @@ void NatState::append_status(std::vector<NatPoolStatus>& out) const {
       status.blocks = p.deterministic->hosts();
     }
     for (std::size_t i = 0; i < p.service_sets.size(); ++i) {
-      status.service_set = service_set_ids_[p.service_sets[i]];
+      status.service_set = rules_.service_set_ids[p.service_sets[i]];
       status.mappings = p.bindings[i].mappings;
       status.pairings = p.bindings[i].pairings;
       out.push_back(status);

@@ -250,7 +250,7 @@ void NatState::release_end(const End& end) {
 
 void NatState::hold(const NatSession& s, bool taken, Ticks now) {
   now_ = now;
-  if (subscriber_limits_[s.service_set] != 0) {
+  if (rules_.subscriber_limits[s.service_set] != 0) {
     bool fresh = false;
     if (Host* const host = hosts_.need(HostTable::of_service_set(s.service_set), subscriber_of(s), fresh)) {
       ++host->count;
@@ -265,7 +265,7 @@ void NatState::hold(const NatSession& s, bool taken, Ticks now) {
 
 void NatState::release(const NatSession& s, Ticks now) {
   now_ = now;
-  if (subscriber_limits_[s.service_set] != 0) {
+  if (rules_.subscriber_limits[s.service_set] != 0) {
     Host* const host = hosts_.find(HostTable::of_service_set(s.service_set), subscriber_of(s));
     if (host != nullptr && host->count != 0) {
       --host->count;
@@ -376,7 +376,7 @@ bool NatState::explains_source(const NatSession& s) const {
     return same_port || echo;
   }
   return (same_port || echo) &&
-         static_terms_.any_of(s.service_set, back.destination, [&](const StaticTerms::Entry& each) {
+         rules_.static_terms.any_of(s.service_set, back.destination, [&](const StaticTerms::Entry& each) {
            return each.term->type == s.type && each.pool == s.pool &&
                   static_external(*each.term, in.source) == back.destination;
          });
@@ -388,15 +388,12 @@ bool NatState::explains_destination(const NatSession& s) const {
   const bool same_port = in.destination_port == back.source_port;
   const bool echo = protocol_in_v4(in) == ip_protocol::icmp;
   if (translates_destination(s.type)) {
-    return std::any_of(terms_.begin(), terms_.end(), [&](const AppliedTerm& each) {
+    return std::any_of(rules_.terms.begin(), rules_.terms.end(), [&](const NatRules::AppliedTerm& each) {
       // The overload pool of a dynamic term gives ports.
       const bool overloaded = s.type == NatType::twice_napt44 && each.term->type == NatType::twice_dynamic_nat44 &&
                               each.term->overload_pool && *each.term->overload_pool + 1U == s.pool;
       if (each.service_set != s.service_set || (each.term->type != s.type && !overloaded)) return false;
-      const auto map =
-          std::lower_bound(destinations_.begin(), destinations_.end(), each.term,
-                           [](const Destination& d, const NatTerm* t) { return std::less<>()(d.term, t); });
-      const auto target = map->map(in);
+      const auto target = rules_.destination_of(each.term)(in);
       return target && target->address == back.source && (target->port == back.source_port || echo);
     });
   }
@@ -412,7 +409,7 @@ bool NatState::explains_destination(const NatSession& s) const {
     target = IpAddress::v4(*v4);
     if (target == back.source) return pool_of(s.service_set, *v4) == nullptr;
   }
-  return static_terms_.any_of(s.service_set, target, [&](const StaticTerms::Entry& each) {
+  return rules_.static_terms.any_of(s.service_set, target, [&](const StaticTerms::Entry& each) {
     return each.term->type != NatType::twice_basic_nat44 && static_internal(*each.term, target) == back.source;
   });
 }

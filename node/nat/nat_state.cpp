@@ -13,27 +13,8 @@
 namespace icr::node {
 namespace {
 
-/// RFC 6888 REQ-8.
-constexpr std::uint32_t kReuseHoldSeconds = 120;
-
 /// Messages about blocks that wait for the card's loop.
 constexpr std::size_t kBlockEvents = 4096;
-
-NatPoolUse use_of(NatType type, const NatPool& pool) {
-  switch (type) {
-    case NatType::basic_nat44:
-    case NatType::twice_basic_nat44:
-    case NatType::nptv6:
-      return NatPoolUse::one_to_one;
-    case NatType::dynamic_nat44:
-    case NatType::twice_dynamic_nat44:
-      return NatPoolUse::addresses;
-    case NatType::deterministic_napt44:
-      return NatPoolUse::deterministic;
-    default:
-      return pool.blocks ? NatPoolUse::port_blocks : NatPoolUse::ports;
-  }
-}
 
 /// What the service sets of a redundancy set need, before anything is allocated.
 struct Needs {
@@ -44,24 +25,12 @@ struct Needs {
   std::uint32_t owned = 0;  ///< blocks and whole addresses
 };
 
-template <class Visit>
-void for_each_term(const Cluster& cluster, std::uint16_t set, Visit&& visit) {
-  for (const std::uint16_t s : cluster.redundancy_sets[set].service_sets) {
-    for (const std::uint16_t rule : cluster.service_sets[s].nat_rules) {
-      for (const NatTerm& term : cluster.nat_rules[rule].terms) visit(s, term);
-    }
-  }
-}
-
 }  // namespace
 
 NatState::NatState(const Cluster& cluster, std::uint16_t set, std::uint64_t seed, NatOutput& out)
-    : cluster_(&cluster),
+    : rules_(cluster, set, reserved_endpoints(cluster)),
       out_(out),
       seed_(seed),
-      pools_(cluster.nat_pools.size()),
-      service_sets_(cluster.redundancy_sets[set].service_sets),
-      subscriber_limits_(cluster.service_sets.size()),
       free_pairings_(0),
       free_mappings_(0),
       by_internal_(0),
@@ -69,19 +38,19 @@ NatState::NatState(const Cluster& cluster, std::uint16_t set, std::uint64_t seed
       hosts_(0, 0),
       by_orphan_(0),
       events_(kBlockEvents) {
-  insides_.resize(cluster.service_sets.size());
-  for (const std::uint16_t s : service_sets_) insides_[s] = InsideAddresses(cluster, s);
-  for (const NatPool& each : cluster.nat_pools) pool_ids_.push_back(each.stable_id);
-  for (const ServiceSet& each : cluster.service_sets) service_set_ids_.push_back(each.stable_id);
-  for_each_term(cluster, set, [&](std::uint16_t s, const NatTerm& term) { add_term(s, term); });
-  static_terms_.sort();
+  for (auto& each : rules_.pools) {
+    if (!each) {
+      pools_.push_back(nullptr);
+      continue;
+    }
+    pools_.push_back(std::make_unique<Pool>());
+    static_cast<PoolRules&>(*pools_.back()) = std::move(*each);
+    pools_.back()->bindings.resize(pools_.back()->service_sets.size());
+  }
+  rules_.pools.clear();
   const std::uint32_t max_sessions = cluster.redundancy_sets[set].max_sessions;
   Needs needs;
-  for (const std::uint16_t s : service_sets_) {
-    subscriber_limits_[s] = cluster.service_sets[s].max_sessions_per_subscriber;
-    needs.subscribers |= subscriber_limits_[s] != 0;
-  }
-  const auto reservations = reserved_endpoints(cluster);
+  for (const std::uint16_t s : rules_.service_sets) needs.subscribers |= rules_.subscriber_limits[s] != 0;
   // Rows of blocks and addresses, then pairings, then mappings; never more than slots can name. There are as many of
   // the first as the pools need: a cluster file in which slots cannot name them is refused.
   const std::uint32_t most = kMaxRecordSlots - max_sessions;
@@ -89,7 +58,7 @@ NatState::NatState(const Cluster& cluster, std::uint16_t set, std::uint64_t seed
     if (!each) continue;
     Pool& p = *each;
     finish_pool(p, seed);
-    reserve(p, reservations[p.index]);
+    reserve(p);
     add_hold(p, max_sessions);
     needs.mappings |= p.mapped;
     needs.pairings |= p.paired;
@@ -104,8 +73,6 @@ NatState::NatState(const Cluster& cluster, std::uint16_t set, std::uint64_t seed
     external_low_ = externals_.front().low;
     external_high_ = std::max(external_high_, each.high);
   }
-  std::sort(destinations_.begin(), destinations_.end(),
-            [](const Destination& a, const Destination& b) { return std::less<>()(a.term, b.term); });
   pairing_rows_ = needs.owned;
   const std::uint32_t pairings = needs.pairings ? std::min(std::max(max_sessions / 4, 64U), most - needs.owned) : 0;
   mapping_rows_ = pairing_rows_ + pairings;
@@ -130,54 +97,31 @@ NatState::NatState(const Cluster& cluster, std::uint16_t set, std::uint64_t seed
   by_orphan_ = FixedIndex(static_cast<std::uint32_t>(orphans_.size()));
 }
 
-void NatState::add_pool(std::uint16_t index, std::uint16_t service_set, const NatTerm& term, NatPoolUse use) {
-  if (!pools_[index]) {
-    pools_[index] = std::make_unique<Pool>();
-    pools_[index]->config = &cluster_->nat_pools[index];
-    pools_[index]->index = index;
-    pools_[index]->use = use;
+void NatState::take(NatRules& rules) {
+  if (pools_.size() < rules.pools.size()) pools_.resize(rules.pools.size());
+  for (std::size_t i = 0; i < rules.pools.size(); ++i) {
+    if (!pools_[i]) continue;
+    Pool& p = *pools_[i];
+    PoolRules& next = *rules.pools[i];
+    std::vector<BindingCounts> bindings(next.service_sets.size());
+    for (std::size_t j = 0; j < p.bindings.size(); ++j) {
+      const auto at = std::find(next.service_sets.begin(), next.service_sets.end(), p.service_sets[j]);
+      bindings[static_cast<std::size_t>(at - next.service_sets.begin())] = p.bindings[j];
+    }
+    p.bindings = std::move(bindings);
+    std::swap(static_cast<PoolRules&>(p), next);
+    if (p.ports) p.ports->take(*p.config);
+    if (p.hold == 0) continue;
+    if (p.use == NatPoolUse::ports) p.ports->set_hold(p.hold);
+    if (p.row_hold) p.row_hold->set_duration(p.hold);
   }
-  Pool& p = *pools_[index];
-  if (std::find(p.service_sets.begin(), p.service_sets.end(), service_set) == p.service_sets.end()) {
-    p.service_sets.push_back(service_set);
-    p.bindings.emplace_back();
-  }
-  p.terms.push_back(&term);
-  if (use == NatPoolUse::one_to_one || use == NatPoolUse::destination) return;
-  if (use != NatPoolUse::addresses) {
-    // RFC 6146 knows no other mapping than an endpoint-independent one.
-    p.mapped |= term.endpoint_independent_mapping || term.type == NatType::stateful_nat64;
-    if (use != NatPoolUse::deterministic) p.paired |= term.address_pooling_paired;
-  }
-  if (term.endpoint_independent_filtering && !p.filter_open) {
-    p.filter_open = true;
-    p.let_in = &term.filtering_prefixes;
-    p.flow_limit = term.eif_flow_limit;
-  }
-  if (term.type == NatType::stateful_nat64 && !p.nat64_prefix) p.nat64_prefix = term.destination_prefix;
-}
-
-void NatState::add_term(std::uint16_t service_set, const NatTerm& term) {
-  terms_.push_back({service_set, &term});
-  for (const std::uint16_t p : term.source_pools) {
-    add_pool(p, service_set, term, use_of(term.type, cluster_->nat_pools[p]));
-  }
-  if (term.overload_pool) {
-    add_pool(*term.overload_pool, service_set, term,
-             cluster_->nat_pools[*term.overload_pool].blocks ? NatPoolUse::port_blocks : NatPoolUse::ports);
-  }
-  if (term.destination_pool) add_pool(*term.destination_pool, service_set, term, NatPoolUse::destination);
-  if (translates_destination(term.type)) destinations_.push_back({&term, DestinationMap(*cluster_, term)});
-  if (term.type == NatType::basic_nat44 || term.type == NatType::nptv6 || term.type == NatType::twice_basic_nat44) {
-    static_terms_.add(service_set, term);
-  }
+  std::swap(rules_, rules);
+  std::swap(rules_.pools, rules.pools);
 }
 
 void NatState::finish_pool(Pool& p, std::uint64_t seed) {
   p.addresses = AddressList(p.config->addresses);
-  if (p.use == NatPoolUse::one_to_one || p.use == NatPoolUse::destination) return;
-  p.tracked = p.use == NatPoolUse::port_blocks || p.use == NatPoolUse::addresses || p.paired ||
-              p.config->limit_ports_per_host != 0;
+  if (!p.is_owned()) return;
   for (const AddressRange& range : p.config->addresses) {
     if (range.is_v4()) externals_.push_back({range.low.to_v4(), range.high.to_v4(), p.index});
   }
@@ -202,10 +146,10 @@ void NatState::finish_pool(Pool& p, std::uint64_t seed) {
   }
 }
 
-void NatState::reserve(Pool& p, const PoolReservations& reservations) {
-  if (p.ports) p.ports->reserve(reservations.reserved);
+void NatState::reserve(Pool& p) {
+  if (p.ports) p.ports->reserve(p.reserved);
   if (!p.free_rows) return;
-  for (const ReservedEndpoints& each : reservations.reserved) {
+  for (const ReservedEndpoints& each : p.reserved) {
     // A block with a reserved port is given to nobody, because its log line names one host for all its ports.
     for (std::uint64_t v4 = each.low; v4 <= each.high; ++v4) {
       const auto index = p.addresses.index_of(static_cast<std::uint32_t>(v4));
@@ -229,11 +173,6 @@ void NatState::reserve(Pool& p, const PoolReservations& reservations) {
 }
 
 void NatState::add_hold(Pool& p, std::uint32_t max_sessions) {
-  // RFC 6888 REQ-8 B: a deterministic port always belongs to the same host.
-  if (p.use == NatPoolUse::deterministic || p.use == NatPoolUse::one_to_one || p.use == NatPoolUse::destination) return;
-  // REQ-8 C: where filtering admits only endpoints that a session called, the next host with the port is not reached by
-  // others.
-  p.hold = p.config->reuse_hold_s.value_or(p.filter_open ? kReuseHoldSeconds : 0) * 10;
   if (p.hold == 0) return;
   // The ports of a block belong to one host as long as it has the block, and the block itself is held afterwards.
   if (p.use == NatPoolUse::ports) p.ports->hold_released(p.hold, std::max(max_sessions, 1024U));
@@ -259,7 +198,7 @@ NatResult NatState::translate(std::uint16_t service_set, const NatTerm* term, co
   if (term != nullptr && term->type == NatType::none) term = nullptr;
   result.refused = translate_destination(service_set, term, key, inside, to, result);
   if (result.refused != NatRefusal::none) return result;
-  if (const std::uint32_t limit = subscriber_limits_[service_set]; limit != 0) {
+  if (const std::uint32_t limit = rules_.subscriber_limits[service_set]; limit != 0) {
     const Host* const host = hosts_.find(HostTable::of_service_set(service_set), inside ? key.source : to.destination);
     if (host != nullptr && host->count >= limit) {
       result.refused = NatRefusal::subscriber_limit;
@@ -287,15 +226,12 @@ NatResult NatState::translate(std::uint16_t service_set, const NatTerm* term, co
 NatRefusal NatState::translate_destination(std::uint16_t service_set, const NatTerm* term, const FlowKey& key,
                                            bool inside, FlowKey& to, NatResult& result) {
   if (term != nullptr && translates_destination(term->type)) {
-    const auto found =
-        std::lower_bound(destinations_.begin(), destinations_.end(), term,
-                         [](const Destination& d, const NatTerm* t) { return std::less<>()(d.term, t); });
-    const auto real = found->map(key);
+    const auto real = rules_.destination_of(term)(key);
     if (!real) return NatRefusal::untranslatable;
     to.destination = real->address;
     to.destination_port = real->port;
     result.type = term->type;
-    result.hairpin = inside && insides_[service_set].contains(to.destination);
+    result.hairpin = inside && rules_.insides[service_set].contains(to.destination);
     if (term->destination_pool) result.pool = static_cast<std::uint16_t>(*term->destination_pool + 1);
     return NatRefusal::none;
   }
@@ -356,7 +292,7 @@ NatRefusal NatState::translate_external(std::uint16_t service_set, const FlowKey
   }
   NatRefusal refusal = NatRefusal::none;
   const IpAddress external = to.destination;
-  (void)static_terms_.any_of(service_set, external, [&](const StaticTerms::Entry& each) {
+  (void)rules_.static_terms.any_of(service_set, external, [&](const StaticTerms::Entry& each) {
     if (each.term->type == NatType::twice_basic_nat44) return false;
     if (const auto internal = static_internal(*each.term, external)) {
       to.destination = *internal;

@@ -24,11 +24,9 @@
 #include "node/nat/bit_rows.h"
 #include "node/nat/fixed_index.h"
 #include "node/nat/host_table.h"
-#include "node/nat/inside_addresses.h"
-#include "node/nat/nat_arithmetic.h"
+#include "node/nat/nat_rules.h"
 #include "node/nat/nat_types.h"
 #include "node/nat/port_pool.h"
-#include "node/nat/static_terms.h"
 
 namespace icr::node {
 
@@ -41,13 +39,12 @@ class NatState {
   /// quarter as many pairings if hosts are paired. REQUIRES: `cluster` and `out` outlive this object.
   NatState(const Cluster& cluster, std::uint16_t set, std::uint64_t seed, NatOutput& out);
 
+  /// Takes other rules, and leaves the former ones in `rules`. Sessions and bindings stay. The time that it takes grows
+  /// with the number of pools only. REQUIRES: obstacle() of both is empty.
+  void take(NatRules& rules);
+
   // -- Sessions --
 
-  /// Returns true for types that translate the destination by a rule.
-  [[nodiscard]] static bool translates_destination(NatType type) {
-    return type == NatType::dnat44 || type == NatType::twice_basic_nat44 || type == NatType::twice_dynamic_nat44 ||
-           type == NatType::twice_napt44;
-  }
   /// Returns false if the packet is sent to an external address for which there is no mapping. It is cheap, so it is
   /// checked first.
   [[nodiscard]] bool waits_for(std::uint16_t service_set, const FlowKey& key) const;
@@ -146,7 +143,7 @@ class NatState {
   [[nodiscard]] const NatCounters& counters() const { return counters_; }
   /// Returns the identity of a pool (NatSession::pool), or 0 for none.
   [[nodiscard]] StableId id_of_pool(std::uint16_t pool_plus_one) const {
-    return pool_plus_one == 0 ? 0 : pool_ids_[pool_plus_one - 1U];
+    return pool_plus_one == 0 ? 0 : rules_.pool_ids[pool_plus_one - 1U];
   }
   /// Returns the index + 1 of the pool with that identity, 0 for none, or nullopt if no service set here uses it.
   [[nodiscard]] std::optional<std::uint16_t> pool_with_id(StableId id) const;
@@ -191,17 +188,7 @@ class NatState {
     std::uint64_t mappings = 0;
     std::uint64_t pairings = 0;
   };
-  struct Pool {
-    const NatPool* config = nullptr;
-    std::uint16_t index = 0;
-    NatPoolUse use = NatPoolUse::ports;
-    bool mapped = false;                          ///< ports are owned by mappings (RFC 4787 REQ-1)
-    bool paired = false;                          ///< address-pooling paired
-    bool tracked = false;                         ///< hosts are counted
-    bool filter_open = false;                     ///< endpoint-independent filtering
-    const std::vector<Prefix>* let_in = nullptr;  ///< sources that the filtering admits; empty: all
-    std::uint32_t flow_limit = 0;
-    std::optional<Prefix> nat64_prefix;
+  struct Pool : PoolRules {
     AddressList addresses;
     std::optional<PortPool> ports;
     std::optional<DeterministicBlocks> deterministic;
@@ -211,16 +198,10 @@ class NatState {
     std::uint32_t blocks_per_address = 0;
     std::optional<BitRows> free_rows;          ///< blocks: a row per address; addresses: one row
     std::vector<std::uint32_t> reserved_rows;  ///< rows that nobody may own, counted from first_row, sorted
-    std::vector<std::uint16_t> service_sets;
-    std::vector<BindingCounts> bindings;  ///< by service_sets
-    std::vector<const NatTerm*> terms;
+    std::vector<BindingCounts> bindings;       ///< by service_sets
     std::uint64_t draws = 0;
-    Ticks hold = 0;                     ///< time for which no other host gets what was freed; 0 for none
     std::optional<ReuseHold> row_hold;  ///< held rows, counted from first_row, if the pool has rows
     NatPoolStatus figures;              ///< what is counted
-
-    /// True if a session holds nothing of the pool but the bit of its port.
-    [[nodiscard]] bool ports_alone() const { return use == NatPoolUse::ports && !mapped && !tracked; }
   };
   /// What the identities in a record mean here.
   struct Owner {
@@ -230,14 +211,6 @@ class NatState {
   struct External {
     std::uint32_t low, high;
     std::uint16_t pool;
-  };
-  struct AppliedTerm {
-    std::uint16_t service_set;
-    const NatTerm* term;
-  };
-  struct Destination {
-    const NatTerm* term;
-    DestinationMap map;
   };
   /// Counts the sessions that use an external endpoint whose mapping has not arrived (yet).
   struct Orphan {
@@ -264,15 +237,13 @@ class NatState {
     std::optional<End> target;  ///< the external end towards which the session was opened
   };
 
-  void add_pool(std::uint16_t index, std::uint16_t service_set, const NatTerm& term, NatPoolUse use);
   void finish_pool(Pool& pool, std::uint64_t seed);
   /// Makes the pool hold freed ports and rows for a while.
   void add_hold(Pool& pool, std::uint32_t max_sessions);
   /// Removes the endpoints that rules and chassis answer from a finished pool.
-  void reserve(Pool& pool, const PoolReservations& reservations);
+  void reserve(Pool& pool);
   /// Returns true for a row that nobody may own: a block with a reserved port, or a reserved address.
   [[nodiscard]] bool is_reserved_row(const Pool& pool, std::uint32_t row) const;
-  void add_term(std::uint16_t service_set, const NatTerm& term);
 
   // translate()
   [[nodiscard]] NatRefusal translate_destination(std::uint16_t service_set, const NatTerm* term, const FlowKey& key,
@@ -438,7 +409,7 @@ class NatState {
   [[nodiscard]] Orphan* need_orphan(std::uint64_t key);
   void drop_orphan(Orphan& orphan);
 
-  const Cluster* cluster_;
+  NatRules rules_;  ///< without `pools`, which are parts of pools_
   NatOutput& out_;
   std::uint64_t seed_;
   bool active_ = false;
@@ -452,14 +423,6 @@ class NatState {
   std::vector<External> externals_;           ///< sorted
   std::uint32_t external_low_ = 1;            ///< what is not between these two is in none of them
   std::uint32_t external_high_ = 0;
-  std::vector<AppliedTerm> terms_;
-  StaticTerms static_terms_;
-  std::vector<Destination> destinations_;  ///< sorted by term
-  std::vector<std::uint16_t> service_sets_;
-  std::vector<StableId> pool_ids_;         ///< by index in Cluster::nat_pools
-  std::vector<StableId> service_set_ids_;  ///< by index in Cluster::service_sets
-  std::vector<InsideAddresses> insides_;   ///< by index in Cluster::service_sets; filled for the service sets here
-  std::vector<std::uint32_t> subscriber_limits_;  ///< by Cluster::service_sets; 0: none
   std::vector<Row> rows_;
   std::uint32_t high_water_ = 0;
   std::uint32_t pairing_rows_ = 0;  ///< first row of a pairing

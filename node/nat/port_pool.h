@@ -46,6 +46,17 @@ class PortPool {
   /// Holds ports that are released with a time for `duration`, as long as other ports are left. At most `most` ports
   /// are held at a time. REQUIRES: called once, after reserve().
   void hold_released(Ticks duration, std::uint32_t most);
+  /// Changes the time of hold_released(), also for the ports that are held.
+  void set_hold(Ticks duration) {
+    if (hold_) hold_->set_duration(duration);
+  }
+  /// Takes from another configuration of the pool how ports are chosen from now on. REQUIRES: its addresses, ports and
+  /// assignment are those of the pool.
+  void take(const NatPool& pool) {
+    preserve_parity_ = pool.preserve_parity;
+    preserve_range_ = pool.preserve_range;
+    round_robin_ = pool.round_robin;
+  }
   /// Frees the ports whose time is over.
   void advance(Ticks now);
   /// Returns the number of held ports.

@@ -19,6 +19,8 @@ class ReuseHold {
   /// which is below 2^23 ticks.
   ReuseHold(std::uint64_t numbers, std::uint32_t capacity, Ticks duration);
 
+  /// Holds every number for another time from when it was added.
+  void set_duration(Ticks duration) { duration_ = duration; }
   [[nodiscard]] bool holds(std::uint64_t number) const { return (held_[number / 64] >> (number % 64) & 1U) != 0; }
   [[nodiscard]] std::uint64_t size() const { return size_; }
   /// Holds a number. If all places are taken, releases the oldest number and returns it. REQUIRES: !holds(number).

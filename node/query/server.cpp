@@ -41,7 +41,7 @@ struct QueryServer::Sockets {
 
 QueryServer::QueryServer(const Cluster& cluster, std::uint16_t chassis, std::vector<CardDoor> cards,
                          MoreCounters more_counters, Commits commits)
-    : cluster_(cluster),
+    : cluster_(std::shared_ptr<const Cluster>(), &cluster),
       chassis_(chassis),
       cards_(std::move(cards)),
       more_counters_(std::move(more_counters)),
@@ -49,6 +49,16 @@ QueryServer::QueryServer(const Cluster& cluster, std::uint16_t chassis, std::vec
       completions_(std::make_shared<Completions>()) {}
 
 QueryServer::~QueryServer() { stop(); }
+
+void QueryServer::set_cluster(std::shared_ptr<const Cluster> cluster) {
+  const std::lock_guard lock(mutex_);
+  cluster_.swap(cluster);
+}
+
+std::shared_ptr<const Cluster> QueryServer::cluster() const {
+  const std::lock_guard lock(mutex_);
+  return cluster_;
+}
 
 Result<void> QueryServer::start() {
   if (completions_->descriptor() < 0 || stop_.descriptor() < 0) return fail("query server: no descriptor left");
@@ -61,7 +71,7 @@ Result<void> QueryServer::start() {
   auto router = transport::Socket::router(*context, options);
   if (!router) return tl::unexpected(router.error().in("query server"));
   if (auto done = router->watch(kConnectionEvents); !done) return tl::unexpected(done.error().in("query server"));
-  if (auto done = router->bind(cluster_.chassis[chassis_].query); !done) {
+  if (auto done = router->bind(cluster()->chassis[chassis_].query); !done) {
     return tl::unexpected(done.error().in("query server"));
   }
   endpoint_ = router->bound_to();
@@ -160,16 +170,18 @@ void QueryServer::take(std::string client, std::string_view from, std::span<cons
   const std::uint64_t id = request->request_id;
   // A commit is what makes cluster files equal, so it is not asked for the digest of one.
   if (request->kind == QueryKind::commit) return answer_commit(client, from, *request);
-  const ChassisConfig& own = cluster_.chassis[chassis_];
-  if (request->cluster_id != cluster_.stable_id) {
+  const auto configuration = cluster();
+  const Cluster& cluster = *configuration;
+  const ChassisConfig& own = cluster.chassis[chassis_];
+  if (request->cluster_id != cluster.stable_id) {
     return refuse(
         client, id, QueryError::wrong_cluster,
         request->cluster_id == 0
             ? std::string("the question is of a release that is too old to be understood")
-            : fmt::format("the question is for another cluster; chassis {} belongs to {}", own.name, cluster_.name));
+            : fmt::format("the question is for another cluster; chassis {} belongs to {}", own.name, cluster.name));
   }
   // Things are named by identities, so a question is understood under another cluster file.
-  if (request->cluster_digest != cluster_.digest) count(kOtherConfiguration);
+  if (request->cluster_digest != cluster.digest) count(kOtherConfiguration);
   const auto kind = static_cast<std::uint8_t>(request->kind);
   if (kind == 0 || kind >= kQueryKindEnd) {
     return refuse(client, id, QueryError::unknown_kind, fmt::format("unknown kind of question: {}", kind));
@@ -190,7 +202,7 @@ void QueryServer::take(std::string client, std::string_view from, std::span<cons
   }
   request->card = static_cast<std::uint16_t>(card - own.cards.begin());
   if (addresses_a_set(request->kind)) {
-    const auto set = cluster_.set_ids.find(request->set_id);
+    const auto set = cluster.set_ids.find(request->set_id);
     if (!set) {
       return refuse(client, id, QueryError::unknown_target,
                     fmt::format("the cluster file of chassis {} has no redundancy set {}", own.name,
@@ -207,7 +219,7 @@ void QueryServer::take(std::string client, std::string_view from, std::span<cons
   task->client = std::move(client);
   task->request = std::move(*request);
   task->answer_to = completions_;
-  prepare(*task, cluster_, chassis_);
+  prepare(*task, cluster, chassis_);
   // A question about the card begins at its first worker.
   const CardDoor& door = cards_[task->request.card];
   CardMailbox& worker = addresses_a_set(task->request.kind) ? door.of_set(task->request.set) : *door.workers.front();

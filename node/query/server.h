@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <string>
 #include <thread>
@@ -52,6 +53,9 @@ class QueryServer {
   /// Stops and joins the thread. Questions that still wait in cards get no answer. Idempotent.
   void stop();
 
+  /// Answers by another configuration from now on: one that is arranged() for the former one. Thread: any.
+  void set_cluster(std::shared_ptr<const Cluster> cluster);
+
   /// Returns the endpoint on which the server listens after start(), for example "tcp://192.0.2.1:7300".
   [[nodiscard]] const std::string& endpoint() const { return endpoint_; }
   /// Thread: any.
@@ -86,7 +90,11 @@ class QueryServer {
   void send(const std::string& client, const QueryReply& reply, BatchEncoder& sessions);
   void count(Count what) { counters_[what].fetch_add(1, std::memory_order_relaxed); }
 
-  const Cluster& cluster_;
+  /// Returns the configuration, for one question.
+  [[nodiscard]] std::shared_ptr<const Cluster> cluster() const;
+
+  mutable std::mutex mutex_;
+  std::shared_ptr<const Cluster> cluster_;  // under mutex_
   const std::uint16_t chassis_;
   const std::vector<CardDoor> cards_;
   const MoreCounters more_counters_;

@@ -20,6 +20,12 @@ std::string listed(const std::vector<std::string>& names) {
 
 }  // namespace
 
+void ConfigurationCheck::take(const Cluster& cluster) {
+  cluster_ = &cluster;
+  parts_.clear();
+  on_same_digest();
+}
+
 void ConfigurationCheck::on_same_digest() {
   differs_ = false;
   different_.reset();
@@ -28,8 +34,8 @@ void ConfigurationCheck::on_same_digest() {
 
 void ConfigurationCheck::load() {
   if (!parts_.empty()) return;
-  const auto used = parts_used_by_set(cluster_, set_);
-  for (const auto& part : parts_of(cluster_)) {
+  const auto used = parts_used_by_set(*cluster_, set_);
+  for (const auto& part : parts_of(*cluster_)) {
     const bool of_set = std::binary_search(used.begin(), used.end(), part.name);
     Part& own = parts_[part.name];
     for (const auto& setting : part.settings) {
@@ -90,9 +96,9 @@ std::string ConfigurationCheck::describe(const replication::Configuration& peer)
     return std::binary_search(different_->begin(), different_->end(), name);
   };
   std::vector<std::string> service_sets;
-  for (const auto index : cluster_.redundancy_sets[set_].service_sets) {
-    const auto used = parts_used_by(cluster_, index);
-    if (std::any_of(used.begin(), used.end(), is_different)) service_sets.push_back(cluster_.service_sets[index].name);
+  for (const auto index : cluster_->redundancy_sets[set_].service_sets) {
+    const auto used = parts_used_by(*cluster_, index);
+    if (std::any_of(used.begin(), used.end(), is_different)) service_sets.push_back(cluster_->service_sets[index].name);
   }
   std::map<std::string, std::uint64_t, std::less<>> theirs;
   for (const auto& setting : peer.settings) theirs.emplace(setting.name, setting.digest);

@@ -19,7 +19,10 @@ namespace icr::node {
 class ConfigurationCheck {
  public:
   /// `cluster` must outlive it.
-  ConfigurationCheck(const Cluster& cluster, std::uint16_t set) : cluster_(cluster), set_(set) {}
+  ConfigurationCheck(const Cluster& cluster, std::uint16_t set) : cluster_(&cluster), set_(set) {}
+
+  /// Compares the parts of another cluster from now on. `cluster` must outlive this object.
+  void take(const Cluster& cluster);
 
   /// The peer was heard, and compares another digest.
   void on_other_digest() { differs_ = true; }
@@ -46,7 +49,7 @@ class ConfigurationCheck {
   void load();
   [[nodiscard]] std::string describe(const replication::Configuration& peer) const;
 
-  const Cluster& cluster_;
+  const Cluster* cluster_;
   std::uint16_t set_;
   bool differs_ = false;
   TimePoint next_ = TimePoint::min();

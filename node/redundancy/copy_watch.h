@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 
 #include "model/base/time.h"
 #include "node/redundancy/stall_watch.h"
@@ -18,7 +19,7 @@ class CopyWatch {
   static constexpr Duration kLimit = 5s;
 
   /// `set` is the name of the redundancy set, and must outlive this object.
-  explicit CopyWatch(const std::string& set) : set_(set) {}
+  explicit CopyWatch(std::string set) : set_(std::move(set)) {}
 
   /// On the master; null if it sends nothing to a standby.
   void look_at(TimePoint now, const replication::Sender* sender);
@@ -26,7 +27,7 @@ class CopyWatch {
   void look_at(TimePoint now, const replication::Receiver* receiver);
 
  private:
-  const std::string& set_;
+  const std::string set_;
   StallWatch sending_{kLimit};
   StallWatch receiving_{kLimit};
   std::uint64_t sent_ = 0;      ///< progress of the sender at the last look

@@ -58,19 +58,20 @@ std::string_view to_string(Witness witness) {
 }
 
 Detector::Detector(const DetectorConfig& config, ProbeOutput& output, TimePoint now)
-    : config_(config),
-      output_(output),
-      floor_(config.interval * config.count),
-      // After half the floor, so that an answer is there before it has passed; but not for one interval, which passes
-      // between any two heartbeats.
-      ask_after_(std::max(floor_ / 2, config.interval + config.interval / 4)),
-      ask_interval_(std::clamp(config.interval / 2, kLeastProbeInterval, kMostProbeInterval)),
-      woke_(now),
-      wanted_(now),
-      grants_(config.count),
-      threshold_(floor_),
-      nonce_(mix(config.seed)) {
+    : output_(output), woke_(now), wanted_(now), nonce_(mix(config.seed)) {
+  set_config(config);
+}
+
+void Detector::set_config(const DetectorConfig& config) {
+  config_ = config;
+  floor_ = config.interval * config.count;
   config_.limit = std::max(config_.limit, floor_);
+  // After half the floor, so that an answer is there before it has passed; but not for one interval, which passes
+  // between any two heartbeats.
+  ask_after_ = std::max(floor_ / 2, config.interval + config.interval / 4);
+  ask_interval_ = std::clamp(config.interval / 2, kLeastProbeInterval, kMostProbeInterval);
+  grants_ = config.count;
+  threshold_ = std::clamp(threshold_, floor_, config_.limit);
 }
 
 void Detector::wake(TimePoint now) {

@@ -88,6 +88,9 @@ class Detector {
  public:
   Detector(const DetectorConfig& config, ProbeOutput& output, TimePoint now);
 
+  /// Judges by another interval, count and limit from now on. What was observed is kept.
+  void set_config(const DetectorConfig& config);
+
   /// Tells that the thread runs again. REQUIRES: called before anything else in a round; repeating it has no effect.
   void wake(TimePoint now);
   /// Tells that the thread is about to sleep until `wanted` at the latest.
@@ -133,9 +136,9 @@ class Detector {
 
   DetectorConfig config_;
   ProbeOutput& output_;
-  const Duration floor_;
-  const Duration ask_after_;  ///< silence after which the first probe is sent
-  const Duration ask_interval_;
+  Duration floor_{};
+  Duration ask_after_{};  ///< silence after which the first probe is sent
+  Duration ask_interval_{};
   std::vector<IpAddress> addresses_;
   bool open_ = false;
 
@@ -145,15 +148,15 @@ class Detector {
   Duration attended_{};
   // The members below are in attended time.
   Duration heard_{};
-  Duration fresh_{};      ///< judge() does not decide before this: one interval after a pause of this thread
-  std::uint32_t grants_;  ///< how many times fresh_ may still be moved in the present silence
-  Duration asked_{};      ///< when the first probe of the present silence was sent
+  Duration fresh_{};          ///< judge() does not decide before this: one interval after a pause of this thread
+  std::uint32_t grants_ = 0;  ///< how many times fresh_ may still be moved in the present silence
+  Duration asked_{};          ///< when the first probe of the present silence was sent
   Duration next_probe_{};
   Duration answered_{};  ///< when the last answer to a probe of the present silence came
   bool is_asked_ = false;
   bool is_answered_ = false;
-  bool lost_ = false;   ///< the peer was judged dead and has not been heard since
-  Duration threshold_;  ///< the tolerated silence, as the last round computed it
+  bool lost_ = false;     ///< the peer was judged dead and has not been heard since
+  Duration threshold_{};  ///< the tolerated silence, as the last round computed it
 
   std::uint64_t nonce_;  ///< marks the probes of the present silence; never 0
   WorstOfMinute own_late_;

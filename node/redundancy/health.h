@@ -34,6 +34,8 @@ class SteadyHealth {
   /// `hold` is the time for which a member must have been well.
   explicit SteadyHealth(Duration hold) : hold_(hold) {}
 
+  /// Sets another `hold`, for the next time that the member becomes well.
+  void set_hold(Duration hold) { hold_ = hold; }
   /// Takes a new measurement.
   void measured(TimePoint now, const Health& health);
   void tick(TimePoint now);

@@ -42,6 +42,15 @@ DetectorConfig detector_config(const Cluster& cluster, std::uint16_t set, std::u
   return {config.heartbeat_interval, config.heartbeat_count, config.longest_silence(), boot + set};
 }
 
+DetectorConfig more_patient(const DetectorConfig& a, const DetectorConfig& b) {
+  DetectorConfig out = b;
+  out.interval = std::max(a.interval, b.interval);
+  const Duration floor = std::max(a.interval * a.count, b.interval * b.count);
+  out.count = static_cast<std::uint32_t>((floor + out.interval - Duration(1)) / out.interval);
+  out.limit = std::max(a.limit, b.limit);
+  return out;
+}
+
 /// Where the peer's machine answers in any case; not to be asked in a set that has no peer.
 IpAddress address_of_peer(const Cluster& cluster, const RedundancySet& set, std::uint16_t chassis) {
   for (const auto& member : set.members) {

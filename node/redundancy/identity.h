@@ -14,6 +14,8 @@ namespace icr::node {
 [[nodiscard]] RoleConfig role_config(const RedundancySet& set, std::uint16_t chassis);
 /// Returns the detector's timing. `boot` makes the nonces of its probes differ from those of other processes; those of
 /// other sets of the process differ as well, because they may have another peer.
+/// Returns the timing of a detector that calls no peer dead that both `a` and `b` would tolerate.
+[[nodiscard]] DetectorConfig more_patient(const DetectorConfig& a, const DetectorConfig& b);
 [[nodiscard]] DetectorConfig detector_config(const Cluster& cluster, std::uint16_t set, std::uint64_t boot);
 /// Returns the header of this member's messages.
 [[nodiscard]] replication::Header header_of(const Cluster& cluster, std::uint16_t set, std::uint16_t chassis,

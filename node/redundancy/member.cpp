@@ -26,7 +26,7 @@ constexpr Duration kLeastHold = 1s;
 RedundancyMember::RedundancyMember(const Cluster& cluster, std::uint16_t set, std::uint16_t chassis,
                                    const MemberStart& start, const SessionSource& source, SessionSink& sink,
                                    const MemberOutputs& outputs, TimePoint now)
-    : set_(cluster.redundancy_sets[set]),
+    : set_(&cluster.redundancy_sets[set]),
       source_(source),
       decisions_(outputs.decisions),
       link_(outputs.link),
@@ -36,17 +36,45 @@ RedundancyMember::RedundancyMember(const Cluster& cluster, std::uint16_t set, st
       receiver_(sink, source, start.boot_id),
       merge_out_(source, sender_),
       merge_in_(sink, source.capacity()),
-      copy_watch_(set_.name),
+      copy_watch_(set_->name),
       configuration_(cluster, set),
-      role_(role_config(set_, chassis), start.term, *this, now, start.whole, start.claimed),
-      detector_(detector_config(cluster, set, start.boot_id), outputs.probes, now),
+      role_(role_config(*set_, chassis), start.term, *this, now, start.whole, start.claimed),
+      timing_(detector_config(cluster, set, start.boot_id)),
+      heartbeat_interval_(timing_.interval),
+      detector_(timing_, outputs.probes, now),
       last_tick_(now),
       next_heartbeat_(now),
-      health_(std::max(set_.hold_time, kLeastHold)),
+      health_(std::max(set_->hold_time, kLeastHold)),
       commits_(start.commits),
-      peer_address_(address_of_peer(cluster, set_, chassis)) {}
+      peer_address_(address_of_peer(cluster, *set_, chassis)) {}
 
 RedundancyMember::~RedundancyMember() = default;
+
+void RedundancyMember::take(TimePoint now, const Cluster& cluster, std::uint16_t set) {
+  set_ = &cluster.redundancy_sets[set];
+  const std::uint64_t digest = cluster.digest_for_peers(set);
+  // The next heartbeat of the peer tells whether it runs the same.
+  if (digest != own_.cluster_digest) receiver_.expect_refusals(true);
+  own_.cluster_digest = digest;
+  configuration_.take(cluster);
+  role_.set_config(role_config(*set_, set_->members[own_.member].chassis));
+  health_.set_hold(std::max(set_->hold_time, kLeastHold));
+  const DetectorConfig next = detector_config(cluster, set, own_.boot);
+  timing_changes_ = hears_peer();
+  timing_ = timing_changes_ ? more_patient(timing_, next) : next;
+  wanted_timing_ = next;
+  heartbeat_interval_ = timing_changes_ ? std::min(heartbeat_interval_, next.interval) : next.interval;
+  detector_.set_config(timing_);
+  heartbeat_now_ = true;
+  next_heartbeat_ = std::min(next_heartbeat_, now + heartbeat_interval_);
+}
+
+void RedundancyMember::end_change_of_timing() {
+  timing_changes_ = false;
+  timing_ = wanted_timing_;
+  heartbeat_interval_ = timing_.interval;
+  detector_.set_config(timing_);
+}
 
 ClaimAnswer RedundancyMember::claim(std::uint64_t term) { return decisions_.claim(term); }
 
@@ -159,10 +187,10 @@ void RedundancyMember::on_refused(TimePoint now) {
   other_cluster_ = refused;
   const std::string what = reader_.stranger_is_old() ? "peer runs a release that is too old to pair with this one"
                                                      : "peer belongs to another cluster";
-  role_.hold(now, now + set_.detection_floor(), what);
+  role_.hold(now, now + set_->detection_floor(), what);
   if (other_cluster_told_) return;
   other_cluster_told_ = true;
-  log::error("redundancy", "set={} {}: its messages are refused{}", set_.name, what,
+  log::error("redundancy", "set={} {}: its messages are refused{}", set_->name, what,
              role_.role() == Role::initializing ? ", and this member does not become master beside it" : "");
 }
 
@@ -170,7 +198,7 @@ void RedundancyMember::on_refused(TimePoint now) {
 /// identities, and each member refuses those that do not fit its own file.
 void RedundancyMember::on_configuration(const rep::Header& header, const rep::Configuration& configuration) {
   if (header.cluster_digest == own_.cluster_digest || !configuration_.on_configuration(configuration)) return;
-  log::warn("redundancy", "set={} the cluster file differs from that of the peer: {}", set_.name,
+  log::warn("redundancy", "set={} the cluster file differs from that of the peer: {}", set_->name,
             configuration_.difference());
 }
 
@@ -231,7 +259,7 @@ void RedundancyMember::on_heartbeat(TimePoint now, const rep::Header& header, co
   detector_.on_condition(std::chrono::microseconds(beat.late_us), addresses);
   peer_beat_ = beat;
   sender_.set_schema(record_schema(beat.schema));
-  if (heard_ever_ && peer_lost_told_) log::info("redundancy", "set={} peer is heard again", set_.name);
+  if (heard_ever_ && peer_lost_told_) log::info("redundancy", "set={} peer is heard again", set_->name);
   heard_ever_ = true;
   other_cluster_told_ = false;
   receiver_.expect_refusals(header.cluster_digest != own_.cluster_digest);
@@ -242,6 +270,8 @@ void RedundancyMember::on_heartbeat(TimePoint now, const rep::Header& header, co
     configuration_.on_other_digest();
   }
   hear(now);
+  // This heartbeat was still awaited by the former timing.
+  if (timing_changes_ && header.cluster_digest == own_.cluster_digest) end_change_of_timing();
   peer_lost_told_ = false;
 
   PeerReport report;
@@ -310,13 +340,13 @@ void RedundancyMember::on_adopt(TimePoint now, const rep::Header& header, const 
 void RedundancyMember::merge(TimePoint now, std::size_t budget_bytes) {
   if (role_.role() == Role::master) {
     merge_in_.pump(header(), writer_, link_);
-    if (const auto taken = merge_in_.take_outcome()) log_merge(set_.name, *taken);
+    if (const auto taken = merge_in_.take_outcome()) log_merge(set_->name, *taken);
     return;
   }
   if (!role_.follows_peer()) return;
   merge_out_.pump(now, header(), writer_, link_, budget_bytes);
   if (const auto given = merge_out_.take_outcome()) {
-    log_merge(set_.name, *given);
+    log_merge(set_->name, *given);
     receiver_.follow(now, boots_.present(), role_.peer().term);
   }
 }
@@ -351,7 +381,7 @@ void RedundancyMember::on_feedback(TimePoint now, const rep::Message& message) {
       return;
     }
     sender_.start(now, request->epoch);
-    log::info("redundancy", "set={} peer asks for a copy: {} slots to walk", set_.name, source_.high_water());
+    log::info("redundancy", "set={} peer asks for a copy: {} slots to walk", set_->name, source_.high_water());
   } else if (const auto* ack = std::get_if<rep::Ack>(&message.body)) {
     sender_.on_ack(*ack);
   } else if (const auto* nack = std::get_if<rep::Nack>(&message.body)) {
@@ -365,7 +395,7 @@ void RedundancyMember::after_receiver(TimePoint now) {
   role_.on_sync(now, std::max(receiver_.sync(), Sync::cold));  // a standby is at least that
   if (role_.sync() == before) return;
   heartbeat_now_ = true;
-  log::info("redundancy", "set={} standby is {}", set_.name, to_string(role_.sync()));
+  log::info("redundancy", "set={} standby is {}", set_->name, to_string(role_.sync()));
 }
 
 void RedundancyMember::on_peer_connected(TimePoint now) {
@@ -396,7 +426,7 @@ void RedundancyMember::check_liveness(TimePoint now) {
     drain_grace_ = false;
     // One that takes over says so itself; a master that has lost its standby would say nothing.
     if (role_.role() == Role::master) {
-      log::warn("redundancy", "set={} peer is silent for {} ms: no standby is left", set_.name,
+      log::warn("redundancy", "set={} peer is silent for {} ms: no standby is left", set_->name,
                 detector_.silence() / 1ms);
     }
     role_.on_peer_lost(now, true);
@@ -405,7 +435,7 @@ void RedundancyMember::check_liveness(TimePoint now) {
   if (drain_grace_ && now >= grace_until_) {
     drain_grace_ = false;
     if (role_.role() == Role::master) {
-      log::warn("redundancy", "set={} connection to the peer closed: no standby is left", set_.name);
+      log::warn("redundancy", "set={} connection to the peer closed: no standby is left", set_->name);
     }
     role_.on_peer_lost(now, false);
     // A master, or one that takes over, has no use for the proof by silence any more.
@@ -421,19 +451,19 @@ void RedundancyMember::update_health(TimePoint now) {
   health_told_ = health.ill();
   heartbeat_now_ = true;
   if (health.ill()) {
-    log::warn("redundancy", "set={} health=Failed weight={} reason=\"{}\"", set_.name, health.weight, health.reasons);
+    log::warn("redundancy", "set={} health=Failed weight={} reason=\"{}\"", set_->name, health.weight, health.reasons);
   } else {
-    log::info("redundancy", "set={} health=Passed weight={}", set_.name, health.weight);
+    log::info("redundancy", "set={} health=Passed weight={}", set_->name, health.weight);
   }
 }
 
 bool RedundancyMember::may_send() const { return role_.role() == Role::master && !peer_lost_told_; }
 
 void RedundancyMember::tick(TimePoint now, std::size_t budget_bytes) {
-  if (!set_.stand_alone()) check_liveness(now);
+  if (!set_->stand_alone()) check_liveness(now);
   update_health(now);
   role_.tick(now);
-  if (set_.stand_alone()) return;
+  if (set_->stand_alone()) return;
   if (role_.follows_peer() && !merge_out_.active()) {
     receiver_.pump(now, header(), writer_, link_);
     after_receiver(now);
@@ -458,7 +488,7 @@ void RedundancyMember::send_offer() {
 
 void RedundancyMember::send_heartbeat(TimePoint now) {
   heartbeat_now_ = false;
-  next_heartbeat_ = now + set_.heartbeat_interval;
+  next_heartbeat_ = now + heartbeat_interval_;
   rep::Heartbeat beat;
   beat.number = ++number_;
   beat.heard_boot = peer_lost_told_ ? 0 : boots_.present();
@@ -491,7 +521,7 @@ void RedundancyMember::send_heartbeat(TimePoint now) {
 
 TimePoint RedundancyMember::next_deadline() const {
   TimePoint at = std::min(role_.next_deadline(), health_.next_deadline());
-  if (set_.stand_alone()) return at;
+  if (set_->stand_alone()) return at;
   at = std::min(at, next_heartbeat_);
   if (heartbeat_now_) at = TimePoint::min();
   if (drain_grace_) at = std::min(at, grace_until_);
@@ -519,6 +549,6 @@ void RedundancyMember::set_health(TimePoint now, const Health& health) {
   update_health(now);
 }
 
-std::uint32_t RedundancyMember::priority() const { return set_.members[own_.member].priority; }
+std::uint32_t RedundancyMember::priority() const { return set_->members[own_.member].priority; }
 
 }  // namespace icr::node

@@ -107,6 +107,12 @@ class RedundancyMember : public ChangeListener, private RoleOutput {
                    const SessionSource& source, SessionSink& sink, const MemberOutputs& outputs, TimePoint now);
   ~RedundancyMember() override;
 
+  /// Runs with another configuration from now on, and tells the peer. As long as the peer has not said that it runs the
+  /// same, this member sends heartbeats by the shorter of both intervals and is as patient as the more patient one, so
+  /// that neither calls the other dead because one of them has changed first. REQUIRES: `cluster` is arranged() for the
+  /// one that the member runs with, has the same members in the set, and outlives the member.
+  void take(TimePoint now, const Cluster& cluster, std::uint16_t set);
+
   /// From the engine, in the middle of a packet.
   void changed(std::uint32_t slot, Change change) override { sender_.changed(slot, change); }
 
@@ -192,6 +198,7 @@ class RedundancyMember : public ChangeListener, private RoleOutput {
   void merge(TimePoint now, std::size_t budget_bytes);
   void on_refused(TimePoint now);
   void on_configuration(const replication::Header& header, const replication::Configuration& configuration);
+  void end_change_of_timing();
   void check_liveness(TimePoint now);
   void update_health(TimePoint now);
   void send_heartbeat(TimePoint now);
@@ -202,7 +209,7 @@ class RedundancyMember : public ChangeListener, private RoleOutput {
   [[nodiscard]] bool may_send() const;
   [[nodiscard]] std::uint32_t priority() const;
 
-  const RedundancySet& set_;
+  const RedundancySet* set_;
   const SessionSource& source_;
   RoleOutput& decisions_;
   replication::Outlet& link_;
@@ -222,7 +229,11 @@ class RedundancyMember : public ChangeListener, private RoleOutput {
   bool connected_ = false;
   bool heard_ever_ = false;
   TimePoint heard_at_;
-  bool peer_lost_told_ = true;  ///< the role machine knows that the peer is gone
+  bool peer_lost_told_ = true;    ///< the role machine knows that the peer is gone
+  DetectorConfig timing_;         ///< by which the peer is judged
+  DetectorConfig wanted_timing_;  ///< while timing_changes_: as the configuration says
+  bool timing_changes_ = false;   ///< the peer may run with the former timing
+  Duration heartbeat_interval_;
   Detector detector_;
   TimePoint last_tick_;
   std::uint64_t other_cluster_ = 0;  ///< messages of another cluster, so far

@@ -9,7 +9,7 @@ MemberStatus RedundancyMember::status() const {
   MemberStatus out;
   out.role = role_.role();
   out.sync = role_.sync();
-  out.stand_alone = set_.stand_alone();
+  out.stand_alone = set_->stand_alone();
   out.handing_over = role_.handing_over();
   out.merging = merge_out_.active();
   out.term = role_.term();

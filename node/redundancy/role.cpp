@@ -348,6 +348,12 @@ bool RoleMachine::take_offer(TimePoint now) {
   return true;
 }
 
+void RoleMachine::set_config(const RoleConfig& config) {
+  config_ = config;
+  // A member that asks because it is preferred asks again if it is preferred still.
+  if (asks_ && asks_until_ == TimePoint::max()) asks_ = false;
+}
+
 void RoleMachine::update_preemption(TimePoint now) {
   if (asks_ && asks_until_ != TimePoint::max() && now >= asks_until_) asks_ = false;
   if (asks_ || claim_ || !config_.preempt || ill_ || sync_ != Sync::hot || !follows_peer()) return;

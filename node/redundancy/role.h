@@ -83,6 +83,9 @@ class RoleMachine {
               bool whole = true, std::uint64_t claimed = 0);
 
   // Inputs.
+  /// Acts by another configuration from now on: its priority, preemption and times. REQUIRES: index and stand_alone
+  /// stay as they are.
+  void set_config(const RoleConfig& config);
   void on_peer(TimePoint now, const PeerReport& report);
   /// The peer's connection is closed (`silent` false) or it has not been heard for too long (`silent` true).
   void on_peer_lost(TimePoint now, bool silent);

@@ -1,6 +1,7 @@
 #include "node/service/policy.h"
 
 #include <algorithm>
+#include <limits>
 
 namespace icr::node {
 namespace {
@@ -14,17 +15,29 @@ RuleClassifier::Rule rule_of(const NatTerm& term, MatchDirection direction) {
 
 }  // namespace
 
-ServicePolicy::ServicePolicy(const Cluster& cluster, std::uint16_t service_set) : cluster_(&cluster) {
+ServicePolicy::ServicePolicy(const Cluster& cluster, std::uint16_t service_set, const ServicePolicy* former)
+    : cluster_(&cluster) {
+  if (former != nullptr) {
+    term_ids_ = former->term_ids_;
+    for (std::size_t i = 0; i < term_ids_.size(); ++i) {
+      policies_.emplace_back(term_ids_[i], static_cast<std::uint16_t>(i + 1));
+    }
+    std::sort(policies_.begin(), policies_.end());
+    term_at_.resize(term_ids_.size());
+  }
   const ServiceSet& set = cluster.service_sets[service_set];
   std::vector<RuleClassifier::Rule> rules;
   for (const std::uint16_t index : set.firewall_rules) {
     const FirewallRule& rule = cluster.firewall_rules[index];
     for (const FirewallTerm& term : rule.terms) {
       firewall_terms_.push_back(&term);
-      term_ids_.push_back(term.stable_id);
-      policies_.emplace_back(term.stable_id, static_cast<std::uint16_t>(firewall_terms_.size()));
+      numbers_.push_back(number_of(term));
       rules.push_back({&term.from, rule.direction});
     }
+  }
+  policies_.clear();
+  for (std::size_t i = 0; i < term_at_.size(); ++i) {
+    if (term_at_[i] != nullptr) policies_.emplace_back(term_ids_[i], static_cast<std::uint16_t>(i + 1));
   }
   std::sort(policies_.begin(), policies_.end());
   firewall_ = RuleClassifier(cluster.applications, rules);
@@ -39,6 +52,18 @@ ServicePolicy::ServicePolicy(const Cluster& cluster, std::uint16_t service_set) 
   nat_ = RuleClassifier(cluster.applications, rules);
 }
 
+std::uint16_t ServicePolicy::number_of(const FirewallTerm& term) {
+  std::uint16_t number = policy_with_id(term.stable_id);
+  if (number == 0) {
+    if (term_ids_.size() == std::numeric_limits<std::uint16_t>::max()) return 0;
+    term_ids_.push_back(term.stable_id);
+    term_at_.push_back(nullptr);
+    number = static_cast<std::uint16_t>(term_ids_.size());
+  }
+  term_at_[number - 1U] = &term;
+  return number;
+}
+
 FirewallDecision ServicePolicy::firewall(const FlowKey& key, bool input, IcmpQuery query) const {
   FirewallDecision decision;
   if (firewall_terms_.empty()) return decision;
@@ -48,7 +73,7 @@ FirewallDecision ServicePolicy::firewall(const FlowKey& key, bool input, IcmpQue
     return decision;
   }
   decision.action = firewall_terms_[match->rule]->then;
-  decision.policy = static_cast<std::uint16_t>(match->rule + 1);
+  decision.policy = numbers_[match->rule];
   decision.application = match->application;
   return decision;
 }
@@ -70,8 +95,8 @@ bool ServicePolicy::admits_only_the_other(const FlowKey& key, bool input, IcmpQu
 }
 
 std::optional<std::uint16_t> ServicePolicy::firewall_application(std::uint16_t policy, const FlowKey& key) const {
-  if (policy == 0 || policy > firewall_terms_.size()) return std::nullopt;
-  for (const std::uint16_t index : firewall_terms_[policy - 1U]->from.applications) {
+  if (policy == 0 || policy > term_at_.size() || term_at_[policy - 1U] == nullptr) return std::nullopt;
+  for (const std::uint16_t index : term_at_[policy - 1U]->from.applications) {
     if (cluster_->applications[index].matches(key)) return index;
   }
   return std::nullopt;

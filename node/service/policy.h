@@ -13,7 +13,7 @@ namespace icr::node {
 /// The decision of the firewall about a first packet.
 struct FirewallDecision {
   FirewallAction action = FirewallAction::accept;
-  std::uint16_t policy = 0;  ///< ordinal of the term + 1 over all rules of the service set; 0: no firewall
+  std::uint16_t policy = 0;                  ///< number of the term in its ServicePolicy; 0: no firewall
   std::optional<std::uint16_t> application;  ///< the application of the term that matched
 };
 
@@ -26,9 +26,14 @@ struct NatDecision {
 };
 
 /// Immutable after construction; holds a pointer to the cluster, which must outlive it.
+///
+/// Firewall terms have numbers, which sessions keep. A policy that follows another one gives the terms that both have
+/// the same numbers, and no number a second time; so a session is told of the term that admitted it, wherever that
+/// stands now, and of none that has taken its place.
 class ServicePolicy {
  public:
-  ServicePolicy(const Cluster& cluster, std::uint16_t service_set);
+  /// `former` is the policy that this one follows, null if there is none. It need not outlive this one.
+  ServicePolicy(const Cluster& cluster, std::uint16_t service_set, const ServicePolicy* former = nullptr);
 
   /// `input`: the packet came in on the inside port. Without firewall rules everything is accepted; with some, what no
   /// term matches is discarded. `query`: what the packet is, if its protocol is ICMP or ICMPv6.
@@ -40,18 +45,25 @@ class ServicePolicy {
   /// The application by which a firewall term (FirewallDecision::policy) matched the key: what the decision said when
   /// the session began, without evaluating the rules again.
   [[nodiscard]] std::optional<std::uint16_t> firewall_application(std::uint16_t policy, const FlowKey& key) const;
-  /// Returns the identity of the term that FirewallDecision::policy names, or 0 for none.
+  /// Returns the identity of the term that FirewallDecision::policy names, or 0 for none. The term may have been
+  /// removed since.
   [[nodiscard]] StableId id_of(std::uint16_t policy) const { return policy == 0 ? 0 : term_ids_[policy - 1U]; }
   /// Returns what FirewallDecision::policy is for the term with that identity: 0 if the service set has no such term.
   [[nodiscard]] std::uint16_t policy_with_id(StableId id) const;
 
  private:
+  /// Gives the term a number: the one that its identity has, or the next one. Returns 0 when all numbers are given
+  /// away.
+  [[nodiscard]] std::uint16_t number_of(const FirewallTerm& term);
+
   const Cluster* cluster_;
   RuleClassifier firewall_;
   RuleClassifier nat_;
   std::vector<const FirewallTerm*> firewall_terms_;           ///< all rules' terms, in order
-  std::vector<StableId> term_ids_;                            ///< of firewall_terms_
-  std::vector<std::pair<StableId, std::uint16_t>> policies_;  ///< the same with their policies, sorted
+  std::vector<std::uint16_t> numbers_;                        ///< of firewall_terms_
+  std::vector<StableId> term_ids_;                            ///< by number - 1; also of terms that were removed
+  std::vector<const FirewallTerm*> term_at_;                  ///< by number - 1; null: it was removed
+  std::vector<std::pair<StableId, std::uint16_t>> policies_;  ///< identities of the terms with their numbers, sorted
   std::vector<const NatTerm*> nat_terms_;
 };
 

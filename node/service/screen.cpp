@@ -83,6 +83,27 @@ ScreenGuard::ScreenGuard(const Screen& screen, std::uint32_t capacity, std::uint
   syn_destinations_ = std::make_unique<RateTable>(next_seed());
 }
 
+void ScreenGuard::inherit(ScreenGuard& former) {
+  // What both count is exchanged, so that whoever ends the former guard frees what was not needed.
+  const auto exchange = [](auto& mine, auto& other) {
+    if (mine && other) std::swap(mine, other);
+  };
+  exchange(sources_, former.sources_);
+  exchange(destinations_, former.destinations_);
+  exchange(syn_ports_, former.syn_ports_);
+  exchange(syn_sources_, former.syn_sources_);
+  exchange(syn_destinations_, former.syn_destinations_);
+  exchange(icmp_, former.icmp_);
+  exchange(udp_, former.udp_);
+}
+
+bool ScreenGuard::can_follow(const Screen* before, const Screen* next) {
+  if (next == nullptr) return true;
+  const bool sources = before != nullptr && before->sessions_per_source != 0;
+  const bool destinations = before != nullptr && before->sessions_per_destination != 0;
+  return (sources || next->sessions_per_source == 0) && (destinations || next->sessions_per_destination == 0);
+}
+
 ScreenDrop ScreenGuard::find_flood(const Headers& headers, Ticks now) {
   const FlowKey& key = headers.key;
   const bool icmp = key.protocol == ip_protocol::icmp || key.protocol == ip_protocol::icmp6;

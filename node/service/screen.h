@@ -84,6 +84,13 @@ class ScreenGuard {
   /// `capacity`: most sessions at one time. `screen` must outlive the guard.
   ScreenGuard(const Screen& screen, std::uint32_t capacity, std::uint64_t seed);
 
+  /// Takes over what `former`, the guard of the same service set under another configuration, has counted. `former`
+  /// counts nothing any more. REQUIRES: can_follow() of both screens.
+  void inherit(ScreenGuard& former);
+  /// Returns true if a guard of `next` (null: none) can follow one of `before` while sessions live: it counts nothing
+  /// that the former one did not count.
+  [[nodiscard]] static bool can_follow(const Screen* before, const Screen* next);
+
   /// Decides whether a session may be set up for this packet, and counts it.
   [[nodiscard]] ScreenDrop admit(const Headers& headers, Ticks now);
   /// Counts a session from `source` to `destination` (of the initiator flow) that began or ended.

@@ -19,8 +19,8 @@ constexpr Duration kShardTick = 50ms;
 
 SetCore::SetCore(const Cluster& cluster, std::uint16_t chassis, Shard& shard, const SetStart& start, SetOutput& output,
                  TimePoint now)
-    : cluster_(cluster),
-      config_(cluster.redundancy_sets[shard.set()]),
+    : cluster_(&cluster),
+      config_(&cluster.redundancy_sets[shard.set()]),
       shard_(shard),
       output_(output),
       now_(now),
@@ -32,15 +32,27 @@ SetCore::SetCore(const Cluster& cluster, std::uint16_t chassis, Shard& shard, co
   for (Claimant* const claimant : start.claimants) claims_.add(*claimant);
   shard_.add_listener(member_);
   if (disk_ != nullptr) {
-    checkpointer_ = std::make_unique<storage::Checkpointer>(config_.name, cluster.digest, shard_, *disk_,
+    checkpointer_ = std::make_unique<storage::Checkpointer>(config_->name, cluster.digest, shard_, *disk_,
                                                             start.checkpoints, start.next_sequence, start.term);
     shard_.add_observer(*checkpointer_);
-    store_claimant_ = std::make_unique<StoreClaimant>(config_.name, *disk_, config_.claim_limit);
+    store_claimant_ = std::make_unique<StoreClaimant>(config_->name, *disk_, config_->claim_limit);
     claims_.add(*store_claimant_);
   }
 }
 
 SetCore::~SetCore() = default;
+
+void SetCore::take(TimePoint now, const Cluster& cluster, ShardUpdate& update) {
+  now_ = now;
+  cluster_ = &cluster;
+  config_ = &cluster.redundancy_sets[shard_.set()];
+  shard_.take(update);
+  member_.take(now, cluster, shard_.set());
+  if (checkpointer_) checkpointer_->set_cluster_digest(cluster.digest);
+  if (store_claimant_) store_claimant_->set_limit(config_->claim_limit);
+  next_shard_tick_ = now;
+  judge_health(now);
+}
 
 // -- Inputs --
 
@@ -86,7 +98,7 @@ Result<void> SetCore::request_switchover(TimePoint now) {
 
 void SetCore::judge_health(TimePoint now) {
   now_ = now;
-  member_.set_health(now, health_of(kernel_report_, self_test_, store_fails_, config_.health));
+  member_.set_health(now, health_of(kernel_report_, self_test_, store_fails_, config_->health));
 }
 
 // -- The round --

@@ -78,6 +78,10 @@ class SetCore final : private RoleOutput {
   void on_kernel_report(TimePoint now, const KernelReport& report);
   /// Takes what the self-test found wrong, which is part of the health.
   void on_self_test(TimePoint now, std::vector<std::string> wrong);
+  /// Runs with another configuration from now on; sessions, roles and streams stay. `update` is what Shard::prepare()
+  /// made of `cluster`. REQUIRES: the set is the same in both configurations, but for values that may change while it
+  /// runs; `cluster` is arranged() for the former one, and outlives the core.
+  void take(TimePoint now, const Cluster& cluster, ShardUpdate& update);
   /// Marks this member as one that should not become master without need, or takes that back.
   void set_warning(bool warned) { member_.set_warning(warned); }
   /// Does what an operator wishes: RedundancyMember::request_switchover().
@@ -94,8 +98,8 @@ class SetCore final : private RoleOutput {
 
   [[nodiscard]] Shard& shard() { return shard_; }
   [[nodiscard]] const Shard& shard() const { return shard_; }
-  [[nodiscard]] const Cluster& cluster() const { return cluster_; }
-  [[nodiscard]] const RedundancySet& config() const { return config_; }
+  [[nodiscard]] const Cluster& cluster() const { return *cluster_; }
+  [[nodiscard]] const RedundancySet& config() const { return *config_; }
   [[nodiscard]] const RedundancyMember& member() const { return member_; }
   /// Returns the last changes of role, so that an operator sees why the member is in its role.
   [[nodiscard]] const RoleHistory& history() const { return history_; }
@@ -120,8 +124,8 @@ class SetCore final : private RoleOutput {
   void on_reassert(std::uint64_t term) override;
   void on_handing_over(bool active) override;
 
-  const Cluster& cluster_;
-  const RedundancySet& config_;
+  const Cluster* cluster_;
+  const RedundancySet* config_;
   Shard& shard_;
   SetOutput& output_;
   TimePoint now_;                                  ///< of the input or round that is being handled: for the callbacks

@@ -24,6 +24,7 @@ class StoreClaimant final : public Claimant {
   /// `disk` must outlive the claimant. `limit` 0: the disk is told, and not waited for.
   StoreClaimant(std::string set, storage::CheckpointOutput& disk, Duration limit);
 
+  void set_limit(Duration limit) { limit_ = limit; }
   [[nodiscard]] std::string_view awaited() const override { return "its term on disk"; }
   void ask(TimePoint now, std::uint64_t term) override;
   [[nodiscard]] ClaimAnswer answer(TimePoint now) override;
@@ -36,7 +37,7 @@ class StoreClaimant final : public Claimant {
 
   const std::string set_;
   storage::CheckpointOutput& disk_;
-  const Duration limit_;
+  Duration limit_;
   std::uint64_t term_ = 0;  ///< the term that was asked for; 0: none
   bool taken_ = false;      ///< the disk has taken it
   bool waived_ = false;     ///< it was granted without the disk

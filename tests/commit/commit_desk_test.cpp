@@ -474,7 +474,7 @@ TEST_F(CommitDeskTest, BackToWhatRunsThereIsNothingToWaitFor) {
 
 /// A cluster file of three chassis, with redundancy sets of these names on two of them, and a stand-alone one on left.
 std::string sets(const std::vector<std::string>& names, const std::string& one, const std::string& other,
-                 std::string_view timeout = "30") {
+                 std::string_view slots = "131072", std::string_view timeout = "30") {
   std::string out = "cluster: lab\nchassis:\n";
   int host = 0;
   for (const std::string name : {"left", "right", "third"}) {
@@ -489,8 +489,9 @@ std::string sets(const std::vector<std::string>& names, const std::string& one, 
   }
   std::string services = fmt::format(
       "service-sets:\n  - {{ name: alone, inside-unit: 11, outside-unit: 12, stateful-firewall-rules: all,\n"
-      "      interface: {{ chassis: left, card: ms-0/0/0 }}, timeouts: {{ inactivity-timeout: {} }} }}\n",
-      timeout);
+      "      interface: {{ chassis: left, card: ms-0/0/0, max-sessions: {} }}, timeouts: {{ inactivity-timeout: {} }} "
+      "}}\n",
+      slots, timeout);
   out += "redundancy-sets:\n";
   for (std::size_t i = 0; i < names.size(); ++i) {
     out += fmt::format(
@@ -518,7 +519,7 @@ SetFact fact(std::string name, Role role) {
 
 TEST(DescribeChanges, SaysWhatRestartsAndHow) {
   const auto before = make_snapshot(sets({"rs1", "rs2", "rs3", "rs4", "rs5"}, "left", "right"), "a");
-  const auto after = make_snapshot(sets({"rs1", "rs2", "rs3", "rs4", "rs5"}, "left", "right", "60"), "b");
+  const auto after = make_snapshot(sets({"rs1", "rs2", "rs3", "rs4", "rs5"}, "left", "right", "2048"), "b");
   ASSERT_TRUE(before) << before.error().message;
   ASSERT_TRUE(after) << after.error().message;
   SetFact master = fact("rs1", Role::master);
@@ -533,14 +534,33 @@ TEST(DescribeChanges, SaysWhatRestartsAndHow) {
   waiting.peer_present = false;
   EXPECT_THAT(
       describe_changes((*before)->cluster, (*after)->cluster, "left", {master, standby, lonely, waiting, alone}),
-      ElementsAre(HasSubstr("inactivity-timeout"), HasSubstr("rs1 restarts without a pause, after a switchover"),
-                  HasSubstr("rs2 restarts as standby"), HasSubstr("rs3 restarts with a pause"),
+      ElementsAre(HasSubstr("default -> 2048 (restarts)"),
+                  HasSubstr("rs1 restarts without a pause, after a switchover"), HasSubstr("rs2 restarts as standby"),
+                  HasSubstr("rs3 restarts with a pause"),
                   HasSubstr("rs4 restarts without a pause, after chassis right returns"),
                   HasSubstr("alone restarts with a pause")));
   EXPECT_THAT(describe_changes((*before)->cluster, (*after)->cluster, "elsewhere", {}),
               Contains("nothing restarts here"));
   EXPECT_THAT(describe_changes((*before)->cluster, (*before)->cluster, "left", {alone}),
               ElementsAre("nothing changes"));
+}
+
+TEST(DescribeChanges, SaysWhatIsTakenWithoutARestart) {
+  const auto before = make_snapshot(sets({"rs1"}, "left", "right"), "a");
+  const auto after = make_snapshot(sets({"rs1"}, "left", "right", "131072", "60"), "b");
+  ASSERT_TRUE(before && after);
+  const auto described = [&](std::vector<std::string> obstacles) {
+    return describe_changes((*before)->cluster, (*after)->cluster, "left", {fact("rs1", Role::standby)},
+                            [&](const Cluster& running, const Cluster& next) {
+                              EXPECT_EQ(&running, &(*before)->cluster);
+                              EXPECT_EQ(&next, &(*after)->cluster);
+                              return obstacles;
+                            });
+  };
+  const auto change = HasSubstr("inactivity-timeout: default -> 60 (applies at once)");
+  EXPECT_THAT(described({}), ElementsAre(change, "nothing restarts here"));
+  EXPECT_THAT(described({"rs1: no room"}),
+              ElementsAre(change, "needs a restart: rs1: no room", HasSubstr("rs1 restarts as standby")));
 }
 
 TEST(DescribeChanges, PromisesNoSwitchoverToAPeerThatDoesNotStay) {

@@ -46,6 +46,40 @@ TEST(Turn, AMasterWaitsForItsPeerToRunTheCommit) {
   EXPECT_TRUE(turn.waits);
 }
 
+TEST(LiveTurn, TheStandbyGoesFirst) {
+  EXPECT_EQ(wait_before_live("left", kNew, {standby_of("right")}), "");
+  EXPECT_THAT(wait_before_live("left", kNew, {standby_of("right"), master_of("right")}), HasSubstr("right to run"));
+  SetFact ready = master_of("right");
+  ready.peer_running = kNew;
+  ready.peer_hot = false;
+  EXPECT_EQ(wait_before_live("left", kNew, {ready}), "") << "nothing is handed over, so no copy is needed";
+}
+
+TEST(LiveTurn, AMasterWaitsForAStandbyThatVanishedWithTheCommit) {
+  SetFact fact = master_of("right");
+  fact.peer_present = false;
+  EXPECT_THAT(wait_before_live("left", kNew, {fact}), HasSubstr("right to run the commit"));
+  fact.peer_was_present = false;
+  EXPECT_EQ(wait_before_live("left", kNew, {fact}), "");
+}
+
+TEST(LiveTurn, NobodyWaitsForWhatWillNotBeSaid) {
+  SetFact old_release = master_of("right");
+  old_release.peer_running = 0;
+  EXPECT_EQ(wait_before_live("left", kNew, {old_release}), "");
+  SetFact alone = master_of("right");
+  alone.peer.clear();
+  EXPECT_EQ(wait_before_live("left", kNew, {alone}), "");
+}
+
+TEST(LiveTurn, OfTwoMastersThatWaitForEachOtherTheLowerNameGoesFirst) {
+  SetFact fact = master_of("right");
+  fact.peer_waits = true;
+  EXPECT_EQ(wait_before_live("left", kNew, {fact}), "");
+  fact.peer = "left";
+  EXPECT_THAT(wait_before_live("right", kNew, {fact}), HasSubstr("left to run the commit"));
+}
+
 TEST(Turn, AMasterSaysThatItsPeerKnowsNoCommits) {
   SetFact fact = master_of("right");
   fact.peer_running = 0;

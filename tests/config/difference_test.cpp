@@ -113,12 +113,39 @@ TEST(Difference, TellsThingsThatAreAddedAndRemovedAsAWhole) {
   EXPECT_THAT(back, Contains(testing::Truly(removed)));
 }
 
-TEST(Restart, OfATermConcernsTheChassisThatUseIt) {
-  const Step both(with("{ name: all, then: accept }", "{ name: all, then: discard }"));
-  EXPECT_TRUE(both.restarts("left") && both.restarts("right") && both.restarts("third"));
-  const Step nat(with("source-address: 198.18.0.0/24", "source-address: 198.18.0.0/23"));
-  EXPECT_TRUE(nat.restarts("left") && nat.restarts("right"));
-  EXPECT_FALSE(nat.restarts("third"));
+TEST(Restart, OfWhatBindsSessionsConcernsTheChassisThatUseIt) {
+  const Step pool(with("addresses: 203.0.113.0/28", "addresses: 203.0.113.0/27"));
+  EXPECT_TRUE(pool.restarts("left") && pool.restarts("right"));
+  EXPECT_FALSE(pool.restarts("third"));
+  const Step units(with("interface: { chassis: third, card: ms-0/0/0 }",
+                        "interface: { chassis: third, card: ms-0/0/0, max-sessions: 2048 }"));
+  EXPECT_TRUE(units.restarts("third"));
+  EXPECT_FALSE(units.restarts("left") || units.restarts("right"));
+}
+
+TEST(Restart, IsNotNeededForRulesTimersAndLimits) {
+  const Step steps[] = {
+      Step(with("{ name: all, then: accept }", "{ name: all, then: discard }")),
+      Step(with("{ name: all, then: accept }", "{ name: all, then: accept }, { name: more, then: discard }")),
+      Step(with("rules: [{ name: all,",
+                "rules: [{ name: more, match-direction: output, terms: [{ name: all, then: accept }] }, { name: all,")),
+      Step(with("source-address: 198.18.0.0/24", "source-address: 198.18.0.0/23")),
+      Step(with("    service-sets: [shared]\n", "    service-sets: [shared]\n    heartbeat-count: 9\n")),
+      Step(with("priority: 200", "priority: 210")),
+      Step(with("inside-unit: 1, outside-unit: 2, stateful",
+                "inside-unit: 1, outside-unit: 2, session-limit: 9, stateful")),
+      Step(std::string(kText) + "timeouts: { open-timeout: 9 }\n"),
+      Step(std::string(kText) + "applications: [{ name: more, protocol: tcp }]\n"),
+      Step(std::string(kText) + "screens: [{ name: more, tcp: { land: yes } }]\n"),
+      // Whether a pool that is used can be added depends on what it is used for (node/card/live_change).
+      Step(with("source-pool: pool1", "source-pool: [pool1, more]",
+                with("pools: [", "pools: [{ name: more, addresses: 203.0.113.64/28 }, "))),
+  };
+  for (const Step& step : steps) {
+    ASSERT_FALSE(step.changes.empty());
+    SCOPED_TRACE(step.changes[0].path);
+    for (const std::string_view name : {"left", "right", "third"}) EXPECT_FALSE(step.restarts(name)) << name;
+  }
 }
 
 TEST(Restart, OfWhatOneChassisHasAloneConcernsThatOneOnly) {

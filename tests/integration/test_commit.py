@@ -7,10 +7,11 @@ import subprocess
 
 import pytest
 
-from lab.netlab import CHASSIS, wait_until
+from lab.netlab import CHASSIS, SERVER, wait_until
 
 TIMEOUT = (r"open-timeout: 5", "open-timeout: 7")
 POOL = (r"(?m)^  pools:\n", "  pools:\n    - { name: more, addresses: [203.0.113.64/28] }\n")
+SLOTS = (r"max-sessions: 262144", "max-sessions: 300000")  # of tables, so it needs a restart
 TERM = (r"applications: \[web, echo\]", "applications: [echo, web]")
 SERVICE_SET = (
     r"(?m)^service-sets:\n",
@@ -29,6 +30,12 @@ NEW_CHASSIS = (
 redundancy-sets:
 """,
 )
+ANOTHER_TERM_OF_NAT = """\
+        - name: some
+          from: { source-address: 198.18.0.200 }
+          then: { translated: { source-pool: more, translation-type: napt-44 } }
+        - name: everyone
+"""
 BAD_DEVICE = (r"device: ms100\.2", "device: icl0")  # only the chassis itself finds out
 
 
@@ -109,17 +116,18 @@ def test_changes_on_a_pair_lose_nothing(lab, work, commits):
     wait_until(lambda: work.download_progress()["bytes"] > 0.02 * size, 30, "the download to begin")
 
     first = commits.text
-    for number, changes in enumerate(((POOL, TERM), (TIMEOUT,)), start=2):
+    for number, (changes, moves) in enumerate((((POOL, TERM), False), ((SLOTS,), True), ((TIMEOUT,), False)), start=2):
         master = lab.master()
         done = commits.commit(*changes)
         assert done.stdout.count("commit complete") == 2, done.stdout
         assert commits.numbers() == dict.fromkeys(CHASSIS, number)
-        assert lab.wait_for_redundancy(20) == (other(master), master)  # mastership has moved once
+        now_master, now_standby = lab.wait_for_redundancy(20)
+        assert {now_master, now_standby} == set(CHASSIS) and (now_master != master) == moves, changes
     done = commits.commit(NEW_CHASSIS, SERVICE_SET, code=3)  # the new chassis is not there yet
     assert "spare: " in done.stderr and done.stdout.count("commit complete") == 2, done.stdout + done.stderr
     commits.text = commits.changed
-    assert commits.icr("rollback", "3").returncode == 3  # the chassis that is not there is in the former configuration
-    assert commits.numbers() == dict.fromkeys(CHASSIS, 5)
+    assert commits.icr("rollback", "4").returncode == 3  # the chassis that is not there is in the former configuration
+    assert commits.numbers() == dict.fromkeys(CHASSIS, 6)
     lab.wait_for_redundancy(20)
     compare = commits.icr("show", "system", "rollback", "compare", "1", "0").stdout
     assert "[edit nat.pools[more]]\n-   all of it\n" in compare and "-   timeouts.open-timeout: 7\n" in compare, compare
@@ -136,17 +144,96 @@ def test_changes_on_a_pair_lose_nothing(lab, work, commits):
     assert check.stdout.count("nothing changes") == 2, check.stdout + check.stderr
 
 
+def changed_while_it_runs(lab, commits, *changes):
+    """Commits what needs no restart: the master stays, and neither chassis starts again."""
+    roles = lab.wait_for_redundancy()
+    started = {name: lab.log_text(name).count("chassis ready") for name in CHASSIS}
+    number = max(commits.numbers().values()) + 1
+    done = commits.commit(*changes)
+    assert done.stdout.count("commit complete") == 2, done.stdout
+    assert commits.numbers() == dict.fromkeys(CHASSIS, number)
+    for name in CHASSIS:
+        log = lab.log_text(name)
+        assert f"chassis={name} commit={number} runs, without a restart" in log
+        assert log.count("chassis ready") == started[name]
+    assert lab.wait_for_redundancy() == roles
+
+
+def test_what_needs_no_restart_applies_at_once(lab, work, commits):
+    size = 300_000_000
+    work.start_ping()
+    work.start_udp(rate=100)
+    work.start_download(size=size, seconds=40)
+    wait_until(lambda: work.download_progress()["bytes"] > 0.02 * size, 30, "the download to begin")
+    work.start_sink()
+    work.make_sessions(1000)
+    # A slower heartbeat first, a faster one after it: neither member may believe the other one dead meanwhile.
+    changed_while_it_runs(lab, commits, (r"heartbeat-interval: 100 ", "heartbeat-interval: 1500 "))
+    changed_while_it_runs(lab, commits, (r"heartbeat-interval: 1500 ", "heartbeat-interval: 50 "))
+    changed_while_it_runs(lab, commits, (r"priority: 100 ", "priority: 250 "), (r"hold-time: 2 ", "hold-time: 1 "))
+    assert lab.session_count("left") >= 1000 and lab.session_count("right") >= 1000
+    # Limits count the sessions that exist.
+    changed_while_it_runs(lab, commits, (r"session-limit: 250000", "session-limit: 900"))
+    refused = lab.card_counters(lab.master())["session-limit-drops"]
+    assert lab.run("client", "ping", "-n", "-c", "1", "-W", "1", SERVER, check=False).returncode != 0
+    assert lab.card_counters(lab.master())["session-limit-drops"] > refused
+    # A shorter timeout ends sessions that idle, on both chassis; the download and the echoes go on.
+    changed_while_it_runs(lab, commits, (r"destination-port: 7, inactivity-timeout: 120",
+                                         "destination-port: 7, inactivity-timeout: 4"))  # fmt: skip
+    wait_until(lambda: max(lab.session_count(name) for name in CHASSIS) < 20, 15, "idle sessions to end on both")
+    started = {name: lab.log_text(name).count("chassis ready") for name in CHASSIS}
+    assert commits.icr("rollback", "5").returncode == 0
+    commits.wait_for(7)
+    assert started == {name: lab.log_text(name).count("chassis ready") for name in CHASSIS}
+    assert lab.run("client", "ping", "-n", "-c", "1", "-W", "1", SERVER, check=False).returncode == 0
+    assert work.download_runs(), "the download ended before the last commit: the test shows nothing"
+    udp, ping = work.stop_udp(), work.stop_ping()
+    assert udp["lost"] == 0 and ping["lost"] == 0, (udp, ping)
+    result = work.wait_for_download(90)
+    assert result["checksum_ok"] and result["connections"] == 1, result
+
+
+def test_a_session_that_no_term_admits_any_more_ends_only_if_that_is_configured(lab, work, commits):
+    work.start_ping()
+    wait_until(work.ping_answers, 10, "answers")
+    wait_until(lambda: lab.session_count("left") == lab.session_count("right") >= 1, 10, "the session on both")
+    no_echo = (
+        r"(?m)^        - name: known-applications\n",
+        """\
+        - name: no-echo
+          from: { source-address: 198.18.0.0/24, applications: ping }
+          then: discard
+        - name: known-applications
+""",
+    )
+    ping = (r"(?m)^applications:\n", "applications:\n  - { name: ping, protocol: icmp }\n")
+    changed_while_it_runs(lab, commits, no_echo, ping)
+    answers = work.ping_answers()
+    wait_until(lambda: work.ping_answers() > answers + 3, 10, "more answers: the session lives on")
+    changed_while_it_runs(lab, commits, (r"(?m)^    nat-rules:", "    policy-rematch: yes\n    nat-rules:"))
+    wait_until(lambda: lab.session_count("left") == lab.session_count("right") == 0, 10, "the session to end on both")
+    assert lab.card_counters(lab.master())["sessions-ended-by-policy-rematch"] >= 1
+
+
 def test_check_says_what_would_happen_and_changes_nothing(lab, commits):
     master, standby = lab.wait_for_redundancy()
     before = commits.shown()
     path = commits.write(TIMEOUT)
+    done = commits.icr("commit", "check", path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("open-timeout: default -> 7 (applies at once)") == 2, done.stdout
+    assert done.stdout.count("nothing restarts here") == 2, done.stdout
+    path = commits.write((r"(?m)^        - name: everyone\n", ANOTHER_TERM_OF_NAT), POOL)
+    done = commits.icr("commit", "check", path)
+    assert done.stdout.count("needs a restart: rs1: rules begin to use the pool more") == 2, done.stdout
+    path = commits.write(SLOTS)
 
     def told():
         """{chassis: what it says} once both have noticed their roles."""
         done = commits.icr("commit", "check", path)
         assert done.returncode == 0, done.stderr
         said = dict(re.findall(r"(?ms)^(\w+): configuration check succeeds\n(.*?)(?=^\w|\Z)", done.stdout))
-        assert all("open-timeout: default -> 7" in said[name] for name in CHASSIS), said
+        assert all("max-sessions: 262144 -> 300000 (restarts)" in said[name] for name in CHASSIS), said
         settled = (
             f"rs1 restarts without a pause, after a switchover to chassis {standby}" in said[master]
             and "rs1 restarts as standby, without a pause" in said[standby]
@@ -237,7 +324,7 @@ def test_of_two_commits_at_the_same_time_both_chassis_run_the_same_one(lab, comm
 def test_a_chassis_that_is_killed_during_a_commit_returns_with_it(lab, work, commits, victim):
     make_sessions(lab, work, 1000)
     master, standby = lab.wait_for_redundancy()
-    path = commits.write(TIMEOUT)
+    path = commits.write(SLOTS)
     running = subprocess.Popen(lab.command_in("switch", commits.command("commit", path)), stdout=subprocess.PIPE,
                                stderr=subprocess.PIPE, text=True)  # fmt: skip
     # The standby is killed as soon as it restarts, the master as soon as it hands over.

@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include "model/config/arrangement.h"
 #include "model/config/cluster_file.h"
+#include "model/config/reserved_endpoints.h"
 
 namespace icr::node::test {
 namespace {
@@ -86,6 +88,18 @@ Bed::Bed(const Plan& plan, std::uint64_t seed, bool active) : cluster(make_clust
 }
 
 void Bed::make_engine() { engine = std::make_unique<Engine>(cluster, std::vector<Shard*>{shard.get()}, seed_); }
+
+void Bed::take(const Plan& plan) {
+  auto next = std::make_unique<Cluster>(arranged(taken_ ? *taken_ : cluster, make_cluster(plan)));
+  const auto reservations = reserved_endpoints(*next);
+  {
+    ShardUpdate update = shard->prepare(*next, reservations);
+    EngineUpdate engine_update = engine->prepare(*next);
+    shard->take(update);
+    engine->take(engine_update);
+  }
+  taken_ = std::move(next);
+}
 
 std::uint32_t Bed::plant(const FlowKey& initiator, const FlowKey& responder, NatType type, bool initiated_outside,
                          bool hairpin) {

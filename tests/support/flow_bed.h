@@ -67,6 +67,10 @@ class Bed {
   /// After a change of `cluster`: an engine that knows of it.
   void make_engine();
 
+  /// Goes on with another configuration, as a worker does; `cluster` stays what it was. `plan` must be one that a
+  /// running shard can take.
+  void take(const Plan& plan);
+
   /// Time goes on, in steps of 100 ms, and timers run.
   void wait(Duration time);
 
@@ -88,6 +92,7 @@ class Bed {
 
  private:
   std::uint64_t seed_;
+  std::unique_ptr<Cluster> taken_;  ///< null: `cluster` is what runs
 };
 
 }  // namespace icr::node::test

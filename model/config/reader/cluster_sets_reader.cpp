@@ -209,8 +209,8 @@ void read_nat_options(const YamlField& field, ServiceSet& out) {
 void read_service_set(const YamlField& field, Draft& draft) {
   constexpr std::array<std::string_view, 3> kNonSyn = {"drop-flow", "drop-flow-send-rst", "allow"};
   const YamlMap map(field, {"name", "inside-unit", "outside-unit", "interface", "stateful-firewall-rules", "nat-rules",
-                            "session-limit", "max-flows", "max-session-setup-rate", "tcp-non-syn", "session-refusal",
-                            "tcp-mss", "nat-options", "screen", "timeouts"});
+                            "policy-rematch", "session-limit", "max-flows", "max-session-setup-rate", "tcp-non-syn",
+                            "session-refusal", "tcp-mss", "nat-options", "screen", "timeouts"});
   ServiceSet out;
   out.name = draft.service_sets.define(map);
   const auto inside = map.require("inside-unit", "the unit that faces the inside network");
@@ -228,6 +228,7 @@ void read_service_set(const YamlField& field, Draft& draft) {
   if (field.is_map() && !map.has("stateful-firewall-rules") && !map.has("nat-rules")) {
     field.wrong("a service set without rules", "write stateful-firewall-rules, nat-rules or both");
   }
+  if (const auto f = map.get("policy-rematch")) out.policy_rematch = f->yes_no().value_or(false);
   const auto limit = map.get("session-limit");
   if (limit) {
     const auto number = limit->number(1, kMaxSlots);

@@ -1,0 +1,58 @@
+#include "node/card/live_change.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "model/config/reserved_endpoints.h"
+#include "node/kernel/return_routes.h"
+#include "node/nat/nat_rules.h"
+#include "node/service/screen.h"
+
+namespace icr::node {
+namespace {
+
+/// Applications that are removed keep their places, and sessions number them in 16 bits.
+constexpr std::size_t kMostApplications = 60'000;
+
+const Screen* screen_of(const Cluster& cluster, std::uint16_t service_set) {
+  const auto& screen = cluster.service_sets[service_set].screen;
+  return screen ? &cluster.screens[*screen] : nullptr;
+}
+
+bool same_routes(const std::vector<ReturnRoutes::Route>& a, const std::vector<ReturnRoutes::Route>& b) {
+  return a.size() == b.size() && std::is_permutation(a.begin(), a.end(), b.begin(), [](const auto& x, const auto& y) {
+           return x.prefix == y.prefix && x.device == y.device;
+         });
+}
+
+}  // namespace
+
+std::vector<std::string> live_obstacles(const Cluster& before, const Cluster& after, std::string_view chassis) {
+  std::vector<std::string> out;
+  const auto own = before.find_chassis(chassis);
+  if (!own) return {"the chassis is not in the configuration that runs"};
+  if (after.applications.size() > kMostApplications) {
+    out.push_back(fmt::format("more than {} applications were used since the last restart", kMostApplications));
+  }
+  const auto reserved_before = reserved_endpoints(before);
+  const auto reserved_after = reserved_endpoints(after);
+  for (std::uint16_t set = 0; set < before.redundancy_sets.size(); ++set) {
+    if (!before.member_on(set, *own)) continue;
+    const std::string& name = before.redundancy_sets[set].name;
+    if (auto why = obstacle(NatRules(before, set, reserved_before), NatRules(after, set, reserved_after));
+        !why.empty()) {
+      out.push_back(fmt::format("{}: {}", name, why));
+    }
+    for (const std::uint16_t service_set : before.redundancy_sets[set].service_sets) {
+      if (ScreenGuard::can_follow(screen_of(before, service_set), screen_of(after, service_set))) continue;
+      out.push_back(fmt::format("{}: a screen begins to count the sessions of an address", name));
+    }
+    if (!same_routes(return_routes_of(before, set, *own), return_routes_of(after, set, *own))) {
+      out.push_back(fmt::format("{}: other addresses are routed back to its cards", name));
+    }
+  }
+  return out;
+}
+
+}  // namespace icr::node

@@ -1,0 +1,76 @@
+// Lets a shard run with another configuration: shard.h, *Configuration*.
+#include <algorithm>
+#include <utility>
+
+#include "node/flow/shard.h"
+
+namespace icr::node {
+
+ShardUpdate Shard::prepare(const Cluster& cluster, const std::vector<PoolReservations>& reservations) const {
+  ShardUpdate out;
+  out.cluster = &cluster;
+  out.nat = NatRules(cluster, set_, reservations);
+  for (const Service& s : services_) {
+    const ServiceSet& config = cluster.service_sets[s.index];
+    out.services.push_back({&config, ServicePolicy(cluster, s.index, &s.policy), nullptr});
+    if (config.screen) {
+      out.services.back().screen = std::make_unique<ScreenGuard>(cluster.screens[*config.screen], table_.capacity(),
+                                                                 detail::mix(seed_ + s.index, 0x2545f4914f6cdd1dULL));
+    }
+  }
+  return out;
+}
+
+void Shard::take(ShardUpdate& update) {
+  std::swap(cluster_, update.cluster);
+  nat_.take(update.nat);
+  for (std::size_t i = 0; i < services_.size(); ++i) {
+    Service& s = services_[i];
+    ShardUpdate::Service& next = update.services[i];
+    if (next.screen && s.screen) next.screen->inherit(*s.screen);
+    std::swap(s.config, next.config);
+    std::swap(s.policy, next.policy);
+    std::swap(s.screen, next.screen);
+    s.likely_nat = {};
+  }
+  reviewing_ = true;
+  review_cursor_ = 0;
+  arm_binding_ = 0;
+}
+
+void Shard::review(std::uint32_t budget) {
+  // Sessions that begin meanwhile have what the configuration says; walking over some of them does no harm.
+  const std::uint32_t end = table_.high_water();
+  for (std::uint32_t i = 0; i < budget && review_cursor_ < end; ++i, ++review_cursor_) {
+    if (table_.at(review_cursor_).live) review_session(review_cursor_);
+  }
+  reviewing_ = review_cursor_ < end;
+}
+
+void Shard::review_session(std::uint32_t slot) {
+  Session& session = table_.at(slot);
+  const Service& s = *service(session.service_set);
+  if (s.config->policy_rematch && !admits(s, session)) {
+    ++counters_.rematched;
+    remove(slot);
+    return;
+  }
+  const std::uint32_t timeout = timeout_for_state(session);
+  if (timeout != session.timeout_s()) {
+    session.set_timeout_s(timeout);
+    changed(slot, Change::refresh);
+  }
+  // Also where the timeout stays: the session-timeout may be a shorter one.
+  wheel_.arm(slot, deadline_of(session));
+}
+
+bool Shard::admits(const Service& s, const Session& session) {
+  const FlowKey initiator = session.initiator();
+  const bool inside = !session.initiated_outside;
+  // Which query began an ICMP session is not known: either of them may have.
+  return s.policy.firewall(initiator, inside, IcmpQuery::echo).action == FirewallAction::accept ||
+         ((initiator.protocol == ip_protocol::icmp || initiator.protocol == ip_protocol::icmp6) &&
+          s.policy.firewall(initiator, inside, IcmpQuery::timestamp).action == FirewallAction::accept);
+}
+
+}  // namespace icr::node
