@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
+#include <map>
 #include <utility>
 
 #include "model/base/log.h"
@@ -22,20 +23,15 @@ constexpr int kBusyMillis = 50;
 constexpr Duration kAnswerLimit = 500ms;
 constexpr std::chrono::milliseconds kFetchLimit{2000};
 constexpr std::int64_t kFetchPauseMillis = 2000;
-/// After a switchover, neighbours may send to this chassis for so long, and it forwards what they send.
-constexpr std::int64_t kSettleMillis = 300;
-/// A peer that was heard so short a time before a commit may be restarting, and is waited for.
-constexpr std::int64_t kRestartMillis = 15'000;
 
 WallMillis wall_now() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
       .count();
 }
 
-std::int64_t monotonic_millis() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch())
-      .count();
-}
+TimePoint monotonic_now() { return TimePoint(std::chrono::steady_clock::now().time_since_epoch()); }
+
+std::int64_t monotonic_millis() { return monotonic_now().time_since_epoch() / 1ms; }
 
 std::uint64_t digest_of_file(const std::string& file) {
   const auto text = read_cluster_text(file);
@@ -54,7 +50,7 @@ Result<SnapshotStore> open_store(const icr::ChassisConfig& config) {
 }  // namespace
 
 ChassisHost::ChassisHost(std::string file, std::shared_ptr<const Snapshot> snapshot, std::string chassis)
-    : file_(std::move(file)), name_(std::move(chassis)), given_(std::move(snapshot)) {}
+    : file_(std::move(file)), name_(std::move(chassis)), given_(std::move(snapshot)), follower_(name_) {}
 
 ChassisHost::~ChassisHost() { stop(); }
 
@@ -75,8 +71,7 @@ Result<void> ChassisHost::start() {
   if (!why) return tl::unexpected(why.error());
   const auto newest = desk_->newest();
   log::info(kComponent, "chassis={} starts with commit={}: {}", name_, newest.number, *why);
-  noted_ = newest.number;
-  noted_digest_ = newest.snapshot->digest;
+  follower_.note_newest(newest.number, newest.snapshot->digest);
   newer_.signal();  // so that the first look comes at once
   auto started = launch(newest.snapshot);
   if (started) return {};
@@ -85,7 +80,7 @@ Result<void> ChassisHost::start() {
   if (!former) return started;
   log::error(kComponent, "chassis={} cannot start with commit={}: {}; it starts with the one before", name_,
              newest.number, started.error().message);
-  failed_ = newest.snapshot->digest;
+  follower_.note_failure();
   const std::string reason = started.error().message;
   if (auto back = launch(former); !back) return back;
   desk_->set_state(CommitState::failed, reason, false);
@@ -119,7 +114,6 @@ void ChassisHost::stop() { end_chassis(); }
 std::optional<std::vector<SetFact>> ChassisHost::facts() {
   const auto& cluster = running_->cluster;
   const auto own = *cluster.find_chassis(name_);
-  numbers_of_peers_.clear();
   std::vector<SetFact> out;
   for (std::uint16_t card = 0; card < cluster.chassis[own].cards.size(); ++card) {
     QueryRequest request;
@@ -127,71 +121,29 @@ std::optional<std::vector<SetFact>> ChassisHost::facts() {
     request.card = card;
     const auto reply = chassis_->ask(request, kAnswerLimit);
     if (!reply || reply->error != QueryError::none) return std::nullopt;
-    for (const SetStatus& status : reply->status) {
-      const RedundancySet& set = cluster.redundancy_sets[status.set];
-      SetFact fact;
-      fact.name = set.name;
-      fact.card = card;
-      fact.set = status.set;
-      fact.role = status.role;
-      fact.handing_over = status.handing_over;
-      for (const auto& member : set.members) {
-        if (member.chassis != own) fact.peer = cluster.chassis[member.chassis].name;
-      }
-      fact.peer_present = status.peer_role.has_value();
-      fact.peer_hot = status.peer_role == Role::standby && status.sync == Sync::hot;
-      if (status.peer) {
-        fact.peer_waits = status.peer->commit_waits;
-        fact.peer_running = status.peer->running_digest;
-        if (fact.peer_present) numbers_of_peers_[fact.peer] = status.peer->commit_number;
-      }
-      out.push_back(std::move(fact));
-    }
+    for (const SetStatus& status : reply->status) out.push_back(fact_of(status, cluster, own, card));
   }
   return out;
 }
 
-void ChassisHost::remember_peers(std::vector<SetFact>& facts) {
-  const std::int64_t now = monotonic_millis();
-  for (SetFact& fact : facts) {
-    PeerMemory& memory = peers_[fact.name];
-    if (fact.peer_present) {
-      memory.seen_at = now;
-      memory.since_commit = true;
-    }
-    fact.peer_heard_lately = memory.seen_at != 0 && now - memory.seen_at < kRestartMillis;
-    fact.peer_was_present = memory.since_commit || fact.peer_heard_lately;
-  }
-}
-
 int ChassisHost::next_look() const {
-  const std::uint64_t newest = desk_->newest().snapshot->digest;
-  const bool settled = newest == failed_ || newest == desk_->running()->digest;
+  const bool busy = follower_.pending(desk_->running()->digest);
   const WallMillis due = desk_->next_tick(wall_now()) - wall_now();
-  return static_cast<int>(std::clamp<WallMillis>(due, 0, settled ? kIdleMillis : kBusyMillis));
+  return static_cast<int>(std::clamp<WallMillis>(due, 0, busy ? kBusyMillis : kIdleMillis));
 }
 
 Result<void> ChassisHost::look() {
   newer_.clear();
   desk_->tick(wall_now());
   const auto newest = desk_->newest();
-  const bool pending = newest.snapshot->digest != desk_->running()->digest;
-  if (newest.number != noted_) {
-    noted_ = newest.number;
-    failed_ = 0;
-    // A confirmation has the same text: whoever was waited for is still waited for.
-    if (newest.snapshot->digest != noted_digest_) {
-      for (auto& [set, memory] : peers_) memory.since_commit = false;
-    }
-    noted_digest_ = newest.snapshot->digest;
-  }
+  follower_.note_newest(newest.number, newest.snapshot->digest);
   auto seen = facts();
   if (!seen) return {};  // a worker that is busy, or ends; the next look sees more
-  remember_peers(*seen);
+  follower_.remember(monotonic_now(), *seen);
   desk_->set_facts(*seen);
   // What is newer comes first: it may end what this chassis waits for.
-  if (fetch_from_peers(newest.number)) return {};
-  if (pending && newest.snapshot->digest != failed_) return advance(newest, *seen);
+  if (fetch_from_peers(newest.number, *seen)) return {};
+  if (follower_.pending(desk_->running()->digest)) return advance(newest, *seen);
   return {};
 }
 
@@ -211,14 +163,7 @@ const ChassisHost::Plan& ChassisHost::plan(const CommitDesk::Newest& newest) {
   return *plan_;
 }
 
-Result<void> ChassisHost::take_live(const CommitDesk::Newest& newest, const std::vector<SetFact>& facts) {
-  const auto lasting = facts_under(newest.snapshot->cluster, name_, facts);
-  if (auto why = wait_before_live(name_, newest.snapshot->digest, lasting); !why.empty()) {
-    if (why != told_) log::info(kComponent, "chassis={} commit={} waits for {}", name_, newest.number, why);
-    told_ = why;
-    desk_->set_state(CommitState::waiting, std::move(why), true);
-    return {};
-  }
+Result<void> ChassisHost::take_live(const CommitDesk::Newest& newest) {
   told_.clear();
   const auto next = plan_->arranged;
   if (auto taken = chassis_->take({next, &next->cluster}); !taken) {
@@ -237,16 +182,9 @@ Result<void> ChassisHost::take_live(const CommitDesk::Newest& newest, const std:
 }
 
 Result<void> ChassisHost::advance(const CommitDesk::Newest& newest, const std::vector<SetFact>& facts) {
-  if (plan(newest).arranged) return take_live(newest, facts);
-  const Cluster& after = newest.snapshot->cluster;
-  Turn turn = next_turn(name_, newest.snapshot->digest, facts_under(after, name_, facts));
-  const auto carries_traffic = [](const SetFact& fact) {
-    return !fact.peer.empty() && fact.peer_present && (fact.role == Role::master || fact.handing_over);
-  };
-  if (std::any_of(facts.begin(), facts.end(), carries_traffic)) carried_traffic_at_ = monotonic_millis();
-  if (turn.step == Turn::Step::restart && monotonic_millis() - carried_traffic_at_ < kSettleMillis) {
-    turn = {Turn::Step::wait, {}, "the traffic to move", true};
-  }
+  const bool live = plan(newest).arranged != nullptr;
+  const Turn turn = follower_.decide(monotonic_now(), newest.snapshot->cluster, live, facts);
+  if (turn.step == Turn::Step::take_live) return take_live(newest);
   desk_->set_state(CommitState::waiting, turn.why, turn.waits);
   if (turn.step == Turn::Step::restart) {
     told_.clear();
@@ -280,24 +218,27 @@ Result<void> ChassisHost::restart(const CommitDesk::Newest& newest) {
   }
   log::error(kComponent, "chassis={} cannot start with commit={}: {}; it goes back to the former one", name_,
              newest.number, started.error().message);
-  failed_ = newest.snapshot->digest;
+  follower_.note_failure();
   if (auto back = launch(before); !back)
     return tl::unexpected(back.error().in("the former commit does not start either"));
   desk_->set_state(CommitState::failed, started.error().message, false);
   return {};
 }
 
-bool ChassisHost::fetch_from_peers(std::uint64_t own) {
+bool ChassisHost::fetch_from_peers(std::uint64_t own, const std::vector<SetFact>& facts) {
   const std::int64_t now = monotonic_millis();
   if (now < next_fetch_) return false;
-  for (const auto& [peer, number] : numbers_of_peers_) {
+  std::map<std::string, std::uint64_t> numbers;  // by chassis, which may be the peer in several sets
+  for (const SetFact& fact : facts) numbers[fact.peer] = std::max(numbers[fact.peer], fact.peer_number);
+  for (const auto& each : numbers) {
+    const std::string& peer = each.first;  // clang 14 cannot capture a structured binding
+    const std::uint64_t number = each.second;
     const auto index = running_->cluster.find_chassis(peer);
     if (number <= own || !index) continue;
     next_fetch_ = now + kFetchPauseMillis;
     auto fetched = fetch_newest_commit(running_->cluster.chassis[*index].query, own, kFetchLimit);
-    const std::string& from = peer;  // clang 14 cannot capture a structured binding
     auto taken = fetched.and_then([&](FetchedCommit& commit) {
-      return desk_->take(std::move(commit.text), fmt::format("commit {} of chassis {}", commit.entry.number, from),
+      return desk_->take(std::move(commit.text), fmt::format("commit {} of chassis {}", commit.entry.number, peer),
                          std::move(commit.entry), wall_now());
     });
     if (taken) {

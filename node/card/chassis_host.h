@@ -3,12 +3,11 @@
 //   CommitDesk --newest snapshot--> ChassisHost --hands it to, or stops and starts--> Chassis
 //
 // The chassis takes another snapshot while it runs if nothing changes to which its sessions, memory and sockets are
-// bound (live_change.h). Otherwise the host stops it and starts a new one in the same process, when next_turn() says
-// that its traffic is not here.
+// bound (live_change.h). Otherwise the host stops it and starts a new one in the same process, when its CommitFollower
+// says that its traffic is not here.
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -18,6 +17,7 @@
 #include "model/config/snapshot.h"
 #include "node/card/chassis.h"
 #include "node/commit/commit_desk.h"
+#include "node/commit/commit_follower.h"
 #include "node/commit/turn.h"
 
 namespace icr::node {
@@ -48,30 +48,23 @@ class ChassisHost {
   [[nodiscard]] bool at_end() const { return chassis_ && chassis_->at_end(); }
 
  private:
-  /// What is remembered of a set's peer.
-  struct PeerMemory {
-    std::int64_t seen_at = 0;   ///< milliseconds of the monotonic clock; 0: never
-    bool since_commit = false;  ///< it was heard since this chassis has got its newest commit
-  };
-
   [[nodiscard]] Result<void> launch(const std::shared_ptr<const Snapshot>& snapshot);
   [[nodiscard]] Result<void> restart(const CommitDesk::Newest& newest);
   void end_chassis();
   /// Returns the state of the sets, or nullopt if a card did not answer.
   [[nodiscard]] std::optional<std::vector<SetFact>> facts();
-  void remember_peers(std::vector<SetFact>& facts);
   /// How the newest commit is taken.
   struct Plan {
     std::uint64_t newest = 0;                  ///< digest of the commit
     std::shared_ptr<const Snapshot> arranged;  ///< the commit, arranged() for running_; null: it takes a restart
   };
   [[nodiscard]] const Plan& plan(const CommitDesk::Newest& newest);
-  /// Has the chassis take the newest commit while it runs, after the standbys of its sets if they are there.
-  [[nodiscard]] Result<void> take_live(const CommitDesk::Newest& newest, const std::vector<SetFact>& facts);
+  /// Has the chassis take the newest commit while it runs.
+  [[nodiscard]] Result<void> take_live(const CommitDesk::Newest& newest);
   /// Takes the newest commit, or a step towards that.
   [[nodiscard]] Result<void> advance(const CommitDesk::Newest& newest, const std::vector<SetFact>& facts);
   /// Fetches a commit that a peer has and whose number is above `own`. Returns true if it is the newest one now.
-  bool fetch_from_peers(std::uint64_t own);
+  bool fetch_from_peers(std::uint64_t own, const std::vector<SetFact>& facts);
 
   const std::string file_;
   const std::string name_;
@@ -84,12 +77,7 @@ class ChassisHost {
   std::shared_ptr<const Snapshot> committed_;  ///< the same as it was committed, to start from it again
   std::optional<Plan> plan_;                   ///< from running_ to the newest commit; nullopt: not made yet
   std::unique_ptr<Chassis> chassis_;
-  std::uint64_t noted_ = 0;                  ///< number of the newest commit that was looked at
-  std::uint64_t noted_digest_ = 0;           ///< digest of its text
-  std::uint64_t failed_ = 0;                 ///< digest of a snapshot with which the chassis could not start; 0: none
-  std::map<std::string, PeerMemory> peers_;  ///< by redundancy set
-  std::map<std::string, std::uint64_t> numbers_of_peers_;  ///< newest commits, by chassis
-  std::int64_t carried_traffic_at_ = 0;  ///< milliseconds of the monotonic clock: when a set was last master here
+  CommitFollower follower_;
   std::int64_t next_fetch_ = 0;
   std::string fetch_error_;
   std::string told_;  ///< what the log says that this chassis waits for

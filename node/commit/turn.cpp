@@ -38,6 +38,27 @@ bool are_members(const Cluster& cluster, std::string_view set, std::string_view 
 
 }  // namespace
 
+SetFact fact_of(const SetStatus& status, const Cluster& cluster, std::uint16_t own, std::uint16_t card) {
+  const RedundancySet& set = cluster.redundancy_sets[status.set];
+  SetFact out;
+  out.name = set.name;
+  out.card = card;
+  out.set = status.set;
+  out.role = status.role;
+  out.handing_over = status.handing_over;
+  for (const auto& member : set.members) {
+    if (member.chassis != own) out.peer = cluster.chassis[member.chassis].name;
+  }
+  out.peer_present = status.peer_role.has_value();
+  out.peer_hot = status.peer_role == Role::standby && status.sync == Sync::hot;
+  if (status.peer) {
+    out.peer_waits = status.peer->commit_waits;
+    out.peer_running = status.peer->running_digest;
+    if (out.peer_present) out.peer_number = status.peer->commit_number;
+  }
+  return out;
+}
+
 std::vector<SetFact> facts_under(const Cluster& after, std::string_view own, std::vector<SetFact> facts) {
   for (SetFact& fact : facts) {
     if (!are_members(after, fact.name, own, fact.peer)) fact.peer.clear();

@@ -32,13 +32,19 @@ struct SetFact {
   bool peer_hot = false;           ///< it is standby, and its copy is complete
   bool peer_waits = false;         ///< it says that it is master of something, and waits to take its newest commit
   std::uint64_t peer_running = 0;  ///< digest of the snapshot that it runs; 0: it does not say
+  std::uint64_t peer_number = 0;   ///< number of its newest commit; 0: it is not heard, or does not say
 };
+
+/// Returns what `status` says of a set on the card of that index, whose chassis `own` runs `cluster`. What has to be
+/// remembered (peer_was_present, peer_heard_lately) is left out.
+[[nodiscard]] SetFact fact_of(const SetStatus& status, const Cluster& cluster, std::uint16_t own, std::uint16_t card);
 
 struct Turn {
   enum class Step : std::uint8_t {
     wait,       ///< until something changes; `why` says what
     hand_over,  ///< the sets in `sets`
     restart,    ///< with the newest commit
+    take_live,  ///< take the newest commit while the sets run (CommitFollower)
   };
   Step step = Step::wait;
   std::vector<std::size_t> sets;  ///< hand_over: indices into the facts

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <iterator>
 
+#include "node/set/set_status.h"
+
 namespace icr::node {
 namespace {
 
@@ -10,86 +12,13 @@ bool same_pool(const NatPoolStatus& a, const NatPoolStatus& b) {
   return a.service_set == b.service_set && a.pool == b.pool;
 }
 
-std::uint64_t micros(Duration time) { return static_cast<std::uint64_t>(time / 1us); }
-
-std::uint64_t millis(Duration time) { return static_cast<std::uint64_t>(std::max<Duration>(time, 0ms) / 1ms); }
-
-PeerStatus peer_of(const MemberStatus& member, TimePoint now) {
-  PeerStatus out{
-      member.peer_term,    member.peer_priority, millis(now - member.peer_heard_at), member.copying,
-      member.copied_slots, member.slots_to_copy, member.unacknowledged_records,      member.unacknowledged_bytes};
-  out.commit_number = member.peer_commit.number;
-  out.running_digest = member.peer_commit.running;
-  out.commit_waits = member.peer_commit.waits;
-  return out;
-}
-
-SilenceStatus silence_of(const MemberStatus& member) {
-  const DetectorStatus& d = member.detector;
-  SilenceStatus out{micros(d.floor),    micros(d.limit),     micros(d.threshold), micros(d.silence),
-                    micros(d.own_late), micros(d.peer_late), micros(d.peer_says), d.avoided,
-                    d.probes_sent,      d.probes_answered,   "hears the peer",    std::string(to_string(d.witness))};
-  if (!member.peer_present) {
-    out.state = "peer is lost";
-  } else if (d.silence > d.floor) {
-    out.state = "peer is silent, its silence is borne";
-  }
-  return out;
-}
-
 }  // namespace
 
 SetView::SetView(SetShell& shell) : shell_(shell), core_(shell.core()) {}
 
 void SetView::status(TimePoint now, SetStatus& out) const {
-  const MemberStatus member = core_.member().status();
-  out.set_id = core_.config().stable_id;
-  out.role = member.role;
-  out.warned = member.warnings != 0;
-  out.claimed_term = member.claimed_term;
-  out.awaited = core_.awaited();
-  if (member.peer_present) {
-    out.peer_role = member.peer_role;
-    out.peer_warned = member.peer_warnings != 0;
-  }
-  out.connected = member.connected && member.peer_present;
-  // The operator asks a master how its standby's copy is, and a standby how its own is.
-  out.sync = member.role == Role::master && member.peer_present ? member.peer_sync : member.sync;
-  out.term = member.term;
-  out.reason = member.reason;
-  if (!member.configuration_difference.empty()) {
-    out.reason += "; the cluster file differs from that of the peer: " + member.configuration_difference;
-  }
-  if (member.merging) out.reason += "; merging: what it set up as master goes to the master first";
+  describe(core_, now, out);
   if (!shell_.steering_warning().empty()) out.reason += "; " + shell_.steering_warning();
-  out.reason_age_s =
-      static_cast<std::uint32_t>(std::chrono::duration_cast<std::chrono::seconds>(now - member.changed_at).count());
-  out.sessions = shard().sessions();
-  for (const std::uint16_t index : core_.config().service_sets) {
-    ServiceSetCount count;
-    count.service_set = core_.cluster().service_sets[index].stable_id;
-    count.by_state[static_cast<std::size_t>(SessionState::valid)] = shard().sessions_of(index);
-    out.service_sets.push_back(count);
-  }
-  if (member.role == Role::master) {
-    out.sent_sequence = member.sent;
-    out.acknowledged_sequence = member.acknowledged;
-  } else {
-    out.applied_sequence = member.acknowledged;
-  }
-  out.pending = member.pending_state;
-  out.health_weight = member.health.weight;
-  out.health_reasons = member.health.reasons;
-  out.peer_health_weight = member.peer_health.weight;
-  out.peer_health_reasons = member.peer_health.reasons;
-  if (!core_.config().stand_alone()) out.detector = silence_of(member);
-  out.priority = member.priority;
-  out.handing_over = member.handing_over;
-  if (member.peer_heard_at != TimePoint()) out.peer = peer_of(member, now);
-  for (const RoleTransition& t : core_.history().entries()) {
-    out.history.push_back({millis(now - t.at), t.from, t.to, t.term, t.reason});
-  }
-  out.digest = shard().digest();
   append_to(out.counters);
   out.scheduling = scheduling_;
 }
