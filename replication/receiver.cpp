@@ -143,7 +143,9 @@ void Receiver::take(const SessionRecord& record, TimePoint now) {
     ++counters_.unmapped;
   }
   count(applied);
-  if (applied == Applied::refused && refusals_expected_) mark_skipped(record.ref.slot);
+  if (applied != Applied::refused) return;
+  end_former(record.ref, now);
+  if (refusals_expected_) mark_skipped(record.ref.slot);
 }
 
 void Receiver::bury(SessionRef dead, TimePoint now) {
@@ -161,12 +163,16 @@ void Receiver::mark_skipped(std::uint32_t slot) {
   (void)skipped_->mark(slot);
 }
 
-/// The slot holds something else at the master now, so whatever held it before is dead.
 void Receiver::skip(SessionRef unknown, TimePoint now) {
   mark_skipped(unknown.slot);
-  const auto slot = map_.own(unknown.slot);
-  if (slot && *slot < table_.capacity() && unknown.generation > 1) {
-    (void)sink_.erase({*slot, unknown.generation - 1}, now);
+  end_former(unknown, now);
+}
+
+/// Ends what the slot held before a record that is not in the table: the slot holds something else at the master now.
+void Receiver::end_former(SessionRef newer, TimePoint now) {
+  const auto slot = map_.own(newer.slot);
+  if (slot && *slot < table_.capacity() && newer.generation > 1) {
+    (void)sink_.erase({*slot, newer.generation - 1}, now);
   }
 }
 

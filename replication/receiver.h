@@ -112,6 +112,7 @@ class Receiver {
   void bury(SessionRef dead, TimePoint now);
   void skip(SessionRef unknown, TimePoint now);
   void mark_skipped(std::uint32_t slot);
+  void end_former(SessionRef newer, TimePoint now);
   [[nodiscard]] RangeDigest own_digest(const Audit& audit, TimePoint now) const;
   void is_known(std::uint32_t slot);
   [[nodiscard]] bool skipped_in(std::uint32_t first, std::uint32_t count) const;

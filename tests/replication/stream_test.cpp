@@ -195,6 +195,21 @@ TEST_F(StreamTest, BirthStateAndDeathGoToTheTwin) {
   EXPECT_EQ(standby_.generation(3), 2U);
 }
 
+/// The tombstone of the former session is never sent: the slot is in use again when it is read.
+TEST_F(StreamTest, ARefusedRecordEndsWhatItsSlotHeldBefore) {
+  receiver_.expect_refusals(true);
+  receiver_.follow(now_, kMaster.boot, 2);
+  master_.create(3, udp_session(1), now_);
+  ASSERT_TRUE(settle());
+  ASSERT_TRUE(standby_.live(3));
+  standby_.refuse(3);
+  master_.destroy(3);
+  master_.create(3, udp_session(2), now_);
+  ASSERT_TRUE(run_until([this] { return receiver_.counters().refused == 1 && sender_.drained(); }));
+  EXPECT_FALSE(standby_.live(3));
+  EXPECT_EQ(standby_.size(), 0U);
+}
+
 TEST_F(StreamTest, ASlotThatChangesOftenIsSentInItsNewestStateOnly) {
   receiver_.follow(now_, kMaster.boot, 2);
   master_.create(3, udp_session(1), now_);
