@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "storage/restore.h"
 
 namespace icr::sim {
@@ -10,6 +12,8 @@ namespace {
 /// Small enough that a copy and a checkpoint take several rounds, and changes several messages, of which some are lost.
 constexpr node::RoundLimits kLimits{16, 1U << 16U, 64, 64};
 constexpr std::size_t kRowsOfABatch = 4;
+/// A chassis that stops tries so often to write its last checkpoint.
+constexpr int kPatience = 100;
 
 }  // namespace
 
@@ -17,39 +21,53 @@ WallMillis wall(TimePoint now) {
   return 1'700'000'000'000 + std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count();
 }
 
-Chassis::Chassis(const Cluster& cluster, std::uint16_t index, std::mt19937_64& random, ChassisWatcher& watcher)
-    : control(random),
+Chassis::Chassis(std::shared_ptr<const Snapshot> snapshot, std::uint16_t index, std::mt19937_64& random,
+                 ChassisWatcher& watcher)
+    : commits(snapshot->cluster.chassis[index].name, snapshot),
+      control(random),
       data(random),
       witness(random),
-      cluster_(cluster),
       index_(index),
       random_(random),
       watcher_(watcher) {}
 
 void Chassis::start(TimePoint now, bool damaged) {
+  commits.boot();
+  begin(now, damaged);
+}
+
+void Chassis::restart(TimePoint now) {
+  commits.restart();
+  begin(now, false);
+}
+
+void Chassis::begin(TimePoint now, bool damaged) {
   now_ = now;
   boot_ = random_() | 1U;
-  const std::string& set = cluster_.redundancy_sets[0].name;
+  const Cluster& cluster = this->cluster();
+  const std::string& set = cluster.redundancy_sets[0].name;
   damaged = damaged && store_.damage_one(set, random_);
-  shard_ = std::make_unique<node::Shard>(cluster_, std::uint16_t{0}, random_(), now);
-  const auto restored = storage::restore(store_, set, cluster_.digest, *shard_, *shard_, now, wall(now));
+  shard_ = std::make_unique<node::Shard>(cluster, std::uint16_t{0}, random_(), now);
+  const auto restored = storage::restore(store_, set, cluster.digest, *shard_, *shard_, now, wall(now));
   ASSERT_TRUE(restored) << restored.error().message;
   whole_ = restored->damage.empty();
   EXPECT_EQ(whole_, !damaged) << restored->damage;
   if (!whole_) {
     ASSERT_TRUE(store_.set_aside(restored->damage, wall(now)));
   }
-  engine_ = std::make_unique<node::Engine>(cluster_, std::vector<node::Shard*>{shard_.get()}, random_());
+  engine_ = std::make_unique<node::Engine>(cluster, std::vector<node::Shard*>{shard_.get()}, random_());
   disk_ = std::make_unique<SlowDisk>(store_, set, random_, slowest_claim);
   disk_->run(now);
   node::SetStart start{boot_, restored->term, disk_.get(), restored->next_sequence, whole_, {}, {}};
   start.claimed = restored->claimed;
+  start.commits = &commits.beacon();
   start.claimants = {&witness};
   start.checkpoints.base_interval = 5s;
   start.checkpoints.refresh_interval = 1s;
   start.checkpoints.retry_interval = 500ms;
   start.stream.batch_rows = kRowsOfABatch;
-  core_ = std::make_unique<node::SetCore>(cluster_, index_, *shard_, start, static_cast<node::SetOutput&>(*this), now);
+  core_ = std::make_unique<node::SetCore>(cluster, *cluster.find_chassis(commits.name()), *shard_, start,
+                                          static_cast<node::SetOutput&>(*this), now);
   shard_->add_observer(*this);
   changed_slots_.clear();
   data_blocked = control_blocked = paused = false;
@@ -57,7 +75,17 @@ void Chassis::start(TimePoint now, bool damaged) {
   blocks_reported = 0;
 }
 
-void Chassis::crash(std::size_t keep) {
+bool Chassis::stop(TimePoint now) {
+  now_ = now;
+  bool written = false;
+  for (int i = 0; i < kPatience && !written; ++i) written = core_->shut_down(now, wall(now));
+  end(written ? std::numeric_limits<std::size_t>::max() : random_() % (store_.unsynced() + 1));
+  return written;
+}
+
+void Chassis::crash(std::size_t keep) { end(keep); }
+
+void Chassis::end(std::size_t keep) {
   core_.reset();
   engine_.reset();
   disk_.reset();
@@ -107,11 +135,11 @@ void Chassis::set_disk(TimePoint now, bool works) {
 }
 
 bool Chassis::term_persisted(std::uint64_t term) const {
-  return store_.terms(cluster_.redundancy_sets[0].name)->seen >= term;
+  return store_.terms(cluster().redundancy_sets[0].name)->seen >= term;
 }
 
 bool Chassis::term_kept(std::uint64_t term) const {
-  return term_persisted(term) || store_.terms(cluster_.redundancy_sets[0].name)->claimed >= term;
+  return term_persisted(term) || store_.terms(cluster().redundancy_sets[0].name)->claimed >= term;
 }
 
 bool Chassis::send(replication::Channel channel, std::span<const std::uint8_t> message) {

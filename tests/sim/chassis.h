@@ -1,5 +1,6 @@
 // A whole chassis without threads, sockets and disks: an engine and a SetCore, as a card's worker runs them, with a
-// network, a disk and a kernel that are simulated. It can crash and start again; the store survives that.
+// network, a disk and a kernel that are simulated. It can crash and start again, and stop to start with another commit;
+// the store survives that.
 #pragma once
 
 #include <cstdint>
@@ -15,6 +16,7 @@
 #include "node/flow/engine.h"
 #include "node/flow/shard.h"
 #include "node/set/set_core.h"
+#include "tests/sim/commit_host.h"
 #include "tests/sim/slow.h"
 #include "tests/support/memory_store.h"
 #include "tests/support/virtual_wire.h"
@@ -37,10 +39,15 @@ class ChassisWatcher {
 
 class Chassis final : private node::SetOutput, private ChangeListener {
  public:
-  Chassis(const Cluster& cluster, std::uint16_t index, std::mt19937_64& random, ChassisWatcher& watcher);
+  Chassis(std::shared_ptr<const Snapshot> snapshot, std::uint16_t index, std::mt19937_64& random,
+          ChassisWatcher& watcher);
 
-  /// `damaged`: the disk has changed a bit of what was written, if there is something.
+  /// The process starts. `damaged`: the disk has changed a bit of what was written, if there is something.
   void start(TimePoint now, bool damaged = false);
+  /// The sets stop, to start again with the newest commit. Returns true if the disk has taken the last
+  /// checkpoint; one that fails may lose it all the same.
+  bool stop(TimePoint now);
+  void restart(TimePoint now);
   /// The process dies. Of what was not durable on disk, the first `keep` records survive.
   void crash(std::size_t keep);
   [[nodiscard]] bool up() const { return core_ != nullptr; }
@@ -58,7 +65,8 @@ class Chassis final : private node::SetOutput, private ChangeListener {
   [[nodiscard]] const node::RedundancyMember& member() const { return core_->member(); }
   [[nodiscard]] node::MemberStatus status() const { return core_->member().status(); }
   [[nodiscard]] const node::Shard& shard() const { return *shard_; }
-  [[nodiscard]] const Cluster& cluster() const { return cluster_; }
+  /// Returns the cluster file that the sets were started with last.
+  [[nodiscard]] const Cluster& cluster() const { return commits.cluster(); }
   [[nodiscard]] storage::MemoryStore& store() { return store_; }
   /// The disk fails every write, or works (again).
   void set_disk(TimePoint now, bool works);
@@ -78,6 +86,7 @@ class Chassis final : private node::SetOutput, private ChangeListener {
   /// Slots that changed since the last call.
   [[nodiscard]] std::set<std::uint32_t> take_changed_slots() { return std::exchange(changed_slots_, {}); }
 
+  CommitHost commits;
   test::VirtualWire control;  ///< towards the peer
   test::VirtualWire data;
   bool data_blocked = false;     ///< the data connection takes nothing
@@ -101,8 +110,9 @@ class Chassis final : private node::SetOutput, private ChangeListener {
   void report_block(const node::BlockEvent& event) override { event.allocated ? ++blocks_reported : --blocks_reported; }
 
   void changed(std::uint32_t slot, Change change) override;
+  void begin(TimePoint now, bool damaged);
+  void end(std::size_t keep);
 
-  const Cluster& cluster_;
   std::uint16_t index_;
   std::mt19937_64& random_;
   ChassisWatcher& watcher_;

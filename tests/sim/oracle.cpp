@@ -9,14 +9,23 @@ namespace {
 
 /// A removal older than this has certainly been written by a checkpointer whose disk works.
 constexpr Duration kCertainlyWritten = 1s;
+/// A change that is older has certainly come to a standby that is hot, whatever was lost on its way.
+constexpr Duration kCertainlyArrived = 5s;
 /// A term is offered to a disk that works with each round.
 constexpr Duration kTermIsWritten = 20ms;
+/// Idle times are restored from the wall clock, to the tick.
+constexpr std::uint32_t kTicksOfDoubt = 3, kTicksPerSecond = 10;
+constexpr Duration kTick = 100ms;
 
 }  // namespace
 
 std::uint32_t conversation_of(const SessionRecord& record) {
   // One of eight hosts, and the port, carry the number.
   return (record.flow[0].source_port - 0x4000U) << 3U | (record.flow[0].source.to_v4() & 7U);
+}
+
+Oracle::Life Oracle::life_of(const SessionRecord& record) {
+  return {record.ref.slot, record.ref.generation, conversation_of(record), hash_of(record.flow[1], 0)};
 }
 
 void Oracle::violation(TimePoint now, const std::string& text) {
@@ -40,7 +49,7 @@ void Oracle::on_start(Chassis& chassis, TimePoint now) {
   SessionRecord record;
   for (std::uint32_t slot = 0; slot < chassis.shard().high_water(); ++slot) {
     if (!chassis.shard().read(slot, now, record) || record.kind != RecordKind::session) continue;
-    const Life life{slot, record.ref.generation, conversation_of(record)};
+    const Life life = life_of(record);
     view.held[slot] = life;
     if (chassis.whole() && view.durable.contains(life)) {
       violation(now, fmt::format("chassis {}: conversation {} came back from a checkpoint that was written after its "
@@ -49,9 +58,79 @@ void Oracle::on_start(Chassis& chassis, TimePoint now) {
     }
   }
   view.durable.clear();
+  check_stopped(chassis, view, now);
 }
 
-void Oracle::on_crash(Chassis& chassis, bool everything_durable, TimePoint now) {
+void Oracle::on_commit(const Chassis& chassis) {
+  views_[chassis.index()].peer_at_commit = chassis.status().peer_present;
+}
+
+void Oracle::before_stop(const Chassis& chassis, TimePoint now) {
+  View& view = views_[chassis.index()];
+  if (chassis.active() && (chassis.status().peer_present || view.peer_at_commit)) {
+    violation(now, fmt::format("chassis {} is master and stops to take a commit, and its peer is {}", chassis.index(),
+                               chassis.status().peer_present ? "there" : "not back yet"));
+  }
+  view.stopped.clear();
+  view.stopped_at = now;
+  // A standby whose copy is not complete may have anything.
+  if (!chassis.active() && chassis.status().sync != Sync::hot) return;
+  SessionRecord record;
+  for (std::uint32_t slot = 0; slot < chassis.shard().table().high_water(); ++slot) {
+    if (chassis.shard().read(slot, now, record)) view.stopped.push_back(record);
+  }
+}
+
+void Oracle::on_stop(const Chassis& chassis, bool written, TimePoint now) {
+  on_crash(chassis, written, now);
+  if (!written) views_[chassis.index()].stopped.clear();
+}
+
+void Oracle::check_stopped(const Chassis& chassis, View& view, TimePoint now) {
+  const auto away = static_cast<std::uint32_t>((now - view.stopped_at) / kTick);
+  for (const SessionRecord& record : std::exchange(view.stopped, {})) {
+    if (!chassis.whole()) return;
+    const bool over = record.idle + away + kTicksOfDoubt >= record.timeout_s * kTicksPerSecond;
+    if (over || !has_place(chassis.cluster(), record)) continue;
+    ++kept_;
+    const auto found = view.held.find(record.ref.slot);
+    if (found != view.held.end() && found->second.conversation == conversation_of(record)) continue;
+    violation(now, fmt::format("chassis {} has restarted to take a commit, and conversation {} in slot {} is gone; it "
+                               "had been idle for {} ticks of {} s before that, and it was away for {} ticks",
+                               chassis.index(), conversation_of(record), record.ref.slot, record.idle, record.timeout_s,
+                               away));
+  }
+}
+
+void Oracle::check_handed_over(const Chassis& from, const Chassis& to, TimePoint now) {
+  std::set<std::uint32_t> there;
+  SessionRecord record;
+  for (std::uint32_t slot = 0; slot < to.shard().table().high_water(); ++slot) {
+    if (to.shard().read(slot, now, record)) there.insert(conversation_of(record));
+  }
+  std::set<std::uint32_t> beyond = there;
+  for (std::uint32_t slot = 0; slot < from.shard().table().high_water(); ++slot) {
+    if (!from.shard().read(slot, now, record)) continue;
+    beyond.erase(conversation_of(record));
+    if (!has_place(to.cluster(), record)) continue;
+    ++kept_;
+    if (there.contains(conversation_of(record))) continue;
+    violation(now, fmt::format("chassis {} has handed over, and conversation {} is not at the other one", from.index(),
+                               conversation_of(record)));
+  }
+  // The word that a session has ended may be on its way.
+  for (const auto& [life, removal] : views_[from.index()].removed) {
+    if (now - removal.at < kCertainlyArrived) beyond.erase(life.conversation);
+  }
+  for (const std::uint32_t conversation : beyond) {
+    violation(now,
+              fmt::format("chassis {} has handed over, and conversation {}, which it did not have, is at the other "
+                          "one",
+                          from.index(), conversation));
+  }
+}
+
+void Oracle::on_crash(const Chassis& chassis, bool everything_durable, TimePoint now) {
   View& view = views_[chassis.index()];
   view.durable.clear();
   view.master_since.reset();
@@ -62,7 +141,10 @@ void Oracle::on_crash(Chassis& chassis, bool everything_durable, TimePoint now) 
   }
 }
 
-void Oracle::on_master(Chassis& chassis, std::uint64_t term, TimePoint now) {
+void Oracle::on_master(Chassis& chassis, const Chassis& other, std::uint64_t term, TimePoint now) {
+  if (chassis.status().reason == "switchover" && other.active() && other.status().handing_over) {
+    check_handed_over(other, chassis, now);
+  }
   View& view = views_[chassis.index()];
   if (!view.master_since) {
     view.master_since = now;
@@ -163,7 +245,7 @@ std::vector<std::uint32_t> Oracle::look(Chassis& chassis, TimePoint now, std::op
   for (const std::uint32_t slot : chassis.take_changed_slots()) {
     if (slot >= chassis.shard().table().capacity()) continue;  // a binding
     const bool live = chassis.shard().read(slot, now, record);
-    const Life life{slot, record.ref.generation, live ? conversation_of(record) : 0};
+    const Life life = live ? life_of(record) : Life{slot, record.ref.generation, 0, 0};
     const auto before = view.held.find(slot);
     if (before != view.held.end()) {
       if (live && before->second == life) continue;
@@ -224,6 +306,11 @@ void Oracle::check_ports(const Chassis& chassis, TimePoint now) {
   for (std::uint32_t slot = 0; slot < chassis.shard().high_water(); ++slot) {
     if (!chassis.shard().read(slot, now, record) || record.kind != RecordKind::session) continue;
     sessions.push_back(record);
+    if (!has_place(chassis.cluster(), record)) {
+      violation(now, fmt::format("chassis {}: the session in slot {} uses {}:{}, for which its file has no place",
+                                 chassis.index(), slot, record.flow[1].destination.to_string(),
+                                 record.flow[1].destination_port));
+    }
     const auto translated =
         std::make_tuple(record.flow[1].destination, record.flow[1].destination_port, record.protocol());
     const auto [owner, fresh] = owners.emplace(translated, slot);
@@ -261,8 +348,8 @@ void Oracle::check_bindings(const Chassis& chassis, const std::vector<SessionRec
                                  b.external.to_string(), b.external_port, slot));
     }
   }
-  const NatTerm& term = cluster.nat_rules[0].terms[0];
-  const bool in_blocks = cluster.nat_pools[0].blocks.has_value();
+  const NatTerm& term = term_of(cluster);
+  const bool in_blocks = pool_of(cluster).blocks.has_value();
   for (const SessionRecord& s : sessions) {
     const IpAddress& host = s.flow[0].source;
     const IpAddress& external = s.flow[1].destination;

@@ -11,7 +11,11 @@
 //   -  sessions that a master set up beside the other one, before it yielded, live on there or were counted as
 //      conflicts; nothing else appears in a master without a packet;
 //   -  a chassis that has heard a new process of its peer does not go back to the former one;
-//   5  after quiet, the digests are equal (World::settle).
+//   5  after quiet, the digests are equal (World::settle);
+//   -  a chassis that stops to take a commit has what it had, as far as its new file has a place for it; a member that
+//      hands over finds all of that at the other one, and nothing else;
+//   -  a master does not stop to take a commit while a peer could take over, or was there when the commit came;
+//   -  an active table holds only what its own file has a place for.
 #pragma once
 
 #include <array>
@@ -24,6 +28,7 @@
 #include <vector>
 
 #include "tests/sim/chassis.h"
+#include "tests/sim/files.h"
 
 namespace icr::sim {
 
@@ -31,10 +36,16 @@ class Oracle {
  public:
   /// A chassis has started: what it holds now came from its checkpoint.
   void on_start(Chassis& chassis, TimePoint now);
-  void on_crash(Chassis& chassis, bool everything_durable, TimePoint now);
-  void on_master(Chassis& chassis, std::uint64_t term, TimePoint now);
+  void on_crash(const Chassis& chassis, bool everything_durable, TimePoint now);
+  /// `other` is the peer, which may have handed over.
+  void on_master(Chassis& chassis, const Chassis& other, std::uint64_t term, TimePoint now);
   /// `chassis` follows `other`, in whose favour it may have yielded.
   void on_standby(Chassis& chassis, const Chassis& other, TimePoint now);
+  /// A commit comes to the chassis.
+  void on_commit(const Chassis& chassis);
+  /// The chassis is about to stop, to take a commit; and has stopped.
+  void before_stop(const Chassis& chassis, TimePoint now);
+  void on_stop(const Chassis& chassis, bool written, TimePoint now);
   /// Checks that a chassis whose table is active was granted its term, and that its disk, if it works, has the term.
   void check_term(const Chassis& chassis, TimePoint now);
   /// Checks whether a merge of `chassis` has ended, and what became of its conversations.
@@ -51,16 +62,20 @@ class Oracle {
   /// Sessions that only a member that yielded had, and how many of them were counted as conflicts.
   [[nodiscard]] std::uint64_t only_there() const { return only_there_; }
   [[nodiscard]] std::uint64_t conflicts() const { return conflicts_; }
+  /// Sessions that were compared across a restart for a commit, or a switchover.
+  [[nodiscard]] std::uint64_t kept() const { return kept_; }
   /// Live bindings seen by the scans.
   [[nodiscard]] std::uint64_t bindings() const { return bindings_; }
 
  private:
   /// One life of a conversation's session. The packets of a conversation may give it a new one in another slot or
-  /// generation.
+  /// generation; or in the same one, but with another translation, if a chassis becomes master that had no place for
+  /// the former one.
   struct Life {
     std::uint32_t slot = 0;
     std::uint32_t generation = 0;
     std::uint32_t conversation = 0;
+    std::uint64_t translation = 0;  ///< a hash
     auto operator<=>(const Life&) const = default;
   };
   struct Removal {
@@ -77,6 +92,9 @@ class Oracle {
     std::set<std::uint64_t> peers_heard;      ///< those that it has listened to in this life
     bool heard_peer = false;                  ///< it heard the peer when it was looked at last
     std::map<std::uint32_t, TimePoint> born;  ///< conversations that this chassis set up, as master
+    bool peer_at_commit = false;              ///< it heard its peer when its newest commit came
+    std::vector<SessionRecord> stopped;       ///< what it had when it stopped to take a commit
+    TimePoint stopped_at;
   };
   /// A merge of a member that yielded, with the conversations that only this member has.
   struct Merge {
@@ -85,8 +103,11 @@ class Oracle {
     std::uint64_t completed = 0;  ///< merges of it until then
     std::uint64_t refused = 0;    ///< records of them that were refused, or not sent
   };
+  [[nodiscard]] static Life life_of(const SessionRecord& record);
   void violation(TimePoint now, const std::string& text);
   void check_peer(const Chassis& chassis, View& view, TimePoint now);
+  void check_stopped(const Chassis& chassis, View& view, TimePoint now);
+  void check_handed_over(const Chassis& from, const Chassis& to, TimePoint now);
   void check_bindings(const Chassis& chassis, const std::vector<SessionRecord>& sessions, TimePoint now);
 
   std::array<View, 2> views_;
@@ -101,6 +122,7 @@ class Oracle {
   std::uint64_t only_there_ = 0;
   std::uint64_t conflicts_ = 0;
   std::uint64_t bindings_ = 0;
+  std::uint64_t kept_ = 0;
 };
 
 /// The conversation that a session belongs to, by its flow key (see Traffic).

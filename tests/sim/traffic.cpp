@@ -101,11 +101,17 @@ bool Traffic::send(std::uint32_t number, Conversation& c, TimePoint now) {
   const Spec request = client_packet(c, now);
   const auto outside = network_(kInside, node::test::build(request), number);
   if (!open_.contains(number)) return false;
-  if (!outside || outside->unit != kOutside) return true;  // lost; it is tried again
+  if (!outside || outside->unit != kOutside) {
+    if (c.answered) interrupted_.push_back(number);
+    return true;  // it is tried again
+  }
   const Seen seen = node::test::look(outside->bytes);
   if (!seen.checksums) violations_.push_back(fmt::format("conversation {}: wrong checksum outside", number));
   const std::string translated = fmt::format("{}:{}", seen.source, seen.source_port);
-  if (!c.translated.empty() && c.translated != translated) ++mapping_changes_;
+  if (!c.translated.empty() && c.translated != translated) {
+    ++mapping_changes_;
+    interrupted_.push_back(number);
+  }
   c.translated = translated;
   if (c.protocol == kTcp && c.phase == 2) return false;  // that was the last word
   if (random_() % 20 == 0) return true;                  // the server is slow
@@ -113,7 +119,11 @@ bool Traffic::send(std::uint32_t number, Conversation& c, TimePoint now) {
   const Spec answer = server_packet(c, seen);
   const auto inside = network_(kOutside, node::test::build(answer), number);
   if (!open_.contains(number)) return false;
-  if (!inside || inside->unit != kInside) return true;
+  if (!inside || inside->unit != kInside) {
+    interrupted_.push_back(number);
+    return true;
+  }
+  c.answered = true;
   const Seen got = node::test::look(inside->bytes);
   if (got.destination != c.client || got.destination_port != c.client_port || !got.checksums) {
     violations_.push_back(fmt::format("{} ms: the answer to conversation {} ({}:{}) went to {}:{}",

@@ -7,6 +7,7 @@
 #include <random>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "model/base/time.h"
@@ -38,6 +39,9 @@ class Traffic {
   [[nodiscard]] std::uint64_t begun() const { return next_number_ - 1; }
   [[nodiscard]] std::uint64_t round_trips() const { return round_trips_; }
   [[nodiscard]] std::uint64_t mapping_changes() const { return mapping_changes_; }
+  /// Returns the conversations of which, since the last call, a packet was lost after there had been an answer, or that
+  /// were translated anew.
+  [[nodiscard]] std::vector<std::uint32_t> take_interrupted() { return std::exchange(interrupted_, {}); }
   [[nodiscard]] const std::vector<std::string>& violations() const { return violations_; }
 
  private:
@@ -50,6 +54,7 @@ class Traffic {
     TimePoint until;
     Duration pause{};
     std::string translated;  ///< as the server saw it last
+    bool answered = false;
     // TCP
     int phase = 0;  ///< 0: SYN, 1: data, 2: FIN, 3: last ACK
     std::uint32_t client_seq = 1000;
@@ -71,6 +76,7 @@ class Traffic {
   TimePoint last_run_;
   std::uint64_t round_trips_ = 0;
   std::uint64_t mapping_changes_ = 0;
+  std::vector<std::uint32_t> interrupted_;
   std::vector<std::string> violations_;
 };
 

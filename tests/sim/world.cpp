@@ -5,85 +5,7 @@
 #include <algorithm>
 #include <limits>
 
-#include "model/config/cluster_file.h"
-#include "model/config/settings.h"
-
 namespace icr::sim {
-namespace {
-
-enum What { kStart, kHeal, kResume, kUnblock, kDiskWorks, kCalm, kWell };
-
-}  // namespace
-
-Cluster simulated_cluster(bool preempt, NatFlavour flavour) {
-  const std::string text = fmt::format(R"(
-cluster: simulated
-chassis:
-  - name: left
-    inter-chassis: {{ address: 192.0.2.1, port: 7400 }}
-    query: {{ address: 192.0.2.1, port: 7300 }}
-    cards:
-      - name: ms-0/0/0
-        ports: [ {{ unit: 1, type: tun, device: a1 }}, {{ unit: 2, type: tun, device: a2 }} ]
-  - name: right
-    inter-chassis: {{ address: 192.0.2.2, port: 7400 }}
-    query: {{ address: 192.0.2.2, port: 7300 }}
-    cards:
-      - name: ms-1/0/0
-        ports: [ {{ unit: 1, type: tun, device: b1 }}, {{ unit: 2, type: tun, device: b2 }} ]
-redundancy-sets:
-  - name: rs1
-    id: 1
-    members:
-      - {{ chassis: left, card: ms-0/0/0, priority: 200 }}
-      - {{ chassis: right, card: ms-1/0/0, priority: 100 }}
-    service-sets: [cgn]
-    heartbeat-interval: 100
-    heartbeat-count: 3
-    hold-time: 1
-    preempt: {}
-service-sets:
-  - name: cgn
-    inside-unit: 1
-    outside-unit: 2
-    stateful-firewall-rules: [outbound]
-    nat-rules: [to-the-pool]
-stateful-firewall:
-  rules:
-    - {{ name: outbound, match-direction: input, terms: [ {{ name: all, then: accept }} ] }}
-nat:
-  pools:
-    - {{ name: pool1, addresses: [203.0.113.0/31], port-range: {{ low: 1024, high: 1071 }} }}
-  rules:
-    - name: to-the-pool
-      match-direction: input
-      terms:
-        - {{ name: all, then: {{ translated: {{ source-pool: pool1, translation-type: napt-44 }} }} }}
-timeouts: {{ inactivity-timeout: 4, open-timeout: 4, close-timeout: 1 }}
-)",
-                                       preempt ? "yes" : "no");
-  auto cluster = parse_cluster(text, "simulated");
-  if (!cluster) {
-    ADD_FAILURE() << cluster.error().message;
-    return {};
-  }
-  cluster->redundancy_sets[0].max_sessions = 160;  // fewer than a file may ask for
-  NatPool& pool = cluster->nat_pools[0];
-  NatTerm& term = cluster->nat_rules[0].terms[0];
-  pool.mapping_timeout_s = 1;
-  const bool mapped = flavour == NatFlavour::mappings || flavour == NatFlavour::mappings_in_blocks;
-  term.endpoint_independent_mapping = mapped;
-  term.address_pooling_paired = mapped;
-  if (flavour == NatFlavour::blocks || flavour == NatFlavour::mappings_in_blocks) {
-    pool.blocks = NatPool::BlockAllocation{8, 3, flavour == NatFlavour::blocks ? 2U : 0U};
-  }
-  if (flavour == NatFlavour::addresses) {
-    term.type = NatType::dynamic_nat44;
-    pool.addresses = {AddressRange::of(*Prefix::parse("203.0.113.0/30"))};
-  }
-  compute_digests(*cluster);  // the file said something else
-  return std::move(*cluster);
-}
 
 void Totals::add(const Totals& o) {
   crashes += o.crashes;
@@ -116,6 +38,15 @@ void Totals::add(const Totals& o) {
   conflicts += o.conflicts;
   mapping_changes += o.mapping_changes;
   bindings += o.bindings;
+  commits += o.commits;
+  commits_of_one += o.commits_of_one;
+  fetched += o.fetched;
+  adopted_commits += o.adopted_commits;
+  restarts += o.restarts;
+  failed_starts += o.failed_starts;
+  handed_over += o.handed_over;
+  kept += o.kept;
+  homeless += o.homeless;
 }
 
 std::string Totals::to_string() const {
@@ -126,11 +57,13 @@ std::string Totals::to_string() const {
       "{}, "
       "gaps {}, duplicates {}, attempts after loss {}, copies {}, sessions only at a member that yielded {}, taken "
       "over {}, conflicts {}, claims that waited {}, refused {}, withdrawn {}, waived {}, starts from damaged stores "
-      "{}",
+      "{}, commits {} (to one chassis {}, from the peer {}), taken with a restart {}, without {}, not startable {}, "
+      "switchovers for them {}, sessions that moved with them {}, that had no place {}",
       crashes, cuts, pauses, illnesses, moved_ill, storms, disk_failures, switchovers_begun, masterships, took_over_hot,
       took_over_cold, split_brains, births, deaths, round_trips, mapping_changes, messages_lost, gaps, duplicates,
       attempts_after_loss, copies, only_there, adopted, conflicts, claims_waited, claims_refused, claims_withdrawn,
-      claims_waived, damaged);
+      claims_waived, damaged, commits, commits_of_one, fetched, restarts, adopted_commits, failed_starts, handed_over,
+      kept, homeless);
 }
 
 /// Keeps what the engine lets out.
@@ -142,12 +75,18 @@ class World::Catch final : public node::PacketSink {
   std::optional<Passed> out;
 };
 
-World::World(const Cluster& cluster, std::uint64_t seed)
+World::World(Cluster cluster, std::uint64_t seed)
+    : World(std::make_shared<const Snapshot>(Snapshot{{}, 1, std::move(cluster)}), seed) {}
+
+World::World(Files files, std::uint64_t seed) : World(files.with(0), seed) { files_ = std::move(files); }
+
+World::World(const std::shared_ptr<const Snapshot>& snapshot, std::uint64_t seed)
     : random_(seed),
-      chassis_{Chassis(cluster, 0, random_, *this), Chassis(cluster, 1, random_, *this)},
+      chassis_{Chassis(snapshot, 0, random_, *this), Chassis(snapshot, 1, random_, *this)},
       traffic_(random_, [this](std::uint32_t unit, const Bytes& packet, std::uint32_t conversation) {
         return carry(unit, packet, conversation);
       }) {
+  commit_random_.seed(~seed);
   weather(false);
   next_fault_ = now_ + 3s;
 }
@@ -166,7 +105,8 @@ void World::note(const std::string& event) {
 void World::on_master(Chassis& chassis, std::uint64_t term) {
   note(fmt::format("chassis {} is master in term {}: {}", chassis.index(), term, chassis.status().reason));
   ++totals_.masterships;
-  oracle_.on_master(chassis, term, now_);
+  oracle_.on_master(chassis, chassis_[1U - chassis.index()], term, now_);
+  if (strict_) excuse(chassis.cluster());
 }
 
 void World::on_standby(Chassis& chassis, std::uint64_t term) {
@@ -188,10 +128,17 @@ void World::on_draw(Chassis& chassis) { drawn_to_ = chassis.index(); }
 
 void World::start(std::size_t index, bool damaged) {
   chassis_[index].start(now_, damaged);
-  note(fmt::format("chassis {} starts{}", index, chassis_[index].whole() ? "" : ", its store is damaged"));
   if (!chassis_[index].whole()) ++totals_.damaged;
-  chassis_[1U - index].peer_answers = true;
-  oracle_.on_start(chassis_[index], now_);
+  on_started(chassis_[index]);
+}
+
+void World::on_started(Chassis& chassis) {
+  note(fmt::format("chassis {} starts with commit {}{}{}", chassis.index(), chassis.commits.newest().number,
+                   chassis.commits.fails() ? ", cannot, and runs the former one" : "",
+                   chassis.whole() ? "" : ", its store is damaged"));
+  if (chassis.commits.fails()) ++totals_.failed_starts;
+  chassis_[1U - chassis.index()].peer_answers = true;
+  oracle_.on_start(chassis, now_);
   if (link_up_) connect();
 }
 
@@ -287,9 +234,11 @@ void World::step(Duration by) {
     if (!c.paused) c.run(now_);
     watch(c, std::nullopt);
     oracle_.check_term(c, now_);
+    if (!c.paused) look(c);
   }
   for (Chassis& c : chassis_) oracle_.check_merge(c, now_);
   if (per_second_ > 0) traffic_.run(now_, per_second_);
+  check_interrupted();
   if (now_ >= next_port_check_) {
     next_port_check_ = now_ + 50ms;
     for (const Chassis& c : chassis_) oracle_.check_ports(c, now_);
@@ -325,7 +274,7 @@ void World::heal() {
 
 void World::happen(const Later& later) {
   static constexpr std::array kNames = {"start",          "the link heals", "resume", "unblock",
-                                        "the disk works", "good weather",   "health"};
+                                        "the disk works", "good weather",   "health", "restart"};
   note(fmt::format("{} ({})", kNames[static_cast<std::size_t>(later.what)], later.index));
   Chassis& c = chassis_[later.index];
   switch (later.what) {
@@ -348,6 +297,9 @@ void World::happen(const Later& later) {
     case kCalm:
       weather(false);
       break;
+    case kRestart:
+      if (!c.up()) begin_again(c);
+      break;
     case kWell:
       if (chassis_[later.index].up()) chassis_[later.index].set_ill(now_, false);
       break;
@@ -358,6 +310,11 @@ void World::happen(const Later& later) {
 
 void World::fault() {
   next_fault_ = now_ + between(100ms, 3s);
+  // Some commits come while the cluster reacts to a fault.
+  if (edits_ != 0 && commit_random_() % 4 == 0) {
+    const TimePoint soon = now_ + 1ms * (commit_random_() % 500);
+    next_commit_ = std::min(next_commit_, soon);
+  }
   if (hard_) messages_per_round_ = chance(0.5) ? 1 + random_() % 4 : 16;
   const std::size_t index = random_() % 2;
   Chassis& c = chassis_[index];
@@ -444,7 +401,8 @@ void World::make_hard() {
 
 void World::run(Duration time) {
   for (const TimePoint end = now_ + time; now_ < end && violations().empty();) {
-    if (now_ >= next_fault_) fault();
+    if (now_ >= next_fault_ && !strict_) fault();
+    if (now_ >= next_commit_) commit_something();
     step(between(200us, 4ms));
   }
 }
@@ -480,16 +438,23 @@ void World::settle(Duration limit) {
   }
   weather(false);
   heal();
+  next_commit_ = TimePoint::max();
+  // Commits of both sides of a cut may have the same number, and a chassis does not try a commit again that failed.
+  const bool again = !agreed();
+  for (Chassis& c : chassis_) c.commits.refuse(0);
+  if (again) commit(random_edits(), 3);
   const TimePoint end = now_ + limit;
-  while (now_ < end && !twins()) step(between(500us, 4ms));
-  if (!twins()) {
+  while (now_ < end && !(twins() && committed())) step(between(500us, 4ms));
+  if (!twins() || !committed()) {
     std::string text = "the chassis do not agree after quiet:";
     for (Chassis& c : chassis_) {
       const auto s = c.status();
-      text +=
-          fmt::format(" [{}: {} {} term {} sessions {} digest {:x} pending {} unacknowledged {} peer {} {}]", c.index(),
-                      to_string(s.role), to_string(s.sync), s.term, c.shard().sessions(), c.shard().digest(),
-                      s.pending_state, s.unacknowledged_bytes, s.peer_present, to_string(s.peer_role));
+      text += fmt::format(
+          " [{}: {} {} term {} sessions {} digest {:x} pending {} unacknowledged {} peer {} {} commit {} runs "
+          "{:x} of {:x}]",
+          c.index(), to_string(s.role), to_string(s.sync), s.term, c.shard().sessions(), c.shard().digest(),
+          s.pending_state, s.unacknowledged_bytes, s.peer_present, to_string(s.peer_role), c.commits.newest().number,
+          c.commits.running().digest, c.commits.newest().snapshot->digest);
     }
     violations_.push_back(text);
   }
@@ -520,6 +485,7 @@ Totals World::finish() {
   totals_.births = oracle_.births();
   totals_.deaths = oracle_.deaths();
   totals_.only_there = oracle_.only_there();
+  totals_.kept = oracle_.kept();
   totals_.conflicts = oracle_.conflicts();
   totals_.bindings = oracle_.bindings();
   totals_.round_trips = traffic_.round_trips();

@@ -8,10 +8,12 @@
 #include <limits>
 #include <optional>
 #include <random>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "tests/sim/chassis.h"
+#include "tests/sim/files.h"
 #include "tests/sim/oracle.h"
 #include "tests/sim/traffic.h"
 
@@ -49,17 +51,33 @@ struct Totals {
   std::uint64_t claims_waited = 0;  ///< claims that were not answered at once
   std::uint64_t damaged = 0;        ///< starts from a damaged store
   std::uint64_t conflicts = 0;      ///< such sessions that were counted as conflicts
+  std::uint64_t commits = 0;
+  std::uint64_t commits_of_one = 0;   ///< that only one of two living chassis was given
+  std::uint64_t fetched = 0;          ///< commits that a chassis had from its peer
+  std::uint64_t adopted_commits = 0;  ///< taken without a restart
+  std::uint64_t restarts = 0;         ///< to take a commit
+  std::uint64_t failed_starts = 0;    ///< with a commit that cannot be started
+  std::uint64_t handed_over = 0;      ///< switchovers that were begun for a commit
+  std::uint64_t kept = 0;             ///< sessions that were compared across a restart or a switchover
+  std::uint64_t homeless = 0;         ///< sessions for which a new file had no place
   void add(const Totals& other);
   [[nodiscard]] std::string to_string() const;
 };
 
 class World final : private ChassisWatcher {
  public:
-  World(const Cluster& cluster, std::uint64_t seed);
+  /// Both chassis run this file, and there are no commits.
+  World(Cluster cluster, std::uint64_t seed);
+  /// They start with the first of these files, and there may be commits of all of them.
+  World(Files files, std::uint64_t seed);
 
   /// From now on disks take their time for claimed terms, witnesses have moods, and a round takes only some of the
   /// messages that wait.
   void make_hard();
+  /// From now on there are commits with some of these edits.
+  void make_commits(std::uint32_t edits);
+  /// From now on there are no faults, and no packet of a conversation may be lost that both files have a place for.
+  void make_strict();
   /// Traffic and faults.
   void run(Duration time);
   /// The faults end and the traffic too; the chassis must agree, on everything, before `limit`.
@@ -74,6 +92,10 @@ class World final : private ChassisWatcher {
   void connect();
   /// Cuts the inter-chassis link until heal(). Traffic goes to both members as soon as both are master.
   void split();
+  /// Gives a commit to those chassis of `to` (bits by index) that are up.
+  void commit(std::uint32_t edits, unsigned to);
+  /// Returns true if every chassis runs the newest commit, and that is the same one.
+  [[nodiscard]] bool committed() const;
   void heal();
   void set_traffic(double per_second) { per_second_ = per_second; }
   [[nodiscard]] Chassis& chassis(std::size_t index) { return chassis_[index]; }
@@ -91,6 +113,7 @@ class World final : private ChassisWatcher {
  private:
   class Catch;
 
+  World(const std::shared_ptr<const Snapshot>& snapshot, std::uint64_t seed);
   void on_master(Chassis& chassis, std::uint64_t term) override;
   void on_standby(Chassis& chassis, std::uint64_t term) override;
   void on_claim(Chassis& chassis, std::uint64_t term) override;
@@ -102,10 +125,23 @@ class World final : private ChassisWatcher {
   std::optional<Passed> carry(std::uint32_t unit, const Bytes& bytes, std::uint32_t conversation);
   void fault();
   void weather(bool bad);
+  void commit_something();
+  void look(Chassis& chassis);
+  /// Stops the sets of a chassis, which start again later with the newest commit.
+  void restart(Chassis& chassis);
+  void begin_again(Chassis& chassis);
+  void on_started(Chassis& chassis);
+  [[nodiscard]] std::uint32_t random_edits();
+  /// Notes the conversations of either chassis for which a file has no place.
+  void excuse(const Cluster& cluster);
+  void check_interrupted();
+  /// Returns true if the chassis have the same newest commit, and can start with it.
+  [[nodiscard]] bool agreed() const;
   /// Adds a chassis' counters to the totals before they are gone.
   void count_of(Chassis& chassis);
   [[nodiscard]] Duration between(Duration low, Duration high);
   [[nodiscard]] bool chance(double p);
+  enum What { kStart, kHeal, kResume, kUnblock, kDiskWorks, kCalm, kWell, kRestart };
   /// Something that ends a fault later.
   struct Later {
     TimePoint at;
@@ -125,6 +161,14 @@ class World final : private ChassisWatcher {
   bool link_up_ = true;
   std::vector<Later> later_;
   TimePoint next_fault_;
+  std::optional<Files> files_;     ///< nullopt: there are no commits
+  std::mt19937_64 commit_random_;  ///< beside random_, so that a seed's faults do not depend on commits
+  std::uint32_t edits_ = 0;        ///< that a commit may make; 0: there are no commits
+  std::uint32_t last_edits_ = 0;
+  TimePoint next_commit_ = TimePoint::max();
+  std::array<TimePoint, 2> next_fetch_{};
+  bool strict_ = false;
+  std::set<std::uint32_t> excused_;  ///< conversations that a commit may interrupt
   TimePoint next_port_check_;
   std::array<TimePoint, 2> disk_bad_until_{};
   bool hard_ = false;
@@ -134,12 +178,5 @@ class World final : private ChassisWatcher {
   std::deque<std::string> events_;
   Totals totals_;
 };
-
-/// Who owns what the sessions of the simulated cluster use outside.
-enum class NatFlavour : std::uint8_t { ports, blocks, mappings, mappings_in_blocks, addresses };
-inline constexpr std::uint8_t kNatFlavourCount = 5;
-
-/// The cluster that is simulated: few slots and few ports, blocks and addresses, so that they run out.
-[[nodiscard]] Cluster simulated_cluster(bool preempt, NatFlavour flavour = NatFlavour::ports);
 
 }  // namespace icr::sim

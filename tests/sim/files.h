@@ -1,0 +1,61 @@
+// The cluster files of the simulation, and what they have in common.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string_view>
+
+#include "model/config/cluster.h"
+#include "model/config/snapshot.h"
+#include "model/record/session.h"
+
+namespace icr::sim {
+
+/// Who owns what the sessions of the simulated cluster use outside.
+enum class NatFlavour : std::uint8_t { ports, blocks, mappings, mappings_in_blocks, addresses };
+inline constexpr std::uint8_t kNatFlavourCount = 5;
+
+/// Number of edits.
+inline constexpr std::uint32_t kEditCount = 9;
+/// What a cluster file has otherwise than the first one.
+enum Edit : std::uint32_t {
+  kEditOrder = 1U << 0U,           ///< another service set, pool and rule, and every list in another order
+  kEditRules = 1U << 1U,           ///< further terms and applications
+  kEditTimeouts = 1U << 2U,        ///< sessions live longer
+  kEditHeartbeat = 1U << 3U,       ///< heartbeats come more often
+  kEditMoreSlots = 1U << 4U,       ///< there is room for more sessions
+  kEditChassis = 1U << 5U,         ///< a third chassis, which is in no redundancy set
+  kEditKeepsAll = (1U << 6U) - 1,  ///< with these, every session lives on
+  kEditPoolMoves = 1U << 6U,       ///< the pool keeps its name and its second address
+  kEditPoolReplaced = 1U << 7U,    ///< the rule uses another pool, and the former one is gone
+  kEditFewerPorts = 1U << 8U,      ///< the pool has fewer ports
+  kEditAll = (1U << kEditCount) - 1,
+};
+
+/// Cluster files that differ by edits. Each is made once.
+class Files {
+ public:
+  Files(bool preempt, NatFlavour flavour) : preempt_(preempt), flavour_(flavour) {}
+  /// Returns the file with these edits (of Edit); 0 is the first one. A file that the reader refuses fails the test.
+  [[nodiscard]] std::shared_ptr<const Snapshot> with(std::uint32_t edits);
+
+ private:
+  bool preempt_;
+  NatFlavour flavour_;
+  std::map<std::uint32_t, std::shared_ptr<const Snapshot>> made_;
+};
+
+/// The cluster that is simulated: few slots and few ports, blocks and addresses, so that they run out.
+[[nodiscard]] Cluster simulated_cluster(bool preempt, NatFlavour flavour = NatFlavour::ports, std::uint32_t edits = 0);
+
+/// Returns the pool that translates the sessions of the service set `cgn`, and the NAT term that says so.
+[[nodiscard]] const NatPool& pool_of(const Cluster& cluster);
+[[nodiscard]] const NatTerm& term_of(const Cluster& cluster);
+
+/// Returns true if a chassis that runs `cluster` can have this session: its service set, its external address and its
+/// port are there. The judgement is made from the file alone.
+[[nodiscard]] bool has_place(const Cluster& cluster, const SessionRecord& session);
+
+}  // namespace icr::sim
