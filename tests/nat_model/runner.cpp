@@ -9,12 +9,16 @@ Runner::Runner(std::uint64_t seed, Dice& dice, const World& world, Coverage& cov
 }
 
 void Runner::run(std::uint64_t packets) {
+  advance(packets);
+  if (!model_.failed()) model_.quiet();
+}
+
+void Runner::advance(std::uint64_t packets) {
   while (model_.packets() < packets && !model_.failed()) {
     ++step_;
     act();
     if (step_ % 64 == 0 && !model_.failed()) model_.check();
   }
-  if (!model_.failed()) model_.quiet();
 }
 
 void Runner::act() {

@@ -10,6 +10,9 @@ class Runner {
   Runner(std::uint64_t seed, Dice& dice, const World& world, Coverage& coverage);
   /// About as many packets; then quiet. Stops at the first failure.
   void run(std::uint64_t packets);
+  /// The same without the quiet afterwards: `packets` is the number since the beginning.
+  void advance(std::uint64_t packets);
+  [[nodiscard]] Rig& rig() { return rig_; }
   [[nodiscard]] std::uint64_t packets() const { return model_.packets(); }
   [[nodiscard]] bool failed() const { return model_.failed(); }
   [[nodiscard]] std::uint64_t step() const { return step_; }

@@ -44,7 +44,25 @@ void add_targets(const World& world, const NatTerm& term, World::Side& side) {
   }
 }
 
+void find_sides(World& world) {
+  world.sides.assign(world.cluster.service_sets.size(), {});
+  for (std::uint16_t s = 0; s < world.sides.size(); ++s) {
+    for (const NatTerm* term : nat_terms(world.cluster, s)) add_targets(world, *term, world.sides[s]);
+  }
+}
+
 }  // namespace
+
+std::optional<World> with_file(const World& like, std::string text, std::uint32_t max_sessions) {
+  auto cluster = parse_cluster(text, "model");
+  if (!cluster) return std::nullopt;
+  World out = like;
+  out.text = std::move(text);
+  out.cluster = std::move(*cluster);
+  out.cluster.redundancy_sets[0].max_sessions = max_sessions;
+  find_sides(out);
+  return out;
+}
 
 World make_world(Dice& dice) {
   World world;
@@ -61,10 +79,7 @@ World make_world(Dice& dice) {
   world.servers = some("198.19.0.", dice.between(1, 4));
   world.hosts6 = some("2001:db8:18::", 3);
   world.servers6 = some("2001:db8:19::", 2);
-  world.sides.resize(world.cluster.service_sets.size());
-  for (std::uint16_t s = 0; s < world.sides.size(); ++s) {
-    for (const NatTerm* term : nat_terms(world.cluster, s)) add_targets(world, *term, world.sides[s]);
-  }
+  find_sides(world);
   for (unsigned i = 0; i < 8; ++i) {
     world.client_ports.push_back(static_cast<std::uint16_t>(i < 2 ? dice.between(1, 1023) : dice.between(1024, 65535)));
   }

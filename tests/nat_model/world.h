@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
@@ -46,6 +47,8 @@ struct World {
 
 /// Fails the test, and returns no service sets, when the cluster file is refused.
 [[nodiscard]] World make_world(Dice& dice);
+/// Returns the world of the same hosts and servers whose cluster file is `text`, or nullopt if the file is refused.
+[[nodiscard]] std::optional<World> with_file(const World& like, std::string text, std::uint32_t max_sessions);
 
 /// Units of a service set.
 [[nodiscard]] constexpr std::uint32_t inside_unit(std::uint16_t service_set) { return service_set * 2U + 1; }
