@@ -69,10 +69,13 @@ class KernelGuardTest : public test::InNewNamespace {
     guard_->append_to(out);
     return test::counter(out, name).value();
   }
+  /// Sorted: rules of the same priority are listed in the order in which they were put back, and each device has a
+  /// guard of its own.
   static std::string state() {
     return output_of(
-        "ip rule show priority 7300; ip -6 rule show priority 7300; ip -4 route show table all proto 73;"
-        "ip -6 route show table all proto 73");
+        "for family in -4 -6; do"
+        "  ip $family rule show priority 7300 | sort; ip $family route show table all proto 73 | sort;"
+        "done");
   }
 
   Cluster cluster_;
