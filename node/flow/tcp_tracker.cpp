@@ -183,6 +183,11 @@ bool in_window(const TcpWindow& sender, const TcpWindow& receiver, const Segment
   return !after(s.seq, sender.max_end) && !after(sender.end - widest(receiver), s.end);
 }
 
+/// Returns true if a segment acknowledges what was acknowledged long ago.
+bool lags(const TcpWindow& sender, const TcpWindow& receiver, const Segment& s) {
+  return after(receiver.end - std::max(widest(sender), kMaxAckWindow), s.ack);
+}
+
 /// A SYN without ACK.
 TcpVerdict follow_syn(Session& session, Direction d, const Headers& segment, const Segment& s, bool& state_changed) {
   TcpWindow& sender = session.windows[static_cast<unsigned>(d)];
@@ -252,8 +257,10 @@ bool begins_anew(Session& session, Direction d, const Headers& segment, const Se
   TcpWindow& sender = session.windows[static_cast<unsigned>(d)];
   TcpWindow& receiver = session.windows[static_cast<unsigned>(opposite(d))];
   if (!s.syn || !s.has_ack || (receiver.flags & kSynPending) == 0 || s.ack != session.syn_end) return false;
-  // One that fits the connection as it is known is a retransmission.
-  if ((sender.flags & kTcpWindowKnown) != 0 && in_window(sender, receiver, s)) return false;
+  // One that fits the connection as it is known is a retransmission. Both of its numbers must fit: the responder may
+  // choose a sequence number that is in the window of the connection that it has forgotten (RFC 6528 section 3).
+  const bool known = (sender.flags & kTcpWindowKnown) != 0 && in_window(sender, receiver, s);
+  if (known && !after(s.ack, receiver.end) && !lags(sender, receiver, s)) return false;
   receiver = TcpWindow{};
   session.doubted_fins = 0;
   learn_syn(session, d, segment, s);
@@ -281,7 +288,7 @@ TcpVerdict judge(Session& session, Direction d, const Segment& s, std::uint32_t 
   if (told && !doubtful(receiver)) {
     const std::uint32_t most = (receiver.flags & kTaken) != 0 ? receiver.max_end : receiver.end;
     if (after(s.ack, most)) return TcpVerdict::bad_ack;
-    moves = !after(receiver.end - std::max(widest(sender), kMaxAckWindow), s.ack);
+    moves = !lags(sender, receiver, s);
   }
   if (!inside) {
     if (!doubtful(sender)) {
@@ -373,6 +380,8 @@ TcpVerdict TcpTracker::follow(Session& session, Direction d, const Headers& segm
   if (s.rst) return follow_rst(session, d, s, state_changed);
 
   const TcpState before = session.tcp_state;
+  // Its receiver drops a segment without ACK (RFC 9293 section 3.10.7.4), so it moves nothing.
+  if (!s.has_ack) return before == TcpState::syn_sent ? TcpVerdict::bad_handshake : TcpVerdict::accept;
   if (before == TcpState::syn_sent) {
     if (d == Direction::responder && s.syn) return follow_syn_ack(session, segment, s, state_changed);
     TcpVerdict verdict = TcpVerdict::accept;
