@@ -296,13 +296,18 @@ TEST_F(TunPortTest, AMarkerTellsHowLongPacketsWaitAndIsNeverHandedOn) {
 TEST_F(TunPortTest, WhatFindsTheQueueFullIsCounted) {
   const auto port = open({"in0"});
   const test::Wire peer("in0p");
-  output_of(fmt::format("ip link set {} txqueuelen 100", kDevice));
-  arrive(peer, std::vector<Bytes>(150, test::udp4("198.18.0.10", "203.0.113.5", "many")));
+  // The kernel itself sends router solicitations and reports of multicast groups into the device while IPv6 is on.
+  output_of(fmt::format("sysctl -qw net.ipv6.conf.{0}.disable_ipv6=1; ip link set {0} txqueuelen 100", kDevice));
   PacketBuffers buffers(64);
+  while (port->rx_burst(buffers.packets()) != 0) {
+  }
+  const std::uint64_t before = count(*port, "rx-dropped-queue-full");
+  arrive(peer, std::vector<Bytes>(150, test::udp4("198.18.0.10", "203.0.113.5", "many")));
   std::size_t got = 0;
   while (const std::size_t n = port->rx_burst(buffers.packets())) got += n;
-  EXPECT_EQ(got + count(*port, "rx-dropped-queue-full"), 150U);
-  EXPECT_GE(count(*port, "rx-dropped-queue-full"), 20U);
+  const std::uint64_t dropped = count(*port, "rx-dropped-queue-full") - before;
+  EXPECT_EQ(got + dropped, 150U);
+  EXPECT_GE(dropped, 20U);
 }
 
 TEST_F(TunPortTest, ADeviceOfSeveralQueuesBelongsToOneProcess) {
