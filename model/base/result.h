@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 
 #include <string>
+#include <string_view>
+#include <system_error>
 #include <tl/expected.hpp>
 #include <utility>
 
@@ -24,5 +26,8 @@ template <class... Args>
 [[nodiscard]] tl::unexpected<Error> fail(fmt::format_string<Args...> format, Args&&... args) {
   return tl::unexpected<Error>(Error{fmt::format(format, std::forward<Args>(args)...)});
 }
+
+/// Returns the system's words for an error number (`errno`): "Permission denied".
+[[nodiscard]] inline std::string error_text(int error_number) { return std::generic_category().message(error_number); }
 
 }  // namespace icr

@@ -1,7 +1,7 @@
 // Time as the machines of icr see it: a value that is handed in, never read from a clock.
 //
-// Only the thin shells (node/card, replication/zmq, cli/client) read CLOCK_MONOTONIC; everything else takes `TimePoint
-// now`, so a simulation or a capture can drive it in virtual time.
+// Only the shells (node/card, node/kernel, node/ports) read a clock, by model/base/clock.h. Everything else takes
+// `TimePoint now`, so that a simulation or a capture can drive it in virtual time.
 #pragma once
 
 #include <chrono>

@@ -16,6 +16,9 @@ namespace icr {
 
 /// Resolution of the times that a record carries: tenths of a second. 32 bits hold 13 years.
 using Ticks = std::uint32_t;
+/// The longest age that a record of others may have. Ticks are compared modulo 2^32, so an age beyond a quarter of that
+/// (three years) would turn into the future.
+inline constexpr Ticks kLongestAge = 1U << 30;
 inline constexpr Duration kTick = 100ms;
 
 /// Names a session inside its redundancy set. Both chassis keep a session in the slot of the same number, and the

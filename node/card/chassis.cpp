@@ -4,12 +4,12 @@
 
 #include <algorithm>
 #include <chrono>
-#include <ctime>
 #include <map>
 #include <random>
 #include <thread>
 #include <utility>
 
+#include "model/base/clock.h"
 #include "model/base/guilt.h"
 #include "model/base/log.h"
 #include "model/config/reserved_endpoints.h"
@@ -25,17 +25,6 @@ constexpr std::uint64_t kCaptureSeed = 0x1c9e5c0de5eed001ULL;
 
 /// How long a worker has time to take another configuration. It does so within a round; one that does not is stuck.
 constexpr Duration kTakeLimit = 5s;
-
-TimePoint monotonic_now() {
-  timespec now{};
-  ::clock_gettime(CLOCK_MONOTONIC, &now);
-  return TimePoint(std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec));
-}
-
-WallMillis wall_now() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
 
 std::uint64_t random_word() {
   std::random_device device;

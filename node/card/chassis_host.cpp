@@ -6,6 +6,7 @@
 #include <map>
 #include <utility>
 
+#include "model/base/clock.h"
 #include "model/base/log.h"
 #include "model/config/arrangement.h"
 #include "model/config/cluster_file.h"
@@ -23,13 +24,6 @@ constexpr int kBusyMillis = 50;
 constexpr Duration kAnswerLimit = 500ms;
 constexpr std::chrono::milliseconds kFetchLimit{2000};
 constexpr std::int64_t kFetchPauseMillis = 2000;
-
-WallMillis wall_now() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
-
-TimePoint monotonic_now() { return TimePoint(std::chrono::steady_clock::now().time_since_epoch()); }
 
 std::int64_t monotonic_millis() { return monotonic_now().time_since_epoch() / 1ms; }
 

@@ -16,6 +16,8 @@
 #include <cstring>
 #include <system_error>
 
+#include "model/base/result.h"
+
 // Linux has this since 4.4; older headers lack it.
 #ifndef MCL_ONFAULT
 #define MCL_ONFAULT 4
@@ -80,10 +82,8 @@ bool has_capability(const std::array<__user_cap_data_struct, 2>& all, unsigned n
   return (all[number / 32].effective & 1U << number % 32) != 0;
 }
 
-std::string words(int error_number) { return std::generic_category().message(error_number); }
-
 std::string why_not_real_time(std::uint32_t priority, const SchedulingRights& rights, int error_number) {
-  if (error_number != EPERM) return fmt::format("real time refused: {}", words(error_number));
+  if (error_number != EPERM) return fmt::format("real time refused: {}", error_text(error_number));
   if (rights.sys_nice || rights.rtprio_limit >= priority) {
     return "real time refused by the kernel: the control group of this process has no real-time runtime "
            "(cpu.rt_runtime_us)";
@@ -162,7 +162,7 @@ ThreadScheduling schedule_thread(const Scheduling& wanted, const SchedulingRight
     out.nice = 0;
   }
   if (out.nice > kLowestNice && out.missing.empty()) {
-    out.missing = refused != 0 ? fmt::format("nice {} refused: {}", kLowestNice, words(refused))
+    out.missing = refused != 0 ? fmt::format("nice {} refused: {}", kLowestNice, error_text(refused))
                                : fmt::format("nice {} refused: grant CAP_SYS_NICE, or a nice limit", kLowestNice);
   }
   return out;
@@ -173,7 +173,7 @@ std::string lock_memory(const SchedulingRights& rights) {
   if (!rights.ipc_lock && !rights.unlimited_memlock) {
     return "memory not locked: grant CAP_IPC_LOCK, or an unlimited memlock limit";
   }
-  if (::mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) != 0) return "memory not locked: " + words(errno);
+  if (::mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) != 0) return "memory not locked: " + error_text(errno);
   return {};
 }
 

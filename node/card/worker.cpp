@@ -8,6 +8,7 @@
 #include <limits>
 #include <random>
 
+#include "model/base/clock.h"
 #include "model/base/log.h"
 #include "node/ports/queue_watch.h"
 
@@ -19,17 +20,6 @@ constexpr std::size_t kBurst = 64;
 constexpr Duration kLongestSleep = 50ms;
 /// How long a stopping card tries to get its last checkpoint accepted and its traffic released.
 constexpr Duration kShutdownLimit = 5s;
-
-TimePoint monotonic_now() {
-  timespec now{};
-  ::clock_gettime(CLOCK_MONOTONIC, &now);
-  return TimePoint(std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec));
-}
-
-WallMillis wall_now() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
 
 std::uint64_t bytes_of(const MatchConditions& from) {
   const auto ranges = from.source_addresses.size() + from.source_except.size() + from.destination_addresses.size() +

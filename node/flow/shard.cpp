@@ -89,9 +89,9 @@ Shard::Shard(const Cluster& cluster, std::uint16_t set, std::uint64_t seed, Time
     : cluster_(&cluster),
       set_(set),
       seed_(seed),
-      table_(cluster.redundancy_sets[set].max_sessions, detail::mix(seed, 0x1d8e4e27c47d124fULL)),
+      table_(cluster.redundancy_sets[set].max_sessions, icr::detail::mix(seed, 0x1d8e4e27c47d124fULL)),
       nat_(cluster, set, seed, *this),
-      ip_ids_(detail::mix(seed, 0x94d049bb133111ebULL)),
+      ip_ids_(icr::detail::mix(seed, 0x94d049bb133111ebULL)),
       wheel_(table_.capacity() + nat_.rows(), ticks_of(now)),
       digest_words_(std::size_t{table_.capacity()} + nat_.rows()) {
   layout_.push_back({SlotRange::Use::sessions, 0, table_.capacity()});
@@ -104,7 +104,7 @@ Shard::Shard(const Cluster& cluster, std::uint16_t set, std::uint64_t seed, Time
     service_at_[index] = &services_.back();
     if (const auto& screen = cluster.service_sets[index].screen) {
       services_.back().screen = std::make_unique<ScreenGuard>(cluster.screens[*screen], table_.capacity(),
-                                                              detail::mix(seed + index, 0x2545f4914f6cdd1dULL));
+                                                              icr::detail::mix(seed + index, 0x2545f4914f6cdd1dULL));
     }
   }
 }

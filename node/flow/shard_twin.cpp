@@ -5,11 +5,6 @@
 #include "node/flow/shard.h"
 
 namespace icr::node {
-namespace {
-/// Ticks are compared modulo 2^32; an age beyond a quarter of that (three years) would turn into the future.
-constexpr Ticks kLongestAge = 1U << 30;
-}  // namespace
-
 void ShardCounters::append_to(CounterList& out) const {
   out.push_back({"twin-sessions-created", applied_created});
   out.push_back({"twin-sessions-updated", applied_updated});

@@ -14,7 +14,6 @@
 namespace icr::node {
 namespace {
 
-constexpr std::string_view kComponent = "kernel";
 constexpr std::string_view kTablePrefix = "icr-guard-";
 /// The mark of packets that arrive on a steered interface: the machine itself answers them with ICMP errors.
 constexpr std::uint32_t kArrivalMark = kSteeringRulePriority;
@@ -170,7 +169,7 @@ void ForwardGuard::put_owned() {
   owner_ = std::move(*context);
   const auto done = run(owner_.get(), commands_of(rules_, numbers(), rules_.table + "-live", true));
   if (done) return;
-  log::info(kComponent, "table={} has no second table that other programs cannot flush: {}", rules_.table,
+  log::info("kernel", "table={} has no second table that other programs cannot flush: {}", rules_.table,
             done.error().message);
   owner_.reset();
 }

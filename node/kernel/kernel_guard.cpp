@@ -4,30 +4,23 @@
 #include <netlink/route/link.h>
 #include <poll.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
 
+#include "model/base/clock.h"
 #include "model/base/log.h"
 #include "node/kernel/service_addresses.h"
 
 namespace icr::node {
 namespace {
 
-constexpr std::string_view kComponent = "kernel";
 /// The guard checks at most this often, however many notifications arrive.
 constexpr Duration kPace = 10ms;
 /// State that cannot be restored is tried again after this.
 constexpr Duration kRetry = 500ms;
 /// The same incident is logged once within this time.
 constexpr Duration kSayAgain = 10s;
-
-TimePoint monotonic_now() {
-  timespec now{};
-  ::clock_gettime(CLOCK_MONOTONIC, &now);
-  return TimePoint(std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec));
-}
 
 std::string words_for(const std::string& who) {
   return who.empty() ? "another program, for instance systemd-networkd, netplan or a firewall's script"
@@ -93,7 +86,7 @@ void KernelGuard::start() {
     // State that an earlier run left, or that nobody has set yet, is no incident.
     const auto outcome = kept.fact->ensure(socket_.get());
     kept.missing = outcome.missing;
-    if (!kept.missing.empty()) log::error(kComponent, "{}: {}", kept.fact->name(), kept.missing);
+    if (!kept.missing.empty()) log::error("kernel", "{}: {}", kept.fact->name(), kept.missing);
     kept.not_before = now;
   }
   look_at_addresses();
@@ -141,9 +134,9 @@ bool KernelGuard::look_at_interfaces() {
     if (trouble == looked.trouble) continue;
     changed = true;
     if (trouble.empty()) {
-      log::info(kComponent, "interface {} can be used again", looked.interface.name);
+      log::info("kernel", "interface {} can be used again", looked.interface.name);
     } else {
-      log::warn(kComponent, "{}", trouble);
+      log::warn("kernel", "{}", trouble);
     }
     looked.trouble = std::move(trouble);
   }
@@ -168,20 +161,20 @@ void KernelGuard::look_at(Kept& kept, TimePoint now, const std::string& who) {
     kept.recent = 0;
     if (kept.fought_over && outcome.restored == 0) {
       kept.fought_over = false;
-      log::info(kComponent, "{}: no program removes it any more", name);
+      log::info("kernel", "{}: no program removes it any more", name);
     }
   }
   if (outcome.restored != 0) {
     restored_ += static_cast<std::uint64_t>(outcome.restored);
     ++kept.recent;
     if (now - kept.said > kSayAgain) {
-      log::warn(kComponent, "{}: {} missing, removed by {}; put back", name, outcome.restored, words_for(who));
+      log::warn("kernel", "{}: {} missing, removed by {}; put back", name, outcome.restored, words_for(who));
     }
     kept.said = now;
     if (!kept.fought_over && kept.recent >= kFight) {
       kept.fought_over = true;
       ++fights_;
-      log::error(kComponent, "{}: removed {} times within {} s by {}: two programs fight over it", name, kept.recent,
+      log::error("kernel", "{}: removed {} times within {} s by {}: two programs fight over it", name, kept.recent,
                  kFightWindow / 1s, words_for(who));
     }
   }
@@ -192,9 +185,9 @@ void KernelGuard::look_at(Kept& kept, TimePoint now, const std::string& who) {
   }
   if (outcome.missing == kept.missing) return;
   if (outcome.missing.empty()) {
-    log::info(kComponent, "{}: everything is in place again", name);
+    log::info("kernel", "{}: everything is in place again", name);
   } else {
-    log::error(kComponent, "{}: {}", name, outcome.missing);
+    log::error("kernel", "{}: {}", name, outcome.missing);
   }
   kept.missing = outcome.missing;
 }

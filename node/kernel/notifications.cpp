@@ -14,6 +14,7 @@
 #include <string_view>
 #include <system_error>
 
+#include "model/base/result.h"
 #include "node/kernel/tun_routing.h"
 
 namespace icr::node {
@@ -123,7 +124,7 @@ Result<std::unique_ptr<Notifications>> Notifications::open() {
       open_socket(NETLINK_ROUTE, {RTNLGRP_LINK, RTNLGRP_IPV4_RULE, RTNLGRP_IPV6_RULE, RTNLGRP_IPV4_ROUTE,
                                   RTNLGRP_IPV6_ROUTE, RTNLGRP_IPV4_NETCONF, RTNLGRP_IPV6_NETCONF, RTNLGRP_IPV6_IFINFO});
   if (route < 0) {
-    return fail("cannot listen to the kernel's notifications: {}", std::generic_category().message(errno));
+    return fail("cannot listen to the kernel's notifications: {}", error_text(errno));
   }
   out->descriptors_.push_back(route);
   const int filters = open_socket(NETLINK_NETFILTER, {NFNLGRP_NFTABLES});

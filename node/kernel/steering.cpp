@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "model/base/log.h"
+#include "model/base/result.h"
 #include "node/kernel/announcement.h"
 #include "node/kernel/netlink.h"
 #include "node/kernel/tun_routing.h"
@@ -28,7 +29,6 @@
 namespace icr::node {
 namespace {
 
-constexpr std::string_view kComponent = "steering";
 constexpr auto kLeaseSeconds = static_cast<std::uint32_t>(Steering::kLease / 1s);
 /// When announcements go out, counted from acquire().
 constexpr std::array<Duration, 7> kAnnounceAt = {0ms, 100ms, 500ms, 1s, 2500ms, 5s, 10s};
@@ -160,7 +160,7 @@ bool AddressSteering::look_at(Interface& interface) {
     netlink::LinkChange change;
     change.promote_secondaries = true;
     if (auto done = netlink::change_link(socket_.get(), interface.index, change); !done) {
-      log::warn(kComponent, "interface={} promote_secondaries cannot be set: {}", interface.name, done.error().message);
+      log::warn("steering", "interface={} promote_secondaries cannot be set: {}", interface.name, done.error().message);
     }
   }
   return interface.usable && (!before.usable || interface.index != before.index || interface.mac != before.mac);
@@ -191,10 +191,10 @@ void AddressSteering::set_warning(std::string reason) {
   if (reason == warning_) return;
   warning_ = std::move(reason);
   if (warning_.empty()) {
-    log::info(kComponent, "all virtual addresses can be held again");
+    log::info("steering", "all virtual addresses can be held again");
   } else {
     ++counters_.interface_trouble;
-    log::warn(kComponent, "traffic cannot be drawn here: {}", warning_);
+    log::warn("steering", "traffic cannot be drawn here: {}", warning_);
   }
 }
 
@@ -233,10 +233,10 @@ void AddressSteering::remove(Held& held, bool leftover) {
     return fmt::format("address={}/{} interface={}", held.address->address.to_string(), held.address->prefix_length,
                        held.address->interface);
   };
-  if (code == 0 && leftover) log::info(kComponent, "{} was left from before and is removed", text());
+  if (code == 0 && leftover) log::info("steering", "{} was left from before and is removed", text());
   if (code < 0 && code != -NLE_NOADDR) {
     ++counters_.refused;
-    log::error(kComponent, "{} cannot be removed: {}", text(), netlink::describe(code));
+    log::error("steering", "{} cannot be removed: {}", text(), netlink::describe(code));
   }
 }
 
@@ -345,7 +345,7 @@ bool AddressSteering::may_renew(TimePoint now, const WorkerSigns& worker) {
     next_announcement_ = TimePoint::max();
     ++counters_.expired;
     const bool paused = !alive || worker.resumed > renewed_;
-    log::warn(kComponent, "leases of the virtual addresses expired, they were last renewed {} ms ago: {}",
+    log::warn("steering", "leases of the virtual addresses expired, they were last renewed {} ms ago: {}",
               (now - renewed_) / 1ms, paused ? "the worker paused" : "the kernel did not answer in time");
   }
   if (!alive) {
@@ -416,7 +416,7 @@ Result<std::unique_ptr<Steering>> open_steering(std::span<const VirtualAddress> 
   if (raw < 0) {
     return fail(
         "virtual addresses: announcing them needs a packet socket: {} (run as root, or give the container NET_RAW)",
-        std::generic_category().message(errno));
+        error_text(errno));
   }
   return std::unique_ptr<Steering>(
       std::make_unique<AddressSteering>(addresses, std::move(*socket), raw, now, std::move(closed)));

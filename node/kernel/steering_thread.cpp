@@ -9,6 +9,7 @@
 #include <mutex>
 #include <utility>
 
+#include "model/base/clock.h"
 #include "model/base/log.h"
 
 namespace icr::node {
@@ -16,12 +17,6 @@ namespace {
 
 constexpr std::uint64_t kTraffic = 1;  ///< bit of SteeringThread::wanted_
 constexpr std::uint64_t kCall = 2;     ///< one call of acquire() in SteeringThread::wanted_
-
-TimePoint monotonic_now() {
-  timespec now{};
-  ::clock_gettime(CLOCK_MONOTONIC, &now);
-  return TimePoint(std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec));
-}
 
 }  // namespace
 

@@ -28,7 +28,6 @@ using netlink::Handle;
 
 constexpr std::uint32_t kFirstTable = 10000;
 constexpr std::uint32_t kTables = 50000;
-constexpr std::string_view kComponent = "port";
 
 const char* name_of(int family) { return family == AF_INET ? "IPv4" : "IPv6"; }
 
@@ -236,16 +235,14 @@ Result<void> steer_into(nl_sock* socket, const std::string& device, int device_i
   if (interfaces.empty()) return {};
   for (const auto& interface : interfaces) {
     if (if_nametoindex(interface.c_str()) != 0) continue;
-    log::warn(kComponent, "device={} steer-from: waiting for interface {}, which does not exist yet", device,
-              interface);
+    log::warn("port", "device={} steer-from: waiting for interface {}, which does not exist yet", device, interface);
   }
   if (auto done = ensure_steering(socket, AF_INET, device, device_index, interfaces); !done) {
     return tl::unexpected(done.error());
   }
   auto done = ensure_steering(socket, AF_INET6, device, device_index, interfaces);
   if (!done && ipv6_is_off(device)) {
-    log::warn(kComponent, "device={} only IPv4 is steered, IPv6 is off (net/ipv6/conf/{}/disable_ipv6)", device,
-              device);
+    log::warn("port", "device={} only IPv4 is steered, IPv6 is off (net/ipv6/conf/{}/disable_ipv6)", device, device);
     return {};
   }
   if (!done) return tl::unexpected(done.error());
@@ -259,7 +256,7 @@ Result<void> keep_from_forwarding(nl_sock* socket, const std::string& interface)
   }
   auto done = ensure_steering(socket, AF_INET6, interface, 0, interfaces);
   if (!done && ipv6_is_off(interface)) {
-    log::warn(kComponent, "interface={} only IPv4 is kept from forwarding, IPv6 is off here: {}", interface,
+    log::warn("port", "interface={} only IPv4 is kept from forwarding, IPv6 is off here: {}", interface,
               done.error().message);
     return {};
   }

@@ -5,13 +5,6 @@
 #include "node/nat/nat_state.h"
 
 namespace icr::node {
-namespace {
-
-/// Ticks are compared modulo 2^32; an age beyond a quarter of that (three years) would turn into the future.
-constexpr Ticks kLongestAge = 1U << 30;
-
-}  // namespace
-
 Adopted NatState::conflict(Pool& p, Adopted why) {
   ++p.figures.conflicts_refused;
   return why;

@@ -5,13 +5,6 @@
 #include "node/nat/nat_state.h"
 
 namespace icr::node {
-namespace {
-
-/// Ticks are compared modulo 2^32; an age beyond a quarter of that (three years) would turn into the future.
-constexpr Ticks kLongestAge = 1U << 30;
-
-}  // namespace
-
 void NatState::append_layout(std::uint32_t first_slot, SlotLayout& out) const {
   const auto add = [&](SlotRange::Use use, std::uint32_t first, std::uint32_t end) {
     if (first == end) return;

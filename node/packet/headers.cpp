@@ -8,7 +8,6 @@ namespace {
 
 constexpr std::uint32_t kMinTcpHeader = 20;
 constexpr std::uint32_t kUdpHeader = 8;
-constexpr std::uint32_t kIcmpHeader = 8;
 constexpr unsigned kMaxExtensionHeaders = 8;
 
 bool bad_v4_source(std::uint32_t a) {

@@ -7,6 +7,9 @@
 
 namespace icr::node {
 
+/// Octets of an ICMP or ICMPv6 header (RFC 792, RFC 4443).
+inline constexpr std::uint32_t kIcmpHeader = 8;
+
 /// Why a packet cannot be read. Each is a counter of the engine.
 enum class HeaderError : std::uint8_t {
   none = 0,

@@ -12,7 +12,6 @@ namespace icr::node {
 namespace nat64 {
 namespace {
 
-constexpr std::uint32_t kIcmpHeader = 8;
 constexpr std::uint32_t kMaxV4Error = 576;  // RFC 1812 section 4.3.2.3
 constexpr std::uint32_t kMaxV6Error = 1280;
 constexpr std::uint32_t kMinExtendedDatagram = 128;  // RFC 4884 section 4

@@ -12,10 +12,10 @@
 #include <iterator>
 #include <system_error>
 
+#include "model/base/result.h"
+
 namespace icr::node {
 namespace {
-
-std::string words(int error_number) { return std::generic_category().message(error_number); }
 
 sockaddr_ll address_of(int index, std::uint16_t protocol) {
   sockaddr_ll out{};
@@ -56,13 +56,13 @@ Result<std::unique_ptr<DeviceTap>> DeviceTap::open(const std::string& device, st
   // With protocol 0 the socket receives nothing until it has its filter.
   const int socket = ::socket(AF_PACKET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (socket < 0) {
-    return fail("a packet socket cannot be made: {} (run as root, or give the container NET_RAW)", words(errno));
+    return fail("a packet socket cannot be made: {} (run as root, or give the container NET_RAW)", error_text(errno));
   }
   std::unique_ptr<DeviceTap> out(new DeviceTap(socket, index));
-  if (!attach_filter(socket, secret)) return fail("the kernel refuses a filter: {}", words(errno));
+  if (!attach_filter(socket, secret)) return fail("the kernel refuses a filter: {}", error_text(errno));
   const sockaddr_ll address = address_of(index, self_test_packet::kExitProtocol);
   if (::bind(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-    return fail("a packet socket cannot be bound to {}: {}", device, words(errno));
+    return fail("a packet socket cannot be bound to {}: {}", device, error_text(errno));
   }
   return out;
 }

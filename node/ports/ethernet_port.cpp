@@ -6,7 +6,6 @@
 #include <net/if_arp.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,7 +13,9 @@
 #include <cstring>
 #include <system_error>
 
+#include "model/base/clock.h"
 #include "model/base/log.h"
+#include "model/base/result.h"
 #include "node/kernel/next_hops.h"
 #include "node/kernel/tun_routing.h"
 #include "node/packet/checksum.h"
@@ -38,14 +39,6 @@ constexpr std::size_t kBurstBytes = 256 * 1024;
 constexpr Duration kLookInterval = 100ms;
 constexpr Duration kLongestWait = 3s;
 
-std::string words(int error_number) { return std::generic_category().message(error_number); }
-
-TimePoint coarse_now() {
-  timespec now{};
-  ::clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-  return TimePoint(std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec));
-}
-
 bool set_packet_option(int socket, int option) {
   const int on = 1;
   return setsockopt(socket, SOL_PACKET, option, &on, sizeof on) == 0;
@@ -56,7 +49,7 @@ bool set_packet_option(int socket, int option) {
 EthernetPort::EthernetPort(std::uint32_t unit, std::string interface)
     : unit_(unit),
       interface_(std::move(interface)),
-      now_(coarse_now()),
+      now_(coarse_monotonic_now()),
       staged_(kBatch),
       errors_(unit),
       fragment_(kMaxPacketBytes),
@@ -81,7 +74,7 @@ Result<std::unique_ptr<EthernetPort>> EthernetPort::open(const PacketPort& confi
     epoll_event event{};
     event.events = EPOLLIN;
     if (port->poll_ < 0 || epoll_ctl(port->poll_, EPOLL_CTL_ADD, descriptor, &event) < 0) {
-      return fail("{}: no descriptor left: {}", where, words(errno));
+      return fail("{}: no descriptor left: {}", where, error_text(errno));
     }
   }
   port->read_mtu();
@@ -94,24 +87,24 @@ Result<void> EthernetPort::open_socket(int index) {
   // Protocol 0: nothing is received before the filter is there.
   socket_ = ::socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (socket_ < 0) {
-    return fail("a packet socket cannot be made: {} (run as root, or give the container NET_RAW)", words(errno));
+    return fail("a packet socket cannot be made: {} (run as root, or give the container NET_RAW)", error_text(errno));
   }
   ifreq request{};
   std::strncpy(request.ifr_name, interface_.c_str(), IFNAMSIZ - 1);
-  if (ioctl(control_, SIOCGIFHWADDR, &request) < 0) return fail("cannot read its address: {}", words(errno));
+  if (ioctl(control_, SIOCGIFHWADDR, &request) < 0) return fail("cannot read its address: {}", error_text(errno));
   if (request.ifr_hwaddr.sa_family != ARPHRD_ETHER) return fail("it is no Ethernet interface");
   std::memcpy(mac_.data(), request.ifr_hwaddr.sa_data, mac_.size());
   if (!set_packet_option(socket_, PACKET_VNET_HDR) || !set_packet_option(socket_, PACKET_IGNORE_OUTGOING) ||
       !packet_socket::attach_filter(socket_)) {
-    return fail("the kernel refuses an option of the packet socket: {} (Linux 4.20 is needed)", words(errno));
+    return fail("the kernel refuses an option of the packet socket: {} (Linux 4.20 is needed)", error_text(errno));
   }
   if (!packet_socket::stamp(socket_)) {
-    log::warn("port", "interface={} cannot tell how long packets wait for it: {}", interface_, words(errno));
+    log::warn("port", "interface={} cannot tell how long packets wait for it: {}", interface_, error_text(errno));
   }
   // What is beyond the machine's limit needs CAP_NET_ADMIN; a smaller buffer only drops earlier.
   for (const int option : {SO_RCVBUFFORCE, SO_SNDBUFFORCE}) {
     if (setsockopt(socket_, SOL_SOCKET, option, &kSocketBuffer, sizeof kSocketBuffer) < 0) {
-      log::warn("port", "interface={} keeps a small socket buffer: {}", interface_, words(errno));
+      log::warn("port", "interface={} keeps a small socket buffer: {}", interface_, error_text(errno));
     }
   }
   sockaddr_ll address{};
@@ -119,7 +112,7 @@ Result<void> EthernetPort::open_socket(int index) {
   address.sll_protocol = htons(ETH_P_ALL);
   address.sll_ifindex = index;
   if (bind(socket_, reinterpret_cast<const sockaddr*>(&address), sizeof address) < 0) {
-    return fail("cannot bind a packet socket to it: {}", words(errno));
+    return fail("cannot bind a packet socket to it: {}", error_text(errno));
   }
   return {};
 }
@@ -137,7 +130,7 @@ void EthernetPort::read_mtu() {
 }
 
 void EthernetPort::look_around(bool idle) {
-  now_ = coarse_now();
+  now_ = coarse_monotonic_now();
   const bool due = now_ - looked_ >= kLookInterval;
   // News wake the worker: who is idle must take them, or is woken for ever.
   if (!due && !idle && waiting_.empty()) return;
@@ -176,7 +169,7 @@ std::size_t EthernetPort::rx_burst(std::span<Packet> packets) {
       watch_.empty(now_);
       if (errno == EAGAIN || errno == ENETDOWN) break;
       ++counters_.rx_errors;
-      if (!failure_logged_) log::error("port", "interface={} cannot receive: {}", interface_, words(errno));
+      if (!failure_logged_) log::error("port", "interface={} cannot receive: {}", interface_, error_text(errno));
       failure_logged_ = true;
       break;
     }

@@ -1,23 +1,17 @@
 #include "node/ports/late_port.h"
 
 #include <net/if.h>
-#include <time.h>
 
 #include <array>
 #include <utility>
 
+#include "model/base/clock.h"
 #include "model/base/log.h"
 #include "node/kernel/netlink.h"
 #include "node/kernel/tun_routing.h"
 
 namespace icr::node {
 namespace {
-
-TimePoint coarse_now() {
-  timespec now{};
-  ::clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-  return TimePoint(std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec));
-}
 
 /// May make the kernel load a module if there is no such interface.
 int index_of(const std::string& interface) { return static_cast<int>(if_nametoindex(interface.c_str())); }
@@ -116,7 +110,7 @@ void LatePort::take_changed(TimePoint now) {
 }
 
 std::size_t LatePort::rx_burst(std::span<Packet> packets) {
-  look(coarse_now());
+  look(coarse_monotonic_now());
   return port_ ? port_->rx_burst(packets) : 0;
 }
 

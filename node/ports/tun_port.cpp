@@ -9,7 +9,6 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -21,7 +20,9 @@
 #include <sstream>
 #include <system_error>
 
+#include "model/base/clock.h"
 #include "model/base/log.h"
+#include "model/base/result.h"
 #include "node/kernel/netlink.h"
 #include "node/kernel/tun_routing.h"
 #include "node/packet/self_test_packet.h"
@@ -61,14 +62,6 @@ struct Preamble {
 };
 static_assert(sizeof(Preamble) == sizeof(tun_pi) + sizeof(offload::VnetHeader));
 
-TimePoint monotonic_now() {
-  timespec now{};
-  ::clock_gettime(CLOCK_MONOTONIC, &now);
-  return TimePoint(std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec));
-}
-
-std::string words(int error_number) { return std::generic_category().message(error_number); }
-
 /// Returns how many packets found the queue full, from the kernel's counters (which count as sent what the port
 /// receives). Returns 0 if there is no such device.
 std::uint64_t dropped_by_kernel(const std::string& device) {
@@ -106,13 +99,13 @@ Error cannot_open_control(int error_number) {
       return Error{
           fmt::format("{} is not usable ({}): load the module (modprobe tun), or give the container the device "
                       "(--device {})",
-                      kControlDevice, words(error_number), kControlDevice)};
+                      kControlDevice, error_text(error_number), kControlDevice)};
     case EACCES:
     case EPERM:
       return Error{fmt::format("{}: {}: run as root, or give the container the device (--device {})", kControlDevice,
-                               words(error_number), kControlDevice)};
+                               error_text(error_number), kControlDevice)};
     default:
-      return Error{fmt::format("{}: {}", kControlDevice, words(error_number))};
+      return Error{fmt::format("{}: {}", kControlDevice, error_text(error_number))};
   }
 }
 
@@ -128,7 +121,7 @@ Error cannot_create(int error_number) {
       return Error{
           "an interface of this name exists and is not a TUN device of as many queues, or the name is not allowed"};
     default:
-      return Error{fmt::format("creating the TUN device failed: {}", words(error_number))};
+      return Error{fmt::format("creating the TUN device failed: {}", error_text(error_number))};
   }
 }
 
@@ -195,7 +188,7 @@ Result<void> TunPort::open_queues(std::uint32_t count) {
   }
   if (ioctl(queues_.front(), TUNSETOFFLOAD, kOffloads | kDatagramOffloads) < 0 &&
       ioctl(queues_.front(), TUNSETOFFLOAD, kOffloads) < 0) {
-    return fail("the kernel refuses checksum and segmentation offloads: {}", words(errno));
+    return fail("the kernel refuses checksum and segmentation offloads: {}", error_text(errno));
   }
   sending_ = queues_.front();
   watches_.resize(count);
@@ -206,15 +199,15 @@ Result<void> TunPort::open_queues(std::uint32_t count) {
   queues_.pop_back();
   sending_ = *sending;
   request.ifr_flags = static_cast<short>(IFF_DETACH_QUEUE);
-  if (ioctl(sending_, TUNSETQUEUE, &request) < 0) return fail("cannot detach a queue: {}", words(errno));
+  if (ioctl(sending_, TUNSETQUEUE, &request) < 0) return fail("cannot detach a queue: {}", error_text(errno));
   poll_ = epoll_create1(EPOLL_CLOEXEC);
-  if (poll_ < 0) return fail("cannot wait for several queues: {}", words(errno));
+  if (poll_ < 0) return fail("cannot wait for several queues: {}", error_text(errno));
   for (std::size_t i = 0; i < queues_.size(); ++i) {
     epoll_event event{};
     event.events = EPOLLIN;
     event.data.u64 = i;
     if (epoll_ctl(poll_, EPOLL_CTL_ADD, queues_[i], &event) < 0) {
-      return fail("cannot wait for several queues: {}", words(errno));
+      return fail("cannot wait for several queues: {}", error_text(errno));
     }
   }
   return {};
@@ -234,7 +227,7 @@ Result<void> TunPort::open_marking(int index) {
   // With protocol 0 the socket receives nothing.
   marking_ = ::socket(AF_PACKET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (marking_ < 0) {
-    return fail("a packet socket cannot be made: {} (run as root, or give the container NET_RAW)", words(errno));
+    return fail("a packet socket cannot be made: {} (run as root, or give the container NET_RAW)", error_text(errno));
   }
   std::random_device device;
   marker_.cookie = std::uint64_t{device()} << 32 | device();
@@ -326,7 +319,7 @@ std::size_t TunPort::receive(std::size_t queue, std::span<Packet> packets, std::
       }
       ++counters_.rx_errors;
       gone_ = gone_ || errno == EBADFD;
-      if (!failure_logged_) log::error("port", "device={} cannot receive: {}", device_, words(errno));
+      if (!failure_logged_) log::error("port", "device={} cannot receive: {}", device_, error_text(errno));
       failure_logged_ = true;
       break;
     }

@@ -8,9 +8,6 @@
 namespace icr::node::test {
 namespace {
 
-constexpr auto kClient = "198.18.0.10";
-constexpr auto kServer = "198.19.0.10";
-
 /// Two masters of one cluster; the records of the other one are offered to this one unchanged.
 struct Two {
   explicit Two(const Plan& plan = {}) : other(plan, 2), master(plan, 1) {}

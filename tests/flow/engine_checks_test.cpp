@@ -10,9 +10,6 @@
 namespace icr::node::test {
 namespace {
 
-constexpr auto kClient = "198.18.0.10";
-constexpr auto kServer = "198.19.0.10";
-
 struct ScreenBed : Bed {
   explicit ScreenBed(const std::function<void(Screen&)>& set) {
     Screen screen;

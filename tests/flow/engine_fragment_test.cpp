@@ -9,9 +9,6 @@
 namespace icr::node::test {
 namespace {
 
-constexpr auto kClient = "198.18.0.10";
-constexpr auto kServer = "198.19.0.10";
-
 std::vector<Bytes> bytes_of(const std::vector<Sent>& sent) {
   std::vector<Bytes> out;
   for (const Sent& s : sent) out.push_back(s.bytes);

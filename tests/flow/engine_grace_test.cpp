@@ -6,9 +6,6 @@
 namespace icr::node::test {
 namespace {
 
-constexpr auto kClient = "198.18.0.10";
-constexpr auto kServer = "198.19.0.10";
-
 /// Records what a shard reports.
 class Ears final : public ChangeListener {
  public:

@@ -8,8 +8,6 @@
 namespace icr::node::test {
 namespace {
 
-constexpr auto kClient = "198.18.0.10";
-constexpr auto kServer = "198.19.0.10";
 constexpr auto kRouter = "198.19.0.1";
 
 TEST(EngineIcmp, EchoIsTranslatedByIdentifier) {

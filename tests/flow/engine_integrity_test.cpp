@@ -10,9 +10,7 @@
 namespace icr::node::test {
 namespace {
 
-constexpr auto kClient = "198.18.0.10";
 constexpr auto kOther = "198.18.0.11";
-constexpr auto kServer = "198.19.0.10";
 constexpr std::size_t kIpv4 = 20;
 
 Bytes damaged(const Spec& spec) {

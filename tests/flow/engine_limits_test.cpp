@@ -10,9 +10,6 @@
 namespace icr::node::test {
 namespace {
 
-constexpr auto kClient = "198.18.0.10";
-constexpr auto kServer = "198.19.0.10";
-
 TEST(EngineLimits, SessionLimitOfTheServiceSet) {
   Plan plan;
   plan.service_options = "session-limit: 2";

@@ -6,10 +6,8 @@
 namespace icr::node::test {
 namespace {
 
-constexpr auto kClient = "198.18.0.10";
-constexpr auto kServer = "198.19.0.10";
-constexpr auto kSix = "2001:db8:18::1";
-constexpr auto kSixServer = "2001:db8:19::1";
+constexpr auto kClient6 = "2001:db8:18::1";
+constexpr auto kServer6 = "2001:db8:19::1";
 constexpr std::uint8_t kLoose = 131, kStrict = 137;
 
 Spec routed(Spec spec, std::uint8_t option) {
@@ -110,7 +108,7 @@ TEST(EngineSourceRoutes, AScreenChangesTheCounterOnly) {
 
 TEST(EngineSourceRoutes, OfIpv6RoutingHeadersType0IsRefused) {  // RFC 5095
   Bed bed;
-  Spec spec = udp(kSix, 5000, kSixServer, 53);
+  Spec spec = udp(kClient6, 5000, kServer6, 53);
   spec.v6_first = 43;
   for (const std::uint8_t left : {std::uint8_t{0}, std::uint8_t{1}}) {
     spec.v6_extensions = {17, 2, 0, left, 0, 0, 0, 0, 0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9};

@@ -6,9 +6,6 @@
 namespace icr::node::test {
 namespace {
 
-constexpr auto kClient = "198.18.0.10";
-constexpr auto kServer = "198.19.0.10";
-
 bool in_pool(const std::string& address) {
   return Prefix::parse("203.0.113.0/30")->contains(*IpAddress::parse(address));
 }

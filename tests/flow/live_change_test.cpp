@@ -12,9 +12,6 @@
 namespace icr::node::test {
 namespace {
 
-constexpr auto kClient = "198.18.0.10";
-constexpr auto kServer = "198.19.0.10";
-
 Plan with_timeouts(const std::string& timeouts) {
   Plan plan;
   plan.timeouts = timeouts;

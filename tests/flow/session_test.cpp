@@ -10,14 +10,14 @@ namespace {
 
 IpAddress address(const char* text) { return *IpAddress::parse(text); }
 
-const FlowKey kFour{address("198.18.0.10"), address("198.19.0.20"), 40000, 80, 6};
-const FlowKey kFourBack{address("198.19.0.20"), address("203.0.113.1"), 80, 2000, 6};
-const FlowKey kSix{address("2001:db8::10"), address("2001:db8:64::c613:14"), 40000, 80, 6};
-const FlowKey kSixBack{address("2001:db8:1::1"), address("2001:db8::10"), 80, 40000, 6};
+const FlowKey kV4Key{address("198.18.0.10"), address("198.19.0.20"), 40000, 80, 6};
+const FlowKey kV4Back{address("198.19.0.20"), address("203.0.113.1"), 80, 2000, 6};
+const FlowKey kV6Key{address("2001:db8::10"), address("2001:db8:64::c613:14"), 40000, 80, 6};
+const FlowKey kV6Back{address("2001:db8:1::1"), address("2001:db8::10"), 80, 40000, 6};
 
 TEST(Session, KeepsItsKeysInEveryMixOfFamilies) {
-  for (const FlowKey& initiator : {kFour, kSix}) {
-    for (const FlowKey& responder : {kFourBack, kSixBack}) {
+  for (const FlowKey& initiator : {kV4Key, kV6Key}) {
+    for (const FlowKey& responder : {kV4Back, kV6Back}) {
       Session session;
       session.set_keys(initiator, responder);
       EXPECT_EQ(session.wide, !(initiator.is_v4() && responder.is_v4()));
@@ -25,7 +25,7 @@ TEST(Session, KeepsItsKeysInEveryMixOfFamilies) {
       EXPECT_TRUE(session.responder() == responder);
       EXPECT_TRUE(session.egress(Direction::initiator) == responder.mirrored());
       EXPECT_TRUE(session.egress(Direction::responder) == initiator.mirrored());
-      for (const FlowKey& key : {kFour, kFourBack, kSix, kSixBack}) {
+      for (const FlowKey& key : {kV4Key, kV4Back, kV6Key, kV6Back}) {
         EXPECT_EQ(session.matches(Direction::initiator, key, key.is_v4()), key == initiator);
         EXPECT_EQ(session.matches(Direction::responder, key, key.is_v4()), key == responder);
       }
@@ -35,9 +35,9 @@ TEST(Session, KeepsItsKeysInEveryMixOfFamilies) {
 
 TEST(Session, EachPartOfAKeyIsCompared) {
   Session session;
-  session.set_keys(kFour, kFourBack);
+  session.set_keys(kV4Key, kV4Back);
   const auto differs = [&](auto change) {
-    FlowKey key = kFour;
+    FlowKey key = kV4Key;
     change(key);
     return !session.matches(Direction::initiator, key, key.is_v4());
   };
@@ -94,18 +94,18 @@ TEST(SessionTableFamilies, AFlowIsFoundInSessionsOfTwoFamilies) {
     EXPECT_TRUE(table.insert(slot));
     return slot;
   };
-  const std::uint32_t both = enter(kSix, kFourBack);
-  const std::uint32_t narrow = enter(kFour, kFour.mirrored());
-  const std::uint32_t wide = enter(kSixBack, kSixBack.mirrored());
-  EXPECT_EQ(table.find(0, kSix)->slot, both);
-  EXPECT_EQ(table.find(0, kFourBack)->slot, both);
-  EXPECT_EQ(table.find(0, kFourBack)->direction, Direction::responder);
-  EXPECT_EQ(table.find(0, kFour)->slot, narrow);
-  EXPECT_EQ(table.find(0, kSixBack.mirrored())->slot, wide);
-  EXPECT_FALSE(table.find(0, kSix.mirrored()).has_value());
+  const std::uint32_t both = enter(kV6Key, kV4Back);
+  const std::uint32_t narrow = enter(kV4Key, kV4Key.mirrored());
+  const std::uint32_t wide = enter(kV6Back, kV6Back.mirrored());
+  EXPECT_EQ(table.find(0, kV6Key)->slot, both);
+  EXPECT_EQ(table.find(0, kV4Back)->slot, both);
+  EXPECT_EQ(table.find(0, kV4Back)->direction, Direction::responder);
+  EXPECT_EQ(table.find(0, kV4Key)->slot, narrow);
+  EXPECT_EQ(table.find(0, kV6Back.mirrored())->slot, wide);
+  EXPECT_FALSE(table.find(0, kV6Key.mirrored()).has_value());
   table.remove(both);
-  EXPECT_FALSE(table.find(0, kFourBack).has_value());
-  EXPECT_FALSE(table.find(0, kSix).has_value());
+  EXPECT_FALSE(table.find(0, kV4Back).has_value());
+  EXPECT_FALSE(table.find(0, kV6Key).has_value());
 }
 
 }  // namespace

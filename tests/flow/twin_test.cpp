@@ -8,9 +8,6 @@
 namespace icr::node::test {
 namespace {
 
-constexpr auto kClient = "198.18.0.10";
-constexpr auto kServer = "198.19.0.10";
-
 /// Everything that `from` says, to `to`: a bulk copy.
 void copy(const Bed& from, Bed& to) {
   to.shard->begin_pass(to.now);

@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <csignal>
 
+#include "model/base/clock.h"
 #include "node/kernel/announcement.h"
 #include "tests/support/network_namespace.h"
 
@@ -26,10 +27,6 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 using namespace std::chrono_literals;
-
-TimePoint real_now() {
-  return TimePoint(std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now().time_since_epoch()));
-}
 
 VirtualAddress virtual_address(const char* interface, const char* text, std::uint8_t length) {
   return VirtualAddress{interface, IpAddress::parse(text).value(), length};
@@ -53,7 +50,7 @@ class SteeringTest : public test::InNewNamespace {
     ASSERT_TRUE(wait_until([] { return is_up("va0") && is_up("va1"); }, 5s));
   }
 
-  std::unique_ptr<Steering> open(TimePoint now = real_now()) const {
+  std::unique_ptr<Steering> open(TimePoint now = monotonic_now()) const {
     auto steering = open_steering(addresses_, now);
     if (!steering) throw std::runtime_error(steering.error().message);
     return std::move(*steering);
@@ -77,7 +74,7 @@ class SteeringTest : public test::InNewNamespace {
                             std::chrono::milliseconds limit) {
     return wait_until(
         [&] {
-          if (steering.next_deadline() <= real_now()) tick(steering, real_now());
+          if (steering.next_deadline() <= monotonic_now()) tick(steering, monotonic_now());
           return condition();
         },
         limit);
@@ -100,13 +97,13 @@ TEST_F(SteeringTest, HoldsAndReleasesAllAddressesAtOnce) {
   const auto steering = open();
   EXPECT_EQ(shown("va0"), "");
   EXPECT_THAT(steering->warning(), IsEmpty());
-  ASSERT_TRUE(steering->acquire(real_now()));
+  ASSERT_TRUE(steering->acquire(monotonic_now()));
   EXPECT_THAT(shown("va0"), HasSubstr("198.18.0.1/24"));
   EXPECT_THAT(shown("va0"), HasSubstr("2001:db8:18::1/64"));
   EXPECT_THAT(shown("va0"), Not(HasSubstr("tentative"))) << "usable at once";
   EXPECT_THAT(shown("va1"), HasSubstr("198.19.0.1/24"));
   EXPECT_THAT(shown("va1"), HasSubstr("2001:db8:19::1/64"));
-  steering->release(real_now());
+  steering->release(monotonic_now());
   EXPECT_EQ(shown("va0") + shown("va1"), "");
   EXPECT_EQ(count(*steering, "requests-refused"), 0U);
 }
@@ -115,10 +112,10 @@ TEST_F(SteeringTest, TakesLessThanFiveMilliseconds) {
   const auto steering = open();
   std::vector<Duration> took;
   for (int i = 0; i < 20; ++i) {
-    const TimePoint begin = real_now();
+    const TimePoint begin = monotonic_now();
     ASSERT_TRUE(steering->acquire(begin));
-    took.push_back(real_now() - begin);
-    steering->release(real_now());
+    took.push_back(monotonic_now() - begin);
+    steering->release(monotonic_now());
   }
   std::sort(took.begin(), took.end());
   RecordProperty("median_us", static_cast<int>(took[10] / 1us));
@@ -213,7 +210,7 @@ TEST_F(SteeringTest, NeighboursLearnTheNewOwner) {
   neighbour.output_of_command("ip neigh add 198.18.0.1 lladdr 02:00:00:00:00:99 nud reachable dev va0p");
   neighbour.output_of_command("ip neigh add 2001:db8:18::1 lladdr 02:00:00:00:00:99 nud reachable dev va0p router");
   const auto steering = open();
-  ASSERT_TRUE(steering->acquire(real_now()));
+  ASSERT_TRUE(steering->acquire(monotonic_now()));
   const std::string link = output_of("ip -o link show dev va0");
   const std::string mac = link.substr(link.find("link/ether ") + 11, 17);
   for (const std::string address : {"198.18.0.1", "2001:db8:18::1"}) {
@@ -234,7 +231,7 @@ TEST_F(SteeringTest, NeighboursLearnTheNewOwner) {
 TEST_F(SteeringTest, AdvertisementIsWellFormed) {
   const test::Wire peer("va0p");
   const auto steering = open();
-  ASSERT_TRUE(steering->acquire(real_now()));
+  ASSERT_TRUE(steering->acquire(monotonic_now()));
   const Bytes wanted(addresses_[2].address.bytes.begin(), addresses_[2].address.bytes.end());
   const auto frame = peer.receive(
       [&](const Bytes& one) { return is_advertisement(one) && Bytes(one.begin() + 62, one.begin() + 78) == wanted; },
@@ -257,7 +254,7 @@ TEST_F(SteeringTest, TheKernelWithdrawsTheAddressesOfADeadProcess) {
   ASSERT_GE(child, 0);
   if (child == 0) {
     const auto steering = open();
-    (void)steering->acquire(real_now());
+    (void)steering->acquire(monotonic_now());
     for (;;) pause();
   }
   ASSERT_TRUE(wait_until([] { return shown("va1").find("2001:db8:19::1") != std::string::npos; }, 5s));
@@ -265,21 +262,21 @@ TEST_F(SteeringTest, TheKernelWithdrawsTheAddressesOfADeadProcess) {
   int status = 0;
   waitpid(child, &status, 0);
   EXPECT_THAT(shown("va0"), HasSubstr("198.18.0.1/24")) << "the kernel does not know yet";
-  const TimePoint died = real_now();
+  const TimePoint died = monotonic_now();
   EXPECT_TRUE(wait_until([] { return (shown("va0") + shown("va1")).empty(); }, 6s)) << shown("va0") << shown("va1");
-  RecordProperty("withdrawn_after_ms", static_cast<int>((real_now() - died) / 1ms));
-  EXPECT_LT(real_now() - died, 5s);
+  RecordProperty("withdrawn_after_ms", static_cast<int>((monotonic_now() - died) / 1ms));
+  EXPECT_LT(monotonic_now() - died, 5s);
 }
 
 TEST_F(SteeringTest, RenewalKeepsAddressesAndRoutesWithoutFlapping) {
   const auto steering = open();
-  ASSERT_TRUE(steering->acquire(real_now()));
+  ASSERT_TRUE(steering->acquire(monotonic_now()));
   output_of("(ip monitor route address >/tmp/icr-steering-monitor.$PPID 2>&1 & echo $! >/tmp/icr-steering-pid.$PPID)");
   const std::string own = std::to_string(getpid());
   // Twice the lease.
-  const TimePoint end = real_now() + 2 * Steering::kLease;
+  const TimePoint end = monotonic_now() + 2 * Steering::kLease;
   ASSERT_TRUE(ticking_until(
-      *steering, [&] { return real_now() >= end; }, 10s));
+      *steering, [&] { return monotonic_now() >= end; }, 10s));
   output_of("kill $(cat /tmp/icr-steering-pid." + own + ")");
   const std::string events = output_of("cat /tmp/icr-steering-monitor." + own);
   output_of("rm -f /tmp/icr-steering-monitor." + own + " /tmp/icr-steering-pid." + own);
@@ -303,9 +300,9 @@ TEST_F(SteeringTest, LeftoversOfAPreviousProcessAreRemoved) {
 
 TEST_F(SteeringTest, OtherAddressesOfTheSubnetSurviveTheRelease) {
   const auto steering = open();
-  ASSERT_TRUE(steering->acquire(real_now()));
+  ASSERT_TRUE(steering->acquire(monotonic_now()));
   output_of("ip addr add 198.18.0.2/24 dev va0");
-  steering->release(real_now());
+  steering->release(monotonic_now());
   EXPECT_THAT(shown("va0"), HasSubstr("198.18.0.2/24"));
   EXPECT_THAT(output_of("ip route get 198.18.0.77"), HasSubstr("src 198.18.0.2"));
 }
@@ -313,7 +310,7 @@ TEST_F(SteeringTest, OtherAddressesOfTheSubnetSurviveTheRelease) {
 TEST_F(SteeringTest, ReleaseOnDestruction) {
   {
     const auto steering = open();
-    ASSERT_TRUE(steering->acquire(real_now()));
+    ASSERT_TRUE(steering->acquire(monotonic_now()));
   }
   EXPECT_EQ(shown("va0") + shown("va1"), "");
 }
@@ -435,20 +432,20 @@ TEST_F(SteeringTest, AnnouncesBeforeTheKernelHasTheAddress) {
   const test::Wire peer("va0p");
   // The kernel never has this one, because no IPv4 prefix has 33 bits.
   const std::vector<VirtualAddress> refused = {virtual_address("va0", "198.18.0.1", 33)};
-  const auto steering = open_steering(refused, real_now());
+  const auto steering = open_steering(refused, monotonic_now());
   ASSERT_TRUE(steering) << steering.error().message;
-  ASSERT_FALSE((*steering)->acquire(real_now()));
+  ASSERT_FALSE((*steering)->acquire(monotonic_now()));
   EXPECT_EQ(shown("va0"), "");
   EXPECT_TRUE(peer.receive(is_arp, 2s));
 }
 
 TEST_F(SteeringTest, AnAddressWithAClosedWayIsNotAnnounced) {
   const test::Wire peer("va0p");
-  auto steering = open_steering(addresses_, real_now(), [](const VirtualAddress& address) {
+  auto steering = open_steering(addresses_, monotonic_now(), [](const VirtualAddress& address) {
     return address.address.is_v4() ? std::string() : std::string("IPv6 is off");
   });
   ASSERT_TRUE(steering) << steering.error().message;
-  ASSERT_FALSE((*steering)->acquire(real_now()));
+  ASSERT_FALSE((*steering)->acquire(monotonic_now()));
   ASSERT_TRUE(peer.receive(is_arp, 2s));
   EXPECT_FALSE(peer.receive(is_advertisement, 50ms));
 }
@@ -473,13 +470,13 @@ TEST_F(SteeringTest, WithoutPrivilegesTheReasonIsClear) {
     data[0].effective = data[0].permitted = 1U << CAP_NET_RAW;
     syscall(SYS_capset, &header, data);
     std::string text;
-    if (auto steering = open_steering(addresses_, real_now())) {
-      const auto done = (*steering)->acquire(real_now());
+    if (auto steering = open_steering(addresses_, monotonic_now())) {
+      const auto done = (*steering)->acquire(monotonic_now());
       text = done ? "acquired" : done.error().message;
     }
     data[0].effective = data[0].permitted = 0;
     syscall(SYS_capset, &header, data);
-    const auto steering = open_steering(addresses_, real_now());
+    const auto steering = open_steering(addresses_, monotonic_now());
     text += "\n" + (steering ? "opened" : steering.error().message);
     const ssize_t written = write(pipe_ends[1], text.data(), text.size());
     _exit(written < 0);

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <vector>
 
+#include "model/base/clock.h"
 #include "tests/support/network_namespace.h"
 
 namespace icr::node {
@@ -18,10 +19,6 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using namespace std::chrono_literals;
-
-TimePoint real_now() {
-  return TimePoint(std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now().time_since_epoch()));
-}
 
 /// What a FakeSteering was asked for, and a kernel's lock that keeps it.
 class Kernel {
@@ -80,7 +77,7 @@ class FakeSteering final : public Steering {
 
 std::unique_ptr<SteeringThread> start(Kernel& kernel, const std::string& refusal = {}) {
   auto thread = SteeringThread::start({"rs1", std::make_unique<FakeSteering>(kernel, refusal), nullptr, nullptr, [] {}},
-                                      real_now());
+                                      monotonic_now());
   if (!thread) throw std::runtime_error(thread.error().message);
   return std::move(*thread);
 }
@@ -95,8 +92,8 @@ TEST(SteeringThread, TheWorkerDoesNotWaitForTheKernel) {
   EXPECT_FALSE(thread->released());
   // The lock is held by this thread, so each of these would never return if it waited.
   thread->release();
-  thread->alive(real_now());
-  EXPECT_FALSE(thread->update_warning(real_now()));
+  thread->alive(monotonic_now());
+  EXPECT_FALSE(thread->update_warning(monotonic_now()));
   EXPECT_FALSE(thread->released()) << "the addresses may still come";
   kernel.lock(false);
   EXPECT_TRUE(wait_until([&] { return thread->released(); }, 10s));
@@ -127,13 +124,13 @@ TEST(SteeringThread, AKernelThatDoesNotAnswerIsAWarningUntilItDoes) {
   kernel.lock(true);
   thread->acquire();
   ASSERT_TRUE(kernel.wait_for("acquire"));
-  const TimePoint kept = real_now();
+  const TimePoint kept = monotonic_now();
   EXPECT_FALSE(thread->update_warning(kept));
   EXPECT_TRUE(thread->update_warning(kept + Steering::kLease + 1ms));
   EXPECT_EQ(thread->warning(), "virtual addresses could not be renewed for more than 3 s");
   EXPECT_FALSE(thread->update_warning(kept + Steering::kLease + 2ms)) << "it is told once";
   kernel.lock(false);
-  EXPECT_TRUE(wait_until([&] { return thread->update_warning(real_now()); }, 10s));
+  EXPECT_TRUE(wait_until([&] { return thread->update_warning(monotonic_now()); }, 10s));
   EXPECT_THAT(thread->warning(), IsEmpty());
 }
 
@@ -141,13 +138,13 @@ TEST(SteeringThread, ARefusalIsAWarningAndIsCounted) {
   Kernel kernel;
   const auto thread = start(kernel, "cannot add virtual address");
   thread->acquire();
-  EXPECT_TRUE(wait_until([&] { return thread->update_warning(real_now()); }, 10s));
+  EXPECT_TRUE(wait_until([&] { return thread->update_warning(monotonic_now()); }, 10s));
   EXPECT_EQ(thread->warning(), "cannot add virtual address");
   CounterList counters;
   thread->append_to(counters);
   EXPECT_EQ(test::counter(counters, "steering-failures"), 1U);
   thread->release();
-  EXPECT_TRUE(wait_until([&] { return thread->update_warning(real_now()); }, 10s));
+  EXPECT_TRUE(wait_until([&] { return thread->update_warning(monotonic_now()); }, 10s));
   EXPECT_THAT(thread->warning(), IsEmpty());
 }
 
@@ -157,9 +154,9 @@ class SteeringThreadTest : public test::InNewNamespace {
     InNewNamespace::SetUp();
     if (IsSkipped()) return;
     output_of("ip link add va0 type veth peer name va0p && ip link set va0 up && ip link set va0p up");
-    auto steering = open_steering(addresses_, real_now());
+    auto steering = open_steering(addresses_, monotonic_now());
     if (!steering) throw std::runtime_error(steering.error().message);
-    auto thread = SteeringThread::start({"rs1", std::move(*steering), nullptr, nullptr, [] {}}, real_now());
+    auto thread = SteeringThread::start({"rs1", std::move(*steering), nullptr, nullptr, [] {}}, monotonic_now());
     if (!thread) throw std::runtime_error(thread.error().message);
     thread_ = std::move(*thread);
   }
@@ -173,11 +170,11 @@ TEST_F(SteeringThreadTest, HoldsTheAddressesWhileTheWorkerLives) {
   thread_->acquire();
   ASSERT_TRUE(wait_until([] { return held(); }, 10s));
   // The worker lives for longer than a lease.
-  const TimePoint end = real_now() + Steering::kLease + 1s;
+  const TimePoint end = monotonic_now() + Steering::kLease + 1s;
   EXPECT_TRUE(wait_until(
       [&] {
-        thread_->alive(real_now());
-        return real_now() >= end;
+        thread_->alive(monotonic_now());
+        return monotonic_now() >= end;
       },
       10s));
   EXPECT_TRUE(held());
@@ -186,7 +183,7 @@ TEST_F(SteeringThreadTest, HoldsTheAddressesWhileTheWorkerLives) {
   // Then it goes on.
   EXPECT_TRUE(wait_until(
       [&] {
-        thread_->alive(real_now());
+        thread_->alive(monotonic_now());
         return held();
       },
       10s));

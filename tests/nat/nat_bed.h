@@ -13,6 +13,8 @@
 
 namespace icr::node::test {
 
+inline constexpr std::uint8_t kTcp = ip_protocol::tcp;
+
 inline IpAddress ip(const std::string& text) { return *IpAddress::parse(text); }
 
 /// "198.18.0.1:4000" or "2001:db8::1:4000" as written by key(): address and port.

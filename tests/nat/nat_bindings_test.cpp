@@ -5,7 +5,6 @@ namespace icr::node::test {
 namespace {
 
 constexpr std::uint8_t kIcmp = ip_protocol::icmp;
-constexpr std::uint8_t kTcp = ip_protocol::tcp;
 
 void configure(NatBed& bed, bool filtering = false) {
   bed.pool("203.0.113.0/30", 2000, 2999).mapping_timeout_s = 300;

@@ -4,7 +4,6 @@
 namespace icr::node::test {
 namespace {
 
-constexpr std::uint8_t kTcp = ip_protocol::tcp;
 constexpr std::uint8_t kUdp = ip_protocol::udp;
 
 FlowKey of_host(int host, std::uint8_t protocol = kUdp, std::uint16_t port = 4000) {

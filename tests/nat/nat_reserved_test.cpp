@@ -6,7 +6,6 @@
 namespace icr::node::test {
 namespace {
 
-constexpr std::uint8_t kTcp = ip_protocol::tcp;
 constexpr std::uint8_t kUdp = ip_protocol::udp;
 
 /// The rule forwards ports of 203.0.113.1; where to does not matter here.

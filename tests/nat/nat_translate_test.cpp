@@ -7,7 +7,6 @@ namespace icr::node::test {
 namespace {
 
 constexpr std::uint8_t kIcmp = ip_protocol::icmp;
-constexpr std::uint8_t kTcp = ip_protocol::tcp;
 
 TEST(NatTranslate, NaptChangesAddressAndPort) {
   NatBed bed;

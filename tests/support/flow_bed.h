@@ -14,6 +14,9 @@ namespace icr::node::test {
 
 inline constexpr std::uint32_t kInside = 1;
 inline constexpr std::uint32_t kOutside = 2;
+/// A host on either side.
+inline constexpr auto kClient = "198.18.0.10";
+inline constexpr auto kServer = "198.19.0.10";
 
 /// What differs between test clusters. Texts are lines of YAML, indented as their place wants it.
 struct Plan {
