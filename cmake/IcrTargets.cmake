@@ -18,12 +18,20 @@ if(ICR_LLD)
   target_link_options(icr_options INTERFACE -fuse-ld=lld)
 endif()
 
-# icr_library(NAME [COLD] SOURCES ... [LINK ...] [PRIVATE_LINK ...]): a static library of one room of the house. A room
+# Presets with CMAKE_UNITY_BUILD compile several sources of a target as one, which takes a third of the time, because most of
+# it goes into headers. Sources that are ALONE are compiled by themselves: they have names of their own that a neighbour has
+# too.
+function(icr_compile_alone)
+  set_source_files_properties(${ARGN} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
+endfunction()
+
+# icr_library(NAME [COLD] SOURCES ... [ALONE ...] [LINK ...] [PRIVATE_LINK ...]): a static library of one room of the house. A room
 # that is COLD (no packet and no record passes it) is not optimized in trees with sanitizers, which saves 40 % of the time
 # that compiling it takes.
 function(icr_library name)
-  cmake_parse_arguments(A "COLD" "" "SOURCES;LINK;PRIVATE_LINK" ${ARGN})
-  add_library(${name} STATIC ${A_SOURCES})
+  cmake_parse_arguments(A "COLD" "" "SOURCES;ALONE;LINK;PRIVATE_LINK" ${ARGN})
+  add_library(${name} STATIC ${A_SOURCES} ${A_ALONE})
+  icr_compile_alone(${A_ALONE})
   target_link_libraries(${name} PUBLIC icr_options ${A_LINK} PRIVATE ${A_PRIVATE_LINK})
   if(A_COLD AND ICR_SANITIZE)
     target_compile_options(${name} PRIVATE -O0)
@@ -43,14 +51,15 @@ endfunction()
 # An optimized program has to pass these tests as well: what they measure or count means nothing under a sanitizer.
 add_custom_target(icr_optimized_tests)
 
-# icr_test(NAME [OPTIMIZED] [FAST] [SHARDS N] [COST SECONDS] SOURCES ... LINK ...): a GoogleTest program, registered with
+# icr_test(NAME [OPTIMIZED] [FAST] [SHARDS N] [COST SECONDS] SOURCES ... [ALONE ...] LINK ...): a GoogleTest program, registered with
 # CTest as one test, or as N tests that share its cases. A test with a higher COST (about its seconds) starts earlier.
 # The sources of a test are not optimized unless it is FAST or OPTIMIZED: compiling them is most of what a build takes, and
 # running them is little of what a test takes. ./run-tests runs tests that are OPTIMIZED in the release tree as well (label
 # `optimized`); the others run there only in ./run-tests long.
 function(icr_test name)
-  cmake_parse_arguments(A "OPTIMIZED;FAST" "SHARDS;COST" "SOURCES;LINK" ${ARGN})
-  add_executable(${name} ${A_SOURCES})
+  cmake_parse_arguments(A "OPTIMIZED;FAST" "SHARDS;COST" "SOURCES;ALONE;LINK" ${ARGN})
+  add_executable(${name} ${A_SOURCES} ${A_ALONE})
+  icr_compile_alone(${A_ALONE})
   if(A_OPTIMIZED)
     add_dependencies(icr_optimized_tests ${name})
     set(labels optimized)
