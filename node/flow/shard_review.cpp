@@ -14,8 +14,8 @@ ShardUpdate Shard::prepare(const Cluster& cluster, const std::vector<PoolReserva
     const ServiceSet& config = cluster.service_sets[s.index];
     out.services.push_back({&config, ServicePolicy(cluster, s.index, &s.policy), nullptr});
     if (config.screen) {
-      out.services.back().screen = std::make_unique<ScreenGuard>(cluster.screens[*config.screen], table_.capacity(),
-                                                                 icr::detail::mix(seed_ + s.index, 0x2545f4914f6cdd1dULL));
+      out.services.back().screen = std::make_unique<ScreenGuard>(
+          cluster.screens[*config.screen], table_.capacity(), icr::detail::mix(seed_ + s.index, 0x2545f4914f6cdd1dULL));
     }
   }
   return out;
