@@ -5,6 +5,8 @@ target_include_directories(icr_options INTERFACE ${PROJECT_SOURCE_DIR})
 target_compile_options(icr_options INTERFACE
   -Wall -Wextra -Wshadow -Wconversion -Wnon-virtual-dtor -Wold-style-cast -Woverloaded-virtual -Wcast-qual)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  # What a mutex guards is used only while the mutex is held (model/base/thread_annotations.h).
+  target_compile_options(icr_options INTERFACE -Wthread-safety -Werror=thread-safety)
   target_compile_options(icr_options INTERFACE -Wno-sign-conversion)  # g++ does not include it in -Wconversion
 endif()
 if(ICR_SANITIZE)

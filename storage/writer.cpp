@@ -82,7 +82,7 @@ void Writer::start() {
 
 void Writer::stop() {
   {
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const MutexLock lock(mutex_);
     stopping_ = true;
   }
   wake_.notify_all();
@@ -96,11 +96,11 @@ bool Writer::push(Item& item) {
     return false;
   }
   {
-    const std::unique_lock<std::mutex> lock(mutex_, std::try_to_lock);
-    if (!lock.owns_lock()) {
+    if (!mutex_.try_lock()) {
       refused_busy_.fetch_add(1, std::memory_order_relaxed);
       return false;
     }
+    const MutexLock lock(mutex_, std::adopt_lock);
     if (stopping_ || queue_.size() >= options_.max_items) {
       refused_full_.fetch_add(1, std::memory_order_relaxed);
       return false;
@@ -116,8 +116,8 @@ void Writer::run() {
   std::deque<Item> work;
   for (;;) {
     {
-      std::unique_lock<std::mutex> lock(mutex_);
-      wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+      const MutexLock lock(mutex_);
+      while (!stopping_ && queue_.empty()) wake_.wait(mutex_);
       if (queue_.empty()) return;
       work.swap(queue_);
     }

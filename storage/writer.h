@@ -2,16 +2,15 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
 #include <cstdint>
 #include <deque>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "model/base/counters.h"
+#include "model/base/mutex.h"
 #include "storage/checkpointer.h"
 #include "storage/store.h"
 
@@ -70,10 +69,10 @@ class Writer {
   WriterOptions options_;
   std::vector<std::unique_ptr<SetOutput>> outputs_;
 
-  std::mutex mutex_;  ///< held for moments only; workers only try it
-  std::condition_variable wake_;
-  std::deque<Item> queue_;
-  bool stopping_ = false;
+  Mutex mutex_;  ///< held for moments only; workers only try it
+  ConditionVariable wake_;
+  std::deque<Item> queue_ ICR_GUARDED_BY(mutex_);
+  bool stopping_ ICR_GUARDED_BY(mutex_) = false;
   std::thread thread_;
 
   std::atomic<std::size_t> waiting_bytes_{0};

@@ -56,6 +56,10 @@ ROOM_OF_LIBRARY = {
     "nftables": "node/kernel",
     "spdlog": "model/base",
     "yaml-cpp": "model/config",
+    # clang cannot check the use of the standard library's mutexes and condition variables (model/base/mutex.h).
+    "mutex": "model/base",
+    "shared_mutex": "model/base",
+    "condition_variable": "model/base",
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s*(?:"([^"]+)"|<([^>]+)>)')
 
@@ -80,7 +84,7 @@ def faults_of(path, text):
             continue
         own, system = include.groups()
         if system:
-            home = ROOM_OF_LIBRARY.get(re.split(r"[/._]", system)[0])
+            home = ROOM_OF_LIBRARY.get(system) or ROOM_OF_LIBRARY.get(re.split(r"[/._]", system)[0])
             if home and home != room:
                 yield number, f"<{system}> belongs in {home} only"
             continue

@@ -48,6 +48,11 @@ class Floors(unittest.TestCase):
         self.assertEqual(faults("node/ports/tun_port.cpp", "<netlink/socket.h>"),
                          ["<netlink/socket.h> belongs in node/kernel only"])  # fmt: skip
 
+    def test_mutexes_are_those_that_clang_checks(self):
+        self.assertEqual(faults("model/base/mutex.h", "<mutex>"), [])
+        for header in ("<mutex>", "<shared_mutex>", "<condition_variable>"):
+            self.assertEqual(faults("node/query/mailbox.h", header), [f"{header} belongs in model/base only"])
+
     def test_a_table_with_a_circle_is_a_fault(self):
         self.assertEqual(list(faults_of_table(ROOMS)), [])
         self.assertEqual(len(list(faults_of_table({"a": {"b"}, "b": {"a"}}))), 1)

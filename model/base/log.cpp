@@ -12,7 +12,7 @@
 #include <string>
 #include <thread>
 
-#include "model/base/inheriting_mutex.h"
+#include "model/base/mutex.h"
 
 namespace icr::log {
 namespace {
@@ -66,7 +66,7 @@ class Writer {
   bool take(Line& line) {
     if (!running_.load(std::memory_order_acquire)) return false;
     {
-      const std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       if (lines_.size() >= kWaitingLines) {
         lines_.pop_front();
         ++lost_;
@@ -96,7 +96,7 @@ class Writer {
     std::deque<Line> lines;
     std::uint64_t lost = 0;
     {
-      const std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       lines.swap(lines_);
       std::swap(lost, lost_);
     }
@@ -109,8 +109,8 @@ class Writer {
   }
 
   InheritingMutex mutex_;
-  std::deque<Line> lines_;  // under mutex_
-  std::uint64_t lost_ = 0;  // under mutex_
+  std::deque<Line> lines_ ICR_GUARDED_BY(mutex_);
+  std::uint64_t lost_ ICR_GUARDED_BY(mutex_) = 0;
   sem_t wake_;
   std::atomic<bool> running_{false};
   std::thread thread_;

@@ -70,20 +70,22 @@ Result<std::shared_ptr<const Snapshot>> CommitDesk::read_own(std::string text, s
 }
 
 Result<std::string> CommitDesk::start(std::string file_text, std::string_view file_name, WallMillis now) {
-  no_rollback_before_ = now + kStartGrace;
-  for (const std::string& damage : store_.damage()) log::error(kComponent, "chassis={} {}", chassis_, damage);
-  const std::uint64_t file_digest = digest_of_text(file_text);
-  const BootChoice choice = choose_boot(store_.commits(), file_digest);
-  std::string why = choice.why;
-  if (choice.stored) {
-    const std::lock_guard lock(mutex_);
-    auto snapshot = read_own(store_.commits().front().text, fmt::format("commit {}", newest_number()));
-    if (snapshot) {
-      took(std::move(*snapshot));
-      return why;
+  std::string why;
+  {
+    const MutexLock lock(mutex_);
+    no_rollback_before_ = now + kStartGrace;
+    for (const std::string& damage : store_.damage()) log::error(kComponent, "chassis={} {}", chassis_, damage);
+    const BootChoice choice = choose_boot(store_.commits(), digest_of_text(file_text));
+    why = choice.why;
+    if (choice.stored) {
+      auto snapshot = read_own(store_.commits().front().text, fmt::format("commit {}", newest_number()));
+      if (snapshot) {
+        took(std::move(*snapshot));
+        return why;
+      }
+      // This release does not understand a commit that another release has stored. Only the file is left.
+      why = fmt::format("commit {} cannot be used ({})", newest_number(), snapshot.error().message);
     }
-    // This release does not understand a commit that another release has stored. Only the file is left.
-    why = fmt::format("commit {} cannot be used ({})", newest_number(), snapshot.error().message);
   }
   CommitEntry entry;
   entry.user = "root";
@@ -93,14 +95,12 @@ Result<std::string> CommitDesk::start(std::string file_text, std::string_view fi
   return why;
 }
 
-/// REQUIRES: mutex_ is held.
 Result<void> CommitDesk::check_cluster(const Snapshot& snapshot) const {
   if (!newest_ || newest_->cluster.name == snapshot.cluster.name) return {};
   return fail("the cluster is called '{}' and not '{}': a commit cannot change that", newest_->cluster.name,
               snapshot.cluster.name);
 }
 
-/// REQUIRES: mutex_ is held.
 void CommitDesk::took(std::shared_ptr<const Snapshot> snapshot) {
   newest_ = std::move(snapshot);
   const bool own = is_of_file(store_.commits().front().entry);
@@ -115,7 +115,6 @@ void CommitDesk::took(std::shared_ptr<const Snapshot> snapshot) {
   }
 }
 
-/// REQUIRES: mutex_ is held.
 Result<void> CommitDesk::store_newest(StoredCommit commit, std::shared_ptr<const Snapshot> snapshot) {
   candidate_ = {};  // the store has room for one
   if (auto prepared = store_.prepare(std::move(commit)); !prepared) return prepared;
@@ -127,7 +126,6 @@ Result<void> CommitDesk::store_newest(StoredCommit commit, std::shared_ptr<const
   return {};
 }
 
-/// REQUIRES: mutex_ is held.
 Result<void> CommitDesk::check_free() {
   if (candidate_.id == 0) return {};
   counters_[kRefusedLocked].fetch_add(1, std::memory_order_relaxed);
@@ -142,7 +140,7 @@ Result<std::uint64_t> CommitDesk::take(std::string text, std::string_view name, 
   }
   StoredCommit commit;
   commit.file_digest = file_digest_();
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (auto same = check_cluster(**snapshot); !same) {
     counters_[kRefusedInvalid].fetch_add(1, std::memory_order_relaxed);
     return tl::unexpected(same.error());
@@ -176,17 +174,17 @@ Result<std::uint64_t> CommitDesk::take(std::string text, std::string_view name, 
 }
 
 CommitDesk::Newest CommitDesk::newest() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return {newest_number(), newest_};
 }
 
 bool CommitDesk::newest_is_of_file() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return !store_.commits().empty() && is_of_file(store_.commits().front().entry);
 }
 
 std::shared_ptr<const Snapshot> CommitDesk::former() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   for (const StoredCommit& each : store_.commits()) {
     if (each.entry.digest == newest_->digest) continue;
     if (auto snapshot = read_own(each.text, fmt::format("commit {}", each.entry.number))) return *snapshot;
@@ -195,31 +193,30 @@ std::shared_ptr<const Snapshot> CommitDesk::former() const {
 }
 
 std::shared_ptr<const Snapshot> CommitDesk::running() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return running_;
 }
 
 void CommitDesk::set_running(std::shared_ptr<const Snapshot> snapshot) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   running_ = std::move(snapshot);
   beacon_.running.store(running_ ? running_->digest : 0, std::memory_order_relaxed);
 }
 
 void CommitDesk::set_state(CommitState state, std::string detail, bool waits) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   state_ = state;
   detail_ = std::move(detail);
   beacon_.waits.store(waits, std::memory_order_relaxed);
 }
 
 void CommitDesk::set_facts(std::vector<SetFact> facts) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   facts_ = std::move(facts);
 }
 
 // -- time --
 
-/// REQUIRES: mutex_ is held.
 void CommitDesk::expire(WallMillis now) {
   for (auto upload = uploads_.begin(); upload != uploads_.end();) {
     // A clock that was set back does not keep them for ever.
@@ -235,13 +232,12 @@ void CommitDesk::expire(WallMillis now) {
 }
 
 void CommitDesk::tick(WallMillis now) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   expire(now);
   const WallMillis due = rollback_due(now);
   if (due != 0 && now >= due) roll_back(now);
 }
 
-/// REQUIRES: mutex_ is held.
 WallMillis CommitDesk::rollback_due(WallMillis now) const {
   WallMillis due = rollback_time(store_.commits());
   if (due == 0) return 0;
@@ -252,25 +248,25 @@ WallMillis CommitDesk::rollback_due(WallMillis now) const {
 }
 
 WallMillis CommitDesk::next_tick(WallMillis now) const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   WallMillis next = now + kUploadLife;
   if (candidate_.id != 0) next = std::min(next, candidate_.until);
   if (const WallMillis due = rollback_due(now); due != 0) next = std::min(next, due);
   return next;
 }
 
-/// REQUIRES: mutex_ is held; the newest commit was to be confirmed.
+void CommitDesk::give_up_rollback(std::string_view why) {
+  log::error(kComponent, "chassis={} commit {} was not confirmed and cannot be rolled back: {}", chassis_,
+             newest_number(), why);
+  if (auto stays = store_.clear_confirm_until(); !stays) log::error(kComponent, "{}", stays.error().message);
+}
+
 void CommitDesk::roll_back(WallMillis now) {
   const CommitEntry over = store_.commits().front().entry;
-  const auto give_up = [&](std::string_view why) {
-    log::error(kComponent, "chassis={} commit {} was not confirmed and cannot be rolled back: {}", chassis_,
-               over.number, why);
-    if (auto stays = store_.clear_confirm_until(); !stays) log::error(kComponent, "{}", stays.error().message);
-  };
-  if (store_.commits().size() < 2) return give_up("there is no commit before it");
+  if (store_.commits().size() < 2) return give_up_rollback("there is no commit before it");
   StoredCommit back = store_.commits()[1];
   auto snapshot = read_own(back.text, fmt::format("commit {}", back.entry.number));
-  if (!snapshot) return give_up(snapshot.error().message);
+  if (!snapshot) return give_up_rollback(snapshot.error().message);
   back.entry = {over.number + 1,
                 back.entry.digest,
                 now,
@@ -305,7 +301,7 @@ void CommitDesk::answer(const CommitRequest& request, std::string_view from, Wal
 
 Result<void> CommitDesk::carry_out(const CommitRequest& request, std::string_view from, WallMillis now,
                                    CommitReply& out) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   expire(now);
   const bool reads = request.operation == CommitOperation::list || request.operation == CommitOperation::fetch;
   if (!reads && !may_commit(from, (running_ ? running_ : newest_)->cluster)) {
@@ -360,7 +356,6 @@ Result<void> CommitDesk::carry_out(const CommitRequest& request, std::string_vie
   return {};
 }
 
-/// REQUIRES: mutex_ is held, here and in the functions below.
 void CommitDesk::describe(CommitReply& out) const {
   out.newest = newest_number();
   out.newest_digest = newest_->digest;

@@ -14,12 +14,12 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "model/base/counters.h"
+#include "model/base/mutex.h"
 #include "model/base/result.h"
 #include "model/config/snapshot.h"
 #include "model/query/query.h"
@@ -120,30 +120,34 @@ class CommitDesk {
   };
   enum Count : std::size_t { kTaken, kRefusedAddress, kRefusedLocked, kRefusedInvalid, kRolledBack, kCountEnd };
 
-  [[nodiscard]] Result<void> put(const CommitRequest& request, WallMillis now);
+  [[nodiscard]] Result<void> put(const CommitRequest& request, WallMillis now) ICR_REQUIRES(mutex_);
   /// Returns the snapshot of a candidate that has arrived as a whole, read and with this chassis in it.
-  [[nodiscard]] Result<std::shared_ptr<const Snapshot>> read_candidate(std::uint64_t id) const;
-  [[nodiscard]] Result<void> prepare(const CommitRequest& request, WallMillis now);
-  [[nodiscard]] Result<void> activate(const CommitRequest& request);
+  [[nodiscard]] Result<std::shared_ptr<const Snapshot>> read_candidate(std::uint64_t id) const ICR_REQUIRES(mutex_);
+  [[nodiscard]] Result<void> prepare(const CommitRequest& request, WallMillis now) ICR_REQUIRES(mutex_);
+  [[nodiscard]] Result<void> activate(const CommitRequest& request) ICR_REQUIRES(mutex_);
   /// Makes a commit with the next number and the text of the newest one, which needs no confirmation. A chassis that
   /// did not hear the client takes it as it takes every other commit.
-  [[nodiscard]] Result<void> confirm(const CommitRequest& request, WallMillis now);
-  [[nodiscard]] Result<void> fetch(const CommitRequest& request, CommitReply& out) const;
+  [[nodiscard]] Result<void> confirm(const CommitRequest& request, WallMillis now) ICR_REQUIRES(mutex_);
+  [[nodiscard]] Result<void> fetch(const CommitRequest& request, CommitReply& out) const ICR_REQUIRES(mutex_);
   [[nodiscard]] Result<void> carry_out(const CommitRequest& request, std::string_view from, WallMillis now,
                                        CommitReply& out);
-  [[nodiscard]] Result<void> store_newest(StoredCommit commit, std::shared_ptr<const Snapshot> snapshot);
+  [[nodiscard]] Result<void> store_newest(StoredCommit commit, std::shared_ptr<const Snapshot> snapshot)
+      ICR_REQUIRES(mutex_);
   [[nodiscard]] Result<std::shared_ptr<const Snapshot>> read_own(std::string text, std::string_view name) const;
   /// Returns an error if the snapshot is one of another cluster than the newest one.
-  [[nodiscard]] Result<void> check_cluster(const Snapshot& snapshot) const;
+  [[nodiscard]] Result<void> check_cluster(const Snapshot& snapshot) const ICR_REQUIRES(mutex_);
   /// Returns an error, and counts it, if a candidate is prepared.
-  [[nodiscard]] Result<void> check_free();
-  [[nodiscard]] std::uint64_t newest_number() const;
+  [[nodiscard]] Result<void> check_free() ICR_REQUIRES(mutex_);
+  [[nodiscard]] std::uint64_t newest_number() const ICR_REQUIRES(mutex_);
   /// Returns when the newest commit is rolled back unless it is confirmed; 0: never.
-  [[nodiscard]] WallMillis rollback_due(WallMillis now) const;
-  void expire(WallMillis now);
-  void roll_back(WallMillis now);
-  void describe(CommitReply& out) const;
-  void took(std::shared_ptr<const Snapshot> snapshot);
+  [[nodiscard]] WallMillis rollback_due(WallMillis now) const ICR_REQUIRES(mutex_);
+  void expire(WallMillis now) ICR_REQUIRES(mutex_);
+  /// Makes a commit of the text before the newest one. REQUIRES: the newest commit was to be confirmed.
+  void roll_back(WallMillis now) ICR_REQUIRES(mutex_);
+  /// Keeps the newest commit, which cannot be rolled back.
+  void give_up_rollback(std::string_view why) ICR_REQUIRES(mutex_);
+  void describe(CommitReply& out) const ICR_REQUIRES(mutex_);
+  void took(std::shared_ptr<const Snapshot> snapshot) ICR_REQUIRES(mutex_);
 
   const std::string chassis_;
   const FileDigest file_digest_;
@@ -152,16 +156,16 @@ class CommitDesk {
   LiveCheck live_check_;
   std::array<std::atomic<std::uint64_t>, kCountEnd> counters_{};
 
-  mutable std::mutex mutex_;  ///< guards everything below
-  SnapshotStore store_;
-  std::shared_ptr<const Snapshot> newest_;
-  std::shared_ptr<const Snapshot> running_;
-  CommitState state_ = CommitState::running;
-  std::string detail_;
-  std::vector<SetFact> facts_;
-  std::map<std::uint64_t, Upload> uploads_;
-  Candidate candidate_;  ///< id 0: none is prepared
-  WallMillis no_rollback_before_ = 0;
+  mutable Mutex mutex_;
+  SnapshotStore store_ ICR_GUARDED_BY(mutex_);
+  std::shared_ptr<const Snapshot> newest_ ICR_GUARDED_BY(mutex_);
+  std::shared_ptr<const Snapshot> running_ ICR_GUARDED_BY(mutex_);
+  CommitState state_ ICR_GUARDED_BY(mutex_) = CommitState::running;
+  std::string detail_ ICR_GUARDED_BY(mutex_);
+  std::vector<SetFact> facts_ ICR_GUARDED_BY(mutex_);
+  std::map<std::uint64_t, Upload> uploads_ ICR_GUARDED_BY(mutex_);
+  Candidate candidate_ ICR_GUARDED_BY(mutex_);  ///< id 0: none is prepared
+  WallMillis no_rollback_before_ ICR_GUARDED_BY(mutex_) = 0;
 };
 
 /// Returns true if a commit that comes from this address is taken: from this machine, or if the cluster file allows

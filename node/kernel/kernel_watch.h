@@ -6,10 +6,10 @@
 
 #include <atomic>
 #include <cstdint>
-#include <mutex>
 #include <string>
 #include <utility>
 
+#include "model/base/mutex.h"
 #include "model/config/cluster.h"
 #include "node/kernel/kernel_report.h"
 
@@ -27,7 +27,7 @@ class KernelWatch {
   KernelWatch& operator=(const KernelWatch&) = delete;
 
   void put(KernelReport report) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     report_ = std::move(report);
     ++written_;
     // Under the lock, or take() could come in between and leave the descriptor readable.
@@ -39,8 +39,8 @@ class KernelWatch {
   /// being written is taken by a later call.
   [[nodiscard]] bool take(KernelReport& out) {
     if (written_ == read_) return false;
-    const std::unique_lock lock(mutex_, std::try_to_lock);
-    if (!lock) return false;
+    if (!mutex_.try_lock()) return false;
+    const MutexLock lock(mutex_, std::adopt_lock);
     std::uint64_t count = 0;
     (void)!::read(descriptor_, &count, sizeof count);
     out = report_;
@@ -50,8 +50,8 @@ class KernelWatch {
   /// The same for a further reader, whose place is `read`: 0 before its first call.
   [[nodiscard]] bool look(std::uint64_t& read, KernelReport& out) {
     if (written_ == read) return false;
-    const std::unique_lock lock(mutex_, std::try_to_lock);
-    if (!lock) return false;
+    if (!mutex_.try_lock()) return false;
+    const MutexLock lock(mutex_, std::adopt_lock);
     out = report_;
     read = written_;
     return true;
@@ -64,8 +64,8 @@ class KernelWatch {
   [[nodiscard]] bool wants_return_routes() const { return return_routes_; }
 
  private:
-  std::mutex mutex_;  ///< held only while a report is copied and announced
-  KernelReport report_;
+  Mutex mutex_;  ///< held only while a report is copied and announced
+  KernelReport report_ ICR_GUARDED_BY(mutex_);
   std::atomic<std::uint64_t> written_{0};
   std::uint64_t read_ = 0;  ///< used by the worker only
   std::atomic<bool> return_routes_{false};

@@ -14,7 +14,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <mutex>
 #include <utility>
 
 namespace icr::node {
@@ -89,8 +88,6 @@ Result<std::unique_ptr<RouteMirror>> RouteMirror::open(int interface_index, std:
   out->news_ = ::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
   out->wakeup_ = ::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
   if (out->news_ < 0 || out->wakeup_ < 0) return fail("no file descriptor is left");
-  out->requests_.reserve(kMaxRequests);
-  out->passed_on_.reserve(kMaxRequests);
   if (auto done = out->subscribe(); !done) return tl::unexpected(done.error());
   out->thread_ = std::thread([mirror = out.get(), schedule = std::move(schedule)] {
     schedule();
@@ -127,7 +124,7 @@ Result<void> RouteMirror::subscribe() {
 
 std::unique_ptr<InterfacePicture> RouteMirror::take() {
   if (!is_new_.load(std::memory_order_acquire)) return nullptr;
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   is_new_.store(false, std::memory_order_relaxed);
   clear(news_);
   return std::move(picture_);
@@ -135,7 +132,7 @@ std::unique_ptr<InterfacePicture> RouteMirror::take() {
 
 void RouteMirror::ask(const IpAddress& address) {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (requests_.size() >= kMaxRequests) return;
     requests_.push_back(address);
   }
@@ -182,7 +179,7 @@ void RouteMirror::publish() {
   read_routes(*picture);
   read_neighbours(*picture);
   read_addresses(*picture);
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   picture_.swap(picture);
   is_new_.store(true, std::memory_order_release);
   signal(news_);  // under the lock, or take() could come in between and leave the descriptor readable
@@ -251,7 +248,7 @@ void RouteMirror::read_addresses(InterfacePicture& out) const {
 void RouteMirror::pass_requests_on() {
   passed_on_.clear();
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     passed_on_.swap(requests_);
   }
   for (const IpAddress& address : passed_on_) {

@@ -12,7 +12,7 @@
 #include <thread>
 #include <vector>
 
-#include "model/base/inheriting_mutex.h"
+#include "model/base/mutex.h"
 #include "model/base/result.h"
 #include "model/record/address.h"
 #include "node/kernel/netlink.h"
@@ -67,7 +67,10 @@ class RouteMirror {
   [[nodiscard]] std::uint64_t resyncs() const { return resyncs_; }
 
  private:
-  explicit RouteMirror(int interface_index) : interface_index_(interface_index) {}
+  explicit RouteMirror(int interface_index) : interface_index_(interface_index) {
+    requests_.reserve(kMaxRequests);
+    passed_on_.reserve(kMaxRequests);
+  }
   Result<void> subscribe();
   void run();
   void read_news();
@@ -86,9 +89,9 @@ class RouteMirror {
   std::atomic<std::uint64_t> resyncs_{0};
 
   std::atomic<bool> is_new_{false};  ///< picture_ was not taken yet
-  InheritingMutex mutex_;            ///< guards picture_ and requests_; held for a push or a swap
-  std::unique_ptr<InterfacePicture> picture_;
-  std::vector<IpAddress> requests_;
+  InheritingMutex mutex_;            ///< held for a push or a swap
+  std::unique_ptr<InterfacePicture> picture_ ICR_GUARDED_BY(mutex_);
+  std::vector<IpAddress> requests_ ICR_GUARDED_BY(mutex_);
 
   // Used by the thread only, once it runs.
   netlink::RouteSocket socket_;

@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <mutex>
 #include <utility>
 
 #include "model/base/clock.h"
@@ -68,7 +67,7 @@ bool SteeringThread::update_warning(TimePoint now) {
   if (stuck == stuck_ && texts_.load(std::memory_order_acquire) == read_texts_) return false;
   stuck_ = stuck;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     warning_ = text_;
     read_texts_ = texts_.load(std::memory_order_relaxed);
   }
@@ -145,8 +144,8 @@ void SteeringThread::carry_out(std::uint64_t wanted, TimePoint now) {
 }
 
 void SteeringThread::publish_warning() {
+  const MutexLock lock(mutex_);
   if (parts_.steering->warning() == text_) return;
-  const std::lock_guard lock(mutex_);
   text_ = parts_.steering->warning();
   texts_.store(texts_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
 }

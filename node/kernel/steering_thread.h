@@ -17,7 +17,7 @@
 #include <thread>
 
 #include "model/base/counters.h"
-#include "model/base/inheriting_mutex.h"
+#include "model/base/mutex.h"
 #include "model/base/result.h"
 #include "model/base/time.h"
 #include "node/kernel/kernel_watch.h"
@@ -90,8 +90,8 @@ class SteeringThread {
   std::atomic<std::uint64_t> failures_{0};
   std::atomic<std::uint64_t> longest_us_{0};  ///< longest time that the kernel kept the thread
   std::atomic<std::uint64_t> texts_{0};       ///< how often text_ was written
-  InheritingMutex mutex_;                     ///< guards text_; held for a copy of it
-  std::string text_;                          ///< Steering::warning()
+  InheritingMutex mutex_;                     ///< held while text_ is copied or compared
+  std::string text_ ICR_GUARDED_BY(mutex_);   ///< Steering::warning()
 
   std::thread thread_;
 };

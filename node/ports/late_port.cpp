@@ -44,7 +44,7 @@ Result<std::unique_ptr<LatePort>> LatePort::open(const PacketPort& config, std::
 
 LatePort::~LatePort() {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     stopping_ = true;
   }
   stop_.notify_all();
@@ -89,9 +89,16 @@ LatePort::Opened LatePort::wait_and_open() {
       // An interface that vanished again is waited for like one that was never there.
       if (opened || index_of(config_.device) != 0) return opened;
     }
-    std::unique_lock lock(mutex_);
-    if (stop_.wait_for(lock, kLook, [this] { return stopping_; })) return nullptr;
+    if (wait_for_end()) return nullptr;
   }
+}
+
+bool LatePort::wait_for_end() {
+  const TimePoint until = coarse_now() + kLook;
+  const MutexLock lock(mutex_);
+  while (!stopping_ && stop_.wait_until(mutex_, until)) {
+  }
+  return stopping_;
 }
 
 void LatePort::take_changed(TimePoint now) {

@@ -7,13 +7,12 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <thread>
 
+#include "model/base/mutex.h"
 #include "model/config/cluster.h"
 #include "node/ports/ethernet_port.h"
 #include "node/ports/port.h"
@@ -50,6 +49,8 @@ class LatePort final : public Port {
   void start_changing(std::unique_ptr<EthernetPort> former);
   void take_changed(TimePoint now);
   [[nodiscard]] Opened wait_and_open();
+  /// Waits for kLook, or until the port ends. Returns true if the port ends.
+  [[nodiscard]] bool wait_for_end();
 
   const PacketPort config_;
   const std::function<void()> schedule_;
@@ -59,11 +60,11 @@ class LatePort final : public Port {
   int index_ = 0;         ///< of the interface that port_ was opened on; the thread's while it runs
   Opened opened_;         ///< null if the port ended before there was an interface
   std::atomic<bool> is_changed_{false};
-  std::mutex mutex_;
-  std::condition_variable stop_;  ///< stopping_ was set
-  bool stopping_ = false;         ///< guarded by mutex_
-  std::string told_;              ///< why the port could not be opened, as it was logged last
-  CounterList former_;            ///< counters of the ports on interfaces that are gone
+  Mutex mutex_;
+  ConditionVariable stop_;  ///< stopping_ was set
+  bool stopping_ ICR_GUARDED_BY(mutex_) = false;
+  std::string told_;    ///< why the port could not be opened, as it was logged last
+  CounterList former_;  ///< counters of the ports on interfaces that are gone
   std::uint64_t losses_ = 0, dropped_ = 0;
 };
 

@@ -28,7 +28,7 @@ void Wakeup::clear() {
 
 void Completions::push(std::unique_ptr<QueryTask> task) {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     tasks_.push_back(std::move(task));
   }
   wakeup_.signal();
@@ -37,7 +37,7 @@ void Completions::push(std::unique_ptr<QueryTask> task) {
 std::vector<std::unique_ptr<QueryTask>> Completions::drain() {
   wakeup_.clear();
   std::vector<std::unique_ptr<QueryTask>> out;
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   out.swap(tasks_);
   return out;
 }
@@ -54,7 +54,7 @@ std::size_t tasks_of(const Tasks& tasks, const std::string& client) {
 
 bool CardMailbox::post(std::unique_ptr<QueryTask>& task) {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (waiting_.load(std::memory_order_relaxed) < max_tasks_ + (task->of_host ? 1 : 0)) {
       posted_.push_back(std::move(task));
       waiting_.fetch_add(1, std::memory_order_release);
@@ -83,7 +83,7 @@ bool CardMailbox::post(std::unique_ptr<QueryTask>& task) {
 
 void CardMailbox::take_in_hand() {
   // The server holds this lock for a short walk over few tasks.
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (posted_.empty()) return;
   wakeup_.clear();
   while (active_.size() < kTasksInHand && !posted_.empty()) {
@@ -97,7 +97,7 @@ void CardMailbox::take_in_hand() {
 
 void CardMailbox::take_over(std::unique_ptr<QueryTask> task) {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     posted_.push_back(std::move(task));
     waiting_.fetch_add(1, std::memory_order_release);
   }

@@ -9,11 +9,10 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
-#include "model/base/inheriting_mutex.h"
+#include "model/base/mutex.h"
 #include "model/base/time.h"
 #include "model/config/cluster.h"
 #include "model/query/query.h"
@@ -70,7 +69,7 @@ class Completions {
 
  private:
   InheritingMutex mutex_;
-  std::vector<std::unique_ptr<QueryTask>> tasks_;
+  std::vector<std::unique_ptr<QueryTask>> tasks_ ICR_GUARDED_BY(mutex_);
   Wakeup wakeup_;
 };
 
@@ -116,9 +115,9 @@ class CardMailbox {
   CardMailbox* next_ = nullptr;
   Wakeup wakeup_;
   InheritingMutex mutex_;
-  std::vector<std::unique_ptr<QueryTask>> posted_;  // under mutex_, oldest first
-  std::atomic<std::size_t> waiting_{0};             // posted and active tasks
-  std::deque<std::unique_ptr<QueryTask>> active_;   // worker only
+  std::vector<std::unique_ptr<QueryTask>> posted_ ICR_GUARDED_BY(mutex_);  ///< oldest first
+  std::atomic<std::size_t> waiting_{0};                                    ///< number of posted and active tasks
+  std::deque<std::unique_ptr<QueryTask>> active_;                          ///< used by the worker only
 };
 
 }  // namespace icr::node

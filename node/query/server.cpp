@@ -51,12 +51,12 @@ QueryServer::QueryServer(const Cluster& cluster, std::uint16_t chassis, std::vec
 QueryServer::~QueryServer() { stop(); }
 
 void QueryServer::set_cluster(std::shared_ptr<const Cluster> cluster) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   cluster_.swap(cluster);
 }
 
 std::shared_ptr<const Cluster> QueryServer::cluster() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return cluster_;
 }
 

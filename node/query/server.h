@@ -7,13 +7,13 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <span>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "model/base/counters.h"
+#include "model/base/mutex.h"
 #include "model/base/result.h"
 #include "model/config/cluster.h"
 #include "node/query/mailbox.h"
@@ -93,8 +93,8 @@ class QueryServer {
   /// Returns the configuration, for one question.
   [[nodiscard]] std::shared_ptr<const Cluster> cluster() const;
 
-  mutable std::mutex mutex_;
-  std::shared_ptr<const Cluster> cluster_;  // under mutex_
+  mutable Mutex mutex_;
+  std::shared_ptr<const Cluster> cluster_ ICR_GUARDED_BY(mutex_);
   const std::uint16_t chassis_;
   const std::vector<CardDoor> cards_;
   const MoreCounters more_counters_;

@@ -8,7 +8,9 @@ must fail:
     Filter: Part/Simulation.*
     Environment: ICR_SIM_SEEDS=60
 
-`Filter` (of GoogleTest) and `Environment` may be left out. A patch changes a line or two, so that it goes on applying.
+`Filter` (of GoogleTest) and `Environment` may be left out. A fault that clang finds has
+`Refused: TARGET` and `Error: TEXT` in place of `Test`: the target is built in the tree `sanitize`, and must not compile,
+with an error that contains the text. A patch changes a line or two, so that it goes on applying.
 Everything happens in a copy of the sources below build/. By hand: tests/mutations/run.py [TEXT IN A NAME...]
 """
 
@@ -40,12 +42,21 @@ class Fault:
             key, colon, value = line.partition(": ")
             if colon:
                 told[key] = value.strip()
-        self.what, self.test = told["What"], told["Test"]
+        self.what, self.refused, self.error = told["What"], told.get("Refused"), told.get("Error")
+        self.test = self.refused or told["Test"]
         self.filter, self.environment = told.get("Filter", "*"), told.get("Environment", "")
 
     @property
     def trial(self):
         return self.test, self.filter, self.environment
+
+    @property
+    def preset(self):
+        return "sanitize" if self.refused else "release"
+
+    def is_sound(self):
+        """Returns whether the test passes (or the target compiles) as the copy is now."""
+        return build(self.test, self.preset) == 0 and (self.refused is not None or passes(*self.trial))
 
 
 def restore_copy():
@@ -68,8 +79,8 @@ def restore_copy():
             target.unlink()
 
 
-def build(test):
-    return run("lab/build", "release", test, background=True, quiet=True, folder=COPY)
+def build(test, preset):
+    return run("lab/build", preset, test, background=True, quiet=True, folder=COPY)
 
 
 def passes(test, cases, environment):
@@ -90,6 +101,22 @@ def passes(test, cases, environment):
     return ended.returncode == 0
 
 
+def expect_error(fault):
+    """Returns 0 if the compiler finds the fault, and says what happened."""
+    built = subprocess.run(
+        ["lab/build", fault.preset, fault.refused],
+        cwd=COPY, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False,
+    )  # fmt: skip
+    if built.returncode != 0 and fault.error in built.stdout:
+        say(f"{fault.name}: found")
+        return 0
+    if built.returncode != 0:
+        say(f"{fault.name}: does not compile, for another reason:\n{built.stdout}{built.stderr}")
+    else:
+        say(f"{fault.name}: NOT FOUND by the compiler of {fault.refused}: {fault.what}")
+    return 1
+
+
 def plant(fault):
     """Returns 0 if the fault is found, and says what happened."""
     applied = subprocess.run(
@@ -99,7 +126,9 @@ def plant(fault):
     if applied.returncode != 0:
         say(f"{fault.name}: the patch does not apply:\n{applied.stdout}")
         return 1
-    if build(fault.test) != 0:
+    if fault.refused:
+        return expect_error(fault)
+    if build(fault.test, fault.preset) != 0:
         say(f"{fault.name}: cannot be built")
         return 1
     if passes(*fault.trial):
@@ -119,7 +148,7 @@ def mutations(texts=()):
         start = time.monotonic()
         restore_copy()
         if fault.trial not in sound:
-            sound[fault.trial] = build(fault.test) == 0 and passes(*fault.trial)
+            sound[fault.trial] = fault.is_sound()
         if sound[fault.trial]:
             code = plant(fault)
         else:
