@@ -15,6 +15,7 @@
 
 #include "model/base/time.h"
 #include "model/config/identities.h"
+#include "model/config/keys.h"
 #include "model/config/rules.h"
 #include "model/record/address.h"
 #include "model/record/endpoint.h"
@@ -32,8 +33,8 @@ struct PacketPort {
   // tun
   std::string device;  ///< name of the TUN device, at most 15 characters; af_packet: of the kernel's interface
   std::vector<std::string>
-      steer_from;            ///< kernel interfaces whose incoming traffic is routed into this port (inside ports)
-  std::uint32_t queues = 1;  ///< of the TUN device: 1..16
+      steer_from;  ///< kernel interfaces whose incoming traffic is routed into this port (inside ports)
+  std::uint32_t queues = usual_number("chassis[].cards[].ports[] (tun)", "queues");  ///< of the TUN device
   // pcap
   std::string read_file;   ///< capture to read; empty: none
   std::string write_file;  ///< capture to write
@@ -43,8 +44,8 @@ struct CardConfig {
   std::string name;  ///< "ms-0/0/0", "vms-1/0/0"
   CardFamily family = CardFamily::ms;
   std::vector<PacketPort> ports;
-  std::uint32_t workers = 1;  ///< threads that forward: 1..16
-  StableId stable_id = 0;     ///< unique within the chassis
+  std::uint32_t workers = usual_number("chassis[].cards[]", "workers");  ///< threads that forward
+  StableId stable_id = 0;                                                ///< unique within the chassis
   /// The port of that unit, or null.
   [[nodiscard]] const PacketPort* port(std::uint32_t unit) const;
 };
@@ -56,8 +57,8 @@ struct Scheduling {
     nice,       ///< ordinary, with the lowest nice value to which the process has a right
     ordinary,   ///< as the process was started ("default")
   };
-  Policy policy = Policy::real_time;
-  std::uint32_t priority = 20;  ///< of real_time: 1..98
+  Policy policy = static_cast<Policy>(usual_word("chassis[].scheduling", "policy"));
+  std::uint32_t priority = usual_number("chassis[].scheduling", "priority");  ///< of real_time
 };
 
 struct ChassisConfig {
@@ -68,7 +69,7 @@ struct ChassisConfig {
   std::string data_folder;               ///< checkpoints; empty: none are kept
   /// True if nftables rules keep packets from bypassing the cards (node/kernel/forward_guard.h); if false, only routing
   /// does.
-  bool kernel_guard = true;
+  bool kernel_guard = usual_yes_no("chassis[]", "kernel-guard");
   std::vector<CardConfig> cards;
   Scheduling scheduling;
   StableId stable_id = 0;
@@ -77,7 +78,7 @@ struct ChassisConfig {
 
 /// `tcp-non-syn`: what a TCP packet that belongs to no session and carries no SYN does.
 enum class TcpNonSyn : std::uint8_t {
-  drop_flow,           ///< it is dropped and counted (default)
+  drop_flow,           ///< it is dropped and counted
   drop_flow_send_rst,  ///< and its sender gets a RST
   allow,               ///< it creates a session, where no address has to be translated
 };
@@ -86,20 +87,20 @@ enum class TcpNonSyn : std::uint8_t {
 /// limit.
 enum class SessionRefusal : std::uint8_t {
   silent,
-  icmp,   ///< destination unreachable, administratively prohibited (RFC 5508 REQ-8; default)
+  icmp,   ///< destination unreachable, administratively prohibited (RFC 5508 REQ-8)
   reset,  ///< a RST for TCP, and as `icmp` for everything else
 };
 
 /// Idle timeouts, [edit interfaces IF services-options]. Seconds.
 struct Timeouts {
-  std::uint32_t inactivity_s = 30;
+  std::uint32_t inactivity_s = usual_number("timeouts", "inactivity-timeout");
   std::optional<std::uint32_t> inactivity_tcp_s;
   std::optional<std::uint32_t> inactivity_non_tcp_s;
-  std::uint32_t open_s = 5;           ///< TCP handshake
-  std::uint32_t close_s = 1;          ///< after RST or both FINs acknowledged
-  std::uint32_t session_s = 0;        ///< absolute session-timeout; 0: none
-  std::uint32_t reassembly_s = 4;     ///< fragments of one packet
-  std::uint32_t fragment_limit = 64;  ///< fragments of one packet
+  std::uint32_t open_s = usual_number("timeouts", "open-timeout");              ///< TCP handshake
+  std::uint32_t close_s = usual_number("timeouts", "close-timeout");            ///< after RST or both FINs acknowledged
+  std::uint32_t session_s = 0;                                                  ///< absolute session-timeout; 0: none
+  std::uint32_t reassembly_s = usual_number("timeouts", "reassembly-timeout");  ///< fragments of one packet
+  std::uint32_t fragment_limit = usual_number("timeouts", "fragment-limit");    ///< fragments of one packet
 };
 
 struct ServiceSet {
@@ -109,17 +110,19 @@ struct ServiceSet {
   std::vector<std::uint16_t> firewall_rules;  ///< indices into Cluster::firewall_rules, in order
   std::vector<std::uint16_t> nat_rules;       ///< indices into Cluster::nat_rules, in order
   /// True if sessions that the firewall does not admit any more are ended; they live on otherwise.
-  bool policy_rematch = false;
+  bool policy_rematch = usual_yes_no("service-sets[]", "policy-rematch");
   std::optional<std::uint32_t> max_sessions;            ///< session-limit maximum
   std::optional<std::uint32_t> max_session_setup_rate;  ///< per second
-  TcpNonSyn tcp_non_syn = TcpNonSyn::drop_flow;
-  SessionRefusal session_refusal = SessionRefusal::icmp;
+  TcpNonSyn tcp_non_syn = static_cast<TcpNonSyn>(usual_word("service-sets[]", "tcp-non-syn"));
+  SessionRefusal session_refusal = static_cast<SessionRefusal>(usual_word("service-sets[]", "session-refusal"));
   std::uint16_t tcp_mss = 0;                      ///< SYNs with a higher MSS option are rewritten; 0: none is
   std::uint32_t max_flows = 0;                    ///< a session is two flows; 0: no limit
   std::uint32_t max_sessions_per_subscriber = 0;  ///< of one inside address; 0: no limit
   struct Nat64 {
-    std::uint32_t ipv6_mtu = 1280;     ///< what is sent to the IPv6 side is fragmented to fit (RFC 7915 section 4)
-    bool clear_dont_fragment = false;  ///< IPv4 packets that come out of IPv6 ones carry no DF
+    /// What is sent to the IPv6 side is fragmented to fit (RFC 7915 section 4).
+    std::uint32_t ipv6_mtu = usual_number("service-sets[].nat-options.stateful-nat64", "ipv6-mtu");
+    /// IPv4 packets that come out of IPv6 ones carry no DF.
+    bool clear_dont_fragment = usual_yes_no("service-sets[].nat-options.stateful-nat64", "clear-dont-fragment-bit");
   };
   Nat64 nat64;
   std::optional<std::uint16_t> screen;  ///< index into Cluster::screens
@@ -136,16 +139,20 @@ struct VirtualAddress {
 struct RedundancyMember {
   std::uint16_t chassis = 0;  ///< index into Cluster::chassis
   std::string card;
-  std::uint32_t priority = 100;  ///< 1..255, higher is preferred
+  std::uint32_t priority = usual_number("redundancy-sets[].members[]", "priority");  ///< higher is preferred
 };
 
 /// The weights of things that are wrong in the health of a member, which is ill at a sum of 255
 /// (node/redundancy/health.h).
 struct HealthWeights {
-  std::uint32_t interface = 255;  ///< each interface that does not exist, is down or has no carrier
-  std::uint32_t kernel = 255;     ///< each piece of kernel state that is missing and cannot be restored
-  std::uint32_t store = 100;      ///< checkpoints cannot be written
-  std::uint32_t self_test = 255;  ///< each direction in which test packets do not come out of the card
+  /// Each interface that does not exist, is down or has no carrier.
+  std::uint32_t interface = usual_number("redundancy-sets[].health", "interface");
+  /// Each piece of kernel state that is missing and cannot be restored.
+  std::uint32_t kernel = usual_number("redundancy-sets[].health", "kernel");
+  /// Checkpoints cannot be written.
+  std::uint32_t store = usual_number("redundancy-sets[].health", "store");
+  /// Each direction in which test packets do not come out of the card.
+  std::uint32_t self_test = usual_number("redundancy-sets[].health", "self-test");
 };
 
 /// The unit of failover. A set with one member only does not exist in a file; a *stand-alone* set is made for the
@@ -156,12 +163,13 @@ struct RedundancySet {
   std::vector<RedundancyMember> members;    ///< two, in the order of their chassis' names; one in a stand-alone set
   std::vector<std::uint16_t> service_sets;  ///< indices into Cluster::service_sets
   std::vector<VirtualAddress> virtual_addresses;
-  Duration heartbeat_interval = 100ms;
-  std::uint32_t heartbeat_count = 5;
-  Duration hold_time =
-      3s;  ///< how long a starting member waits for its peer; and how long a preferred one must be hot to preempt
-  bool preempt = false;
-  Duration claim_limit = 50ms;  ///< how long a takeover waits for the disk to keep the new term
+  Duration heartbeat_interval = usual_milliseconds("redundancy-sets[]", "heartbeat-interval");
+  std::uint32_t heartbeat_count = usual_number("redundancy-sets[]", "heartbeat-count");
+  /// How long a starting member waits for its peer, and how long a preferred one must be hot to preempt.
+  Duration hold_time = usual_seconds("redundancy-sets[]", "hold-time");
+  bool preempt = usual_yes_no("redundancy-sets[]", "preempt");
+  /// How long a takeover waits for the disk to keep the new term.
+  Duration claim_limit = usual_milliseconds("redundancy-sets[]", "claim-limit");
   HealthWeights health;
   std::optional<Duration> silence_limit;  ///< as written in the file; nullopt if the key is missing
   /// The floor of the detector: a shorter silence is always tolerated.
@@ -171,7 +179,8 @@ struct RedundancySet {
   [[nodiscard]] Duration longest_silence() const {
     return silence_limit.value_or(std::max<Duration>(1s, 3 * detection_floor()));
   }
-  std::uint32_t max_sessions = 131072;  ///< slots; equal on both members by construction
+  /// Slots. Both members have the same number, because it counts for the whole cluster.
+  std::uint32_t max_sessions = usual_number("redundancy-sets[]", "max-sessions");
   /// Sum of the digests of what only the two members must have alike (Scope::peer): timing, timeouts, limits, screens.
   std::uint64_t parity = 0;
   StableId stable_id = 0;
@@ -199,7 +208,7 @@ struct Cluster {
   /// and not of order where order means nothing; a key that has its default adds nothing (model/config/settings.h).
   std::uint64_t digest = 0;
   /// True if commits are taken from any address, and not from this machine alone.
-  bool unauthenticated_commit = false;
+  bool unauthenticated_commit = usual_yes_no("", "unauthenticated-commit");
   std::vector<std::string> warnings;  ///< what is legal but surprising, in full sentences
 
   [[nodiscard]] std::optional<std::uint16_t> find_chassis(std::string_view chassis_name) const;

@@ -15,14 +15,14 @@ constexpr std::size_t kReadBytes = 1U << 16;
 
 namespace cluster_draft {
 
-std::string NameBook::define(const YamlMap& map) {
+std::string NameBook::define(const Section& map) {
   const std::uint16_t index = count_;
   if (count_ == kMaxThings) {
     map.field().wrong(fmt::format("more than {} times {}", kMaxThings, what_), "write fewer");
     return {};
   }
   ++count_;
-  const auto field = map.require("name", "1 to 63 characters");
+  const auto field = map.get("name");
   if (!field) return {};
   (void)field->name();
   if (!field->is_scalar()) return {};
@@ -81,24 +81,20 @@ Result<Cluster> parse_cluster(std::string_view text, std::string_view name) {
   if (!tree) return tl::unexpected(Error{mistakes.to_string()});
 
   Draft draft(mistakes);
-  const YamlMap map(YamlField(*tree, {}, mistakes), {"cluster", "chassis", "redundancy-sets", "service-sets",
-                                                     "stateful-firewall", "nat", "applications", "application-sets",
-                                                     "prefix-lists", "screens", "timeouts", "unauthenticated-commit"});
-  if (const auto f = map.require("cluster", "the name of the cluster")) draft.cluster.name = f->name().value_or("");
-  if (const auto f = map.get("unauthenticated-commit")) {
-    draft.cluster.unauthenticated_commit = f->yes_no().value_or(false);
-  }
+  const Section map(YamlField(*tree, {}, mistakes), "");
+  if (const auto f = map.get(key("", "cluster"))) draft.cluster.name = f->name().value_or("");
+  map.yes_no(key("", "unauthenticated-commit"), draft.cluster.unauthenticated_commit);
   // Definitions are read before their uses, wherever they are in the file.
-  if (const auto f = map.get("timeouts")) read_timeouts(*f, draft.timeouts);
-  if (const auto f = map.get("applications")) read_applications(*f, draft);
-  if (const auto f = map.get("application-sets")) read_application_sets(*f, draft);
-  if (const auto f = map.get("prefix-lists")) read_prefix_lists(*f, draft);
-  if (const auto f = map.get("screens")) read_screens(*f, draft);
-  if (const auto f = map.get("nat")) read_nat(*f, draft);
-  if (const auto f = map.get("stateful-firewall")) read_stateful_firewall(*f, draft);
-  if (const auto f = map.require("service-sets", "a list of service sets")) read_service_sets(*f, draft);
-  if (const auto f = map.require("chassis", "a list of chassis")) read_chassis(*f, draft);
-  if (const auto f = map.get("redundancy-sets")) read_redundancy_sets(*f, draft);
+  if (const auto f = map.get(key("", "timeouts"))) read_timeouts(*f, draft.timeouts);
+  if (const auto f = map.get(key("", "applications"))) read_applications(*f, draft);
+  if (const auto f = map.get(key("", "application-sets"))) read_application_sets(*f, draft);
+  if (const auto f = map.get(key("", "prefix-lists"))) read_prefix_lists(*f, draft);
+  if (const auto f = map.get(key("", "screens"))) read_screens(*f, draft);
+  if (const auto f = map.get(key("", "nat"))) read_nat(*f, draft);
+  if (const auto f = map.get(key("", "stateful-firewall"))) read_stateful_firewall(*f, draft);
+  if (const auto f = map.get(key("", "service-sets"))) read_service_sets(*f, draft);
+  if (const auto f = map.get(key("", "chassis"))) read_chassis(*f, draft);
+  if (const auto f = map.get(key("", "redundancy-sets"))) read_redundancy_sets(*f, draft);
   if (tree->kind == YamlNode::Kind::map) {
     check_endpoints(draft);
     place_service_sets(draft);

@@ -1,9 +1,10 @@
 // The keys of the cluster file, each described once: what its value is, the value that an absent key has, whom it
 // concerns, and what a change of it can act on.
 //
-// The reader of the file takes the names, ranges and words of keys from here; the digests (model/config/settings.h)
-// take defaults and scopes; the table in docs/cluster-file.md is this one. A key that two sections share, such as a
-// timeout, is in a section of its own.
+// Everybody else takes it from here: the reader of the file (model/config/reader/section.h) the names, ranges and
+// words, and which keys must be there; the structs of model/config/cluster.h and rules.h the defaults; the digests
+// (model/config/settings.h) defaults and scopes. The table in docs/cluster-file.md is this one. A key that two sections
+// share, such as a timeout, is in a section of its own.
 #pragma once
 
 #include <algorithm>
@@ -13,6 +14,9 @@
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "model/base/time.h"
+#include "model/record/session.h"
 
 namespace icr {
 
@@ -58,9 +62,17 @@ struct Key {
   Applies applies;
   std::uint64_t low = 0;
   std::uint64_t high = 0;
-  /// The default as settings spell it. Empty: the key must be there, or its absence is a value.
+  /// The default as settings spell it. Empty: there is none, so the key must be there or its absence is a value.
   std::string_view usual{};
+  /// The words that the value may be, with blanks between them, in the order of the enumeration that they stand for.
+  /// Empty for a word of a vocabulary of model/record, such as a protocol.
+  std::string_view words{};
+  /// What to write where the key is missing. Empty if it may be absent.
+  std::string_view missing{};
 };
+
+/// How many things of one kind a file may define. Their indices have 16 bits.
+inline constexpr std::uint64_t kMaxThings = 10'000;
 
 namespace keys_detail {
 
@@ -69,17 +81,23 @@ using enum Scope;
 using enum Applies;
 
 inline constexpr std::uint64_t kMaxUnit = 16'384;
-inline constexpr std::uint64_t kMostSlots = std::uint64_t{1} << 26;
 inline constexpr std::uint64_t kMostRate = 1'000'000;
 inline constexpr std::uint64_t kMostPorts = 64'512;
 inline constexpr std::uint64_t kDay = 86'400;
+inline constexpr std::string_view kName = "1 to 63 characters";
+
+/// Marks a key that must be there wherever its section is.
+consteval Key required(std::string_view what, Key key) {
+  key.missing = what;
+  return key;
+}
 
 // In the order in which mistakes name them.
 inline constexpr auto kAll = std::to_array<Key>({
-    {"", "cluster", name, cluster, restart},
-    {"", "chassis", list, cluster, restart, 1, 1000},
+    required("the name of the cluster", {"", "cluster", name, cluster, restart}),
+    required("a list of chassis", {"", "chassis", list, cluster, restart, 1, 1000}),
     {"", "redundancy-sets", list, cluster, restart},
-    {"", "service-sets", list, cluster, restart, 1, 10'000},
+    required("a list of service sets", {"", "service-sets", list, cluster, restart, 1, kMaxThings}),
     {"", "stateful-firewall", map, cluster, new_sessions},
     {"", "nat", map, cluster, new_sessions},
     {"", "applications", list, cluster, new_sessions},
@@ -89,39 +107,47 @@ inline constexpr auto kAll = std::to_array<Key>({
     {"", "timeouts", map, peer, live},
     {"", "unauthenticated-commit", yes_no, chassis, live, 0, 0, "no"},
 
-    {"chassis[]", "name", name, cluster, restart},
-    {"chassis[]", "inter-chassis", map, cluster, restart},
-    {"chassis[]", "query", map, cluster, restart},
+    required(kName, {"chassis[]", "name", name, cluster, restart}),
+    required("{ address, port } where peers reach this chassis", {"chassis[]", "inter-chassis", map, cluster, restart}),
+    required("{ address, port } where icr asks", {"chassis[]", "query", map, cluster, restart}),
     {"chassis[]", "data-folder", text, chassis, restart, 1, 4096},
     {"chassis[]", "scheduling", map, chassis, restart},
     {"chassis[]", "kernel-guard", yes_no, chassis, restart, 0, 0, "yes"},
-    {"chassis[]", "cards", list, cluster, restart, 1},
-    {"chassis[].inter-chassis", "address", address, cluster, restart},
-    {"chassis[].inter-chassis", "port", number, cluster, restart, 1, 65'535},
-    {"chassis[].query", "address", address, cluster, restart},
-    {"chassis[].query", "port", number, cluster, restart, 1, 65'535},
-    {"chassis[].scheduling", "policy", word, chassis, restart, 0, 0, "real-time"},
+    required("a list of services cards", {"chassis[]", "cards", list, cluster, restart, 1}),
+    required("an address of this chassis", {"chassis[].inter-chassis", "address", address, cluster, restart}),
+    required("a TCP port", {"chassis[].inter-chassis", "port", number, cluster, restart, 1, 65'535}),
+    required("an address of this chassis", {"chassis[].query", "address", address, cluster, restart}),
+    required("a TCP port", {"chassis[].query", "port", number, cluster, restart, 1, 65'535}),
+    {"chassis[].scheduling", "policy", word, chassis, restart, 0, 0, "real-time", "real-time nice default"},
     {"chassis[].scheduling", "priority", number, chassis, restart, 1, 98, "20"},
-    {"chassis[].cards[]", "name", name, cluster, restart},
+    required(kName, {"chassis[].cards[]", "name", name, cluster, restart}),
     {"chassis[].cards[]", "workers", number, chassis, restart, 1, 16, "1"},
-    {"chassis[].cards[]", "ports", list, chassis, restart, 1},
-    {"chassis[].cards[].ports[] (tun)", "unit", number, chassis, restart, 0, kMaxUnit},
-    {"chassis[].cards[].ports[] (tun)", "type", word, chassis, restart},
-    {"chassis[].cards[].ports[] (tun)", "device", interface, chassis, restart},
+    required("a list of packet ports, one for each unit", {"chassis[].cards[]", "ports", list, chassis, restart, 1}),
+    required("the number after the dot in the names of interfaces",
+             {"chassis[].cards[].ports[] (tun)", "unit", number, chassis, restart, 0, kMaxUnit}),
+    required("tun, af-packet or pcap",
+             {"chassis[].cards[].ports[] (tun)", "type", word, chassis, restart, 0, 0, "", "tun pcap af-packet"}),
+    required("the name of the TUN device", {"chassis[].cards[].ports[] (tun)", "device", interface, chassis, restart}),
     {"chassis[].cards[].ports[] (tun)", "steer-from", interfaces, chassis, restart},
     {"chassis[].cards[].ports[] (tun)", "queues", number, chassis, restart, 1, 16, "1"},
-    {"chassis[].cards[].ports[] (af-packet)", "unit", number, chassis, restart, 0, kMaxUnit},
-    {"chassis[].cards[].ports[] (af-packet)", "type", word, chassis, restart},
-    {"chassis[].cards[].ports[] (af-packet)", "interface", interface, chassis, restart},
-    {"chassis[].cards[].ports[] (pcap)", "unit", number, chassis, restart, 0, kMaxUnit},
-    {"chassis[].cards[].ports[] (pcap)", "type", word, chassis, restart},
+    required("the number after the dot in the names of interfaces",
+             {"chassis[].cards[].ports[] (af-packet)", "unit", number, chassis, restart, 0, kMaxUnit}),
+    required("tun, af-packet or pcap",
+             {"chassis[].cards[].ports[] (af-packet)", "type", word, chassis, restart, 0, 0, "", "tun pcap af-packet"}),
+    required("the kernel's name of an Ethernet interface",
+             {"chassis[].cards[].ports[] (af-packet)", "interface", interface, chassis, restart}),
+    required("the number after the dot in the names of interfaces",
+             {"chassis[].cards[].ports[] (pcap)", "unit", number, chassis, restart, 0, kMaxUnit}),
+    required("tun, af-packet or pcap",
+             {"chassis[].cards[].ports[] (pcap)", "type", word, chassis, restart, 0, 0, "", "tun pcap af-packet"}),
     {"chassis[].cards[].ports[] (pcap)", "read", text, chassis, restart, 1, 4096},
     {"chassis[].cards[].ports[] (pcap)", "write", text, chassis, restart, 1, 4096},
 
-    {"redundancy-sets[]", "name", name, cluster, restart},
-    {"redundancy-sets[]", "id", number, cluster, restart, 1, 10'000},
-    {"redundancy-sets[]", "members", list, cluster, restart, 2, 2},
-    {"redundancy-sets[]", "service-sets", names, cluster, restart},
+    required(kName, {"redundancy-sets[]", "name", name, cluster, restart}),
+    required("the number of the redundancy set", {"redundancy-sets[]", "id", number, cluster, restart, 1, 10'000}),
+    required("two of { chassis, card, priority }", {"redundancy-sets[]", "members", list, cluster, restart, 2, 2}),
+    required("the names of the service sets that fail over together",
+             {"redundancy-sets[]", "service-sets", names, cluster, restart, 1}),
     {"redundancy-sets[]", "virtual-addresses", list, cluster, restart},
     {"redundancy-sets[]", "heartbeat-interval", number, peer, live, 10, 10'000, "100"},
     {"redundancy-sets[]", "heartbeat-count", number, peer, live, 2, 100, "5"},
@@ -129,37 +155,40 @@ inline constexpr auto kAll = std::to_array<Key>({
     {"redundancy-sets[]", "hold-time", seconds, peer, live, 0, 1800, "3"},
     {"redundancy-sets[]", "preempt", yes_no, peer, live, 0, 0, "no"},
     {"redundancy-sets[]", "claim-limit", number, peer, live, 0, 10'000, "50"},
-    {"redundancy-sets[]", "max-sessions", number, cluster, restart, 1024, kMostSlots, "131072"},
+    {"redundancy-sets[]", "max-sessions", number, cluster, restart, 1024, kMaxSlots, "131072"},
     {"redundancy-sets[]", "health", map, peer, live},
-    {"redundancy-sets[].members[]", "chassis", name, cluster, restart},
-    {"redundancy-sets[].members[]", "card", name, cluster, restart},
+    required("the name of a chassis", {"redundancy-sets[].members[]", "chassis", name, cluster, restart}),
+    required("the name of a card of that chassis", {"redundancy-sets[].members[]", "card", name, cluster, restart}),
     {"redundancy-sets[].members[]", "priority", number, peer, live, 1, 255, "100"},
-    {"redundancy-sets[].virtual-addresses[]", "interface", interface, cluster, restart},
-    {"redundancy-sets[].virtual-addresses[]", "address", prefix, cluster, restart},
+    required("a network interface of the chassis",
+             {"redundancy-sets[].virtual-addresses[]", "interface", interface, cluster, restart}),
+    required("ADDRESS/LENGTH", {"redundancy-sets[].virtual-addresses[]", "address", prefix, cluster, restart}),
     {"redundancy-sets[].health", "interface", number, peer, live, 0, 255, "255"},
     {"redundancy-sets[].health", "kernel", number, peer, live, 0, 255, "255"},
     {"redundancy-sets[].health", "store", number, peer, live, 0, 255, "100"},
     {"redundancy-sets[].health", "self-test", number, peer, live, 0, 255, "255"},
 
-    {"service-sets[]", "name", name, cluster, restart},
-    {"service-sets[]", "inside-unit", number, cluster, restart, 0, kMaxUnit},
-    {"service-sets[]", "outside-unit", number, cluster, restart, 0, kMaxUnit},
+    required(kName, {"service-sets[]", "name", name, cluster, restart}),
+    required("the unit that faces the inside network",
+             {"service-sets[]", "inside-unit", number, cluster, restart, 0, kMaxUnit}),
+    required("the unit that faces the outside network",
+             {"service-sets[]", "outside-unit", number, cluster, restart, 0, kMaxUnit}),
     {"service-sets[]", "interface", map, cluster, restart},
     {"service-sets[]", "stateful-firewall-rules", names, cluster, new_sessions},
     {"service-sets[]", "nat-rules", names, cluster, new_sessions},
     {"service-sets[]", "policy-rematch", yes_no, peer, live, 0, 0, "no"},
-    {"service-sets[]", "session-limit", number, peer, live, 1, kMostSlots},
+    {"service-sets[]", "session-limit", number, peer, live, 1, kMaxSlots},
     {"service-sets[]", "max-flows", thousands, peer, live, 1, 100'000'000},
     {"service-sets[]", "max-session-setup-rate", thousands, peer, live, 1, 100'000'000},
-    {"service-sets[]", "tcp-non-syn", word, peer, live, 0, 0, "drop-flow"},
-    {"service-sets[]", "session-refusal", word, peer, live, 0, 0, "icmp"},
+    {"service-sets[]", "tcp-non-syn", word, peer, live, 0, 0, "drop-flow", "drop-flow drop-flow-send-rst allow"},
+    {"service-sets[]", "session-refusal", word, peer, live, 0, 0, "icmp", "silent icmp reset"},
     {"service-sets[]", "tcp-mss", number, peer, live, 536, 65'535},
     {"service-sets[]", "nat-options", map, peer, live},
     {"service-sets[]", "screen", name, peer, live},
     {"service-sets[]", "timeouts", map, peer, live},
-    {"service-sets[].interface", "chassis", name, cluster, restart},
-    {"service-sets[].interface", "card", name, cluster, restart},
-    {"service-sets[].interface", "max-sessions", number, cluster, restart, 1024, kMostSlots, "131072"},
+    required("the name of a chassis", {"service-sets[].interface", "chassis", name, cluster, restart}),
+    required("the name of a card of that chassis", {"service-sets[].interface", "card", name, cluster, restart}),
+    {"service-sets[].interface", "max-sessions", number, cluster, restart, 1024, kMaxSlots, "131072"},
     {"service-sets[].nat-options", "max-sessions-per-subscriber", number, peer, live, 1, 32'000},
     {"service-sets[].nat-options", "stateful-nat64", map, peer, live},
     {"service-sets[].nat-options.stateful-nat64", "ipv6-mtu", number, peer, live, 1280, 9192, "1280"},
@@ -175,12 +204,14 @@ inline constexpr auto kAll = std::to_array<Key>({
     {"timeouts", "fragment-limit", number, peer, live, 1, 250, "64"},
 
     {"stateful-firewall", "rules", list, cluster, new_sessions},
-    {"rules[]", "name", name, cluster, new_sessions},
-    {"rules[]", "match-direction", word, cluster, new_sessions},
-    {"rules[]", "terms", list, cluster, new_sessions, 1},
-    {"rules[].terms[]", "name", name, cluster, new_sessions},
-    {"rules[].terms[]", "from", map, cluster, new_sessions},
-    {"rules[].terms[]", "then", word, cluster, new_sessions},
+    required(kName, {"rules[]", "name", name, cluster, new_sessions}),
+    required("input, output or input-output",
+             {"rules[]", "match-direction", word, cluster, new_sessions, 0, 0, "", "input output input-output"}),
+    required("a list of terms with name, from and then", {"rules[]", "terms", list, cluster, new_sessions, 1}),
+    required(kName, {"stateful-firewall.rules[].terms[]", "name", name, cluster, new_sessions}),
+    {"stateful-firewall.rules[].terms[]", "from", map, cluster, new_sessions},
+    required("what is done with packets that match", {"stateful-firewall.rules[].terms[]", "then", word, cluster,
+                                                      new_sessions, 0, 0, "", "accept discard reject"}),
     {"from", "source-address", prefixes, cluster, new_sessions},
     {"from", "source-address-range", ranges, cluster, new_sessions},
     {"from", "source-prefix-list", names, cluster, new_sessions},
@@ -194,46 +225,54 @@ inline constexpr auto kAll = std::to_array<Key>({
 
     {"nat", "pools", list, cluster, new_sessions},
     {"nat", "rules", list, cluster, new_sessions},
-    {"nat.pools[]", "name", name, cluster, restart},
+    required(kName, {"nat.pools[]", "name", name, cluster, restart}),
     {"nat.pools[]", "addresses", prefixes, cluster, restart},
     {"nat.pools[]", "address", prefixes, cluster, restart},
     {"nat.pools[]", "address-range", ranges, cluster, restart},
     {"nat.pools[]", "port-range", map, cluster, restart},
     {"nat.pools[]", "port", map, cluster, restart},
-    {"nat.pools[]", "address-allocation", word, cluster, new_sessions},
+    {"nat.pools[]", "address-allocation", word, cluster, new_sessions, 0, 0, "", "round-robin"},
     {"nat.pools[]", "mapping-timeout", number, peer, live, 4, kDay, "300"},
     {"nat.pools[]", "limit-ports-per-address", number, peer, live, 1, kMostPorts},
     {"nat.pools[]", "port-reuse-hold", number, peer, live, 0, kDay},
-    {"nat.pools[].port", "automatic", word, cluster, restart, 0, 0, "random-allocation"},
+    {"nat.pools[].port", "automatic", word, cluster, restart, 0, 0, "random-allocation",
+     "random-allocation sequential"},
     {"nat.pools[].port", "range", map, cluster, restart},
     {"nat.pools[].port", "preserve-parity", yes_no, cluster, new_sessions, 0, 0, "no"},
     {"nat.pools[].port", "preserve-range", yes_no, cluster, new_sessions, 0, 0, "no"},
     {"nat.pools[].port", "secured-port-block-allocation", map, cluster, restart},
     {"nat.pools[].port", "deterministic-port-block-allocation", map, cluster, restart},
-    {"nat.pools[].port.range", "low", number, cluster, restart, 1, 65'535, "1024"},
-    {"nat.pools[].port.range", "high", number, cluster, restart, 1, 65'535, "65535"},
+    required("the first port", {"nat.pools[].port.range", "low", number, cluster, restart, 1, 65'535, "1024"}),
+    required("the last port", {"nat.pools[].port.range", "high", number, cluster, restart, 1, 65'535, "65535"}),
     {"secured-port-block-allocation", "block-size", number, cluster, restart, 1, kMostPorts, "128"},
     {"secured-port-block-allocation", "max-blocks-per-address", number, peer, live, 1, 512, "8"},
     {"secured-port-block-allocation", "active-block-timeout", number, peer, live, 0, kDay, "0"},
     {"deterministic-port-block-allocation", "block-size", number, cluster, restart, 0, kMostPorts},
     {"deterministic-port-block-allocation", "include-boundary-addresses", yes_no, cluster, restart, 0, 0, "no"},
-    {"nat.rules[].terms[].then", "translated", map, cluster, new_sessions},
+    required(kName, {"nat.rules[].terms[]", "name", name, cluster, new_sessions}),
+    {"nat.rules[].terms[]", "from", map, cluster, new_sessions},
+    required("what is done with packets that match", {"nat.rules[].terms[]", "then", map, cluster, new_sessions}),
+    required("source-pool and translation-type",
+             {"nat.rules[].terms[].then", "translated", map, cluster, new_sessions}),
     {"translated", "source-pool", names, cluster, new_sessions},
     {"translated", "overload-pool", name, cluster, new_sessions},
     {"translated", "destination-pool", name, cluster, new_sessions},
     {"translated", "source-prefix", prefix, cluster, new_sessions},
     {"translated", "destination-prefix", prefix, cluster, new_sessions},
     {"translated", "translated-port", ports, cluster, new_sessions, 1, 65'535},
-    {"translated", "translation-type", word, cluster, new_sessions},
-    {"translated", "address-pooling", word, cluster, new_sessions},
-    {"translated", "mapping-type", word, cluster, new_sessions},
-    {"translated", "filtering-type", word, cluster, new_sessions},
+    required("napt-44, stateful-nat64 ...", {"translated", "translation-type", word, cluster, new_sessions}),
+    {"translated", "address-pooling", word, cluster, new_sessions, 0, 0, "", "paired"},
+    {"translated", "mapping-type", word, cluster, new_sessions, 0, 0, "", "endpoint-independent"},
+    {"translated", "filtering-type", word, cluster, new_sessions, 0, 0, "", "endpoint-independent"},
     {"translated", "secure-nat-mapping", map, cluster, new_sessions},
-    {"translated.filtering-type", "endpoint-independent", map, cluster, new_sessions},
-    {"translated.filtering-type.endpoint-independent", "prefix-list", names, cluster, new_sessions},
-    {"translated.secure-nat-mapping", "eif-flow-limit", number, cluster, new_sessions, 1, 65'534},
+    required("{ prefix-list: NAME }",
+             {"translated.filtering-type", "endpoint-independent", map, cluster, new_sessions}),
+    required("the name of a prefix list",
+             {"translated.filtering-type.endpoint-independent", "prefix-list", names, cluster, new_sessions}),
+    required("a number of sessions",
+             {"translated.secure-nat-mapping", "eif-flow-limit", number, cluster, new_sessions, 1, 65'534}),
 
-    {"applications[]", "name", name, cluster, new_sessions},
+    required(kName, {"applications[]", "name", name, cluster, new_sessions}),
     {"applications[]", "protocol", word, cluster, new_sessions, 0, 255},
     {"applications[]", "source-port", ports, cluster, new_sessions, 1, 65'535},
     {"applications[]", "destination-port", ports, cluster, new_sessions, 1, 65'535},
@@ -241,20 +280,20 @@ inline constexpr auto kAll = std::to_array<Key>({
     {"applications[]", "icmp-code", number, cluster, new_sessions, 0, 255},
     {"applications[]", "inactivity-timeout", number, cluster, live, 4, kDay},
     {"applications[]", "application-protocol", word, cluster, new_sessions, 0, 0, "none"},
-    {"application-sets[]", "name", name, cluster, new_sessions},
+    required(kName, {"application-sets[]", "name", name, cluster, new_sessions}),
     {"application-sets[]", "applications", names, cluster, new_sessions},
     {"application-sets[]", "application-sets", names, cluster, new_sessions},
-    {"prefix-lists[]", "name", name, cluster, new_sessions},
-    {"prefix-lists[]", "prefixes", prefixes, cluster, new_sessions},
+    required(kName, {"prefix-lists[]", "name", name, cluster, new_sessions}),
+    required("a list of address prefixes", {"prefix-lists[]", "prefixes", prefixes, cluster, new_sessions}),
 
-    {"screens[]", "name", name, peer, live},
+    required(kName, {"screens[]", "name", name, peer, live}),
     {"screens[]", "limit-session", map, peer, live},
     {"screens[]", "tcp", map, peer, live},
     {"screens[]", "icmp", map, peer, live},
     {"screens[]", "udp", map, peer, live},
     {"screens[]", "ip", map, peer, live},
-    {"screens[].limit-session", "source-ip-based", number, peer, live, 1, kMostSlots},
-    {"screens[].limit-session", "destination-ip-based", number, peer, live, 1, kMostSlots},
+    {"screens[].limit-session", "source-ip-based", number, peer, live, 1, kMaxSlots},
+    {"screens[].limit-session", "destination-ip-based", number, peer, live, 1, kMaxSlots},
     {"screens[].tcp", "syn-flood", map, peer, live},
     {"screens[].tcp", "land", yes_no, peer, live, 0, 0, "no"},
     {"screens[].tcp", "winnuke", yes_no, peer, live, 0, 0, "no"},
@@ -270,9 +309,11 @@ inline constexpr auto kAll = std::to_array<Key>({
     {"screens[].icmp", "fragment", yes_no, peer, live, 0, 0, "no"},
     {"screens[].icmp", "large", yes_no, peer, live, 0, 0, "no"},
     {"screens[].icmp", "ping-death", yes_no, peer, live, 0, 0, "no"},
-    {"screens[].icmp.flood", "threshold", number, peer, live, 1, kMostRate},
+    required("packets per second to one address",
+             {"screens[].icmp.flood", "threshold", number, peer, live, 1, kMostRate}),
     {"screens[].udp", "flood", map, peer, live},
-    {"screens[].udp.flood", "threshold", number, peer, live, 1, kMostRate},
+    required("packets per second to one address",
+             {"screens[].udp.flood", "threshold", number, peer, live, 1, kMostRate}),
     {"screens[].ip", "bad-option", yes_no, peer, live, 0, 0, "no"},
     {"screens[].ip", "source-route-option", yes_no, peer, live, 0, 0, "no"},
     {"screens[].ip", "block-frag", yes_no, peer, live, 0, 0, "no"},
@@ -291,6 +332,50 @@ consteval const Key& key(std::string_view section, std::string_view name) {
     if (each.section == section && each.name == name) return each;
   }
   throw "this key of the cluster file is not described in model/config/keys.h";
+}
+
+/// Returns the words that the value of a key may be, in their order.
+[[nodiscard]] inline std::vector<std::string_view> words_of(const Key& key) {
+  std::vector<std::string_view> out;
+  for (std::string_view rest = key.words; !rest.empty();) {
+    const std::size_t blank = std::min(rest.find(' '), rest.size());
+    out.push_back(rest.substr(0, blank));
+    rest.remove_prefix(std::min(blank + 1, rest.size()));
+  }
+  return out;
+}
+
+// The default of a key. One that has no default of this type does not compile.
+consteval std::uint32_t usual_number(std::string_view section, std::string_view name) {
+  const std::string_view text = key(section, name).usual;
+  if (text.empty()) throw "this key has no default";
+  std::uint32_t out = 0;
+  for (const char c : text) {
+    if (c < '0' || c > '9') throw "the default of this key is no number";
+    out = out * 10 + static_cast<std::uint32_t>(c - '0');
+  }
+  return out;
+}
+consteval Duration usual_milliseconds(std::string_view section, std::string_view name) {
+  return usual_number(section, name) * 1ms;
+}
+consteval Duration usual_seconds(std::string_view section, std::string_view name) {
+  return usual_number(section, name) * 1s;
+}
+consteval bool usual_yes_no(std::string_view section, std::string_view name) {
+  const std::string_view text = key(section, name).usual;
+  if (text != "yes" && text != "no") throw "the default of this key is neither yes nor no";
+  return text == "yes";
+}
+/// Returns the place of the default among the words of the key.
+consteval std::size_t usual_word(std::string_view section, std::string_view name) {
+  const Key& found = key(section, name);
+  std::size_t place = 0;
+  for (std::string_view rest = found.words; rest.substr(0, rest.find(' ')) != found.usual; ++place) {
+    if (rest.find(' ') == std::string_view::npos) throw "the default of this key is not one of its words";
+    rest.remove_prefix(rest.find(' ') + 1);
+  }
+  return place;
 }
 
 /// Returns the names of the keys that a section takes.

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "model/config/keys.h"
 #include "model/record/address.h"
 #include "model/record/flow_key.h"
 #include "model/record/protocol.h"
@@ -82,20 +83,24 @@ struct NatPool {
   std::string name;
   /// Disjoint, in order of the file, at most 65,536 addresses. Of one family; IPv6 only for nptv6.
   std::vector<AddressRange> addresses;
-  std::uint16_t port_low = 1024;
-  std::uint16_t port_high = 65535;
+  std::uint16_t port_low = usual_number("nat.pools[].port.range", "low");
+  std::uint16_t port_high = usual_number("nat.pools[].port.range", "high");
   enum class Assignment : std::uint8_t { random, sequential };
-  Assignment assignment = Assignment::random;  ///< port automatic
-  bool preserve_parity = false;                ///< odd ports stay odd, even ones even (RFC 4787 section 4.2.2)
-  bool preserve_range = false;                 ///< ports 0-1023 stay there, others above (RFC 4787 section 4.2.1)
-  bool round_robin = false;                    ///< address-allocation round-robin
+  Assignment assignment = static_cast<Assignment>(usual_word("nat.pools[].port", "automatic"));
+  /// Odd ports stay odd, and even ones even (RFC 4787 section 4.2.2).
+  bool preserve_parity = usual_yes_no("nat.pools[].port", "preserve-parity");
+  /// Ports 0-1023 stay in that range, and others above it (RFC 4787 section 4.2.1).
+  bool preserve_range = usual_yes_no("nat.pools[].port", "preserve-range");
+  bool round_robin = false;  ///< address-allocation round-robin
 
   /// port secured-port-block-allocation. A block does not cross an address, so ports above the last whole block of an
   /// address are not used.
   struct BlockAllocation {
-    std::uint16_t block_size = 128;
-    std::uint16_t max_blocks_per_address = 8;  ///< of one host
-    std::uint32_t active_block_timeout_s = 0;  ///< 0: a host's active block stays active until it is full
+    std::uint16_t block_size = usual_number("secured-port-block-allocation", "block-size");
+    std::uint16_t max_blocks_per_address =
+        usual_number("secured-port-block-allocation", "max-blocks-per-address");  ///< of one host
+    /// 0: the active block of a host stays active until it is full.
+    std::uint32_t active_block_timeout_s = usual_number("secured-port-block-allocation", "active-block-timeout");
   };
   std::optional<BlockAllocation> blocks;
 
@@ -103,11 +108,12 @@ struct NatPool {
   /// deterministic_hosts() of the one term that uses the pool.
   struct Deterministic {
     std::uint16_t block_size = 0;  ///< above 0 in a Cluster: the reader computes what the file leaves out
-    bool include_boundary_addresses = false;
+    bool include_boundary_addresses = usual_yes_no("deterministic-port-block-allocation", "include-boundary-addresses");
   };
   std::optional<Deterministic> deterministic;
 
-  std::uint32_t mapping_timeout_s = 300;   ///< of EIM mappings and address pairings after the last session
+  /// Of endpoint-independent mappings and address pairings, after the last session.
+  std::uint32_t mapping_timeout_s = usual_number("nat.pools[]", "mapping-timeout");
   std::uint32_t limit_ports_per_host = 0;  ///< 0: none
   /// port-reuse-hold: the time for which no other host gets a port, block or address that was freed (RFC 6888 REQ-8).
   /// nullopt: 120 s if endpoint-independent filtering admits anybody, otherwise 0.
@@ -181,29 +187,36 @@ struct Screen {
 
   /// SYNs per second, of connections that are not set up.
   struct SynFlood {
-    std::uint32_t attack_threshold = 200;        ///< to one destination address and port
-    std::uint32_t source_threshold = 4000;       ///< from one address
-    std::uint32_t destination_threshold = 4000;  ///< to one address
-    std::uint32_t timeout_s = 20;                ///< how long a handshake may take in service sets with this screen
+    /// To one destination address and port.
+    std::uint32_t attack_threshold = usual_number("screens[].tcp.syn-flood", "attack-threshold");
+    /// From one address.
+    std::uint32_t source_threshold = usual_number("screens[].tcp.syn-flood", "source-threshold");
+    /// To one address.
+    std::uint32_t destination_threshold = usual_number("screens[].tcp.syn-flood", "destination-threshold");
+    /// How long a handshake may take in service sets with this screen.
+    std::uint32_t timeout_s = usual_number("screens[].tcp.syn-flood", "timeout");
   };
   std::optional<SynFlood> syn_flood;
   std::uint32_t icmp_flood_threshold = 0;  ///< echo requests that begin a session, per second to one address
   std::uint32_t udp_flood_threshold = 0;   ///< datagrams that begin a session, per second to one address
 
-  bool tcp_land = false;                ///< source is destination
-  bool tcp_winnuke = false;             ///< urgent data to port 139
-  bool tcp_syn_frag = false;            ///< SYN in a fragment
-  bool tcp_syn_fin = false;             ///< SYN and FIN
-  bool tcp_no_flag = false;             ///< no flag at all
-  bool tcp_fin_no_ack = false;          ///< FIN without ACK
-  bool icmp_fragment = false;           ///< ICMP in fragments
-  bool icmp_large = false;              ///< ICMP above 1024 bytes
-  bool icmp_ping_death = false;         ///< fragments that go beyond 65535 bytes
-  bool ip_bad_option = false;           ///< malformed options
-  bool ip_source_route_option = false;  ///< loose or strict source route (RFC 791), type 0 routing header (RFC 5095)
-  bool ip_block_frag = false;           ///< any fragment
-  bool ip_tear_drop = false;            ///< overlapping fragments
-  bool ip_unknown_protocol = false;     ///< protocol numbers that IANA has not assigned
+  bool tcp_land = usual_yes_no("screens[].tcp", "land");                ///< source is destination
+  bool tcp_winnuke = usual_yes_no("screens[].tcp", "winnuke");          ///< urgent data to port 139
+  bool tcp_syn_frag = usual_yes_no("screens[].tcp", "syn-frag");        ///< SYN in a fragment
+  bool tcp_syn_fin = usual_yes_no("screens[].tcp", "syn-fin");          ///< SYN and FIN
+  bool tcp_no_flag = usual_yes_no("screens[].tcp", "tcp-no-flag");      ///< no flag at all
+  bool tcp_fin_no_ack = usual_yes_no("screens[].tcp", "fin-no-ack");    ///< FIN without ACK
+  bool icmp_fragment = usual_yes_no("screens[].icmp", "fragment");      ///< ICMP in fragments
+  bool icmp_large = usual_yes_no("screens[].icmp", "large");            ///< ICMP above 1024 bytes
+  bool icmp_ping_death = usual_yes_no("screens[].icmp", "ping-death");  ///< fragments that go beyond 65535 bytes
+  bool ip_bad_option = usual_yes_no("screens[].ip", "bad-option");      ///< malformed options
+  bool ip_source_route_option = usual_yes_no(
+      "screens[].ip",
+      "source-route-option");  ///< loose or strict source route (RFC 791), type 0 routing header (RFC 5095)
+  bool ip_block_frag = usual_yes_no("screens[].ip", "block-frag");  ///< any fragment
+  bool ip_tear_drop = usual_yes_no("screens[].ip", "tear-drop");    ///< overlapping fragments
+  bool ip_unknown_protocol =
+      usual_yes_no("screens[].ip", "unknown-protocol");  ///< protocol numbers that IANA has not assigned
 };
 
 }  // namespace icr

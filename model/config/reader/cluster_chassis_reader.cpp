@@ -46,74 +46,80 @@ std::optional<IpAddress> read_endpoint_address(const YamlField& field) {
   return std::nullopt;
 }
 
-Endpoint read_endpoint(const YamlField& field) {
-  const YamlMap map(field, {"address", "port"});
+/// Reads an endpoint, whose keys are those of `section`.
+Endpoint read_endpoint(const YamlField& field, std::string_view section, const Key& address, const Key& port) {
+  const Section map(field, section);
   Endpoint out;
-  if (const auto f = map.require("address", "an address of this chassis")) {
-    out.address = read_endpoint_address(*f).value_or(IpAddress{});
-  }
-  if (const auto f = map.require("port", "a TCP port from 1 to 65535")) {
-    out.port = static_cast<std::uint16_t>(f->number(1, 65535).value_or(0));
-  }
+  if (const auto f = map.get(address)) out.address = read_endpoint_address(*f).value_or(IpAddress{});
+  map.number(port, out.port);
   return out;
 }
 
-PacketPort read_port(const YamlField& field) {
-  constexpr std::array<std::string_view, 3> kTypes = {"tun", "pcap", "af-packet"};
-  PacketPort out;
-  const YamlNode* type_node = nullptr;
-  for (const auto& entry : field.node().entries) {
-    if (entry.key == "type" && type_node == nullptr) type_node = &entry.value;
-  }
-  const bool pcap = type_node != nullptr && type_node->text == "pcap";
-  const bool af_packet = type_node != nullptr && type_node->text == "af-packet";
-  const YamlMap map = pcap        ? YamlMap(field, {"unit", "type", "read", "write"})
-                      : af_packet ? YamlMap(field, {"unit", "type", "interface"})
-                                  : YamlMap(field, {"unit", "type", "device", "steer-from", "queues"});
-  out.kind = pcap ? PacketPort::Kind::pcap : af_packet ? PacketPort::Kind::af_packet : PacketPort::Kind::tun;
-  if (const auto f = map.require("type", "tun, af-packet or pcap")) (void)f->one_of(kTypes);
-  if (const auto f = map.require("unit", "the number after the dot in the names of interfaces")) {
-    out.unit = static_cast<std::uint32_t>(f->number(0, kMaxUnit).value_or(0));
-  }
-  if (pcap) {
-    if (const auto f = map.get("read")) out.read_file = f->text(4096).value_or("");
-    if (const auto f = map.get("write")) out.write_file = f->text(4096).value_or("");
-    if (!map.has("read") && !map.has("write")) {
-      field.wrong("a pcap port without files", "write read: FILE, write: FILE or both");
-    }
-    return out;
-  }
-  if (af_packet) {
-    if (const auto f = map.require("interface", "the kernel's name of an Ethernet interface")) {
-      out.device = f->interface_name().value_or("");
-    }
-    return out;
-  }
-  if (const auto f = map.require("device", "the name of the TUN device")) {
-    out.device = f->interface_name().value_or("");
-  }
-  if (const auto f = map.get("steer-from")) {
+void read_tun(const YamlField& field, PacketPort& out) {
+  constexpr std::string_view kSection = "chassis[].cards[].ports[] (tun)";
+  const Section map(field, kSection);
+  map.word(key(kSection, "type"), out.kind);
+  map.number(key(kSection, "unit"), out.unit);
+  map.interface_name(key(kSection, "device"), out.device);
+  if (const auto f = map.get(key(kSection, "steer-from"))) {
     for (const auto& item : f->list_or_one()) {
       if (auto name = item.interface_name()) out.steer_from.push_back(std::move(*name));
     }
   }
-  if (const auto f = map.get("queues")) out.queues = static_cast<std::uint32_t>(f->number(1, 16).value_or(1));
+  map.number(key(kSection, "queues"), out.queues);
+}
+
+void read_af_packet(const YamlField& field, PacketPort& out) {
+  constexpr std::string_view kSection = "chassis[].cards[].ports[] (af-packet)";
+  const Section map(field, kSection);
+  map.word(key(kSection, "type"), out.kind);
+  map.number(key(kSection, "unit"), out.unit);
+  map.interface_name(key(kSection, "interface"), out.device);
+}
+
+void read_pcap(const YamlField& field, PacketPort& out) {
+  constexpr std::string_view kSection = "chassis[].cards[].ports[] (pcap)";
+  const Section map(field, kSection);
+  map.word(key(kSection, "type"), out.kind);
+  map.number(key(kSection, "unit"), out.unit);
+  map.text(key(kSection, "read"), out.read_file);
+  map.text(key(kSection, "write"), out.write_file);
+  if (!map.has(key(kSection, "read")) && !map.has(key(kSection, "write"))) {
+    field.wrong("a pcap port without files", "write read: FILE, write: FILE or both");
+  }
+}
+
+/// Reads a port. Its type decides which keys it takes; one of an unknown type is read as a TUN port.
+PacketPort read_port(const YamlField& field) {
+  const auto& entries = field.node().entries;
+  const auto type =
+      std::find_if(entries.begin(), entries.end(), [](const YamlNode::Entry& entry) { return entry.key == "type"; });
+  const std::string_view word = type == entries.end() ? std::string_view{} : type->value.text;
+  PacketPort out;
+  if (word == "pcap") {
+    read_pcap(field, out);
+  } else if (word == "af-packet") {
+    read_af_packet(field, out);
+  } else {
+    read_tun(field, out);
+  }
   return out;
 }
 
 CardConfig read_card(const YamlField& field, NameBook& names) {
-  const YamlMap map(field, {"name", "workers", "ports"});
+  constexpr std::string_view kSection = "chassis[].cards[]";
+  const Section map(field, kSection);
   CardConfig out;
   out.name = names.define(map);
   if (const auto family = card_family(out.name)) {
     out.family = *family;
-  } else if (const auto f = map.get("name"); f && !out.name.empty()) {
+  } else if (const auto f = map.get(key(kSection, "name")); f && !out.name.empty()) {
     f->wrong("'" + out.name + "' is no name of a services card",
              "write ms-F/P/0 or vms-F/P/0 with numbers, as ms-0/0/0 or vms-1/0/0");
   }
-  if (const auto f = map.get("workers")) out.workers = static_cast<std::uint32_t>(f->number(1, 16).value_or(1));
-  if (const auto ports = map.require("ports", "a list of packet ports, one for each unit")) {
-    for (const auto& item : ports->list(1)) {
+  map.number(key(kSection, "workers"), out.workers);
+  if (const auto ports = map.get(key(kSection, "ports"))) {
+    for (const auto& item : ports->list(key(kSection, "ports").low)) {
       auto port = read_port(item);
       if (out.port(port.unit) != nullptr) {
         item.wrong(fmt::format("unit {} is there twice on {}", port.unit, out.name),
@@ -167,15 +173,13 @@ void check_devices(const YamlField& field, const ChassisConfig& chassis) {
 }
 
 Scheduling read_scheduling(const YamlField& field) {
-  constexpr std::array<std::string_view, 3> kPolicies = {"real-time", "nice", "default"};
-  const YamlMap map(field, {"policy", "priority"});
+  constexpr std::string_view kSection = "chassis[].scheduling";
+  const Section map(field, kSection);
   Scheduling out;
-  if (const auto f = map.get("policy")) {
-    out.policy = static_cast<Scheduling::Policy>(f->one_of(kPolicies).value_or(0));
-  }
-  const auto f = map.get("priority");
+  map.word(key(kSection, "policy"), out.policy);
+  map.number(key(kSection, "priority"), out.priority);
+  const auto f = map.get(key(kSection, "priority"));
   if (!f) return out;
-  out.priority = static_cast<std::uint32_t>(f->number(1, 98).value_or(out.priority));
   if (out.policy != Scheduling::Policy::real_time) {
     f->wrong("only the policy real-time has a priority", "leave it out, or write policy: real-time");
   }
@@ -183,17 +187,21 @@ Scheduling read_scheduling(const YamlField& field) {
 }
 
 void read_one_chassis(const YamlField& field, Draft& draft) {
-  const YamlMap map(field, {"name", "inter-chassis", "query", "data-folder", "scheduling", "kernel-guard", "cards"});
+  constexpr std::string_view kSection = "chassis[]";
+  constexpr std::string_view kPeers = "chassis[].inter-chassis";
+  constexpr std::string_view kQuery = "chassis[].query";
+  const Section map(field, kSection);
   ChassisConfig out;
   out.name = draft.chassis.define(map);
-  if (const auto f = map.require("inter-chassis", "{ address, port } where peers reach this chassis")) {
-    const auto endpoint = read_endpoint(*f);
+  if (const auto f = map.get(key(kSection, "inter-chassis"))) {
+    const auto endpoint = read_endpoint(*f, kPeers, key(kPeers, "address"), key(kPeers, "port"));
     out.inter_chassis_address = endpoint.address;
     out.inter_chassis_port = endpoint.port;
   }
-  if (const auto f = map.require("query", "{ address, port } where icr asks")) out.query = read_endpoint(*f);
-  if (const auto f = map.get("data-folder")) {
-    out.data_folder = f->text(4096).value_or("");
+  if (const auto f = map.get(key(kSection, "query"))) {
+    out.query = read_endpoint(*f, kQuery, key(kQuery, "address"), key(kQuery, "port"));
+  }
+  if (map.text(key(kSection, "data-folder"), out.data_folder)) {
     const auto normal = [](const std::string& folder) {
       auto text = std::filesystem::path(folder).lexically_normal().string();
       while (text.size() > 1 && text.back() == '/') text.pop_back();
@@ -202,14 +210,16 @@ void read_one_chassis(const YamlField& field, Draft& draft) {
     for (const auto& other : draft.cluster.chassis) {
       if (other.data_folder.empty() || out.data_folder.empty()) continue;
       if (normal(other.data_folder) != normal(out.data_folder)) continue;
-      f->wrong("chassis " + other.name + " keeps its data in the same folder", "give each chassis a folder of its own");
+      map.get(key(kSection, "data-folder"))
+          ->wrong("chassis " + other.name + " keeps its data in the same folder",
+                  "give each chassis a folder of its own");
     }
   }
-  if (const auto f = map.get("scheduling")) out.scheduling = read_scheduling(*f);
-  if (const auto f = map.get("kernel-guard")) out.kernel_guard = f->yes_no().value_or(true);
-  if (const auto f = map.require("cards", "a list of services cards")) {
+  if (const auto f = map.get(key(kSection, "scheduling"))) out.scheduling = read_scheduling(*f);
+  map.yes_no(key(kSection, "kernel-guard"), out.kernel_guard);
+  if (const auto f = map.get(key(kSection, "cards"))) {
     NameBook names("card");
-    for (const auto& item : f->list(1)) out.cards.push_back(read_card(item, names));
+    for (const auto& item : f->list(key(kSection, "cards").low)) out.cards.push_back(read_card(item, names));
   }
   check_devices(field, out);
   check_tun_names(field, out);
@@ -220,7 +230,7 @@ void read_one_chassis(const YamlField& field, Draft& draft) {
 }  // namespace
 
 void read_chassis(const YamlField& field, Draft& draft) {
-  for (const auto& item : field.list(1)) read_one_chassis(item, draft);
+  for (const auto& item : field.list(key("", "chassis").low)) read_one_chassis(item, draft);
 }
 
 }  // namespace icr::cluster_draft

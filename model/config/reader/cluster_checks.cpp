@@ -94,8 +94,9 @@ bool needs_payload(ApplicationProtocol value) {
 
 void check_endpoints(Draft& draft) {
   const auto& cluster = draft.cluster;
-  if (cluster.chassis.size() > kMaxChassis) {
-    draft.chassis_fields[kMaxChassis].wrong(fmt::format("more than {} chassis", kMaxChassis), "write fewer");
+  constexpr std::uint64_t kMost = key("", "chassis").high;
+  if (cluster.chassis.size() > kMost) {
+    draft.chassis_fields[kMost].wrong(fmt::format("more than {} chassis", kMost), "write fewer");
     return;
   }
   std::map<std::pair<IpAddress, std::uint32_t>, std::string> taken;

@@ -13,29 +13,22 @@
 #include <vector>
 
 #include "model/config/cluster.h"
-#include "model/config/reader/yaml_reader.h"
+#include "model/config/reader/section.h"
 
 namespace icr::cluster_draft {
 
-inline constexpr std::array<std::string_view, 3> kMatchDirections = {"input", "output", "input-output"};
-inline constexpr std::size_t kMaxThings = 10'000;  ///< of one kind; indices are 16 bits
 inline constexpr std::uint64_t kMaxPoolAddresses = 65'536;
 inline constexpr std::uint64_t kMaxPoolBlocks = 1U << 22;  ///< port blocks of one pool
 inline constexpr std::size_t kMaxConditions = 262'144;     ///< entries of all conditions, lists and sets expanded
-inline constexpr std::uint32_t kMaxUnit = 16'384;
-inline constexpr std::uint32_t kMinSlots = 1024;
-inline constexpr std::uint32_t kDefaultSlots = 131'072;
-inline constexpr std::size_t kMaxChassis = 1000;
-inline constexpr std::uint64_t kMaxSetId = 10'000;
-inline constexpr std::size_t kMaxSetsOfChassis = 62;  ///< redundancy sets and stand-alone service sets
+inline constexpr std::size_t kMaxSetsOfChassis = 62;       ///< redundancy sets and stand-alone service sets
 
 /// Names of one kind, in order of their definition.
 class NameBook {
  public:
   explicit NameBook(std::string_view what) : what_(what) {}
-  /// Reads `name` of `map` and assigns the next index to it, even if the name is invalid. Reports a name that is bad,
-  /// missing, or taken.
-  std::string define(const YamlMap& map);
+  /// Reads `name` of `map` and assigns the next index to it, even if the name is invalid or missing. Reports a name
+  /// that is bad or taken.
+  std::string define(const Section& map);
   [[nodiscard]] bool has(std::string_view name) const { return names_.find(name) != names_.end(); }
   /// Returns the index of the name in `use`. Reports a name that nobody defined.
   [[nodiscard]] std::optional<std::uint16_t> find(const YamlField& use) const;
@@ -127,10 +120,12 @@ void read_redundancy_sets(const YamlField& field, Draft& draft);  ///< after cha
 // Parts of rules.
 
 void read_pool(const YamlField& field, Draft& draft);
-/// A port, or LOW-HIGH in one word.
-[[nodiscard]] std::optional<PortRange> read_ports(const YamlField& field);
-/// { low: PORT, high: PORT }
-[[nodiscard]] std::optional<PortRange> read_port_bounds(const YamlField& field);
+/// Reads a port, or LOW-HIGH in one word, within the range of the key.
+[[nodiscard]] std::optional<PortRange> read_ports(const YamlField& field, const Key& key);
+/// Reads { range: { low: PORT, high: PORT } }, or what read_ports() reads.
+[[nodiscard]] std::optional<PortRange> read_ports_or_range(const YamlField& field, const Key& key);
+/// Returns the range of ports from `low` to `high`. Reports at `field` if it ends before it begins.
+[[nodiscard]] std::optional<PortRange> make_port_range(const YamlField& field, std::uint64_t low, std::uint64_t high);
 /// `low` and `high` of a map, both addresses.
 [[nodiscard]] std::optional<AddressRange> read_address_bounds(const YamlMap& range);
 /// The items of a list, or a scalar or map as a list of one.
@@ -139,23 +134,25 @@ void read_pool(const YamlField& field, Draft& draft);
 /// `translated-port` of a term whose `from`, at `from_place`, is read.
 void read_translated_port(const YamlField& field, const YamlField& from_place, const Draft& draft, NatTerm& term);
 [[nodiscard]] MatchConditions read_from(const YamlField& field, Draft& draft);
-[[nodiscard]] MatchDirection read_direction(const YamlMap& rule);
+[[nodiscard]] MatchDirection read_direction(const Section& rule);
 /// True if packets of the family can match.
 [[nodiscard]] bool admits_family(const MatchConditions& from, bool four);
 
-/// Reads the terms of a rule; `read_then` takes the value of `then`, the term's map and the term with its conditions.
+/// Reads the terms of a rule, which are maps of `section`. `read_then` takes the value of `then`, the term's map, and
+/// the term with its conditions.
 template <class Term, class ReadThen>
-std::vector<Term> read_terms(const YamlMap& rule, Draft& draft, ReadThen&& read_then) {
+std::vector<Term> read_terms(const Section& rule, std::string_view section, Draft& draft, ReadThen&& read_then) {
+  constexpr const Key& kTerms = key("rules[]", "terms");
   std::vector<Term> out;
-  const auto terms = rule.require("terms", "a list of terms with name, from and then");
+  const auto terms = rule.get(kTerms);
   if (!terms) return out;
   NameBook names("term");
-  for (const auto& item : terms->list(1)) {
-    const YamlMap map(item, {"name", "from", "then"});
+  for (const auto& item : terms->list(kTerms.low)) {
+    const Section map(item, section);
     Term term;
     term.name = names.define(map);
     if (const auto from = map.get("from")) term.from = read_from(*from, draft);
-    if (const auto then = map.require("then", "what is done with packets that match")) read_then(*then, map, term);
+    if (const auto then = map.get("then")) read_then(*then, map, term);
     out.push_back(std::move(term));
   }
   return out;

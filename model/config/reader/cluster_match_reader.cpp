@@ -41,52 +41,52 @@ bool take_conditions(const YamlField& field, Draft& draft, std::size_t count) {
   return false;
 }
 
-std::optional<std::uint8_t> read_icmp_type(const YamlField& field, std::optional<std::uint8_t> protocol) {
+std::optional<std::uint8_t> read_icmp_type(const YamlField& field, const Key& key,
+                                           std::optional<std::uint8_t> protocol) {
   const bool six = protocol == ip_protocol::icmp6;
   if (field.is_scalar() && field.node().text == "echo-request") return static_cast<std::uint8_t>(six ? 128 : 8);
   if (field.is_scalar() && field.node().text == "echo-reply") return static_cast<std::uint8_t>(six ? 129 : 0);
-  const auto number = field.number(0, 255);
+  const auto number = field.number(key.low, key.high);
   return number ? std::optional(static_cast<std::uint8_t>(*number)) : std::nullopt;
 }
 
 void read_application(const YamlField& field, Draft& draft) {
-  const YamlMap map(field, {"name", "protocol", "source-port", "destination-port", "icmp-type", "icmp-code",
-                            "inactivity-timeout", "application-protocol"});
+  constexpr std::string_view kSection = "applications[]";
+  constexpr Key kProtocol = key(kSection, "protocol");
+  const Section map(field, kSection);
   Application out;
   out.name = draft.applications.define(map);
-  if (const auto f = map.get("protocol")) {
+  if (const auto f = map.get(kProtocol)) {
     if (f->is_scalar()) out.protocol = parse_protocol(f->node().text);
-    if (!out.protocol) f->wrong("no IP protocol is called so", "write tcp, udp, icmp ..., or a number from 0 to 255");
+    if (!out.protocol) {
+      f->wrong("no IP protocol is called so",
+               fmt::format("write tcp, udp, icmp ..., or a number from {} to {}", kProtocol.low, kProtocol.high));
+    }
   }
-  for (const std::string_view key : {"source-port", "destination-port"}) {
-    const auto f = map.get(key);
+  for (const Key& each : {key(kSection, "source-port"), key(kSection, "destination-port")}) {
+    const auto f = map.get(each);
     if (!f) continue;
-    (key == "source-port" ? out.source_port : out.destination_port) = read_ports(*f);
-    if (!map.has("protocol") || (out.protocol && !has_ports(*out.protocol))) {
+    (each.name == "source-port" ? out.source_port : out.destination_port) = read_ports(*f, each);
+    if (!map.has(kProtocol) || (out.protocol && !has_ports(*out.protocol))) {
       f->wrong("a port without a protocol that has ports", "add protocol: tcp, udp or sctp");
     }
   }
-  for (const std::string_view key : {"icmp-type", "icmp-code"}) {
-    const auto f = map.get(key);
-    if (!f) continue;
-    if (key == "icmp-type") {
-      out.icmp_type = read_icmp_type(*f, out.protocol);
-    } else if (const auto code = f->number(0, 255)) {
-      out.icmp_code = static_cast<std::uint8_t>(*code);
-    }
-    if (!map.has("protocol") ||
-        (out.protocol && *out.protocol != ip_protocol::icmp && *out.protocol != ip_protocol::icmp6)) {
-      f->wrong(fmt::format("{} without protocol icmp or icmp6", key), "add protocol: icmp or icmp6");
+  constexpr Key kType = key(kSection, "icmp-type");
+  if (const auto f = map.get(kType)) out.icmp_type = read_icmp_type(*f, kType, out.protocol);
+  map.number(key(kSection, "icmp-code"), out.icmp_code);
+  for (const Key& each : {kType, key(kSection, "icmp-code")}) {
+    const bool of_icmp = !out.protocol || *out.protocol == ip_protocol::icmp || *out.protocol == ip_protocol::icmp6;
+    if (const auto f = map.get(each); f && (!map.has(kProtocol) || !of_icmp)) {
+      f->wrong(fmt::format("{} without protocol icmp or icmp6", each.name), "add protocol: icmp or icmp6");
     }
   }
-  if (const auto f = map.get("inactivity-timeout")) {
-    if (f->is_scalar() && f->node().text == "never") {
-      out.inactivity_timeout_s = kNeverSeconds;
-    } else if (const auto seconds = f->number(4, 86400)) {
-      out.inactivity_timeout_s = static_cast<std::uint32_t>(*seconds);
-    }
+  constexpr Key kTimeout = key(kSection, "inactivity-timeout");
+  if (const auto f = map.get(kTimeout); f && f->is_scalar() && f->node().text == "never") {
+    out.inactivity_timeout_s = kNeverSeconds;
+  } else {
+    map.number(kTimeout, out.inactivity_timeout_s);
   }
-  if (const auto f = map.get("application-protocol")) {
+  if (const auto f = map.get(key(kSection, "application-protocol"))) {
     const auto parsed = f->is_scalar() ? parse_application_protocol(f->node().text) : std::nullopt;
     if (parsed) {
       out.application_protocol = *parsed;
@@ -122,7 +122,7 @@ std::vector<std::uint16_t> read_application_names(const YamlMap& map, Draft& dra
 }
 
 void read_application_set(const YamlField& field, Draft& draft) {
-  const YamlMap map(field, {"name", "applications", "application-sets"});
+  const Section map(field, "application-sets[]");
   if (field.is_map() && !map.has("applications") && !map.has("application-sets")) {
     field.wrong("an application set without applications", "write applications, application-sets or both");
   }
@@ -133,10 +133,10 @@ void read_application_set(const YamlField& field, Draft& draft) {
 }
 
 void read_prefix_list(const YamlField& field, Draft& draft) {
-  const YamlMap map(field, {"name", "prefixes"});
+  const Section map(field, "prefix-lists[]");
   (void)draft.prefix_lists.define(map);
   std::vector<Prefix> out;
-  if (const auto f = map.require("prefixes", "a list of address prefixes")) {
+  if (const auto f = map.get(key("prefix-lists[]", "prefixes"))) {
     for (const auto& item : f->list_or_one()) {
       if (const auto prefix = item.prefix()) out.push_back(*prefix);
     }
@@ -183,16 +183,10 @@ void read_side(const YamlMap& map, const Side& keys, Draft& draft, std::vector<A
   }
 }
 
-std::vector<PortRange> read_port_conditions(const YamlField& field, Draft& draft) {
+std::vector<PortRange> read_port_conditions(const YamlField& field, const Key& key, Draft& draft) {
   std::vector<PortRange> out;
   for (const auto& item : items_of(field)) {
-    std::optional<PortRange> ports;
-    if (item.is_map()) {
-      const YamlMap map(item, {"range"});
-      if (const auto range = map.require("range", "{ low, high }")) ports = read_port_bounds(*range);
-    } else {
-      ports = read_ports(item);
-    }
+    const auto ports = read_ports_or_range(item, key);
     if (!ports) continue;
     if (!take_conditions(item, draft, 1)) break;
     if (out.size() == kMaxPortRanges) {
@@ -211,10 +205,10 @@ bool any_of_family(const std::vector<AddressRange>& ranges, bool four) {
 
 }  // namespace
 
-std::optional<PortRange> read_ports(const YamlField& field) {
-  constexpr std::string_view kRight = "write a port from 1 to 65535, or LOW-HIGH";
+std::optional<PortRange> read_ports(const YamlField& field, const Key& key) {
+  const auto right = fmt::format("write a port from {} to {}, or LOW-HIGH", key.low, key.high);
   if (!field.is_scalar() || field.node().text.find('-') == std::string::npos) {
-    const auto port = field.number(1, 65535);
+    const auto port = field.number(key.low, key.high);
     if (!port) return std::nullopt;
     return PortRange{static_cast<std::uint16_t>(*port), static_cast<std::uint16_t>(*port)};
   }
@@ -227,26 +221,20 @@ std::optional<PortRange> read_ports(const YamlField& field) {
     const bool digits = !parts[i].empty() && parts[i].size() <= 5 && parts[i][0] != '0' &&
                         std::all_of(parts[i].begin(), parts[i].end(), [](char c) { return c >= '0' && c <= '9'; });
     if (digits) bounds[i] = static_cast<std::uint32_t>(std::stoul(std::string(parts[i])));
-    if (!digits || bounds[i] > 65535) {
-      field.wrong("'" + text.substr(0, 60) + "' is no range of ports", kRight);
+    if (!digits || bounds[i] < key.low || bounds[i] > key.high) {
+      field.wrong("'" + text.substr(0, 60) + "' is no range of ports", right);
       return std::nullopt;
     }
   }
   if (bounds[0] > bounds[1]) {
-    field.wrong("the range '" + text + "' ends before it begins", kRight);
+    field.wrong("the range '" + text + "' ends before it begins", right);
     return std::nullopt;
   }
   return PortRange{static_cast<std::uint16_t>(bounds[0]), static_cast<std::uint16_t>(bounds[1])};
 }
 
 void read_translated_port(const YamlField& field, const YamlField& from_place, const Draft& draft, NatTerm& term) {
-  std::optional<PortRange> to;
-  if (field.is_map()) {
-    const YamlMap map(field, {"range"});
-    if (const auto range = map.require("range", "{ low, high }")) to = read_port_bounds(*range);
-  } else {
-    to = read_ports(field);
-  }
+  const auto to = read_ports_or_range(field, key("translated", "translated-port"));
   if (!to) return;
   const auto& applications = draft.cluster.applications;
   const auto names = [&](std::uint16_t index) { return applications[index].destination_port.has_value(); };
@@ -274,18 +262,25 @@ void read_translated_port(const YamlField& field, const YamlField& from_place, c
   term.translated_ports = to;
 }
 
-std::optional<PortRange> read_port_bounds(const YamlField& field) {
-  const YamlMap range(field, {"low", "high"});
-  const auto low = range.require("low", "the first port, from 1 to 65535");
-  const auto high = range.require("high", "the last port, from 1 to 65535");
-  const std::uint64_t low_number = low ? low->number(1, 65535).value_or(0) : 0;
-  const std::uint64_t high_number = high ? high->number(1, 65535).value_or(0) : 0;
-  if (low_number == 0 || high_number == 0) return std::nullopt;
-  if (low_number > high_number) {
-    field.wrong(fmt::format("low {} is above high {}", low_number, high_number), "write the lower port as low");
+std::optional<PortRange> read_ports_or_range(const YamlField& field, const Key& key) {
+  if (!field.is_map()) return read_ports(field, key);
+  const YamlMap map(field, {"range"});
+  const auto range = map.require("range", "{ low, high }");
+  if (!range) return std::nullopt;
+  const YamlMap bounds(*range, {"low", "high"});
+  const auto low = bounds.require("low", fmt::format("the first port, from {} to {}", key.low, key.high));
+  const auto high = bounds.require("high", fmt::format("the last port, from {} to {}", key.low, key.high));
+  const auto first = low ? low->number(key.low, key.high) : std::nullopt;
+  const auto last = high ? high->number(key.low, key.high) : std::nullopt;
+  return first && last ? make_port_range(*range, *first, *last) : std::nullopt;
+}
+
+std::optional<PortRange> make_port_range(const YamlField& field, std::uint64_t low, std::uint64_t high) {
+  if (low > high) {
+    field.wrong(fmt::format("low {} is above high {}", low, high), "write the lower port as low");
     return std::nullopt;
   }
-  return PortRange{static_cast<std::uint16_t>(low_number), static_cast<std::uint16_t>(high_number)};
+  return PortRange{static_cast<std::uint16_t>(low), static_cast<std::uint16_t>(high)};
 }
 
 std::optional<AddressRange> read_address_bounds(const YamlMap& range) {
@@ -322,16 +317,19 @@ std::vector<Prefix> read_prefix_list_names(const YamlField& field, Draft& draft)
 }
 
 MatchConditions read_from(const YamlField& field, Draft& draft) {
-  const YamlMap map(field, {"source-address", "source-address-range", "source-prefix-list", "source-port",
-                            "destination-address", "destination-address-range", "destination-prefix-list",
-                            "destination-port", "applications", "application-sets"});
+  constexpr std::string_view kSection = "from";
+  constexpr Key kSourcePort = key(kSection, "source-port");
+  constexpr Key kDestinationPort = key(kSection, "destination-port");
+  const Section map(field, kSection);
   MatchConditions out;
   read_side(map, {"source-address", "source-address-range", "source-prefix-list"}, draft, out.source_addresses,
             out.source_except);
   read_side(map, {"destination-address", "destination-address-range", "destination-prefix-list"}, draft,
             out.destination_addresses, out.destination_except);
-  if (const auto f = map.get("source-port")) out.source_ports = read_port_conditions(*f, draft);
-  if (const auto f = map.get("destination-port")) out.destination_ports = read_port_conditions(*f, draft);
+  if (const auto f = map.get(kSourcePort)) out.source_ports = read_port_conditions(*f, kSourcePort, draft);
+  if (const auto f = map.get(kDestinationPort)) {
+    out.destination_ports = read_port_conditions(*f, kDestinationPort, draft);
+  }
   out.applications = read_application_names(map, draft);
   if (!admits_family(out, true) && !admits_family(out, false)) {
     field.wrong("source-address and destination-address are of different families, so nothing can match",
@@ -340,10 +338,10 @@ MatchConditions read_from(const YamlField& field, Draft& draft) {
   return out;
 }
 
-MatchDirection read_direction(const YamlMap& rule) {
-  const auto field = rule.require("match-direction", "input, output or input-output");
-  const auto index = field ? field->one_of(kMatchDirections) : std::nullopt;
-  return static_cast<MatchDirection>(index.value_or(0));
+MatchDirection read_direction(const Section& rule) {
+  MatchDirection out = MatchDirection::input;
+  rule.word(key("rules[]", "match-direction"), out);
+  return out;
 }
 
 bool admits_family(const MatchConditions& from, bool four) {

@@ -37,8 +37,8 @@ constexpr std::array<TypeTraits, 10> kTypes = {{
 constexpr std::array<std::string_view, 6> kNotSupported = {"basic-nat66",          "basic-nat-pt", "napt-66",
                                                            "deterministic-napt64", "napt-pt",      "stateful-nat464"};
 
-std::optional<TypeTraits> read_type(const YamlMap& map) {
-  const auto field = map.require("translation-type", "napt-44, stateful-nat64 ...");
+std::optional<TypeTraits> read_type(const Section& map) {
+  const auto field = map.get(key("translated", "translation-type"));
   if (!field) return std::nullopt;
   std::array<std::string_view, kTypes.size()> words;
   for (std::size_t i = 0; i < kTypes.size(); ++i) words[i] = translation_type_keyword(kTypes[i].type);
@@ -86,17 +86,13 @@ std::string_view words_of(PoolUse use) {
   return "for nothing";
 }
 
+constexpr std::string_view kSection = "translated";
+
 /// Reads one term's `translated`.
 class Translated {
  public:
-  Translated(const YamlField& field, const YamlMap& term_map, const std::string& rule, Draft& draft, NatTerm& term)
-      : map_(field, {"source-pool", "overload-pool", "destination-pool", "source-prefix", "destination-prefix",
-                     "translated-port", "translation-type", "address-pooling", "mapping-type", "filtering-type",
-                     "secure-nat-mapping"}),
-        term_map_(term_map),
-        rule_(rule),
-        draft_(draft),
-        term_(term) {}
+  Translated(const YamlField& field, const Section& term_map, const std::string& rule, Draft& draft, NatTerm& term)
+      : map_(field, kSection), term_map_(term_map), rule_(rule), draft_(draft), term_(term) {}
 
   void read() {
     const auto type = read_type(map_);
@@ -111,13 +107,13 @@ class Translated {
   }
 
  private:
-  void refuse(std::string_view key) {
-    if (const auto f = map_.get(key)) f->wrong(fmt::format("{} does not take {}", word_, key), "remove the key");
+  void refuse(const Key& key) {
+    if (const auto f = map_.get(key)) f->wrong(fmt::format("{} does not take {}", word_, key.name), "remove the key");
   }
 
   /// The place of `from`, or of the whole translation where there is none.
   [[nodiscard]] YamlField from_place() const {
-    const auto from = term_map_.get("from");
+    const auto from = term_map_.get(key("nat.rules[].terms[]", "from"));
     return from ? *from : map_.field();
   }
 
@@ -167,20 +163,20 @@ class Translated {
   }
 
   void read_source() {
-    const auto pools = map_.get("source-pool");
-    const auto prefix = map_.get("source-prefix");
+    const auto pools = map_.get(key(kSection, "source-pool"));
+    const auto prefix = map_.get(key(kSection, "source-prefix"));
     if (type_.source == Source::none) {
-      refuse("source-pool");
-      refuse("source-prefix");
+      refuse(key(kSection, "source-pool"));
+      refuse(key(kSection, "source-prefix"));
     } else if (type_.source == Source::prefix) {
       read_source_prefix(pools, prefix);
     } else {
-      refuse("source-prefix");
+      refuse(key(kSection, "source-prefix"));
       if (const auto f = map_.require("source-pool", "the name of a nat pool")) read_source_pools(*f);
     }
     if (type_.source != Source::addresses) {
-      refuse("overload-pool");
-    } else if (const auto f = map_.get("overload-pool")) {
+      refuse(key(kSection, "overload-pool"));
+    } else if (const auto f = map_.get(key(kSection, "overload-pool"))) {
       const auto index = draft_.pools.find(*f);
       if (index && use_pool(*f, *index, PoolUse::ports, true)) term_.overload_pool = *index;
     }
@@ -307,13 +303,13 @@ class Translated {
   }
 
   void read_destination() {
-    const auto pool = map_.get("destination-pool");
-    const auto prefix = map_.get("destination-prefix");
+    const auto pool = map_.get(key(kSection, "destination-pool"));
+    const auto prefix = map_.get(key(kSection, "destination-prefix"));
     if (type_.destination == Destination::none) {
-      refuse("destination-pool");
-      refuse("destination-prefix");
+      refuse(key(kSection, "destination-pool"));
+      refuse(key(kSection, "destination-prefix"));
     } else if (type_.destination == Destination::nat64) {
-      refuse("destination-pool");
+      refuse(key(kSection, "destination-pool"));
       if (const auto f = map_.require("destination-prefix", "the NAT64 prefix, as 64:ff9b::/96")) read_nat64(*f);
     } else if (pool && prefix) {
       prefix->wrong("destination-pool is there, too", "keep one of them");
@@ -323,8 +319,8 @@ class Translated {
       read_destination_prefix(*f);
     }
     if (type_.destination != Destination::mapped) {
-      refuse("translated-port");
-    } else if (const auto f = map_.get("translated-port")) {
+      refuse(key(kSection, "translated-port"));
+    } else if (const auto f = map_.get(key(kSection, "translated-port"))) {
       read_translated_port(*f, from_place(), draft_, term_);
     }
   }
@@ -395,49 +391,51 @@ class Translated {
   }
 
   void read_options() {
-    constexpr std::array<std::string_view, 1> kPaired = {"paired"};
-    constexpr std::array<std::string_view, 1> kIndependent = {"endpoint-independent"};
+    constexpr Key kPooling = key(kSection, "address-pooling");
+    constexpr Key kMapping = key(kSection, "mapping-type");
+    constexpr Key kFiltering = key(kSection, "filtering-type");
+    constexpr Key kSecure = key(kSection, "secure-nat-mapping");
     const bool ports = type_.source == Source::ports || type_.source == Source::deterministic;
     if (!ports) {
-      for (const std::string_view key : {"address-pooling", "mapping-type", "filtering-type", "secure-nat-mapping"}) {
-        refuse(key);
-      }
+      for (const Key& each : {kPooling, kMapping, kFiltering, kSecure}) refuse(each);
       return;
     }
-    if (const auto f = map_.get("address-pooling")) term_.address_pooling_paired = f->one_of(kPaired).has_value();
-    const auto mapping = map_.get("mapping-type");
-    if (mapping) term_.endpoint_independent_mapping = mapping->one_of(kIndependent).has_value();
-    if (const auto f = map_.get("filtering-type")) {
+    term_.address_pooling_paired = map_.has_word(kPooling);
+    term_.endpoint_independent_mapping = map_.has_word(kMapping);
+    if (const auto f = map_.get(kFiltering)) {
       if (f->is_map()) {
-        const YamlMap filter(*f, {"endpoint-independent"});
-        if (const auto inner = filter.require("endpoint-independent", "{ prefix-list: NAME }")) {
-          const YamlMap lists(*inner, {"prefix-list"});
-          if (const auto names = lists.require("prefix-list", "the name of a prefix list")) {
-            term_.filtering_prefixes = read_prefix_list_names(*names, draft_);
-          }
-          term_.endpoint_independent_filtering = true;
-        }
+        read_filtering(*f);
       } else {
-        term_.endpoint_independent_filtering = f->one_of(kIndependent).has_value();
+        term_.endpoint_independent_filtering = map_.has_word(kFiltering);
       }
-      if (term_.endpoint_independent_filtering && !mapping) {
+      if (term_.endpoint_independent_filtering && !map_.has(kMapping)) {
         f->wrong("endpoint-independent filtering without endpoint-independent mapping",
                  "add mapping-type: endpoint-independent");
       }
     }
-    if (const auto f = map_.get("secure-nat-mapping")) {
-      const YamlMap secure(*f, {"eif-flow-limit"});
-      if (const auto limit = secure.require("eif-flow-limit", "a number of sessions")) {
-        term_.eif_flow_limit = static_cast<std::uint32_t>(limit->number(1, 65'534).value_or(0));
-      }
-      if (!map_.has("filtering-type")) {
+    if (const auto f = map_.get(kSecure)) {
+      constexpr std::string_view kLimits = "translated.secure-nat-mapping";
+      Section(*f, kLimits).number(key(kLimits, "eif-flow-limit"), term_.eif_flow_limit);
+      if (!map_.has(kFiltering)) {
         f->wrong("secure-nat-mapping without filtering-type", "add filtering-type: endpoint-independent");
       }
     }
   }
 
-  YamlMap map_;
-  const YamlMap& term_map_;
+  /// Reads { endpoint-independent: { prefix-list: NAME } }.
+  void read_filtering(const YamlField& field) {
+    constexpr std::string_view kFilter = "translated.filtering-type";
+    constexpr std::string_view kLists = "translated.filtering-type.endpoint-independent";
+    const auto inner = Section(field, kFilter).get(key(kFilter, "endpoint-independent"));
+    if (!inner) return;
+    if (const auto names = Section(*inner, kLists).get(key(kLists, "prefix-list"))) {
+      term_.filtering_prefixes = read_prefix_list_names(*names, draft_);
+    }
+    term_.endpoint_independent_filtering = true;
+  }
+
+  Section map_;
+  const Section& term_map_;
   const std::string& rule_;
   Draft& draft_;
   NatTerm& term_;
@@ -446,27 +444,30 @@ class Translated {
 };
 
 /// `then` of a NAT term: no-translation, or { translated: { ... } }.
-void read_then(const YamlField& field, const YamlMap& term_map, const std::string& rule, Draft& draft, NatTerm& term) {
+void read_then(const YamlField& field, const Section& term_map, const std::string& rule, Draft& draft, NatTerm& term) {
   if (field.is_scalar() && field.node().text == "no-translation") return;
   if (!field.is_map()) {
     field.wrong("not an action of a nat term",
                 "write no-translation or { translated: { source-pool: POOL, translation-type: napt-44 } }");
     return;
   }
-  const YamlMap then(field, {"translated"});
-  if (const auto translated = then.require("translated", "source-pool and translation-type")) {
+  constexpr std::string_view kThen = "nat.rules[].terms[].then";
+  const Section then(field, kThen);
+  if (const auto translated = then.get(key(kThen, "translated"))) {
     Translated(*translated, term_map, rule, draft, term).read();
   }
 }
 
 void read_nat_rule(const YamlField& field, Draft& draft) {
-  const YamlMap map(field, {"name", "match-direction", "terms"});
+  constexpr std::string_view kTerm = "nat.rules[].terms[]";
+  const Section map(field, "rules[]");
   NatRule out;
   out.name = draft.nat_rules.define(map);
   out.direction = read_direction(map);
-  out.terms = read_terms<NatTerm>(map, draft, [&](const YamlField& then, const YamlMap& term_map, NatTerm& term) {
-    read_then(then, term_map, out.name, draft, term);
-  });
+  out.terms =
+      read_terms<NatTerm>(map, kTerm, draft, [&](const YamlField& then, const Section& term_map, NatTerm& term) {
+        read_then(then, term_map, out.name, draft, term);
+      });
   draft.nat_rule_fields.push_back(field);
   draft.cluster.nat_rules.push_back(std::move(out));
 }
@@ -474,11 +475,11 @@ void read_nat_rule(const YamlField& field, Draft& draft) {
 }  // namespace
 
 void read_nat(const YamlField& field, Draft& draft) {
-  const YamlMap map(field, {"pools", "rules"});
-  if (const auto pools = map.get("pools")) {
+  const Section map(field, "nat");
+  if (const auto pools = map.get(key("nat", "pools"))) {
     for (const auto& item : pools->list(0)) read_pool(item, draft);
   }
-  if (const auto rules = map.get("rules")) {
+  if (const auto rules = map.get(key("nat", "rules"))) {
     for (const auto& item : rules->list(0)) read_nat_rule(item, draft);
   }
 }

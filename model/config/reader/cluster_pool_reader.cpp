@@ -6,8 +6,6 @@
 namespace icr::cluster_draft {
 namespace {
 
-constexpr std::uint16_t kMostPorts = 64'512;
-
 bool host_can_have(const AddressRange& range) {
   if (!range.is_v4()) return range.low.bytes[0] != 0xff && range.high.bytes[0] != 0xff && range.low != IpAddress{};
   const auto first = range.low.to_v4() >> 24;
@@ -42,7 +40,7 @@ void add_range(const YamlField& item, const AddressRange& range, NatPool& out, s
   places.push_back(item);
 }
 
-void read_pool_addresses(const YamlMap& map, NatPool& out, std::vector<YamlField>& places) {
+void read_pool_addresses(const Section& map, NatPool& out, std::vector<YamlField>& places) {
   constexpr std::string_view kWhat = "a list of prefixes";
   if (map.field().is_map() && !map.has("address") && !map.has("addresses") && !map.has("address-range")) {
     map.field().wrong("'addresses' is missing", fmt::format("write addresses: {}", kWhat));
@@ -62,34 +60,32 @@ void read_pool_addresses(const YamlMap& map, NatPool& out, std::vector<YamlField
 }
 
 NatPool::BlockAllocation read_blocks(const YamlField& field) {
-  const YamlMap map(field, {"block-size", "max-blocks-per-address", "active-block-timeout"});
+  constexpr std::string_view kSection = "secured-port-block-allocation";
+  const Section map(field, kSection);
   NatPool::BlockAllocation out;
-  if (const auto f = map.get("block-size")) {
-    out.block_size = static_cast<std::uint16_t>(f->number(1, kMostPorts).value_or(out.block_size));
-  }
-  if (const auto f = map.get("max-blocks-per-address")) {
-    out.max_blocks_per_address = static_cast<std::uint16_t>(f->number(1, 512).value_or(out.max_blocks_per_address));
-  }
-  if (const auto f = map.get("active-block-timeout")) {
-    out.active_block_timeout_s = static_cast<std::uint32_t>(f->number(0, 86'400).value_or(out.active_block_timeout_s));
-  }
+  map.number(key(kSection, "block-size"), out.block_size);
+  map.number(key(kSection, "max-blocks-per-address"), out.max_blocks_per_address);
+  map.number(key(kSection, "active-block-timeout"), out.active_block_timeout_s);
   return out;
 }
 
 NatPool::Deterministic read_deterministic(const YamlField& field) {
-  const YamlMap map(field, {"block-size", "include-boundary-addresses"});
+  constexpr std::string_view kSection = "deterministic-port-block-allocation";
+  const Section map(field, kSection);
   NatPool::Deterministic out;
-  if (const auto f = map.get("block-size")) {
-    out.block_size = static_cast<std::uint16_t>(f->number(0, kMostPorts).value_or(out.block_size));
-  }
-  if (const auto f = map.get("include-boundary-addresses")) {
-    out.include_boundary_addresses = f->yes_no().value_or(false);
-  }
+  map.number(key(kSection, "block-size"), out.block_size);
+  map.yes_no(key(kSection, "include-boundary-addresses"), out.include_boundary_addresses);
   return out;
 }
 
 void take_port_range(const YamlField& field, NatPool& out) {
-  const auto range = read_port_bounds(field);
+  constexpr std::string_view kSection = "nat.pools[].port.range";
+  const Section map(field, kSection);
+  std::uint64_t low = 0;
+  std::uint64_t high = 0;
+  const bool has_low = map.number(key(kSection, "low"), low);
+  const bool has_high = map.number(key(kSection, "high"), high);
+  const auto range = has_low && has_high ? make_port_range(field, low, high) : std::nullopt;
   if (!range) return;
   out.port_low = range->low;
   out.port_high = range->high;
@@ -109,22 +105,20 @@ void check_blocks(const YamlField& field, const NatPool& pool, std::uint16_t blo
 }
 
 void read_port_section(const YamlField& field, NatPool& out) {
-  constexpr std::array<std::string_view, 2> kAssignments = {"random-allocation", "sequential"};
+  constexpr std::string_view kSection = "nat.pools[].port";
   constexpr std::string_view kBlocks = "secured-port-block-allocation";
   constexpr std::string_view kDeterministic = "deterministic-port-block-allocation";
-  const YamlMap map(field, {"automatic", "range", "preserve-parity", "preserve-range", kBlocks, kDeterministic});
-  if (const auto f = map.get("automatic")) {
-    out.assignment = static_cast<NatPool::Assignment>(f->one_of(kAssignments).value_or(0));
-  }
-  if (const auto f = map.get("range")) take_port_range(*f, out);
-  if (const auto f = map.get("preserve-parity")) out.preserve_parity = f->yes_no().value_or(false);
-  if (const auto f = map.get("preserve-range")) out.preserve_range = f->yes_no().value_or(false);
-  const auto blocks = map.get(kBlocks);
+  const Section map(field, kSection);
+  map.word(key(kSection, "automatic"), out.assignment);
+  if (const auto f = map.get(key(kSection, "range"))) take_port_range(*f, out);
+  map.yes_no(key(kSection, "preserve-parity"), out.preserve_parity);
+  map.yes_no(key(kSection, "preserve-range"), out.preserve_range);
+  const auto blocks = map.get(key(kSection, kBlocks));
   if (blocks) {
     out.blocks = read_blocks(*blocks);
     check_blocks(*blocks, out, out.blocks->block_size);
   }
-  if (const auto f = map.get(kDeterministic)) {
+  if (const auto f = map.get(key(kSection, kDeterministic))) {
     out.deterministic = read_deterministic(*f);
     if (blocks) {
       f->wrong(fmt::format("{} is there, too", kBlocks), "keep one of them");
@@ -137,34 +131,25 @@ void read_port_section(const YamlField& field, NatPool& out) {
 }  // namespace
 
 void read_pool(const YamlField& field, Draft& draft) {
-  const YamlMap map(field, {"name", "addresses", "address", "address-range", "port-range", "port", "address-allocation",
-                            "mapping-timeout", "limit-ports-per-address", "port-reuse-hold"});
+  constexpr std::string_view kSection = "nat.pools[]";
+  const Section map(field, kSection);
   NatPool out;
   std::vector<YamlField> places;
   out.name = draft.pools.define(map);
   read_pool_addresses(map, out, places);
-  if (const auto f = map.get("port-range")) take_port_range(*f, out);
-  if (const auto f = map.get("port")) {
-    if (map.has("port-range") && f->is_map()) {
+  if (const auto f = map.get(key(kSection, "port-range"))) take_port_range(*f, out);
+  if (const auto f = map.get(key(kSection, "port"))) {
+    if (map.has(key(kSection, "port-range")) && f->is_map()) {
       const bool twice = std::any_of(f->node().entries.begin(), f->node().entries.end(),
                                      [](const YamlNode::Entry& e) { return e.key == "range"; });
       if (twice) f->wrong("port-range is there, too", "keep port: { range } or port-range");
     }
     read_port_section(*f, out);
   }
-  if (const auto f = map.get("address-allocation")) {
-    constexpr std::array<std::string_view, 1> kWays = {"round-robin"};
-    out.round_robin = f->one_of(kWays).has_value();
-  }
-  if (const auto f = map.get("mapping-timeout")) {
-    out.mapping_timeout_s = static_cast<std::uint32_t>(f->number(4, 86'400).value_or(out.mapping_timeout_s));
-  }
-  if (const auto f = map.get("limit-ports-per-address")) {
-    out.limit_ports_per_host = static_cast<std::uint32_t>(f->number(1, kMostPorts).value_or(out.limit_ports_per_host));
-  }
-  if (const auto f = map.get("port-reuse-hold")) {
-    if (const auto seconds = f->number(0, 86'400)) out.reuse_hold_s = static_cast<std::uint32_t>(*seconds);
-  }
+  out.round_robin = map.has_word(key(kSection, "address-allocation"));
+  map.number(key(kSection, "mapping-timeout"), out.mapping_timeout_s);
+  map.number(key(kSection, "limit-ports-per-address"), out.limit_ports_per_host);
+  map.number(key(kSection, "port-reuse-hold"), out.reuse_hold_s);
   draft.pool_address_fields.push_back(std::move(places));
   draft.pool_uses.push_back(PoolUse::none);
   draft.pool_nat64_prefixes.emplace_back();

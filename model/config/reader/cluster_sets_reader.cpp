@@ -8,9 +8,9 @@ namespace icr::cluster_draft {
 namespace {
 
 /// The card that `chassis` and `card` of `map` name; reports what is missing or not defined.
-std::optional<RedundancyMember> read_where(const YamlMap& map, const Draft& draft) {
-  const auto chassis = map.require("chassis", "the name of a chassis");
-  const auto card = map.require("card", "the name of a card of that chassis");
+std::optional<RedundancyMember> read_where(const Section& map, const Draft& draft) {
+  const auto chassis = map.get("chassis");
+  const auto card = map.get("card");
   if (!chassis || !card) return std::nullopt;
   const auto index = draft.chassis.find(*chassis);
   const auto name = card->name();
@@ -30,18 +30,19 @@ std::optional<RedundancyMember> read_where(const YamlMap& map, const Draft& draf
 }
 
 void read_members(const YamlField& field, const Draft& draft, RedundancySet& set) {
+  constexpr std::string_view kSection = "redundancy-sets[].members[]";
   const auto items = field.list(0);
   if (items.size() != 2) {
     field.wrong(fmt::format("a redundancy set with {} member{}", items.size(), items.size() == 1 ? "" : "s"),
                 "write exactly two members, on two chassis");
   }
   for (const auto& item : items) {
-    const YamlMap map(item, {"chassis", "card", "priority"});
+    const Section map(item, kSection);
     auto member = read_where(map, draft);
-    const auto priority = map.get("priority");
-    const auto number = priority ? priority->number(1, 255) : std::nullopt;
-    if (!member || (priority && !number)) continue;
-    if (number) member->priority = static_cast<std::uint32_t>(*number);
+    std::uint32_t priority = usual_number(kSection, "priority");
+    const bool good = map.number(key(kSection, "priority"), priority) || !map.has(key(kSection, "priority"));
+    if (!member || !good) continue;
+    member->priority = priority;
     set.members.push_back(std::move(*member));
   }
   // With less than two good members there is nothing to compare, and the mistakes are reported.
@@ -65,12 +66,11 @@ void read_members(const YamlField& field, const Draft& draft, RedundancySet& set
 }
 
 void read_virtual_address(const YamlField& field, RedundancySet& set, std::vector<YamlField>& places) {
-  const YamlMap map(field, {"interface", "address"});
+  constexpr std::string_view kSection = "redundancy-sets[].virtual-addresses[]";
+  const Section map(field, kSection);
   VirtualAddress out;
-  if (const auto f = map.require("interface", "a network interface of the chassis")) {
-    out.interface = f->interface_name().value_or("");
-  }
-  const auto f = map.require("address", "ADDRESS/LENGTH");
+  map.interface_name(key(kSection, "interface"), out.interface);
+  const auto f = map.get(key(kSection, "address"));
   if (!f) return;
   const std::string& text = f->node().text;
   const auto prefix = f->is_scalar() && text.find('/') != std::string::npos ? Prefix::parse(text) : std::nullopt;
@@ -98,69 +98,57 @@ void read_virtual_address(const YamlField& field, RedundancySet& set, std::vecto
 }
 
 HealthWeights read_health(const YamlField& field) {
-  const YamlMap map(field, {"interface", "kernel", "store", "self-test"});
+  constexpr std::string_view kSection = "redundancy-sets[].health";
+  const Section map(field, kSection);
   HealthWeights out;
-  const auto read = [&map](std::string_view key, std::uint32_t& weight) {
-    if (const auto f = map.get(key)) weight = static_cast<std::uint32_t>(f->number(0, 255).value_or(weight));
-  };
-  read("interface", out.interface);
-  read("kernel", out.kernel);
-  read("store", out.store);
-  read("self-test", out.self_test);
+  map.number(key(kSection, "interface"), out.interface);
+  map.number(key(kSection, "kernel"), out.kernel);
+  map.number(key(kSection, "store"), out.store);
+  map.number(key(kSection, "self-test"), out.self_test);
   return out;
 }
 
 void read_redundancy_set(const YamlField& field, Draft& draft) {
-  const YamlMap map(
-      field, {"name", "id", "members", "service-sets", "virtual-addresses", "heartbeat-interval", "heartbeat-count",
-              "silence-limit", "hold-time", "preempt", "claim-limit", "max-sessions", "health"});
+  constexpr std::string_view kSection = "redundancy-sets[]";
+  const Section map(field, kSection);
   RedundancySet out;
   out.name = draft.sets.define(map);
   std::vector<YamlField> uses;
   std::vector<YamlField> places;
-  if (const auto f = map.require("id", fmt::format("the number of the redundancy set, from 1 to {}", kMaxSetId))) {
-    out.id = static_cast<std::uint16_t>(f->number(1, kMaxSetId).value_or(0));
+  if (map.number(key(kSection, "id"), out.id)) {
     const auto [other, fresh] = draft.set_ids.emplace(out.id, out.name);
-    if (!fresh && out.id != 0) {
-      f->wrong(fmt::format("redundancy set {} has id {} already", other->second, out.id), "write another number");
+    if (!fresh) {
+      map.get(key(kSection, "id"))
+          ->wrong(fmt::format("redundancy set {} has id {} already", other->second, out.id), "write another number");
     }
   }
-  if (const auto f = map.require("members", "two of { chassis, card, priority }")) read_members(*f, draft, out);
-  if (const auto f = map.require("service-sets", "the names of the service sets that fail over together")) {
-    for (const auto& item : f->list(1)) {
+  if (const auto f = map.get(key(kSection, "members"))) read_members(*f, draft, out);
+  if (const auto f = map.get(key(kSection, "service-sets"))) {
+    for (const auto& item : f->list(key(kSection, "service-sets").low)) {
       const auto index = draft.service_sets.find(item);
       if (!index) continue;
       out.service_sets.push_back(*index);
       uses.push_back(item);
     }
   }
-  if (const auto f = map.get("virtual-addresses")) {
+  if (const auto f = map.get(key(kSection, "virtual-addresses"))) {
     for (const auto& item : f->list(0)) read_virtual_address(item, out, places);
   }
-  if (const auto f = map.get("heartbeat-interval")) {
-    if (const auto ms = f->number(10, 10'000)) out.heartbeat_interval = std::chrono::milliseconds(*ms);
-  }
-  if (const auto f = map.get("heartbeat-count")) {
-    out.heartbeat_count = static_cast<std::uint32_t>(f->number(2, 100).value_or(out.heartbeat_count));
-  }
-  if (const auto f = map.get("silence-limit")) {
-    if (const auto ms = f->number(20, 60'000)) {
-      out.silence_limit = std::chrono::milliseconds(*ms);
-      if (*out.silence_limit < out.detection_floor()) {
-        f->wrong(fmt::format("{} ms is less than {} heartbeats take", *ms, out.heartbeat_count),
-                 fmt::format("write at least {}", out.detection_floor() / 1ms));
-      }
+  map.milliseconds(key(kSection, "heartbeat-interval"), out.heartbeat_interval);
+  map.number(key(kSection, "heartbeat-count"), out.heartbeat_count);
+  if (Duration limit{}; map.milliseconds(key(kSection, "silence-limit"), limit)) {
+    out.silence_limit = limit;
+    if (limit < out.detection_floor()) {
+      map.get(key(kSection, "silence-limit"))
+          ->wrong(fmt::format("{} ms is less than {} heartbeats take", limit / 1ms, out.heartbeat_count),
+                  fmt::format("write at least {}", out.detection_floor() / 1ms));
     }
   }
-  if (const auto f = map.get("hold-time")) out.hold_time = f->seconds(0s, 1800s).value_or(out.hold_time);
-  if (const auto f = map.get("preempt")) out.preempt = f->yes_no().value_or(out.preempt);
-  if (const auto f = map.get("claim-limit")) {
-    if (const auto ms = f->number(0, 10'000)) out.claim_limit = std::chrono::milliseconds(*ms);
-  }
-  if (const auto f = map.get("health")) out.health = read_health(*f);
-  if (const auto f = map.get("max-sessions")) {
-    out.max_sessions = static_cast<std::uint32_t>(f->number(kMinSlots, kMaxSlots).value_or(out.max_sessions));
-  }
+  map.seconds(key(kSection, "hold-time"), out.hold_time);
+  map.yes_no(key(kSection, "preempt"), out.preempt);
+  map.milliseconds(key(kSection, "claim-limit"), out.claim_limit);
+  if (const auto f = map.get(key(kSection, "health"))) out.health = read_health(*f);
+  map.number(key(kSection, "max-sessions"), out.max_sessions);
   for (const auto& member : out.members) count_set(field, member.chassis, draft);
   if (draft.cluster.redundancy_sets.size() == kMaxThings) return;  // too many, which is reported
   draft.set_service_uses.push_back(std::move(uses));
@@ -168,9 +156,8 @@ void read_redundancy_set(const YamlField& field, Draft& draft) {
   draft.cluster.redundancy_sets.push_back(std::move(out));
 }
 
-/// N, or Nk for N thousand.
-std::optional<std::uint32_t> read_thousands(const YamlField& field) {
-  constexpr std::uint64_t kMost = 100'000'000;
+/// Reads N, or Nk for N thousand, within the range of the key.
+std::optional<std::uint32_t> read_thousands(const YamlField& field, const Key& key) {
   const std::string_view text = field.is_scalar() && !field.node().quoted ? field.node().text : std::string_view{};
   const std::string_view digits = text.substr(0, text.find('k'));
   const bool in_thousands = !digits.empty() && digits.size() + 1 == text.size() &&
@@ -178,89 +165,78 @@ std::optional<std::uint32_t> read_thousands(const YamlField& field) {
   if (in_thousands) {
     std::uint64_t thousands = 0;
     const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), thousands);
-    if (error == std::errc{} && digits.front() != '0' && thousands <= kMost / 1000) {
+    if (error == std::errc{} && digits.front() != '0' && thousands <= key.high / 1000) {
       return static_cast<std::uint32_t>(thousands * 1000);
     }
     // The error is reported here, because number() would quote the text without its "k".
     field.wrong(fmt::format("'{}' is out of range", text),
-                fmt::format("write a whole number from 1 to {}, or of thousands from 1k to {}k", kMost, kMost / 1000));
+                fmt::format("write a whole number from {} to {}, or of thousands from 1k to {}k", key.low, key.high,
+                            key.high / 1000));
     return std::nullopt;
   }
-  const auto number = field.number(1, kMost);
+  const auto number = field.number(key.low, key.high);
   return number ? std::optional(static_cast<std::uint32_t>(*number)) : std::nullopt;
 }
 
 void read_nat_options(const YamlField& field, ServiceSet& out) {
-  const YamlMap map(field, {"max-sessions-per-subscriber", "stateful-nat64"});
-  if (const auto f = map.get("max-sessions-per-subscriber")) {
-    out.max_sessions_per_subscriber = static_cast<std::uint32_t>(f->number(1, 32'000).value_or(0));
-  }
-  if (const auto f = map.get("stateful-nat64")) {
-    const YamlMap nat64(*f, {"ipv6-mtu", "clear-dont-fragment-bit"});
-    if (const auto mtu = nat64.get("ipv6-mtu")) {
-      out.nat64.ipv6_mtu = static_cast<std::uint32_t>(mtu->number(1280, 9192).value_or(out.nat64.ipv6_mtu));
-    }
-    if (const auto clear = nat64.get("clear-dont-fragment-bit")) {
-      out.nat64.clear_dont_fragment = clear->yes_no().value_or(false);
-    }
+  constexpr std::string_view kSection = "service-sets[].nat-options";
+  constexpr std::string_view kNat64 = "service-sets[].nat-options.stateful-nat64";
+  const Section map(field, kSection);
+  map.number(key(kSection, "max-sessions-per-subscriber"), out.max_sessions_per_subscriber);
+  if (const auto f = map.get(key(kSection, "stateful-nat64"))) {
+    const Section nat64(*f, kNat64);
+    nat64.number(key(kNat64, "ipv6-mtu"), out.nat64.ipv6_mtu);
+    nat64.yes_no(key(kNat64, "clear-dont-fragment-bit"), out.nat64.clear_dont_fragment);
   }
 }
 
 void read_service_set(const YamlField& field, Draft& draft) {
-  constexpr std::array<std::string_view, 3> kNonSyn = {"drop-flow", "drop-flow-send-rst", "allow"};
-  const YamlMap map(field, {"name", "inside-unit", "outside-unit", "interface", "stateful-firewall-rules", "nat-rules",
-                            "policy-rematch", "session-limit", "max-flows", "max-session-setup-rate", "tcp-non-syn",
-                            "session-refusal", "tcp-mss", "nat-options", "screen", "timeouts"});
+  constexpr std::string_view kSection = "service-sets[]";
+  const Section map(field, kSection);
   ServiceSet out;
   out.name = draft.service_sets.define(map);
-  const auto inside = map.require("inside-unit", "the unit that faces the inside network");
-  const auto outside = map.require("outside-unit", "the unit that faces the outside network");
-  constexpr std::uint64_t kBad = kMaxUnit + 1;
-  const std::uint64_t inside_unit = inside ? inside->number(0, kMaxUnit).value_or(kBad) : kBad;
-  const std::uint64_t outside_unit = outside ? outside->number(0, kMaxUnit).value_or(kBad) : kBad;
-  if (inside_unit == outside_unit && inside_unit != kBad) {
-    outside->wrong(fmt::format("unit {} is the inside unit, too", outside_unit), "write another unit");
+  constexpr Key kRules = key(kSection, "stateful-firewall-rules");
+  constexpr Key kNatRules = key(kSection, "nat-rules");
+  constexpr std::uint32_t kNoUnit = key(kSection, "inside-unit").high + 1;
+  out.inside_unit = out.outside_unit = kNoUnit;
+  map.number(key(kSection, "inside-unit"), out.inside_unit);
+  map.number(key(kSection, "outside-unit"), out.outside_unit);
+  if (out.inside_unit == out.outside_unit && out.inside_unit != kNoUnit) {
+    map.get(key(kSection, "outside-unit"))
+        ->wrong(fmt::format("unit {} is the inside unit, too", out.outside_unit), "write another unit");
   }
-  out.inside_unit = static_cast<std::uint32_t>(inside_unit);
-  out.outside_unit = static_cast<std::uint32_t>(outside_unit);
-  if (const auto f = map.get("stateful-firewall-rules")) out.firewall_rules = draft.firewall_rules.find_all(*f);
-  if (const auto f = map.get("nat-rules")) out.nat_rules = draft.nat_rules.find_all(*f);
-  if (field.is_map() && !map.has("stateful-firewall-rules") && !map.has("nat-rules")) {
+  if (const auto f = map.get(kRules)) out.firewall_rules = draft.firewall_rules.find_all(*f);
+  if (const auto f = map.get(kNatRules)) out.nat_rules = draft.nat_rules.find_all(*f);
+  if (field.is_map() && !map.has(kRules) && !map.has(kNatRules)) {
     field.wrong("a service set without rules", "write stateful-firewall-rules, nat-rules or both");
   }
-  if (const auto f = map.get("policy-rematch")) out.policy_rematch = f->yes_no().value_or(false);
-  const auto limit = map.get("session-limit");
-  if (limit) {
-    const auto number = limit->number(1, kMaxSlots);
-    if (number) out.max_sessions = static_cast<std::uint32_t>(*number);
-  }
-  if (const auto f = map.get("max-session-setup-rate")) out.max_session_setup_rate = read_thousands(*f);
-  if (const auto f = map.get("max-flows")) out.max_flows = read_thousands(*f).value_or(0);
-  if (const auto f = map.get("tcp-mss")) out.tcp_mss = static_cast<std::uint16_t>(f->number(536, 65535).value_or(0));
-  if (const auto f = map.get("nat-options")) read_nat_options(*f, out);
-  if (const auto f = map.get("screen")) out.screen = draft.screens.find(*f);
-  if (const auto f = map.get("session-refusal")) {
-    constexpr std::array<std::string_view, 3> kRefusals = {"silent", "icmp", "reset"};
-    out.session_refusal = static_cast<SessionRefusal>(f->one_of(kRefusals).value_or(1));
-  }
-  if (const auto f = map.get("tcp-non-syn")) out.tcp_non_syn = static_cast<TcpNonSyn>(f->one_of(kNonSyn).value_or(0));
+  map.yes_no(key(kSection, "policy-rematch"), out.policy_rematch);
+  constexpr Key kRate = key(kSection, "max-session-setup-rate");
+  constexpr Key kFlows = key(kSection, "max-flows");
+  map.number(key(kSection, "session-limit"), out.max_sessions);
+  if (const auto f = map.get(kRate)) out.max_session_setup_rate = read_thousands(*f, kRate);
+  if (const auto f = map.get(kFlows)) out.max_flows = read_thousands(*f, kFlows).value_or(0);
+  map.number(key(kSection, "tcp-mss"), out.tcp_mss);
+  if (const auto f = map.get(key(kSection, "nat-options"))) read_nat_options(*f, out);
+  if (const auto f = map.get(key(kSection, "screen"))) out.screen = draft.screens.find(*f);
+  map.word(key(kSection, "session-refusal"), out.session_refusal);
+  map.word(key(kSection, "tcp-non-syn"), out.tcp_non_syn);
   out.timeouts = draft.timeouts;
-  if (const auto f = map.get("timeouts")) read_timeouts(*f, out.timeouts);
-  draft.interface_fields.push_back(map.get("interface"));
+  if (const auto f = map.get(key(kSection, "timeouts"))) read_timeouts(*f, out.timeouts);
+  draft.interface_fields.push_back(map.get(key(kSection, "interface")));
   draft.service_set_fields.push_back(field);
-  draft.session_limit_fields.push_back(limit);
+  draft.session_limit_fields.push_back(map.get(key(kSection, "session-limit")));
   draft.cluster.service_sets.push_back(std::move(out));
 }
 
 /// Makes the stand-alone set of a service set that names its card.
 void place_alone(const YamlField& interface, std::uint16_t service_set, Draft& draft) {
-  const YamlMap map(interface, {"chassis", "card", "max-sessions"});
+  constexpr std::string_view kSection = "service-sets[].interface";
+  const Section map(interface, kSection);
   RedundancySet set;
   set.name = draft.cluster.service_sets[service_set].name;
   if (auto member = read_where(map, draft)) set.members.push_back(std::move(*member));
-  if (const auto f = map.get("max-sessions")) {
-    set.max_sessions = static_cast<std::uint32_t>(f->number(kMinSlots, kMaxSlots).value_or(set.max_sessions));
-  }
+  map.number(key(kSection, "max-sessions"), set.max_sessions);
   set.service_sets.push_back(service_set);
   if (draft.sets.has(set.name)) {
     interface.wrong(fmt::format("a redundancy set is called {}, and so would be the stand-alone set", set.name),
@@ -282,7 +258,7 @@ void count_set(const YamlField& place, std::uint16_t chassis, Draft& draft) {
 }
 
 void read_service_sets(const YamlField& field, Draft& draft) {
-  for (const auto& item : field.list(1)) read_service_set(item, draft);
+  for (const auto& item : field.list(key("", "service-sets").low)) read_service_set(item, draft);
 }
 
 void read_redundancy_sets(const YamlField& field, Draft& draft) {

@@ -262,26 +262,27 @@ std::vector<YamlField> YamlField::list_or_one() const {
   return list(1);
 }
 
-YamlMap::YamlMap(const YamlField& field, std::initializer_list<std::string_view> known) : field_(field) {
+YamlMap::YamlMap(const YamlField& field, std::span<const std::string_view> known) : field_(field) {
   if (!field.is_map()) {
-    field.wrong(shown(field.node()) + " is no map",
-                "write keys and values: " + alternatives({known.begin(), known.size()}));
+    field.wrong(shown(field.node()) + " is no map", "write keys and values: " + alternatives(known));
     return;
   }
-  const std::span<const std::string_view> words(known.begin(), known.size());
   const auto& entries = field.node().entries;
   for (std::size_t i = 0; i < entries.size(); ++i) {
     const auto& entry = entries[i];
     if (std::find(known.begin(), known.end(), entry.key) == known.end()) {
-      const auto guess = nearest(entry.key, words);
+      const auto guess = nearest(entry.key, known);
       YamlNode key_node;
       key_node.kind = YamlNode::Kind::scalar;
       key_node.text = entry.key;
       field_.mistakes().add(
           entry.place, field_.path(),
           fmt::format("unknown key {}; {}", shown(key_node),
-                      guess.empty() ? "known here: " + alternatives(words) : fmt::format("did you mean '{}'?", guess)));
+                      guess.empty() ? "known here: " + alternatives(known) : fmt::format("did you mean '{}'?", guess)));
       continue;
+    }
+    if (entry.value.kind == YamlNode::Kind::null) {
+      field_.mistakes().add(entry.place, path_of(entry.key), "the key has no value; write one or remove the key");
     }
     const auto first = std::find_if(entries.begin(), entries.begin() + static_cast<std::ptrdiff_t>(i),
                                     [&](const YamlNode::Entry& e) { return e.key == entry.key; });
@@ -295,11 +296,7 @@ YamlMap::YamlMap(const YamlField& field, std::initializer_list<std::string_view>
 
 std::optional<YamlField> YamlMap::get(std::string_view key) const {
   const auto* entry = find(key);
-  if (entry == nullptr) return std::nullopt;
-  if (entry->value.kind == YamlNode::Kind::null) {
-    field_.mistakes().add(entry->place, path_of(key), "the key has no value; write one or remove the key");
-    return std::nullopt;
-  }
+  if (entry == nullptr || entry->value.kind == YamlNode::Kind::null) return std::nullopt;
   return YamlField(entry->value, path_of(key), field_.mistakes());
 }
 

@@ -117,14 +117,16 @@ class YamlField {
   Mistakes* mistakes_;
 };
 
-/// A map whose keys are all known. Unknown and duplicate keys, and nodes that are no maps, are reported when it is
-/// made.
+/// A map whose keys are all known. Unknown and duplicate keys, keys without a value, and nodes that are no maps are
+/// reported when it is made.
 class YamlMap {
  public:
-  YamlMap(const YamlField& field, std::initializer_list<std::string_view> known);
+  YamlMap(const YamlField& field, std::span<const std::string_view> known);
+  YamlMap(const YamlField& field, std::initializer_list<std::string_view> known)
+      : YamlMap(field, std::span(known.begin(), known.size())) {}
 
   [[nodiscard]] const YamlField& field() const { return field_; }
-  /// The value of `key` (one of the known ones). A key without a value is reported and counts as absent.
+  /// Returns the value of `key` (one of the known ones). A key without a value counts as absent.
   [[nodiscard]] std::optional<YamlField> get(std::string_view key) const;
   /// The same; absence is a mistake, and `what` says what the key is for.
   [[nodiscard]] std::optional<YamlField> require(std::string_view key, std::string_view what) const;
