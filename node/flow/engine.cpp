@@ -84,35 +84,35 @@ void Engine::handle(Packet& packet, Staged& staged, Ticks now, PacketSink& out) 
   }
   if (staged.binding->screened) [[unlikely]] {
     if (const Drop found = screen(*staged.binding->service->screen, headers); found != Drop::count) {
-      return drop_packet(packet, staged, found);
+      return drop_packet(packet, staged, found, now);
     }
   }
   // IPv6 routing headers of type 0 (RFC 5095) were refused by read_headers(); those of other types pass.
   if (headers.source_route && !headers.v6) [[unlikely]]
     return refuse_source_route(packet, staged, now, out);
   if (headers.later_fragment) return handle_later_fragment(packet, staged, now, out);
-  if (headers.icmp == IcmpKind::error) return handle_icmp_error(packet, staged, out);
+  if (headers.icmp == IcmpKind::error) return handle_icmp_error(packet, staged, now, out);
   if (headers.fragment) {
     SessionHandle unused;
     const FragmentTable::Verdict verdict =
         fragments_.enter(headers, packet, staged.binding->service->fragments, now, unused);
-    if (verdict != FragmentTable::Verdict::forward) return drop_fragment(packet, staged, verdict);
+    if (verdict != FragmentTable::Verdict::forward) return drop_fragment(packet, staged, verdict, now);
   }
   Shard& shard = *shards_[staged.binding->shard];
   if (const auto flow = shard.table().find(staged.binding->service_set, headers.key, staged.hash)) {
     if (forward(packet, staged, *flow, now, out)) return;
-    if (!shard.active()) return drop_packet(packet, staged, Drop::standby_new_session);
+    if (!shard.active()) return drop_packet(packet, staged, Drop::standby_new_session, now);
     // The connection is over and its initiator opens it again: make room for the successor.
     ++counters_.sessions_reused;
     shard.remove(flow->slot);
   }
-  if (!shard.active()) return drop_packet(packet, staged, Drop::standby_new_session);
+  if (!shard.active()) return drop_packet(packet, staged, Drop::standby_new_session, now);
   handle_first(packet, staged, now, out);
 }
 
 void Engine::handle_first(Packet& packet, Staged& staged, Ticks now, PacketSink& out) {
   if (overloaded_) [[unlikely]]
-    return drop_packet(packet, staged, Drop::overload_new_session);
+    return drop_packet(packet, staged, Drop::overload_new_session, now);
   const UnitBinding& binding = *staged.binding;
   Shard& shard = *shards_[binding.shard];
   const Headers& headers = staged.headers;
@@ -120,7 +120,7 @@ void Engine::handle_first(Packet& packet, Staged& staged, Ticks now, PacketSink&
   const bool tcp = headers.protocol == ip_protocol::tcp;
   if (tcp && (headers.tcp_flags & (tcp_flag::syn | tcp_flag::ack)) != tcp_flag::syn) count_first(binding, headers);
   if (const Drop damaged = damage(packet, headers); damaged != Drop::count) {
-    return drop_packet(packet, staged, damaged);
+    return drop_packet(packet, staged, damaged, now);
   }
   const SetUp result = shard.set_up(headers, binding.service_set, staged.hash, binding.inside, now);
   if (!result.slot) {
@@ -131,7 +131,7 @@ void Engine::handle_first(Packet& packet, Staged& staged, Ticks now, PacketSink&
       refuse(packet, staged, result.refused, now, out);
     }
     const bool reset = non_syn && (headers.tcp_flags & tcp_flag::rst) != 0;
-    return drop_packet(packet, staged, reset ? Drop::tcp_rst_in_listen : result.refused);
+    return drop_packet(packet, staged, reset ? Drop::tcp_rst_in_listen : result.refused, now);
   }
   ++counters_.sessions_created;
   ++counters.new_accepts;
@@ -149,20 +149,20 @@ bool Engine::forward(Packet& packet, Staged& staged, FlowRef flow, Ticks now, Pa
   // Of a hairpin session both ends are on the initiator's side.
   if (from_initiator_side != (flow.direction == Direction::initiator || session.hairpin) ||
       session.service_set != binding.service_set) {
-    drop_packet(packet, staged, Drop::wrong_interface);
+    drop_packet(packet, staged, Drop::wrong_interface, now);
     return true;
   }
   Drop reason = Drop::count;
   if (staged.headers.protocol == ip_protocol::tcp && shard.may_change_state(session, staged.headers)) {
     reason = damage(packet, staged.headers);
     if (reason != Drop::count) [[unlikely]] {
-      drop_packet(packet, staged, reason);
+      drop_packet(packet, staged, reason, now);
       return true;
     }
   }
   if (!shard.follow(flow.slot, flow.direction, staged.headers, now, reason)) {
     if (reason == Drop::count) return false;
-    drop_packet(packet, staged, reason);
+    drop_packet(packet, staged, reason, now);
     return true;
   }
   ++binding.service->counters.existing_accepts;
@@ -192,6 +192,12 @@ void Engine::pass_on(Packet& packet, Staged& staged, FlowRef flow, Ticks now, Pa
       if (!send_nat64(packet, staged, to, egress_unit, now, out)) return;
       if (before) resolve_fragments(*before, ingress, staged, flow, now, out);
       return;
+    }
+    // A hairpin session of NAT64 translates to IPv4 and back in one step (RFC 6146 section 3.8), so its packets have
+    // the same obstacle as those that leave as IPv4 (RFC 7915 section 5.1).
+    if (session.nat_type == NatType::stateful_nat64 && staged.headers.source_route) [[unlikely]] {
+      tell_nat64_sender(packet, staged, Nat64::source_route, now, out);
+      return drop_packet(packet, staged, Drop::nat64_source_route, now);
     }
     renumber(staged, to);
     rewrite(staged.headers, to);
@@ -235,7 +241,7 @@ void Engine::handle_later_fragment(Packet& packet, Staged& staged, Ticks now, Pa
     ++counters_.fragments_held;
     return;
   }
-  if (verdict != FragmentTable::Verdict::forward) return drop_fragment(packet, staged, verdict);
+  if (verdict != FragmentTable::Verdict::forward) return drop_fragment(packet, staged, verdict, now);
   const Session& session = shards_[handle.shard]->table().at(handle.ref.slot);
   if (!session.live || session.generation != handle.ref.generation) {
     return drop(*staged.binding, Drop::fragment_refused);

@@ -125,8 +125,8 @@ class Engine {
   /// Stage 1: reads headers, hashes the key, and prefetches its bucket of the index.
   void read(std::span<Packet> burst, TimePoint now);
   /// Does the same for one packet with any headers. Returns false if it was dropped.
-  [[nodiscard]] bool read_whole(Packet& packet, const Arrival& arrival, const SessionTable& table, Look& look,
-                                Staged& staged);
+  [[nodiscard]] bool read_whole(Packet& packet, const Arrival& arrival, const SessionTable& table, Ticks now,
+                                Look& look, Staged& staged);
   /// Does the same for a packet that has no active shard.
   void read_passive(Packet& packet, const Arrival& arrival, TimePoint now, Look& look, Staged& staged);
   /// Stage 2: looks into the index, and prefetches sessions. The number of packets, noted in firsts_, that seem to have
@@ -143,7 +143,7 @@ class Engine {
   void handle_later_fragment(Packet& packet, Staged& staged, Ticks now, PacketSink& out);
   /// No session: tries to set one up.
   void handle_first(Packet& packet, Staged& staged, Ticks now, PacketSink& out);
-  void handle_icmp_error(Packet& packet, Staged& staged, PacketSink& out);
+  void handle_icmp_error(Packet& packet, Staged& staged, Ticks now, PacketSink& out);
   /// Follows and forwards a packet of a live session, or drops it. False: its session is over, and the packet opens a
   /// new one.
   [[nodiscard]] bool forward(Packet& packet, Staged& staged, FlowRef flow, Ticks now, PacketSink& out);
@@ -160,9 +160,11 @@ class Engine {
   void drop(const UnitBinding& binding, Drop reason, std::uint64_t packets = 1);
   /// A packet that cannot be read.
   void drop(const UnitBinding& binding, HeaderError error);
-  /// Of a packet that may be a first fragment: the others of its packet go too.
-  void drop_packet(const Packet& packet, const Staged& staged, Drop reason);
-  void drop_fragment(const Packet& packet, const Staged& staged, FragmentTable::Verdict verdict);
+  /// Drops a packet. If it is a first fragment, the others of its packet are dropped as well, whenever they come.
+  void drop_packet(const Packet& packet, const Staged& staged, Drop reason, Ticks now);
+  void drop_fragment(const Packet& packet, const Staged& staged, FragmentTable::Verdict verdict, Ticks now);
+  /// Drops the other fragments of a packet that is refused.
+  void refuse_fragments(const UnitBinding& binding, const Headers& headers, std::uint32_t unit, Ticks now);
   /// Returns the reason if the checksum of a packet that would change the state of a session is wrong, because its
   /// receiver drops it (RFC 9293 section 3.1, RFC 7857 section 2.2). Returns Drop::count if the checksum is right or
   /// cannot be verified: in fragments, and where a kernel has yet to complete it.

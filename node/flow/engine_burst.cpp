@@ -34,10 +34,13 @@ Engine::Arrival Engine::arrival_of(std::uint32_t unit) const {
   return {unit, binding, shard != nullptr && shard->active() ? shard : nullptr};
 }
 
-bool Engine::read_whole(Packet& packet, const Arrival& arrival, const SessionTable& table, Look& look, Staged& staged) {
+bool Engine::read_whole(Packet& packet, const Arrival& arrival, const SessionTable& table, Ticks now, Look& look,
+                        Staged& staged) {
   const HeaderError error = read_headers(packet.data, packet.length, staged.headers);
   if (error != HeaderError::none) {
     drop(*arrival.binding, error);
+    const bool first = staged.headers.fragment && !staged.headers.later_fragment;
+    if (first) refuse_fragments(*arrival.binding, staged.headers, packet.unit, now);
     return false;
   }
   packet.length = staged.headers.l3_length;
@@ -54,7 +57,7 @@ void Engine::read_passive(Packet& packet, const Arrival& arrival, TimePoint now,
   Shard& shard = *shards_[arrival.binding->shard];
   if (!shard.forwards(now) && !is_self_test(packet)) return drop(*arrival.binding, Drop::not_master);
   look.plain = false;
-  if (!read_whole(packet, arrival, shard.table(), look, staged)) return;
+  if (!read_whole(packet, arrival, shard.table(), Shard::ticks_of(now), look, staged)) return;
   look.binding = arrival.binding;
   look.shard = &shard;
 }
@@ -80,7 +83,7 @@ void Engine::read(std::span<Packet> burst, TimePoint now) {
       look.lines = h.protocol == ip_protocol::tcp ? SessionTable::kLineTcp : 0U;
       look.hash = table.hash_v4(arrival.binding->service_set, h.source, h.destination, h.source_port,
                                 h.destination_port, h.protocol);
-    } else if (!read_whole(packet, arrival, table, look, staged_[i])) {
+    } else if (!read_whole(packet, arrival, table, Shard::ticks_of(now), look, staged_[i])) {
       continue;
     }
     look.binding = arrival.binding;

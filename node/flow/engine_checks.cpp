@@ -75,11 +75,14 @@ void Engine::drop(const UnitBinding& binding, HeaderError error) {
   binding.service->counters.drop(error);
 }
 
-void Engine::drop_packet(const Packet& packet, const Staged& staged, Drop reason) {
+void Engine::drop_packet(const Packet& packet, const Staged& staged, Drop reason, Ticks now) {
   drop(*staged.binding, reason);
-  if (staged.headers.fragment && !staged.headers.later_fragment) {
-    drop(*staged.binding, Drop::fragment_refused, fragments_.reject(staged.headers, packet.unit));
-  }
+  const bool first = staged.headers.fragment && !staged.headers.later_fragment;
+  if (first) refuse_fragments(*staged.binding, staged.headers, packet.unit, now);
+}
+
+void Engine::refuse_fragments(const UnitBinding& binding, const Headers& headers, std::uint32_t unit, Ticks now) {
+  drop(binding, Drop::fragment_refused, fragments_.reject(headers, unit, binding.service->fragments, now));
 }
 
 Drop Engine::damage(const Packet& packet, const Headers& headers) {
@@ -88,12 +91,11 @@ Drop Engine::damage(const Packet& packet, const Headers& headers) {
   return headers.protocol == ip_protocol::udp ? Drop::udp_checksum : Drop::icmp_checksum;
 }
 
-void Engine::drop_fragment(const Packet& packet, const Staged& staged, FragmentTable::Verdict verdict) {
+void Engine::drop_fragment(const Packet& packet, const Staged& staged, FragmentTable::Verdict verdict, Ticks now) {
   const UnitBinding& binding = *staged.binding;
   switch (verdict) {
     case FragmentTable::Verdict::overlap: {
-      // Held fragments are dropped too, and so are those that arrive later.
-      drop(binding, Drop::fragment_refused, fragments_.reject(staged.headers, packet.unit));
+      refuse_fragments(binding, staged.headers, packet.unit, now);
       const Screen* const screen = binding.service->screen;
       const bool tear_drop = screen != nullptr && screen->ip_tear_drop;
       return drop(binding, tear_drop ? Drop::screen_tear_drop : Drop::fragment_overlap);

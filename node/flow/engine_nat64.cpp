@@ -66,7 +66,7 @@ bool Engine::send_nat64(const Packet& packet, const Staged& staged, const FlowKe
   const Nat64 outcome = translate_nat64(translated, headers, to, options);
   if (outcome != Nat64::done && outcome != Nat64::fragment) {
     tell_nat64_sender(packet, staged, outcome, now, out);
-    drop_packet(packet, staged, drop_of(outcome));
+    drop_packet(packet, staged, drop_of(outcome), now);
     return false;
   }
   ++(headers.v6 ? counters.nat64_to_v6 : counters.nat64_to_v4);
@@ -125,7 +125,7 @@ void Engine::refuse_source_route(const Packet& packet, const Staged& staged, Tic
   const bool nat64 = flow && !binding.inside && headers.icmp != IcmpKind::error &&
                      !table.at(flow->slot).egress(flow->direction).is_v4();
   if (nat64) tell_nat64_sender(packet, staged, Nat64::source_route, now, out);
-  drop_packet(packet, staged, nat64 ? Drop::nat64_source_route : Drop::source_route);
+  drop_packet(packet, staged, nat64 ? Drop::nat64_source_route : Drop::source_route, now);
 }
 
 IpAddress Engine::error_source(const UnitBinding& binding, const Headers& headers, const Session& session,
@@ -148,10 +148,10 @@ IpAddress Engine::error_source(const UnitBinding& binding, const Headers& header
   return egress.source;
 }
 
-void Engine::handle_icmp_error(Packet& packet, Staged& staged, PacketSink& out) {
+void Engine::handle_icmp_error(Packet& packet, Staged& staged, Ticks now, PacketSink& out) {
   Headers& headers = staged.headers;
   const UnitBinding& binding = *staged.binding;
-  if (headers.fragment) return drop_packet(packet, staged, Drop::icmp_error_malformed);
+  if (headers.fragment) return drop_packet(packet, staged, Drop::icmp_error_malformed, now);
   if (!icmp_checksum_ok(headers)) return drop(binding, Drop::icmp_checksum);
   Headers quoted;
   if (!read_quoted_headers(headers.l4 + 8, headers.l4_length - 8, quoted) || quoted.v6 != headers.v6) {

@@ -43,30 +43,40 @@ FragmentTable::Entry* FragmentTable::find(const Headers& h, std::uint32_t unit) 
   return found == set + kWays ? nullptr : found;
 }
 
+FragmentTable::Entry* FragmentTable::find_current(const Headers& h, std::uint32_t unit, Ticks now) {
+  Entry* const entry = find(h, unit);
+  if (entry == nullptr || now - entry->started < entry->lifetime) return entry;
+  time_out(*entry);
+  return nullptr;
+}
+
+FragmentTable::Entry* FragmentTable::add(const Headers& h, std::uint32_t unit, Limits limits, Ticks now,
+                                         bool expected) {
+  Entry* const entry = make_room(h, unit, now, expected);
+  if (entry == nullptr) return nullptr;
+  entry->used = true;
+  entry->source_bucket = bucket_of(h, unit);
+  entry->limit = std::min(limits.fragments, kMaxFragments);
+  entry->lifetime = limits.reassembly_s * 10;
+  entry->protocol = protocol_of(h);
+  entry->id = h.fragment_id;
+  entry->unit = unit;
+  entry->source = h.key.source;
+  entry->destination = h.key.destination;
+  entry->started = now;
+  return entry;
+}
+
 FragmentTable::Verdict FragmentTable::enter(const Headers& h, const Packet& packet, Limits limits, Ticks now,
                                             SessionHandle& handle) {
-  Entry* entry = find(h, packet.unit);
-  if (entry != nullptr && now - entry->started >= entry->lifetime) {
-    time_out(*entry);
-    entry = nullptr;
-  }
+  Entry* entry = find_current(h, packet.unit, now);
   if (entry == nullptr) {
-    const std::uint32_t bucket = bucket_of(h, packet.unit);
-    const std::uint32_t limit = std::min(limits.fragments, kMaxFragments);
+    const std::uint32_t most_held = held_per_source(std::min(limits.fragments, kMaxFragments));
     // What cannot be held anyway takes no place.
-    if (h.later_fragment && (held_of_[bucket] >= held_per_source(limit) || h.l3_length > kBuffer)) return Verdict::full;
-    entry = make_room(h, packet.unit, now, h.later_fragment);
+    const bool cannot_be_held = held_of_[bucket_of(h, packet.unit)] >= most_held || h.l3_length > kBuffer;
+    if (h.later_fragment && cannot_be_held) return Verdict::full;
+    entry = add(h, packet.unit, limits, now, h.later_fragment);
     if (entry == nullptr) return Verdict::full;
-    entry->used = true;
-    entry->source_bucket = bucket;
-    entry->limit = limit;
-    entry->lifetime = limits.reassembly_s * 10;
-    entry->protocol = protocol_of(h);
-    entry->id = h.fragment_id;
-    entry->unit = packet.unit;
-    entry->source = h.key.source;
-    entry->destination = h.key.destination;
-    entry->started = now;
   }
   if (entry->refused) return Verdict::refused;
   const auto begin = static_cast<std::uint16_t>(h.fragment_offset);
@@ -153,8 +163,9 @@ std::uint32_t FragmentTable::take_held(Entry& entry) {
   return slot;
 }
 
-std::uint32_t FragmentTable::reject(const Headers& h, std::uint32_t unit) {
-  Entry* entry = find(h, unit);
+std::uint32_t FragmentTable::reject(const Headers& h, std::uint32_t unit, Limits limits, Ticks now) {
+  Entry* entry = find_current(h, unit, now);
+  if (entry == nullptr) entry = add(h, unit, limits, now, false);
   if (entry == nullptr) return 0;
   const std::uint32_t dropped = drop_held(*entry);
   entry->refused = true;

@@ -76,9 +76,9 @@ class FragmentTable {
     if (entry->complete()) (void)forget(*entry);
   }
 
-  /// The first fragment was refused: what was held goes, and what still comes is refused as well. Returns how many were
-  /// held.
-  std::uint32_t reject(const Headers& headers, std::uint32_t unit);
+  /// Refuses the packet of a fragment: what was held of it goes, and what still comes is refused as well. The fragment
+  /// need not have been entered. Returns how many were held.
+  std::uint32_t reject(const Headers& headers, std::uint32_t unit, Limits limits, Ticks now);
 
   /// Held fragments that were dropped, and had come in on `unit`.
   struct Lost {
@@ -143,9 +143,13 @@ class FragmentTable {
 
   [[nodiscard]] Entry* set_of(const Headers& headers, std::uint32_t unit);
   [[nodiscard]] Entry* find(const Headers& headers, std::uint32_t unit);
+  /// Does the same, and lets a packet go whose fragments did not come in time.
+  [[nodiscard]] Entry* find_current(const Headers& headers, std::uint32_t unit, Ticks now);
   [[nodiscard]] std::uint32_t bucket_of(const Headers& headers, std::uint32_t unit) const;
-  /// A place for a packet that has none, with nothing in it. Null: it must not take one. `expected`: its first fragment
-  /// is yet to come.
+  /// Gives a packet that has no entry one of its own. `expected` says that its first fragment is yet to come. Returns
+  /// null if it must not take one.
+  [[nodiscard]] Entry* add(const Headers& headers, std::uint32_t unit, Limits limits, Ticks now, bool expected);
+  /// Finds a place for it, with nothing in it.
   [[nodiscard]] Entry* make_room(const Headers& headers, std::uint32_t unit, Ticks now, bool expected);
   /// A buffer for a fragment of `entry`, or kNone if its source has enough.
   [[nodiscard]] std::uint32_t take_held(Entry& entry);

@@ -86,7 +86,9 @@ struct Headers {
   friend bool operator==(const Headers&, const Headers&) = default;
 };
 
-/// Reads the headers of `packet[0, size)`. `out` is meaningful only for HeaderError::none.
+/// Reads the headers of `packet[0, size)`. With an error, `out` means nothing, except that `out.fragment` without
+/// `out.later_fragment` says that the packet is a first fragment, and then what names its packet is set: `v6`,
+/// `protocol` of IPv4, `fragment_id`, and the addresses of `key`.
 [[nodiscard]] HeaderError read_headers(std::uint8_t* packet, std::uint32_t size, Headers& out);
 
 /// Reads the packet inside an ICMP error, which is cut short by design: 8 octets of transport are enough (RFC 792),

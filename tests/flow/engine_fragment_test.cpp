@@ -183,6 +183,64 @@ TEST(EngineFragments, TheOthersShareTheFateOfARefusedFirst) {
   bed.expect_accounted();
 }
 
+/// A first fragment that is dropped with that reason, before it is entered or looked up.
+void expect_others_refused(Bed& bed, const std::vector<Bytes>& f, std::uint64_t answers) {
+  EXPECT_TRUE(bed.send(kInside, f[2]).empty());
+  EXPECT_EQ(bed.engine->counters().fragments_held, 1U);
+  EXPECT_EQ(bed.send(kInside, f[0]).size(), answers);
+  EXPECT_EQ(bed.drops(Drop::fragment_refused), 1U) << "the one that was held";
+  bed.expect_drop(kInside, f[1], Drop::fragment_refused);
+  // Also where the first fragment is the first that comes.
+  std::vector<Bytes> next = f;
+  for (Bytes& piece : next) {
+    piece[5] ^= 1;  // another identification
+    fix_ip_checksum(piece);
+  }
+  EXPECT_EQ(bed.send(kInside, next[0]).size(), answers);
+  bed.expect_drop(kInside, next[1], Drop::fragment_refused);
+  bed.expect_drop(kInside, next[2], Drop::fragment_refused);
+  EXPECT_EQ(bed.engine->counters().fragments_held, 1U) << "nothing waits in vain";
+  bed.wait(5s);
+  EXPECT_EQ(bed.drops(Drop::fragment_timeout), 0U);
+  // The place is free again: another packet of the same identification passes.
+  const auto good = fragments_of(build(udp(kClient, 5000, kServer, 53, 900)), 256);
+  for (const Bytes& piece : good) EXPECT_EQ(bed.send(kInside, piece).size(), 1U);
+  bed.expect_accounted();
+}
+
+TEST(EngineFragments, TheOthersShareTheFateOfAFirstThatTheScreenRefuses) {
+  Bed bed;
+  Screen& screen = bed.cluster.screens.emplace_back();
+  screen.tcp_syn_frag = true;
+  bed.cluster.service_sets[0].screen = static_cast<std::uint16_t>(bed.cluster.screens.size() - 1);
+  bed.make_engine();
+  expect_others_refused(bed, fragments_of(build(tcp(kClient, 40000, kServer, 80, kSyn, 1000, 0, 900)), 256), 0);
+  EXPECT_EQ(bed.drops(Drop::screen_syn_fragment), 2U);
+}
+
+TEST(EngineFragments, TheOthersShareTheFateOfAFirstThatCannotBeRead) {
+  Bed bed;
+  expect_others_refused(bed, fragments_of(build(tcp(kClient, 40000, kServer, 80, kSyn | kFin, 1000, 0, 900)), 256), 0);
+  EXPECT_EQ(bed.engine->counters_of(0)->of(HeaderError::tcp_syn_fin), 2U);
+}
+
+TEST(EngineFragments, TheOthersShareTheFateOfAnIcmpErrorInFragments) {
+  Bed bed;
+  const Bytes error = icmp_error(kClient, kServer, 3, 3, build(udp(kServer, 53, kClient, 5000, 800)));
+  expect_others_refused(bed, fragments_of(error, 256), 0);
+  EXPECT_EQ(bed.drops(Drop::icmp_error_malformed), 2U);
+}
+
+TEST(EngineFragments, TheOthersShareTheFateOfAFirstWithASourceRoute) {
+  Bed bed;
+  auto f = fragments_of(build(udp(kClient, 5000, kServer, 53, 900)), 256);
+  Spec routed = udp(kClient, 5000, kServer, 53, 900);
+  routed.ip_options = {131, 7, 4, 198, 51, 100, 9, 0};
+  f[0] = fragments_of(build(routed), 256)[0];
+  expect_others_refused(bed, f, 0);
+  EXPECT_EQ(bed.drops(Drop::source_route), 2U);
+}
+
 TEST(EngineFragments, OfASessionThatIsGoneMeanwhile) {
   Bed bed;
   const auto f = fragments_of(build(udp(kClient, 5000, kServer, 53, 900)), 256);

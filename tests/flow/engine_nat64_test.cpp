@@ -325,6 +325,32 @@ TEST(EngineNat64, Hairpin) {
   bed.expect_drop(kOutside, udp(kHost2, 9000, "2001:db8:64::cb00:7101", 5001), Drop::wrong_interface);
 }
 
+TEST(EngineNat64, AHairpinSessionPassesNoSegmentsLeft) {
+  Nat64Bed bed;
+  (void)bed.plant(key(kHost, 7000, "2001:db8:64::cb00:7102", 6000, 17),
+                  key(kHost2, 9000, "2001:db8:64::cb00:7101", 5001, 17), NatType::stateful_nat64, false, true);
+  Spec there = udp(kHost, 7000, "2001:db8:64::cb00:7102", 6000);
+  Spec back = udp(kHost2, 9000, "2001:db8:64::cb00:7101", 5001);
+  for (Spec* const six : {&there, &back}) {
+    six->v6_first = 60;
+    six->v6_extensions = {43, 0, 1, 4, 0, 0, 0, 0, 17, 0, 4, 1, 0, 0, 0, 0};
+    const auto sent = bed.send(kInside, *six);
+    ASSERT_EQ(sent.size(), 1U);
+    const Seen told = look(sent[0].bytes);
+    EXPECT_TRUE(told.checksums);
+    EXPECT_EQ(told.destination, six == &there ? kHost : kHost2);
+    EXPECT_EQ(told.icmp_type, 4);
+    EXPECT_EQ(told.icmp_code, 0);
+    EXPECT_EQ(at16(sent[0].bytes, 46), 40U + 8 + 3) << "the Segments Left field";
+    six->v6_extensions[11] = 0;
+    const auto passed = bed.send(kInside, *six);
+    ASSERT_EQ(passed.size(), 1U);
+    EXPECT_EQ(look(passed[0].bytes).destination, six == &there ? kHost2 : kHost);
+  }
+  EXPECT_EQ(bed.drops(Drop::nat64_source_route), 2U);
+  bed.expect_accounted();
+}
+
 Bytes mss(unsigned value) { return {2, 4, static_cast<std::uint8_t>(value >> 8), static_cast<std::uint8_t>(value)}; }
 
 TEST(EngineMss, Nat64KeepsSegmentsWithinTheIpv6Mtu) {
