@@ -16,7 +16,8 @@
 
 namespace icr::storage {
 
-/// Takes what is to be written to the disk for one redundancy set. Thread: the worker of the set. No function blocks.
+/// Takes what is to be written to the disk for one redundancy set. Thread: the worker of the set. No function blocks,
+/// except wait_for_room().
 class CheckpointOutput {
  public:
   virtual ~CheckpointOutput() = default;
@@ -38,6 +39,9 @@ class CheckpointOutput {
   [[nodiscard]] virtual std::uint64_t losses() const = 0;
   /// Returns true while writes fail.
   [[nodiscard]] virtual bool failing() const { return false; }
+  /// Waits until the output has room again after it has refused something, but not beyond `until`. An output that never
+  /// refuses has nothing to wait for. For a worker that forwards no more.
+  virtual void wait_for_room(TimePoint /*until*/) {}
 };
 
 struct CheckpointOptions {

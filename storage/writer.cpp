@@ -26,6 +26,7 @@ class Writer::SetOutput final : public CheckpointOutput {
   }
   [[nodiscard]] std::uint64_t lost_up_to() const { return lost_up_to_; }
   [[nodiscard]] bool failing() const override { return failing_.load(std::memory_order_relaxed); }
+  void wait_for_room(TimePoint until) override { writer_.wait_for_room(until); }
   /// Returns the term that is to be made durable, and forgets it; 0 if there is none. Thread: the writer.
   [[nodiscard]] std::uint64_t take_claim() { return wanted_claim_.exchange(0, std::memory_order_acq_rel); }
   void set_claimed(std::uint64_t term) { claimed_.store(term, std::memory_order_release); }
@@ -112,6 +113,25 @@ bool Writer::push(Item& item) {
   return true;
 }
 
+bool Writer::has_room() const {
+  // Half of the bytes, so that a worker does not wake for each record.
+  return queue_.size() < options_.max_items && waiting_bytes_.load() <= options_.max_bytes / 2;
+}
+
+void Writer::wait_for_room(TimePoint until) {
+  const MutexLock lock(mutex_);
+  ++waiting_;  // before it looks: tell_of_room() looks at it after it has made room
+  while (!has_room() && room_.wait_until(mutex_, until)) {
+  }
+  --waiting_;
+}
+
+void Writer::tell_of_room() {
+  if (waiting_.load() == 0) return;
+  const MutexLock lock(mutex_);
+  if (has_room()) room_.notify_all();
+}
+
 void Writer::run() {
   std::deque<Item> work;
   for (;;) {
@@ -126,7 +146,8 @@ void Writer::run() {
       write_claims();
       write(item);
       item.record = RecordBytes();
-      waiting_bytes_.fetch_sub(size, std::memory_order_relaxed);
+      waiting_bytes_.fetch_sub(size);
+      tell_of_room();
     }
     work.clear();
   }

@@ -58,6 +58,10 @@ class Writer {
 
   /// Takes the item and returns true, or returns false and leaves it unchanged.
   bool push(Item& item);
+  void wait_for_room(TimePoint until);
+  [[nodiscard]] bool has_room() const ICR_REQUIRES(mutex_);
+  /// Wakes the workers that wait for room, if there is enough.
+  void tell_of_room();
   void run();
   void write(Item& item);
   /// Writes the terms that members claim at the moment, whatever else waits.
@@ -71,6 +75,8 @@ class Writer {
 
   Mutex mutex_;  ///< held for moments only; workers only try it
   ConditionVariable wake_;
+  ConditionVariable room_;                 ///< has_room() has become true
+  std::atomic<std::uint32_t> waiting_{0};  ///< workers that wait for room
   std::deque<Item> queue_ ICR_GUARDED_BY(mutex_);
   bool stopping_ ICR_GUARDED_BY(mutex_) = false;
   std::thread thread_;

@@ -299,15 +299,24 @@ TimePoint Worker::wait(TimePoint now) {
   return until;
 }
 
-void Worker::finish() {
-  const TimePoint begun = monotonic_now();
-  bool done = false;
-  while (!done && monotonic_now() - begun < kShutdownLimit) {
-    done = true;
-    for (const auto& set : sets_) done &= set->shut_down(captures_ ? virtual_now_ : monotonic_now(), wall_now());
-    // The storage thread is behind: give it the processor.
-    if (!done) std::this_thread::yield();
+bool Worker::write_last_checkpoints(TimePoint until) {
+  for (;;) {
+    const TimePoint now = monotonic_now();
+    SetShell* refused = nullptr;
+    for (const auto& set : sets_) {
+      if (!set->shut_down(captures_ ? virtual_now_ : now, wall_now())) refused = set.get();
+    }
+    if (refused == nullptr) return true;
+    if (now >= until) return false;
+    // The sets of a card have one storage thread, so room for one is room for all.
+    refused->wait_for_room(until);
   }
+}
+
+void Worker::finish() {
+  const TimePoint until = monotonic_now() + kShutdownLimit;
+  bool done = write_last_checkpoints(until);
+  for (const auto& set : sets_) done &= set->wait_released(until);
   if (!done) {
     log::warn("card", "card={} within {} s, the last checkpoint was not accepted or the virtual addresses not released",
               name_, kShutdownLimit / 1s);

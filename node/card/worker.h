@@ -118,6 +118,8 @@ class Worker final : public CardView, private PacketSink {
   void rest();
   void note_absence(Duration absence, TimePoint now);
   void finish();
+  /// Returns true if the storage thread has accepted the last checkpoints.
+  [[nodiscard]] bool write_last_checkpoints(TimePoint until);
   void account(Duration busy, TimePoint now);
   [[nodiscard]] std::uint64_t live_sessions() const;
   void log_counters() const;

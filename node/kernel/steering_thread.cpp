@@ -55,6 +55,13 @@ bool SteeringThread::released() const {
   return (done & kTraffic) == 0 && done == wanted_.load(std::memory_order_relaxed);
 }
 
+bool SteeringThread::wait_released(TimePoint until) {
+  const MutexLock lock(mutex_);
+  while (!released() && carried_out_more_.wait_until(mutex_, until)) {
+  }
+  return released();
+}
+
 void SteeringThread::alive(TimePoint now) {
   if (now - alive_.load(std::memory_order_relaxed) >= Steering::kRenewInterval) {
     resumed_.store(now, std::memory_order_relaxed);
@@ -140,7 +147,11 @@ void SteeringThread::carry_out(std::uint64_t wanted, TimePoint now) {
     if (parts_.kernel != nullptr) parts_.kernel->want_return_routes(false);
     if (parts_.routes) parts_.routes->release();
   }
-  carried_out_.store(wanted, std::memory_order_release);
+  {
+    const MutexLock lock(mutex_);
+    carried_out_.store(wanted, std::memory_order_release);
+  }
+  carried_out_more_.notify_all();
 }
 
 void SteeringThread::publish_warning() {

@@ -50,6 +50,8 @@ class SteeringThread {
   void release();
   /// Returns true when nothing that acquire() asked for is left in the kernel.
   [[nodiscard]] bool released() const;
+  /// Waits until released(), but not beyond `until`, and returns released(). For a worker that forwards no more.
+  [[nodiscard]] bool wait_released(TimePoint until);
   /// Gives a sign of life. Call it in each round of the worker, after everything that could call release().
   void alive(TimePoint now);
   /// Looks whether warning() has changed, and returns true if so.
@@ -90,8 +92,9 @@ class SteeringThread {
   std::atomic<std::uint64_t> failures_{0};
   std::atomic<std::uint64_t> longest_us_{0};  ///< longest time that the kernel kept the thread
   std::atomic<std::uint64_t> texts_{0};       ///< how often text_ was written
-  InheritingMutex mutex_;                     ///< held while text_ is copied or compared
-  std::string text_ ICR_GUARDED_BY(mutex_);   ///< Steering::warning()
+  InheritingMutex mutex_;  ///< held while text_ is copied or compared, and while carried_out_ is written
+  std::string text_ ICR_GUARDED_BY(mutex_);  ///< Steering::warning()
+  ConditionVariable carried_out_more_;       ///< carried_out_ was written
 
   std::thread thread_;
 };

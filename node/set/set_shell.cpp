@@ -16,6 +16,7 @@ SetShell::SetShell(const Cluster& cluster, std::uint16_t chassis, Shard& shard, 
       chassis_(chassis),
       boot_id_(start.boot_id),
       kernel_(kernel),
+      disk_(start.disk),
       now_(now),
       core_(cluster, chassis, shard, start, *this, now) {}
 
@@ -74,8 +75,14 @@ bool SetShell::poll(TimePoint now, WallMillis wall_now, bool busy) {
 
 bool SetShell::shut_down(TimePoint now, WallMillis wall_now) {
   now_ = now;
-  return core_.shut_down(now, wall_now) && (!steering_ || steering_->released());
+  return core_.shut_down(now, wall_now);
 }
+
+void SetShell::wait_for_room(TimePoint until) {
+  if (disk_ != nullptr) disk_->wait_for_room(until);
+}
+
+bool SetShell::wait_released(TimePoint until) { return !steering_ || steering_->wait_released(until); }
 
 void SetShell::take_kernel_report(TimePoint now) {
   if (kernel_ != nullptr && kernel_->take(kernel_report_)) core_.on_kernel_report(now, kernel_report_);

@@ -43,8 +43,14 @@ class SetShell final : private SetOutput, private replication::LinkVisitor {
   [[nodiscard]] TimePoint next_deadline(TimePoint now) const;
   /// Descriptors that become readable when messages arrive.
   void append_descriptors(TimePoint now, std::vector<int>& out) const;
-  /// Lets go of the traffic and writes a last checkpoint. True: done; call again otherwise, but not for ever.
-  bool shut_down(TimePoint now, WallMillis wall_now);
+  /// Lets go of the traffic and offers a last checkpoint to the storage thread. Returns true if it was accepted;
+  /// otherwise the caller waits for room and calls again.
+  [[nodiscard]] bool shut_down(TimePoint now, WallMillis wall_now);
+  /// Waits until the storage thread has room, but not beyond `until`.
+  void wait_for_room(TimePoint until);
+  /// Waits until the kernel draws no traffic here any more, but not beyond `until`, and returns whether that is so.
+  /// REQUIRES: shut_down() was called.
+  [[nodiscard]] bool wait_released(TimePoint until);
 
   [[nodiscard]] SetCore& core() { return core_; }
   [[nodiscard]] const SetCore& core() const { return core_; }
@@ -78,6 +84,7 @@ class SetShell final : private SetOutput, private replication::LinkVisitor {
   const std::uint16_t chassis_;
   const std::uint64_t boot_id_;
   KernelWatch* kernel_;
+  storage::CheckpointOutput* disk_;  ///< null: no checkpoints are kept
   KernelReport kernel_report_;
   TimePoint now_;  ///< of the call that is being handled: for the callbacks
   SetCore core_;

@@ -101,7 +101,7 @@ TEST(Writer, TwoWorkersWriteEverything) {
     tick_until(checkpointer, at(0s), [&] { return checkpointer.counters().bases_committed == 1; });
     for (std::uint32_t i = 0; i < kSessions; i += 2) table.destroy(i);
     tick_until(checkpointer, at(1s), [&] { return checkpointer.backlog() == 0; });
-    while (!checkpointer.flush_all(at(2s), kWall, 4)) std::this_thread::yield();
+    while (!checkpointer.flush_all(at(2s), kWall, 4)) output.wait_for_room(TimePoint::max());
   };
   auto& first = writer.add_set("rs-1");
   auto& second = writer.add_set("rs-2");
@@ -138,10 +138,14 @@ TEST(Writer, AStuckDiskNeverHoldsTheWorkerAndMemoryIsBounded) {
   EXPECT_LE(counter(writer, "storage-bytes-waiting"), 64U * 1024U);
   EXPECT_GT(checkpointer.counters().skipped, 3U);
   for (std::uint32_t i = 0; i < 4096; i += 3) table.destroy(i);
+  output.wait_for_room(TimePoint{});  // no longer than that
+  std::thread waiting([&] { output.wait_for_room(TimePoint::max()); });
   disk.hold(false);
+  waiting.join();
+  EXPECT_LE(counter(writer, "storage-bytes-waiting"), 32U * 1024U);
   tick_until(checkpointer, at(1s), [&] { return checkpointer.counters().bases_committed == 1; });
   tick_until(checkpointer, at(2s), [&] { return checkpointer.backlog() == 0; });
-  while (!checkpointer.flush_all(at(3s), kWall, 2)) std::this_thread::yield();
+  while (!checkpointer.flush_all(at(3s), kWall, 2)) output.wait_for_room(TimePoint::max());
   writer.stop();
   FakeTable back(4096);
   (void)restored_into(back, store);
