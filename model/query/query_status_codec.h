@@ -1,4 +1,4 @@
-// Inside of model/query: the parts of a reply that say how NAT and service sets are. Not for use by other rooms.
+// How the parts of a reply travel that say how redundancy sets, NAT and service sets are. For model/query alone.
 #pragma once
 
 #include <string>
@@ -19,16 +19,22 @@ using Structs = flatbuffers::Vector<const T*>;
 template <class T>
 using Vector = flatbuffers::Offset<flatbuffers::Vector<T>>;
 
-/// What a peer says is printed on an operator's terminal: no control characters.
+/// Returns a text of another process without control characters, because it is printed on an operator's terminal.
 [[nodiscard]] std::string printable(const flatbuffers::String* text);
 
 [[nodiscard]] Vector<flatbuffers::Offset<fbs::Counter>> encode_counters(const CounterList& counters, Builder& builder);
 [[nodiscard]] CounterList decode_counters(const Rows<fbs::Counter>* rows);
 
+[[nodiscard]] Vector<const fbs::CountOfServiceSet*> encode_counts(const std::vector<ServiceSetCount>& counts,
+                                                                  Builder& builder);
+[[nodiscard]] Result<std::vector<ServiceSetCount>> decode_counts(const Structs<fbs::CountOfServiceSet>* rows);
+[[nodiscard]] flatbuffers::Offset<fbs::SetStatus> encode_status(const SetStatus& status, Builder& builder);
+[[nodiscard]] Result<SetStatus> decode_status(const fbs::SetStatus& in);
+
 [[nodiscard]] Vector<flatbuffers::Offset<fbs::NatPool>> encode_pools(const std::vector<NatPoolStatus>& in, Builder& b);
 [[nodiscard]] Result<std::vector<NatPoolStatus>> decode_pools(const Rows<fbs::NatPool>* in);
 [[nodiscard]] Vector<const fbs::BindingUse*> encode_uses(const std::vector<BindingUse>& in, Builder& b);
-/// By slot.
+/// Returns them in order of their slots.
 [[nodiscard]] Result<std::vector<BindingUse>> decode_uses(const Structs<fbs::BindingUse>* in);
 [[nodiscard]] Vector<const fbs::DeterministicBlock*> encode_deterministic(const std::vector<DeterministicRow>& in,
                                                                           Builder& b);

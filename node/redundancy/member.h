@@ -158,6 +158,11 @@ class RedundancyMember : public ChangeListener, private RoleOutput {
   void append_to(CounterList& out) const;
 
  private:
+  /// After the connection closed, messages that the peer sent before may still be in this process' sockets. A hot
+  /// standby gives them this long after the last one, and not longer than the limit, before it takes over.
+  static constexpr Duration kDrainGrace = 2ms;
+  static constexpr Duration kDrainLimit = 20ms;
+
   // -- RoleOutput: what the role machine's decisions mean for the rest of the member --
   ClaimAnswer claim(std::uint64_t term) override;
   void on_claiming(std::uint64_t term) override;

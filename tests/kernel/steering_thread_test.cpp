@@ -95,9 +95,9 @@ TEST(SteeringThread, TheWorkerDoesNotWaitForTheKernel) {
   thread->alive(monotonic_now());
   EXPECT_FALSE(thread->update_warning(monotonic_now()));
   EXPECT_FALSE(thread->released()) << "the addresses may still come";
-  EXPECT_FALSE(thread->wait_released(real_now()));
+  EXPECT_FALSE(thread->wait_released(monotonic_now()));
   kernel.lock(false);
-  EXPECT_TRUE(thread->wait_released(real_now() + 10s));
+  EXPECT_TRUE(thread->wait_released(monotonic_now() + 10s));
   EXPECT_THAT(kernel.calls(), ElementsAre("acquire", "release"));
 }
 
