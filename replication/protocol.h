@@ -24,14 +24,14 @@ namespace icr::replication {
 
 /// A message is at most this long, in either direction; the link refuses longer ones before it allocates memory.
 inline constexpr std::size_t kMaxMessageBytes = 1U << 20;
-/// Sessions and tombstones of a batch that a receiver accepts.
+/// The most sessions and tombstones of a batch that a receiver accepts.
 inline constexpr std::size_t kMaxBatchRows = 4096;
-/// Slots of an audit that a receiver accepts.
+/// The most slots of an audit that a receiver accepts.
 inline constexpr std::uint32_t kMaxAuditSlots = 4096;
 /// Terms and sequence numbers end far below 2^64, so that adding to one cannot wrap.
 inline constexpr std::uint64_t kMaxNumber = std::uint64_t{1} << 62;
 
-/// What a heartbeat may say about its sender. A writer shortens what is longer; a reader refuses it.
+/// Limits of what a heartbeat says about its sender. A writer shortens what is longer; a reader refuses it.
 inline constexpr std::uint32_t kMaxHealthWeight = 0xffff;
 inline constexpr std::size_t kMaxHealthReasons = 255;
 inline constexpr std::uint32_t kMaxLateMicros = 3'600'000'000;
@@ -43,16 +43,16 @@ inline constexpr std::size_t kMaxConfigurationName = 400;
 /// heartbeats and acknowledgements do not wait behind records.
 enum class Channel : std::uint8_t { control, data };
 
-/// Where messages leave.
+/// Takes messages that leave.
 class Outlet {
  public:
   virtual ~Outlet() = default;
-  /// Hands one message to a connection. Returns false if it would block or there is no connection: nothing was taken;
-  /// try again later with the same or newer content.
+  /// Hands one message to a connection. Returns false if that would block or if there is no connection. Nothing was
+  /// taken then; the caller tries again later with the same or newer content.
   virtual bool send(Channel channel, std::span<const std::uint8_t> message) = 0;
 };
 
-/// Who says it.
+/// Names the sender of a message.
 struct Header {
   std::uint64_t cluster_digest = 0;  ///< of the sender's cluster file; it may differ from the receiver's
   std::uint64_t boot = 0;
@@ -176,14 +176,15 @@ enum class Refusal : std::uint8_t {
 };
 inline constexpr std::size_t kRefusalCount = enum_end<Refusal>();
 
-/// Reads messages of the one peer. One thread.
+/// Reads the messages of the peer. Thread: one.
 class MessageReader {
  public:
   /// `expected` says whose messages are accepted: its cluster, set, member and sender. Digest, boot and term are
   /// ignored.
   explicit MessageReader(const Header& expected) : expected_(expected) {}
 
-  /// The message, or null: refused and counted. Valid until the next call; `bytes` must live as long.
+  /// Returns the message, or null if it was refused, which is counted. The message is valid until the next call, and as
+  /// long as `bytes` lives.
   [[nodiscard]] const Message* read(std::span<const std::uint8_t> bytes);
 
   /// Returns true if the last message that was refused as wrong_cluster is of a release that is too old to pair with.
@@ -201,7 +202,7 @@ class MessageReader {
   bool stranger_is_old_ = false;
 };
 
-/// Writes messages. What a function returns is valid until the next call. One thread.
+/// Writes messages. What a function returns is valid until the next call. Thread: one.
 class MessageWriter {
  public:
   MessageWriter();
@@ -230,13 +231,13 @@ class MessageWriter {
   flatbuffers::FlatBufferBuilder builder_;
 };
 
-/// Digest of a range of slots, as an Audit carries it: how many sessions, and the sum of their digest words.
+/// The digest of a range of slots, as an Audit carries it: the number of sessions, and the sum of their digest words.
 struct RangeDigest {
   std::uint32_t sessions = 0;
   std::uint64_t digest = 0;
   friend bool operator==(const RangeDigest&, const RangeDigest&) = default;
 };
-/// `schema` says which records the other side can hold.
+/// Computes the digest of a range of slots. `schema` says which records the other side can hold.
 [[nodiscard]] RangeDigest digest_range(const SessionSource& source, std::uint32_t first, std::uint32_t count,
                                        TimePoint now, const RecordSchema& schema = kRecordSchemas.back());
 

@@ -4,7 +4,7 @@
 // only in sequence; a duplicate is counted and ignored, a gap is counted and reported (Nack), and nothing after it is
 // applied until the sender has begun a new attempt. The first stream from a master, and every stream after a change of
 // master, is a whole copy: a pass over the sink (SessionSink::begin_pass) that ends hot.
-// Sans-I/O; belongs to the thread that owns the table.
+// Sans-I/O. Thread: the one that owns the table.
 #pragma once
 
 #include <cstdint>
@@ -31,9 +31,9 @@ class Receiver {
   /// `boot` (not 0) makes the names of streams unique. `table` is the other face of `sink`.
   Receiver(SessionSink& sink, const SessionSource& table, std::uint64_t boot, const ReceiverLimits& limits = {});
 
-  /// Follows the master that runs under `boot` in `term`; asks for a stream unless it has one from it.
+  /// Follows the master that runs under `boot` in `term`, and asks for a stream unless it has one from that master.
   void follow(TimePoint now, std::uint64_t boot, std::uint64_t term);
-  /// Follows nobody. A pass that is open stays unfinished.
+  /// Follows nobody any more. A pass that is open stays unfinished.
   void stop();
 
   // The stream, in the order of arrival.
@@ -41,25 +41,25 @@ class Receiver {
   void on_batch(TimePoint now, const Batch& message);
   void on_bulk_end(TimePoint now, const BulkEnd& message);
   void on_audit(TimePoint now, const Audit& message);
-  /// A message of a kind that only a later release knows is passed over and counted.
+  /// Passes over a message of a kind that only a later release knows, and counts it.
   void on_unknown(TimePoint now, const UnknownNumbered& message);
-  /// How far the master says that its stream is: so the loss of the last message is noticed too.
+  /// Takes what the master says of how far its stream is, so that the loss of the last message is noticed too.
   void on_master_position(TimePoint now, const Position& master);
 
   /// Sends requests, acknowledgements and reports of loss that are due.
   void pump(TimePoint now, const Header& header, MessageWriter& writer, Outlet& outlet);
   [[nodiscard]] TimePoint next_deadline() const;
-  /// True when enough has been applied that pump() should not wait for the end of the burst.
+  /// Returns true if so much has been applied that pump() should not wait for the end of the burst.
   [[nodiscard]] bool ack_urgent() const { return unacknowledged_ >= limits_.ack_every; }
 
-  /// How complete the copy is: off while nobody is followed, cold from the request for a stream until the pass is
-  /// complete.
+  /// Returns how complete the copy is: off while nobody is followed, and cold from the request for a stream until the
+  /// pass is complete.
   [[nodiscard]] Sync sync() const { return sync_; }
-  /// A stream has been asked for and has not begun.
+  /// Returns true if a stream has been asked for and has not begun.
   [[nodiscard]] bool requested() const { return requested_; }
-  /// The last message that was applied: epoch 0 if nobody is followed.
+  /// Returns the place of the last message that was applied; its epoch is 0 if nobody is followed.
   [[nodiscard]] Position position() const { return {epoch_, base_, expected_ - 1}; }
-  /// Records of the present copy that the sink refused.
+  /// Returns how many records of the present copy the sink has refused.
   [[nodiscard]] std::uint64_t refused_in_copy() const { return refused_in_copy_; }
   /// Returns true if the master's table is of another size, and the master does not say how its slots are divided.
   [[nodiscard]] bool capacity_differs() const { return capacity_differs_; }
@@ -96,13 +96,13 @@ class Receiver {
     std::uint64_t reduced_records = 0;      ///< taken without a column, flag or application protocol
     std::uint64_t unknown_messages = 0;     ///< of the stream, passed over
     std::uint64_t audits_not_compared = 0;  ///< of ranges with records that were skipped, or refused as expected
-    std::uint64_t unmapped = 0;             ///< records and tombstones of slots that have no counterpart here
+    std::uint64_t unmapped = 0;             ///< records and tombstones of slots that have no counterpart in this table
   };
   [[nodiscard]] const Counters& counters() const { return counters_; }
   void append_to(CounterList& out) const;
 
  private:
-  /// True if the message is the next one.
+  /// Returns true if the message is the next one.
   bool admit(TimePoint now, const Position& position);
   void adopt_attempt(TimePoint now, std::uint64_t base);
   void took_one(TimePoint now);

@@ -5,7 +5,7 @@
 // slot numbers only. When the receiver misses something, those slots are marked again and go out in a new attempt.
 //
 // Order: state changes first; the bulk copy to a cold peer in between (at least one batch in four); counters last.
-// Sans-I/O; belongs to the thread that owns the table.
+// Sans-I/O. Thread: the one that owns the table.
 #pragma once
 
 #include <cstdint>
@@ -43,11 +43,12 @@ class Sender {
   void set_schema(const RecordSchema& schema) { schema_ = schema; }
   /// Begins a new stream, for a receiver that asked for it under this name; the former one is forgotten.
   void start(TimePoint now, std::uint64_t epoch);
-  /// There is no receiver (any more). Which slots it does not know of is remembered: see take_unshared().
+  /// Tells that there is no receiver any more. The sender remembers which slots the receiver does not know
+  /// (take_unshared()).
   void stop();
   [[nodiscard]] bool active() const { return epoch_ != 0; }
 
-  /// A slot changed. O(1), nothing else happens.
+  /// Marks a slot that has changed, and does nothing else. Takes constant time.
   void changed(std::uint32_t slot, Change change) {
     if (epoch_ == 0 && !shared_) return;
     (void)(change == Change::state ? state_ : refresh_).mark(slot);
@@ -56,13 +57,15 @@ class Sender {
   // What the other member cannot know: should it turn out to have been master too, it is told (replication/merge.h).
   // Only while there is no stream.
 
-  /// This member becomes master with a complete copy of what the other one had: that is known there.
+  /// Tells that this member becomes master with a complete copy of what the other one had, so that the other one knows
+  /// all of it.
   void all_is_shared();
-  /// Of nothing it is known whether the other member has it.
+  /// Tells that the other member may have nothing of the table.
   void nothing_is_shared();
-  /// False: it may be all of the table that the other member does not know; nothing is remembered by slot.
+  /// Returns false if the other member may lack all of the table; nothing is remembered by slot then.
   [[nodiscard]] bool shared() const { return shared_; }
-  /// Slots that changed since the other member was told last, those whose state changed first; nullopt: no more.
+  /// Returns a slot that changed since the other member was told last, first those whose state changed; nullopt if
+  /// there are no more.
   [[nodiscard]] std::optional<std::uint32_t> take_unshared();
   [[nodiscard]] std::uint32_t unshared() const { return state_.size() + refresh_.size(); }
 
@@ -71,29 +74,29 @@ class Sender {
   void on_ack(const Ack& ack);
   void on_nack(const Nack& nack);
 
-  /// Sends what is due until the outlet blocks, the window is full or about `budget_bytes` are spent; a batch is no
-  /// larger than what is left of them. `urgent`: do not wait for more to put into a batch.
+  /// Sends the messages that are due, until the outlet blocks, the window is full or about `budget_bytes` are spent; a
+  /// batch is no larger than what is left of them. With `urgent` it does not wait for more changes to put into a batch.
   void pump(TimePoint now, const Header& header, Outlet& outlet, std::size_t budget_bytes, bool urgent = false);
-  /// When pump() should be called again if nothing else happens.
+  /// Returns when pump() should be called again if nothing else happens.
   [[nodiscard]] TimePoint next_deadline() const;
 
-  /// True: the receiver has acknowledged the whole bulk copy and every change of state there is.
+  /// Returns true if the receiver has acknowledged the whole bulk copy and every change of state that there is.
   [[nodiscard]] bool drained() const;
-  /// The last message of the stream: epoch 0 if there is none.
+  /// Returns the place of the last message of the stream; its epoch is 0 if there is no stream.
   [[nodiscard]] Position position() const { return {epoch_, base_, next_ - 1}; }
   [[nodiscard]] std::uint64_t acknowledged() const { return acknowledged_; }
   [[nodiscard]] std::uint32_t pending_state() const { return active() ? state_.size() : 0; }
   [[nodiscard]] std::uint32_t pending_refresh() const { return active() ? refresh_.size() : 0; }
   [[nodiscard]] std::size_t unacknowledged_bytes() const { return unacknowledged_bytes_; }
-  /// Records and tombstones in these messages.
+  /// Returns the number of records and tombstones in messages that are not acknowledged.
   [[nodiscard]] std::size_t unacknowledged_records() const { return unacknowledged_records_; }
-  /// The outlet refused the last message; pump() offers it again.
+  /// Returns true if the outlet refused the last message, which pump() offers again.
   [[nodiscard]] bool blocked() const { return !blocked_.empty(); }
   [[nodiscard]] bool bulk_done() const { return bulk_ == Bulk::done; }
-  /// Number of the slots that the bulk copy has walked over.
+  /// Returns the number of slots that the bulk copy has walked over.
   [[nodiscard]] std::uint32_t slots_copied() const { return cursor_; }
-  /// True if an acknowledgement is due: there is a message that the receiver has not acknowledged, or the outlet
-  /// refuses the next one.
+  /// Returns true if an acknowledgement is due: there is a message that the receiver has not acknowledged, or the
+  /// outlet refuses the next one.
   [[nodiscard]] bool waits_for_peer() const { return active() && (!unacknowledged_.empty() || blocked()); }
   /// Returns a number that grows with each acknowledged message, apart from those that only begin a stream.
   [[nodiscard]] std::uint64_t progress() const { return counters_.acknowledged; }
@@ -125,7 +128,7 @@ class Sender {
  private:
   enum class Bulk : std::uint8_t { walking, done };
   enum class Kind : std::uint8_t { nothing, begin, state, bulk, bulk_end, refresh, audit };
-  /// A message that is not acknowledged yet, and what has to be done again if it is lost.
+  /// A message that is not acknowledged yet, and what must be sent again if it is lost.
   struct Sent {
     std::uint64_t sequence = 0;
     std::size_t bytes = 0;
@@ -139,7 +142,7 @@ class Sender {
   [[nodiscard]] std::size_t build(Kind kind, TimePoint now, const Header& header);
   void collect_changes(Sent& sent, BitSet& from, bool counters, TimePoint now);
   void collect_bulk(Sent& sent, TimePoint now);
-  /// The slot's record, or its tombstone if `dead_too`. True if there is a row for it.
+  /// Adds the record of the slot, or its tombstone if `dead_too`. Returns true if there is a row for it.
   bool add_row(std::uint32_t slot, bool counters, bool dead_too, TimePoint now, bool& dead);
   [[nodiscard]] bool batch_full() const { return rows_.size() >= limits_.batch_rows || rows_.bytes() >= batch_limit_; }
   [[nodiscard]] MessageWriter::Bytes write_audit(const Header& header, const Position& position, TimePoint now);
@@ -158,8 +161,8 @@ class Sender {
   SessionRecord record_;
   MessageWriter writer_;
 
-  /// The receiver of this or the last stream has acknowledged the whole copy, or the copy was its own: it lacks only
-  /// what is marked, or on its way.
+  /// True if the receiver of this stream or the last one has acknowledged the whole copy, or if the copy was its own.
+  /// It lacks only slots that are marked, or on their way.
   bool shared_ = false;
   std::uint64_t epoch_ = 0;
   std::uint64_t base_ = 1;

@@ -15,9 +15,12 @@
 
 namespace icr {
 
+/// The value of the setting that says that a thing exists. The digests of every release contain it.
+inline constexpr std::string_view kExists = "there";
+
 struct Setting {
   std::string path;   ///< "service-sets[cgn].timeouts.open-timeout"
-  std::string value;  ///< "240"; "there" of a thing that is there
+  std::string value;  ///< "240", or kExists
   Scope scope = Scope::cluster;
   Applies applies = Applies::restart;
 };

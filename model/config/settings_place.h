@@ -46,11 +46,11 @@ class Place {
   [[nodiscard]] Place item(std::string_view list, std::string_view name) const {
     return {*part_, fmt::format("{}.{}[{}]", path_, list, name)};
   }
-  /// Says that the thing is there.
+  /// Says that the thing at this place exists.
   void exists(Scope scope, Applies applies = Applies::restart) const {
-    part_->settings.push_back({path_, "there", scope, applies});
+    part_->settings.push_back({path_, std::string(kExists), scope, applies});
   }
-  /// Says that a thing is there that `key` lists.
+  /// Says that a thing exists that `key` lists.
   void exists(const Key& key) const { exists(Scope::cluster, key.applies); }
   void put(const Key& key, std::string value) const {
     if (value == key.usual) return;

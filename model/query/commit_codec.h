@@ -11,8 +11,8 @@ namespace icr::query_codec {
                                                                     flatbuffers::FlatBufferBuilder& b);
 [[nodiscard]] flatbuffers::Offset<fbs::CommitReply> encode_commit(const CommitReply& in,
                                                                   flatbuffers::FlatBufferBuilder& b);
-/// Read what came from the network; null stands for a message without the part. Lengths and ranges are checked. Text
-/// for people is made printable, the text of a cluster file is not changed.
+/// Reads a part of a message from the network, with lengths and ranges checked; a message without the part gives null.
+/// Texts for people are made printable, but the text of a cluster file is not changed.
 [[nodiscard]] Result<CommitRequest> decode_commit(const fbs::CommitRequest* in);
 [[nodiscard]] Result<CommitReply> decode_commit(const fbs::CommitReply* in);
 

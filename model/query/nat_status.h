@@ -103,7 +103,7 @@ struct DeterministicBinding {
   friend bool operator==(const DeterministicBinding&, const DeterministicBinding&) = default;
 };
 
-/// Who uses a binding.
+/// How much a binding is used.
 struct BindingUse {
   std::uint32_t slot = 0;  ///< of the binding
   std::uint32_t sessions = 0;
@@ -118,7 +118,7 @@ struct DeterministicRow {
   std::uint32_t ports_in_use = 0;
 };
 
-/// Sets of kinds of records.
+/// Returns the bit of a kind in a set of kinds of records.
 [[nodiscard]] constexpr std::uint8_t kind_bit(RecordKind kind) {
   return static_cast<std::uint8_t>(1U << static_cast<unsigned>(kind));
 }

@@ -48,7 +48,7 @@ enum class QueryKind : std::uint8_t {
 };
 /// The number that the next kind of question will have.
 inline constexpr std::uint8_t kQueryKindEnd = enum_end<QueryKind, QueryKind::status>();
-/// True where a question is about one redundancy set of the card.
+/// Returns true if questions of this kind are about one redundancy set of the card.
 [[nodiscard]] bool addresses_a_set(QueryKind kind);
 
 struct QueryRequest {
@@ -86,8 +86,8 @@ inline constexpr std::uint8_t kQueryErrorCount = enum_end<QueryError>();
 
 /// The words of `show services sessions count` on vms- cards.
 enum class SessionState : std::uint8_t { valid = 0, invalid, pending, other };
-/// Invalid: closed (RST, or both FINs acknowledged), it only waits to be removed. Valid: any other session. An icr
-/// session is never pending or other.
+/// Returns `invalid` for a session that is closed (after a RST, or after both FINs were acknowledged) and only waits to
+/// be removed, and `valid` for any other. A session of icr is never pending or other.
 [[nodiscard]] SessionState state_of(const SessionRecord& record);
 
 struct ServiceSetCount {
@@ -123,7 +123,7 @@ struct RoleChange {
 };
 inline constexpr std::size_t kMaxRoleChanges = 32;
 
-/// What a member knows of its peer, and what it has sent it.
+/// What a member knows of its peer, and what it has sent to it.
 struct PeerStatus {
   std::uint64_t term = 0;
   std::uint32_t priority = 0;
@@ -139,7 +139,7 @@ struct PeerStatus {
   friend bool operator==(const PeerStatus&, const PeerStatus&) = default;
 };
 
-/// One redundancy set as one chassis sees it.
+/// A redundancy set as one chassis sees it.
 struct SetStatus {
   StableId set_id = 0;             ///< names, id and peers are in the cluster file
   std::uint16_t set = 0;           ///< its place in the cluster file of whoever holds the status; not sent
@@ -160,7 +160,7 @@ struct SetStatus {
   std::uint64_t acknowledged_sequence = 0;
   std::uint64_t applied_sequence = 0;
   std::uint64_t pending = 0;        ///< changed sessions that the peer has not got yet
-  std::uint32_t health_weight = 0;  ///< sum of the weights of what is wrong here; 255 and more: ill
+  std::uint32_t health_weight = 0;  ///< sum of the weights of what is wrong with this member; it is ill from 255 on
   std::string health_reasons;
   std::uint32_t peer_health_weight = 0;  ///< the same sum of the peer, as it reports
   std::string peer_health_reasons;
@@ -174,7 +174,7 @@ struct SetStatus {
   std::string scheduling;           ///< how the worker of the set is scheduled, in words; empty if unknown
 };
 
-/// What `show services sessions utilization` is made of. Rates are per second.
+/// The numbers of `show services sessions utilization`. Rates are per second.
 struct CardUtilization {
   std::uint64_t sessions = 0;
   std::uint64_t slots = 0;  ///< room for sessions, all sets together
@@ -202,8 +202,8 @@ struct RateHistogram {
   void add(const RateHistogram& other);
 };
 
-/// What `show services sessions analysis` is made of, beside the numbers of live sessions. Since the card started, or
-/// since it was cleared; of several workers the sums, so their peaks need not have been at the same time.
+/// The numbers of `show services sessions analysis`, except those of live sessions. They count since the card started,
+/// or since they were cleared. Those of several workers are added, so their peaks need not have been at the same time.
 struct CardAnalysis {
   std::uint64_t peak_sessions = 0;
   std::uint64_t peak_created_per_second = 0;
@@ -251,7 +251,7 @@ struct QueryReply {
   QueryError error = QueryError::none;
   std::string reason;                ///< in words, when error is set
   std::uint64_t cluster_digest = 0;  ///< status: of the cluster file of the chassis
-  /// Status: names of what the chassis knows and the file of who asks may not: its service sets and pools.
+  /// Status: names of service sets and pools that the chassis knows, and that the file of whoever asks may lack.
   std::vector<std::pair<StableId, std::string>> names;
   std::vector<SetStatus> status;
   CardUtilization utilization;
@@ -279,12 +279,13 @@ inline constexpr std::uint32_t kPageServiceSets = 64;       ///< of statistics
 inline constexpr std::size_t kMaxRequestBytes = 64 * 1024;  ///< a filter that names every service set fits
 inline constexpr std::size_t kMaxReplyBytes = 1024 * 1024;
 
-/// Writes one message into `builder` (cleared first).
+/// Writes a message into `builder`, which is cleared first.
 void encode_request(const QueryRequest& request, flatbuffers::FlatBufferBuilder& builder);
 void encode_reply(const QueryReply& reply, BatchEncoder& sessions, flatbuffers::FlatBufferBuilder& builder);
 
-/// Read what came from the network: size bound, verifier, ranges. Whether the identities are known is for the caller to
-/// check. Sessions of a page are returned in slot order. Text is made printable.
+/// Reads a message from the network: checks its size, its structure (the verifier of FlatBuffers) and the ranges of its
+/// values. The caller checks whether the identities are known. Sessions of a page are returned in the order of their
+/// slots. Texts are made printable.
 [[nodiscard]] Result<QueryRequest> decode_request(const void* data, std::size_t size);
 [[nodiscard]] Result<QueryReply> decode_reply(const void* data, std::size_t size);
 

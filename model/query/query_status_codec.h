@@ -8,7 +8,7 @@
 
 namespace icr::query_codec {
 
-/// Bounds of one reply.
+/// The most rows of a reply that stand for service sets.
 inline constexpr std::size_t kMaxServiceSets = 10'000;  ///< as many as a cluster file may have
 
 using Builder = flatbuffers::FlatBufferBuilder;
@@ -47,10 +47,10 @@ using Vector = flatbuffers::Offset<flatbuffers::Vector<T>>;
 [[nodiscard]] flatbuffers::Offset<fbs::CardUsage> encode_usage(const CardUsage& in, Builder& b);
 [[nodiscard]] Result<CardUsage> decode_usage(const fbs::CardUsage* in);
 [[nodiscard]] flatbuffers::Offset<fbs::LiveSessions> encode_live(const LiveSessions& in, Builder& b);
-/// Refuses numbers of parts that exceed their whole.
+/// Returns an error if the number of a part exceeds that of its whole.
 [[nodiscard]] Result<LiveSessions> decode_live(const fbs::LiveSessions* in);
 
-/// The verifier does not check how elements are aligned.
+/// Checks how many rows there are and how they are aligned, which the verifier of FlatBuffers does not check.
 template <class T>
 [[nodiscard]] Result<void> check_rows(const Structs<T>* rows, std::size_t most, std::string_view what) {
   if (rows == nullptr || rows->size() == 0) return {};

@@ -23,8 +23,8 @@ enum class StatisticsGroup : std::uint8_t {
   nat,                ///< show services nat statistics
 };
 inline constexpr std::size_t kStatisticsGroupCount = enum_end<StatisticsGroup>();
-/// The last words of the command: "tcp", "tcp-mss", "packet-drops", "integrity-drops", "screen-drops",
-/// "stateful-firewall", "nat".
+/// Returns the last words of the command: "tcp", "tcp-mss", "packet-drops", "integrity-drops", "screen-drops",
+/// "stateful-firewall" or "nat".
 [[nodiscard]] std::string_view to_string(StatisticsGroup group);
 
 /// Every counter of one service set on one card, zero or not. A name is the XML leaf, with the container before it

@@ -12,7 +12,8 @@
 namespace icr {
 
 /// All conditions that are set must hold. Addresses and ports are those of the initiator flow as the initiator sends
-/// it, before translation. Interfaces are not in here: they choose cards and service sets, before any session is read.
+/// it, before translation. A filter has no interfaces, because they choose cards and service sets before any session is
+/// read.
 struct SessionFilter {
   std::optional<ApplicationProtocol> application_protocol;
   std::optional<std::uint8_t> protocol;
@@ -28,16 +29,17 @@ struct SessionFilter {
   std::optional<StableId> nat_pool;    ///< the source address is out of this pool
   std::vector<StableId> service_sets;  ///< ascending; empty: all
 
-  /// A question for the application protocols rpc, rpc-portmap, dce-rpc and dce-rpc-portmap is one question (as in
-  /// Junos): each of them matches sessions of all four.
+  /// Returns true if the session is one that is asked for. The application protocols rpc, rpc-portmap, dce-rpc and
+  /// dce-rpc-portmap are one, as in Junos: a question for any of them matches sessions of all four.
   [[nodiscard]] bool matches(const SessionRecord& record) const;
-  /// What `key`, the initiator flow, alone decides: false means that matches() is false as well. For tables that can
-  /// look at a key without making a record.
+  /// Returns false if the initiator flow `key` alone shows that matches() is false. For tables that can look at a key
+  /// without making a record.
   [[nodiscard]] bool admits(const FlowKey& key) const;
-  /// For a binding: the source is the host with its port, the destination the translated address and port.
+  /// Returns true if the binding is one that is asked for. Its source is the host with its port, and its destination
+  /// the translated address and port.
   [[nodiscard]] bool matches(const BindingRecord& binding) const;
   [[nodiscard]] bool has_service_set(StableId service_set) const;
-  /// True where nothing but the service set decides, so that counters per service set are the answer to a count.
+  /// Returns true if nothing but the service set decides, so that counters of service sets are the answer to a count.
   [[nodiscard]] bool only_service_sets() const;
 
   friend bool operator==(const SessionFilter&, const SessionFilter&) = default;

@@ -49,11 +49,11 @@ constexpr std::array<NatWords, kNatTypeCount> kNatWords = {{
 std::string_view to_string(Adopted adopted) {
   switch (adopted) {
     case Adopted::created:
-      return "it lives on here";
+      return "the master did not know it";
     case Adopted::updated:
-      return "it was known here in an older state";
+      return "the master knew it in an older state";
     case Adopted::known:
-      return "it was known here";
+      return "the master knew it";
     case Adopted::invalid:
       return "it is not of this configuration";
     case Adopted::flow_taken:

@@ -231,9 +231,9 @@ enum class Applied : std::uint8_t {
 
 /// The result of SessionSink::adopt for a record of another master. The values from `invalid` on are refusals.
 enum class Adopted : std::uint8_t {
-  created,        ///< it was unknown here and exists now
-  updated,        ///< it was known here, and the state of the other master is newer and was taken over
-  known,          ///< it was known here, and the state here is not older and was kept
+  created,        ///< the master did not know it, and has it now
+  updated,        ///< the master knew it in an older state, and took over the newer one
+  known,          ///< the master knew it, and kept its own state, which is not older
   invalid,        ///< it does not fit this configuration: service set, pool, addresses ...
   flow_taken,     ///< one of its flow keys belongs to another session
   port_taken,     ///< its translated port belongs to another session or mapping

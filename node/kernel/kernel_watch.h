@@ -47,7 +47,7 @@ class KernelWatch {
     read_ = written_;
     return true;
   }
-  /// The same for a further reader, whose place is `read`: 0 before its first call.
+  /// Does the same for a further reader. `read` is the place of that reader, and is 0 before its first call.
   [[nodiscard]] bool look(std::uint64_t& read, KernelReport& out) {
     if (written_ == read) return false;
     if (!mutex_.try_lock()) return false;
@@ -76,7 +76,7 @@ class KernelWatch {
 /// Thread: one.
 class ClosedWays {
  public:
-  /// `watch` must outlive the object; null if there is no guard, and then every way is open.
+  /// `watch` must outlive the object. It is null if there is no guard, and then every way is open.
   explicit ClosedWays(KernelWatch* watch) : watch_(watch) {}
   /// Returns the reason, or an empty text if the traffic can get in.
   [[nodiscard]] std::string operator()(const VirtualAddress& address) {

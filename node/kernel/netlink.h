@@ -1,6 +1,6 @@
 // rtnetlink through libnl-route-3: owning handles and the few requests that ports and steering share.
 //
-// Contract: a RouteSocket is used by one thread. Requests wait for the kernel's answer, which the kernel gives within
+// Thread: one for each RouteSocket. Requests wait for the kernel's answer, which the kernel gives within
 // the send call itself; they take microseconds unless somebody holds the kernel's configuration lock (RTNL). That lock
 // is one for all network namespaces, so no worker makes a request while it forwards.
 #pragma once
@@ -37,16 +37,16 @@ template <class T>
 using Handle = std::unique_ptr<T, Deleter>;
 using RouteSocket = Handle<nl_sock>;
 
-/// A connected NETLINK_ROUTE socket.
+/// Returns a connected NETLINK_ROUTE socket.
 [[nodiscard]] Result<RouteSocket> open_route_socket();
 
-/// libnl's error code (negative) in words.
+/// Returns a (negative) error code of libnl in words.
 [[nodiscard]] std::string describe(int code);
 
-/// The error of a refused request; names the missing capability where that is the reason.
+/// Returns the error of a refused request, which names the missing capability if that is the reason.
 [[nodiscard]] tl::unexpected<Error> refused(std::string_view what, int code);
 
-/// An address with a prefix length for requests. Null only when out of memory.
+/// Returns an address with a prefix length for requests; null only if there is no memory.
 [[nodiscard]] Handle<nl_addr> to_netlink(const IpAddress& address, std::uint8_t prefix_length);
 
 /// Changes of one interface; what is not set stays as it is.

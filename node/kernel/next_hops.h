@@ -1,6 +1,6 @@
-// Who gets a packet that leaves by an Ethernet interface: the kernel's routes and neighbours of that interface, as
-// RouteMirror tells them, so that a look-up costs no system call. ARP and neighbour discovery stay with the kernel: it
-// is asked to resolve what is not known, and to confirm what is used.
+// Finds the next hop of a packet that leaves by an Ethernet interface, among the kernel's routes and neighbours of that
+// interface. RouteMirror tells them, so a look-up costs no system call. ARP and neighbour discovery stay with the
+// kernel: it is asked to resolve a neighbour that is not known, and to confirm one that is used.
 #pragma once
 
 #include <array>
@@ -29,9 +29,10 @@ class NextHops {
   NextHops(const NextHops&) = delete;
   NextHops& operator=(const NextHops&) = delete;
 
-  /// Polls readable when the kernel has news.
+  /// Returns a descriptor that polls readable when the kernel has news.
   [[nodiscard]] int descriptor() const { return mirror_->descriptor(); }
-  /// Takes over what changed. True: something did. Call it when the descriptor is readable, and about every second.
+  /// Takes over what has changed, and returns true if something has. Call it when the descriptor is readable, and about
+  /// every second.
   bool update(TimePoint now);
 
   enum class Outcome : std::uint8_t {
@@ -41,18 +42,19 @@ class NextHops {
     broadcast,    ///< the destination is a broadcast address, to which nothing is forwarded (RFC 2644)
     no_route,     ///< the main table has no route out of this interface
     blackhole,    ///< the main table has a route of type blackhole
-    unreachable,  ///< the same
-    prohibited,   ///< the same
+    unreachable,  ///< the main table has a route of type unreachable
+    prohibited,   ///< the main table has a route of type prohibit
   };
-  /// The next hop's Ethernet address, in `out`, for Outcome::known.
+  /// Finds the next hop to a destination. With Outcome::known, writes its Ethernet address to `out`.
   [[nodiscard]] Outcome find(const IpAddress& destination, TimePoint now, EthernetAddress& out);
-  /// Gives up the next hop to this destination: no packet waits for it any more.
+  /// Gives up the next hop to this destination, so that no packet waits for it any more.
   void give_up(const IpAddress& destination, TimePoint now);
 
-  /// Returns true for an address of this machine or a broadcast address: packets for it are not forwarded.
+  /// Returns true for an address of this machine and for a broadcast address. Packets for them are not forwarded.
   [[nodiscard]] bool is_local(const IpAddress& address) const { return local_.count(address) != 0; }
 
-  /// An address of the interface, to speak from; of several the first that is not link-local.
+  /// Returns an address of the interface from which packets can be sent: the first one that is not link-local, or
+  /// nullopt.
   [[nodiscard]] const std::optional<IpAddress>& own(bool v6) const { return own_[v6 ? 1 : 0]; }
 
   [[nodiscard]] std::uint64_t requests() const { return requests_; }          ///< resolutions asked of the kernel

@@ -8,7 +8,7 @@
 // arrives in the card like one from a router further away, and is translated. Only the master has these routes; they
 // vanish together with the device.
 //
-// Thread: one, which may wait for the kernel's configuration lock (steering_thread.h); append_to() any.
+// Thread: one, which may wait for the kernel's configuration lock (steering_thread.h). Any thread may call append_to().
 #pragma once
 
 #include <atomic>
@@ -26,7 +26,7 @@ struct nl_sock;
 
 namespace icr::node {
 
-/// The fewest prefixes that cover exactly the range.
+/// Returns the fewest prefixes that together cover exactly the range.
 [[nodiscard]] std::vector<Prefix> prefixes_of(const AddressRange& range);
 
 /// Returns ranges without the parts that others contain.
@@ -39,14 +39,15 @@ class ReturnRoutes {
     Prefix prefix;
     std::string device;
   };
-  /// For the set's addresses behind TUN devices of this chassis; there may be none. Nothing is added yet.
+  /// Prepares the routes to the addresses of the set behind TUN devices of this chassis; there may be none. Adds
+  /// nothing yet.
   [[nodiscard]] static Result<std::unique_ptr<ReturnRoutes>> open(const Cluster& cluster, std::uint16_t set,
                                                                   std::uint16_t chassis);
   ~ReturnRoutes();
   ReturnRoutes(const ReturnRoutes&) = delete;
   ReturnRoutes& operator=(const ReturnRoutes&) = delete;
 
-  /// Adds them all; what the kernel refuses is counted, and the first reason is logged.
+  /// Adds the routes. What the kernel refuses is counted, and the first reason is logged.
   void acquire();
   void release();
   void append_to(CounterList& out) const;
@@ -58,8 +59,7 @@ class ReturnRoutes {
     void operator()(nl_sock* socket) const;
   };
   ReturnRoutes() = default;
-  /// Routes for these ranges by the device of a port; for a port that is no TUN device, or none, there is nothing to
-  /// do.
+  /// Plans routes for these ranges by the device of a port, unless the port is null or no TUN device.
   void add(const PacketPort* port, std::span<const AddressRange> ranges);
 
   std::vector<Route> routes_;

@@ -194,7 +194,7 @@ void AddressSteering::set_warning(std::string reason) {
     log::info("steering", "all virtual addresses can be held again");
   } else {
     ++counters_.interface_trouble;
-    log::warn("steering", "traffic cannot be drawn here: {}", warning_);
+    log::warn("steering", "this chassis cannot draw the traffic: {}", warning_);
   }
 }
 

@@ -1,4 +1,4 @@
-// Steering: bringing the neighbours' traffic to the chassis that is master, by its virtual addresses.
+// Brings the traffic of neighbours to the chassis that is master, by its virtual addresses.
 //
 // The master holds the addresses as leases: each is added with a lifetime of kLease and renewed every kRenewInterval
 // as long as the worker that forwards gives signs of life. So the kernel itself withdraws them when the process was
@@ -10,8 +10,8 @@
 // steering_thread.h. Announcements do not need that lock. They go out first, and neighbours that know the address
 // already send their packets here while the kernel has yet to add it.
 //
-// Contract: one thread; append_to() any. State comes before traffic: call acquire() only when the engine is ready to
-// forward.
+// Thread: one, except where a function says otherwise. State comes before traffic, so acquire() is called only when the
+// engine is ready to forward.
 #pragma once
 
 #include <functional>
@@ -30,7 +30,8 @@ namespace icr::node {
 /// The signs of life of the worker that forwards the traffic.
 struct WorkerSigns {
   TimePoint alive;  ///< when it gave the last one
-  /// When it gave the first one after its last pause of Steering::kRenewInterval or more; min() if it never paused.
+  /// When the worker gave the first sign after its last pause of Steering::kRenewInterval or more; min() if it never
+  /// paused.
   TimePoint resumed = TimePoint::min();
 };
 
@@ -48,25 +49,27 @@ class Steering {
 
   virtual ~Steering() = default;
 
-  /// Draws the traffic here: announces the addresses, then adds them. If it is drawn already, it is announced once
-  /// more. On failure what could be taken is held, and tick() goes on trying for the rest until release().
+  /// Draws the traffic to this chassis: announces the addresses, then adds them. If it is drawn already, it is
+  /// announced once more. After a failure the addresses that could be added are held, and tick() goes on trying for the
+  /// rest until release().
   [[nodiscard]] virtual Result<void> acquire(TimePoint now) = 0;
   /// Lets go of the traffic.
   virtual void release(TimePoint now) = 0;
   /// Renews leases, repeats announcements, looks at the interfaces. Call it at next_deadline() at the latest.
   virtual void tick(TimePoint now, const WorkerSigns& worker) = 0;
-  /// nullopt: there is never anything to do.
+  /// Returns when tick() must be called; nullopt if there is never anything to do.
   [[nodiscard]] virtual std::optional<TimePoint> next_deadline() const = 0;
-  /// Why this chassis could not draw the traffic now ("interface inside0 is down"); empty: it could.
+  /// Returns why this chassis could not draw the traffic now ("interface inside0 is down"), or an empty text if it
+  /// could.
   [[nodiscard]] virtual const std::string& warning() const = 0;
   /// Thread: any.
   virtual void append_to(CounterList& out) const = 0;
 };
 
-/// Steering for these addresses; for none, one that does nothing. Addresses that a previous process left behind are
-/// removed. Fails where the privileges are missing; an interface that does not exist is a warning(), as it may come.
-/// `closed` returns why traffic to an address could not get into the card, or an empty text if it can. An address with
-/// a reason is not added. `addresses` must outlive the result.
+/// Returns the steering of these addresses, which does nothing if there are none. Removes addresses that a previous
+/// process left behind. Fails if privileges are missing. An interface that does not exist is only a warning(), because
+/// it may come. `closed` returns why traffic to an address could not get into the card, or an empty text if it can; an
+/// address with a reason is not added. `addresses` must outlive the result.
 using ClosedWay = std::function<std::string(const VirtualAddress&)>;
 [[nodiscard]] Result<std::unique_ptr<Steering>> open_steering(std::span<const VirtualAddress> addresses, TimePoint now,
                                                               ClosedWay closed = {});

@@ -43,10 +43,10 @@ class SteeringThread {
   SteeringThread(const SteeringThread&) = delete;
   SteeringThread& operator=(const SteeringThread&) = delete;
 
-  /// Has the traffic drawn here: addresses first, then return routes. If it is drawn already, it is announced once
-  /// more. REQUIRES: the engine is ready to forward.
+  /// Has the traffic drawn to this chassis: addresses first, then return routes. If it is drawn already, it is
+  /// announced once more. REQUIRES: the engine is ready to forward.
   void acquire();
-  /// Has the traffic released. Until released(), packets may still be drawn here.
+  /// Has the traffic released. Until released(), packets may still be drawn to this chassis.
   void release();
   /// Returns true when nothing that acquire() asked for is left in the kernel.
   [[nodiscard]] bool released() const;

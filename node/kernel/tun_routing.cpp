@@ -256,7 +256,7 @@ Result<void> keep_from_forwarding(nl_sock* socket, const std::string& interface)
   }
   auto done = ensure_steering(socket, AF_INET6, interface, 0, interfaces);
   if (!done && ipv6_is_off(interface)) {
-    log::warn("port", "interface={} only IPv4 is kept from forwarding, IPv6 is off here: {}", interface,
+    log::warn("port", "interface={} only IPv4 is kept from forwarding, because IPv6 is off: {}", interface,
               done.error().message);
     return {};
   }

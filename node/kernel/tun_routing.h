@@ -27,7 +27,7 @@ inline constexpr std::uint8_t kSteeringProtocol = 73;
 /// Returns true for numbers that routing_table_of() may return.
 [[nodiscard]] bool is_steering_table(std::uint32_t table);
 
-/// The routing table of a device: the same after every restart, in 10000..59999.
+/// Returns the number of the routing table of a device, in 10000..59999. It is the same after every restart.
 [[nodiscard]] std::uint32_t routing_table_of(std::string_view device);
 
 /// Routes into `device` all IPv4 and IPv6 packets that arrive on `interfaces`, and those that this machine itself sends
@@ -37,17 +37,17 @@ inline constexpr std::uint8_t kSteeringProtocol = 73;
 [[nodiscard]] Result<void> steer_into(nl_sock* socket, const std::string& device, int device_index,
                                       std::span<const std::string> interfaces);
 
-/// Restores what is missing of the above for one family (AF_INET, AF_INET6). Returns how many rules and routes were
-/// missing. Reads only the rules and this table, so it is cheap enough to be called often. With `device_index` 0 there
-/// is no device, and the table drops packets.
+/// Restores what is missing of the state that steer_into() makes, for one family (AF_INET, AF_INET6). Returns how many
+/// rules and routes were missing. Reads only the rules and this table, so it is cheap enough to be called often. With
+/// `device_index` 0 there is no device, and the table drops packets.
 [[nodiscard]] Result<int> ensure_steering(nl_sock* socket, int family, const std::string& device, int device_index,
                                           std::span<const std::string> interfaces);
 
 /// Returns true if an interface cannot have IPv6 addresses or routes (disable_ipv6), or the machine has no IPv6.
 [[nodiscard]] bool ipv6_is_off(const std::string& interface);
 
-/// Drops what comes in on `interface` and is not for this machine itself, IPv4 and IPv6: for a port that receives it
-/// there on its own. Idempotent; stays behind as the above does.
+/// Makes the kernel drop packets that arrive on `interface` and are not for this machine itself, IPv4 and IPv6, because
+/// a port receives them there on its own. Idempotent. The rules and routes stay behind when the process ends.
 [[nodiscard]] Result<void> keep_from_forwarding(nl_sock* socket, const std::string& interface);
 
 /// Returns why the kernel would not forward IPv6 packets that come out of `device`, and what to set; empty if it would.

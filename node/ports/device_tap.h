@@ -13,12 +13,12 @@
 namespace icr::node {
 
 /// A packet socket on the device. It is bound to the protocol under which test packets come out, so the kernel spends
-/// nothing on it for other packets. A filter in the kernel passes nothing but test packets (node/packet/
-/// self_test_packet.h) with the secret that have come out of the device, after the kernel's filters for received frames
-/// (tc ingress, the netdev hook of nftables). Thread: one. Nothing here blocks.
+/// nothing on it for other packets. A filter in the kernel passes nothing but test packets
+/// (node/packet/self_test_packet.h) with the secret that have come out of the device, after the kernel's filters for
+/// received frames (tc ingress, the netdev hook of nftables). Thread: one. No function blocks.
 class DeviceTap {
  public:
-  /// The error says what is missing: the device, the capability.
+  /// Opens the socket. The error says what is missing: the device, or the capability.
   [[nodiscard]] static Result<std::unique_ptr<DeviceTap>> open(const std::string& device, std::uint64_t secret);
   ~DeviceTap();
   DeviceTap(const DeviceTap&) = delete;

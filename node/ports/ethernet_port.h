@@ -40,8 +40,8 @@ using EthernetAddress = std::array<std::uint8_t, 6>;
 
 class EthernetPort final : public Port {
  public:
-  /// The interface must exist (node/ports/late_port.h waits for it), be Ethernet, and is not brought up. `schedule`
-  /// runs first in the thread that follows routes and neighbours. The error says what is missing.
+  /// Opens the port. The interface must exist (node/ports/late_port.h waits for it) and be Ethernet, and is not brought
+  /// up. `schedule` runs first in the thread that follows routes and neighbours. The error says what is missing.
   [[nodiscard]] static Result<std::unique_ptr<EthernetPort>> open(const PacketPort& config,
                                                                   std::function<void()> schedule);
   ~EthernetPort() override;

@@ -9,8 +9,8 @@
 
 namespace icr::node {
 
-/// `schedule` gives a thread that it runs in the scheduling of the workers. The error is one line for the person who
-/// starts icrd; it names the unit and what would mend it.
+/// Opens the port. `schedule` gives a thread that it runs in the scheduling of the workers. The error is one line for
+/// the person who starts icrd; it names the unit and what would solve the problem.
 [[nodiscard]] Result<std::unique_ptr<Port>> open_port(
     const PacketPort& config, const std::function<void()>& schedule = [] {});
 

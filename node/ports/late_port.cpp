@@ -94,7 +94,7 @@ LatePort::Opened LatePort::wait_and_open() {
 }
 
 bool LatePort::wait_for_end() {
-  const TimePoint until = coarse_now() + kLook;
+  const TimePoint until = coarse_monotonic_now() + kLook;
   const MutexLock lock(mutex_);
   while (!stopping_ && stop_.wait_until(mutex_, until)) {
   }
@@ -107,7 +107,7 @@ void LatePort::take_changed(TimePoint now) {
     port_ = std::move(*opened_);
     opened_ = {};
     told_.clear();
-    log::info("port", "interface={} is there: unit {} receives and sends on it", config_.device, config_.unit);
+    log::info("port", "interface={} exists now: unit {} receives and sends on it", config_.device, config_.unit);
     return;
   }
   next_look_ = now + kRetry;

@@ -37,23 +37,25 @@ struct Transport {
   bool v6 = false;
 };
 
-/// Nothing for fragments, other protocols, and headers that do not fit into the packet.
+/// Returns where the transport header is; nothing for fragments, other protocols, and headers that do not fit into the
+/// packet.
 [[nodiscard]] std::optional<Transport> find_transport(const std::uint8_t* packet, std::uint32_t length);
 
 /// Takes over what the kernel says about a received packet, whose IP header is at `packet.data` and `link_bytes` after
-/// where the kernel counts from. A partial checksum that is not TCP's or UDP's, or in a fragment, is completed here.
-/// False: the header contradicts the packet, which has to be dropped.
+/// the place from which the kernel counts. Completes a partial checksum that is not that of TCP or UDP, or that is in a
+/// fragment. Returns false if the header contradicts the packet, which has to be dropped.
 [[nodiscard]] bool take(const VnetHeader& header, std::uint32_t link_bytes, Packet& packet);
 
-/// Describes a packet that leaves to the kernel, and writes the pseudo-header's sum into a partial checksum field.
-/// False: the packet cannot be sent like that (no TCP or UDP header where one must be).
+/// Describes a packet that leaves to the kernel, and writes the sum of the pseudo-header into the field of a partial
+/// checksum. Returns false if the packet cannot be sent like that, because it has no TCP or UDP header where one must
+/// be.
 [[nodiscard]] bool describe(const Packet& packet, std::uint32_t link_bytes, VnetHeader& header);
 
 /// Computes a partial checksum, for a port whose kernel does not. Packets of several segments are described, never
-/// completed. False: as above.
+/// completed. Returns false if the packet has no TCP or UDP header where one must be.
 [[nodiscard]] bool complete(const Packet& packet);
 
-/// Writes one of the UDP datagrams of such a packet. Returns its length, or 0 after the last one.
+/// Writes one of the datagrams of a packet of several UDP datagrams. Returns its length, or 0 after the last one.
 [[nodiscard]] std::uint32_t write_datagram(const Packet& packet, std::uint32_t index, std::uint8_t* out);
 
 /// Splits an IPv4 packet of several UDP datagrams. Writes each whole datagram, with its checksum, to `scratch`: calls

@@ -22,11 +22,13 @@ class PcapPort final : public Port {
   PcapPort(const PcapPort&) = delete;
   PcapPort& operator=(const PcapPort&) = delete;
 
-  /// One packet at a time. A file that is damaged in the middle is read up to the damage, which is logged and counted.
+  /// Receives one packet at a time. A file that is damaged in the middle is read up to the damage, which is logged and
+  /// counted.
   [[nodiscard]] std::size_t rx_burst(std::span<Packet> packets) override;
   void tx(const Packet& packet) override;
   [[nodiscard]] int descriptor() const override { return -1; }
-  /// Time since the Unix epoch, as the capture has it. Never earlier than what was returned before.
+  /// Returns the time of the next packet since the Unix epoch, as the capture has it. It is never earlier than the one
+  /// that was returned before.
   [[nodiscard]] std::optional<TimePoint> next_arrival() override;
   [[nodiscard]] bool is_capture() const override { return true; }
   void set_time(TimePoint now) override { now_ = now; }

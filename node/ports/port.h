@@ -12,7 +12,7 @@
 
 namespace icr::node {
 
-/// One thread (the card's worker) uses a port. Nothing here blocks.
+/// Thread: one, the worker of the card. No function blocks.
 class Port {
  public:
   virtual ~Port() = default;
@@ -28,11 +28,11 @@ class Port {
   /// were dropped (node/ports/queue_watch.h).
   [[nodiscard]] virtual Duration waited() const { return {}; }
 
-  /// Sends one packet. What cannot be sent now (queue full, device down) is dropped and counted: an IP network may
-  /// drop.
+  /// Sends one packet. A packet that cannot be sent now (queue full, device down) is dropped and counted, as an IP
+  /// network may do.
   virtual void tx(const Packet& packet) = 0;
 
-  /// Sends what tx() has collected. After each burst.
+  /// Sends the packets that tx() has collected. Call it after each burst.
   virtual void flush() {}
 
   /// What arrived at a port so far.
@@ -40,23 +40,23 @@ class Port {
     std::uint64_t received = 0;
     std::uint64_t lost = 0;  ///< more than the worker could take
   };
-  /// Takes some tens of microseconds.
+  /// Returns how many packets have arrived. The call takes some tens of microseconds.
   [[nodiscard]] virtual Load load() const { return {}; }
 
-  /// A descriptor that polls readable when packets wait, or -1 for a capture and while there is no device.
+  /// Returns a descriptor that polls readable when packets wait, or -1 for a capture and while there is no device.
   [[nodiscard]] virtual int descriptor() const = 0;
 
-  /// A capture's clock: arrival time of the next packet, from the capture; nullopt at its end. Real ports return
-  /// nullopt.
+  /// Returns when the next packet of a capture arrives, by the clock of the capture; nullopt at its end, and for real
+  /// ports.
   [[nodiscard]] virtual std::optional<TimePoint> next_arrival() { return std::nullopt; }
 
-  /// True for captures: time comes from next_arrival(), and rx_burst() delivers one packet at a time.
+  /// Returns true for captures: their time comes from next_arrival(), and rx_burst() delivers one packet at a time.
   [[nodiscard]] virtual bool is_capture() const { return false; }
 
-  /// Captures stamp what they write with this time. Real ports ignore it.
+  /// Sets the time with which a capture stamps the packets that it writes. Real ports ignore it.
   virtual void set_time(TimePoint /*now*/) {}
 
-  /// Names without the unit ("rx-packets"); the card puts it in front.
+  /// Appends counters, whose names are without the unit ("rx-packets"); the card puts the unit in front.
   virtual void append_to(CounterList& out) const = 0;
 };
 

@@ -229,7 +229,7 @@ void QueryServer::take(std::string client, std::string_view from, std::span<cons
 
 void QueryServer::answer_commit(const std::string& client, std::string_view from, const QueryRequest& request) {
   if (!commits_) {
-    return refuse(client, request.request_id, QueryError::unknown_kind, "commits are not taken here");
+    return refuse(client, request.request_id, QueryError::unknown_kind, "this chassis takes no commits");
   }
   QueryReply reply;
   reply.request_id = request.request_id;

@@ -108,14 +108,16 @@ std::string ConfigurationCheck::describe(const replication::Configuration& peer)
     if (part == parts_.end()) continue;
     for (const auto& [path, own] : part->second.settings) {
       const auto found = theirs.find(path);
-      const bool only_here = found == theirs.end();
-      if (only_here || found->second != own.digest) {
-        keys.push_back(fmt::format("{} (here {}{})", path, own.value, only_here ? ", not at the peer" : ""));
+      if (found == theirs.end()) {
+        keys.push_back(own.value == kExists ? path + " (this chassis only)"
+                                            : fmt::format("{} (this chassis: {}, the peer: not set)", path, own.value));
+        continue;
       }
-      if (!only_here) theirs.erase(found);
+      if (found->second != own.digest) keys.push_back(fmt::format("{} (this chassis: {})", path, own.value));
+      theirs.erase(found);
     }
   }
-  for (const auto& [path, digest] : theirs) keys.push_back(path + " (only at the peer)");
+  for (const auto& [path, digest] : theirs) keys.push_back(path + " (the peer only)");
   return fmt::format("service sets: {}; keys: {}", service_sets.empty() ? "none" : listed(service_sets),
                      keys.empty() ? "none" : listed(keys));
 }

@@ -24,15 +24,16 @@ class ConfigurationCheck {
   /// Compares the parts of another cluster from now on. `cluster` must outlive this object.
   void take(const Cluster& cluster);
 
-  /// The peer was heard, and compares another digest.
+  /// Tells that the peer was heard, and compares another digest.
   void on_other_digest() { differs_ = true; }
-  /// The peer compares the same digest: nothing is told any more.
+  /// Tells that the peer compares the same digest, so nothing is told to it any more.
   void on_same_digest();
   /// Returns true if what differs is known now, and was not, or was something else.
   bool on_configuration(const replication::Configuration& peer);
   /// Returns what is to be sent to the peer now, about once a second while the digests differ.
   [[nodiscard]] std::optional<replication::Configuration> due(TimePoint now);
-  /// Returns "service sets: cgn; keys: nat.pools[p].port.range.high (here 65534)"; empty if nothing is known to differ.
+  /// Returns "service sets: cgn; keys: nat.pools[p].port.range.high (this chassis: 65534)", or an empty text if nothing
+  /// is known to differ.
   [[nodiscard]] const std::string& difference() const { return difference_; }
 
  private:

@@ -21,9 +21,9 @@ class CopyWatch {
   /// `set` is the name of the redundancy set, and must outlive this object.
   explicit CopyWatch(std::string set) : set_(std::move(set)) {}
 
-  /// On the master; null if it sends nothing to a standby.
+  /// Looks at the copy that this master sends; `sender` is null if it sends nothing to a standby.
   void look_at(TimePoint now, const replication::Sender* sender);
-  /// On the standby; null if it follows no master.
+  /// Looks at the copy that this standby receives; `receiver` is null if it follows no master.
   void look_at(TimePoint now, const replication::Receiver* receiver);
 
  private:

@@ -1,7 +1,7 @@
 // One member of a redundancy set on one chassis: roles, liveness and both halves of replication, without I/O.
 //
 // The owner (a card's worker, or a simulation) hands in messages, connection events and the time, and carries out what
-// the member decides (MemberOutputs). All functions belong to the thread that owns the table.
+// the member decides (MemberOutputs). Thread: the one that owns the table.
 #pragma once
 
 #include <cstdint>
@@ -29,7 +29,7 @@
 
 namespace icr::node {
 
-/// What a member remembers of its former life, and its name in this one.
+/// What a member remembers of its former life, and its name in the present one.
 struct MemberStart {
   std::uint64_t boot_id = 0;  ///< a random number of this process, not 0
   std::uint64_t term = 0;     ///< highest term that was persisted, 0 if none
@@ -39,14 +39,15 @@ struct MemberStart {
   const CommitBeacon* commits = nullptr;  ///< what heartbeats say about commits; null: nothing
 };
 
-/// Where a member speaks to. Called from inside its functions; must not call back into it. All must outlive the member.
+/// What a member speaks to. It calls these from inside its functions; they must not call back into it, and must outlive
+/// it.
 struct MemberOutputs {
   RoleOutput& decisions;      ///< hears what the role machine decided, after the member has done its own part
   replication::Outlet& link;  ///< a heartbeat that could not be sent is not repeated; everything else is
   ProbeOutput& probes;        ///< sends echo requests to the peer's machine; answers go to on_probe_answer()
 };
 
-/// Why a standby should not become master without need; also sent to the peer.
+/// Reasons for which a standby should not become master without need. They are also sent to the peer.
 inline constexpr std::uint16_t kWarnExternal = 0x1;        ///< the owner said so (set_warning)
 inline constexpr std::uint16_t kWarnRefusedRecords = 0x2;  ///< its table refused records of the present copy
 inline constexpr std::uint16_t kWarnCapacity = 0x4;  ///< its table is of another size, and cannot follow the master's
@@ -113,13 +114,15 @@ class RedundancyMember : public ChangeListener, private RoleOutput {
   /// one that the member runs with, has the same members in the set, and outlives the member.
   void take(TimePoint now, const Cluster& cluster, std::uint16_t set);
 
-  /// From the engine, in the middle of a packet.
+  /// Marks a slot that the engine has changed. Called in the middle of a packet.
   void changed(std::uint32_t slot, Change change) override { sender_.changed(slot, change); }
 
-  /// One message from the peer, as it came; any alignment, nothing trusted. `message` is not kept.
+  /// Takes one message from the peer, as it came: it may have any alignment, and nothing in it is trusted. `message` is
+  /// not kept.
   void on_control(TimePoint now, std::span<const std::uint8_t> message);
   void on_data(TimePoint now, std::span<const std::uint8_t> message);
-  /// Events of the own connection to the peer's control socket. Messages that already arrived must be handed in first.
+  /// Tell that this member's connection to the control socket of the peer was opened or closed. REQUIRES: messages that
+  /// have arrived were handed in before.
   void on_peer_connected(TimePoint now);
   void on_peer_disconnected(TimePoint now);
 
@@ -131,13 +134,15 @@ class RedundancyMember : public ChangeListener, private RoleOutput {
   /// Heartbeats report them to the peer, which probes them when this member is silent.
   void set_addresses(std::vector<IpAddress> addresses) { addresses_ = std::move(addresses); }
 
-  /// Timers, heartbeats, acknowledgements, and up to `budget_bytes` of replication. Call it after every burst of
-  /// packets or messages and at next_deadline() at the latest; messages that have arrived must be handed in first.
+  /// Handles timers, heartbeats and acknowledgements, and sends up to `budget_bytes` of replication. Call it after
+  /// every burst of packets or messages, and at next_deadline() at the latest. REQUIRES: messages that have arrived
+  /// were handed in before.
   void tick(TimePoint now, std::size_t budget_bytes);
   [[nodiscard]] TimePoint next_deadline() const;
 
-  /// On the master: begins a switchover to the peer. On the standby: asks the master for one. Refused, with the reason,
-  /// when the peer is not there, or the standby is not hot or is warned. Success means that it has begun.
+  /// Begins a switchover to the peer, if this member is master; a standby asks its master for one. Returns an error
+  /// with the reason if the peer is not there, or if the standby is not hot or is warned. Success means that the
+  /// switchover has begun.
   [[nodiscard]] Result<void> request_switchover(TimePoint now);
   /// Marks this member as one that should not become master without need, or takes that back.
   void set_warning(bool warned);

@@ -55,30 +55,30 @@ class RoleOutput {
   /// to be waited for: the member then acts in the term at once. After `pending`, the owner hands the answer to
   /// RoleMachine::on_claim(). Not called for a stand-alone set.
   virtual ClaimAnswer claim(std::uint64_t term) = 0;
-  /// The member, which was not master, waits for the answer to its claim of `term`, or for another try.
+  /// Tells that the member, which was not master, waits for the answer to its claim of `term`, or for another try.
   virtual void on_claiming(std::uint64_t term) = 0;
-  /// The open claim is not wanted any more. The member is back in the role that it had before.
+  /// Tells that the open claim is not wanted any more, and that the member is back in the role that it had before.
   virtual void withdraw_claim() = 0;
   /// Requests that `term`, in which the member is about to act, be persisted. Must not block: the term is on disk soon
   /// after (docs/replication.md).
   virtual void persist_term(std::uint64_t term) = 0;
-  /// Also called for a master that goes on in a new term.
+  /// Tells that the member is master in `term`, also if it was master before and goes on in a new term.
   virtual void on_master(std::uint64_t term) = 0;
-  /// Also called for a standby whose master is in a new term.
+  /// Tells that the member is standby, also if it was standby before and its master is in a new term.
   virtual void on_standby(std::uint64_t term) = 0;
   /// Attracts the traffic again, because another master was met and will yield, or a peer is back that may have been
   /// master.
   virtual void on_reassert(std::uint64_t term) = 0;
-  /// True: a switchover is under way; false: it is over (called before on_standby) or was called off.
+  /// Tells that a switchover is under way (`active`), or that it is over (before on_standby()) or was called off.
   virtual void on_handing_over(bool active) = 0;
 };
 
 class RoleMachine {
  public:
-  /// `restored_term`: highest term that was persisted, 0 if none. `whole`: all of that term's state was restored;
-  /// otherwise it is worth no more than none in an election. `claimed`: highest term that a former life claimed, 0 if
-  /// none; it may have acted in it, so this life does not, but the claim proves no state. `output` must outlive the
-  /// machine.
+  /// `restored_term` is the highest term that was persisted, 0 if none was. `whole` says that all of the state of that
+  /// term was restored; otherwise that state is worth no more than none in an election. `claimed` is the highest term
+  /// that a former life claimed, 0 if it claimed none: that life may have acted in the term, so this life does not, but
+  /// the claim proves no state. `output` must outlive the machine.
   RoleMachine(const RoleConfig& config, std::uint64_t restored_term, RoleOutput& output, TimePoint now,
               bool whole = true, std::uint64_t claimed = 0);
 
@@ -87,7 +87,7 @@ class RoleMachine {
   /// stay as they are.
   void set_config(const RoleConfig& config);
   void on_peer(TimePoint now, const PeerReport& report);
-  /// The peer's connection is closed (`silent` false) or it has not been heard for too long (`silent` true).
+  /// Tells that the connection of the peer is closed, or, with `silent`, that the peer has not been heard for too long.
   void on_peer_lost(TimePoint now, bool silent);
   /// Tells that a starting member must not become master by the end of its hold time before `until`, because there is a
   /// peer whose messages it cannot decode.
@@ -121,7 +121,7 @@ class RoleMachine {
   /// Returns the term that is claimed, 0 if none is.
   [[nodiscard]] std::uint64_t claimed_term() const { return claim_ ? claim_->term : 0; }
   [[nodiscard]] Sync sync() const { return sync_; }
-  /// Master: its term. Otherwise the highest term known.
+  /// Returns the term of a master, and otherwise the highest term that is known.
   [[nodiscard]] std::uint64_t term() const { return role_ == Role::master ? term_ : highest_; }
   [[nodiscard]] std::uint64_t state_term() const { return state_term_; }
   [[nodiscard]] bool handing_over() const { return handover_ != Handover::none; }

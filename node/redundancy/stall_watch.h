@@ -7,7 +7,7 @@
 
 namespace icr::node {
 
-/// Tells once that nothing has moved for some time, and once that it moves again. Sans-I/O; one thread.
+/// Tells once that nothing has moved for some time, and once that it moves again. Sans-I/O. Thread: one.
 class StallWatch {
  public:
   enum class Event : std::uint8_t { none, stalled, resumed };

@@ -1,10 +1,10 @@
 // The two connections (control and data) between the members of a redundancy set, over ZeroMQ.
 //
 // On each of them either side has a DEALER that connects to the peer's ROUTER, and a ROUTER that binds. Messages leave
-// by the own DEALER and arrive at the own ROUTER; ROUTERs never send. Bulk data so always flows from the connecting to
-// the binding side, and nothing ever waits in a pipe towards a DEALER (libzmq 4.3.4 can abort otherwise).
+// by the own DEALER and arrive at the own ROUTER; a ROUTER never sends. So bulk data always flows from the connecting
+// to the binding side, and nothing ever waits in a pipe towards a DEALER (libzmq 4.3.4 can abort otherwise).
 //
-// Nothing here blocks. A Link belongs to the thread that opened it; a transport::Context may be shared.
+// Thread: the one that opened the link. A transport::Context may be shared. No function blocks.
 #pragma once
 
 #include <cstdint>
@@ -27,22 +27,23 @@ struct LinkConfig {
   std::string peer_id;  ///< messages of anybody else are refused
 };
 
-/// What comes out of a link, in the order in which it must be handed on.
+/// Receives what comes out of a link, in the order in which it must be handed on.
 class LinkVisitor {
  public:
   virtual ~LinkVisitor() = default;
   virtual void on_control(std::span<const std::uint8_t> message) = 0;
   virtual void on_data(std::span<const std::uint8_t> message) = 0;
-  virtual void on_connected() = 0;     ///< the own control connection is up (handshake done)
-  virtual void on_disconnected() = 0;  ///< it is closed
+  virtual void on_connected() = 0;     ///< the own control connection is open, after its handshake
+  virtual void on_disconnected() = 0;  ///< that connection is closed
 };
 
 class Link {
  public:
-  /// Binds and begins to connect. Fails when an endpoint cannot be bound.
+  /// Binds, and begins to connect. Returns an error if an endpoint cannot be bound.
   [[nodiscard]] static Result<std::unique_ptr<Link>> open(const std::shared_ptr<transport::Context>& context,
                                                           const LinkConfig& config);
-  /// The link of the member of `set` on `chassis` (indices into `cluster`; the set must have two members).
+  /// Opens the link of the member of `set` on `chassis`, which are indices into `cluster`. REQUIRES: the set has two
+  /// members.
   [[nodiscard]] static Result<std::unique_ptr<Link>> open(const std::shared_ptr<transport::Context>& context,
                                                           const Cluster& cluster, std::uint16_t set,
                                                           std::uint16_t chassis);
@@ -50,18 +51,18 @@ class Link {
   Link(const Link&) = delete;
   Link& operator=(const Link&) = delete;
 
-  /// Descriptors to poll for reading (POLLIN). They are edge-triggered hints: after one is readable, and after any
-  /// send, call drain() until it returns false before waiting again.
+  /// Returns descriptors to poll for reading (POLLIN). They are edge-triggered hints: after one is readable, and after
+  /// any send, call drain() until it returns false before waiting again.
   [[nodiscard]] const std::vector<int>& descriptors() const;
 
-  /// False: no connection, or the pipe is full; nothing was taken. Messages are copied.
+  /// Sends a copy of the message. Returns false, and takes nothing, if there is no connection or the pipe is full.
   bool send_control(std::span<const std::uint8_t> message);
   bool send_data(std::span<const std::uint8_t> message);
 
-  /// Hands over what has arrived: at most `budget` messages; control before data, events of the connection last. True:
-  /// there is more.
+  /// Hands over what has arrived, at most `budget` messages: control before data, and events of the connection last.
+  /// Returns true if there is more.
   bool drain(LinkVisitor& visitor, std::size_t budget);
-  /// True when drain() would deliver something now. Also clears the edge of the descriptors.
+  /// Returns true if drain() would deliver something now. Also clears the edge of the descriptors.
   [[nodiscard]] bool pending();
 
   void append_to(CounterList& out) const;

@@ -417,7 +417,7 @@ TEST(Settings, ADefaultMakesNone) {
     for (const auto& setting : part.settings) {
       // What a file must say is empty here, and so are addresses; things say that they are there, or in which place.
       const bool required = setting.value.empty() || setting.value == "0" || setting.value == "1" ||
-                            setting.value == "there" || setting.path.ends_with(".address");
+                            setting.value == kExists || setting.path.ends_with(".address");
       EXPECT_TRUE(required) << setting.path << " = " << setting.value << " is a default of the structures only";
     }
   }

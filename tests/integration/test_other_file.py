@@ -101,9 +101,9 @@ def test_a_pair_with_different_files_lives_and_returns_from_its_checkpoints(netw
     assert_alike(lab)
     # Each of them names at most 16 of the keys.
     for name, key in (
-        ("left", "stateful-firewall.rules[outbound].terms (here inside-hosts)"),
-        ("left", "chassis[another] (only at the peer)"),
-        ("right", "nat.pools[another] (here there, not at the peer)"),
+        ("left", "stateful-firewall.rules[outbound].terms (this chassis: inside-hosts)"),
+        ("left", "chassis[another] (the peer only)"),
+        ("right", "nat.pools[another] (this chassis only)"),
     ):
         told = rf"the cluster file differs from that of the peer: service sets: cgn; keys: .*{re.escape(key)}"
         wait_until(lambda name=name, told=told: re.search(told, lab.log_text(name)), 10, f"{name} to name {key}")

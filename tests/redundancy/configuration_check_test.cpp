@@ -74,23 +74,24 @@ std::pair<std::string, std::string> compared(const Cluster& a, const Cluster& b)
 
 TEST(ConfigurationCheck, NamesAValueThatDiffersAndTheServiceSetThatUsesIt) {
   const auto [left, right] = compared(with("", ""), with("high: 65000", "high: 64000"));
-  EXPECT_EQ(left, "service sets: cgn; keys: nat.pools[p].port.range.high (here 65000)");
-  EXPECT_EQ(right, "service sets: cgn; keys: nat.pools[p].port.range.high (here 64000)");
+  EXPECT_EQ(left, "service sets: cgn; keys: nat.pools[p].port.range.high (this chassis: 65000)");
+  EXPECT_EQ(right, "service sets: cgn; keys: nat.pools[p].port.range.high (this chassis: 64000)");
 }
 
 TEST(ConfigurationCheck, NamesAKeyThatOnlyOneSideHas) {
   const auto [left, right] =
       compared(with("", ""), with("service-sets: [cgn, plain]", "service-sets: [cgn, plain]\n    heartbeat-count: 7"));
-  EXPECT_EQ(left, "service sets: none; keys: redundancy-sets[rs1].heartbeat-count (only at the peer)");
-  EXPECT_EQ(right, "service sets: none; keys: redundancy-sets[rs1].heartbeat-count (here 7, not at the peer)");
+  EXPECT_EQ(left, "service sets: none; keys: redundancy-sets[rs1].heartbeat-count (the peer only)");
+  EXPECT_EQ(right,
+            "service sets: none; keys: redundancy-sets[rs1].heartbeat-count (this chassis: 7, the peer: not set)");
 }
 
 TEST(ConfigurationCheck, NamesAThingThatOnlyOneSideHas) {
   const auto [left, right] =
       compared(with("", ""), with("high: 65000 } }", "high: 65000 } }, { name: q, address: 203.0.113.16/28 }"));
-  EXPECT_THAT(left,
-              testing::HasSubstr("keys: nat.pools[q] (only at the peer), nat.pools[q].addresses (only at the peer)"));
-  EXPECT_THAT(right, testing::HasSubstr("nat.pools[q].addresses (here 203.0.113.16-203.0.113.31, not at the peer)"));
+  EXPECT_THAT(left, testing::HasSubstr("keys: nat.pools[q] (the peer only), nat.pools[q].addresses (the peer only)"));
+  EXPECT_THAT(
+      right, testing::HasSubstr("nat.pools[q].addresses (this chassis: 203.0.113.16-203.0.113.31, the peer: not set)"));
 }
 
 TEST(ConfigurationCheck, SaysNothingOfWhatConcernsOneChassis) {
