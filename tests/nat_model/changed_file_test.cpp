@@ -19,6 +19,7 @@
 #include "model/record/slot_layout.h"
 #include "storage/checkpointer.h"
 #include "storage/restore.h"
+#include "tests/nat_model/amount.h"
 #include "tests/nat_model/edits.h"
 #include "tests/nat_model/rules.h"
 #include "tests/nat_model/runner.h"
@@ -27,21 +28,7 @@
 namespace icr::node::test::nat_model {
 namespace {
 
-std::uint64_t number(const char* name, std::uint64_t otherwise) {
-  const char* const text = std::getenv(name);
-  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
-}
-
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define ICR_TEST_IS_SANITIZED
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(ICR_TEST_IS_SANITIZED)
-constexpr std::uint64_t kRuns = 40;
-#else
-constexpr std::uint64_t kRuns = 400;
-#endif
+constexpr std::uint64_t kRuns = kSanitized ? 40 : 400;
 
 struct Totals {
   std::uint64_t lived = 0, ended = 0, open = 0, refused = 0, packets = 0, from_checkpoints = 0;

@@ -12,27 +12,14 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "tests/nat_model/amount.h"
 #include "tests/nat_model/runner.h"
 
 namespace icr::node::test::nat_model {
 namespace {
 
-std::uint64_t number(const char* name, std::uint64_t otherwise) {
-  const char* const text = std::getenv(name);
-  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
-}
-
-/// Sanitizers cost ten times as much: under them a part of it runs, and all of it in the release tree.
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define ICR_TEST_IS_SANITIZED
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(ICR_TEST_IS_SANITIZED)
-constexpr std::uint64_t kRuns = 16, kPackets = 3000;
-#else
-constexpr std::uint64_t kRuns = 100, kPackets = 10000;
-#endif
+constexpr std::uint64_t kRuns = kSanitized ? 16 : 100;
+constexpr std::uint64_t kPackets = kSanitized ? 3000 : 10000;
 
 constexpr std::array kMustBeMet = {
     Drop::wrong_interface,

@@ -7,17 +7,13 @@
 #include <cstdlib>
 #include <map>
 
+#include "tests/nat_model/amount.h"
 #include "tests/nat_model/rig.h"
 #include "tests/nat_model/wire.h"
 #include "tests/nat_model/world.h"
 
 namespace icr::node::test::nat_model {
 namespace {
-
-std::uint64_t number(const char* name, std::uint64_t otherwise) {
-  const char* const text = std::getenv(name);
-  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
-}
 
 /// All addresses of a family that a packet may come from or go to.
 std::vector<IpAddress> places(const World& world, const World::Side& side, bool v6) {
