@@ -1,5 +1,5 @@
-// Mutexes, the lock that holds one, and condition variables. clang checks their use (thread_annotations.h), which it
-// cannot do with those of the standard library, so the rest of the house uses these.
+// Mutexes, the lock that holds one, and condition variables. All rooms use these instead of the ones of the standard
+// library, because clang can check at compile time that they are used correctly (thread_annotations.h).
 #pragma once
 
 #include <pthread.h>

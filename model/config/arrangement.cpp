@@ -16,8 +16,8 @@ enum class Removed : std::uint8_t {
   keeps_its_place,    ///< without its name
 };
 
-/// Moves `things` to the places that those of the same name have in `before`. Returns their new indices, by the former
-/// ones.
+/// Moves each of `things` to the index that the thing of the same name has in `before`. Returns a table: the new index
+/// of the thing that was at index i is at place i.
 template <class T>
 std::vector<std::uint16_t> arrange(const std::vector<T>& before, std::vector<T>& things, Removed removed) {
   std::map<std::string_view, std::size_t> known;

@@ -34,9 +34,10 @@ struct ConfigChange {
                                                            const Cluster& before, const Cluster& after,
                                                            std::string_view chassis);
 
-/// Returns what of `changes`, which are those from `before` to `after`, the chassis of that name cannot take while it
-/// runs, whatever the values are: those of changes_of_chassis() whose keys need a restart (Applies::restart). Of a part
-/// that is added or removed as a whole there is one change at most, which says that.
+/// Returns the changes that the chassis of that name cannot take while it runs, because their keys need a restart
+/// (Applies::restart). Looks at the changes that changes_of_chassis() returns, and not at their values. A part that is
+/// added or removed as a whole yields at most one change, which says so. REQUIRES: `changes` are those from `before` to
+/// `after`.
 [[nodiscard]] std::vector<ConfigChange> changes_that_restart(const std::vector<ConfigChange>& changes,
                                                              const Cluster& before, const Cluster& after,
                                                              std::string_view chassis);

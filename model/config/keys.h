@@ -62,7 +62,8 @@ struct Key {
   Applies applies;
   std::uint64_t low = 0;
   std::uint64_t high = 0;
-  /// The default as settings spell it. Empty: there is none, so the key must be there or its absence is a value.
+  /// The default, as settings.h writes values. Empty if there is no default: then either the file must have the key, or
+  /// a file without it means something of its own (no limit, say).
   std::string_view usual{};
   /// The words that the value may be, with blanks between them, in the order of the enumeration that they stand for.
   /// Empty for a word of a vocabulary of model/record, such as a protocol.

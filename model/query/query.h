@@ -202,8 +202,10 @@ struct RateHistogram {
   void add(const RateHistogram& other);
 };
 
-/// The numbers of `show services sessions analysis`, except those of live sessions. They count since the card started,
-/// or since they were cleared. Those of several workers are added, so their peaks need not have been at the same time.
+/// The numbers of `show services sessions analysis` that are counted from the start of the card, or from the moment at
+/// which an operator cleared them. (The sessions that live now are counted when the question is answered.) The numbers
+/// of several workers are added up, so a peak of the card may be the sum of peaks that different workers had at
+/// different times.
 struct CardAnalysis {
   std::uint64_t peak_sessions = 0;
   std::uint64_t peak_created_per_second = 0;
@@ -251,7 +253,8 @@ struct QueryReply {
   QueryError error = QueryError::none;
   std::string reason;                ///< in words, when error is set
   std::uint64_t cluster_digest = 0;  ///< status: of the cluster file of the chassis
-  /// Status: names of service sets and pools that the chassis knows, and that the file of whoever asks may lack.
+  /// For `status`: the names of all service sets and pools of the chassis. The program that asked may have another
+  /// cluster file, in which some of them are missing.
   std::vector<std::pair<StableId, std::string>> names;
   std::vector<SetStatus> status;
   CardUtilization utilization;

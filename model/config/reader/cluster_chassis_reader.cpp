@@ -46,7 +46,7 @@ std::optional<IpAddress> read_endpoint_address(const YamlField& field) {
   return std::nullopt;
 }
 
-/// Reads an endpoint, whose keys are those of `section`.
+/// Reads an endpoint: an address and a port. `section` is the name of the section of keys.h that describes them.
 Endpoint read_endpoint(const YamlField& field, std::string_view section, const Key& address, const Key& port) {
   const Section map(field, section);
   Endpoint out;
