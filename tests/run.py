@@ -16,7 +16,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from mutations.run import mutations  # noqa: E402
 from runner import checks, suites  # noqa: E402
 from runner.command import end_all, name_thread, say  # noqa: E402
-from runner.count import Count, write_times  # noqa: E402
+from runner.count import Count, failures_told, write_times  # noqa: E402
 
 CORES = os.cpu_count() or 2
 FUZZ_RUNS, LONG_FUZZ_RUNS = 2000, 50_000
@@ -44,8 +44,10 @@ class Job:
             self.count = result if isinstance(result, Count) else Count(failed=0 if result == 0 else 1)
         except Exception as error:  # the other jobs go on, and this one counts as failed
             say(f"{type(error).__name__}: {error}")
-            self.count = Count(failed=1)
+            self.count = Count(failed=1, failures=[(self.name, f"{type(error).__name__}: {error}")])
         self.seconds = time.monotonic() - self.start
+        if self.count.failed and not self.count.failures:
+            self.count.failures.append((self.name, "Its output above says why."))
         say(f"ended: {self.count}, {self.seconds:.1f} s")
 
 
@@ -178,7 +180,8 @@ def carry_out(jobs):
                 begun = True
                 if any(by_name[name].broken for name in job.needs if name in by_name):
                     say(f"{job.name}: not run, what it needs failed")
-                    job.state, job.count = "ended", Count(failed=1)
+                    job.state = "ended"
+                    job.count = Count(failed=1, failures=[(job.name, "It was not run, since what it needs failed.")])
                     continue
                 job.state = "runs"
                 threading.Thread(target=work, args=(job,), daemon=True).start()
@@ -212,6 +215,8 @@ def main(names):
     if total.total == 0:
         print(f"no test is called {' or '.join(names)}")
         return 1
+    for line in failures_told(total.failures):
+        print(line)
     print(total)
     return 1 if total.failed else 0
 

@@ -7,19 +7,22 @@ import xml.etree.ElementTree as xml
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 OUT = ROOT / "build" / "test-results"
 SHOWN = 10  # slowest cases of a part
+FAILURES, LINES, COLUMNS = 10, 40, 300  # what is shown of failures: so many, of each the last lines, of each line the begin
 
 
 class Count:
-    """Sums of test cases, and [(seconds, name)] of those whose time is known."""
+    """Sums of test cases, [(seconds, name)] of those whose time is known, and [(name, what it said)] of those that failed."""
 
-    def __init__(self, passed=0, failed=0, skipped=0, times=()):
-        self.passed, self.failed, self.skipped, self.times = passed, failed, skipped, list(times)
+    def __init__(self, passed=0, failed=0, skipped=0, times=(), failures=()):
+        self.passed, self.failed, self.skipped = passed, failed, skipped
+        self.times, self.failures = list(times), list(failures)
 
     def add(self, other):
         self.passed += other.passed
         self.failed += other.failed
         self.skipped += other.skipped
         self.times += other.times
+        self.failures += other.failures
 
     @property
     def total(self):
@@ -35,7 +38,8 @@ class Count:
 
 def one(code, name, seconds=0.0):
     """Counts a check as one test."""
-    return Count(passed=int(code == 0), failed=int(code != 0), times=[(seconds, name)])
+    failures = [] if code == 0 else [(name, f"It ended with code {code}.")]
+    return Count(passed=int(code == 0), failed=int(code != 0), times=[(seconds, name)], failures=failures)
 
 
 def read_junit(path):
@@ -43,14 +47,30 @@ def read_junit(path):
     count = Count()
     for case in xml.parse(path).getroot().iter("testcase"):
         state = case.get("status", "")
-        if case.find("failure") is not None or case.find("error") is not None or state == "fail":
+        name = f"{case.get('classname', '')}.{case.get('name')}"
+        failures = [*case.iter("failure"), *case.iter("error")]
+        if failures or state == "fail":
             count.failed += 1
+            texts = [failure.text or failure.get("message") or "" for failure in failures]
+            count.failures.append((name, "\n".join(texts)))
         elif case.find("skipped") is not None or state in ("notrun", "disabled"):
             count.skipped += 1
         else:
             count.passed += 1
-        count.times.append((float(case.get("time") or 0), f"{case.get('classname', '')}.{case.get('name')}"))
+        count.times.append((float(case.get("time") or 0), name))
     return count
+
+
+def failures_told(failures):
+    """Returns the lines that end a run that failed. What the cases said comes last, so that it is also in a log of which
+    only the end was kept."""
+    lines = []
+    for name, text in failures[:FAILURES]:
+        lines.append(f"FAILED {name}")
+        lines += [f"    {line[:COLUMNS]}" for line in text.strip().splitlines()[-LINES:]]
+    if len(failures) > FAILURES:
+        lines.append(f"... and {len(failures) - FAILURES} more")
+    return lines
 
 
 def write_times(parts):

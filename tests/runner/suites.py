@@ -55,6 +55,7 @@ def ctest(preset, jobs, label=None, patterns=(), environment=None, seconds=CASE_
         part = read_junit(inside) if inside.exists() else Count(passed=0 if bad else 1)
         if bad and part.failed == 0:
             part.failed = 1
+            part.failures.append((case.get("name"), case.findtext("system-out") or ""))
         count.add(part)
     if code != 0 and count.failed == 0 and count.total:
         count.failed = 1
