@@ -24,7 +24,10 @@ class Store:
         self.folder, self.data = folder, folder / "store"
         text = CLUSTER.read_text().replace("    cards:\n", "    data-folder: store\n    cards:\n", 1)
         self.lab = CaptureLab(folder, program("icrd", sanitized=True))
-        self.write("cluster.yaml", with_free_ports(text).replace("inactivity-timeout: 10,", "inactivity-timeout: 3600,"))
+        # The sessions of the checkpoint must not end while the tests run, however slow the machine is.
+        short = "  inactivity-timeout: 30\n"
+        assert text.count(short) == 1
+        self.write("cluster.yaml", with_free_ports(text).replace(short, "  inactivity-timeout: 86400\n"))
         packets = [(i, IP(src=HOST, dst=SERVER) / UDP(sport=1000 + i, dport=53) / b"ask") for i in range(SESSIONS)]
         write_capture(folder / "inside-in.pcap", packets)
         write_capture(folder / "outside-in.pcap", [])
