@@ -10,7 +10,6 @@
 #include "model/base/log.h"
 #include "model/config/arrangement.h"
 #include "model/config/cluster_file.h"
-#include "model/config/difference.h"
 #include "node/card/live_change.h"
 #include "node/commit/peer_client.h"
 #include "storage/rocks/rocks_store.h"
@@ -144,16 +143,14 @@ Result<void> ChassisHost::look() {
 const ChassisHost::Plan& ChassisHost::plan(const CommitDesk::Newest& newest) {
   if (plan_ && plan_->newest == newest.snapshot->digest) return *plan_;
   plan_ = Plan{newest.snapshot->digest, nullptr};
-  const Cluster& before = running_->cluster;
-  const Cluster& after = newest.snapshot->cluster;
-  if (!changes_that_restart(difference(before, after), before, after, name_).empty()) return *plan_;
-  auto next = std::make_shared<const Snapshot>(
-      Snapshot{newest.snapshot->text, newest.snapshot->digest, arranged(before, after)});
-  const auto obstacles = live_obstacles(before, next->cluster, name_);
-  for (const std::string& obstacle : obstacles) {
+  LivePlan live = plan_live(running_->cluster, newest.snapshot->cluster, name_);
+  for (const std::string& obstacle : live.obstacles) {
     log::info(kComponent, "chassis={} commit={} needs a restart: {}", name_, newest.number, obstacle);
   }
-  if (obstacles.empty()) plan_->arranged = std::move(next);
+  if (live.arranged) {
+    plan_->arranged = std::make_shared<const Snapshot>(
+        Snapshot{newest.snapshot->text, newest.snapshot->digest, std::move(*live.arranged)});
+  }
   return *plan_;
 }
 

@@ -3,7 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
+#include "model/config/arrangement.h"
+#include "model/config/difference.h"
 #include "model/config/reserved_endpoints.h"
 #include "node/kernel/return_routes.h"
 #include "node/nat/nat_rules.h"
@@ -52,6 +55,15 @@ std::vector<std::string> live_obstacles(const Cluster& before, const Cluster& af
       out.push_back(fmt::format("{}: other addresses are routed back to its cards", name));
     }
   }
+  return out;
+}
+
+LivePlan plan_live(const Cluster& before, const Cluster& after, std::string_view chassis) {
+  LivePlan out;
+  if (!changes_that_restart(difference(before, after), before, after, chassis).empty()) return out;
+  Cluster next = arranged(before, after);
+  out.obstacles = live_obstacles(before, next, chassis);
+  if (out.obstacles.empty()) out.arranged = std::move(next);
   return out;
 }
 

@@ -262,7 +262,7 @@ class Shard final : public SessionSource, public SessionSink, private NatOutput 
   /// Does that for one session.
   void review_session(std::uint32_t slot);
   /// Returns true if the firewall would admit the packet that began the session.
-  [[nodiscard]] static bool admits(const Service& s, const Session& session);
+  [[nodiscard]] static bool admits(const Service& s, const FlowKey& initiator, bool initiated_outside);
   /// Takes a live session out of index, timers, ports and counts. Its slot stays taken and its generation stays.
   void unlink(std::uint32_t slot);
   /// Asks for what the end of the session in `slot` will need: far ahead of it, then near.

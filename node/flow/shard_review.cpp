@@ -50,7 +50,7 @@ void Shard::review(std::uint32_t budget) {
 void Shard::review_session(std::uint32_t slot) {
   Session& session = table_.at(slot);
   const Service& s = *service(session.service_set);
-  if (s.config->policy_rematch && !admits(s, session)) {
+  if (s.config->policy_rematch && !admits(s, session.initiator(), session.initiated_outside)) {
     ++counters_.rematched;
     remove(slot);
     return;
@@ -64,9 +64,8 @@ void Shard::review_session(std::uint32_t slot) {
   wheel_.arm(slot, deadline_of(session));
 }
 
-bool Shard::admits(const Service& s, const Session& session) {
-  const FlowKey initiator = session.initiator();
-  const bool inside = !session.initiated_outside;
+bool Shard::admits(const Service& s, const FlowKey& initiator, bool initiated_outside) {
+  const bool inside = !initiated_outside;
   // Which query began an ICMP session is not known: either of them may have.
   return s.policy.firewall(initiator, inside, IcmpQuery::echo).action == FirewallAction::accept ||
          ((initiator.protocol == ip_protocol::icmp || initiator.protocol == ip_protocol::icmp6) &&

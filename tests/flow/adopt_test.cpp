@@ -147,6 +147,20 @@ TEST(Adopt, RefusesWhatThisConfigurationCannotHaveMadeAndWhileItIsNotMaster) {
   EXPECT_EQ(shard.sessions(), 1U);
 }
 
+TEST(Adopt, RefusesWhatTheFirewallWouldEndAtOnce) {
+  Plan plan;
+  plan.firewall_terms = "      - { name: web, from: { destination-port: 80 }, then: accept }\n";
+  Bed lenient(plan);
+  EXPECT_EQ(lenient.shard->adopt(record_of(kClient, 100, 2000), lenient.now), Adopted::created) << "it lives on";
+
+  plan.service_options = "policy-rematch: yes";
+  Bed strict(plan);
+  EXPECT_EQ(strict.shard->adopt(record_of(kClient, 100, 2000), strict.now), Adopted::invalid);
+  SessionRecord web = record_of(kClient, 101, 2001);
+  web.flow[0].destination_port = web.flow[1].source_port = 80;
+  EXPECT_EQ(strict.shard->adopt(web, strict.now), Adopted::created);
+}
+
 /// A cluster of which the pool owns more than ports.
 Cluster changed(const Plan& plan, void (*change)(NatPool&, NatTerm&)) {
   Cluster cluster = make_cluster(plan);

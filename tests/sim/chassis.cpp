@@ -4,6 +4,7 @@
 
 #include <limits>
 
+#include "model/config/reserved_endpoints.h"
 #include "storage/restore.h"
 
 namespace icr::sim {
@@ -85,7 +86,21 @@ bool Chassis::stop(TimePoint now) {
 
 void Chassis::crash(std::size_t keep) { end(keep); }
 
+void Chassis::give(TimePoint at) {
+  const Cluster& next = commits.next()->cluster;
+  update_ = Update{at, shard_->prepare(next, reserved_endpoints(next)), engine_->prepare(next)};
+}
+
+void Chassis::take(TimePoint now) {
+  now_ = now;
+  engine_->take(update_->engine);
+  core_->take(now, commits.next()->cluster, update_->shard);
+  update_.reset();  // the former parts; they name the former file, which is still there
+  commits.on_taken();
+}
+
 void Chassis::end(std::size_t keep) {
+  update_.reset();
   core_.reset();
   engine_.reset();
   disk_.reset();

@@ -50,6 +50,14 @@ class Chassis final : private node::SetOutput, private ChangeListener {
   void restart(TimePoint now);
   /// The process dies. Of what was not durable on disk, the first `keep` records survive.
   void crash(std::size_t keep);
+  /// The chassis' thread compiles what commits.next() says, and gives it to the worker, which takes it before its next
+  /// round at `at` or later.
+  void give(TimePoint at);
+  /// Returns true while the worker has yet to take it. The chassis' thread waits for that.
+  [[nodiscard]] bool given() const { return update_.has_value(); }
+  [[nodiscard]] bool take_due(TimePoint now) const { return update_ && now >= update_->at; }
+  /// The worker takes it. REQUIRES: take_due().
+  void take(TimePoint now);
   [[nodiscard]] bool up() const { return core_ != nullptr; }
   [[nodiscard]] bool active() const { return up() && shard_->active(); }
 
@@ -65,7 +73,7 @@ class Chassis final : private node::SetOutput, private ChangeListener {
   [[nodiscard]] const node::RedundancyMember& member() const { return core_->member(); }
   [[nodiscard]] node::MemberStatus status() const { return core_->member().status(); }
   [[nodiscard]] const node::Shard& shard() const { return *shard_; }
-  /// Returns the cluster file that the sets were started with last.
+  /// Returns the cluster file that the sets run with.
   [[nodiscard]] const Cluster& cluster() const { return commits.cluster(); }
   [[nodiscard]] storage::MemoryStore& store() { return store_; }
   /// The disk fails every write, or works (again).
@@ -113,6 +121,13 @@ class Chassis final : private node::SetOutput, private ChangeListener {
   void begin(TimePoint now, bool damaged);
   void end(std::size_t keep);
 
+  /// What the worker is given while it runs, and when it takes it.
+  struct Update {
+    TimePoint at;
+    node::ShardUpdate shard;
+    node::EngineUpdate engine;
+  };
+
   std::uint16_t index_;
   std::mt19937_64& random_;
   ChassisWatcher& watcher_;
@@ -121,6 +136,7 @@ class Chassis final : private node::SetOutput, private ChangeListener {
   std::unique_ptr<node::Shard> shard_;
   std::unique_ptr<node::Engine> engine_;
   std::unique_ptr<node::SetCore> core_;
+  std::optional<Update> update_;
   std::set<std::uint32_t> changed_slots_;
   std::uint64_t boot_ = 0;
   bool whole_ = true;

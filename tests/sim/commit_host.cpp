@@ -1,6 +1,6 @@
 #include "tests/sim/commit_host.h"
 
-#include "model/config/difference.h"
+#include "node/card/live_change.h"
 #include "node/set/set_status.h"
 
 namespace icr::sim {
@@ -31,16 +31,18 @@ void CommitHost::boot() {
   launch(former_);
 }
 
-void CommitHost::restart() { launch(built_); }
+void CommitHost::restart() { launch(committed_); }
 
 void CommitHost::launch(std::shared_ptr<const Snapshot> otherwise) {
   if (fails()) follower_.note_failure();
-  run(fails() ? std::move(otherwise) : newest_.snapshot);
-  built_ = running_;
+  built_ = fails() ? std::move(otherwise) : newest_.snapshot;
+  run(built_, built_);
 }
 
-void CommitHost::run(std::shared_ptr<const Snapshot> snapshot) {
+void CommitHost::run(std::shared_ptr<const Snapshot> snapshot, std::shared_ptr<const Snapshot> committed) {
   running_ = std::move(snapshot);
+  committed_ = std::move(committed);
+  plan_.reset();
   beacon_.running = running_->digest;
   beacon_.waits = false;
   next_look_ = TimePoint::min();
@@ -57,19 +59,23 @@ std::uint64_t CommitHost::look(TimePoint now, const node::SetCore& core) {
   return facts_[0].peer_number;
 }
 
+const CommitHost::Plan& CommitHost::plan() {
+  if (plan_ && plan_->newest == newest_.snapshot->digest) return *plan_;
+  plan_ = Plan{newest_.snapshot->digest, newest_.snapshot, nullptr};
+  node::LivePlan live = node::plan_live(cluster(), newest_.snapshot->cluster, name_);
+  if (live.arranged) {
+    plan_->arranged = std::make_shared<const Snapshot>(Snapshot{{}, plan_->newest, std::move(*live.arranged)});
+  }
+  return *plan_;
+}
+
 node::Turn CommitHost::advance(TimePoint now) {
   if (!follower_.pending(running_->digest)) return {};
-  const Cluster& newest = newest_.snapshot->cluster;
-  // A chassis takes more than this without a restart. Here only a commit that changes nothing of it is taken so; one
-  // that would be handed to the running core (SetCore::take) restarts it instead.
-  const bool live = changes_of_chassis(difference(cluster(), newest), cluster(), newest, name_).empty();
-  node::Turn turn = follower_.decide(now, newest, live, facts_);
-  if (turn.step == node::Turn::Step::take_live) {
-    run(newest_.snapshot);
-  } else {
-    beacon_.waits = turn.waits;
-  }
+  node::Turn turn = follower_.decide(now, newest_.snapshot->cluster, plan().arranged != nullptr, facts_);
+  if (turn.step != node::Turn::Step::take_live) beacon_.waits = turn.waits;
   return turn;
 }
+
+void CommitHost::on_taken() { run(plan_->arranged, plan_->committed); }
 
 }  // namespace icr::sim

@@ -11,6 +11,9 @@ namespace {
 /// As ChassisHost waits after it has asked a peer for its commit.
 constexpr Duration kFetchPause = 2s;
 
+/// Returns true if a client that asks the chassis of `to` (bits by index) has an answer of this one.
+bool hears(const Chassis& c, unsigned to) { return (to >> c.index() & 1U) != 0 && c.up() && !c.paused; }
+
 }  // namespace
 
 void World::make_commits(std::uint32_t edits) {
@@ -23,7 +26,7 @@ void World::make_strict() { strict_ = true; }
 std::uint32_t World::random_edits() {
   // Any of them, or one more or less than at the last time.
   const auto mask = static_cast<std::uint32_t>(commit_random_());
-  last_edits_ = edits_ & (commit_random_() % 2 == 0 ? mask : last_edits_ ^ (1U << mask % kEditCount));
+  last_edits_ = edits_ & (commit_random_() % 4 != 0 ? mask : last_edits_ ^ (1U << mask % kEditCount));
   return last_edits_;
 }
 
@@ -38,7 +41,9 @@ bool World::agreed() const {
   const Commit& one = chassis_[0].commits.newest();
   const Commit& other = chassis_[1].commits.newest();
   const bool same_text = one.snapshot->digest == other.snapshot->digest;
-  return (one.number != other.number || same_text) && !chassis_[0].commits.fails() && !chassis_[1].commits.fails();
+  return (one.number != other.number || same_text) &&
+         std::none_of(chassis_.begin(), chassis_.end(),
+                      [](const Chassis& c) { return c.commits.fails() || c.commits.has_given_up(); });
 }
 
 void World::commit(std::uint32_t edits, unsigned to) {
@@ -46,7 +51,7 @@ void World::commit(std::uint32_t edits, unsigned to) {
   std::vector<Chassis*> answering;
   std::uint64_t number = 0;
   for (Chassis& c : chassis_) {
-    if ((to >> c.index() & 1U) == 0 || !c.up() || c.paused) continue;
+    if (!hears(c, to)) continue;
     answering.push_back(&c);
     number = std::max(number, c.commits.newest().number + 1);
   }
@@ -65,17 +70,20 @@ void World::commit_something() {
   next_commit_ = now_ + 1ms * (200 + commit_random_() % 8000);
   const std::uint32_t edits = random_edits();
   const std::uint64_t roll = commit_random_() % 16;
+  const unsigned to = roll < 11 ? 3U : 1U << (roll % 2);
+  const bool heard = std::any_of(chassis_.begin(), chassis_.end(), [&](const Chassis& c) { return hears(c, to); });
+  if (!heard) return;
   // A chassis may lack what a file asks for.
   const std::uint64_t digest = files_->with(edits)->digest;
   for (Chassis& c : chassis_) {
     const bool lacks = !strict_ && roll / 2 == c.index() && c.commits.running().digest != digest;
     c.commits.refuse(lacks ? digest : 0);
   }
-  commit(edits, roll < 11 ? 3U : 1U << (roll % 2));
+  commit(edits, to);
 }
 
 void World::look(Chassis& c) {
-  if (!files_ || now_ < c.commits.next_look()) return;
+  if (!files_ || c.given() || now_ < c.commits.next_look()) return;
   Chassis& peer = chassis_[1U - c.index()];
   const std::uint64_t number = c.commits.look(now_, c.core());
   if (number > c.commits.newest().number && now_ >= next_fetch_[c.index()]) {
@@ -93,7 +101,8 @@ void World::look(Chassis& c) {
     case node::Turn::Step::wait:
       break;
     case node::Turn::Step::take_live:
-      ++totals_.adopted_commits;
+      // What the chassis' thread compiles for a large file takes it some time.
+      c.give(now_ + 100us * (commit_random_() % 500));
       break;
     case node::Turn::Step::hand_over:
       if (!c.core().request_switchover(now_)) break;
@@ -104,6 +113,16 @@ void World::look(Chassis& c) {
       restart(c);
       break;
   }
+}
+
+void World::take(Chassis& c) {
+  note(fmt::format("chassis {} takes commit {} while it runs", c.index(), c.commits.newest().number));
+  ++totals_.adopted_commits;
+  if (c.active()) ++totals_.adopted_by_master;
+  if (strict_) excuse(c.commits.next()->cluster);
+  oracle_.before_take(c, now_);
+  c.take(now_);
+  oracle_.on_take(c, now_);
 }
 
 void World::restart(Chassis& c) {
@@ -129,7 +148,7 @@ void World::excuse(const Cluster& cluster) {
   for (const Chassis& c : chassis_) {
     if (!c.up()) continue;
     for (std::uint32_t slot = 0; slot < c.shard().table().high_water(); ++slot) {
-      if (!c.shard().read(slot, now_, record) || has_place(cluster, record)) continue;
+      if (!c.shard().read(slot, now_, record) || lives_on(cluster, record)) continue;
       if (excused_.insert(conversation_of(record)).second) ++totals_.homeless;
     }
   }

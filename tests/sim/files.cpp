@@ -15,6 +15,9 @@
 namespace icr::sim {
 namespace {
 
+/// The host that kEditRefuses is about.
+constexpr std::string_view kRefused = "198.18.0.7";
+
 std::string chassis(const std::string& name, int host, char device) {
   std::string ports;
   for (int unit = 1; unit <= 4; ++unit) {
@@ -47,8 +50,9 @@ std::string text_with(bool preempt, NatFlavour flavour, std::uint32_t edits) {
 
   std::vector<std::string> all_chassis = {chassis("left", 1, 'a'), chassis("right", 2, 'b')};
   std::vector<std::string> sets = {
-      "  - { name: cgn, inside-unit: 1, outside-unit: 2, stateful-firewall-rules: [outbound], nat-rules: [to-the-pool] "
-      "}\n"};
+      fmt::format("  - {{ name: cgn, inside-unit: 1, outside-unit: 2, stateful-firewall-rules: [outbound], nat-rules: "
+                  "[to-the-pool], policy-rematch: {} }}\n",
+                  has(kEditRefuses) ? "yes" : "no")};
   std::vector<std::string> pools = {fmt::format(
       "    - {{ name: {}, addresses: [{}], port-range: {{ low: 1024, high: {} }} }}\n", pool, addresses, last_port)};
   std::vector<std::string> rules = {fmt::format(
@@ -56,12 +60,16 @@ std::string text_with(bool preempt, NatFlavour flavour, std::uint32_t edits) {
       "{}, translation-type: {} }} }} }} ] }}\n",
       pool, whole ? "dynamic-nat44" : "napt-44")};
   std::vector<std::string> applications = {"  - { name: echo, protocol: udp, destination-port: 7 }\n"};
-  std::string members =
-      "{ chassis: left, card: ms-0/0/0, priority: 200 }, { chassis: right, card: ms-1/0/0, priority: "
-      "100 }";
+  const int priority = has(kEditPriority) ? 50 : 200;
+  const std::string members = list({fmt::format("{{ chassis: left, card: ms-0/0/0, priority: {} }}, ", priority),
+                                    "{ chassis: right, card: ms-1/0/0, priority: 100 }, "},
+                                   turned);
   std::string first_term;
   std::string service_sets = "cgn";
-  if (turned) {
+  if (has(kEditRefuses)) {
+    first_term = fmt::format("{{ name: refused, from: {{ source-address: {}/32 }}, then: discard }}, ", kRefused);
+  }
+  if (has(kEditService)) {
     sets.emplace_back(
         "  - { name: another, inside-unit: 3, outside-unit: 4, stateful-firewall-rules: [outbound], nat-rules: "
         "[to-another-pool] }\n");
@@ -70,11 +78,10 @@ std::string text_with(bool preempt, NatFlavour flavour, std::uint32_t edits) {
     rules.emplace_back(
         "    - { name: to-another-pool, match-direction: input, terms: [ { name: all, then: { translated: { "
         "source-pool: another, translation-type: napt-44 } } } ] }\n");
-    service_sets = "another, cgn";
-    members = "{ chassis: right, card: ms-1/0/0, priority: 100 }, { chassis: left, card: ms-0/0/0, priority: 200 }";
+    service_sets = turned ? "another, cgn" : "cgn, another";
   }
   if (has(kEditRules)) {
-    first_term =
+    first_term +=
         "{ name: never, from: { applications: never }, then: discard }, { name: echo, from: { applications: "
         "echo }, then: accept }, ";
     applications.emplace_back("  - { name: never, protocol: udp, destination-port: 9 }\n");
@@ -139,6 +146,12 @@ bool has_place(const Cluster& cluster, const SessionRecord& session) {
   const bool with_port = term_of(cluster).type != NatType::dynamic_nat44;
   return session.ref.slot < cluster.redundancy_sets[0].max_sessions && pool.contains(session.flow[1].destination) &&
          (!with_port || (pool.port_low <= port && port <= pool.port_high));
+}
+
+bool lives_on(const Cluster& cluster, const SessionRecord& session) {
+  const auto& sets = cluster.service_sets;
+  const auto& cgn = *std::find_if(sets.begin(), sets.end(), [](const ServiceSet& s) { return s.name == "cgn"; });
+  return has_place(cluster, session) && !(cgn.policy_rematch && session.flow[0].source.to_string() == kRefused);
 }
 
 }  // namespace icr::sim

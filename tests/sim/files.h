@@ -18,20 +18,24 @@ enum class NatFlavour : std::uint8_t { ports, blocks, mappings, mappings_in_bloc
 inline constexpr std::uint8_t kNatFlavourCount = 5;
 
 /// Number of edits.
-inline constexpr std::uint32_t kEditCount = 9;
+inline constexpr std::uint32_t kEditCount = 12;
 /// What a cluster file has otherwise than the first one.
 enum Edit : std::uint32_t {
-  kEditOrder = 1U << 0U,           ///< another service set, pool and rule, and every list in another order
-  kEditRules = 1U << 1U,           ///< further terms and applications
-  kEditTimeouts = 1U << 2U,        ///< sessions live longer
-  kEditHeartbeat = 1U << 3U,       ///< heartbeats come more often
-  kEditMoreSlots = 1U << 4U,       ///< there is room for more sessions
-  kEditChassis = 1U << 5U,         ///< a third chassis, which is in no redundancy set
-  kEditKeepsAll = (1U << 6U) - 1,  ///< with these, every session lives on
-  kEditPoolMoves = 1U << 6U,       ///< the pool keeps its name and its second address
-  kEditPoolReplaced = 1U << 7U,    ///< the rule uses another pool, and the former one is gone
-  kEditFewerPorts = 1U << 8U,      ///< the pool has fewer ports
+  kEditOrder = 1U << 0U,          ///< every list has another order
+  kEditRules = 1U << 1U,          ///< further terms and applications
+  kEditTimeouts = 1U << 2U,       ///< sessions live longer
+  kEditHeartbeat = 1U << 3U,      ///< heartbeats come more often
+  kEditChassis = 1U << 4U,        ///< a third chassis, which is in no redundancy set
+  kEditPriority = 1U << 5U,       ///< the other member has the higher priority
+  kEditRefuses = 1U << 6U,        ///< one host is admitted no more, and its sessions end (policy-rematch)
+  kEditMoreSlots = 1U << 7U,      ///< there is room for more sessions
+  kEditService = 1U << 8U,        ///< another service set, with a pool and a rule
+  kEditPoolMoves = 1U << 9U,      ///< the pool keeps its name and its second address
+  kEditPoolReplaced = 1U << 10U,  ///< the rule uses another pool, and the former one is gone
+  kEditFewerPorts = 1U << 11U,    ///< the pool has fewer ports
   kEditAll = (1U << kEditCount) - 1,
+  kEditLive = (1U << 7U) - 1,                       ///< a chassis takes these while it runs
+  kEditKeepsAll = ((1U << 9U) - 1) & ~kEditRefuses  ///< with these, every session lives on
 };
 
 /// Cluster files that differ by edits. Each is made once.
@@ -57,5 +61,8 @@ class Files {
 /// Returns true if a chassis that runs `cluster` can have this session: its service set, its external address and its
 /// port are there. The judgement is made from the file alone.
 [[nodiscard]] bool has_place(const Cluster& cluster, const SessionRecord& session);
+/// Returns true if a session lives on under `cluster`: there is a place for it, and its host is still admitted. A
+/// chassis that takes `cluster` ends the others within the time of a review.
+[[nodiscard]] bool lives_on(const Cluster& cluster, const SessionRecord& session);
 
 }  // namespace icr::sim

@@ -86,12 +86,36 @@ void Oracle::on_stop(const Chassis& chassis, bool written, TimePoint now) {
   if (!written) views_[chassis.index()].stopped.clear();
 }
 
+Oracle::Standing Oracle::standing_of(const Chassis& chassis, TimePoint now) {
+  const node::Shard& shard = chassis.shard();
+  Standing out{{}, shard.digest(), shard.ports_in_use(), chassis.member().role(), chassis.member().term()};
+  SessionRecord record;
+  for (std::uint32_t slot = 0; slot < shard.high_water(); ++slot) {
+    if (shard.read(slot, now, record)) out.slots[slot] = digest_of(record);
+  }
+  return out;
+}
+
+void Oracle::before_take(const Chassis& chassis, TimePoint now) { before_take_ = standing_of(chassis, now); }
+
+void Oracle::on_take(const Chassis& chassis, TimePoint now) {
+  const Standing after = standing_of(chassis, now);
+  if (after == before_take_) return;
+  violation(now,
+            fmt::format("chassis {} takes a commit while it runs, and does not have afterwards what it had before: "
+                        "{} slots in use instead of {}, digest {:x} instead of {:x}, {} ports instead of {}, role "
+                        "{} instead of {}, term {} instead of {}",
+                        chassis.index(), after.slots.size(), before_take_.slots.size(), after.digest,
+                        before_take_.digest, after.ports, before_take_.ports, to_string(after.role),
+                        to_string(before_take_.role), after.term, before_take_.term));
+}
+
 void Oracle::check_stopped(const Chassis& chassis, View& view, TimePoint now) {
   const auto away = static_cast<std::uint32_t>((now - view.stopped_at) / kTick);
   for (const SessionRecord& record : std::exchange(view.stopped, {})) {
     if (!chassis.whole()) return;
     const bool over = record.idle + away + kTicksOfDoubt >= record.timeout_s * kTicksPerSecond;
-    if (over || !has_place(chassis.cluster(), record)) continue;
+    if (over || !lives_on(chassis.cluster(), record)) continue;
     ++kept_;
     const auto found = view.held.find(record.ref.slot);
     if (found != view.held.end() && found->second.conversation == conversation_of(record)) continue;
@@ -112,7 +136,7 @@ void Oracle::check_handed_over(const Chassis& from, const Chassis& to, TimePoint
   for (std::uint32_t slot = 0; slot < from.shard().table().high_water(); ++slot) {
     if (!from.shard().read(slot, now, record)) continue;
     beyond.erase(conversation_of(record));
-    if (!has_place(to.cluster(), record)) continue;
+    if (!lives_on(to.cluster(), record)) continue;
     ++kept_;
     if (there.contains(conversation_of(record))) continue;
     violation(now, fmt::format("chassis {} has handed over, and conversation {} is not at the other one", from.index(),
@@ -310,6 +334,9 @@ void Oracle::check_ports(const Chassis& chassis, TimePoint now) {
       violation(now, fmt::format("chassis {}: the session in slot {} uses {}:{}, for which its file has no place",
                                  chassis.index(), slot, record.flow[1].destination.to_string(),
                                  record.flow[1].destination_port));
+    } else if (!chassis.shard().reviews() && !lives_on(chassis.cluster(), record)) {
+      violation(now, fmt::format("chassis {}: the session in slot {} of {} lives, and its file does not admit it",
+                                 chassis.index(), slot, record.flow[0].source.to_string()));
     }
     const auto translated =
         std::make_tuple(record.flow[1].destination, record.flow[1].destination_port, record.protocol());

@@ -15,7 +15,8 @@
 //   -  a chassis that stops to take a commit has what it had, as far as its new file has a place for it; a member that
 //      hands over finds all of that at the other one, and nothing else;
 //   -  a master does not stop to take a commit while a peer could take over, or was there when the commit came;
-//   -  an active table holds only what its own file has a place for.
+//   -  a chassis that takes a commit while it runs has the same sessions and bindings afterwards, in the same role;
+//   -  an active table holds only what its own file has a place for and, once it was reviewed, what it admits.
 #pragma once
 
 #include <array>
@@ -46,6 +47,9 @@ class Oracle {
   /// The chassis is about to stop, to take a commit; and has stopped.
   void before_stop(const Chassis& chassis, TimePoint now);
   void on_stop(const Chassis& chassis, bool written, TimePoint now);
+  /// The chassis is about to take a commit while it runs; and has taken it.
+  void before_take(const Chassis& chassis, TimePoint now);
+  void on_take(const Chassis& chassis, TimePoint now);
   /// Checks that a chassis whose table is active was granted its term, and that its disk, if it works, has the term.
   void check_term(const Chassis& chassis, TimePoint now);
   /// Checks whether a merge of `chassis` has ended, and what became of its conversations.
@@ -103,6 +107,16 @@ class Oracle {
     std::uint64_t completed = 0;  ///< merges of it until then
     std::uint64_t refused = 0;    ///< records of them that were refused, or not sent
   };
+  /// What must not change when a chassis takes a commit while it runs.
+  struct Standing {
+    std::map<std::uint32_t, std::uint64_t> slots;  ///< slot -> digest of the session or binding in it
+    std::uint64_t digest = 0;
+    std::uint64_t ports = 0;
+    Role role = Role::initializing;
+    std::uint64_t term = 0;
+    bool operator==(const Standing&) const = default;
+  };
+  [[nodiscard]] static Standing standing_of(const Chassis& chassis, TimePoint now);
   [[nodiscard]] static Life life_of(const SessionRecord& record);
   void violation(TimePoint now, const std::string& text);
   void check_peer(const Chassis& chassis, View& view, TimePoint now);
@@ -111,6 +125,7 @@ class Oracle {
   void check_bindings(const Chassis& chassis, const std::vector<SessionRecord>& sessions, TimePoint now);
 
   std::array<View, 2> views_;
+  Standing before_take_;
   std::array<std::optional<Merge>, 2> merges_;    ///< by the member that yielded
   std::array<std::set<std::uint32_t>, 2> given_;  ///< all its conversations; it may die while they are on their way
   std::map<std::uint64_t, std::pair<std::uint16_t, std::uint64_t>> terms_;  ///< term -> chassis, boot

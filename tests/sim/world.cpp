@@ -42,6 +42,8 @@ void Totals::add(const Totals& o) {
   commits_of_one += o.commits_of_one;
   fetched += o.fetched;
   adopted_commits += o.adopted_commits;
+  adopted_by_master += o.adopted_by_master;
+  rematched += o.rematched;
   restarts += o.restarts;
   failed_starts += o.failed_starts;
   handed_over += o.handed_over;
@@ -57,13 +59,15 @@ std::string Totals::to_string() const {
       "{}, "
       "gaps {}, duplicates {}, attempts after loss {}, copies {}, sessions only at a member that yielded {}, taken "
       "over {}, conflicts {}, claims that waited {}, refused {}, withdrawn {}, waived {}, starts from damaged stores "
-      "{}, commits {} (to one chassis {}, from the peer {}), taken with a restart {}, without {}, not startable {}, "
-      "switchovers for them {}, sessions that moved with them {}, that had no place {}",
+      "{}, commits {} (to one chassis {}, from the peer {}), taken with a restart {}, without {} (by a "
+      "master {}), not startable {}, "
+      "switchovers for them {}, sessions that moved with them {}, that had no place {}, that were admitted no more "
+      "{}",
       crashes, cuts, pauses, illnesses, moved_ill, storms, disk_failures, switchovers_begun, masterships, took_over_hot,
       took_over_cold, split_brains, births, deaths, round_trips, mapping_changes, messages_lost, gaps, duplicates,
       attempts_after_loss, copies, only_there, adopted, conflicts, claims_waited, claims_refused, claims_withdrawn,
-      claims_waived, damaged, commits, commits_of_one, fetched, restarts, adopted_commits, failed_starts, handed_over,
-      kept, homeless);
+      claims_waived, damaged, commits, commits_of_one, fetched, restarts, adopted_commits, adopted_by_master,
+      failed_starts, handed_over, kept, homeless, rematched);
 }
 
 /// Keeps what the engine lets out.
@@ -175,6 +179,7 @@ void World::count_of(Chassis& c) {
   totals_.split_brains += c.counter("met-another-master");
   totals_.adopted += c.counter("merge-created");
   totals_.claims_refused += c.counter("claims-refused");
+  totals_.rematched += c.counter("sessions-ended-by-policy-rematch");
   totals_.claims_withdrawn += c.counter("claims-withdrawn");
   totals_.claims_waived += c.counter("claims-waived-disk-slow") + c.counter("claims-waived-disk-failing");
   if (c.counter("audits-failed") != 0) {
@@ -231,6 +236,7 @@ void World::step(Duration by) {
   deliver(chassis_[1], chassis_[0]);
   for (Chassis& c : chassis_) {
     if (!c.up()) continue;
+    if (!c.paused && c.take_due(now_)) take(c);
     if (!c.paused) c.run(now_);
     watch(c, std::nullopt);
     oracle_.check_term(c, now_);
@@ -457,6 +463,21 @@ void World::settle(Duration limit) {
           c.commits.running().digest, c.commits.newest().snapshot->digest);
     }
     violations_.push_back(text);
+  }
+}
+
+void World::check_timeouts() {
+  const node::Shard& shard = chassis_[*master()].shard();
+  for (const TimePoint end = now_ + 1s; now_ < end && shard.reviews();) step(1ms);
+  const Cluster& cluster = chassis_[*master()].cluster();
+  SessionRecord record;
+  for (std::uint32_t slot = 0; slot < shard.table().high_water(); ++slot) {
+    if (!shard.read(slot, now_, record) || record.protocol() == ip_protocol::tcp) continue;
+    const std::uint32_t wanted =
+        cluster.service_sets[*cluster.service_set_ids.find(record.service_set)].timeouts.inactivity_s;
+    if (record.timeout_s == wanted) continue;
+    violations_.push_back(
+        fmt::format("the session in slot {} has a timeout of {} s instead of {} s", slot, record.timeout_s, wanted));
   }
 }
 

@@ -55,11 +55,13 @@ struct Totals {
   std::uint64_t commits_of_one = 0;   ///< that only one of two living chassis was given
   std::uint64_t fetched = 0;          ///< commits that a chassis had from its peer
   std::uint64_t adopted_commits = 0;  ///< taken without a restart
-  std::uint64_t restarts = 0;         ///< to take a commit
-  std::uint64_t failed_starts = 0;    ///< with a commit that cannot be started
-  std::uint64_t handed_over = 0;      ///< switchovers that were begun for a commit
-  std::uint64_t kept = 0;             ///< sessions that were compared across a restart or a switchover
-  std::uint64_t homeless = 0;         ///< sessions for which a new file had no place
+  std::uint64_t adopted_by_master = 0;
+  std::uint64_t rematched = 0;      ///< sessions that ended because a commit does not admit them any more
+  std::uint64_t restarts = 0;       ///< to take a commit
+  std::uint64_t failed_starts = 0;  ///< with a commit that cannot be started
+  std::uint64_t handed_over = 0;    ///< switchovers that were begun for a commit
+  std::uint64_t kept = 0;           ///< sessions that were compared across a restart or a switchover
+  std::uint64_t homeless = 0;       ///< sessions for which a new file had no place
   void add(const Totals& other);
   [[nodiscard]] std::string to_string() const;
 };
@@ -82,6 +84,9 @@ class World final : private ChassisWatcher {
   void run(Duration time);
   /// The faults end and the traffic too; the chassis must agree, on everything, before `limit`.
   void settle(Duration limit);
+  /// Checks that the sessions of the master have the timeouts of the file that it runs. REQUIRES: settle() has ended
+  /// well.
+  void check_timeouts();
   /// Traffic without faults: whatever happened before, the cluster works.
   void prove_alive();
 
@@ -127,6 +132,8 @@ class World final : private ChassisWatcher {
   void weather(bool bad);
   void commit_something();
   void look(Chassis& chassis);
+  /// A chassis takes a commit while it runs.
+  void take(Chassis& chassis);
   /// Stops the sets of a chassis, which start again later with the newest commit.
   void restart(Chassis& chassis);
   void begin_again(Chassis& chassis);
