@@ -168,6 +168,7 @@ bool read_body(const fbs::Envelope& envelope, Body& out, Refusal& why) {
 
 const Message* MessageReader::refuse(Refusal why) {
   ++refused_[static_cast<std::size_t>(why)];
+  refusal_ = why;
   return nullptr;
 }
 

@@ -41,7 +41,13 @@ inline constexpr std::size_t kMaxConfigurationName = 400;
 
 /// The two connections between the members of a set. Records travel on `data`, everything else on `control`, so that
 /// heartbeats and acknowledgements do not wait behind records.
-enum class Channel : std::uint8_t { control, data };
+enum class Channel : std::uint8_t {
+  control,
+  data,
+  /// A control connection under the names by which the release of commit 39ebb76 knows the members. That release and
+  /// this one refuse each other's messages; only heartbeats travel here, so that each learns that the other one lives.
+  former
+};
 
 /// Takes messages that leave.
 class Outlet {
@@ -187,6 +193,8 @@ class MessageReader {
   /// long as `bytes` lives.
   [[nodiscard]] const Message* read(std::span<const std::uint8_t> bytes);
 
+  /// Returns why the last message that was refused was refused. REQUIRES: read() has refused one.
+  [[nodiscard]] Refusal refusal() const { return refusal_; }
   /// Returns true if the last message that was refused as wrong_cluster is of a release that is too old to pair with.
   [[nodiscard]] bool stranger_is_old() const { return stranger_is_old_; }
   [[nodiscard]] std::uint64_t refused(Refusal why) const { return refused_[static_cast<std::size_t>(why)]; }
@@ -199,6 +207,7 @@ class MessageReader {
   Message message_;
   std::vector<std::uint64_t> scratch_;
   std::array<std::uint64_t, kRefusalCount> refused_{};
+  Refusal refusal_ = Refusal::malformed;
   bool stranger_is_old_ = false;
 };
 

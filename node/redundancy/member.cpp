@@ -255,11 +255,13 @@ void RedundancyMember::send_heartbeat(TimePoint now) {
   }
   if (role_.role() == Role::master) beat.stream = sender_.position();
   if (role_.follows_peer()) beat.stream = receiver_.position();
-  if (link_.send(rep::Channel::control, writer_.write(header(), beat))) {
+  const auto bytes = writer_.write(header(), beat);
+  if (link_.send(rep::Channel::control, bytes)) {
     ++counters_.heartbeats_sent;
   } else {
     ++counters_.heartbeats_not_sent;
   }
+  if (now < former_until_) (void)link_.send(rep::Channel::former, bytes);
 }
 
 TimePoint RedundancyMember::next_deadline() const {

@@ -121,6 +121,10 @@ class RedundancyMember : public ChangeListener, private RoleOutput {
   /// not kept.
   void on_control(TimePoint now, std::span<const std::uint8_t> message);
   void on_data(TimePoint now, std::span<const std::uint8_t> message);
+  /// Takes a message that came under the name by which the release of commit 39ebb76 knows the peer. Nothing in it is
+  /// believed but that a program of that release runs at the peer, and that only while the peer is not heard and this
+  /// member's connection to it is open: a forged message cannot open that connection.
+  void on_former(TimePoint now, std::span<const std::uint8_t> message);
   /// Tell that this member's connection to the control socket of the peer was opened or closed. REQUIRES: messages that
   /// have arrived were handed in before.
   void on_peer_connected(TimePoint now);
@@ -181,6 +185,7 @@ class RedundancyMember : public ChangeListener, private RoleOutput {
   struct Counters {
     std::uint64_t control_messages = 0;
     std::uint64_t data_messages = 0;
+    std::uint64_t former_names = 0;  ///< messages of this release under the name of a former one
     std::uint64_t heartbeats_sent = 0;
     std::uint64_t heartbeats_not_sent = 0;
     std::uint64_t heartbeats_overtaken = 0;
@@ -206,7 +211,7 @@ class RedundancyMember : public ChangeListener, private RoleOutput {
   void on_feedback(TimePoint now, const replication::Message& message);
   void on_adopt(TimePoint now, const replication::Header& header, const replication::Adopt& adopt, bool data_link);
   void merge(TimePoint now, std::size_t budget_bytes);
-  void on_refused(TimePoint now);
+  void on_stranger(TimePoint now, const std::string& what);
   void on_configuration(const replication::Header& header, const replication::Configuration& configuration);
   void end_change_of_timing();
   void check_liveness(TimePoint now);
@@ -246,9 +251,9 @@ class RedundancyMember : public ChangeListener, private RoleOutput {
   Duration heartbeat_interval_;
   Detector detector_;
   TimePoint last_tick_;
-  std::uint64_t other_cluster_ = 0;  ///< messages of another cluster, so far
-  bool other_cluster_told_ = false;  ///< that was logged
-  bool drain_grace_ = false;         ///< the connection is closed; what is still on its way in may arrive until ...
+  bool stranger_told_ = false;  ///< the log says that the peer's messages are refused
+  TimePoint former_until_;      ///< until then, heartbeats also go to the former release that was heard
+  bool drain_grace_ = false;    ///< the connection is closed; what is still on its way in may arrive until ...
   TimePoint grace_until_;
   TimePoint grace_limit_;
   PeerBoots boots_;

@@ -1,6 +1,7 @@
 // What a member does with the messages of its peer.
 #include <algorithm>
 
+#include "model/base/guilt.h"
 #include "model/base/log.h"
 #include "node/redundancy/identity.h"
 #include "node/redundancy/member.h"
@@ -9,6 +10,8 @@ namespace icr::node {
 namespace {
 
 namespace rep = icr::replication;
+
+constexpr const char* kTooOld = "peer runs a release that is too old to pair with this one";
 
 }  // namespace
 
@@ -28,7 +31,9 @@ void RedundancyMember::on_data(TimePoint now, std::span<const std::uint8_t> mess
 void RedundancyMember::on_message(TimePoint now, std::span<const std::uint8_t> bytes, bool data_link) {
   const rep::Message* message = reader_.read(bytes);
   if (message == nullptr) {
-    on_refused(now);
+    if (reader_.refusal() == rep::Refusal::wrong_cluster) {
+      on_stranger(now, reader_.stranger_is_old() ? kTooOld : "peer belongs to another cluster");
+    }
     return;
   }
   if (const auto* configuration = std::get_if<rep::Configuration>(&message->body)) {
@@ -61,17 +66,22 @@ void RedundancyMember::on_message(TimePoint now, std::span<const std::uint8_t> b
   }
 }
 
+void RedundancyMember::on_former(TimePoint now, std::span<const std::uint8_t> message) {
+  ++counters_.control_messages;
+  if (!ICR_PEER_MUST(reader_.read(message) == nullptr, counters_.former_names)) return;
+  if (reader_.refusal() != rep::Refusal::wrong_cluster || !reader_.stranger_is_old()) return;
+  if (hears_peer() || !connected_) return;
+  if (now >= former_until_) stranger_told_ = false;
+  former_until_ = now + set_->detection_floor();
+  on_stranger(now, kTooOld);
+}
+
 /// A stranger at the link of the peer cannot be understood, but it is alive and may well be master: whoever starts
 /// beside it must not draw its traffic away.
-void RedundancyMember::on_refused(TimePoint now) {
-  const std::uint64_t refused = reader_.refused(rep::Refusal::wrong_cluster);
-  if (refused == other_cluster_) return;
-  other_cluster_ = refused;
-  const std::string what = reader_.stranger_is_old() ? "peer runs a release that is too old to pair with this one"
-                                                     : "peer belongs to another cluster";
+void RedundancyMember::on_stranger(TimePoint now, const std::string& what) {
   role_.hold(now, now + set_->detection_floor(), what);
-  if (other_cluster_told_) return;
-  other_cluster_told_ = true;
+  if (stranger_told_) return;
+  stranger_told_ = true;
   log::error("redundancy", "set={} {}: its messages are refused{}", set_->name, what,
              role_.role() == Role::initializing ? ", and this member does not become master beside it" : "");
 }
@@ -143,7 +153,7 @@ void RedundancyMember::on_heartbeat(TimePoint now, const rep::Header& header, co
   sender_.set_schema(record_schema(beat.schema));
   if (heard_ever_ && peer_lost_told_) log::info("redundancy", "set={} peer is heard again", set_->name);
   heard_ever_ = true;
-  other_cluster_told_ = false;
+  stranger_told_ = false;
   receiver_.expect_refusals(header.cluster_digest != own_.cluster_digest);
   if (header.cluster_digest == own_.cluster_digest) {
     configuration_.on_same_digest();

@@ -59,6 +59,7 @@ void RedundancyMember::append_to(CounterList& out) const {
   out.push_back({"peer-record-schema", peer_beat_.schema});
   out.push_back({"heartbeats-overtaken", c.heartbeats_overtaken});
   out.push_back({"heartbeats-of-another-configuration", c.other_configuration});
+  out.push_back({"refused-former-name", c.former_names});
   out.push_back({"refused-other-boot", c.other_boot});
   out.push_back({"refused-lower-term", c.lower_term});
   out.push_back({"refused-higher-term", c.higher_term});

@@ -58,10 +58,16 @@ void SetCore::take(TimePoint now, const Cluster& cluster, ShardUpdate& update) {
 
 void SetCore::on_message(TimePoint now, replication::Channel channel, std::span<const std::uint8_t> message) {
   now_ = now;
-  if (channel == replication::Channel::control) {
-    member_.on_control(now, message);
-  } else {
-    member_.on_data(now, message);
+  switch (channel) {
+    case replication::Channel::control:
+      member_.on_control(now, message);
+      return;
+    case replication::Channel::data:
+      member_.on_data(now, message);
+      return;
+    case replication::Channel::former:
+      member_.on_former(now, message);
+      return;
   }
 }
 

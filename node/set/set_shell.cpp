@@ -106,7 +106,15 @@ void SetShell::append_to(CounterList& out) const {
 
 bool SetShell::send(Channel channel, std::span<const std::uint8_t> message) {
   if (!link_) return false;
-  return channel == Channel::control ? link_->send_control(message) : link_->send_data(message);
+  switch (channel) {
+    case Channel::control:
+      return link_->send_control(message);
+    case Channel::data:
+      return link_->send_data(message);
+    case Channel::former:
+      return link_->send_former(message);
+  }
+  return false;
 }
 
 void SetShell::probe(const IpAddress& address, std::uint64_t nonce) {
@@ -159,6 +167,7 @@ void SetShell::report_block(const BlockEvent& event) {
 
 void SetShell::on_control(std::span<const std::uint8_t> message) { core_.on_message(now_, Channel::control, message); }
 void SetShell::on_data(std::span<const std::uint8_t> message) { core_.on_message(now_, Channel::data, message); }
+void SetShell::on_former(std::span<const std::uint8_t> message) { core_.on_message(now_, Channel::former, message); }
 void SetShell::on_connected() {
   log::info("link", "set={} peer connected", config_.name);
   core_.on_connected(now_);

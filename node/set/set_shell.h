@@ -76,6 +76,7 @@ class SetShell final : private SetOutput, private replication::LinkVisitor {
   // -- LinkVisitor --
   void on_control(std::span<const std::uint8_t> message) override;
   void on_data(std::span<const std::uint8_t> message) override;
+  void on_former(std::span<const std::uint8_t> message) override;
   void on_connected() override;
   void on_disconnected() override;
 

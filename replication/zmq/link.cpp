@@ -1,6 +1,8 @@
 #include "replication/zmq/link.h"
 
+#include <algorithm>
 #include <array>
+#include <optional>
 #include <random>
 
 #include "model/base/guilt.h"
@@ -56,6 +58,15 @@ std::string unique_id(const std::string& own_id) {
   return fmt::format("{}/{:08x}{:08x}", own_id, device(), device());
 }
 
+/// Returns true if `name` is what unique_id() makes of `id`.
+bool is_unique_id_of(const std::string& id, std::string_view name) {
+  constexpr std::size_t kRandomDigits = 16;
+  if (id.empty() || name.size() != id.size() + 1 + kRandomDigits) return false;
+  if (!name.starts_with(id) || name[id.size()] != '/') return false;
+  const auto is_digit = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
+  return std::all_of(name.begin() + static_cast<std::ptrdiff_t>(id.size()) + 1, name.end(), is_digit);
+}
+
 Endpoint data_port(Endpoint control) {
   ++control.port;
   return control;
@@ -64,15 +75,17 @@ Endpoint data_port(Endpoint control) {
 }  // namespace
 
 struct Link::Impl {
-  Impl(const std::string& peer, std::array<Socket, 4>&& sockets)
-      : peer_id(peer + "/"),
+  Impl(std::shared_ptr<transport::Context> owner, const LinkConfig& link, std::array<Socket, 4>&& sockets)
+      : context(std::move(owner)),
+        config(link),
+        peer_id(link.peer_id + "/"),
         control_out(std::move(sockets[0])),
         control_in(std::move(sockets[1])),
         data_out(std::move(sockets[2])),
         data_in(std::move(sockets[3])) {}
 
   /// Watches, binds and begins to connect.
-  Result<void> start(const LinkConfig& config) {
+  Result<void> start() {
     if (auto done = control_out.watch(kConnectionEvents); !done) return done;
     for (auto* const router : {&control_in, &data_in}) {
       if (auto done = router->watch(kIncomingEvents); !done) return done;
@@ -86,9 +99,19 @@ struct Link::Impl {
     return {};
   }
 
+  [[nodiscard]] bool is_of_peer(const Socket& router) const {
+    return router.sender().size() > peer_id.size() && router.sender().starts_with(peer_id);
+  }
+
+  /// Returns true if the message came from the peer's address under its former name. The name alone says little,
+  /// because small numbers are easy to guess.
+  [[nodiscard]] bool is_of_former_peer(const Socket& router) const {
+    return is_unique_id_of(config.former_peer_id, router.sender()) &&
+           IpAddress::parse(router.sender_address()) == config.connect.address;
+  }
+
   /// Takes one message of the peer from one ROUTER. False: nothing was there.
-  template <class Visit>
-  bool take(Socket& router, Visit&& visit) {
+  bool take(Socket& router, LinkVisitor& visitor) {
     const Taken taken = router.take();
     if (taken == Taken::nothing) return false;
     if (taken == Taken::failed) {
@@ -96,9 +119,14 @@ struct Link::Impl {
       return false;
     }
     if (!ICR_PEER_MUST(taken == Taken::message, refused_parts)) return true;
-    const std::string_view sender = router.sender();
-    if (!ICR_PEER_MUST(sender.size() > peer_id.size() && sender.starts_with(peer_id), refused_strangers)) return true;
-    visit(router.payload());
+    const bool control = &router == &control_in;
+    if (is_of_peer(router)) {
+      if (control) former_out.reset();
+      control ? visitor.on_control(router.payload()) : visitor.on_data(router.payload());
+    } else if (ICR_PEER_MUST(control && is_of_former_peer(router), refused_strangers)) {
+      ++former_received;
+      visitor.on_former(router.payload());
+    }
     return true;
   }
 
@@ -110,6 +138,7 @@ struct Link::Impl {
         visitor.on_connected();
       } else if (event == Event::disconnected && connected) {
         connected = false;
+        former_out.reset();
         ++disconnects;
         visitor.on_disconnected();
       }
@@ -128,11 +157,35 @@ struct Link::Impl {
     return false;
   }
 
+  /// Begins to connect under the former name.
+  Result<void> open_former() {
+    auto socket = Socket::dealer(context, options_of_dealer(unique_id(config.former_own_id), kControlHighWater));
+    if (!socket) return tl::unexpected(socket.error());
+    if (auto done = socket->connect(config.connect); !done) return done;
+    former_out.emplace(std::move(*socket));
+    return {};
+  }
+
+  bool send_former(std::span<const std::uint8_t> message) {
+    if (!connected || config.former_own_id.empty()) return false;
+    if (!former_out && !open_former()) {
+      ++errors;
+      return false;
+    }
+    std::uint64_t blocked = 0;  // the member does not wait for it, and sends the next one in any case
+    if (!send(*former_out, message, blocked)) return false;
+    ++former_sent;
+    return true;
+  }
+
+  std::shared_ptr<transport::Context> context;
+  LinkConfig config;
   std::string peer_id;  ///< what the peer's name begins with
   Socket control_out;
   Socket control_in;
   Socket data_out;
   Socket data_in;
+  std::optional<Socket> former_out;  ///< exists while there is something to say under the former name
   std::vector<int> descriptors;
   bool connected = false;
 
@@ -143,6 +196,8 @@ struct Link::Impl {
   std::uint64_t failed_handshakes = 0;
   std::uint64_t refused_parts = 0;
   std::uint64_t refused_strangers = 0;
+  std::uint64_t former_received = 0;
+  std::uint64_t former_sent = 0;
   std::uint64_t blocked_control = 0;
   std::uint64_t blocked_data = 0;
   std::uint64_t errors = 0;
@@ -160,9 +215,10 @@ Result<std::unique_ptr<Link>> Link::open(const std::shared_ptr<transport::Contex
   for (const auto* const socket : {&control_out, &control_in, &data_out, &data_in}) {
     if (!*socket) return tl::unexpected(socket->error().in("inter-chassis link"));
   }
-  auto impl = std::make_unique<Impl>(config.peer_id, std::array{std::move(*control_out), std::move(*control_in),
-                                                                std::move(*data_out), std::move(*data_in)});
-  if (auto done = impl->start(config); !done) return tl::unexpected(done.error().in("inter-chassis link"));
+  auto impl = std::make_unique<Impl>(
+      context, config,
+      std::array{std::move(*control_out), std::move(*control_in), std::move(*data_out), std::move(*data_in)});
+  if (auto done = impl->start(); !done) return tl::unexpected(done.error().in("inter-chassis link"));
   return std::unique_ptr<Link>(new Link(std::move(impl)));
 }
 
@@ -179,6 +235,10 @@ Result<std::unique_ptr<Link>> Link::open(const std::shared_ptr<transport::Contex
   const StableId id = cluster.redundancy_sets[set].stable_id;
   config.own_id = fmt::format("{:08x}/{:08x}", id, cluster.chassis[chassis].stable_id);
   config.peer_id = fmt::format("{:08x}/{:08x}", id, cluster.chassis[peer].stable_id);
+  // That release takes the port from the place of the set, so whoever found this port means the set of this place.
+  const std::uint32_t place = cluster.redundancy_sets[set].id - 1U;
+  config.former_own_id = fmt::format("{}/{}", place, chassis);
+  config.former_peer_id = fmt::format("{}/{}", place, peer);
   return open(context, config);
 }
 
@@ -192,18 +252,18 @@ bool Link::send_data(std::span<const std::uint8_t> message) {
   return impl_->send(impl_->data_out, message, impl_->blocked_data);
 }
 
+bool Link::send_former(std::span<const std::uint8_t> message) { return impl_->send_former(message); }
+
 bool Link::drain(LinkVisitor& visitor, std::size_t budget) {
-  const auto control = [&visitor](std::span<const std::uint8_t> message) { visitor.on_control(message); };
-  const auto data = [&visitor](std::span<const std::uint8_t> message) { visitor.on_data(message); };
   for (bool any = true; any;) {
     any = false;
     // One data message, then whatever control messages came meanwhile: control never waits behind bulk.
-    while (budget != 0 && impl_->take(impl_->control_in, control)) {
+    while (budget != 0 && impl_->take(impl_->control_in, visitor)) {
       any = true;
       --budget;
     }
     if (budget == 0) return true;
-    if (impl_->take(impl_->data_in, data)) {
+    if (impl_->take(impl_->data_in, visitor)) {
       any = true;
       --budget;
     }
@@ -228,6 +288,8 @@ void Link::append_to(CounterList& out) const {
   out.push_back({"link-failed-handshakes", impl_->failed_handshakes});
   out.push_back({"link-refused-parts", impl_->refused_parts});
   out.push_back({"link-refused-strangers", impl_->refused_strangers});
+  out.push_back({"link-former-received", impl_->former_received});
+  out.push_back({"link-former-sent", impl_->former_sent});
   out.push_back({"link-control-blocked", impl_->blocked_control});
   out.push_back({"link-data-blocked", impl_->blocked_data});
   out.push_back({"link-errors", impl_->errors});

@@ -4,6 +4,9 @@
 // by the own DEALER and arrive at the own ROUTER; a ROUTER never sends. So bulk data always flows from the connecting
 // to the binding side, and nothing ever waits in a pipe towards a DEALER (libzmq 4.3.4 can abort otherwise).
 //
+// While a chassis of the release of commit 39ebb76 is heard in the place of the peer, there is a third connection to
+// it, for heartbeats only (docs/replication.md). It goes by "former" names: that release knows members by other names.
+//
 // Thread: the one that opened the link. A transport::Context may be shared. No function blocks.
 #pragma once
 
@@ -25,6 +28,10 @@ struct LinkConfig {
   Endpoint connect;     ///< the peer's
   std::string own_id;   ///< "set/chassis", identities; the peer's ROUTER knows this side by it, "/" and a random number
   std::string peer_id;  ///< messages of anybody else are refused
+  // The same two names as the release of commit 39ebb76 writes them, with places in the cluster file. Empty: there is
+  // no such name, and whoever uses one is refused.
+  std::string former_own_id{};
+  std::string former_peer_id{};
 };
 
 /// Receives what comes out of a link, in the order in which it must be handed on.
@@ -33,6 +40,9 @@ class LinkVisitor {
   virtual ~LinkVisitor() = default;
   virtual void on_control(std::span<const std::uint8_t> message) = 0;
   virtual void on_data(std::span<const std::uint8_t> message) = 0;
+  /// Takes a control message that came from the peer's address under its former name. Everybody who can use that
+  /// address can use that name, so the message is worth no more than a hint.
+  virtual void on_former(std::span<const std::uint8_t> message) = 0;
   virtual void on_connected() = 0;     ///< the own control connection is open, after its handshake
   virtual void on_disconnected() = 0;  ///< that connection is closed
 };
@@ -58,6 +68,10 @@ class Link {
   /// Sends a copy of the message. Returns false, and takes nothing, if there is no connection or the pipe is full.
   bool send_control(std::span<const std::uint8_t> message);
   bool send_data(std::span<const std::uint8_t> message);
+  /// Sends a copy of the message under the own former name, which the release of commit 39ebb76 hands on to its member.
+  /// The connection for it is opened by the first such message, which is not sent yet. It is closed with the control
+  /// connection, or when the peer speaks under its present name.
+  bool send_former(std::span<const std::uint8_t> message);
 
   /// Hands over what has arrived, at most `budget` messages: control before data, and events of the connection last.
   /// Returns true if there is more.

@@ -215,6 +215,7 @@ class Side final : private node::RoleOutput,
 
  private:
   bool send(replication::Channel channel, std::span<const std::uint8_t> message) override {
+    if (channel == replication::Channel::former) return link_->send_former(message);
     return channel == replication::Channel::control ? link_->send_control(message) : link_->send_data(message);
   }
   node::ClaimAnswer claim(std::uint64_t) override { return node::ClaimAnswer::granted; }
@@ -228,6 +229,7 @@ class Side final : private node::RoleOutput,
   void probe(const IpAddress&, std::uint64_t) override {}
   void on_control(std::span<const std::uint8_t> message) override { member_.on_control(clock_now(), message); }
   void on_data(std::span<const std::uint8_t> message) override { member_.on_data(clock_now(), message); }
+  void on_former(std::span<const std::uint8_t> message) override { member_.on_former(clock_now(), message); }
   void on_connected() override { member_.on_peer_connected(clock_now()); }
   void on_disconnected() override { member_.on_peer_disconnected(clock_now()); }
 

@@ -1,16 +1,22 @@
 // What released programs wrote is read for ever: the files below tests/compat/ (README.md says how they were made).
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 
+#include <array>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <functional>
 #include <string>
 #include <vector>
 
+#include "model/config/cluster_file.h"
 #include "replication/protocol.h"
+#include "replication/zmq/link.h"
 #include "storage/record.h"
 #include "tests/redundancy/member_pair.h"
+#include "tests/support/free_ports.h"
 
 namespace icr {
 namespace {
@@ -186,20 +192,89 @@ TEST(Corpus, StoreRecordsOf39ebb76AreRead) {
   EXPECT_EQ(highest->claimed, 0U);
 }
 
-using Dialogue = MemberPairTest;
+class Dialogue : public MemberPairTest {};
 
 TEST_F(Dialogue, With39ebb76IsRefusedAndTheReasonNamesTheRelease) {
   const Bytes beat("heartbeat.icrm");
   right_.start();
+  right_.member->on_peer_connected(now_);
   for (int i = 0; i < 100; ++i) {
     run_for(100ms);
-    right_.member->on_control(now_, beat.span());
+    right_.member->on_former(now_, beat.span());
   }
   EXPECT_EQ(right_.member->role(), Role::initializing) << "it does not draw traffic away from a living master";
   EXPECT_EQ(right_.member->status().reason, "peer runs a release that is too old to pair with this one");
   EXPECT_EQ(right_.counter("refused-wrong-cluster"), 100U);
   // Without it, this one serves.
   ASSERT_TRUE(run_until([this] { return right_.role == "master"; }, 5s));
+}
+
+/// Chassis right of cluster-configs/two-chassis.yaml ran 39ebb76; control-connection.zmtp is what it sent to left.
+TEST_F(Dialogue, TheControlConnectionOf39ebb76IsToldFromStrangers) {
+  auto cluster = load_cluster_file("cluster-configs/two-chassis.yaml");
+  ASSERT_TRUE(cluster) << cluster.error().message;
+  const std::uint16_t port = test::free_ports();
+  for (auto& chassis : cluster->chassis) chassis.inter_chassis_address = IpAddress::v4(INADDR_LOOPBACK);
+  cluster->chassis[0].inter_chassis_port = port;
+  cluster->chassis[1].inter_chassis_port = static_cast<std::uint16_t>(port + 2);  // nobody needs to be there
+  auto context = transport::Context::create();
+  ASSERT_TRUE(context) << context.error().message;
+  auto link = rep::Link::open(*context, *cluster, 0, 0);
+  ASSERT_TRUE(link) << link.error().message;
+
+  const int connection = ::socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(port);
+  ASSERT_EQ(::connect(connection, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  const timeval limit{10, 0};
+  ::setsockopt(connection, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+  const Bytes recorded("control-connection.zmtp");
+  const auto* const bytes = recorded.span().data();
+  const auto play = [&](std::size_t from, std::size_t to) {
+    ASSERT_EQ(::send(connection, bytes + from, to - from, MSG_NOSIGNAL), static_cast<ssize_t>(to - from));
+  };
+  std::array<std::uint8_t, 256> answer{};
+  const auto hear = [&](std::size_t size) {
+    ASSERT_EQ(::recv(connection, answer.data(), size, MSG_WAITALL), static_cast<ssize_t>(size));
+  };
+  // A greeting and a command from either side, which has its size in its second byte; then messages.
+  constexpr std::size_t kGreeting = 64;
+  const std::size_t messages = kGreeting + 2 + bytes[kGreeting + 1];
+  play(0, messages);
+  hear(kGreeting);
+  hear(2);
+  hear(answer[1]);
+  play(messages, recorded.size);
+
+  // The member of left is started beside it, and takes what the link hands over.
+  struct Visitor : rep::LinkVisitor {
+    void on_control(std::span<const std::uint8_t>) override { ++others; }
+    void on_data(std::span<const std::uint8_t>) override { ++others; }
+    void on_former(std::span<const std::uint8_t> message) override {
+      former.emplace_back(message.begin(), message.end());
+    }
+    void on_connected() override {}
+    void on_disconnected() override {}
+    std::vector<std::vector<std::uint8_t>> former;
+    int others = 0;
+  } visitor;
+  const auto until = std::chrono::steady_clock::now() + 10s;
+  while (visitor.former.size() < 3 && std::chrono::steady_clock::now() < until) {
+    if ((*link)->drain(visitor, 16)) continue;
+    std::vector<pollfd> polled;
+    for (const int descriptor : (*link)->descriptors()) polled.push_back({descriptor, POLLIN, 0});
+    ::poll(polled.data(), polled.size(), 20);
+  }
+  ::close(connection);
+  ASSERT_EQ(visitor.former.size(), 3U) << "heartbeats";
+  EXPECT_EQ(visitor.others, 0);
+  left_.start();
+  left_.member->on_peer_connected(now_);
+  for (const auto& message : visitor.former) left_.member->on_former(now_, message);
+  EXPECT_EQ(left_.counter("refused-wrong-cluster"), 3U);
+  EXPECT_EQ(left_.member->status().reason, "peer runs a release that is too old to pair with this one");
 }
 
 }  // namespace

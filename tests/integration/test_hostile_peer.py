@@ -95,6 +95,33 @@ def test_strangers_at_the_inter_chassis_link(chassis, attacker, digest):
     assert "control-messages-received" not in grown and "met-another-master" not in grown
 
 
+def test_the_name_of_a_former_release(chassis, attacker, digest):
+    """Somebody at the peer's address claims to be of commit 39ebb76. Nothing of it is believed but that it lives, and the
+    chassis makes one connection to it, as often as it says so."""
+    leads = wire.heartbeat(1000, role=wire.ROLE_MASTER)
+    old = wire.envelope("Heartbeat", leads, digest, 7, 1 << 40, RIGHT, cluster=0, set_id=0, sender=0)
+    new = wire.envelope("Heartbeat", leads, digest, 7, 1 << 40, RIGHT)
+    grown = Grown(chassis)
+    router, name = attacker.router(FAKE_CONTROL), b"0/1/0123456789abcdef"
+    dealer = attacker.dealer(CONTROL, name)
+    names, former, beats = set(), [], 0
+    while len(former) < 10:
+        for message in (old, new, old[:20]):
+            dealer.send(message)
+        heard, message = router.recv_multipart()
+        names.add(heard)
+        if heard.startswith(b"0/0/"):
+            former.append(wire.Envelope(message).kind)
+        beats += 1
+        assert beats < 300, f"heartbeats under {names} only"
+    assert len(names) == 2 and set(former) == {"Heartbeat"}
+    attacker.dealer(DATA, name).send(new)
+    grown = grown.wait_for(link_refused_strangers=1, refused_former_name=beats, refused_malformed=beats)
+    assert (grown["refused-wrong-cluster"], grown["refused-former-name"], grown["refused-malformed"]) == (beats,) * 3
+    assert (grown["link-former-received"], grown["link-refused-strangers"]) == (3 * beats, 1)
+    assert chassis.status() == "MASTER" and "met-another-master" not in grown and "became-standby" not in grown
+
+
 REFUSED = {
     "refused-wrong-cluster": [{"cluster": 0}, {"cluster": 1}],
     "refused-wrong-set": [{"set_id": 0}, {"set_id": 1}],

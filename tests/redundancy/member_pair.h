@@ -9,6 +9,7 @@
 #include <random>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "model/base/log.h"
 #include "node/redundancy/member.h"
@@ -60,6 +61,10 @@ class Node : public node::RoleOutput, public node::ProbeOutput, public replicati
   }
 
   bool send(replication::Channel channel, std::span<const std::uint8_t> message) override {
+    if (channel == replication::Channel::former) {
+      former.emplace_back(message.begin(), message.end());
+      return true;
+    }
     if (rewrite) {
       (channel == replication::Channel::control ? control : data).send(now_, rewrite(message));
       return true;
@@ -117,7 +122,8 @@ class Node : public node::RoleOutput, public node::ProbeOutput, public replicati
   std::optional<std::uint64_t> probed;  ///< nonce of an answer that is on its way
   int probes = 0;
   std::vector<IpAddress> asked;
-  bool held_up = false;  ///< its thread does not run
+  bool held_up = false;                    ///< its thread does not run
+  std::vector<VirtualWire::Bytes> former;  ///< messages to a peer of a former release
   /// Makes of a message what a program of another release would send in its place.
   std::function<VirtualWire::Bytes(std::span<const std::uint8_t>)> rewrite;
 
