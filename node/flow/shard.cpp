@@ -119,8 +119,7 @@ void Shard::activate(TimePoint now, std::uint64_t term) {
   arm_cursor_ = arm_binding_ = 0;
   arm_end_ = table_.high_water();
   review_cursor_ = 0;
-  reviewing_ |=
-      std::any_of(services_.begin(), services_.end(), [](const Service& s) { return s.config->policy_rematch; });
+  reviewing_ = true;  // records of a peer or a checkpoint may have come from another configuration
   nat_.activate(term);
   resolve_contested();
 }

@@ -96,13 +96,14 @@ class Shard final : public SessionSource, public SessionSink, private NatOutput 
   /// little by little, so that they get the timeouts of the configuration. Takes time in proportion to the number of
   /// service sets and pools.
   void take(ShardUpdate& update);
-  /// Returns true while tick() has yet to walk over sessions because of take() or of the rematch of policies.
+  /// Returns true while tick() has yet to walk over sessions because of take() or activate().
   [[nodiscard]] bool reviews() const { return reviewing_; }
 
   // -- Role --
 
   /// Becomes active: from now on the shard forwards, and creates bindings in mastership term `term`. tick() arms timers
-  /// little by little. Idle sessions get at least a grace period before they expire.
+  /// little by little, and then walks over all sessions as after take(), because what they are may have been decided
+  /// under another configuration. Idle sessions get at least a grace period before they expire.
   void activate(TimePoint now, std::uint64_t term = 1);
   /// Sets a higher term, in which this chassis stays master.
   void set_term(std::uint64_t term) { nat_.set_term(term); }

@@ -95,6 +95,41 @@ TEST(LiveChange, AStandbyWalksWhenItBecomesMaster) {
   EXPECT_EQ(bed.record().timeout_s, 10U);
 }
 
+TEST(LiveChange, WhoStartedWithAnotherTimeoutAppliesItAsMaster) {
+  Bed bed(with_timeouts("  inactivity-timeout: 300\n"));
+  (void)bed.pass(kInside, udp(kClient, 1, kServer, 53));
+  Bed twin(with_timeouts("  inactivity-timeout: 10\n"), 2, false);
+  ASSERT_EQ(twin.shard->apply(bed.record(), bed.now), Applied::created);
+  twin.wait(1s);
+  EXPECT_EQ(twin.record().timeout_s, 300U) << "a standby has what the master reports";
+  twin.shard->activate(twin.now, 2);
+  twin.wait(100ms);
+  EXPECT_EQ(twin.record().timeout_s, 10U);
+}
+
+TEST(LiveChange, ATakeoverWithoutAChangeLeavesTheTimeouts) {
+  const std::string apps = "      - { name: apps, from: { applications: [dns, ping] }, then: accept }\n";
+  Plan plan = with_terms(apps + "      - { name: rest, then: accept }\n");
+  plan.applications =
+      "  - { name: dns, protocol: udp, destination-port: 53, inactivity-timeout: 600 }\n"
+      "  - { name: ping, protocol: icmp, inactivity-timeout: 700 }\n";
+  Bed bed(plan);
+  Bed twin(plan, 2, false);
+  (void)bed.pass(kInside, udp(kClient, 1, kServer, 53));
+  (void)bed.pass(kInside, udp(kClient, 2, kServer, 54));
+  (void)bed.pass(kInside, echo(kClient, kServer, 5));
+  (void)bed.pass(kInside, tcp(kClient, 3, kServer, 80, kSyn, 1, 0));
+  for (std::uint32_t slot = 0; slot < 4; ++slot) {
+    ASSERT_EQ(twin.shard->apply(bed.record(slot), bed.now), Applied::created);
+  }
+  const std::uint64_t digest = twin.shard->digest();
+  twin.shard->activate(twin.now, 2);
+  twin.wait(100ms);
+  EXPECT_FALSE(twin.shard->reviews());
+  for (std::uint32_t slot = 0; slot < 4; ++slot) EXPECT_EQ(twin.record(slot).timeout_s, bed.record(slot).timeout_s);
+  EXPECT_EQ(twin.shard->digest(), digest);
+}
+
 TEST(LiveChange, LimitsCountTheSessionsThatExist) {
   Bed bed(with_options("session-limit: 3"));
   for (std::uint16_t i = 1; i <= 2; ++i) (void)bed.pass(kInside, udp(kClient, i, kServer, 53));
