@@ -44,7 +44,7 @@ std::string sentence(const SetFact& fact, const SetFact& lasting, const Cluster&
                        fact.role == Role::standby ? "" : " with a pause", fact.peer);
   }
   if (fact.role == Role::initializing || fact.role == Role::claiming)
-    return fmt::format("{} restarts; it has no role here yet", fact.name);
+    return fmt::format("{} restarts; this chassis has no role in it yet", fact.name);
   if (fact.role != Role::master) return fmt::format("{} restarts as standby, without a pause", fact.name);
   if (!fact.peer_present && fact.peer_heard_lately) {
     return fmt::format("{} restarts without a pause, after chassis {} returns and takes it over", fact.name, fact.peer);
@@ -63,6 +63,17 @@ std::string end_of(const ConfigChange& change) {
   if (begins(change.part, "service-sets[")) return fmt::format("the sessions of {} end", change.part);
   if (begins(change.part, "nat.pools[")) return fmt::format("the sessions that {} translates end", change.part);
   return {};
+}
+
+/// Returns what ends because the tables of a redundancy set become smaller; empty if they do not.
+std::string end_in_smaller_tables(std::string_view set, const Cluster& before, const Cluster& after) {
+  const auto was = before.find_set(set);
+  const auto is = after.find_set(set);
+  if (!was || !is) return {};
+  const std::uint32_t slots = after.redundancy_sets[*is].max_sessions;
+  if (slots >= before.redundancy_sets[*was].max_sessions) return {};
+  return fmt::format("the tables of {} become smaller: sessions in slot {} and above end, however few there are", set,
+                     slots);
 }
 
 }  // namespace
@@ -85,12 +96,15 @@ std::vector<std::string> describe_changes(const Cluster& before, const Cluster& 
   }
   const auto obstacles = restart.empty() && live_check ? live_check(before, after) : std::vector<std::string>{};
   if (restart.empty() && obstacles.empty()) {
-    out.emplace_back("nothing restarts here");
+    out.emplace_back("this chassis takes it without a restart");
     return out;
   }
   for (const std::string& obstacle : obstacles) out.push_back(fmt::format("needs a restart: {}", obstacle));
   for (const ConfigChange& change : changes_of_chassis(changes, before, after, own)) {
     if (auto end = end_of(change); !end.empty()) out.push_back(std::move(end));
+  }
+  for (const SetFact& fact : facts) {
+    if (auto end = end_in_smaller_tables(fact.name, before, after); !end.empty()) out.push_back(std::move(end));
   }
   const auto lasting = facts_under(after, own, facts);
   for (std::size_t i = 0; i < facts.size(); ++i) out.push_back(sentence(facts[i], lasting[i], after, own));

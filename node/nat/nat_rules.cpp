@@ -183,7 +183,9 @@ std::string obstacle(const NatRules& before, const NatRules& after) {
     const PoolRules* const is = i < after.pools.size() ? after.pools[i].get() : nullptr;
     if (was == nullptr && is == nullptr) continue;
     if (was == nullptr) return fmt::format("rules begin to use the pool {}", is->config->name);
-    if (is == nullptr) return fmt::format("no rule uses the pool {} any more", was->config->name);
+    if (is == nullptr)
+      return fmt::format("no rule uses the pool {} any more, so the sessions that it translates end",
+                         was->config->name);
     if (const auto what = lack(*was, *is); !what.empty())
       return fmt::format("the pool {}: {}", was->config->name, what);
   }

@@ -74,14 +74,18 @@ TEST(DescribeChanges, SaysWhatRestartsAndHow) {
   EXPECT_THAT(
       describe_changes((*before)->cluster, (*after)->cluster, "left", {master, standby, lonely, waiting, alone}),
       ElementsAre(HasSubstr("default -> 2048 (restarts)"),
+                  "the tables of alone become smaller: sessions in slot 2048 and above end, however few there are",
                   HasSubstr("rs1 restarts without a pause, after a switchover"), HasSubstr("rs2 restarts as standby"),
                   HasSubstr("rs3 restarts with a pause"),
                   HasSubstr("rs4 restarts without a pause, after chassis right returns"),
                   HasSubstr("alone restarts with a pause")));
   EXPECT_THAT(describe_changes((*before)->cluster, (*after)->cluster, "elsewhere", {}),
-              Contains("nothing restarts here"));
+              Contains("this chassis takes it without a restart"));
   EXPECT_THAT(describe_changes((*before)->cluster, (*before)->cluster, "left", {alone}),
               ElementsAre("nothing changes"));
+  EXPECT_THAT(describe_changes((*after)->cluster, (*before)->cluster, "left", {alone}),
+              ElementsAre(HasSubstr("2048 -> default (restarts)"), HasSubstr("alone restarts with a pause")))
+      << "nothing ends in a table that becomes larger";
 }
 
 TEST(DescribeChanges, SaysWhatIsTakenWithoutARestart) {
@@ -97,7 +101,7 @@ TEST(DescribeChanges, SaysWhatIsTakenWithoutARestart) {
                             });
   };
   const auto change = HasSubstr("inactivity-timeout: default -> 60 (applies at once)");
-  EXPECT_THAT(described({}), ElementsAre(change, "nothing restarts here"));
+  EXPECT_THAT(described({}), ElementsAre(change, "this chassis takes it without a restart"));
   EXPECT_THAT(described({"rs1: no room"}),
               ElementsAre(change, "needs a restart: rs1: no room", HasSubstr("rs1 restarts as standby")));
 }

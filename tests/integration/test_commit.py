@@ -222,7 +222,7 @@ def test_check_says_what_would_happen_and_changes_nothing(lab, commits):
     done = commits.icr("commit", "check", path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("open-timeout: default -> 7 (applies at once)") == 2, done.stdout
-    assert done.stdout.count("nothing restarts here") == 2, done.stdout
+    assert done.stdout.count("this chassis takes it without a restart") == 2, done.stdout
     path = commits.write((r"(?m)^        - name: everyone\n", ANOTHER_TERM_OF_NAT), POOL)
     done = commits.icr("commit", "check", path)
     assert done.stdout.count("needs a restart: rs1: rules begin to use the pool more") == 2, done.stdout
