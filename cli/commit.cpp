@@ -157,7 +157,7 @@ std::optional<ExitCode> Committing::prepare(const CommitCommand& command) {
 std::optional<ExitCode> Committing::activate() {
   CommitRequest request;
   request.candidate = candidate_;
-  // From here on the commit is there, as soon as one chassis has it: the others get it from that one.
+  // As soon as one chassis has activated the commit, it cannot be undone: the others get it from that chassis.
   bool any = false;
   for (const auto& [chassis, answer] : ask(request, CommitOperation::activate)) {
     any = any || answer.reply;
@@ -188,9 +188,10 @@ ExitCode Committing::wait() {
       const auto last = heard.emplace(chassis, now).first;
       if (!answer.reply) {
         if (now - last->second > env_.restart_limit) {
-          fail_with(chassis,
-                    fmt::format("commit {} is stored, and it does not answer any more: {}", number_, answer.why),
-                    ExitCode::incomplete);
+          fail_with(
+              chassis,
+              fmt::format("commit {} is stored, but the chassis does not answer any more: {}", number_, answer.why),
+              ExitCode::incomplete);
         }
         continue;
       }
@@ -200,16 +201,17 @@ ExitCode Committing::wait() {
         fail_with(chassis, fmt::format("commit {} was replaced by commit {}", number_, answer.reply->newest),
                   ExitCode::command_error);
       } else if (answer.reply->state == CommitState::failed) {
-        fail_with(chassis,
-                  fmt::format("commit {} failed, and it runs the former one: {}", number_, answer.reply->detail),
-                  ExitCode::command_error);
+        fail_with(
+            chassis,
+            fmt::format("commit {} failed, and the chassis runs the former one: {}", number_, answer.reply->detail),
+            ExitCode::command_error);
       } else if (answer.reply->state == CommitState::running && answer.reply->running_digest == digest_) {
         say(chassis, "commit complete");
         left.erase(chassis);
       }
     }
     if (left.empty()) return code;
-    // Who waits for a chassis that failed would wait for ever.
+    // A chassis may wait for one that failed, and would do so for ever.
     if (code == ExitCode::command_error || now - begun > env_.patience) break;
     std::this_thread::sleep_for(kPollPause);
   }
@@ -302,7 +304,7 @@ Result<CommitCommand> parse_commit(const std::vector<std::string>& words) {
     out.confirm_minutes = kUsualMinutes;
     ++at;
     if (const auto minutes = more() ? number_of(words[at]) : std::nullopt) {
-      if (*minutes == 0 || *minutes > kMostMinutes) return fail("minutes: 1 to {}", kMostMinutes);
+      if (*minutes == 0 || *minutes > kMostMinutes) return fail("the number of minutes is 1 to {}", kMostMinutes);
       out.confirm_minutes = *minutes;
       ++at;
     }

@@ -70,7 +70,7 @@ std::string mistake_in(const Command& command, const Cluster& cluster) {
     if (!used) return fmt::format("interface {}.{} not found", command.interface->card, unit);
   }
   if (is_about_cards(command.verb) && command.interface && command.interface->unit) {
-    return fmt::format("this is about whole cards: name interface {} without a unit", command.interface->card);
+    return fmt::format("this command is about whole cards: name interface {} without a unit", command.interface->card);
   }
   return {};
 }

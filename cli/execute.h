@@ -15,8 +15,8 @@ namespace icr::cli {
 /// The exit code of `icr`.
 enum class ExitCode : int {
   ok = 0,
-  command_error = 1,     ///< not understood, or refused
-  bad_cluster_file = 2,  ///< nothing was asked
+  command_error = 1,     ///< the command was not understood, or was refused
+  bad_cluster_file = 2,  ///< the cluster file has mistakes, so no chassis was asked
   incomplete = 3,  ///< some chassis did not answer, or not all of the answer could be written; the rest was printed
 };
 

@@ -86,7 +86,7 @@ ExitCode commit(const std::vector<std::string>& words, const Options& options) {
   environment.user = account != nullptr ? account->pw_name : user != nullptr ? user : "unknown";
   environment.out = [](std::string_view text) {
     write_to(stdout, text);
-    std::fflush(stdout);  // an operator watches how it goes on
+    std::fflush(stdout);  // so that an operator sees each step when it is done
   };
   environment.error = [](std::string_view text) {
     std::fflush(stdout);

@@ -222,8 +222,9 @@ void show_cpu_usage(Asking& asking) {
     if (told && meant) out += render_cpu_line(card.name, asking.cluster().service_sets[service_sets[0]].name, busy);
     if (!selection.filter.service_sets.empty()) {
       if (meant && !told) {
-        asking.refuse(fmt::format("{} of chassis {} has several service sets: what each of them takes is not known",
-                                  card.name, asking.cluster().chassis[report.chassis].name));
+        asking.refuse(fmt::format(
+            "{} of chassis {} has several service sets: how much processor time each of them uses is not known",
+            card.name, asking.cluster().chassis[report.chassis].name));
       }
       continue;
     }

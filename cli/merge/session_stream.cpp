@@ -43,7 +43,7 @@ class Known {
 
 /// Checks what the codec cannot check: that the page answers the question, and that what it names is known.
 Result<void> check_page(const Known& known, const QueryRequest& asked, const QueryReply& page) {
-  if (!page.done && page.next_cursor <= asked.cursor) return fail("a page that does not get on");
+  if (!page.done && page.next_cursor <= asked.cursor) return fail("a page that does not advance");
   if (page.sessions.size() > asked.limit) return fail("more sessions than were asked for");
   const bool bindings = asked.kind == QueryKind::bindings;
   if (page.uses.size() != (bindings ? page.sessions.size() : 0)) return fail("bindings and their uses do not match");

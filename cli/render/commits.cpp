@@ -86,13 +86,13 @@ std::string render_difference(const std::vector<ConfigChange>& changes) {
       part = change.part;
       out += fmt::format("[edit {}]\n", part);
     }
-    // Without the name of the part, which the heading says.
+    // The name of the part is left out, because the heading says it.
     std::string name = change.path;
     if (change.path.size() > part.size() && change.path.compare(0, part.size(), part) == 0) {
       name = change.path.substr(part.size() + 1);
     }
     if (change.path == change.part) {
-      // The thing itself came or went; its settings follow.
+      // The thing itself was added or removed. Its settings follow.
       out += change.before ? "-   all of it\n" : "+   all of it\n";
       continue;
     }

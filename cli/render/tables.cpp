@@ -82,8 +82,8 @@ double milliseconds(std::uint64_t micros) { return static_cast<double>(micros) /
 
 void append_detector(const SilenceStatus& d, std::string& out) {
   auto to = std::back_inserter(out);
-  fmt::format_to(to, "   Failure detector: {}, silence borne {:.1f} ms (at least {:.1f}, at most {:.1f})\n", d.state,
-                 milliseconds(d.threshold), milliseconds(d.floor), milliseconds(d.limit));
+  fmt::format_to(to, "   Failure detector: {}, tolerates {:.1f} ms of silence (at least {:.1f}, at most {:.1f})\n",
+                 d.state, milliseconds(d.threshold), milliseconds(d.floor), milliseconds(d.limit));
   fmt::format_to(to, "   Worst delay of the last minute: own {:.1f} ms, peer {:.1f} ms, peer says {:.1f} ms\n",
                  milliseconds(d.own_late), milliseconds(d.peer_late), milliseconds(d.peer_says));
   fmt::format_to(to, "   Takeovers avoided: {}, probes sent: {}, answered: {}, witness: {}\n", d.avoided, d.probes_sent,

@@ -20,7 +20,7 @@ Card::Card(const Cluster& cluster, std::uint16_t chassis, const CardConfig& conf
     parts[worker].sets.push_back(std::move(sets[i]));
   }
   for (UnitPort& port : ports) {
-    // A unit of no service set: somebody has to receive, and count, what comes there.
+    // No service set uses this unit, but a worker has to receive and count what arrives at it.
     const auto found = worker_of_unit.find(port.unit);
     parts[found == worker_of_unit.end() ? 0 : found->second].ports.push_back(std::move(port));
   }

@@ -1,8 +1,8 @@
 // A services card: its workers, and the way into them.
 //
 // Redundancy sets are dealt out to the workers in the order of the cluster file; with a set go its service sets, their
-// units and ports, and its part of the NAT pools. So whatever belongs to a session is one worker's, and workers share
-// nothing. A set is never divided: more workers than sets would have nothing to do and are not started.
+// units and ports, and its part of the NAT pools. So everything that belongs to a session belongs to one worker, and
+// workers share nothing. A set is never divided: more workers than sets would have nothing to do and are not started.
 #pragma once
 
 #include <memory>
@@ -29,7 +29,7 @@ class Card {
                                    const WorkerScheduling& scheduling);
   /// Asks the workers to let go of their traffic, write a last checkpoint and end; then joins them. Idempotent.
   void stop();
-  /// True when the captures have been read to their end (never for real ports).
+  /// Returns true when the captures have been read to their end (never for real ports).
   [[nodiscard]] bool at_end() const;
 
   /// Compiles another configuration and gives it to the workers (Worker::prepare(), give()).

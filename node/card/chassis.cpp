@@ -23,7 +23,8 @@ namespace {
 /// Captures must give the same result every run, so their hashes and ports are not secret.
 constexpr std::uint64_t kCaptureSeed = 0x1c9e5c0de5eed001ULL;
 
-/// How long a worker has time to take another configuration. It does so within a round; one that does not is stuck.
+/// How long a worker has time to take another configuration. It needs one round, so a worker that takes longer is
+/// stuck.
 constexpr Duration kTakeLimit = 5s;
 
 std::uint64_t random_word() {
@@ -81,8 +82,7 @@ Result<Chassis::Prepared> Chassis::open_ports(const CardConfig& config, const st
     out.ports.push_back({port.unit, std::move(*opened)});
   }
   if (captures != 0 && captures != config.ports.size()) {
-    return fail("card {}: has ports of type pcap and others; of captures all ports of a card must be, or none",
-                config.name);
+    return fail("card {}: has ports of type pcap and of other types; make all of them captures, or none", config.name);
   }
   out.seed = captures != 0 ? kCaptureSeed : random_word();
   if (captures != 0 && first != TimePoint::max()) out.now = first;
@@ -146,7 +146,8 @@ Result<void> Chassis::start_parts() {
       if (!member || cluster_.redundancy_sets[set].members[*member].card != card.config->name) continue;
       if (card.seed == kCaptureSeed && !cluster_.redundancy_sets[set].stand_alone()) {
         return fail(
-            "card {}: redundancy set {} has two members, which captures cannot follow; use a stand-alone service set",
+            "card {}: its ports are captures, so redundancy set {} cannot have two members; use a stand-alone service "
+            "set",
             card.config->name, cluster_.redundancy_sets[set].name);
       }
       auto made = make_set(set, card, store.get(), damage);
@@ -225,7 +226,8 @@ Result<CardSet> Chassis::make_set(std::uint16_t set, const Prepared& card, stora
   }
   if (restored->unknown != 0) {
     log::warn("checkpoint",
-              "set={} {} sessions of a later release were not restored: this one does not know their values",
+              "set={} {} sessions that a later release wrote were not restored, because they have values that this "
+              "release does not know",
               config.name, restored->unknown);
   }
   if (!restored->damage.empty()) {
@@ -264,7 +266,8 @@ std::optional<QueryReply> Chassis::ask(const QueryRequest& request, Duration lim
   CardMailbox& worker = addresses_a_set(request.kind) ? card.of_set(request.set) : *card.workers.front();
   if (!worker.post(task)) return std::nullopt;
   if (task) {
-    // The place was one of a client that has several: its question is answered as the query server would.
+    // The mailbox has made room by giving back the question of a client that has several. It gets the answer that the
+    // query server gives when a card has no room.
     task->reply.request_id = task->request.request_id;
     task->reply.error = QueryError::busy;
     task->reply.reason = "too many questions wait for this card";

@@ -28,17 +28,17 @@ class Chassis {
   Chassis(const Chassis&) = delete;
   Chassis& operator=(const Chassis&) = delete;
 
-  /// Restores the checkpoints, opens ports and links, starts the workers and the query server. The error says what is
-  /// missing; then everything that had started was stopped again, and nothing runs.
+  /// Restores the checkpoints, opens ports and links, starts the workers and the query server. If something
+  /// is missing, it stops again what it has started, and returns an error that says what is missing.
   [[nodiscard]] Result<void> start();
-  /// Stops answering, lets go of the traffic, writes last checkpoints. Idempotent.
+  /// Ends the query server, releases the traffic, and writes last checkpoints. Idempotent.
   void stop();
   /// Runs with another configuration from now on, without a restart, and frees the former one unless it is the first.
   /// Waits until every worker has taken it. An error means that some have and some have not: the chassis must be
   /// stopped then. REQUIRES: start() has succeeded, `cluster` is arranged() for the present one, and live_obstacles()
   /// of both is empty. Thread: the one that started the chassis.
   [[nodiscard]] Result<void> take(std::shared_ptr<const Cluster> cluster);
-  /// True when every card has read its captures to the end (never with real ports).
+  /// Returns true when every card has read its captures to the end (never with real ports).
   [[nodiscard]] bool at_end() const;
   /// Asks a card as a client does, and waits for the answer for `limit` at most. Returns nullopt without an answer.
   /// Thread: the one that started the chassis.
@@ -53,7 +53,7 @@ class Chassis {
     std::uint64_t seed = 0;
     TimePoint now;  ///< what its tables are made with: the clock, or the first packet of its captures
   };
-  /// Does the steps of start(); does not undo them when one fails.
+  /// Does the steps of start(), and does not undo them when one fails.
   [[nodiscard]] Result<void> start_parts();
   /// Opens the ports of a card. `schedule` gives a thread that it runs in the scheduling of the workers.
   [[nodiscard]] static Result<Prepared> open_ports(const CardConfig& config, const std::function<void()>& schedule);

@@ -48,7 +48,7 @@ ChassisHost::ChassisHost(std::string file, std::shared_ptr<const Snapshot> snaps
 ChassisHost::~ChassisHost() { stop(); }
 
 Result<void> ChassisHost::start() {
-  if (newer_.descriptor() < 0) return fail("no descriptor left");
+  if (newer_.descriptor() < 0) return fail("the process has no file descriptor left");
   const icr::ChassisConfig& config = given_->cluster.chassis[*given_->cluster.find_chassis(name_)];
   auto store = open_store(config);
   if (!store) return tl::unexpected(store.error());
@@ -82,7 +82,7 @@ Result<void> ChassisHost::start() {
 
 Result<void> ChassisHost::launch(const std::shared_ptr<const Snapshot>& snapshot) {
   const auto index = snapshot->cluster.find_chassis(name_);
-  if (!index) return fail("there is no chassis '{}' in it", name_);
+  if (!index) return fail("the cluster file has no chassis '{}'", name_);
   for (const std::string& warning : snapshot->cluster.warnings) log::warn("cluster-file", "{}", warning);
   desk_->set_running(snapshot);
   built_ = running_ = committed_ = snapshot;
@@ -199,7 +199,7 @@ Result<void> ChassisHost::advance(const CommitDesk::Newest& newest, const std::v
 }
 
 Result<void> ChassisHost::restart(const CommitDesk::Newest& newest) {
-  log::info(kComponent, "chassis={} commit={} restarting with it", name_, newest.number);
+  log::info(kComponent, "chassis={} commit={} the chassis restarts with it", name_, newest.number);
   const auto before = committed_;
   end_chassis();
   auto started = launch(newest.snapshot);

@@ -3,8 +3,8 @@
 //   CommitDesk --newest snapshot--> ChassisHost --hands it to, or stops and starts--> Chassis
 //
 // The chassis takes another snapshot while it runs if nothing changes to which its sessions, memory and sockets are
-// bound (live_change.h). Otherwise the host stops it and starts a new one in the same process, when its CommitFollower
-// says that its traffic is not here.
+// bound (live_change.h). Otherwise the host stops it and starts a new one in the same process, as soon as its
+// CommitFollower says that no traffic needs this chassis.
 #pragma once
 
 #include <cstdint>
@@ -72,9 +72,9 @@ class ChassisHost {
   std::unique_ptr<CommitDesk> desk_;
   Wakeup newer_;
   std::shared_ptr<const Snapshot> built_;  ///< what the chassis was built from; outlives it
-  /// What the chassis runs: built_, or what it has taken since, arranged() for built_.
+  /// What the chassis runs: built_, or a later commit that it has taken, arranged() for built_.
   std::shared_ptr<const Snapshot> running_;
-  std::shared_ptr<const Snapshot> committed_;  ///< the same as it was committed, to start from it again
+  std::shared_ptr<const Snapshot> committed_;  ///< running_ as it was committed; a restart begins with it
   std::optional<Plan> plan_;                   ///< from running_ to the newest commit; nullopt: not made yet
   std::unique_ptr<Chassis> chassis_;
   CommitFollower follower_;

@@ -16,7 +16,7 @@ namespace icr::node {
 namespace {
 
 constexpr std::size_t kBurst = 64;
-/// Even a card with nothing to do looks around this often.
+/// A card that has nothing to do looks for work this often.
 constexpr Duration kLongestSleep = 50ms;
 /// How long a stopping card tries to get its last checkpoint accepted and its traffic released.
 constexpr Duration kShutdownLimit = 5s;
@@ -207,7 +207,7 @@ void Worker::run_real() {
     engine_->tick(now);
     bool more = packets_came;
     more |= poll_sets(now, packets_came);
-    // A question may take about as long as a burst; what waits for the burst after it waits no longer than that.
+    // A question may take about as long as a burst, so packets that come meanwhile wait no longer than for a burst.
     more |= mailbox_.run(*this, now, packets_came ? kBusySliceSlots : kSliceSlots);
     const TimePoint done = monotonic_now();
     account(done - now, done);

@@ -51,8 +51,8 @@ struct WorkerScheduling {
   std::string memory;  ///< "memory locked", or why it is not
 };
 
-/// What a worker takes from another configuration, compiled beforehand. Worker::take_update() leaves the former parts
-/// in it.
+/// What a worker needs to run with another configuration, compiled beforehand. Worker::take_update() exchanges it for
+/// the former parts, which are then in it.
 struct WorkerUpdate {
   const Cluster* cluster = nullptr;
   std::vector<ShardUpdate> shards;  ///< of the sets of the worker, in their order
@@ -61,8 +61,8 @@ struct WorkerUpdate {
 
 class Worker final : public CardView, private PacketSink {
  public:
-  /// `name` is the card's; it has `workers` of them. `now` is what the shards were made with. References must outlive
-  /// the worker.
+  /// `name` is that of the card, which has `workers` workers. `now` is what the shards were made with. References must
+  /// outlive the worker.
   Worker(const Cluster& cluster, std::uint16_t chassis, std::string name, std::uint32_t workers, WorkerPart part,
          std::uint64_t seed, TimePoint now);
   ~Worker() override;
@@ -73,9 +73,9 @@ class Worker final : public CardView, private PacketSink {
   [[nodiscard]] Result<void> start(std::shared_ptr<transport::Context> context, const WorkerScheduling& scheduling);
   /// Asks the thread to let go of its traffic, write a last checkpoint and end.
   void ask_to_stop();
-  /// The same, then joins it. Idempotent.
+  /// Does what ask_to_stop() does, then joins the thread. Idempotent.
   void stop();
-  /// True when the captures have been read to their end (never for real ports).
+  /// Returns true when the captures have been read to their end (never for real ports).
   [[nodiscard]] bool at_end() const { return at_end_.load(std::memory_order_acquire); }
 
   // -- Another configuration. Thread: that of the chassis. --

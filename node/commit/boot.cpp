@@ -16,8 +16,7 @@ BootChoice choose_boot(const std::vector<StoredCommit>& commits, std::uint64_t f
   if (newest.file_digest == file_digest) {
     return {true, fmt::format("commit {} is newer than the file, which has not been changed since", number)};
   }
-  // Where the file was the newest word, editing it back is one as well: a mistake in it must not outlive its
-  // correction.
+  // If the newest commit was the file, a file with a former text is a correction of it, and counts as newer.
   if (newest.entry.via == kViaFile || newest.entry.via == kViaSignal) {
     return {false, fmt::format("the file was changed after commit {}, which was the file as it was then", number)};
   }

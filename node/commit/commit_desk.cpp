@@ -64,7 +64,8 @@ std::uint64_t CommitDesk::newest_number() const {
 Result<std::shared_ptr<const Snapshot>> CommitDesk::read_own(std::string text, std::string_view name) const {
   auto snapshot = make_snapshot(std::move(text), name);
   if (snapshot && !(*snapshot)->cluster.find_chassis(chassis_)) {
-    return fail("{}: there is no chassis '{}' in it; end icrd of that chassis before you remove it", name, chassis_);
+    return fail("{}: the file has no chassis '{}', whose icrd runs: end that icrd before you remove the chassis", name,
+                chassis_);
   }
   return snapshot;
 }
@@ -107,7 +108,7 @@ void CommitDesk::took(std::shared_ptr<const Snapshot> snapshot) {
   beacon_.number.store(own ? 0 : newest_number(), std::memory_order_relaxed);
   if (running_ && running_->digest != newest_->digest) {
     state_ = CommitState::waiting;
-    detail_ = "this chassis to look at it";
+    detail_ = "this chassis to begin with it";
   } else {
     state_ = CommitState::running;
     detail_.clear();
@@ -366,13 +367,13 @@ void CommitDesk::describe(CommitReply& out) const {
 }
 
 Result<void> CommitDesk::put(const CommitRequest& request, WallMillis now) {
-  if (request.candidate == 0) return fail("the candidate has no name");
+  if (request.candidate == 0) return fail("the request does not say which candidate it is about");
   if (request.total == 0 || request.total > max_cluster_file_bytes()) {
     return fail("the cluster file has {} octets; it must have 1 to {}", request.total, max_cluster_file_bytes());
   }
   if (uploads_.count(request.candidate) == 0 && uploads_.size() >= kMaxUploads) {
     counters_[kRefusedLocked].fetch_add(1, std::memory_order_relaxed);
-    return fail("{} other commits are on their way here: try again", uploads_.size());
+    return fail("this chassis receives {} other commits at this moment: try again", uploads_.size());
   }
   Upload& upload = uploads_[request.candidate];
   if (request.offset == 0) {
@@ -412,7 +413,7 @@ Result<void> CommitDesk::prepare(const CommitRequest& request, WallMillis now) {
   }
   if (request.number <= newest_number()) {
     counters_[kRefusedLocked].fetch_add(1, std::memory_order_relaxed);
-    return fail("commit {} came in between: try again", newest_number());
+    return fail("commit {} was made in the meantime: try again", newest_number());
   }
   if (auto sound = check_number(request.number, newest_number()); !sound) {
     counters_[kRefusedInvalid].fetch_add(1, std::memory_order_relaxed);
@@ -431,7 +432,7 @@ Result<void> CommitDesk::prepare(const CommitRequest& request, WallMillis now) {
 
 Result<void> CommitDesk::activate(const CommitRequest& request) {
   if (request.candidate == 0 || candidate_.id != request.candidate) {
-    return fail("this commit is not prepared here, or it took more than {} s", kCandidateLife / 1000);
+    return fail("this chassis has not prepared this commit, or has forgotten it after {} s", kCandidateLife / 1000);
   }
   if (auto active = store_.activate(); !active) return active;
   log::info(kComponent, "chassis={} commit={} user={} taken", chassis_, candidate_.number, candidate_.user);
@@ -467,8 +468,9 @@ Result<void> CommitDesk::fetch(const CommitRequest& request, CommitReply& out) c
   const auto& commits = store_.commits();
   const auto found = std::find_if(commits.begin(), commits.end(),
                                   [&](const StoredCommit& each) { return each.entry.number == request.number; });
-  if (found == commits.end()) return fail("there is no commit {} here", request.number);
-  if (request.offset > found->text.size()) return fail("commit {} is not that long", request.number);
+  if (found == commits.end()) return fail("this chassis has no commit {}", request.number);
+  if (request.offset > found->text.size())
+    return fail("the text of commit {} ends before the place that was asked for", request.number);
   out.total = static_cast<std::uint32_t>(found->text.size());
   out.text = found->text.substr(request.offset, kCommitPieceBytes);
   out.entries.push_back(found->entry);

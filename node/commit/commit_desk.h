@@ -34,7 +34,7 @@ namespace icr::node {
 inline constexpr std::string_view kViaFile = "file";
 inline constexpr std::string_view kViaSignal = "signal";
 
-/// How long a prepared candidate keeps others out.
+/// How long a prepared candidate can keep this chassis from taking other commits.
 inline constexpr WallMillis kCandidateLife = 30'000;
 /// After a start, a commit that was not confirmed is not rolled back for so long: a peer may hold its confirmation, and
 /// it takes some seconds to hear of it.

@@ -6,9 +6,9 @@
 namespace icr::node {
 namespace {
 
-/// After a switchover, neighbours may send to this chassis for so long, and it forwards what they send.
+/// How long after a switchover neighbours may still send to this chassis, which forwards what they send.
 constexpr Duration kSettle = 300ms;
-/// A peer that was heard so short a time before a commit may be restarting, and is waited for.
+/// A peer that was heard within this time before a commit may be restarting, so this chassis waits for it.
 constexpr Duration kRestart = 15s;
 
 /// Returns true if `at` is a time, and less than `limit` ago.
@@ -53,7 +53,7 @@ Turn CommitFollower::decide(TimePoint now, const Cluster& newest, bool live, con
   Turn turn = next_turn(chassis_, newest_, lasting);
   if (std::any_of(facts.begin(), facts.end(), carries_traffic)) carried_traffic_at_ = now;
   if (turn.step == Turn::Step::restart && lately(carried_traffic_at_, now, kSettle)) {
-    // It is master of nothing any more, so nobody has to make way for it.
+    // The chassis is master of nothing any more, so no peer has to hand over to it first.
     return {Turn::Step::wait, {}, "the traffic to move", false};
   }
   return turn;

@@ -31,7 +31,7 @@ class Line {
       return fail("it cannot be asked: {}", socket_.error());
     }
     for (;;) {
-      // A peer that sends one answer after the other to questions that nobody asked does not get more time.
+      // The deadline holds as well for a peer that sends answers without end to questions that nobody asked.
       if (Clock::now() >= deadline_) return fail("it does not answer");
       const Taken taken = socket_.take();
       if (taken == Taken::failed) return fail("{}", socket_.error());

@@ -95,7 +95,8 @@ Result<Number> take_number(std::string_view& text, std::string_view name, int ba
   return out;
 }
 
-/// What a description says must not end its line.
+/// Returns the text without line ends and other control characters, so that a value of a description cannot end its
+/// line.
 std::string on_one_line(std::string text) {
   std::replace_if(
       text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, '?');
@@ -236,7 +237,7 @@ Result<void> SnapshotStore::activate() {
 void SnapshotStore::insert(StoredCommit commit) {
   commits_.insert(commits_.begin(), std::move(commit));
   while (commits_.size() > kMaxCommits) {
-    std::error_code ignored;  // a file that stays is one too many when the folder is read again, no more
+    std::error_code ignored;  // open() leaves out what is too much, so a file that stays does no harm
     if (durable()) fs::remove(file_of(commits_.back().entry.number), ignored);
     commits_.pop_back();
   }

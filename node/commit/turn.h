@@ -28,7 +28,7 @@ struct SetFact {
   bool handing_over = false;
   bool peer_present = false;       ///< it is heard
   bool peer_was_present = false;   ///< it was heard at some time since this chassis has got its newest commit
-  bool peer_heard_lately = false;  ///< a commit that comes now waits for it, even if it is not heard at this moment
+  bool peer_heard_lately = false;  ///< it was heard so lately that a commit waits for it, even if it is silent now
   bool peer_hot = false;           ///< it is standby, and its copy is complete
   bool peer_waits = false;         ///< it says that it is master of something, and waits to take its newest commit
   std::uint64_t peer_running = 0;  ///< digest of the snapshot that it runs; 0: it does not say

@@ -8,11 +8,12 @@
 namespace icr::node {
 namespace {
 
-/// Timers that are late by ticks get more of a round, up to twice what a burst can set up: a card that does nothing but
-/// set sessions up does not fall behind, and all that comes up at one tick is spread over bursts otherwise.
+/// A round handles twice as many timers for each tick that they are late, up to so many ticks; then it handles twice as
+/// many as a burst can set up. So a card that does nothing but set sessions up does not fall behind. Timers that are
+/// not late are spread over several bursts.
 constexpr Ticks kMostLag = 3;
 constexpr std::size_t kBlockEventsPerRound = 16;
-/// Timers have a resolution of 100 ms; a tick in between keeps the worst case near it.
+/// Timers have a resolution of 100 ms. The shard looks at them twice as often, so that none is much later than that.
 constexpr Duration kShardTick = 50ms;
 
 }  // namespace
@@ -190,7 +191,7 @@ void SetCore::on_master(std::uint64_t term) {
   } else {
     shard_.activate(now_, term);
   }
-  // Between the two the engine forwards what still comes; nobody is drawn here before it does.
+  // The engine forwards before the kernel draws traffic to this chassis.
   output_.acquire_traffic();
   note_role(Role::master, term);
   output_.report_role(Role::master, term);

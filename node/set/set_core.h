@@ -29,7 +29,7 @@ namespace icr::node {
 
 /// What survived the last run of the chassis, for one set.
 struct SetStart {
-  std::uint64_t boot_id = 0;                  ///< random, not 0: this run of the process
+  std::uint64_t boot_id = 0;                  ///< random, not 0; each life of the process has another one
   std::uint64_t term = 0;                     ///< highest term on disk
   storage::CheckpointOutput* disk = nullptr;  ///< null: no checkpoints are kept
   std::uint64_t next_sequence = 1;            ///< of the checkpoint log
@@ -37,14 +37,14 @@ struct SetStart {
   storage::CheckpointOptions checkpoints{};
   replication::SenderLimits stream{};
   std::uint64_t claimed = 0;  ///< highest term that a former run claimed, perhaps without acting in it
-  /// Those who must agree before the member becomes master, besides its disk. They outlive the core.
+  /// Whoever must agree before the member becomes master, besides its disk. They outlive the core.
   std::vector<Claimant*> claimants{};
   const CommitBeacon* commits = nullptr;  ///< what heartbeats say about commits; null: nothing
 };
 
 /// How much of each kind of work one round does before packets have their turn again.
 struct RoundLimits {
-  std::size_t messages = 0;  ///< which the owner hands in before the round
+  std::size_t messages = 0;  ///< that the owner hands in before the round
   std::size_t replication_bytes = 0;
   std::uint32_t checkpoint_rows = 0;
   std::uint32_t timers = 0;
@@ -64,7 +64,8 @@ class SetCore final : private RoleOutput {
           TimePoint now);
   ~SetCore() override;
 
-  // Inputs. What has arrived must be handed in before the round: a late look must not take a message for silence.
+  // Inputs. What has arrived must be handed in before the round. Otherwise a round that comes late would count the time
+  // in which messages waited as silence of the peer.
 
   /// Takes one message from the peer as it came: any alignment, nothing trusted. `message` is not kept.
   void on_message(TimePoint now, replication::Channel channel, std::span<const std::uint8_t> message);

@@ -68,7 +68,7 @@ bool SetShell::poll(TimePoint now, WallMillis wall_now, bool busy) {
     steering_->alive(now);
     if (steering_->update_warning(now)) core_.set_warning(!steering_->warning().empty());
   }
-  // Sending may have swallowed the edge of a descriptor.
+  // While a socket sends, ZeroMQ may take the event that would make its descriptor readable.
   if (link_) more |= link_->pending();
   return more;
 }
@@ -130,8 +130,9 @@ void SetShell::release_traffic() {
 }
 
 void SetShell::announce_again(std::uint64_t term) {
-  log::warn("role", "set={} chassis={} term={} the peer may have drawn traffic: announcing again", config_.name,
-            cluster_.chassis[chassis_].name, term);
+  log::warn("role",
+            "set={} chassis={} term={} the peer may have drawn traffic: the virtual addresses are announced again",
+            config_.name, cluster_.chassis[chassis_].name, term);
   if (steering_) steering_->acquire();
 }
 

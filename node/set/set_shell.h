@@ -25,36 +25,36 @@ namespace icr::node {
 
 class SetShell final : private SetOutput, private replication::LinkVisitor {
  public:
-  /// `shard`, `start`, `now`: as SetCore takes them. `kernel` is the connection to the kernel guard, null if the set
-  /// does not involve the kernel. All references must outlive the shell.
+  /// `shard`, `start` and `now` are those that SetCore takes. `kernel` is the connection to the kernel guard, null if
+  /// the set does not involve the kernel. All references must outlive the shell.
   SetShell(const Cluster& cluster, std::uint16_t chassis, Shard& shard, const SetStart& start, KernelWatch* kernel,
            TimePoint now);
   ~SetShell() override;
 
-  /// Opens link and steering; on the worker's thread, once, before poll(). `context` may be null for a stand-alone set.
-  /// `schedule` gives a thread that it runs in the scheduling of the worker.
+  /// Opens link and steering. REQUIRES: called once on the worker's thread, before poll(). `context` may be null for a
+  /// stand-alone set. `schedule` gives a thread that it runs in the scheduling of the worker.
   [[nodiscard]] Result<void> open(const std::shared_ptr<transport::Context>& context, std::function<void()> schedule,
                                   TimePoint now);
 
-  /// One round of everything but packets. True: there is more to do at once. `busy`: packets came just now and more may
-  /// wait, so it takes about as long as a burst; otherwise up to some milliseconds.
+  /// Does one round of everything but packets. Returns true if there is more to do at once. If `busy`, packets came
+  /// just now and more may wait, so the round takes about as long as a burst; otherwise it may take some milliseconds.
   bool poll(TimePoint now, WallMillis wall_now, bool busy);
-  /// When poll() is next needed if nothing arrives.
+  /// Returns when poll() is next needed if nothing arrives.
   [[nodiscard]] TimePoint next_deadline(TimePoint now) const;
-  /// Descriptors that become readable when messages arrive.
+  /// Appends the descriptors that become readable when messages arrive.
   void append_descriptors(TimePoint now, std::vector<int>& out) const;
   /// Lets go of the traffic and offers a last checkpoint to the storage thread. Returns true if it was accepted;
   /// otherwise the caller waits for room and calls again.
   [[nodiscard]] bool shut_down(TimePoint now, WallMillis wall_now);
   /// Waits until the storage thread has room, but not beyond `until`.
   void wait_for_room(TimePoint until);
-  /// Waits until the kernel draws no traffic here any more, but not beyond `until`, and returns whether that is so.
+  /// Waits until the kernel draws no more traffic to this chassis, but not beyond `until`. Returns whether that is so.
   /// REQUIRES: shut_down() was called.
   [[nodiscard]] bool wait_released(TimePoint until);
 
   [[nodiscard]] SetCore& core() { return core_; }
   [[nodiscard]] const SetCore& core() const { return core_; }
-  /// Returns what is wrong with the way in which traffic is drawn here; empty if nothing is.
+  /// Returns what is wrong with the addresses and routes that draw traffic to this chassis; empty if nothing is.
   [[nodiscard]] std::string steering_warning() const { return steering_ ? steering_->warning() : std::string(); }
   /// Appends the counters of link, prober and steering. REQUIRES: open() has succeeded.
   void append_to(CounterList& out) const;

@@ -29,7 +29,7 @@ SilenceStatus silence_of(const MemberStatus& member) {
   if (!member.peer_present) {
     out.state = "peer is lost";
   } else if (d.silence > d.floor) {
-    out.state = "peer is silent, its silence is borne";
+    out.state = "peer is silent, which is still tolerated";
   }
   return out;
 }
@@ -55,7 +55,7 @@ void describe(const SetCore& core, TimePoint now, SetStatus& out) {
   if (!member.configuration_difference.empty()) {
     out.reason += "; the cluster file differs from that of the peer: " + member.configuration_difference;
   }
-  if (member.merging) out.reason += "; merging: what it set up as master goes to the master first";
+  if (member.merging) out.reason += "; merging: it first sends the master the sessions that it set up as master";
   out.reason_age_s =
       static_cast<std::uint32_t>(std::chrono::duration_cast<std::chrono::seconds>(now - member.changed_at).count());
   out.sessions = core.shard().sessions();

@@ -20,7 +20,7 @@ class SetView final : public ShardView {
   /// Sets the text that describes the worker's scheduling in answers to questions.
   void set_scheduling(std::string text) { scheduling_ = std::move(text); }
   void append_to(CounterList& out) const;
-  /// The errors and events of the service set's NAT pools begin at zero again.
+  /// Sets the counters of errors and events of the service set's NAT pools to zero, as clients see them.
   void clear_nat_statistics(StableId service_set);
 
   // -- ShardView --

@@ -226,7 +226,7 @@ TEST_F(CommitTest, AFailingStartIsAnError) {
   chassis_.at("right").cannot_start = "no device";
   chassis_.at("left").waits_for = "chassis right to run the commit";
   EXPECT_EQ(run({"commit", "FILE"}, file("60")), ExitCode::command_error);
-  EXPECT_THAT(error_, HasSubstr("right: commit 2 failed, and it runs the former one: no device"));
+  EXPECT_THAT(error_, HasSubstr("right: commit 2 failed, and the chassis runs the former one: no device"));
   EXPECT_THAT(error_, HasSubstr("left: commit 2 is stored, and waits for chassis right to run the commit"));
 }
 
@@ -332,7 +332,7 @@ TEST_F(CommitTest, AChassisThatDoesNotMoveToItsNewQueryEndpointIsStillHeard) {
   right.place = "127.0.0.2:7300";
   right.cannot_start = "address in use";
   EXPECT_EQ(run({"commit", "FILE"}, file("60", 7301)), ExitCode::command_error);
-  EXPECT_THAT(error_, HasSubstr("right: commit 2 failed, and it runs the former one: address in use"));
+  EXPECT_THAT(error_, HasSubstr("right: commit 2 failed, and the chassis runs the former one: address in use"));
 }
 
 TEST_F(CommitTest, IfNobodyAnswersWhereTheFileOfIcrSaysTheNewFileIsAsked) {

@@ -151,7 +151,7 @@ TEST_F(Golden, Utilization) {
                                  "show services service-sets summary interface ms-0/0/0.1"}) {
     const auto output = answer(fake_, line);
     EXPECT_EQ(output.code, cli::ExitCode::command_error) << line;
-    EXPECT_EQ(output.error, "error: this is about whole cards: name interface ms-0/0/0 without a unit\n");
+    EXPECT_EQ(output.error, "error: this command is about whole cards: name interface ms-0/0/0 without a unit\n");
     EXPECT_EQ(output.out, "") << line;
   }
 }

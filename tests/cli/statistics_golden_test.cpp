@@ -114,7 +114,8 @@ TEST_F(StatisticsGolden, MemoryAndCpu) {
   EXPECT_EQ(untold.code, cli::ExitCode::command_error);
   EXPECT_EQ(untold.out, "");
   EXPECT_EQ(untold.error,
-            "error: ms-0/0/0 of chassis left has several service sets: what each of them takes is not known\n");
+            "error: ms-0/0/0 of chassis left has several service sets: how much processor time each of them uses is "
+            "not known\n");
 }
 
 TEST_F(StatisticsGolden, Analysis) {

@@ -170,7 +170,7 @@ TEST_F(CommitDeskTest, OfTwoOperatorsOneIsRefused) {
   EXPECT_EQ(ask(CommitOperation::activate, 9).error, QueryError::refused);
   ASSERT_EQ(ask(CommitOperation::activate, 8).error, QueryError::none);
   // The number is taken now, so the second one has to look again.
-  EXPECT_THAT(ask(CommitOperation::prepare, 9, 2).reason, HasSubstr("came in between"));
+  EXPECT_THAT(ask(CommitOperation::prepare, 9, 2).reason, HasSubstr("was made in the meantime"));
   EXPECT_EQ(ask(CommitOperation::prepare, 9, 3).error, QueryError::none);
 }
 

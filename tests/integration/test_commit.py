@@ -277,7 +277,7 @@ def test_a_chassis_that_cannot_start_with_a_commit_goes_back(lab, work, commits)
     lab.wait_for_redundancy()
     work.start_ping()
     done = commits.commit(BAD_DEVICE, TIMEOUT, code=1)
-    assert re.search(r"error: right: commit 2 failed, and it runs the former one: .*icl0", done.stderr), done.stderr
+    assert re.search(r"error: right: commit 2 failed, and the chassis runs the former one: .*icl0", done.stderr), done.stderr
     assert re.search(r"^left: has commit 2, and waits for ", commits.shown(), re.M)
     assert lab.wait_for_redundancy(20) == ("left", "right")
     assert commits.icr("rollback", "1").returncode == 0
