@@ -183,7 +183,7 @@ TEST(LoadClusterFile, RefusesAFileThatIsTooLarge) {
   const auto cluster = load_cluster_file(file);
   std::filesystem::remove(file);
   ASSERT_FALSE(cluster);
-  EXPECT_THAT(cluster.error().message, HasSubstr("at most 33554432 are read"));
+  EXPECT_THAT(cluster.error().message, HasSubstr("the file has more than 33554432 bytes"));
 }
 
 TEST(LoadClusterFile, KeepsTwentyMistakes) {

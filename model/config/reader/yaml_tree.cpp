@@ -164,7 +164,7 @@ class ViewBuffer final : public std::streambuf {
 
 std::optional<YamlNode> parse_yaml(std::string_view text, Mistakes& mistakes) {
   if (text.size() > kMaxYamlBytes) {
-    mistakes.add({}, {}, fmt::format("the file has {} bytes; at most {} are read", text.size(), kMaxYamlBytes));
+    mistakes.add({}, {}, fmt::format("the file has more than {} bytes, which is the most that is read", kMaxYamlBytes));
     return std::nullopt;
   }
   if (const auto nul = text.find('\0'); nul != std::string_view::npos) {
