@@ -1,6 +1,7 @@
 #include "node/flow/tcp_tracker.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "node/flow/tcp_window.h"
 
@@ -12,22 +13,24 @@ using namespace tcp;
 /// Forgets the FIN of a side, because it did not belong to this connection: the end of that side is elsewhere.
 void forget_fin(TcpWindow& w) { clear_flags(w, kTcpWindowFin | kFinAcked); }
 
-/// Moves the end of `w` to what the other side acknowledges, which differs from the end that was seen.
-void learn_end(TcpWindow& w, std::uint32_t ack) {
-  // No new data follows a FIN, but data from before it may be retransmitted.
-  const bool before_fin = !after(ack, w.end) && !after(w.end - kMaxAckWindow, ack);
-  if ((w.flags & kTcpWindowFin) != 0 && before_fin) return;
-  forget_fin(w);
-  w.end = ack;
-  set_flags(w, kAckSeen);
-}
-
 bool doubts_fin(const Session& session, Direction d) {
   return (session.doubted_fins >> static_cast<unsigned>(d) & 1U) != 0;
 }
 void doubt_fin(Session& session, Direction d, bool yes) {
   const unsigned bit = 1U << static_cast<unsigned>(d);
   session.doubted_fins = (yes ? session.doubted_fins | bit : session.doubted_fins & ~bit) & 3U;
+}
+
+/// Moves the end of the window of `d` to what the other side acknowledges, which differs from the end that was seen.
+void learn_end(Session& session, Direction d, std::uint32_t ack) {
+  TcpWindow& w = session.windows[static_cast<unsigned>(d)];
+  // No new data follows a FIN, but data from before it may be retransmitted.
+  const bool before_fin = !after(ack, w.end) && !after(w.end - kMaxAckWindow, ack);
+  if ((w.flags & kTcpWindowFin) != 0 && before_fin) return;
+  forget_fin(w);
+  doubt_fin(session, d, false);
+  w.end = ack;
+  set_flags(w, kAckSeen);
 }
 
 /// Takes the segment's word for where its side stands.
@@ -54,11 +57,16 @@ void learn(TcpWindow& sender, const TcpWindow& receiver, const Segment& s, std::
   set_flags(sender, kTcpWindowKnown);
 }
 
-/// Sets the window of `d` from its SYN, which contains everything that there is to know.
+/// Sets the window of `d` from its SYN, which contains everything that there is to know. After a takeover the handshake
+/// may have ended without the twin, and the SYN may be late or forged: then the window stays in doubt.
 void learn_syn(Session& session, Direction d, const Headers& segment, const Segment& s) {
   TcpWindow& sender = session.windows[static_cast<unsigned>(d)];
-  sender = TcpWindow{};
+  const TcpWindow before = std::exchange(sender, TcpWindow{});
   note_scale(sender, segment);
+  if ((before.flags & kTaken) != 0) {
+    set_flags(sender, kTaken | (before.flags & kTcpWindowScaled));
+    sender.scale = std::max(sender.scale, before.scale);
+  }
   learn(sender, session.windows[static_cast<unsigned>(opposite(d))], s, s.window);
   session.acked[static_cast<unsigned>(d)] = s.seq + 1;
   doubt_fin(session, d, false);
@@ -275,6 +283,13 @@ bool begins_anew(Session& session, Direction d, const Headers& segment, const Se
   return true;
 }
 
+/// Puts a window in doubt again if its end is only what the other side acknowledged, and is contradicted now. Where
+/// data passed that was not seen here, an acknowledgement beyond what was seen moves the end, also a forged one; the
+/// sender's own segments, and true acknowledgements, would then be refused for ever.
+void doubt_claimed_end(TcpWindow& w) {
+  if ((w.flags & kTaken) != 0 && (w.flags & kAckSeen) != 0) clear_flags(w, kConfirmed);
+}
+
 /// Checks a segment against the windows of both sides, where they are known. Clears `moves` if it carries nothing new:
 /// a retransmission from before the window, or an acknowledgement that was overtaken long ago. Its receiver drops that
 /// and answers with what it has, for which a sender that repeats itself waits.
@@ -283,10 +298,13 @@ TcpVerdict judge(Session& session, Direction d, const Segment& s, std::uint32_t 
   TcpWindow& receiver = session.windows[static_cast<unsigned>(opposite(d))];
   const bool inside = in_window(sender, receiver, s);
   const bool ahead = after(s.seq, sender.max_end);
+  if (ahead) doubt_claimed_end(sender);
   if (!inside && !doubtful(sender) && (ahead || s.syn)) return TcpVerdict::bad_sequence;
   const bool told = s.has_ack && (receiver.flags & kTcpWindowKnown) != 0;
+  const bool more = (receiver.flags & kTaken) != 0 && after(receiver.max_end, receiver.end);
+  const std::uint32_t most = more ? receiver.max_end : receiver.end;
+  if (told && after(s.ack, most)) doubt_claimed_end(receiver);
   if (told && !doubtful(receiver)) {
-    const std::uint32_t most = (receiver.flags & kTaken) != 0 ? receiver.max_end : receiver.end;
     if (after(s.ack, most)) return TcpVerdict::bad_ack;
     moves = !lags(sender, receiver, s);
   }
@@ -299,7 +317,7 @@ TcpVerdict judge(Session& session, Direction d, const Segment& s, std::uint32_t 
     doubt_fin(session, d, false);
     learn(sender, receiver, s, window);
   }
-  if (told && moves && after(s.ack, receiver.end)) learn_end(receiver, s.ack);
+  if (told && moves && after(s.ack, receiver.end)) learn_end(session, opposite(d), s.ack);
   return TcpVerdict::accept;
 }
 
@@ -359,7 +377,7 @@ void TcpTracker::start(Session& session, const Headers& segment, std::uint16_t w
   // Its receiver has not confirmed its own sequence number, but its acknowledgement of the other side is reliable.
   if (!s.has_ack) return;
   session.acked[1] = s.ack;
-  learn_end(session.windows[1], s.ack);
+  learn_end(session, Direction::responder, s.ack);
 }
 
 bool TcpTracker::may_change_state(const Session& session, const Headers& segment, std::uint16_t window_epoch) {
@@ -396,7 +414,7 @@ TcpVerdict TcpTracker::follow(Session& session, Direction d, const Headers& segm
   const bool receiver_known = (receiver.flags & kTcpWindowKnown) != 0;
   if ((sender.flags & kTcpWindowKnown) == 0) {
     learn(sender, receiver, s, window);
-    if (s.has_ack && receiver_known && after(s.ack, receiver.end)) learn_end(receiver, s.ack);
+    if (s.has_ack && receiver_known && after(s.ack, receiver.end)) learn_end(session, opposite(d), s.ack);
   } else {
     bool moves = true;
     const TcpVerdict verdict = judge(session, d, s, window, moves);
@@ -406,7 +424,7 @@ TcpVerdict TcpTracker::follow(Session& session, Direction d, const Headers& segm
     if (s.has_ack && !s.syn && receiver_known) clear_flags(receiver, kSynPending);
   }
   if (s.has_ack && !receiver_known && ((receiver.flags & kAckSeen) == 0 || after(s.ack, receiver.end))) {
-    learn_end(receiver, s.ack);
+    learn_end(session, opposite(d), s.ack);
   }
   if (session.tcp_state == TcpState::closed && goes_on(session, d, s)) session.tcp_state = TcpState::established;
   if (s.has_ack) note_ack(session, d, s.ack);

@@ -188,6 +188,58 @@ TEST(TcpForgery, SynAckAfterATakeover) {
   EXPECT_EQ(c.session.tcp_state, TcpState::established);
 }
 
+TEST(TcpForgery, AcknowledgementsThatPushTheEndAway) {
+  // After a takeover an acknowledgement may be ahead of what was seen, by a window: 1 GiB at the widest scale.
+  for (const auto d : {I, R}) {
+    Connection c;
+    c.open(14, 14);
+    c.take_over();
+    const std::uint32_t mine = d == I ? 1001 : 5001;
+    const std::uint32_t theirs = d == I ? 5001 : 1001;
+    EXPECT_TRUE(c.accepts(d, {kA, mine, theirs, 9}));
+    EXPECT_TRUE(c.accepts(opposite(d), {kA, theirs, mine + 9, 7}));
+    EXPECT_TRUE(c.accepts(d, {kA, mine + 9, theirs + 7}));
+    for (std::uint32_t push = 1; push <= 3; ++push) {
+      (void)c.segment(d, {kA, mine + 9, theirs + 7 + push * 900'000'000U});
+    }
+    for (std::uint32_t i = 0; i < 5; ++i) {
+      EXPECT_TRUE(c.accepts(opposite(d), {kA, theirs + 7 + 100 * i, mine + 9 + 100 * i, 100})) << i;
+      EXPECT_TRUE(c.accepts(d, {kA, mine + 9 + 100 * i, theirs + 107 + 100 * i, 100})) << i;
+    }
+  }
+}
+
+TEST(TcpForgery, HandshakeWhereTheTwinMissedTheRealOne) {
+  Connection c;
+  c.start({kS, 1000});
+  c.take_over();
+  (void)c.segment(I, {kS, 900'000'000});
+  (void)c.segment(R, {kS, 1'900'000'000});
+  for (std::uint32_t i = 0; i < 5; ++i) {
+    EXPECT_TRUE(c.accepts(R, {kA, 5001 + 100 * i, 1001 + 100 * i, 100})) << i;
+    EXPECT_TRUE(c.accepts(I, {kA, 1001 + 100 * i, 5101 + 100 * i, 100})) << i;
+  }
+  EXPECT_EQ(c.session.tcp_state, TcpState::established);
+}
+
+TEST(TcpForgery, AFinIsForgottenWithTheEndThatItMade) {
+  Connection c = taken_over();
+  EXPECT_TRUE(c.accepts(I, {kF | kA, 2000, 5001})) << "forged; nothing tells it from a real one";
+  EXPECT_TRUE(c.accepts(R, {kA, 5001, 3001})) << "the initiator has sent more than that";
+  EXPECT_TRUE(c.accepts(I, {kA, 3001, 5001}));
+  EXPECT_TRUE(c.accepts(R, {kA, 5001, 3001}));
+  EXPECT_EQ(c.session.tcp_state, TcpState::established);
+}
+
+TEST(TcpForgery, TheEndOfDataBeyondTheWindowIsAcknowledged) {
+  Connection c = taken_over();
+  EXPECT_TRUE(c.accepts(R, {kA, 5001, 1001, 9}));
+  EXPECT_TRUE(c.accepts(I, {kA, 1001, 5010, 7}));
+  EXPECT_TRUE(c.accepts(R, {kA, 5010, 1008}));
+  EXPECT_TRUE(c.accepts(I, {kA, 1008 + 65535, 5010, 1000})) << "begins in the window";
+  EXPECT_TRUE(c.accepts(R, {kA, 5010, 1008 + 65535 + 1000}));
+}
+
 TEST(TcpForgery, ASegmentInFragmentsOpensNoDoor) {
   Connection c;
   c.open();
