@@ -18,10 +18,10 @@
 #include <vector>
 
 #include "model/base/log.h"
-#include "model/config/cluster.h"
 #include "node/flow/shard.h"
 #include "node/redundancy/member.h"
 #include "replication/zmq/link.h"
+#include "tests/bench/napt_sessions.h"
 
 namespace {
 
@@ -33,65 +33,23 @@ constexpr std::uint32_t kBurst = 256;
 constexpr std::uint32_t kBulkSessions = 1'000'000;
 
 Cluster cluster(std::uint16_t left_port, std::uint16_t right_port) {
-  Cluster out;
-  out.name = "bench";
-  out.digest = 1;
+  Cluster out = bench::napt_cluster();
   out.chassis.resize(2);
   for (auto& chassis : out.chassis) chassis.inter_chassis_address = IpAddress::v4(INADDR_LOOPBACK);
   out.chassis[0].name = "left";
   out.chassis[1].name = "right";
   out.chassis[0].inter_chassis_port = left_port;
   out.chassis[1].inter_chassis_port = right_port;
-  NatPool pool;
-  pool.name = "p";
-  pool.addresses = {AddressRange::of(Prefix::of(IpAddress::v4(0xcb007100), 24))};
-  out.nat_pools.push_back(pool);
-  NatRule rule;
-  rule.name = "r";
-  NatTerm term;
-  term.type = NatType::napt44;
-  term.source_pools = {0};
-  rule.terms.push_back(term);
-  out.nat_rules.push_back(rule);
-  ServiceSet service;
-  service.name = "s";
-  service.nat_rules = {0};
-  out.service_sets.push_back(service);
-  RedundancySet set;
-  set.name = "rs";
-  set.id = 1;
+  RedundancySet& set = out.redundancy_sets[0];
   set.members = {{0, "ms-0/0/0", 200}, {1, "ms-1/0/0", 100}};
-  set.service_sets = {0};
   set.heartbeat_count = 50;
   set.hold_time = 1ms;
-  set.max_sessions = 1U << 20U;
-  out.redundancy_sets.push_back(set);
   (void)assign_identities(out);
   return out;
 }
 
 SessionRecord session(std::uint32_t i, bool tcp) {
-  SessionRecord r;
-  r.ref = {i, 1};
-  r.version = 1;
-  FlowKey& out = r.flow[0];
-  out.source = IpAddress::v4(0xc6120000U + i / 16);
-  out.destination = IpAddress::v4(0xc0000200U + i % 250);
-  out.source_port = static_cast<std::uint16_t>(1024 + i % 50000);
-  out.destination_port = tcp ? 443 : 53;
-  out.protocol = tcp ? ip_protocol::tcp : ip_protocol::udp;
-  r.flow[1] = out.mirrored();
-  r.flow[1].destination = IpAddress::v4(0xcb007100U + i / 60000);
-  r.flow[1].destination_port = static_cast<std::uint16_t>(2000 + i % 60000);
-  r.nat_type = NatType::napt44;
-  r.service_set = stable_id(Named::service_set, "s");
-  r.nat_pool = stable_id(Named::nat_pool, "p");
-  r.timeout_s = 3600;
-  r.has_tcp = tcp;
-  if (tcp) {
-    r.tcp_state = TcpState::established;
-    r.tcp[0] = r.tcp[1] = TcpWindow{i, i + 65535, 65535, 7, kTcpWindowKnown};
-  }
+  SessionRecord r = bench::napt_session(i, tcp);
   r.has_counters = true;
   r.counters[0] = {1, 64};
   return r;

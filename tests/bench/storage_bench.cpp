@@ -12,11 +12,11 @@
 #include <thread>
 #include <vector>
 
-#include "model/config/cluster.h"
 #include "node/flow/shard.h"
 #include "storage/restore.h"
 #include "storage/rocks/rocks_store.h"
 #include "storage/writer.h"
+#include "tests/bench/napt_sessions.h"
 
 namespace {
 
@@ -27,59 +27,14 @@ constexpr int kRuns = 3;
 constexpr WallMillis kWall = 1'700'000'000'000;
 
 Cluster cluster() {
-  Cluster out;
-  out.name = "bench";
-  out.digest = 1;
-  NatPool pool;
-  pool.name = "p";
-  pool.addresses = {AddressRange::of(Prefix::of(IpAddress::v4(0xcb007100), 24))};
-  out.nat_pools.push_back(pool);
-  NatRule rule;
-  rule.name = "r";
-  NatTerm term;
-  term.type = NatType::napt44;
-  term.source_pools = {0};
-  rule.terms.push_back(term);
-  out.nat_rules.push_back(rule);
-  ServiceSet service;
-  service.name = "s";
-  service.nat_rules = {0};
-  out.service_sets.push_back(service);
-  RedundancySet set;
-  set.name = "rs";
-  set.id = 1;
-  set.members.resize(1);
-  set.service_sets = {0};
-  set.max_sessions = 1U << 20U;
-  out.redundancy_sets.push_back(set);
+  Cluster out = bench::napt_cluster();
+  out.redundancy_sets[0].members.resize(1);
   (void)assign_identities(out);
   return out;
 }
 
 SessionRecord session(std::uint32_t i) {
-  SessionRecord r;
-  r.ref = {i, 1};
-  r.version = 1;
-  const bool tcp = i % 2 == 0;
-  FlowKey& out = r.flow[0];
-  out.source = IpAddress::v4(0xc6120000U + i / 16);
-  out.destination = IpAddress::v4(0xc0000200U + i % 250);
-  out.source_port = static_cast<std::uint16_t>(1024 + i % 50000);
-  out.destination_port = tcp ? 443 : 53;
-  out.protocol = tcp ? ip_protocol::tcp : ip_protocol::udp;
-  r.flow[1] = out.mirrored();
-  r.flow[1].destination = IpAddress::v4(0xcb007100U + i / 60000);
-  r.flow[1].destination_port = static_cast<std::uint16_t>(2000 + i % 60000);
-  r.nat_type = NatType::napt44;
-  r.service_set = stable_id(Named::service_set, "s");
-  r.nat_pool = stable_id(Named::nat_pool, "p");
-  r.timeout_s = 3600;
-  r.has_tcp = tcp;
-  if (tcp) {
-    r.tcp_state = TcpState::established;
-    r.tcp[0] = TcpWindow{i, i + 65535, 65535, 7, kTcpWindowKnown};
-    r.tcp[1] = r.tcp[0];
-  }
+  SessionRecord r = bench::napt_session(i, i % 2 == 0);
   r.has_counters = true;
   r.counters[0] = {i, i * std::uint64_t{100}};
   r.counters[1] = {i, i * std::uint64_t{900}};

@@ -7,25 +7,7 @@
 
 namespace icr::fuzz {
 
-inline constexpr std::string_view kEngineClusterText = R"(cluster: fuzz
-chassis:
-  - name: left
-    inter-chassis: { address: 192.0.2.1, port: 7400 }
-    query: { address: 192.0.2.1, port: 7300 }
-    cards:
-      - name: ms-0/0/0
-        ports: [ { unit: 1, type: tun, device: a }, { unit: 2, type: tun, device: b }, { unit: 3, type: tun, device: c }, { unit: 4, type: tun, device: d } ]
-  - name: right
-    inter-chassis: { address: 192.0.2.2, port: 7400 }
-    query: { address: 192.0.2.2, port: 7300 }
-    cards:
-      - name: ms-1/0/0
-        ports: [ { unit: 1, type: tun, device: a }, { unit: 2, type: tun, device: b }, { unit: 3, type: tun, device: c }, { unit: 4, type: tun, device: d } ]
-redundancy-sets:
-  - name: rs1
-    id: 1
-    members: [ { chassis: left, card: ms-0/0/0, priority: 200 }, { chassis: right, card: ms-1/0/0, priority: 100 } ]
-    service-sets: [cgn, six]
+inline constexpr std::string_view kEngineClusterTail = R"(    service-sets: [cgn, six]
     max-sessions: 1024
 service-sets:
   - { name: cgn, inside-unit: 1, outside-unit: 2, stateful-firewall-rules: [rule], nat-rules: [out, in], session-limit: 200, tcp-mss: 1300, tcp-non-syn: drop-flow-send-rst, screen: edge }
@@ -74,14 +56,7 @@ timeouts: { inactivity-timeout: 30, fragment-limit: 8, reassembly-timeout: 2 }
 )";
 
 inline const Cluster& engine_cluster() {
-  static const Cluster value = [] {
-    auto read = parse_cluster(kEngineClusterText, "fuzz");
-    if (!read) {
-      std::fputs(read.error().message.c_str(), stderr);
-      std::abort();
-    }
-    return *read;
-  }();
+  static const Cluster value = cluster_with(kEngineClusterTail);
   return value;
 }
 

@@ -3,13 +3,16 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <string>
 #include <string_view>
 
 #include "model/config/cluster_file.h"
 
 namespace icr::fuzz {
 
-inline constexpr std::string_view kClusterText = R"(cluster: fuzz
+/// How the file of each of these clusters begins: two chassis, whose redundancy set has the service sets that come
+/// next.
+inline constexpr std::string_view kClusterHead = R"(cluster: fuzz
 chassis:
   - name: left
     inter-chassis: { address: 192.0.2.1, port: 7400 }
@@ -27,7 +30,9 @@ redundancy-sets:
   - name: rs1
     id: 1
     members: [ { chassis: left, card: ms-0/0/0, priority: 200 }, { chassis: right, card: ms-1/0/0, priority: 100 } ]
-    service-sets: [cgn, plain]
+)";
+
+inline constexpr std::string_view kClusterTail = R"(    service-sets: [cgn, plain]
     max-sessions: 1024
 service-sets:
   - { name: cgn, inside-unit: 1, outside-unit: 2, stateful-firewall-rules: [rule], nat-rules: [nat], session-limit: 900 }
@@ -51,12 +56,19 @@ applications:
 timeouts: { inactivity-timeout: 30, fragment-limit: 8, reassembly-timeout: 2 }
 )";
 
+/// Returns the cluster whose file begins with kClusterHead and ends with `tail`. What is wrong with it ends the
+/// process.
+inline Cluster cluster_with(std::string_view tail) {
+  auto read = parse_cluster(std::string(kClusterHead).append(tail), "fuzz");
+  if (!read) {
+    std::fputs(read.error().message.c_str(), stderr);
+    std::abort();
+  }
+  return *read;
+}
+
 inline const Cluster& cluster() {
-  static const Cluster value = [] {
-    auto read = parse_cluster(kClusterText, "fuzz");
-    if (!read) std::abort();
-    return *read;
-  }();
+  static const Cluster value = cluster_with(kClusterTail);
   return value;
 }
 

@@ -361,8 +361,9 @@ int main(int argc, char** argv) {
   checkpoints();
   nat64();
   sequences();
+  const std::string whole = std::string(fuzz::kClusterHead).append(fuzz::kClusterTail);
   write("icr_cluster_file_fuzz", "cluster",
-        bytes_of(reinterpret_cast<const std::uint8_t*>(fuzz::kClusterText.data()), fuzz::kClusterText.size()));
+        bytes_of(reinterpret_cast<const std::uint8_t*>(whole.data()), whole.size()));
   write("icr_cluster_file_fuzz", "small", [] {
     const std::string text = "cluster: x\nchassis: [ { name: a } ]\nservice-sets: []\n";
     return Bytes(text.begin(), text.end());
