@@ -2,7 +2,7 @@
 
 import unittest
 
-from check_floors import ROOMS, faults_of, faults_of_table
+from check_floors import ROOMS, faults_of, faults_of_table, unused_names
 
 
 def faults(path, include):
@@ -25,6 +25,15 @@ class Floors(unittest.TestCase):
         self.assertEqual(len(faults("model/query/query.h", '"model/config/cluster.h"')), 1)
         self.assertEqual(len(faults("replication/sender.cpp", '"storage/store.h"')), 1)
         self.assertEqual(len(faults("cli/execute.cpp", '"node/flow/shard.h"')), 1)
+
+    def test_a_source_is_not_included(self):
+        self.assertEqual(
+            faults("node/nat/a.cpp", '"node/nat/b.cpp"'), ["node/nat/b.cpp is a source, and is compiled by itself"]
+        )
+
+    def test_a_name_that_nothing_uses_is_a_fault(self):
+        text = "using std::string;\nusing icr::node::Packet;\nusing namespace std::chrono;\nusing Name = int;\nstring name;\n"
+        self.assertEqual(list(unused_names(text)), [(2, "nothing uses Packet")])
 
     def test_the_line_is_told(self):
         self.assertEqual(list(faults_of("node/nat/a.h", '\n\n  #  include "cli/execute.h"\n'))[0][0], 3)

@@ -74,39 +74,49 @@ class Includes:
         return whole
 
 
+def read_as_one(unit):
+    """Returns the names of the sources that an entry of the compile commands compiles: the one that it names, or those that
+    a unity build includes in it."""
+    joined = re.findall(r'^#include "([^"]+)"', unit.read_text(encoding="utf-8"), re.M) if "Unity" in unit.parts else []
+    return [str(pathlib.Path(path).relative_to(ROOT)) for path in joined or [unit]]
+
+
 def tidy(jobs):
-    """clang-tidy over the programs' sources (tests would double the time). Needs the generated headers and the list of
-    compile commands, no objects. A file that was clean is read again only when it, or what it includes, changed."""
-    if run("lab/build", "release", *GENERATED, background=True) != 0:
+    """clang-tidy over the programs' sources (tests would double the time), several of them as one. Needs the generated
+    headers and the list of compile commands, no objects. What was clean is read again only when it, or what it includes,
+    changed."""
+    if run("lab/build", "tidy", *GENERATED, background=True) != 0:
         return Count(failed=1)
-    build = ROOT / "build" / "release"
+    build = ROOT / "build" / "tidy"
     clean = ROOT / "build" / "tidy-clean"
     clean.mkdir(parents=True, exist_ok=True)
     settings = (ROOT / ".clang-tidy").read_bytes()
     includes = Includes(ROOT, build / "generated")
-    others = (str(ROOT / "build"), str(ROOT / "tests"))
     known = {}
     for entry in json.loads((build / "compile_commands.json").read_text(encoding="utf-8")):
-        if not entry["file"].startswith(others):
-            digest = includes.digest(pathlib.Path(entry["file"]))
-            digest.update(settings + entry["command"].encode())
-            known[entry["file"]] = clean / digest.hexdigest()
+        unit = pathlib.Path(entry["file"])
+        if read_as_one(unit)[0].startswith("tests/"):
+            continue
+        digest = includes.digest(unit)
+        digest.update(settings + entry["command"].encode())
+        known[unit] = clean / digest.hexdigest()
 
     def check(item):
-        source, stamp = item
+        unit, stamp = item
+        sources_of_it = read_as_one(unit)
         if stamp.exists():
-            return Count(passed=1)
+            return Count(passed=len(sources_of_it))
         start = time.monotonic()
-        code = run(
-            "clang-tidy-14", "--quiet", "--warnings-as-errors=*", "-p", "build/release", source, background=True, quiet=True
-        )
+        code = run("clang-tidy-14", "--quiet", "--warnings-as-errors=*", "-p", "build/tidy", unit, background=True, quiet=True)
+        count = one(code, " ".join(sources_of_it), time.monotonic() - start)
         if code == 0:
             stamp.touch()
-        return one(code, str(pathlib.Path(source).relative_to(ROOT)), time.monotonic() - start)
+            count.passed = len(sources_of_it)
+        return count
 
     count = Count()
     with concurrent.futures.ThreadPoolExecutor(jobs, initializer=name_thread, initargs=("tidy",)) as pool:
         for result in pool.map(check, known.items()):
             count.add(result)
-    say(f"{len(known)} sources, {len(count.times)} of them read")
+    say(f"{len(known)} groups of sources, {len(count.times)} of them read")
     return count
