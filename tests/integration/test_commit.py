@@ -328,7 +328,7 @@ def test_a_chassis_that_is_killed_during_a_commit_returns_with_it(lab, work, com
     running = subprocess.Popen(lab.command_in("switch", commits.command("commit", path)), stdout=subprocess.PIPE,
                                stderr=subprocess.PIPE, text=True)  # fmt: skip
     # The standby is killed as soon as it restarts, the master as soon as it hands over.
-    who, mark = (standby, "restarting with it") if victim == "standby" else (master, "handing-over=true")
+    who, mark = (standby, "the chassis restarts with it") if victim == "standby" else (master, "handing-over=true")
     wait_until(lambda: mark in lab.log_text(who), 30, f"'{mark}' in the log of {who}")
     lab.kill_chassis(who)
     lab.start_chassis(who)
