@@ -243,12 +243,13 @@ void Oracle::on_standby(Chassis& chassis, const Chassis& other, TimePoint now) {
     violation(now, fmt::format("chassis {} yields with {} sessions that only it has, and tells nobody", chassis.index(),
                                merge.missing.size()));
   }
-  merges_[chassis.index()] = std::move(merge);
+  merges_[chassis.index()].reset();
+  if (!merge.missing.empty()) merges_[chassis.index()] = std::move(merge);
 }
 
 void Oracle::check_merge(Chassis& chassis, TimePoint now) {
   auto& open = merges_[chassis.index()];
-  if (!open || !chassis.up() || chassis.boot() != open->boot) return;
+  if (!open || !chassis.up() || chassis.boot() != open->boot || chassis.status().merging) return;
   if (chassis.counter("merges-completed") == open->completed) return;
   const std::uint64_t counted = refused_in_merges(chassis) - open->refused;
   conflicts_ += open->missing.size();
