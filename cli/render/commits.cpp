@@ -52,7 +52,9 @@ std::string state_of(const CommitsOfChassis& chassis) {
       break;
   }
   if (!reply.durable) out += " (commits are in memory only)";
-  return out + "\n";
+  out += '\n';
+  for (const std::string& line : reply.lines) out += fmt::format("    {}\n", line);
+  return out;
 }
 
 }  // namespace

@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "model/config/drain.h"
+
 namespace icr {
 namespace {
 
@@ -80,6 +82,7 @@ IdIndex index_of(const std::vector<T>& things) {
 }  // namespace
 
 Cluster arranged(const Cluster& before, Cluster after) {
+  keep_drained(before, after);
   const auto chassis = arrange(before.chassis, after.chassis, Removed::empties_its_place);
   const auto service_sets = arrange(before.service_sets, after.service_sets, Removed::empties_its_place);
   const auto pools = arrange(before.nat_pools, after.nat_pools, Removed::empties_its_place);
@@ -99,6 +102,10 @@ Cluster arranged(const Cluster& before, Cluster after) {
       move(term.overload_pool, pools);
       move(term.destination_pool, pools);
     }
+  }
+  for (DrainedUse& each : after.drained) {
+    each.service_set = service_sets[each.service_set];
+    move(each.term.source_pools, pools);
   }
   after.set_ids = index_of(after.redundancy_sets);
   after.service_set_ids = index_of(after.service_sets);

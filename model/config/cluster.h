@@ -111,6 +111,8 @@ struct ServiceSet {
   std::vector<std::uint16_t> nat_rules;       ///< indices into Cluster::nat_rules, in order
   /// True if sessions that the firewall does not admit any more are ended; they live on otherwise.
   bool policy_rematch = usual_yes_no("service-sets[]", "policy-rematch");
+  /// How long sessions live on whose NAT pool a commit takes away from the service set; 0: they end at once.
+  std::uint32_t drain_time_s = 0;
   std::optional<std::uint32_t> max_sessions;            ///< session-limit maximum
   std::optional<std::uint32_t> max_session_setup_rate;  ///< per second
   TcpNonSyn tcp_non_syn = static_cast<TcpNonSyn>(usual_word("service-sets[]", "tcp-non-syn"));
@@ -190,6 +192,14 @@ struct RedundancySet {
   [[nodiscard]] std::uint32_t number() const { return id != 0 ? id : 0x10000U | (stable_id & 0xffffU); }
 };
 
+/// The use of a NAT pool by a service set that a commit has ended, and whose sessions go on (model/config/drain.h).
+struct DrainedUse {
+  std::uint16_t service_set = 0;  ///< index into Cluster::service_sets
+  NatTerm term;                   ///< of the former file, with this pool as its only one, and without applications
+  MatchDirection direction = MatchDirection::input;  ///< of its rule
+  WallMillis until = 0;                              ///< then the sessions end
+};
+
 struct Cluster {
   std::string name;
   std::vector<ChassisConfig> chassis;
@@ -200,6 +210,7 @@ struct Cluster {
   std::vector<NatPool> nat_pools;
   std::vector<Application> applications;
   std::vector<Screen> screens;
+  std::vector<DrainedUse> drained;  ///< no part of the file
   StableId stable_id = 0;
   IdIndex set_ids;          ///< of redundancy_sets
   IdIndex service_set_ids;  ///< of service_sets

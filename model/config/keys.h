@@ -178,6 +178,7 @@ inline constexpr auto kAll = std::to_array<Key>({
     {"service-sets[]", "stateful-firewall-rules", names, cluster, new_sessions},
     {"service-sets[]", "nat-rules", names, cluster, new_sessions},
     {"service-sets[]", "policy-rematch", yes_no, peer, live, 0, 0, "no"},
+    {"service-sets[]", "drain-time", number, peer, live, 1, kDay},
     {"service-sets[]", "session-limit", number, peer, live, 1, kMaxSlots},
     {"service-sets[]", "max-flows", thousands, peer, live, 1, 100'000'000},
     {"service-sets[]", "max-session-setup-rate", thousands, peer, live, 1, 100'000'000},

@@ -121,6 +121,7 @@ class Finder {
         if (term.overload_pool) pools.insert(*term.overload_pool);
       }
     }
+    for (const DrainedUse& each : cluster.drained) pools.insert(each.term.source_pools[0]);
     for (const std::uint16_t pool : pools) {
       for (const Span& s : spans_of(cluster.nat_pools[pool].addresses)) pools_.push_back({s, pool});
     }

@@ -118,6 +118,7 @@ struct NatPool {
   /// port-reuse-hold: the time for which no other host gets a port, block or address that was freed (RFC 6888 REQ-8).
   /// nullopt: 120 s if endpoint-independent filtering admits anybody, otherwise 0.
   std::optional<std::uint32_t> reuse_hold_s;
+  bool drained_only = false;  ///< no part of the file, only of Cluster::drained
   StableId stable_id = 0;
 
   [[nodiscard]] std::uint64_t address_count() const;

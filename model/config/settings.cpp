@@ -35,6 +35,12 @@ std::string item_name(std::string_view list, const T& thing) {
   return fmt::format("{}[{}]", list, thing.name);
 }
 
+template <class T>
+bool is_of_file(const T& /*thing*/) {
+  return true;
+}
+bool is_of_file(const NatPool& pool) { return !pool.drained_only; }
+
 constexpr std::string_view kFirewallRules = "stateful-firewall.rules";
 constexpr std::string_view kNatRules = "nat.rules";
 constexpr std::string_view kPools = "nat.pools";
@@ -71,7 +77,7 @@ std::vector<ConfigPart> parts_of(const Cluster& cluster) {
   const auto add_all = [&](std::string_view list, const Key& listed, const auto& things, const auto& add_one) {
     for (const auto& thing : things) {
       ConfigPart& part = out.emplace_back();
-      if (thing.name.empty()) continue;  // a place that model/config/arrangement.h keeps
+      if (thing.name.empty() || !is_of_file(thing)) continue;  // model/config/arrangement.h, drain.h
       part.name = item_name(list, thing);
       const Place at(part, part.name);
       at.exists(listed);

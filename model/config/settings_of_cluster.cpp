@@ -122,6 +122,7 @@ void add(const Place& at, const ServiceSet& set, const Cluster& cluster) {
   at.unless(key(kSection, "stateful-firewall-rules"), names_of(cluster.firewall_rules, set.firewall_rules), {});
   at.unless(key(kSection, "nat-rules"), names_of(cluster.nat_rules, set.nat_rules), {});
   at.value(key(kSection, "policy-rematch"), set.policy_rematch);
+  at.unless(key(kSection, "drain-time"), std::uint64_t{set.drain_time_s}, std::uint64_t{0});
   at.unless(key(kSection, "session-limit"), std::uint64_t{set.max_sessions.value_or(0)}, kNone);
   at.unless(key(kSection, "max-flows"), std::uint64_t{set.max_flows}, kNone);
   at.unless(key(kSection, "max-session-setup-rate"), std::uint64_t{set.max_session_setup_rate.value_or(0)}, kNone);

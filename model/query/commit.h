@@ -66,9 +66,10 @@ struct CommitReply {
   std::string detail;
   bool durable = false;              ///< commits are stored on disk; otherwise they end with the process
   std::vector<CommitEntry> entries;  ///< list: newest first; prepare, activate and confirm: none
-  std::vector<std::string> lines;    ///< check: what the candidate changes here, a sentence each
-  std::string text;                  ///< fetch: the piece
-  std::uint32_t total = 0;           ///< fetch: length of the whole text
+  /// A sentence each. check: what the candidate changes here; list: which pools are drained.
+  std::vector<std::string> lines;
+  std::string text;         ///< fetch: the piece
+  std::uint32_t total = 0;  ///< fetch: length of the whole text
   friend bool operator==(const CommitReply&, const CommitReply&) = default;
 };
 

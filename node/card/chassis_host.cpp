@@ -69,7 +69,7 @@ Result<void> ChassisHost::start() {
   auto started = launch(newest.snapshot);
   if (started) return {};
   // A file that was just changed is not replaced by a former commit: its author is there, and sees the error.
-  const auto former = desk_->newest_is_of_file() ? nullptr : desk_->former();
+  const auto former = desk_->newest_is_of_file() ? nullptr : desk_->former(wall_now());
   if (!former) return started;
   log::error(kComponent, "chassis={} cannot start with commit={}: {}; it starts with the one before", name_,
              newest.number, started.error().message);

@@ -6,6 +6,7 @@
 #include "model/base/log.h"
 #include "model/config/cluster_file.h"
 #include "node/commit/boot.h"
+#include "node/commit/drains.h"
 
 namespace icr::node {
 namespace {
@@ -81,7 +82,7 @@ Result<std::string> CommitDesk::start(std::string file_text, std::string_view fi
     if (choice.stored) {
       auto snapshot = read_own(store_.commits().front().text, fmt::format("commit {}", newest_number()));
       if (snapshot) {
-        took(std::move(*snapshot));
+        took(std::move(*snapshot), now);
         return why;
       }
       // This release does not understand a commit that another release has stored. Only the file is left.
@@ -102,8 +103,19 @@ Result<void> CommitDesk::check_cluster(const Snapshot& snapshot) const {
               snapshot.cluster.name);
 }
 
-void CommitDesk::took(std::shared_ptr<const Snapshot> snapshot) {
-  newest_ = std::move(snapshot);
+std::shared_ptr<const Snapshot> CommitDesk::drained(std::shared_ptr<const Snapshot> snapshot, std::size_t first,
+                                                    WallMillis now, const StoredCommit* candidate) const {
+  std::vector<const StoredCommit*> commits;
+  if (candidate != nullptr) commits.push_back(candidate);
+  for (std::size_t i = first; i < store_.commits().size(); ++i) commits.push_back(&store_.commits()[i]);
+  return with_drains(std::move(snapshot), commits, now);
+}
+
+void CommitDesk::took(std::shared_ptr<const Snapshot> snapshot, WallMillis now) {
+  newest_ = drained(std::move(snapshot), 0, now);
+  for (const std::string& drain : describe_drains(newest_->cluster, now)) {
+    log::info(kComponent, "chassis={} commit={} {}", chassis_, newest_number(), drain);
+  }
   const bool own = is_of_file(store_.commits().front().entry);
   beacon_.number.store(own ? 0 : newest_number(), std::memory_order_relaxed);
   if (running_ && running_->digest != newest_->digest) {
@@ -116,14 +128,14 @@ void CommitDesk::took(std::shared_ptr<const Snapshot> snapshot) {
   }
 }
 
-Result<void> CommitDesk::store_newest(StoredCommit commit, std::shared_ptr<const Snapshot> snapshot) {
+Result<void> CommitDesk::store_newest(StoredCommit commit, std::shared_ptr<const Snapshot> snapshot, WallMillis now) {
   candidate_ = {};  // the store has room for one
   if (auto prepared = store_.prepare(std::move(commit)); !prepared) return prepared;
   if (auto active = store_.activate(); !active) {
     store_.abort();
     return active;
   }
-  took(std::move(snapshot));
+  took(std::move(snapshot), now);
   return {};
 }
 
@@ -167,7 +179,7 @@ Result<std::uint64_t> CommitDesk::take(std::string text, std::string_view name, 
   commit.text = (*snapshot)->text;
   commit.entry = std::move(entry);
   const std::uint64_t number = commit.entry.number;
-  if (auto stored = store_newest(std::move(commit), std::move(*snapshot)); !stored) {
+  if (auto stored = store_newest(std::move(commit), std::move(*snapshot), now); !stored) {
     return tl::unexpected(stored.error());
   }
   counters_[kTaken].fetch_add(1, std::memory_order_relaxed);
@@ -184,11 +196,14 @@ bool CommitDesk::newest_is_of_file() const {
   return !store_.commits().empty() && is_of_file(store_.commits().front().entry);
 }
 
-std::shared_ptr<const Snapshot> CommitDesk::former() const {
+std::shared_ptr<const Snapshot> CommitDesk::former(WallMillis now) const {
   const MutexLock lock(mutex_);
-  for (const StoredCommit& each : store_.commits()) {
+  for (std::size_t i = 0; i < store_.commits().size(); ++i) {
+    const StoredCommit& each = store_.commits()[i];
     if (each.entry.digest == newest_->digest) continue;
-    if (auto snapshot = read_own(each.text, fmt::format("commit {}", each.entry.number))) return *snapshot;
+    if (auto snapshot = read_own(each.text, fmt::format("commit {}", each.entry.number))) {
+      return drained(*snapshot, i, now);
+    }
   }
   return nullptr;
 }
@@ -276,13 +291,13 @@ void CommitDesk::roll_back(WallMillis now) {
                 fmt::format("rolled back to commit {}: commit {} was not confirmed", back.entry.number, over.number),
                 0};
   back.file_digest = file_digest_();
-  if (auto stored = store_newest(back, *snapshot); !stored) {
+  if (auto stored = store_newest(back, *snapshot, now); !stored) {
     log::error(kComponent,
                "chassis={} commit {} cannot be stored and is kept in memory only; after a restart the chassis rolls "
                "commit {} back again: {}",
                chassis_, back.entry.number, over.number, stored.error().message);
     store_.add_in_memory(std::move(back));
-    took(std::move(*snapshot));
+    took(std::move(*snapshot), now);
   }
   counters_[kRolledBack].fetch_add(1, std::memory_order_relaxed);
   log::warn(kComponent, "chassis={} commit {} was not confirmed: rolled back", chassis_, over.number);
@@ -328,15 +343,21 @@ Result<void> CommitDesk::carry_out(const CommitRequest& request, std::string_vie
         done = tl::unexpected(snapshot.error());
         break;
       }
-      out.lines = describe_changes((running_ ? running_ : newest_)->cluster, (*snapshot)->cluster, chassis_, facts_,
-                                   live_check_);
+      StoredCommit candidate;
+      candidate.entry.at = now;
+      candidate.entry.digest = (*snapshot)->digest;
+      candidate.text = (*snapshot)->text;
+      const auto next = drained(*snapshot, 0, now, &candidate);
+      out.lines =
+          describe_changes((running_ ? running_ : newest_)->cluster, next->cluster, chassis_, facts_, live_check_);
+      for (std::string& drain : describe_drains(next->cluster, now)) out.lines.push_back(std::move(drain));
       break;
     }
     case CommitOperation::prepare:
       done = prepare(request, now);
       break;
     case CommitOperation::activate:
-      done = activate(request);
+      done = activate(request, now);
       break;
     case CommitOperation::abort:
       uploads_.erase(request.candidate);
@@ -353,6 +374,7 @@ Result<void> CommitDesk::carry_out(const CommitRequest& request, std::string_vie
   describe(out);
   if (request.operation == CommitOperation::list) {
     for (const StoredCommit& each : store_.commits()) out.entries.push_back(each.entry);
+    if (running_) out.lines = describe_drains(running_->cluster, now);
   }
   return {};
 }
@@ -430,7 +452,7 @@ Result<void> CommitDesk::prepare(const CommitRequest& request, WallMillis now) {
   return {};
 }
 
-Result<void> CommitDesk::activate(const CommitRequest& request) {
+Result<void> CommitDesk::activate(const CommitRequest& request, WallMillis now) {
   if (request.candidate == 0 || candidate_.id != request.candidate) {
     return fail("this chassis has not prepared this commit, or has forgotten it after {} s", kCandidateLife / 1000);
   }
@@ -438,7 +460,7 @@ Result<void> CommitDesk::activate(const CommitRequest& request) {
   log::info(kComponent, "chassis={} commit={} user={} taken", chassis_, candidate_.number, candidate_.user);
   auto snapshot = std::move(candidate_.snapshot);
   candidate_ = {};
-  took(std::move(snapshot));
+  took(std::move(snapshot), now);
   counters_[kTaken].fetch_add(1, std::memory_order_relaxed);
   return {};
 }
@@ -458,7 +480,7 @@ Result<void> CommitDesk::confirm(const CommitRequest& request, WallMillis now) {
   commit.entry.comment = fmt::format("confirms commit {}", newest.entry.number);
   commit.entry.confirm_until = 0;
   commit.file_digest = file_digest_();
-  if (auto stored = store_newest(std::move(commit), newest_); !stored) return stored;
+  if (auto stored = store_newest(std::move(commit), newest_, now); !stored) return stored;
   log::info(kComponent, "chassis={} commit={} confirms the one before it", chassis_, newest_number());
   counters_[kTaken].fetch_add(1, std::memory_order_relaxed);
   return {};

@@ -70,12 +70,12 @@ class CommitDesk {
     std::uint64_t number = 0;
     std::shared_ptr<const Snapshot> snapshot;
   };
-  /// Returns the newest commit. REQUIRES: start() has succeeded.
+  /// Returns the newest commit, with what it drained when it was taken. REQUIRES: start() has succeeded.
   [[nodiscard]] Newest newest() const;
   /// Returns true if the newest commit is a cluster file that only this chassis has read.
   [[nodiscard]] bool newest_is_of_file() const;
-  /// Returns the commit before the newest one that can be read, or null.
-  [[nodiscard]] std::shared_ptr<const Snapshot> former() const;
+  /// Returns the commit before the newest one that can be read, with what it drains at `now`; or null.
+  [[nodiscard]] std::shared_ptr<const Snapshot> former(WallMillis now) const;
   /// Chooses the snapshot to begin with, of the stored commits and the text of the file (choose_boot()), and returns
   /// why it is that one. A file that is newer becomes a commit. Returns an error if neither can be used.
   [[nodiscard]] Result<std::string> start(std::string file_text, std::string_view file_name, WallMillis now);
@@ -124,14 +124,14 @@ class CommitDesk {
   /// Returns the snapshot of a candidate that has arrived as a whole, read and with this chassis in it.
   [[nodiscard]] Result<std::shared_ptr<const Snapshot>> read_candidate(std::uint64_t id) const ICR_REQUIRES(mutex_);
   [[nodiscard]] Result<void> prepare(const CommitRequest& request, WallMillis now) ICR_REQUIRES(mutex_);
-  [[nodiscard]] Result<void> activate(const CommitRequest& request) ICR_REQUIRES(mutex_);
+  [[nodiscard]] Result<void> activate(const CommitRequest& request, WallMillis now) ICR_REQUIRES(mutex_);
   /// Makes a commit with the next number and the text of the newest one, which needs no confirmation. A chassis that
   /// did not hear the client takes it as it takes every other commit.
   [[nodiscard]] Result<void> confirm(const CommitRequest& request, WallMillis now) ICR_REQUIRES(mutex_);
   [[nodiscard]] Result<void> fetch(const CommitRequest& request, CommitReply& out) const ICR_REQUIRES(mutex_);
   [[nodiscard]] Result<void> carry_out(const CommitRequest& request, std::string_view from, WallMillis now,
                                        CommitReply& out);
-  [[nodiscard]] Result<void> store_newest(StoredCommit commit, std::shared_ptr<const Snapshot> snapshot)
+  [[nodiscard]] Result<void> store_newest(StoredCommit commit, std::shared_ptr<const Snapshot> snapshot, WallMillis now)
       ICR_REQUIRES(mutex_);
   [[nodiscard]] Result<std::shared_ptr<const Snapshot>> read_own(std::string text, std::string_view name) const;
   /// Returns an error if the snapshot is one of another cluster than the newest one.
@@ -147,7 +147,12 @@ class CommitDesk {
   /// Keeps the newest commit, which cannot be rolled back.
   void give_up_rollback(std::string_view why) ICR_REQUIRES(mutex_);
   void describe(CommitReply& out) const ICR_REQUIRES(mutex_);
-  void took(std::shared_ptr<const Snapshot> snapshot) ICR_REQUIRES(mutex_);
+  /// Returns the snapshot of the stored commit number `first`, counted from the newest one, with what it drains. With a
+  /// `candidate`, that is the commit after it, which `snapshot` is of.
+  [[nodiscard]] std::shared_ptr<const Snapshot> drained(std::shared_ptr<const Snapshot> snapshot, std::size_t first,
+                                                        WallMillis now, const StoredCommit* candidate = nullptr) const
+      ICR_REQUIRES(mutex_);
+  void took(std::shared_ptr<const Snapshot> snapshot, WallMillis now) ICR_REQUIRES(mutex_);
 
   const std::string chassis_;
   const FileDigest file_digest_;

@@ -57,9 +57,13 @@ std::string sentence(const SetFact& fact, const SetFact& lasting, const Cluster&
 
 bool begins(std::string_view text, std::string_view with) { return text.substr(0, with.size()) == with; }
 
-/// Returns what ends with a thing that is removed; empty if nothing does.
-std::string end_of(const ConfigChange& change) {
+/// Returns what ends with a thing that is removed; empty if nothing does. Sessions of pools that are drained end later.
+std::string end_of(const ConfigChange& change, const Cluster& after) {
   if (!change.removes_part()) return {};
+  const auto drained = [&](const NatPool& pool) {
+    return pool.drained_only && change.part == "nat.pools[" + pool.name + "]";
+  };
+  if (std::any_of(after.nat_pools.begin(), after.nat_pools.end(), drained)) return {};
   if (begins(change.part, "service-sets[")) return fmt::format("the sessions of {} end", change.part);
   if (begins(change.part, "nat.pools[")) return fmt::format("the sessions that {} translates end", change.part);
   return {};
@@ -101,7 +105,7 @@ std::vector<std::string> describe_changes(const Cluster& before, const Cluster& 
   }
   for (const std::string& obstacle : obstacles) out.push_back(fmt::format("needs a restart: {}", obstacle));
   for (const ConfigChange& change : changes_of_chassis(changes, before, after, own)) {
-    if (auto end = end_of(change); !end.empty()) out.push_back(std::move(end));
+    if (auto end = end_of(change, after); !end.empty()) out.push_back(std::move(end));
   }
   for (const SetFact& fact : facts) {
     if (auto end = end_in_smaller_tables(fact.name, before, after); !end.empty()) out.push_back(std::move(end));

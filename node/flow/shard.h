@@ -40,6 +40,7 @@ struct ShardCounters {
   std::uint64_t refused_index = 0;    ///< records for which the flow index had no room
   std::uint64_t swept = 0;            ///< sessions that a pass did not name
   std::uint64_t expired = 0;
+  std::uint64_t drained = 0;    ///< sessions that ended because the drain-time of their NAT pool was over
   std::uint64_t rematched = 0;  ///< sessions that ended because the firewall does not admit them any more
   std::uint64_t contested_resolved =
       0;  ///< sessions removed at activation because their translated port had two owners
@@ -98,6 +99,9 @@ class Shard final : public SessionSource, public SessionSink, private NatOutput 
   void take(ShardUpdate& update);
   /// Returns true while tick() has yet to walk over sessions because of take() or activate().
   [[nodiscard]] bool reviews() const { return reviewing_; }
+
+  /// Has tick() end the sessions of NAT pools whose drain-time is over at `now`. Call it now and then.
+  void end_drains(WallMillis now);
 
   // -- Role --
 
@@ -315,6 +319,7 @@ class Shard final : public SessionSource, public SessionSink, private NatOutput 
   bool reviewing_ = false;                 ///< review() has yet to walk over sessions, once the shard is active
   std::uint32_t review_cursor_ = 0;        ///< slots below it were reviewed
   std::uint32_t arm_binding_ = 0;          ///< the same for rows of bindings
+  WallMillis next_drain_end_ = 0;          ///< end_drains() does nothing before
   HugeArray<std::uint64_t> digest_words_;  ///< by slot: its part of digest_
   std::uint64_t digest_ = 0;
   std::uint64_t created_ = 0;

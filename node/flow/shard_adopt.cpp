@@ -25,8 +25,9 @@ Adopted Shard::adopt_session(const SessionRecord& r, const NatSession& view, Tic
     return same ? compare(there->slot, r, at) : Adopted::flow_taken;
   }
   const Service& s = *service(view.service_set);
-  // It would have to end at once (policy-rematch).
+  // It would have to end at once (policy-rematch, drain-time).
   if (s.config->policy_rematch && !admits(s, r.flow[0], r.initiated_outside)) return Adopted::invalid;
+  if (nat_.is_over(view)) return Adopted::invalid;
   if (s.config->max_sessions && s.sessions >= *s.config->max_sessions) return Adopted::limit;
   const std::uint32_t max_flows = s.config->max_flows;
   if (max_flows != 0 && 2 * (std::uint64_t{s.sessions} + 1) > max_flows) return Adopted::limit;

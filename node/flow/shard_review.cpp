@@ -36,6 +36,16 @@ void Shard::take(ShardUpdate& update) {
   reviewing_ = true;
   review_cursor_ = 0;
   arm_binding_ = 0;
+  next_drain_end_ = 0;
+}
+
+void Shard::end_drains(WallMillis now) {
+  if (now < next_drain_end_) return;
+  next_drain_end_ = nat_.end_drains(now);
+  if (!nat_.any_over()) return;
+  reviewing_ = true;
+  review_cursor_ = 0;
+  arm_binding_ = 0;  // the bindings of such pools expire as soon as nobody uses them
 }
 
 void Shard::review(std::uint32_t budget) {
@@ -52,6 +62,11 @@ void Shard::review_session(std::uint32_t slot) {
   const Service& s = *service(session.service_set);
   if (s.config->policy_rematch && !admits(s, session.initiator(), session.initiated_outside)) {
     ++counters_.rematched;
+    remove(slot);
+    return;
+  }
+  if (nat_.is_over(nat_view(session))) {
+    ++counters_.drained;
     remove(slot);
     return;
   }

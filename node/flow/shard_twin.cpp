@@ -18,6 +18,7 @@ void ShardCounters::append_to(CounterList& out) const {
   out.push_back({"twin-contested-ports-resolved", contested_resolved});
   out.push_back({"sessions-expired", expired});
   out.push_back({"sessions-ended-by-policy-rematch", rematched});
+  out.push_back({"sessions-ended-by-drain-time", drained});
 }
 
 bool Shard::read(std::uint32_t slot, TimePoint now, SessionRecord& out) const {

@@ -142,6 +142,11 @@ Result<std::unique_ptr<ReturnRoutes>> ReturnRoutes::open(const Cluster& cluster,
         if (translates_destinations(term)) out->add(destinations, answered_destinations(term, inside));
       }
     }
+    for (const DrainedUse& each : cluster.drained) {
+      if (each.service_set != index) continue;
+      const bool output = each.direction == MatchDirection::output;
+      out->add(card->port(output ? service.inside_unit : service.outside_unit), translated_sources(cluster, each.term));
+    }
   }
   if (out->routes_.empty()) return out;
   auto socket = netlink::open_route_socket();

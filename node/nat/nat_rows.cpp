@@ -114,6 +114,10 @@ void NatState::mark_taken(std::uint32_t row, bool taken) {
 }
 
 Ticks NatState::timeout_of(const Row& r) const {
+  if (any_over_) {
+    const PoolRules::Drain* const drain = pools_[r.pool]->drain_of(r.service_set);
+    if (drain != nullptr && drain->over) return 0;
+  }
   const NatPool& config = rules_.cluster->nat_pools[r.pool];
   const bool rotates = r.kind == RecordKind::port_block && config.blocks->active_block_timeout_s != 0;
   return (rotates ? config.blocks->active_block_timeout_s : config.mapping_timeout_s) * 10;

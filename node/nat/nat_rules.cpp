@@ -103,6 +103,12 @@ std::string_view lack(const PoolRules& before, const PoolRules& after) {
 
 }  // namespace
 
+const PoolRules::Drain* PoolRules::drain_of(std::uint16_t service_set) const {
+  const auto found =
+      std::find_if(drains.begin(), drains.end(), [&](const Drain& each) { return each.service_set == service_set; });
+  return found == drains.end() ? nullptr : &*found;
+}
+
 NatRules::NatRules(const Cluster& of, std::uint16_t set, const std::vector<PoolReservations>& reservations)
     : cluster(&of),
       service_sets(of.redundancy_sets[set].service_sets),
@@ -116,6 +122,14 @@ NatRules::NatRules(const Cluster& of, std::uint16_t set, const std::vector<PoolR
     subscriber_limits[s] = of.service_sets[s].max_sessions_per_subscriber;
     for (const std::uint16_t rule : of.service_sets[s].nat_rules) {
       for (const NatTerm& term : of.nat_rules[rule].terms) add_term(s, term);
+    }
+  }
+  for (const DrainedUse& each : of.drained) {
+    if (std::find(service_sets.begin(), service_sets.end(), each.service_set) == service_sets.end()) continue;
+    const std::uint16_t pool = each.term.source_pools[0];
+    add_pool(pool, each.service_set, each.term, use_of(each.term.type, of.nat_pools[pool]));
+    if (pools[pool]->drain_of(each.service_set) == nullptr) {
+      pools[pool]->drains.push_back({each.service_set, each.until, false});
     }
   }
   static_terms.sort();

@@ -40,9 +40,18 @@ struct PoolRules {
   std::vector<std::uint16_t> service_sets;
   std::vector<const NatTerm*> terms;
   std::vector<ReservedEndpoints> reserved;
+  /// A service set that gets nothing new of the pool (model/config/drain.h).
+  struct Drain {
+    std::uint16_t service_set = 0;
+    WallMillis until = 0;
+    bool over = false;  ///< its sessions end
+  };
+  std::vector<Drain> drains;
 
   /// Returns true if a session holds nothing of the pool but the bit of its port.
   [[nodiscard]] bool ports_alone() const { return use == NatPoolUse::ports && !mapped && !tracked; }
+  /// Returns how the pool is drained of the sessions of the service set, or null if it is not.
+  [[nodiscard]] const Drain* drain_of(std::uint16_t service_set) const;
   /// Returns true if sessions own ports or addresses of the pool.
   [[nodiscard]] bool is_owned() const { return use != NatPoolUse::one_to_one && use != NatPoolUse::destination; }
 };

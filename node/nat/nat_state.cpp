@@ -117,6 +117,7 @@ void NatState::take(NatRules& rules) {
   }
   std::swap(rules_, rules);
   std::swap(rules_.pools, rules.pools);
+  any_over_ = false;
 }
 
 void NatState::finish_pool(Pool& p, std::uint64_t seed) {
@@ -186,7 +187,7 @@ bool NatState::is_reserved_row(const Pool& p, std::uint32_t row) const {
 bool NatState::waits_for(std::uint16_t service_set, const FlowKey& key) const {
   const Pool* const p = key.destination.is_v4() ? pool_of(service_set, key.destination.to_v4()) : nullptr;
   if (p == nullptr) return true;
-  if (!p->mapped || !PortPool::translates_port(key.protocol)) return false;
+  if (!p->mapped || !PortPool::translates_port(key.protocol) || p->drain_of(service_set) != nullptr) return false;
   return find_external(key.destination.to_v4(), key.destination_port, key.protocol) != kNoRow;
 }
 
@@ -252,7 +253,9 @@ NatRefusal NatState::translate_external(std::uint16_t service_set, const FlowKey
       const std::uint32_t row = p->mapped && PortPool::translates_port(to.protocol)
                                     ? find_external(to.destination.to_v4(), to.destination_port, to.protocol)
                                     : kNoRow;
-      if (row == kNoRow || rows_[row].service_set != service_set) return NatRefusal::no_binding;
+      if (row == kNoRow || rows_[row].service_set != service_set || p->drain_of(service_set) != nullptr) {
+        return NatRefusal::no_binding;
+      }
       const Row& mapping = rows_[row];
       if (!inside) {
         const bool welcome = p->filter_open && (p->let_in->empty() ||

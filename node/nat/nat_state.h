@@ -85,6 +85,16 @@ class NatState {
   /// reports that.
   [[nodiscard]] bool exhausted(std::uint16_t pool_plus_one, const FlowKey& initiator) const;
 
+  // -- Draining (model/config/drain.h) --
+
+  /// Notes which pools need not be drained any longer at `now`: is_over() holds for their sessions. Returns when it is
+  /// next needed; the greatest time if it is not.
+  [[nodiscard]] WallMillis end_drains(WallMillis now);
+  /// Returns true if end_drains() has found a pool that still has its place.
+  [[nodiscard]] bool any_over() const { return any_over_; }
+  /// Returns true if the session has an end in a pool whose draining is over for its service set.
+  [[nodiscard]] bool is_over(const NatSession& session) const;
+
   // -- Role --
 
   /// Becomes active: bindings are created from now on, in this mastership term. REQUIRES: if must_reconcile() is true,
@@ -414,6 +424,7 @@ class NatState {
   std::uint64_t seed_;
   bool active_ = false;
   bool cancelling_ = false;
+  bool any_over_ = false;
   bool undoing_ = false;  ///< true while cancel() releases something that was never used
   std::uint64_t term_ = 0;
   Ticks now_ = 0;

@@ -144,6 +144,9 @@ void tell_names(QueryReply& reply, const Cluster& cluster, std::uint16_t chassis
           if (term.destination_pool) pools.push_back(*term.destination_pool);
         }
       }
+      for (const DrainedUse& each : cluster.drained) {
+        if (each.service_set == index) pools.push_back(each.term.source_pools[0]);
+      }
     }
   }
   std::sort(pools.begin(), pools.end());

@@ -17,6 +17,11 @@ constexpr Duration kRetryBlocked = 5ms;
 /// The shortest time for which a member must be well before it counts as well again.
 constexpr Duration kLeastHold = 1s;
 
+bool may_drain(const Cluster& cluster, const RedundancySet& set) {
+  return std::any_of(set.service_sets.begin(), set.service_sets.end(),
+                     [&](std::uint16_t each) { return cluster.service_sets[each].drain_time_s != 0; });
+}
+
 }  // namespace
 
 RedundancyMember::RedundancyMember(const Cluster& cluster, std::uint16_t set, std::uint16_t chassis,
@@ -27,6 +32,7 @@ RedundancyMember::RedundancyMember(const Cluster& cluster, std::uint16_t set, st
       decisions_(outputs.decisions),
       link_(outputs.link),
       own_(header_of(cluster, set, chassis, start.boot_id)),
+      may_drain_(may_drain(cluster, *set_)),
       reader_(header_of_peer(cluster, set, own_)),
       sender_(source, start.stream),
       receiver_(sink, source, start.boot_id),
@@ -52,6 +58,7 @@ void RedundancyMember::take(TimePoint now, const Cluster& cluster, std::uint16_t
   // The next heartbeat of the peer tells whether it runs the same.
   if (digest != own_.cluster_digest) receiver_.expect_refusals(true);
   own_.cluster_digest = digest;
+  may_drain_ = may_drain(cluster, *set_);
   configuration_.take(cluster);
   role_.set_config(role_config(*set_, set_->members[own_.member].chassis));
   health_.set_hold(std::max(set_->hold_time, kLeastHold));

@@ -229,6 +229,9 @@ class RedundancyMember : public ChangeListener, private RoleOutput {
   RoleOutput& decisions_;
   replication::Outlet& link_;
   replication::Header own_;
+  /// A service set has a drain-time, so the peer may have sessions of a pool that this chassis does not know of,
+  /// because it was down when the commit before came (model/config/drain.h).
+  bool may_drain_;
   replication::MessageReader reader_;
   replication::MessageWriter writer_;
   replication::Sender sender_;

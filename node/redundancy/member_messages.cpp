@@ -154,7 +154,7 @@ void RedundancyMember::on_heartbeat(TimePoint now, const rep::Header& header, co
   if (heard_ever_ && peer_lost_told_) log::info("redundancy", "set={} peer is heard again", set_->name);
   heard_ever_ = true;
   stranger_told_ = false;
-  receiver_.expect_refusals(header.cluster_digest != own_.cluster_digest);
+  receiver_.expect_refusals(header.cluster_digest != own_.cluster_digest || may_drain_);
   if (header.cluster_digest == own_.cluster_digest) {
     configuration_.on_same_digest();
   } else {

@@ -125,6 +125,7 @@ bool SetCore::round(TimePoint now, WallMillis wall_now, const RoundLimits& limit
     output_.report_claim(0);
   }
   if (now >= next_shard_tick_) {
+    shard_.end_drains(wall_now);
     if (shard_.tick(now, limits.timers << std::min(shard_.timer_lag(now), kMostLag))) {
       next_shard_tick_ = now + kShardTick;
     } else {

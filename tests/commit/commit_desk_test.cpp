@@ -115,7 +115,7 @@ TEST_F(CommitDeskTest, ACommitGoesThroughItsSteps) {
   EXPECT_NE(list.running_digest, list.newest_digest);
   EXPECT_EQ(list.entries[0].user, "operator");
   EXPECT_EQ(list.entries[0].via, "cli");
-  EXPECT_EQ(desk_.former()->text, first_);
+  EXPECT_EQ(desk_.former(kNow)->text, first_);
   EXPECT_EQ(counter("commits-taken"), 2U);
 }
 

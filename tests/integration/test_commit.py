@@ -215,6 +215,39 @@ def test_a_session_that_no_term_admits_any_more_ends_only_if_that_is_configured(
     assert lab.card_counters(lab.master())["sessions-ended-by-policy-rematch"] >= 1
 
 
+def test_a_pool_that_goes_away_is_drained(lab, work, commits):
+    """Its sessions go on through the restart and the switchover, have no companions, and end with the drain-time."""
+    commits.commit((r"203\.0\.113\.0/28", "203.0.113.0/29"))
+    lab.wait_for_redundancy(20)
+    make_sessions(lab, work, 500)
+    work.start_ping()
+    wait_until(work.ping_answers, 10, "answers")
+    changes = (
+        (r"name: pool1\n( +)addresses: \[203\.0\.113\.0/29\]", r"name: pool2\n\1addresses: [203.0.113.8/29]"),
+        (r"source-pool: pool1", "source-pool: pool2"),
+        (r"(?m)^    nat-rules:", "    drain-time: 25\n    nat-rules:"),
+    )
+    drained = "service-sets[cgn] gets nothing new of nat.pools[pool1], whose sessions end in "
+    check = commits.icr("commit", "check", commits.write(*changes)).stdout
+    assert check.count(drained + "25 s at the latest") == 2, check
+    done = commits.commit(*changes)
+    assert done.stdout.count("commit complete") == 2, done.stdout
+    lab.wait_for_redundancy(20)
+    assert commits.shown().count(drained) == 2, commits.shown()
+    answers = work.ping_answers()
+    wait_until(lambda: work.ping_answers() > answers + 3, 10, "more answers: the session lives on")
+    assert lab.run("client", "ping", "-n", "-c", "1", "-W", "1", SERVER, check=False).returncode == 0
+    shown = commits.icr("show", "services", "sessions", "protocol", "icmp").stdout
+    used = {int(last) < 8 for last in re.findall(r"203\.0\.113\.(\d+)", shown)}
+    assert used == {True, False}, shown
+    ended = "sessions-ended-by-drain-time"
+    assert lab.card_counters(lab.master())[ended] == 0
+    wait_until(lambda: lab.card_counters(lab.master())[ended] >= 501, 40, "the drain-time to be over")
+    assert drained not in commits.shown()
+    ping = work.stop_ping()
+    assert ping["lost"] <= 1, ping  # the echoes go on as another session; one answer may have been on its way
+
+
 def test_check_says_what_would_happen_and_changes_nothing(lab, commits):
     master, standby = lab.wait_for_redundancy()
     before = commits.shown()

@@ -16,6 +16,7 @@
 #include <tuple>
 
 #include "model/config/difference.h"
+#include "model/config/drain.h"
 #include "model/record/slot_layout.h"
 #include "storage/checkpointer.h"
 #include "storage/restore.h"
@@ -32,6 +33,7 @@ constexpr std::uint64_t kRuns = kSanitized ? 40 : 400;
 
 struct Totals {
   std::uint64_t lived = 0, ended = 0, open = 0, refused = 0, packets = 0, from_checkpoints = 0;
+  std::uint64_t drained = 0;  ///< sessions that ended when their drain-time was over
   std::map<NatType, std::uint64_t> lived_by_type;
 };
 
@@ -63,14 +65,23 @@ class Judge {
       if (!index) return Fate::ends;
       if (out_of(after_.nat_pools[*index], r)) return Fate::ends;
     }
+    const bool simple = r.nat_type == NatType::napt44 || r.nat_type == NatType::dynamic_nat44;
+    const bool fewer = after_.redundancy_sets[0].max_sessions < before_.redundancy_sets[0].max_sessions;
+    if (is_drained(r) && simple && !fewer && !r.initiated_outside && !r.hairpin) return Fate::lives;
     if (!same_rules_) return Fate::open;
     // There are as many mappings and pairings as sessions, so with fewer sessions one that lives may lose its mapping.
-    if (after_.redundancy_sets[0].max_sessions < before_.redundancy_sets[0].max_sessions) return Fate::open;
+    if (fewer) return Fate::open;
     // A session may have two pools, of which its record names one.
-    const bool one_pool = r.nat_type == NatType::napt44 || r.nat_type == NatType::dynamic_nat44;
-    if (!one_pool || r.initiated_outside || r.hairpin) return pools_changed() ? Fate::open : Fate::lives;
+    if (!simple || r.initiated_outside || r.hairpin) return pools_changed() ? Fate::open : Fate::lives;
     const auto index = before_.pool_ids.find(r.nat_pool);
     return index && changed_.contains("nat.pools[" + before_.nat_pools[*index].name + "]") ? Fate::open : Fate::lives;
+  }
+  /// Returns true if the session is translated by a pool that `after` drains of its service set.
+  [[nodiscard]] bool is_drained(const SessionRecord& r) const {
+    return std::any_of(after_.drained.begin(), after_.drained.end(), [&](const DrainedUse& each) {
+      return after_.service_sets[each.service_set].stable_id == r.service_set &&
+             after_.nat_pools[each.term.source_pools[0]].stable_id == r.nat_pool;
+    });
   }
 
  private:
@@ -203,6 +214,8 @@ class Change {
   /// New traffic under the new file, with a twin that has the same file.
   void go_on(Follower& master, TimePoint now) {
     Follower twin(after_, seed_ + 9, now);
+    std::set<std::uint32_t> known;
+    for (const SessionRecord& r : sessions_of(master.shard, now)) known.insert(r.ref.slot);
     for (unsigned i = 0; i < 60 && !after_.sides.empty(); ++i) {
       const auto ss = static_cast<std::uint16_t>(dice_.below(static_cast<std::uint32_t>(after_.sides.size())));
       const ServiceSet& set = after_.cluster.service_sets[ss];
@@ -213,6 +226,7 @@ class Change {
       (void)send(master, set.inside_unit, build(w), now);
     }
     check_owners(master.shard, now);
+    check_drains(master, known, now);
     for (const bool copy : {true, false}) {
       if (copy) twin.shard.begin_pass(now);
       SessionRecord r;
@@ -228,6 +242,29 @@ class Change {
       ASSERT_EQ(master.shard.ports_in_use(), twin.shard.ports_in_use());
     }
   }
+
+  /// The drain-time is over: the sessions that the file has no place for otherwise end, and no other session does.
+  void end_drains(Follower& master, TimePoint now) {
+    std::map<std::uint32_t, SessionRecord> before;
+    for (const SessionRecord& r : sessions_of(master.shard, now)) before.emplace(r.ref.slot, r);
+    master.shard.end_drains(kUntil);
+    for (int i = 0; i < 1000 && !master.shard.tick(now, 64); ++i) {
+    }
+    std::set<std::uint32_t> there;
+    for (const SessionRecord& r : sessions_of(master.shard, now)) {
+      ASSERT_FALSE(judge_.is_drained(r)) << about(r) << " lives on after the drain-time";
+      there.insert(r.ref.slot);
+    }
+    for (const auto& [slot, r] : before) {
+      if (there.contains(slot)) continue;
+      // A call to a mapping of such a pool has an end there as well.
+      const bool called = r.initiated_outside || r.hairpin;
+      const bool over = r.idle >= r.timeout_s * 10;
+      ASSERT_TRUE(judge_.is_drained(r) || called || over) << about(r) << " ends with the drain-time of others";
+      if (judge_.is_drained(r)) ++totals_.drained;
+    }
+  }
+  static constexpr WallMillis kUntil = 1'700'000'060'000;
 
  private:
   static constexpr WallMillis kWall = 1'700'000'000'000;
@@ -276,6 +313,13 @@ class Change {
     }
   }
 
+  /// What began under the new file takes nothing from a pool that is drained.
+  void check_drains(const Follower& master, const std::set<std::uint32_t>& known, TimePoint now) {
+    for (const SessionRecord& r : sessions_of(master.shard, now)) {
+      ASSERT_TRUE(known.contains(r.ref.slot) || !judge_.is_drained(r)) << about(r) << " takes from a drained pool";
+    }
+  }
+
   Sink send(Follower& to, std::uint32_t unit, const Bytes& packet, TimePoint now) const {
     Bytes buffer(2048);
     std::copy(packet.begin(), packet.end(), buffer.begin());
@@ -310,11 +354,30 @@ class Change {
   bool restored_ = false;
 };
 
+/// Takes a pool out of all rules. A term that has no other one goes as well.
+void take_away_a_pool(Cluster& cluster, Dice& dice) {
+  if (cluster.nat_pools.empty()) return;
+  const auto pool = static_cast<std::uint16_t>(dice.below(static_cast<std::uint32_t>(cluster.nat_pools.size())));
+  for (NatRule& rule : cluster.nat_rules) {
+    std::erase_if(rule.terms, [&](NatTerm& term) {
+      if (term.overload_pool == pool) term.overload_pool.reset();
+      return std::erase(term.source_pools, pool) != 0 && term.source_pools.empty();
+    });
+  }
+}
+
 void live(std::uint64_t seed, Edits& edits, Totals& totals) {
   Dice dice(seed);
   const World before = make_world(dice);
   ASSERT_FALSE(before.cluster.service_sets.empty());
-  const World after = edited(before, dice, edits);
+  World after = edited(before, dice, edits);
+  if (dice.chance(50)) {
+    take_away_a_pool(after.cluster, dice);
+    for (ServiceSet& each : after.cluster.service_sets) each.drain_time_s = 60;
+    constexpr WallMillis kSince = Change::kUntil - 60'000;
+    const Cluster next = after.cluster;
+    add_drained(before.cluster, next, kSince, kSince, after.cluster);
+  }
   Coverage coverage;
   Runner runner(seed, dice, before, coverage);
   Change change(before, after, seed, dice, totals);
@@ -342,6 +405,8 @@ void live(std::uint64_t seed, Edits& edits, Totals& totals) {
   if (tell()) return;
   change.go_on(*follower, now);
   if (tell()) return;
+  if (dice.chance(80)) change.end_drains(*follower, now);
+  if (tell()) return;
   // And back to the former file, as `rollback` does.
   Follower former(before, seed + 11, now);
   back.bring(follower->shard, former, now);
@@ -361,9 +426,9 @@ TEST(ChangedFile, WhatBothFilesKeepLivesOn) {
   }
   fmt::print(
       "files {}, texts refused {}; sessions that lived on {}, ended {}, near a change {}; records refused {}, "
-      "packets {}, from checkpoints {}\n",
+      "packets {}, from checkpoints {}, drained {}\n",
       edits.made, edits.refused, totals.lived, totals.ended, totals.open, totals.refused, totals.packets,
-      totals.from_checkpoints);
+      totals.from_checkpoints, totals.drained);
   if (runs < kRuns) return;
   EXPECT_GT(edits.made, runs * 9 / 10);
   EXPECT_GT(totals.lived, 50 * runs);
@@ -371,6 +436,7 @@ TEST(ChangedFile, WhatBothFilesKeepLivesOn) {
   EXPECT_GT(totals.refused, 10 * runs);
   EXPECT_GT(totals.packets, 10 * runs);
   EXPECT_GT(totals.from_checkpoints, runs);
+  EXPECT_GT(totals.drained, runs / 10);
 }
 
 }  // namespace

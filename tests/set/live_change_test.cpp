@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "model/config/arrangement.h"
+#include "model/config/drain.h"
 #include "model/config/reserved_endpoints.h"
 #include "tests/set/side.h"
 
@@ -134,6 +135,78 @@ TEST_F(LiveChangeTest, MembersSayThatTheirFilesDifferUntilBothHaveTakenIt) {
   EXPECT_EQ(left_->core->member().status().configuration_difference, "");
   EXPECT_EQ(right_->core->member().status().configuration_difference, "");
   expect_calm();
+}
+
+/// One file takes a pool away from hosts that the other one gave it to.
+class DrainTest : public LiveChangeTest {
+ protected:
+  static constexpr WallMillis kSince = 1'700'000'000'000;
+  DrainTest() { add_drained(before_, next_, kSince, kSince, after_); }
+
+  static Cluster file(const std::string& first) {
+    return with("stateful-firewall-rules: [outbound] }",
+                fmt::format("stateful-firewall-rules: [outbound], nat-rules: [source], drain-time: 60 }}\n"
+                            "nat:\n  pools: [{{ name: old, addresses: 203.0.113.1/32 }}, {{ name: new, addresses: "
+                            "203.0.113.2/32 }}]\n  rules: [{{ name: source, match-direction: input, terms: [\n"
+                            "    {{ name: first, from: {{ source-address: 198.18.0.0/24 }}, then: {{ translated: {{ "
+                            "source-pool: {}, translation-type: napt-44 }} }} }},\n    {{ name: second, then: {{ "
+                            "translated: {{ source-pool: new, translation-type: napt-44 }} }} }} ] }}]\n",
+                            first));
+  }
+  /// A session that has a port of the pool `old`.
+  static SessionRecord session() {
+    SessionRecord r;
+    r.ref = {9, 5};
+    r.version = 3;
+    r.flow[0] = {*IpAddress::parse("198.18.0.1"), *IpAddress::parse("198.19.0.1"), 1000, 53, 17};
+    r.flow[1] = {*IpAddress::parse("198.19.0.1"), *IpAddress::parse("203.0.113.1"), 53, 2000, 17};
+    r.nat_type = NatType::napt44;
+    r.service_set = stable_id(Named::service_set, "fw");
+    r.nat_pool = stable_id(Named::nat_pool, "old");
+    r.timeout_s = 1000;
+    return r;
+  }
+
+  const Cluster before_ = file("old");
+  const Cluster next_ = file("new");
+  Cluster after_ = next_;
+};
+
+TEST_F(DrainTest, LastsUntilTheWallClockSaysThatItIsOver) {
+  Side side(before_, 0, now_);
+  now_ += 1s;
+  round(side);
+  ASSERT_TRUE(side.core->shard().active());
+  ASSERT_EQ(side.core->shard().adopt(session(), now_), Adopted::created);
+  take(side, after_);
+  const auto wait = [&](WallMillis wall) {
+    for (int i = 0; i < 10; ++i) {
+      now_ += 100ms;
+      (void)side.core->round(now_, wall, kQuietRound);
+    }
+    return side.core->shard().sessions();
+  };
+  EXPECT_EQ(wait(kSince), 1U);
+  EXPECT_EQ(wait(kSince + 59'999), 1U);
+  EXPECT_EQ(wait(kSince + 60'000), 0U);
+  EXPECT_EQ(side.counter("sessions-ended-by-drain-time"), 1U);
+}
+
+TEST_F(DrainTest, APeerThatHasNotTheFormerCommitRefusesTheSessionsAndIsNotCopiedToAgainAndAgain) {
+  left_.emplace(before_, std::uint16_t{0}, now_);
+  right_.emplace(next_, std::uint16_t{1}, now_);
+  run(*left_, *right_, 2s);
+  ASSERT_TRUE(left_->core->shard().active());
+  take(*left_, after_);
+  run(*left_, *right_, 1s);
+  ASSERT_EQ(left_->core->member().status().configuration_difference, "") << "what is drained is no part of the file";
+  ASSERT_EQ(left_->core->shard().adopt(session(), now_), Adopted::created);
+  run(*left_, *right_, 60s);
+  EXPECT_EQ(right_->core->member().status().sync, Sync::hot);
+  EXPECT_EQ(right_->core->shard().sessions(), 0U);
+  EXPECT_GT(right_->counter("sessions-refused"), 0U);
+  EXPECT_GT(right_->counter("audits-not-compared"), 0U);
+  EXPECT_EQ(right_->counter("audits-failed"), 0U);
 }
 
 }  // namespace

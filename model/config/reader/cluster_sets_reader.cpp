@@ -211,6 +211,7 @@ void read_service_set(const YamlField& field, Draft& draft) {
     field.wrong("a service set without rules", "write stateful-firewall-rules, nat-rules or both");
   }
   map.yes_no(key(kSection, "policy-rematch"), out.policy_rematch);
+  map.number(key(kSection, "drain-time"), out.drain_time_s);
   constexpr Key kRate = key(kSection, "max-session-setup-rate");
   constexpr Key kFlows = key(kSection, "max-flows");
   map.number(key(kSection, "session-limit"), out.max_sessions);
