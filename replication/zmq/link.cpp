@@ -18,6 +18,10 @@ using transport::Taken;
 
 constexpr int kControlHighWater = 256;  // messages; heartbeats and acknowledgements
 constexpr int kDataHighWater = 256;     // batches; the sender's window is smaller
+// A peer sends nothing to a DEALER, and nobody reads what comes there: it must not fill the memory. A connection on
+// which more than a handshake needs comes in one message is closed.
+constexpr int kUnreadHighWater = 1;
+constexpr std::size_t kMaxUnreadBytes = 4096;
 // A connection whose data is not acknowledged for so long is closed by the kernel, so that after a cut a fresh one is
 // made at once instead of after the old one's retransmission timer.
 constexpr int kUnacknowledgedMs = 3000;
@@ -29,12 +33,12 @@ constexpr std::array kIncomingEvents = {Event::handshake_failed, Event::accepted
 
 transport::SocketOptions options_of_dealer(const std::string& name, int high_water) {
   transport::SocketOptions out;
-  out.max_message_bytes = kMaxMessageBytes;
+  out.max_message_bytes = kMaxUnreadBytes;
   out.unacknowledged_ms = kUnacknowledgedMs;
   out.name = name;
   out.only_connected = true;
   out.send_queue = high_water;
-  out.receive_queue = 0;
+  out.receive_queue = kUnreadHighWater;
   out.reconnect_ms = 25;
   out.reconnect_max_ms = 200;
   out.connect_timeout_ms = 1000;

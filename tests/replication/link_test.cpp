@@ -11,6 +11,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstring>
+#include <stdexcept>
 #include <thread>
 
 #include "replication/protocol.h"
@@ -57,12 +58,18 @@ std::uint64_t counter(const Link& link, std::string_view name) {
 class LinkTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    auto context = transport::Context::create();
-    ASSERT_TRUE(context);
-    context_ = *context;
     left_port_ = free_ports();
     do right_port_ = free_ports();
     while (right_port_ >= left_port_ - 1 && right_port_ <= left_port_ + 1);
+  }
+  /// A context starts threads when it is made, so a test that forks a process does that before.
+  std::shared_ptr<transport::Context> context() {
+    if (!context_) {
+      auto made = transport::Context::create();
+      if (!made) throw std::runtime_error(made.error().message);
+      context_ = *made;
+    }
+    return context_;
   }
   void open(End& end, bool left) {
     LinkConfig config;
@@ -70,7 +77,7 @@ class LinkTest : public ::testing::Test {
     config.connect = loopback(left ? right_port_ : left_port_);
     config.own_id = left ? "0/0" : "0/1";
     config.peer_id = left ? "0/1" : "0/0";
-    auto link = Link::open(context_, config);
+    auto link = Link::open(context(), config);
     ASSERT_TRUE(link) << link.error().message;
     end.link = std::move(*link);
   }
@@ -159,7 +166,8 @@ TEST_F(LinkTest, ClosingALinkNeverStopsTheOthersOfItsContext) {
 }
 
 TEST_F(LinkTest, AKilledPeerProcessIsNoticedAtOnce) {
-  // The child must not inherit a ZeroMQ context: fork before one is used.
+  // The child must not inherit a ZeroMQ context, nor a lock that one of its threads holds.
+  ASSERT_EQ(context_, nullptr);
   const pid_t child = ::fork();
   if (child == 0) {
     auto context = transport::Context::create();
@@ -191,7 +199,7 @@ TEST_F(LinkTest, AKilledPeerProcessIsNoticedAtOnce) {
 TEST_F(LinkTest, AnAddressThatIsTakenIsAnError) {
   open(left_, true);
   LinkConfig config{loopback(left_port_), loopback(right_port_), "0/1", "0/0"};
-  const auto second = Link::open(context_, config);
+  const auto second = Link::open(context(), config);
   ASSERT_FALSE(second);
   EXPECT_NE(second.error().message.find(std::to_string(left_port_)), std::string::npos) << second.error().message;
 }
@@ -199,7 +207,7 @@ TEST_F(LinkTest, AnAddressThatIsTakenIsAnError) {
 TEST_F(LinkTest, StrangersAreRefusedAndCounted) {
   open(left_, true);
   LinkConfig config{loopback(right_port_), loopback(left_port_), "0/9", "0/0"};
-  auto stranger = Link::open(context_, config);
+  auto stranger = Link::open(context(), config);
   ASSERT_TRUE(stranger);
   End other;
   other.link = std::move(*stranger);
@@ -215,7 +223,7 @@ TEST_F(LinkTest, AConnectionInTheNameOfThePeerDoesNotCutThePeerOff) {
   ASSERT_TRUE(await({&left_, &right_}, [this] { return left_.log.control.size() == 1; }));
   const LinkConfig config{loopback(free_ports()), loopback(left_port_), "0/1", "0/0"};
   End impostor;
-  auto link = Link::open(context_, config);
+  auto link = Link::open(context(), config);
   ASSERT_TRUE(link) << link.error().message;
   impostor.link = std::move(*link);
   ASSERT_TRUE(await({&left_, &right_, &impostor}, [&] { return impostor.link->send_control(text("me, too")); }));
@@ -252,6 +260,35 @@ TEST_F(LinkTest, AMessageThatIsTooLongIsNotDelivered) {
   EXPECT_TRUE(right_.log.control.empty());
 }
 
+TEST_F(LinkTest, WhatComesBackFromAPeerFillsNoMemory) {
+  // Nobody reads what comes to the socket that a link sends with, and whoever listens at the peer's port may send.
+  transport::SocketOptions options;
+  options.report_unreachable = true;
+  auto listener = transport::Socket::router(context(), options);
+  ASSERT_TRUE(listener);
+  ASSERT_TRUE(listener->bind(loopback(right_port_)));
+  open(left_, true);
+  ASSERT_TRUE(await({&left_}, [this] { return left_.link->send_control(text("hello")); }));
+  ASSERT_TRUE(await({&left_}, [&] { return listener->take() == transport::Taken::message; }));
+  const std::string name(listener->sender());
+  const Bytes answer(2000);
+  constexpr int kMost = 50'000;   // 100 MB: more than the queues of both sockets and of the kernel
+  constexpr int kPatience = 200;  // attempts in a row, a millisecond apart, after which nothing more is taken
+  int sent = 0;
+  for (int refused = 0; sent < kMost && refused < kPatience;) {
+    if (listener->send_to(name, answer) == transport::Sent::sent) {
+      ++sent;
+      refused = 0;
+    } else {
+      ++refused;
+      ::usleep(1000);
+    }
+  }
+  EXPECT_LT(sent, kMost);
+  EXPECT_TRUE(left_.link->send_control(text("still there")));
+  EXPECT_TRUE(await({&left_}, [&] { return listener->take() == transport::Taken::message; }));
+}
+
 /// A link of the present release at the left port, and whoever speaks to it under names of their choice.
 class FormerNames : public LinkTest {
  protected:
@@ -266,7 +303,7 @@ class FormerNames : public LinkTest {
     return out;
   }
   void open_with(End& end, const LinkConfig& config) {
-    auto link = Link::open(context_, config);
+    auto link = Link::open(context(), config);
     ASSERT_TRUE(link) << link.error().message;
     end.link = std::move(*link);
   }
@@ -275,7 +312,7 @@ class FormerNames : public LinkTest {
     for (const auto& name : names) {
       transport::SocketOptions options;
       options.name = name;
-      auto socket = transport::Socket::dealer(context_, options);
+      auto socket = transport::Socket::dealer(context(), options);
       ASSERT_TRUE(socket);
       ASSERT_TRUE(socket->connect(loopback(static_cast<std::uint16_t>(left_port_ + port_above))));
       ASSERT_EQ(socket->send(text("i am " + name)), transport::Sent::sent);
