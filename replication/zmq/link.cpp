@@ -5,6 +5,7 @@
 #include <optional>
 #include <random>
 
+#include "model/base/clock.h"
 #include "model/base/guilt.h"
 #include "replication/protocol.h"
 
@@ -18,10 +19,12 @@ using transport::Taken;
 
 constexpr int kControlHighWater = 256;  // messages; heartbeats and acknowledgements
 constexpr int kDataHighWater = 256;     // batches; the sender's window is smaller
-// A peer sends nothing to a DEALER, and nobody reads what comes there: it must not fill the memory. A connection on
-// which more than a handshake needs comes in one message is closed.
+// A peer sends nothing to a DEALER. What comes there all the same must not fill the memory, and a connection on which
+// more than a handshake needs comes in one message is closed.
 constexpr int kUnreadHighWater = 1;
 constexpr std::size_t kMaxUnreadBytes = 4096;
+// A DEALER whose connection ended is replaced at once, but not more often than this.
+constexpr Duration kRenewalInterval = 100ms;
 // A connection whose data is not acknowledged for so long is closed by the kernel, so that after a cut a fresh one is
 // made at once instead of after the old one's retransmission timer.
 constexpr int kUnacknowledgedMs = 3000;
@@ -79,28 +82,54 @@ Endpoint data_port(Endpoint control) {
 }  // namespace
 
 struct Link::Impl {
-  Impl(std::shared_ptr<transport::Context> owner, const LinkConfig& link, std::array<Socket, 4>&& sockets)
+  /// The DEALER of one of the two connections.
+  struct Way {
+    /// Replaces the DEALER, and begins to connect. One of libzmq 4.3.4 connects no more after the other side broke the
+    /// protocol, and one whose queue is full does not notice that its connection was closed.
+    Result<void> renew(Impl& link) {
+      auto fresh = Socket::dealer(link.context, options_of_dealer(unique_id(link.config.own_id), high_water));
+      if (!fresh) return tl::unexpected(fresh.error());
+      if (auto done = fresh->watch(kConnectionEvents); !done) return done;
+      if (auto done = fresh->connect(to); !done) return done;
+      dealer.emplace(std::move(*fresh));
+      ended = false;
+      link.collect_descriptors();
+      return {};
+    }
+
+    Endpoint to;
+    int high_water;
+    std::optional<Socket> dealer;  ///< always there once the link is open
+    bool ended = false;            ///< its connection has ended, or something came on it
+    TimePoint renew_at{};          ///< it is not replaced before
+  };
+
+  Impl(std::shared_ptr<transport::Context> owner, const LinkConfig& link, std::array<Socket, 2>&& routers)
       : context(std::move(owner)),
         config(link),
         peer_id(link.peer_id + "/"),
-        control_out(std::move(sockets[0])),
-        control_in(std::move(sockets[1])),
-        data_out(std::move(sockets[2])),
-        data_in(std::move(sockets[3])) {}
+        control_out{link.connect, kControlHighWater, {}},
+        control_in(std::move(routers[0])),
+        data_out{data_port(link.connect), kDataHighWater, {}},
+        data_in(std::move(routers[1])) {}
 
   /// Watches, binds and begins to connect.
   Result<void> start() {
-    if (auto done = control_out.watch(kConnectionEvents); !done) return done;
     for (auto* const router : {&control_in, &data_in}) {
       if (auto done = router->watch(kIncomingEvents); !done) return done;
     }
     if (auto done = control_in.bind(config.bind); !done) return done;
     if (auto done = data_in.bind(data_port(config.bind)); !done) return done;
-    if (auto done = control_out.connect(config.connect); !done) return done;
-    if (auto done = data_out.connect(data_port(config.connect)); !done) return done;
-    descriptors = {control_in.message_descriptor(), data_in.message_descriptor(), control_out.event_descriptor(),
-                   control_in.event_descriptor(), data_in.event_descriptor()};
-    return {};
+    if (auto done = control_out.renew(*this); !done) return done;
+    return data_out.renew(*this);
+  }
+
+  void collect_descriptors() {
+    descriptors = {control_in.message_descriptor(), data_in.message_descriptor(), control_in.event_descriptor(),
+                   data_in.event_descriptor()};
+    for (const auto* const way : {&control_out, &data_out}) {
+      if (way->dealer) descriptors.push_back(way->dealer->event_descriptor());
+    }
   }
 
   [[nodiscard]] bool is_of_peer(const Socket& router) const {
@@ -134,23 +163,44 @@ struct Link::Impl {
     return true;
   }
 
+  void tell_disconnected(LinkVisitor& visitor) {
+    if (!connected) return;
+    connected = false;
+    former_out.reset();
+    ++disconnects;
+    visitor.on_disconnected();
+  }
+
   void take_connection_events(LinkVisitor& visitor) {
-    while (const auto event = control_out.take_event()) {
+    while (const auto event = control_out.dealer->take_event()) {
+      control_out.ended |= event == Event::disconnected;
       if (event == Event::handshake_succeeded && !connected) {
         connected = true;
         ++connects;
         visitor.on_connected();
-      } else if (event == Event::disconnected && connected) {
-        connected = false;
-        former_out.reset();
-        ++disconnects;
-        visitor.on_disconnected();
+      } else if (event == Event::disconnected) {
+        tell_disconnected(visitor);
       }
     }
+    while (const auto event = data_out.dealer->take_event()) data_out.ended |= event == Event::disconnected;
     for (auto* const router : {&control_in, &data_in}) {
       while (const auto event = router->take_event()) {
         ++(event == Event::accepted ? accepted : event == Event::disconnected ? closed : failed_handshakes);
       }
+    }
+  }
+
+  /// Replaces DEALERs that are of no use any more. What came on them is not read: the other side is no link, and libzmq
+  /// 4.3.4 can abort where a full queue of a socket that connects is read.
+  void renew_ended(LinkVisitor& visitor) {
+    for (auto* const way : {&control_out, &data_out}) {
+      if (!ICR_PEER_MUST(!way->dealer->has_message(), refused_answers)) way->ended = true;
+      if (!way->ended) continue;
+      const TimePoint now = monotonic_now();
+      if (now < way->renew_at) continue;
+      way->renew_at = now + kRenewalInterval;
+      if (way == &control_out) tell_disconnected(visitor);
+      if (!way->renew(*this)) ++errors;
     }
   }
 
@@ -185,10 +235,11 @@ struct Link::Impl {
   std::shared_ptr<transport::Context> context;
   LinkConfig config;
   std::string peer_id;  ///< what the peer's name begins with
-  Socket control_out;
+  Way control_out;
   Socket control_in;
-  Socket data_out;
+  Way data_out;
   Socket data_in;
+  TimePoint renew_at;                ///< no DEALER is replaced before
   std::optional<Socket> former_out;  ///< exists while there is something to say under the former name
   std::vector<int> descriptors;
   bool connected = false;
@@ -200,6 +251,7 @@ struct Link::Impl {
   std::uint64_t failed_handshakes = 0;
   std::uint64_t refused_parts = 0;
   std::uint64_t refused_strangers = 0;
+  std::uint64_t refused_answers = 0;
   std::uint64_t former_received = 0;
   std::uint64_t former_sent = 0;
   std::uint64_t blocked_control = 0;
@@ -211,17 +263,12 @@ Link::Link(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Link::~Link() = default;
 
 Result<std::unique_ptr<Link>> Link::open(const std::shared_ptr<transport::Context>& context, const LinkConfig& config) {
-  const std::string own_id = unique_id(config.own_id);
-  auto control_out = Socket::dealer(context, options_of_dealer(own_id, kControlHighWater));
   auto control_in = Socket::router(context, options_of_router(kControlHighWater));
-  auto data_out = Socket::dealer(context, options_of_dealer(own_id, kDataHighWater));
   auto data_in = Socket::router(context, options_of_router(kDataHighWater));
-  for (const auto* const socket : {&control_out, &control_in, &data_out, &data_in}) {
+  for (const auto* const socket : {&control_in, &data_in}) {
     if (!*socket) return tl::unexpected(socket->error().in("inter-chassis link"));
   }
-  auto impl = std::make_unique<Impl>(
-      context, config,
-      std::array{std::move(*control_out), std::move(*control_in), std::move(*data_out), std::move(*data_in)});
+  auto impl = std::make_unique<Impl>(context, config, std::array{std::move(*control_in), std::move(*data_in)});
   if (auto done = impl->start(); !done) return tl::unexpected(done.error().in("inter-chassis link"));
   return std::unique_ptr<Link>(new Link(std::move(impl)));
 }
@@ -249,11 +296,11 @@ Result<std::unique_ptr<Link>> Link::open(const std::shared_ptr<transport::Contex
 const std::vector<int>& Link::descriptors() const { return impl_->descriptors; }
 
 bool Link::send_control(std::span<const std::uint8_t> message) {
-  return impl_->send(impl_->control_out, message, impl_->blocked_control);
+  return impl_->send(*impl_->control_out.dealer, message, impl_->blocked_control);
 }
 
 bool Link::send_data(std::span<const std::uint8_t> message) {
-  return impl_->send(impl_->data_out, message, impl_->blocked_data);
+  return impl_->send(*impl_->data_out.dealer, message, impl_->blocked_data);
 }
 
 bool Link::send_former(std::span<const std::uint8_t> message) { return impl_->send_former(message); }
@@ -273,14 +320,17 @@ bool Link::drain(LinkVisitor& visitor, std::size_t budget) {
     }
   }
   impl_->take_connection_events(visitor);
+  impl_->renew_ended(visitor);
   return false;
 }
 
 bool Link::pending() {
   bool any = impl_->control_in.has_message();
   any = impl_->data_in.has_message() || any;
-  for (auto* const socket : {&impl_->control_out, &impl_->control_in, &impl_->data_in})
+  for (auto* const socket :
+       {&*impl_->control_out.dealer, &*impl_->data_out.dealer, &impl_->control_in, &impl_->data_in}) {
     any = socket->has_event() || any;
+  }
   return any;
 }
 
@@ -292,6 +342,7 @@ void Link::append_to(CounterList& out) const {
   out.push_back({"link-failed-handshakes", impl_->failed_handshakes});
   out.push_back({"link-refused-parts", impl_->refused_parts});
   out.push_back({"link-refused-strangers", impl_->refused_strangers});
+  out.push_back({"link-refused-answers", impl_->refused_answers});
   out.push_back({"link-former-received", impl_->former_received});
   out.push_back({"link-former-sent", impl_->former_sent});
   out.push_back({"link-control-blocked", impl_->blocked_control});

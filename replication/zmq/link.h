@@ -2,7 +2,8 @@
 //
 // On each of them either side has a DEALER that connects to the peer's ROUTER, and a ROUTER that binds. Messages leave
 // by the own DEALER and arrive at the own ROUTER; a ROUTER never sends. So bulk data always flows from the connecting
-// to the binding side, and nothing ever waits in a pipe towards a DEALER (libzmq 4.3.4 can abort otherwise).
+// to the binding side. A DEALER whose connection has ended is replaced by a new one, and so is one on which a stranger
+// at the peer's port sent something, which is not read.
 //
 // While a chassis of the release of commit 39ebb76 is heard in the place of the peer, there is a third connection to
 // it, for heartbeats only (docs/replication.md). It goes by "former" names: that release knows members by other names.

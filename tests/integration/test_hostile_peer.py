@@ -1,5 +1,7 @@
 """Whoever speaks on the sockets of the inter-chassis peer: strangers, and a peer that says what cannot be."""
 
+import contextlib
+import socket
 import time
 
 import pytest
@@ -120,6 +122,40 @@ def test_the_name_of_a_former_release(chassis, attacker, digest):
     assert (grown["refused-wrong-cluster"], grown["refused-former-name"], grown["refused-malformed"]) == (beats,) * 3
     assert (grown["link-former-received"], grown["link-refused-strangers"]) == (3 * beats, 1)
     assert chassis.status() == "MASTER" and "met-another-master" not in grown and "became-standby" not in grown
+
+
+PING = b"\x04\x07\x04PING\x00\x01"  # gives the connection up unless more comes within a tenth of a second
+
+
+@pytest.mark.parametrize("port", [FAKE_CONTROL, FAKE_DATA])
+def test_answers_that_nobody_reads(chassis, dice, port):
+    """Whoever listens at the peer's port fills no memory with what he sends back, and his pings, with which libzmq 4.3.4
+    can be made to abort where a full queue is read, end nothing but his connections."""
+    memory = chassis.memory()[0]
+    with socket.create_server(("127.0.0.1", port)) as server:
+        server.settimeout(20)
+        for _ in range(30):
+            stream, _ = server.accept()  # the chassis connects again, whatever it was told
+            stream.settimeout(1)
+            with stream, contextlib.suppress(OSError):
+                stream.sendall(wire.greeting(version=b"\x03\x01") + wire.ready(b"ROUTER"))
+                for _ in range(dice.randrange(8)):
+                    few, many = dice.randrange(4), dice.randrange(2000)
+                    stream.sendall(b"\x00\xc8" + bytes(200)) if few else stream.sendall((b"\x00\xc8" + bytes(200)) * many)
+                    stream.sendall(PING * dice.randrange(3))
+                until = time.monotonic() + dice.choice((0, 0.05, 0.3))
+                while time.monotonic() < until and stream.recv(65536):
+                    pass
+        # One that sends as much as is taken.
+        stream, _ = server.accept()
+        with stream, contextlib.suppress(OSError):
+            stream.sendall(wire.greeting(version=b"\x03\x01") + wire.ready(b"ROUTER"))
+            stream.settimeout(2)
+            for _ in range(2000):
+                stream.sendall((b"\x00\xc8" + bytes(200)) * 1000)
+            pytest.fail("400 MB were taken")
+    assert chassis.status() == "MASTER"
+    assert chassis.memory()[0] < memory + 64 * 1024, "KiB of memory grew"
 
 
 REFUSED = {

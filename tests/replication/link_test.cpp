@@ -3,14 +3,18 @@
 
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <linux/sockios.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
 #include <csignal>
 #include <cstring>
+#include <map>
 #include <stdexcept>
 #include <thread>
 
@@ -258,6 +262,96 @@ TEST_F(LinkTest, AMessageThatIsTooLongIsNotDelivered) {
   ASSERT_TRUE(await({&left_, &right_}, [&] { return left_.link->send_control(huge); }));
   ASSERT_TRUE(await({&left_, &right_}, [this] { return left_.log.disconnected >= 1; }));
   EXPECT_TRUE(right_.log.control.empty());
+}
+
+/// Someone else who listens at the peer's ports for a while, and says something to whoever connects.
+class Impostor {
+ public:
+  Impostor(std::uint16_t port, std::string_view says) : says_(says) {
+    for (int i = 0; i < 2; ++i) {
+      sockets_[i] = ::socket(AF_INET, SOCK_STREAM, 0);
+      const int yes = 1;
+      ::setsockopt(sockets_[i], SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+      sockaddr_in address{};
+      address.sin_family = AF_INET;
+      address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+      address.sin_port = htons(static_cast<std::uint16_t>(port + i));
+      EXPECT_EQ(::bind(sockets_[i], reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+      EXPECT_EQ(::listen(sockets_[i], 5), 0);
+    }
+  }
+  ~Impostor() {
+    for (const int each : sockets_) ::close(each);
+  }
+  /// Speaks to a connection on each port, waits until that was received, and closes it. False: nobody connects.
+  bool speak() {
+    bool all = true;
+    for (const int each : sockets_) {
+      pollfd incoming{each, POLLIN, 0};
+      if (::poll(&incoming, 1, 10'000) != 1) {
+        all = false;
+        continue;
+      }
+      const int stream = ::accept(each, nullptr, nullptr);
+      all = ::send(stream, says_.data(), says_.size(), MSG_NOSIGNAL) > 0 && all;
+      int unsent = 1;
+      for (int i = 0; i < 1000 && ::ioctl(stream, SIOCOUTQ, &unsent) == 0 && unsent != 0; ++i) ::usleep(1000);
+      ::close(stream);
+    }
+    return all;
+  }
+
+ private:
+  std::string says_;
+  int sockets_[2];
+};
+
+std::string greeting() {
+  std::string out = "\xff" + std::string(8, '\0') + "\x7f\x03" + std::string(1, '\0') + "NULL";
+  return out + std::string(64 - out.size(), '\0');
+}
+
+std::string as_router() {
+  const std::string socket_type = std::string("\x0b") + "Socket-Type" + std::string("\0\0\0\x06ROUTER", 10);
+  const std::string command = "\x05READY" + socket_type;
+  return greeting() + "\x04" + static_cast<char>(command.size()) + command;
+}
+
+TEST_F(LinkTest, WhoeverListenedAtThePeersPortsBeforeHarmsNothing) {
+  const std::string message("\0\x05hello", 7);
+  const std::map<std::string, std::string> said = {
+      {"nothing of ZMTP", "HTTP/1.1 400 Bad Request\r\n\r\n" + std::string(100, 'x')},
+      {"a greeting, then rubbish", greeting() + std::string(100, 'x')},
+      {"an answer", as_router() + message},
+      {"many answers", as_router() + message + message + message + message},
+      {"an answer that is too long", as_router() + "\x02" + std::string(8, '\x7f') + std::string(100, 'x')},
+      {"a frame that cannot be", as_router() + "\xf8\x05hello"},
+  };
+  for (const auto& [what, bytes] : said) {
+    SCOPED_TRACE(what);
+    SetUp();  // other ports: those of the round before are not free at once
+    open(left_, true);
+    {
+      Impostor impostor(right_port_, bytes);
+      for (int i = 0; i < 3; ++i) {
+        std::atomic<bool> spoken = false;
+        bool heard = false;
+        std::thread thread([&] {
+          heard = impostor.speak();
+          spoken = true;
+        });
+        EXPECT_TRUE(await({&left_}, [&] { return spoken.load(); }));
+        thread.join();
+        EXPECT_TRUE(heard) << "the link connects no more";
+      }
+    }
+    open(right_, false);
+    EXPECT_TRUE(await({&left_, &right_}, [this] { return left_.link->send_control(text("c")); }));
+    EXPECT_TRUE(await({&left_, &right_}, [this] { return left_.link->send_data(text("d")); }));
+    EXPECT_TRUE(await({&left_, &right_}, [this] { return !right_.log.control.empty() && !right_.log.data.empty(); }));
+    left_ = End{};
+    right_ = End{};
+  }
 }
 
 TEST_F(LinkTest, WhatComesBackFromAPeerFillsNoMemory) {
