@@ -118,8 +118,7 @@ void Shard::activate(TimePoint now, std::uint64_t term) {
   if (++window_epoch_ == 0) window_epoch_ = 1;
   arm_cursor_ = arm_binding_ = 0;
   arm_end_ = table_.high_water();
-  review_cursor_ = 0;
-  reviewing_ = true;  // records of a peer or a checkpoint may have come from another configuration
+  begin_review();  // records of a peer or a checkpoint may have come from another configuration
   nat_.activate(term);
   resolve_contested();
 }

@@ -262,7 +262,9 @@ class Shard final : public SessionSource, public SessionSink, private NatOutput 
   /// Returns the idle timeout of the session in its present state. Finds its application if that is unknown.
   [[nodiscard]] std::uint32_t timeout_for_state(Session& session) const;
   [[nodiscard]] Ticks deadline_of(const Session& session) const;
-  /// Walks over at most `budget` sessions, and gives them what the configuration says of them.
+  /// Has tick() walk over the sessions that there are now.
+  void begin_review();
+  /// Walks over at most `budget` of them, and gives them what the configuration says of them.
   void review(std::uint32_t budget);
   /// Does that for one session.
   void review_session(std::uint32_t slot);
@@ -318,6 +320,7 @@ class Shard final : public SessionSource, public SessionSink, private NatOutput 
   std::uint32_t arm_end_ = 0;
   bool reviewing_ = false;                 ///< review() has yet to walk over sessions, once the shard is active
   std::uint32_t review_cursor_ = 0;        ///< slots below it were reviewed
+  std::uint32_t review_end_ = 0;           ///< slots from it on had no session when the walk began
   std::uint32_t arm_binding_ = 0;          ///< the same for rows of bindings
   WallMillis next_drain_end_ = 0;          ///< end_drains() does nothing before
   HugeArray<std::uint64_t> digest_words_;  ///< by slot: its part of digest_

@@ -33,8 +33,7 @@ void Shard::take(ShardUpdate& update) {
     std::swap(s.screen, next.screen);
     s.likely_nat = {};
   }
-  reviewing_ = true;
-  review_cursor_ = 0;
+  begin_review();
   arm_binding_ = 0;
   next_drain_end_ = 0;
 }
@@ -43,18 +42,23 @@ void Shard::end_drains(WallMillis now) {
   if (now < next_drain_end_) return;
   next_drain_end_ = nat_.end_drains(now);
   if (!nat_.any_over()) return;
-  reviewing_ = true;
-  review_cursor_ = 0;
+  begin_review();
   arm_binding_ = 0;  // the bindings of such pools expire as soon as nobody uses them
 }
 
+void Shard::begin_review() {
+  reviewing_ = true;
+  review_cursor_ = 0;
+  // Sessions that begin later have what the configuration says. Those that take a slot below are walked over as well,
+  // which does no harm.
+  review_end_ = table_.high_water();
+}
+
 void Shard::review(std::uint32_t budget) {
-  // Sessions that begin meanwhile have what the configuration says; walking over some of them does no harm.
-  const std::uint32_t end = table_.high_water();
-  for (std::uint32_t i = 0; i < budget && review_cursor_ < end; ++i, ++review_cursor_) {
+  for (std::uint32_t i = 0; i < budget && review_cursor_ < review_end_; ++i, ++review_cursor_) {
     if (table_.at(review_cursor_).live) review_session(review_cursor_);
   }
-  reviewing_ = review_cursor_ < end;
+  reviewing_ = review_cursor_ < review_end_;
 }
 
 void Shard::review_session(std::uint32_t slot) {

@@ -83,6 +83,19 @@ TEST(LiveChange, TheWalkOverSessionsIsCutIntoSlices) {
   EXPECT_FALSE(bed.shard->reviews());
 }
 
+TEST(LiveChange, TheWalkLeavesOutSessionsThatBeginMeanwhile) {
+  // A shard under load would not come to the end of them, and they have what the configuration says.
+  Bed bed(with_timeouts("  inactivity-timeout: 300\n"));
+  for (std::uint16_t i = 1; i <= 20; ++i) (void)bed.pass(kInside, udp(kClient, i, kServer, 53));
+  bed.take(with_timeouts("  inactivity-timeout: 20\n"));
+  for (std::uint16_t i = 21; i <= 200; ++i) (void)bed.pass(kInside, udp(kClient, i, kServer, 53));
+  EXPECT_FALSE(bed.shard->tick(bed.now, 16));
+  EXPECT_TRUE(bed.shard->reviews());
+  (void)bed.shard->tick(bed.now, 16);
+  EXPECT_FALSE(bed.shard->reviews());
+  for (std::uint32_t slot = 0; slot < 200; ++slot) EXPECT_EQ(bed.record(slot).timeout_s, 20U) << slot;
+}
+
 TEST(LiveChange, AStandbyWalksWhenItBecomesMaster) {
   Bed bed(with_timeouts("  inactivity-timeout: 300\n"));
   (void)bed.pass(kInside, udp(kClient, 1, kServer, 53));
