@@ -194,7 +194,7 @@ struct Link::Impl {
   /// 4.3.4 can abort where a full queue of a socket that connects is read.
   void renew_ended(LinkVisitor& visitor) {
     for (auto* const way : {&control_out, &data_out}) {
-      if (!ICR_PEER_MUST(!way->dealer->has_message(), refused_answers)) way->ended = true;
+      if (!way->ended) way->ended = !ICR_PEER_MUST(!way->dealer->has_message(), refused_answers);
       if (!way->ended) continue;
       const TimePoint now = monotonic_now();
       if (now < way->renew_at) continue;
@@ -239,7 +239,6 @@ struct Link::Impl {
   Socket control_in;
   Way data_out;
   Socket data_in;
-  TimePoint renew_at;                ///< no DEALER is replaced before
   std::optional<Socket> former_out;  ///< exists while there is something to say under the former name
   std::vector<int> descriptors;
   bool connected = false;
@@ -286,7 +285,8 @@ Result<std::unique_ptr<Link>> Link::open(const std::shared_ptr<transport::Contex
   const StableId id = cluster.redundancy_sets[set].stable_id;
   config.own_id = fmt::format("{:08x}/{:08x}", id, cluster.chassis[chassis].stable_id);
   config.peer_id = fmt::format("{:08x}/{:08x}", id, cluster.chassis[peer].stable_id);
-  // That release takes the port from the place of the set, so whoever found this port means the set of this place.
+  // The release of commit 39ebb76 derives the port from the place of the set in the file, so a chassis of that release
+  // that connects to this port means the set at this place.
   const std::uint32_t place = cluster.redundancy_sets[set].id - 1U;
   config.former_own_id = fmt::format("{}/{}", place, chassis);
   config.former_peer_id = fmt::format("{}/{}", place, peer);
