@@ -1,7 +1,6 @@
 // Records what sessions hold of NAT. Their external ends follow from their keys.
 #include <algorithm>
 #include <functional>
-#include <limits>
 
 #include "model/record/nat64_address.h"
 #include "node/nat/nat_protocol.h"
@@ -435,32 +434,6 @@ bool NatState::consistent(const NatSession& s) const {
     return false;
   }
   return !(back == in.mirrored()) && explains_source(s) && explains_destination(s);
-}
-
-// -- Draining --
-
-WallMillis NatState::end_drains(WallMillis now) {
-  WallMillis next = std::numeric_limits<WallMillis>::max();
-  for (const auto& each : pools_) {
-    if (!each) continue;
-    for (PoolRules::Drain& drain : each->drains) {
-      drain.over = drain.until <= now;
-      any_over_ |= drain.over;
-      if (!drain.over) next = std::min(next, drain.until);
-    }
-  }
-  return next;
-}
-
-bool NatState::is_over(const NatSession& s) const {
-  if (!any_over_) return false;
-  const auto over = [&](const Pool* p) {
-    const PoolRules::Drain* const drain = p == nullptr ? nullptr : p->drain_of(s.service_set);
-    return drain != nullptr && drain->over;
-  };
-  if (over(pool(s.pool))) return true;
-  const Ends ends = ends_of(s);
-  return ends.target && over(ends.target->pool);
 }
 
 // -- Settling --
