@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <functional>
 #include <iostream>
 #include <optional>
 #include <random>
@@ -98,32 +99,47 @@ TEST_P(Simulation, InvariantsHoldUnderEverySeed) {
 
 INSTANTIATE_TEST_SUITE_P(Part, Simulation, ::testing::Range<std::uint64_t>(0, kParts));
 
-/// Commits at any moment of the traffic, to both chassis or to one, and nothing else goes wrong: mastership moves once
-/// for each of them at most, and no packet is lost of a conversation that its file has a place for.
-TEST(Commits, LoseNoPacket) {
+std::uint64_t seeds_of_commits() { return from_environment("ICR_SIM_SEEDS", 300) / 6; }
+
+/// Lets both chassis live under commits at any moment of the traffic, with nothing else that goes wrong, once for each
+/// seed until one fails. `edits` is asked for (seed, preempt); `at_end` looks at a world that has settled, and `check`
+/// gets (what happened, preempt).
+Totals live_with_commits(const std::function<unsigned(std::uint64_t, bool)>& edits,
+                         const std::function<void(World&)>& at_end,
+                         const std::function<void(const Totals&, bool)>& check) {
   log::set_level(log::Level::error);
   const bool replay = std::getenv("ICR_SIM_SEED") != nullptr;
   const std::uint64_t first = replay ? from_environment("ICR_SIM_SEED", 1) : 1;
-  const std::uint64_t count = replay ? 1 : from_environment("ICR_SIM_SEEDS", 300) / 6;
+  const std::uint64_t count = replay ? 1 : seeds_of_commits();
   Totals totals;
-  for (std::uint64_t seed = first; seed < first + count && !HasFailure(); ++seed) {
+  for (std::uint64_t seed = first; seed < first + count && !::testing::Test::HasFailure(); ++seed) {
+    SCOPED_TRACE(fmt::format("ICR_SIM_SEED={}", seed));
     const bool preempt = seed % 4 == 3;
     World world(Files(preempt, static_cast<NatFlavour>(seed % kNatFlavourCount)), seed);
     world.start(0);
     world.start(1);
     world.make_strict();
-    world.make_commits(seed % 2 == 0 ? kEditKeepsAll : kEditAll);
+    world.make_commits(edits(seed, preempt));
     world.run(20s);
     if (world.violations().empty()) world.settle(20s);
+    if (world.violations().empty()) at_end(world);
     const Totals all = world.finish();
-    EXPECT_LE(all.masterships, 1 + all.commits * (preempt ? 2 : 1)) << "ICR_SIM_SEED=" << seed;
+    check(all, preempt);
     totals.add(all);
-    if (const std::string violations = story(world); !violations.empty()) {
-      ADD_FAILURE() << "ICR_SIM_SEED=" << seed << " replays this:\n" << violations;
-    }
+    if (const std::string violations = story(world); !violations.empty()) ADD_FAILURE() << violations;
   }
   std::cout << "seeds " << first << " to " << first + count - 1 << ": " << totals.to_string() << "\n";
-  if (count < 50) return;
+  return totals;
+}
+
+/// Mastership moves once for each commit at most, and no packet is lost of a conversation that its file has a place
+/// for.
+TEST(Commits, LoseNoPacket) {
+  const Totals totals = live_with_commits(
+      [](std::uint64_t seed, bool) { return seed % 2 == 0 ? kEditKeepsAll : kEditAll; }, [](World&) {},
+      [](const Totals& all, bool preempt) { EXPECT_LE(all.masterships, 1 + all.commits * (preempt ? 2 : 1)); });
+  const std::uint64_t count = seeds_of_commits();
+  if (count < 50 || std::getenv("ICR_SIM_SEED") != nullptr) return;
   EXPECT_GT(totals.commits, 4 * count);
   EXPECT_GT(totals.handed_over, 2 * count);
   EXPECT_GT(totals.round_trips, 500 * count);
@@ -134,31 +150,15 @@ TEST(Commits, LoseNoPacket) {
 /// Commits that need no restart: mastership stays where it is, no packet is lost of a host that is still admitted, and
 /// afterwards each session has the timeout of the last file.
 TEST(Commits, WithoutARestartMoveNothing) {
-  log::set_level(log::Level::error);
-  const bool replay = std::getenv("ICR_SIM_SEED") != nullptr;
-  const std::uint64_t first = replay ? from_environment("ICR_SIM_SEED", 1) : 1;
-  const std::uint64_t count = replay ? 1 : from_environment("ICR_SIM_SEEDS", 300) / 6;
-  Totals totals;
-  for (std::uint64_t seed = first; seed < first + count && !HasFailure(); ++seed) {
-    const bool preempt = seed % 4 == 3;
-    World world(Files(preempt, static_cast<NatFlavour>(seed % kNatFlavourCount)), seed);
-    world.start(0);
-    world.start(1);
-    world.make_strict();
-    world.make_commits(preempt ? kEditLive & ~kEditPriority : kEditLive);
-    world.run(20s);
-    if (world.violations().empty()) world.settle(20s);
-    if (world.violations().empty()) world.check_timeouts();
-    const Totals all = world.finish();
-    EXPECT_EQ(all.masterships, 1U) << "ICR_SIM_SEED=" << seed;
-    EXPECT_EQ(all.restarts, 0U) << "ICR_SIM_SEED=" << seed;
-    totals.add(all);
-    if (const std::string violations = story(world); !violations.empty()) {
-      ADD_FAILURE() << "ICR_SIM_SEED=" << seed << " replays this:\n" << violations;
-    }
-  }
-  std::cout << "seeds " << first << " to " << first + count - 1 << ": " << totals.to_string() << "\n";
-  if (count < 50) return;
+  const Totals totals =
+      live_with_commits([](std::uint64_t, bool preempt) { return preempt ? kEditLive & ~kEditPriority : kEditLive; },
+                        [](World& world) { world.check_timeouts(); },
+                        [](const Totals& all, bool) {
+                          EXPECT_EQ(all.masterships, 1U);
+                          EXPECT_EQ(all.restarts, 0U);
+                        });
+  const std::uint64_t count = seeds_of_commits();
+  if (count < 50 || std::getenv("ICR_SIM_SEED") != nullptr) return;
   EXPECT_GT(totals.adopted_by_master, 3 * count);
   EXPECT_GT(totals.round_trips, 500 * count);
   EXPECT_GT(totals.rematched, count);
