@@ -24,15 +24,15 @@ if(ICR_LLD)
 endif()
 
 # Presets with CMAKE_UNITY_BUILD compile several sources of a target as one, which takes a third of the time, because most of
-# it goes into headers; those with ICR_UNITY_COLD do so in rooms that are COLD. Sources that are ALONE are compiled by themselves: they have names of their own that a neighbour has
-# too.
+# it goes into headers. Presets with ICR_UNITY_COLD do so in rooms that are COLD. Sources that are ALONE are compiled by
+# themselves: they have names of their own that a neighbour has too.
 function(icr_compile_alone)
   set_source_files_properties(${ARGN} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
 endfunction()
 
 # icr_library(NAME [COLD] SOURCES ... [ALONE ...] [LINK ...] [PRIVATE_LINK ...]): a static library of one room of the house. A room
-# that is COLD (nothing of it runs once for each packet or record) is not optimized in trees with sanitizers, which saves 40 %
-# of the time that compiling it takes.
+# that is COLD (nothing of it runs once for each packet or record) is not optimized in trees with sanitizers, which saves
+# 40 % of the time that compiling it takes.
 function(icr_library name)
   cmake_parse_arguments(A "COLD" "" "SOURCES;ALONE;LINK;PRIVATE_LINK" ${ARGN})
   add_library(${name} STATIC ${A_SOURCES} ${A_ALONE})

@@ -13,7 +13,7 @@ namespace icr {
 ///
 /// A place that would be empty holds a thing without a name, which nothing refers to and which is no part of the
 /// cluster (parts_of()). An application that is removed keeps its place, its values and no name, because sessions that
-/// it matched still have its timeout. What `before` drains is kept, as far as keep_drained() can.
+/// it matched still have its timeout. Pools that `before` drains are kept by keep_drained() (drain.h).
 [[nodiscard]] Cluster arranged(const Cluster& before, Cluster after);
 
 }  // namespace icr

@@ -29,7 +29,8 @@ NatTerm reduced(const NatTerm& term, std::uint16_t pool, bool overload) {
   NatTerm out = term;
   out.source_pools = {pool};
   out.overload_pool.reset();
-  out.from.applications.clear();  // they are those of the former file, and no packet is matched
+  // Applications are indices into the former file. No packet is matched by this term, so it needs none.
+  out.from.applications.clear();
   if (overload) out.type = NatType::napt44;
   return out;
 }

@@ -16,8 +16,8 @@ namespace icr {
 /// drains already, or that can_drain() refuses. `after` and `next` may be one object.
 void add_drained(const Cluster& former, const Cluster& next, WallMillis since, WallMillis now, Cluster& after);
 
-/// Adds to `after` what `running` drains and what `after` neither uses nor drains, as far as that is possible. So a
-/// pool whose time is over keeps its place in a chassis that runs.
+/// Adds to `after` each use of a pool that `running` drains, unless `after` uses or drains the pool itself, or
+/// can_drain() refuses. A pool whose time is over is added, too, so that a running chassis need not move other pools.
 void keep_drained(const Cluster& running, Cluster& after);
 
 }  // namespace icr

@@ -37,7 +37,8 @@ struct SetStart {
   storage::CheckpointOptions checkpoints{};
   replication::SenderLimits stream{};
   std::uint64_t claimed = 0;  ///< highest term that a former run claimed, perhaps without acting in it
-  /// Whoever must agree before the member becomes master, besides its disk. They outlive the core.
+  /// The claimants that must grant a term before the member becomes master. Its disk is one more, and not in this list.
+  /// They outlive the core.
   std::vector<Claimant*> claimants{};
   const CommitBeacon* commits = nullptr;  ///< what heartbeats say about commits; null: nothing
 };

@@ -29,8 +29,8 @@ struct LinkConfig {
   Endpoint connect;     ///< the peer's
   std::string own_id;   ///< "set/chassis", identities; the peer's ROUTER knows this side by it, "/" and a random number
   std::string peer_id;  ///< messages of anybody else are refused
-  // The same two names as the release of commit 39ebb76 writes them, with places in the cluster file. Empty: there is
-  // no such name, and whoever uses one is refused.
+  // own_id and peer_id as the release of commit 39ebb76 writes them, with places in the cluster file instead of
+  // identities. Empty: the link refuses peers of that release.
   std::string former_own_id{};
   std::string former_peer_id{};
 };

@@ -14,7 +14,7 @@
 namespace icr::replication::test {
 namespace {
 
-/// Someone else who listens at the peer's ports for a while, and says something to whoever connects.
+/// A program that is not the peer, listens at both ports of the peer, and sends the same octets to each connection.
 class Impostor {
  public:
   Impostor(std::uint16_t port, std::string_view says) : says_(says) {
@@ -79,7 +79,7 @@ TEST_F(LinkTest, WhoeverListenedAtThePeersPortsBeforeHarmsNothing) {
   };
   for (const auto& [what, bytes] : said) {
     SCOPED_TRACE(what);
-    SetUp();  // other ports: those of the round before are not free at once
+    SetUp();  // chooses other ports, because a closed socket of ZeroMQ keeps its port for a moment
     open(left_, true);
     {
       Impostor impostor(right_port_, bytes);
