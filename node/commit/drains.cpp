@@ -27,12 +27,15 @@ std::shared_ptr<const Snapshot> read(const StoredCommit& commit) {
 std::shared_ptr<const Snapshot> with_drains(std::shared_ptr<const Snapshot> newest,
                                             const std::vector<const StoredCommit*>& commits, WallMillis now) {
   std::shared_ptr<Snapshot> out;
+  // The former commit of one step is the next commit of the step after it, so it is not read again.
+  std::shared_ptr<const Snapshot> before;
   for (std::size_t i = 0; i + 1 < commits.size() && commits[i]->entry.at + kLongestDrain > now; ++i) {
     const StoredCommit& next = *commits[i];
     const StoredCommit& former = *commits[i + 1];
+    const auto known = i == 0 ? newest : std::exchange(before, nullptr);
     if (next.entry.digest == former.entry.digest || next.text.find(kKey) == std::string::npos) continue;
-    const auto before = read(former);
-    const auto after = i == 0 ? newest : read(next);
+    const auto after = known ? known : read(next);
+    before = read(former);
     if (!before || !after || before->cluster.name != newest->cluster.name) continue;
     if (!out) out = std::make_shared<Snapshot>(*newest);
     add_drained(before->cluster, after->cluster, next.entry.at, now, out->cluster);
