@@ -10,6 +10,7 @@
 // the machine's, and is as long for a loop that only computes.
 #include "node/query/mailbox.h"
 #include "node/set/set_view.h"
+#include "tests/bench/bench_card.h"
 #include "tests/bench/flow_traffic.h"
 #include "tests/bench/interruption.h"
 
@@ -24,22 +25,6 @@ constexpr std::uint32_t kNewPerBurst = 2;
 constexpr auto kTurn = std::chrono::microseconds(600);
 constexpr std::uint32_t kWarmUp = 120'000;  ///< turns, more than two timeouts
 constexpr std::uint32_t kTurns = 200'000;
-
-class BenchCard final : public CardView {
- public:
-  explicit BenchCard(ShardView& shard) : shards_{&shard} {}
-  std::span<ShardView* const> shards() override { return shards_; }
-  [[nodiscard]] CardUtilization utilization(TimePoint /*now*/) const override { return {}; }
-  void counters(std::vector<CounterGroup>& /*out*/) const override {}
-  void analysis(CardAnalysis& /*out*/) const override {}
-  void clear_analysis() override {}
-  void usage(CardUsage& /*out*/) const override {}
-  void statistics(std::uint16_t /*service_set*/, ServiceSetStatus& /*out*/) const override {}
-  void clear_statistics(std::uint16_t /*service_set*/, std::optional<StatisticsGroup> /*group*/) override {}
-
- private:
-  std::vector<ShardView*> shards_;
-};
 
 /// Asks for page after page, all over again. The answers are encoded by another thread in a chassis; here not at all.
 class Questions {

@@ -11,10 +11,12 @@
 #include "model/config/cluster_file.h"
 #include "node/query/mailbox.h"
 #include "node/set/set_view.h"
+#include "tests/bench/bench_card.h"
 
 namespace {
 
 using namespace icr;
+using namespace icr::bench;
 using namespace icr::node;
 
 constexpr std::uint32_t kSessions = 1'000'000;
@@ -40,23 +42,6 @@ nat:
       match-direction: input
       terms: [ { name: all, then: { translated: { source-pool: pool1, translation-type: napt-44 } } } ]
 )";
-
-/// A card with one set.
-class BenchCard final : public CardView {
- public:
-  explicit BenchCard(ShardView& shard) : shards_{&shard} {}
-  std::span<ShardView* const> shards() override { return shards_; }
-  [[nodiscard]] CardUtilization utilization(TimePoint /*now*/) const override { return {}; }
-  void counters(std::vector<CounterGroup>& /*out*/) const override {}
-  void analysis(CardAnalysis& /*out*/) const override {}
-  void clear_analysis() override {}
-  void usage(CardUsage& /*out*/) const override {}
-  void statistics(std::uint16_t /*service_set*/, ServiceSetStatus& /*out*/) const override {}
-  void clear_statistics(std::uint16_t /*service_set*/, std::optional<StatisticsGroup> /*group*/) override {}
-
- private:
-  std::vector<ShardView*> shards_;
-};
 
 /// Asks until the answer is complete. Returns sessions found (page) or counted.
 std::uint64_t ask(CardMailbox& mailbox, CardView& card, QueryRequest request, TimePoint now) {
