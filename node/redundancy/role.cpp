@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "model/base/guilt.h"
+
 namespace icr::node {
 namespace {
 
@@ -27,14 +29,21 @@ std::uint64_t RoleMachine::next_own_term() const {
   return term % 2 == config_.index ? term : term + 1;
 }
 
-void RoleMachine::seek_mastership(TimePoint now, Cause cause, std::string reason) {
+void RoleMachine::note(TimePoint now, RoleCause cause) {
+  reason_ = reason_of(cause);
+  changed_at_ = now;
+}
+
+void RoleMachine::seek_mastership(TimePoint now, RoleCause cause) {
+  if (!ICR_SHOULD(has_role_rule(role_, Role::master, cause))) return;
   const std::uint64_t term = next_own_term();
   if (claim_ && claim_->term == term && !(claim_->refused && now >= claim_->retry_at)) {
     claim_->cause = cause;
     return;
   }
   const bool fresh = !claim_;
-  claim_ = Claim{cause, term, std::move(reason), false, {}, {}};
+  const RoleCause first = claim_ && claim_->term == term ? claim_->first_cause : cause;
+  claim_ = Claim{cause, first, term, false, {}, {}};
   ++counters_.claims;
   const ClaimAnswer answer = config_.stand_alone ? ClaimAnswer::granted : output_.claim(term);
   if (answer == ClaimAnswer::granted) {
@@ -43,8 +52,7 @@ void RoleMachine::seek_mastership(TimePoint now, Cause cause, std::string reason
   }
   if (answer == ClaimAnswer::refused) on_refusal(now);
   if (!fresh || role_ == Role::master) return;
-  reason_ = claim_->reason;
-  changed_at_ = now;
+  note(now, cause);
   output_.on_claiming(term);
 }
 
@@ -62,29 +70,31 @@ void RoleMachine::on_refusal(TimePoint now) {
   claim_->retry_at = now + config_.claim_retry;
 }
 
-void RoleMachine::withdraw(TimePoint now, std::string reason) {
-  if (!claim_) return;
+void RoleMachine::drop_claim() {
   claim_.reset();
   ++counters_.claims_withdrawn;
-  if (role_ != Role::master) {
-    reason_ = std::move(reason);
-    changed_at_ = now;
-  }
   output_.withdraw_claim();
 }
 
-void RoleMachine::withdraw_if(TimePoint now, Cause cause, std::string reason) {
-  if (claim_ && claim_->cause == cause) withdraw(now, std::move(reason));
+void RoleMachine::withdraw(TimePoint now, RoleCause cause) {
+  if (!claim_) return;
+  (void)ICR_SHOULD(has_role_rule(Role::claiming, role_, cause));
+  note(now, cause);
+  drop_claim();
 }
 
-void RoleMachine::count_takeover(Cause cause) {
-  if (role_ != Role::standby || cause == Cause::offered) return;
+void RoleMachine::withdraw_if(TimePoint now, std::initializer_list<RoleCause> made_for, RoleCause cause) {
+  if (claim_ && std::find(made_for.begin(), made_for.end(), claim_->cause) != made_for.end()) withdraw(now, cause);
+}
+
+void RoleMachine::count_takeover(RoleCause cause) {
+  if (role_ != Role::standby || cause == RoleCause::offered) return;
   ++(sync_ == Sync::hot ? counters_.took_over_hot : counters_.took_over_cold);
-  if (cause == Cause::master_ill) ++counters_.taken_from_ill;
+  if (cause == RoleCause::master_ill) ++counters_.taken_from_ill;
 }
 
 void RoleMachine::become_master(TimePoint now) {
-  const Claim claim = std::move(*claim_);
+  const Claim claim = *claim_;
   claim_.reset();
   if (handing_over()) end_handover(true);
   output_.persist_term(claim.term);
@@ -99,20 +109,19 @@ void RoleMachine::become_master(TimePoint now) {
   term_ = highest_ = state_term_ = claim.term;
   asks_ = false;
   claim_at_ = TimePoint::max();
-  reason_ = claim.reason;
-  changed_at_ = now;
+  note(now, claim.first_cause);
   output_.on_master(claim.term);
 }
 
-void RoleMachine::follow(TimePoint now, std::string reason) {
+void RoleMachine::follow(TimePoint now, RoleCause cause) {
+  (void)ICR_SHOULD(has_role_rule(role_, Role::standby, cause));  // to follow is safe in any case
   if (handing_over()) end_handover(false);
-  withdraw(now, reason);
+  if (claim_) drop_claim();
   if (role_ != Role::standby) ++counters_.became_standby;
   role_ = Role::standby;
   sync_ = Sync::cold;
   asks_ = false;
-  reason_ = std::move(reason);
-  changed_at_ = now;
+  note(now, cause);
   output_.on_standby(highest_);
 }
 
@@ -126,21 +135,21 @@ void RoleMachine::on_peer(TimePoint now, const PeerReport& report) {
   switch (role_) {
     case Role::initializing:
       if (report.role == Role::master) {
-        follow(now, "peer is master");
+        follow(now, RoleCause::peer_is_master);
       } else if (report.sync != Sync::hot) {
         elect(now);
       } else {
         // It hears from us that its master is gone, and takes over by itself.
-        withdraw(now, "peer is a hot standby");
+        withdraw(now, RoleCause::peer_is_hot);
       }
       return;
     case Role::standby:
       if (report.role != Role::master) {
         elect(now);
       } else {
-        withdraw_if(now, Cause::peer_lost, "the master is heard again");
-        withdraw_if(now, Cause::elected, "the master is heard again");
-        if (report.term >= highest_ && report.term > known) follow(now, "peer is master in a new term");
+        withdraw_if(now, {RoleCause::peer_silent, RoleCause::connection_closed, RoleCause::peer_not_master},
+                    RoleCause::master_heard);
+        if (report.term >= highest_ && report.term > known) follow(now, RoleCause::new_term);
       }
       claim_from_ill(now);
       return;
@@ -148,7 +157,7 @@ void RoleMachine::on_peer(TimePoint now, const PeerReport& report) {
       if (report.role == Role::master) {
         yield(now);
       } else if (report.term > term_) {
-        seek_mastership(now, Cause::higher_term, "a higher term was known to the peer");
+        seek_mastership(now, RoleCause::higher_term_known);
         if (claim_ && was_rival) output_.on_reassert(term_);
       } else if (was_rival) {
         output_.on_reassert(term_);
@@ -172,10 +181,10 @@ void RoleMachine::yield(TimePoint now) {
   if (peer_.term > term_) {
     if (handing_over()) {
       ++counters_.switchovers_done;
-      follow(now, "switchover");
+      follow(now, RoleCause::handed_over);
     } else {
       ++counters_.dual_master;
-      follow(now, "met a master in a higher term");
+      follow(now, RoleCause::met_higher_term);
     }
     return;
   }
@@ -189,11 +198,11 @@ void RoleMachine::yield(TimePoint now) {
 /// Neither is master: both members decide from the same facts, so they decide the same.
 void RoleMachine::elect(TimePoint now) {
   if (outranks_peer()) {
-    seek_mastership(now, Cause::elected, role_ == Role::standby ? "peer is not master any more" : "elected");
+    seek_mastership(now, role_ == Role::standby ? RoleCause::peer_not_master : RoleCause::elected);
   } else if (role_ == Role::initializing) {
-    follow(now, "peer is elected");
+    follow(now, RoleCause::peer_elected);
   } else {
-    withdraw(now, "peer is elected");
+    withdraw(now, RoleCause::peer_preferred);
   }
 }
 
@@ -219,7 +228,7 @@ void RoleMachine::on_peer_lost(TimePoint now, bool silent) {
     case Role::standby:
       // A copy that is not complete is worth less than a master that may only have lost a connection.
       if (!silent && sync_ != Sync::hot) return;
-      seek_mastership(now, Cause::peer_lost, silent ? "peer is silent" : "connection to the peer closed");
+      seek_mastership(now, silent ? RoleCause::peer_silent : RoleCause::connection_closed);
       return;
     case Role::master:
       peer_present_ = false;
@@ -232,7 +241,7 @@ void RoleMachine::on_peer_lost(TimePoint now, bool silent) {
 void RoleMachine::hold(TimePoint now, TimePoint until, std::string reason) {
   if (role_ != Role::initializing || config_.stand_alone) return;
   hold_until_ = std::max(hold_until_, until);
-  withdraw_if(now, Cause::alone, reason);
+  withdraw_if(now, {RoleCause::hold_time_over}, RoleCause::stranger_heard);
   if (reason_ == reason) return;
   reason_ = std::move(reason);
   changed_at_ = now;
@@ -243,7 +252,7 @@ void RoleMachine::on_sync(TimePoint now, Sync sync) {
   sync_ = sync;
   asks_ = false;
   if (sync != Sync::hot) {
-    withdraw(now, "the copy is not complete any more");
+    withdraw(now, RoleCause::copy_incomplete);
     return;
   }
   hot_since_ = now;
@@ -260,7 +269,7 @@ void RoleMachine::on_condition(TimePoint now, bool ill, bool warned) {
   warned_ = warned;
   if (ill) {
     asks_ = false;
-    withdraw_if(now, Cause::offered, "this member's health is Failed");
+    withdraw_if(now, {RoleCause::offered}, RoleCause::own_illness);
   }
   if (role_ == Role::master) give_up_if_ill(now);
   if (role_ == Role::standby) claim_from_ill(now);
@@ -280,12 +289,12 @@ void RoleMachine::give_up_if_ill(TimePoint now) {
 void RoleMachine::claim_from_ill(TimePoint now) {
   if (ill_ || warned_ || sync_ != Sync::hot || !follows_peer() || !peer_.ill) {
     claim_at_ = TimePoint::max();
-    withdraw_if(now, Cause::master_ill, "the master is well again, or this member is not");
+    withdraw_if(now, {RoleCause::master_ill}, RoleCause::illness_over);
     return;
   }
   if (claim_at_ == TimePoint::max()) claim_at_ = now + config_.ill_grace;
   if (now < claim_at_ || claim_) return;
-  seek_mastership(now, Cause::master_ill, "the master's health is Failed");
+  seek_mastership(now, RoleCause::master_ill);
 }
 
 void RoleMachine::on_offer(TimePoint now, std::uint64_t term) {
@@ -293,7 +302,7 @@ void RoleMachine::on_offer(TimePoint now, std::uint64_t term) {
     ++counters_.offers_refused;
     return;
   }
-  seek_mastership(now, Cause::offered, "switchover");
+  seek_mastership(now, RoleCause::offered);
   if (claim_) claim_->offer_until = now + kOffersMissed * config_.offer_interval;
 }
 
@@ -306,11 +315,11 @@ void RoleMachine::on_drained(TimePoint now) {
 /// Ends the claim of an offer that is not repeated any more, and makes a refused claim again.
 void RoleMachine::review_claim(TimePoint now) {
   if (!claim_) return;
-  if (claim_->cause == Cause::offered && now >= claim_->offer_until) {
-    withdraw(now, "the master offers mastership no more");
+  if (claim_->cause == RoleCause::offered && now >= claim_->offer_until) {
+    withdraw(now, RoleCause::offer_over);
   } else if (claim_->refused && now >= claim_->retry_at) {
     const TimePoint offer_until = claim_->offer_until;
-    seek_mastership(now, claim_->cause, claim_->reason);
+    seek_mastership(now, claim_->cause);
     if (claim_) claim_->offer_until = offer_until;
   }
 }
@@ -320,9 +329,9 @@ void RoleMachine::tick(TimePoint now) {
   switch (role_) {
     case Role::initializing:
       if (config_.stand_alone) {
-        seek_mastership(now, Cause::alone, "stand-alone");
+        seek_mastership(now, RoleCause::stand_alone);
       } else if (now >= hold_until_ && !peer_present_) {
-        if (!claim_) seek_mastership(now, Cause::alone, "no peer within the hold time");
+        if (!claim_) seek_mastership(now, RoleCause::hold_time_over);
       }
       return;
     case Role::standby:
@@ -430,7 +439,7 @@ void RoleMachine::append_to(CounterList& out) const {
 TimePoint RoleMachine::next_deadline() const {
   if (claim_ && role_ != Role::master) {
     const TimePoint retry = claim_->refused ? claim_->retry_at : TimePoint::max();
-    return claim_->cause == Cause::offered ? std::min(retry, claim_->offer_until) : retry;
+    return claim_->cause == RoleCause::offered ? std::min(retry, claim_->offer_until) : retry;
   }
   const TimePoint retry = claim_ && claim_->refused ? claim_->retry_at : TimePoint::max();
   switch (role_) {

@@ -8,9 +8,12 @@
 // Terms. Each member takes only terms of its own parity (term % 2 == index), and always one above every term it has
 // heard of. So two members can never be master in the same term, and the member that took over last has the highest
 // term. A master that meets a higher term yields.
+//
+// Every change of role that the machine can make is in the table of role_transitions.h.
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
 #include <string>
 
@@ -19,6 +22,7 @@
 #include "model/base/time.h"
 #include "model/record/role.h"
 #include "node/redundancy/claimant.h"
+#include "node/redundancy/role_transitions.h"
 
 namespace icr::node {
 
@@ -161,36 +165,30 @@ class RoleMachine {
 
  private:
   enum class Handover : std::uint8_t { none, draining, offered };
-  /// Why mastership is claimed, which decides when the claim is withdrawn.
-  enum class Cause : std::uint8_t {
-    alone,       ///< nobody is there: stand-alone, or at the end of the hold time
-    elected,     ///< neither member is master, and this one has the better claim
-    peer_lost,   ///< the master is not heard any more
-    master_ill,  ///< the master is heard, but cannot do its work
-    offered,     ///< the master hands over
-    higher_term  ///< this master must go on above a term that the peer knows
-  };
   struct Claim {
-    Cause cause = Cause::alone;
+    RoleCause cause = RoleCause::stand_alone;  ///< why mastership is wanted now: it decides when the claim is withdrawn
+    RoleCause first_cause = RoleCause::stand_alone;  ///< why it was claimed, which is what is shown
     std::uint64_t term = 0;
-    std::string reason;
     bool refused = false;
     TimePoint retry_at;     ///< after a refusal
-    TimePoint offer_until;  ///< Cause::offered: the offer counts until this time
+    TimePoint offer_until;  ///< RoleCause::offered: the offer counts until this time
   };
 
   /// Claims mastership, or goes on with the claim that is open, and becomes master if the claim is granted at once.
-  void seek_mastership(TimePoint now, Cause cause, std::string reason);
+  void seek_mastership(TimePoint now, RoleCause cause);
   /// Acts on a granted claim.
   void become_master(TimePoint now);
   void on_refusal(TimePoint now);
-  /// Withdraws the open claim, if there is one. `reason` becomes that of the role to which the member returns.
-  void withdraw(TimePoint now, std::string reason);
-  void withdraw_if(TimePoint now, Cause cause, std::string reason);
-  void count_takeover(Cause cause);
+  /// Withdraws the open claim, if there is one, because of `cause`. The member returns to the role in which it acts.
+  void withdraw(TimePoint now, RoleCause cause);
+  /// Does so if the claim was made for one of the causes `made_for`.
+  void withdraw_if(TimePoint now, std::initializer_list<RoleCause> made_for, RoleCause cause);
+  void drop_claim();
+  void note(TimePoint now, RoleCause cause);
+  void count_takeover(RoleCause cause);
   [[nodiscard]] std::uint64_t next_own_term() const;
   void review_claim(TimePoint now);
-  void follow(TimePoint now, std::string reason);
+  void follow(TimePoint now, RoleCause cause);
   void yield(TimePoint now);
   void elect(TimePoint now);
   [[nodiscard]] bool outranks_peer() const;
