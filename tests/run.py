@@ -95,6 +95,7 @@ def long_jobs():
             "release", CORES, patterns=["icr_sim_test", "icr_nat_model_test"],
             environment={"ICR_SIM_SEEDS": "1000", "ICR_TEST_RUNS": "1000"},
             seconds=suites.LONG_SECONDS), "build-release", "unit-release"),
+        Job("benchmarks", "benchmarks", CPU, suites.benchmarks, "build-release"),
         Job("build-sanitize", "build", CPU, lambda: suites.build("sanitize")),
         Job("fuzz-long", "fuzz-long", CPU, lambda: suites.fuzz(CORES, LONG_FUZZ_RUNS), "build-sanitize"),
         Job("mutations", "mutations", CPU, mutations),

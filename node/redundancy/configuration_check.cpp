@@ -8,6 +8,7 @@ namespace icr::node {
 namespace {
 
 constexpr Duration kInterval = 1s;
+constexpr Duration kCommit = 2s;    ///< the second member takes a commit within this time of the first one
 constexpr std::size_t kNamed = 16;  ///< keys, and service sets, that are named at most
 
 /// "a, b and 3 more"
@@ -24,6 +25,11 @@ void ConfigurationCheck::take(const Cluster& cluster) {
   cluster_ = &cluster;
   parts_.clear();
   on_same_digest();
+}
+
+void ConfigurationCheck::on_other_digest(TimePoint now) {
+  if (!differs_) next_ = now + kCommit;
+  differs_ = true;
 }
 
 void ConfigurationCheck::on_same_digest() {

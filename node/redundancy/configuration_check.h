@@ -24,13 +24,14 @@ class ConfigurationCheck {
   /// Compares the parts of another cluster from now on. `cluster` must outlive this object.
   void take(const Cluster& cluster);
 
-  /// Tells that the peer was heard, and compares another digest.
-  void on_other_digest() { differs_ = true; }
+  /// Tells that the peer was heard, and compares another digest. Nothing is told to it for a moment: while a commit
+  /// goes from one member to the other, their files differ, and nobody need be told.
+  void on_other_digest(TimePoint now);
   /// Tells that the peer compares the same digest, so nothing is told to it any more.
   void on_same_digest();
   /// Returns true if what differs is known now, and was not, or was something else.
   bool on_configuration(const replication::Configuration& peer);
-  /// Returns what is to be sent to the peer now, about once a second while the digests differ.
+  /// Returns what is to be sent to the peer now, about once a second while the digests differ for longer than a moment.
   [[nodiscard]] std::optional<replication::Configuration> due(TimePoint now);
   /// Returns "service sets: cgn; keys: nat.pools[p].port.range.high (this chassis: 65534)", or an empty text if nothing
   /// is known to differ.

@@ -159,7 +159,7 @@ void RedundancyMember::on_heartbeat(TimePoint now, const rep::Header& header, co
     configuration_.on_same_digest();
   } else {
     ++counters_.other_configuration;
-    configuration_.on_other_digest();
+    configuration_.on_other_digest(now);
   }
   hear(now);
   // This heartbeat was still awaited by the former timing.

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "model/base/log.h"
+
 namespace icr::node {
 namespace {
 
@@ -35,6 +37,12 @@ ServicePolicy::ServicePolicy(const Cluster& cluster, std::uint16_t service_set, 
       rules.push_back({&term.from, rule.direction});
     }
   }
+  if (unnumbered_ > 0) {
+    log::warn("service",
+              "service-set={} sessions of {} new firewall terms name no policy until the chassis restarts: "
+              "more than {} terms were used since it started",
+              set.name, unnumbered_, term_ids_.size());
+  }
   policies_.clear();
   for (std::size_t i = 0; i < term_at_.size(); ++i) {
     if (term_at_[i] != nullptr) policies_.emplace_back(term_ids_[i], static_cast<std::uint16_t>(i + 1));
@@ -55,7 +63,10 @@ ServicePolicy::ServicePolicy(const Cluster& cluster, std::uint16_t service_set, 
 std::uint16_t ServicePolicy::number_of(const FirewallTerm& term) {
   std::uint16_t number = policy_with_id(term.stable_id);
   if (number == 0) {
-    if (term_ids_.size() == std::numeric_limits<std::uint16_t>::max()) return 0;
+    if (term_ids_.size() == std::numeric_limits<std::uint16_t>::max()) {
+      ++unnumbered_;
+      return 0;
+    }
     term_ids_.push_back(term.stable_id);
     term_at_.push_back(nullptr);
     number = static_cast<std::uint16_t>(term_ids_.size());

@@ -61,6 +61,7 @@ class ServicePolicy {
   RuleClassifier nat_;
   std::vector<const FirewallTerm*> firewall_terms_;           ///< all rules' terms, in order
   std::vector<std::uint16_t> numbers_;                        ///< of firewall_terms_
+  std::size_t unnumbered_ = 0;                                ///< terms that came when all numbers were given away
   std::vector<StableId> term_ids_;                            ///< by number - 1; also of terms that were removed
   std::vector<const FirewallTerm*> term_at_;                  ///< by number - 1; null: it was removed
   std::vector<std::pair<StableId, std::uint16_t>> policies_;  ///< identities of the terms with their numbers, sorted

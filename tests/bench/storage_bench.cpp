@@ -28,6 +28,7 @@ constexpr WallMillis kWall = 1'700'000'000'000;
 
 Cluster cluster() {
   Cluster out = bench::napt_cluster();
+  out.chassis.emplace_back().name = "left";
   out.redundancy_sets[0].members.resize(1);
   (void)assign_identities(out);
   return out;

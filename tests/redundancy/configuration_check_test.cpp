@@ -48,9 +48,9 @@ Cluster with(std::string_view from, std::string_view to) {
 std::pair<std::string, std::string> compared(const Cluster& a, const Cluster& b) {
   ConfigurationCheck left(a, 0);
   ConfigurationCheck right(b, 0);
-  left.on_other_digest();
-  right.on_other_digest();
   TimePoint now{1s};
+  left.on_other_digest(now);
+  right.on_other_digest(now);
   int sent = 0;
   const auto tell = [&](ConfigurationCheck& from, const Cluster& file, ConfigurationCheck& to) {
     const auto message = from.due(now);
@@ -63,7 +63,7 @@ std::pair<std::string, std::string> compared(const Cluster& a, const Cluster& b)
     ASSERT_NE(read, nullptr);
     to.on_configuration(std::get<rep::Configuration>(read->body));
   };
-  for (int i = 0; i < 30; ++i) {
+  for (int i = 0; i < 50; ++i) {
     now += 100ms;
     tell(left, a, right);
     tell(right, b, left);
@@ -98,6 +98,22 @@ TEST(ConfigurationCheck, SaysNothingOfWhatConcernsOneChassis) {
   const auto [left, right] = compared(with("", ""), with("device: b4", "device: c4"));
   EXPECT_EQ(left, "service sets: none; keys: none");
   EXPECT_EQ(right, left);
+}
+
+TEST(ConfigurationCheck, SaysNothingWhileACommitGoesFromOneMemberToTheOther) {
+  const Cluster file = with("", "");
+  ConfigurationCheck check(file, 0);
+  TimePoint now{1s};
+  check.on_other_digest(now);
+  EXPECT_FALSE(check.due(now + 1999ms));
+  check.on_same_digest();
+  EXPECT_FALSE(check.due(now + 10s));
+
+  now += 20s;
+  check.on_other_digest(now);
+  check.on_other_digest(now + 1900ms);
+  EXPECT_FALSE(check.due(now + 1999ms));
+  EXPECT_TRUE(check.due(now + 2s));
 }
 
 TEST(ConfigurationCheck, IsBounded) {

@@ -88,6 +88,16 @@ def fuzz(jobs, runs):
     return count
 
 
+def benchmarks():
+    """Runs each program of ./run-bench once, and counts it as one test: it must end well. What it measured counts for
+    nothing."""
+    count = Count()
+    for program in sorted((ROOT / "build" / "release" / "bin").glob("icr_*_bench")):
+        start = time.monotonic()
+        count.add(one(run(program), program.stem, time.monotonic() - start))
+    return count
+
+
 def pytest(name, markers, workers=0, first=0, patterns=(), files=("tests/integration",), environment=None, long=False):
     """Runs tests of labs with this number of `workers` (0: without workers). `first` is the number of the first worker, so
     that two runs at the same time share nothing. A worker whose test hangs is ended, also inside a call of a library."""

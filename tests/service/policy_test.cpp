@@ -93,5 +93,31 @@ TEST(Policy, WithoutAFirewallEverythingIsAccepted) {
   EXPECT_EQ(d.policy, 0);
 }
 
+/// Commits may use more terms, one after the other, than sessions can number. Those that come too late have no number,
+/// and none that another one has.
+TEST(Policy, TermsThatComeWhenAllNumbersAreGivenAwayHaveNone) {
+  Cluster cluster = make_cluster({});
+  cluster.service_sets[0].firewall_rules = {0};
+  cluster.firewall_rules.resize(1);
+  cluster.firewall_rules[0].direction = MatchDirection::input;
+  auto& terms = cluster.firewall_rules[0].terms;
+  const auto use = [&terms](StableId first, std::size_t count) {
+    terms.assign(count, FirewallTerm{});
+    for (std::size_t i = 0; i < count; ++i) terms[i].stable_id = first + static_cast<StableId>(i);
+  };
+  use(1, 65'534);
+  const ServicePolicy first(cluster, 0);
+  use(100'000, 2);
+  const ServicePolicy second(cluster, 0, &first);
+  EXPECT_EQ(second.policy_with_id(100'000), 65'535);
+  EXPECT_EQ(second.policy_with_id(100'001), 0);
+  const FirewallDecision d = second.firewall(key(kHost, kServer, 80), true);
+  EXPECT_EQ(d.policy, 65'535);
+  terms.erase(terms.begin());
+  const ServicePolicy third(cluster, 0, &second);
+  EXPECT_EQ(third.firewall(key(kHost, kServer, 80), true).policy, 0);
+  EXPECT_EQ(third.id_of(65'535), 100'000U) << "a session that has it is told of the term that admitted it";
+}
+
 }  // namespace
 }  // namespace icr::node::test
