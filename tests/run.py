@@ -13,6 +13,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
+from model.run import models  # noqa: E402
 from mutations.run import mutations  # noqa: E402
 from runner import checks, suites  # noqa: E402
 from runner.command import end_all, name_thread, say  # noqa: E402
@@ -57,6 +58,7 @@ def daily_jobs():
     return [
         Job("format", "format", CPU, checks.check_format),
         Job("floors", "floors", CPU, checks.check_floors),
+        Job("model", "model", CPU, lambda: models(CORES)),
         Job("build-release", "build", CPU, lambda: suites.build("release", "icrd", "icr")),
         Job("integration", "integration", WAIT,
             lambda: suites.pytest("integration", "not sanitized and not quiet", suites.LABS, files=names),
