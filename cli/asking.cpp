@@ -31,7 +31,8 @@ ExitCode Asking::finish() {
     env_.error(fmt::format("error: chassis {} did not answer: {}\n", cluster().chassis[each.chassis].name, each.why));
   }
   if (!unreachable_.empty()) return ExitCode::incomplete;
-  return refused_ ? ExitCode::command_error : ExitCode::ok;
+  if (refused_) return ExitCode::command_error;
+  return different_ ? ExitCode::different : ExitCode::ok;
 }
 
 std::vector<Source> Asking::sources(const Selection& selection) const {

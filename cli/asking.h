@@ -53,6 +53,8 @@ class Asking {
   const QueryReply* accepted(const Answer& answer);
   /// Prints `why` as an error; finish() then returns command_error.
   void refuse(std::string_view why);
+  /// Remembers that twins are not equal, or could not be compared; finish() then returns different.
+  void found_difference() { different_ = true; }
 
   /// Reads all records and prints what `append` makes of each, in pieces, so that a listing of any length needs little
   /// memory. Prints at most `limit` records.
@@ -73,6 +75,7 @@ class Asking {
   Survey survey_;
   std::vector<Unreachable> unreachable_;
   bool refused_ = false;
+  bool different_ = false;
 };
 
 }  // namespace icr::cli

@@ -22,6 +22,9 @@ void show_redundancy_groups(Asking& asking);
 void show_packet_drops(Asking& asking);
 void switch_over(Asking& asking);
 
+/// `show services redundancy-group consistency` (consistency_commands.cpp).
+void show_consistency(Asking& asking);
+
 // Commits (system_commands.cpp). These need no survey.
 void show_commits(Asking& asking);
 void compare_commits(Asking& asking);

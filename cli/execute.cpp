@@ -115,6 +115,9 @@ ExitCode execute(const Command& command, const Environment& environment) {
     case Verb::show_redundancy_groups:
       show_redundancy_groups(asking);
       break;
+    case Verb::show_consistency:
+      show_consistency(asking);
+      break;
     case Verb::show_packet_drops:
       show_packet_drops(asking);
       break;

@@ -4,6 +4,7 @@
 #include <functional>
 #include <optional>
 #include <string_view>
+#include <thread>
 
 #include "cli/client/transport.h"
 #include "cli/grammar/command.h"
@@ -18,6 +19,7 @@ enum class ExitCode : int {
   command_error = 1,     ///< the command was not understood, or was refused
   bad_cluster_file = 2,  ///< the cluster file has mistakes, so no chassis was asked
   incomplete = 3,  ///< some chassis did not answer, or not all of the answer could be written; the rest was printed
+  different = 4,   ///< twins were compared, and are not shown to be equal
 };
 
 using Printer = std::function<void(std::string_view text)>;
@@ -31,6 +33,8 @@ struct Environment {
   WallMillis wall_now = 0;
   Printer out;    ///< standard output
   Printer error;  ///< standard error
+  /// Waits for so long.
+  std::function<void(Duration)> pause = [](Duration time) { std::this_thread::sleep_for(time); };
 };
 
 /// Executes `command` and prints its output. Errors are printed, too. Returns the exit code of `icr`.

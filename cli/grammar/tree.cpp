@@ -120,12 +120,15 @@ GrammarNode show_services() {
       command("sessions", "Display session information", enter<Verb::show_sessions>, show_session_options());
   sessions.children = {
       command("analysis", "Display statistics of sessions", enter<Verb::show_analysis>, interface_option())};
+  GrammarNode groups = command("redundancy-group", "Display redundancy groups", enter<Verb::show_redundancy_groups>,
+                               levels(kSessionLevels) + group_option());
+  groups.children = {command("consistency", "Compare the sessions of both members", enter<Verb::show_consistency>,
+                             levels(kExtensive) + group_option())};
   return keyword("services", "Show services",
                  {
                      flows_node(),
                      show_nat(),
-                     command("redundancy-group", "Display redundancy groups", enter<Verb::show_redundancy_groups>,
-                             levels(kSessionLevels) + group_option()),
+                     std::move(groups),
                      show_service_sets(),
                      std::move(sessions),
                      show_stateful_firewall(),

@@ -41,37 +41,6 @@ class Known {
   std::vector<StableId> service_sets_;
 };
 
-/// Checks what the codec cannot check: that the page answers the question, and that what it names is known.
-Result<void> check_page(const Known& known, const QueryRequest& asked, const QueryReply& page) {
-  if (!page.done && page.next_cursor <= asked.cursor) return fail("a page that does not advance");
-  if (page.sessions.size() > asked.limit) return fail("more sessions than were asked for");
-  const bool bindings = asked.kind == QueryKind::bindings;
-  if (page.uses.size() != (bindings ? page.sessions.size() : 0)) return fail("bindings and their uses do not match");
-  std::uint64_t lowest = asked.cursor;
-  for (std::size_t i = 0; i < page.sessions.size(); ++i) {
-    const auto& record = page.sessions[i];
-    if (record.ref.slot < lowest || (!page.done && record.ref.slot >= page.next_cursor)) {
-      return fail("slot {} out of its page", record.ref.slot);
-    }
-    lowest = std::uint64_t{record.ref.slot} + 1;
-    if (bindings && page.uses[i].slot != record.ref.slot) return fail("uses of bindings that are not there");
-    if (bindings != (record.kind != RecordKind::session)) return fail("a record of another kind");
-    auto sound = bindings ? known.check("a binding", record.binding.service_set, record.binding.pool)
-                          : known.check("a session", record.service_set, record.nat_pool);
-    if (!sound) return sound;
-  }
-  for (const auto& pool : page.nat_pools) {
-    if (auto sound = known.check("a row", pool.service_set, pool.pool); !sound) return sound;
-  }
-  for (const auto& row : page.deterministic) {
-    if (auto sound = known.check("a block of ports", row.service_set, row.pool); !sound) return sound;
-  }
-  for (const auto& status : page.statistics) {
-    if (auto sound = known.check("statistics", status.service_set, 0); !sound) return sound;
-  }
-  return {};
-}
-
 class Stream {
  public:
   /// `left` is the number of records that are still to be printed.
@@ -128,8 +97,7 @@ class Stream {
       wrong = answer->reply.error().message;
     } else if (answer->reply->error != QueryError::none) {
       wrong = "it refused the question: " + answer->reply->reason;
-    } else if (auto sound =
-                   check_page(Known(cluster_, reads_[lane.reads[lane.at]].source), answer->request, *answer->reply);
+    } else if (auto sound = check_page(cluster_, reads_[lane.reads[lane.at]].source, answer->request, *answer->reply);
                !sound) {
       wrong = "its answer is invalid: " + sound.error().message;
     }
@@ -152,6 +120,38 @@ class Stream {
 constexpr std::uint64_t kNoLimit = std::numeric_limits<std::uint64_t>::max();
 
 }  // namespace
+
+Result<void> check_page(const Cluster& cluster, const Source& source, const QueryRequest& asked,
+                        const QueryReply& page) {
+  const Known known(cluster, source);
+  if (!page.done && page.next_cursor <= asked.cursor) return fail("a page that does not advance");
+  if (page.sessions.size() > asked.limit) return fail("more sessions than were asked for");
+  const bool bindings = asked.kind == QueryKind::bindings;
+  if (page.uses.size() != (bindings ? page.sessions.size() : 0)) return fail("bindings and their uses do not match");
+  std::uint64_t lowest = asked.cursor;
+  for (std::size_t i = 0; i < page.sessions.size(); ++i) {
+    const auto& record = page.sessions[i];
+    if (record.ref.slot < lowest || (!page.done && record.ref.slot >= page.next_cursor)) {
+      return fail("slot {} out of its page", record.ref.slot);
+    }
+    lowest = std::uint64_t{record.ref.slot} + 1;
+    if (bindings && page.uses[i].slot != record.ref.slot) return fail("uses of bindings that are not there");
+    if (bindings != (record.kind != RecordKind::session)) return fail("a record of another kind");
+    auto sound = bindings ? known.check("a binding", record.binding.service_set, record.binding.pool)
+                          : known.check("a session", record.service_set, record.nat_pool);
+    if (!sound) return sound;
+  }
+  for (const auto& pool : page.nat_pools) {
+    if (auto sound = known.check("a row", pool.service_set, pool.pool); !sound) return sound;
+  }
+  for (const auto& row : page.deterministic) {
+    if (auto sound = known.check("a block of ports", row.service_set, row.pool); !sound) return sound;
+  }
+  for (const auto& status : page.statistics) {
+    if (auto sound = known.check("statistics", status.service_set, 0); !sound) return sound;
+  }
+  return {};
+}
 
 Read read_sessions(Source source, const SessionFilter& filter) {
   QueryRequest request;

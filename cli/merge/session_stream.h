@@ -24,6 +24,10 @@ struct Read {
 [[nodiscard]] std::vector<Read> reads_by_service_set(const Cluster& cluster, const std::vector<Source>& sources,
                                                      const SessionFilter& filter);
 
+/// Checks what the codec cannot check: that a page of `source` answers the question, and that what it names is known.
+[[nodiscard]] Result<void> check_page(const Cluster& cluster, const Source& source, const QueryRequest& asked,
+                                      const QueryReply& page);
+
 /// Called once for each page, in the order of the reads. Returns false to stop all reads.
 using PagePrinter = std::function<bool(const Read& read, const QueryReply& page)>;
 

@@ -324,14 +324,17 @@ Result<QueryReply> answer_from(FakeCluster& fake, std::uint16_t chassis, const Q
 }
 
 Output run_line(const std::string& line, const Cluster& cluster, cli::Transport& transport,
-                std::optional<std::uint16_t> only) {
+                std::optional<std::uint16_t> only, const std::function<void()>& pause) {
   Output output;
   const cli::Names names = cli::names_of(cluster);
   const auto command = cli::parse_command(line, &names);
   if (!command) return {"", command.error().shown("> ", line), cli::ExitCode::command_error};
   output.code = cli::execute(
       *command, {cluster, transport, only, 1757836000000, [&](std::string_view text) { output.out += text; },
-                 [&](std::string_view text) { output.error += text; }});
+                 [&](std::string_view text) { output.error += text; },
+                 [&](Duration) {
+                   if (pause) pause();
+                 }});
   return output;
 }
 

@@ -144,7 +144,9 @@ struct Output {
   std::string error;
   cli::ExitCode code = cli::ExitCode::ok;
 };
+/// `pause` is what happens while the command waits, which takes no time here.
 [[nodiscard]] Output run_line(const std::string& line, const Cluster& cluster, cli::Transport& transport,
-                              std::optional<std::uint16_t> only = std::nullopt);
+                              std::optional<std::uint16_t> only = std::nullopt,
+                              const std::function<void()>& pause = nullptr);
 
 }  // namespace icr::test

@@ -1,0 +1,120 @@
+// `show services redundancy-group consistency`: whether the twins of each redundancy set are equal.
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "cli/commands.h"
+#include "cli/merge/twin_comparison.h"
+#include "cli/render/consistency.h"
+
+namespace icr::cli {
+namespace {
+
+/// A difference is believed after two looks at which nothing moved; a session that changes all the time is given up
+/// after the last one.
+constexpr int kLooks = 6;
+/// Longer than a change takes to reach the standby.
+constexpr Duration kPause = 200ms;
+
+class Comparing {
+ public:
+  Comparing(Asking& asking, const Twins& twins) : asking_(asking), twins_(twins) {}
+
+  /// Compares all that questions of this kind return. Returns nothing if a member failed, which is remembered.
+  std::optional<TwinComparison> run(QueryKind kind) {
+    QueryRequest request;
+    request.kind = kind;
+    if (kind == QueryKind::bindings) {
+      request.record_kinds =
+          kind_bit(RecordKind::port_block) | kind_bit(RecordKind::mapping) | kind_bit(RecordKind::pairing);
+    }
+    TwinComparison out;
+    for (std::uint32_t cursor = 0; cursor != kNoMoreSlots;) {
+      const auto pages = ask(request, cursor);
+      if (!pages) return std::nullopt;
+      cursor = out.look(cursor, page_of((*pages)[0]), page_of((*pages)[1]));
+    }
+    for (int look = 1; look < kLooks; ++look) {
+      auto doubtful = out.doubtful(0);
+      if (!doubtful) break;
+      asking_.environment().pause(kPause);
+      while (doubtful) {
+        const auto pages = ask(request, *doubtful);
+        if (!pages) return std::nullopt;
+        const std::uint32_t next = out.look_again(*doubtful, page_of((*pages)[0]), page_of((*pages)[1]));
+        doubtful = next == kNoMoreSlots ? std::nullopt : out.doubtful(next);
+      }
+    }
+    return out;
+  }
+
+ private:
+  static TwinPage page_of(const QueryReply& reply) {
+    return {reply.sessions, reply.done ? kNoMoreSlots : reply.next_cursor};
+  }
+
+  /// Returns the pages of the master and of the standby from `cursor` on.
+  std::optional<std::array<QueryReply, 2>> ask(QueryRequest request, std::uint32_t cursor) {
+    request.cursor = cursor;
+    request.limit = kPageSessions;
+    std::array<QueryReply, 2> pages;
+    int sound = 0;
+    asking_.ask_each(
+        {twins_.master, twins_.standby},
+        [&](const Source& source, QueryRequest& out) {
+          request.card = source.card;
+          request.set = source.set;
+          out = request;
+        },
+        [&](const Source& source, const QueryReply& reply) {
+          if (auto checked = check_page(asking_.cluster(), source, request, reply); !checked) {
+            add_unreachable(asking_.unreachable(), source.chassis, "its answer is invalid: " + checked.error().message);
+            return;
+          }
+          ++sound;
+          pages[source.chassis == twins_.master.chassis ? 0 : 1] = reply;
+        });
+    if (sound != 2) return std::nullopt;
+    return pages;
+  }
+
+  Asking& asking_;
+  const Twins& twins_;
+};
+
+}  // namespace
+
+void show_consistency(Asking& asking) {
+  const Cluster& cluster = asking.cluster();
+  const auto sources = choose_sources(cluster, asking.surveyed(), true);
+  bool first = true;
+  for (std::uint16_t set = 0; set < cluster.redundancy_sets.size(); ++set) {
+    const RedundancySet& config = cluster.redundancy_sets[set];
+    if (config.stand_alone() || (asking.command().group && *asking.command().group != config.id)) continue;
+    if (!first) asking.environment().out("\n");
+    first = false;
+    asking.environment().out(render_twins_heading(cluster, config));
+    const auto twins = find_twins(cluster, asking.surveyed(), sources, set);
+    if (!twins) {
+      asking.environment().out(fmt::format("   Not compared: {}\n", twins.error().message));
+      asking.found_difference();
+      continue;
+    }
+    Comparing comparing(asking, *twins);
+    const auto sessions = comparing.run(QueryKind::page);
+    const auto bindings = sessions ? comparing.run(QueryKind::bindings) : std::nullopt;
+    if (!bindings) {
+      asking.environment().out("   Not compared: a member stopped answering\n");
+      continue;
+    }
+    asking.environment().out(
+        render_twins(cluster, *twins, *sessions, *bindings, asking.command().level == Level::extensive));
+    if (sessions->different() + bindings->different() + sessions->not_examined() + bindings->not_examined() > 0) {
+      asking.found_difference();
+    }
+  }
+}
+
+}  // namespace icr::cli

@@ -1,0 +1,31 @@
+// Renders `show services redundancy-group consistency`.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "cli/merge/survey.h"
+#include "cli/merge/twin_comparison.h"
+#include "model/base/result.h"
+#include "model/config/cluster.h"
+
+namespace icr::cli {
+
+/// The two members of a redundancy set whose sessions can be compared.
+struct Twins {
+  Source master;
+  Source standby;
+};
+/// Chooses them among `sources`, which have every member of the survey. The error says why the members of `set` cannot
+/// be compared.
+[[nodiscard]] Result<Twins> find_twins(const Cluster& cluster, const Survey& survey, const std::vector<Source>& sources,
+                                       std::uint16_t set);
+
+/// Returns "RG-ID 1, RS-ID 1: redundancy set rs1, members left, right".
+[[nodiscard]] std::string render_twins_heading(const Cluster& cluster, const RedundancySet& set);
+/// Renders what was compared, the verdict, and the differences: ten of them, or with `extensive` all that are known.
+[[nodiscard]] std::string render_twins(const Cluster& cluster, const Twins& twins, const TwinComparison& sessions,
+                                       const TwinComparison& bindings, bool extensive);
+
+}  // namespace icr::cli

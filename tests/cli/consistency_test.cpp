@@ -1,0 +1,202 @@
+// `show services redundancy-group consistency`: what is said of twins that are equal, that differ, and that move.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "cli/merge/twin_comparison.h"
+#include "tests/cli/cluster_fixture.h"
+
+namespace icr::test {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+class Consistency : public testing::Test {
+ protected:
+  void SetUp() override {
+    for (std::uint32_t i = 0; i < kSessions; ++i) {
+      auto session = make_translated(3 * i, i % 2 == 0 ? 0 : 1, flow(i), static_cast<std::uint16_t>(1024 + i));
+      session.tcp_state = TcpState::established;
+      fake_.put_everywhere(0, session);
+    }
+    fake_.put_everywhere(0, make_binding(0, RecordKind::port_block, 0, pool_id("pool1"), "192.0.2.1", "203.0.113.5"));
+    fake_.put_everywhere(0, make_binding(3, RecordKind::pairing, 0, pool_id("pool1"), "192.0.2.1", "203.0.113.5"));
+  }
+
+  static FlowKey flow(std::uint32_t i) {
+    return key("192.0.2.1", static_cast<std::uint16_t>(i), "198.51.100.1", 80, ip_protocol::tcp);
+  }
+
+  Output compare(const std::string& options = "rg-id 1") {
+    FakeTransport transport([this](std::uint16_t chassis, const QueryRequest& request) -> Result<QueryReply> {
+      if (silent_.count(chassis) != 0) return fail("no answer");
+      return answer_from(fake_, chassis, request);
+    });
+    return run_line("show services redundancy-group consistency " + options, fake_.cluster, transport, std::nullopt,
+                    [this] {
+                      ++pauses_;
+                      if (while_waiting_) while_waiting_();
+                    });
+  }
+
+  FakeShard& master() { return fake_.shard(0, 0); }
+  FakeShard& standby() { return fake_.shard(1, 0); }
+
+  static constexpr std::uint32_t kSessions = 3000;
+  FakeCluster fake_;
+  std::set<std::uint16_t> silent_;
+  std::function<void()> while_waiting_;
+  int pauses_ = 0;
+};
+
+TEST_F(Consistency, EqualTwinsAreEqualAtTheFirstLook) {
+  // What the standby hears of only now and then does not count.
+  auto idle = make_translated(0, 0, flow(0), 1024);
+  idle.tcp_state = TcpState::established;
+  idle.idle = 77;
+  idle.age = 1000;
+  idle.counters[0] = {5, 500};
+  standby().put(idle);
+  const auto output = compare();
+  EXPECT_EQ(output.out,
+            "RG-ID 1, RS-ID 1: redundancy set rs1, members left, right\n"
+            "   Master: left, standby: right\n"
+            "   Sessions:     3000 compared, 3000 equal, 0 different\n"
+            "   NAT bindings: 2 compared, 2 equal, 0 different\n"
+            "   The twins are equal\n");
+  EXPECT_EQ(output.code, cli::ExitCode::ok);
+  EXPECT_EQ(pauses_, 0);
+}
+
+TEST_F(Consistency, EveryRedundancySetIsComparedInTurn) {
+  const auto output = compare("");
+  EXPECT_THAT(output.out, HasSubstr("The twins are equal\n\nRG-ID 2, RS-ID 2: redundancy set rs2, members left, right\n"
+                                    "   Master: right, standby: left\n"
+                                    "   Sessions:     0 compared, 0 equal, 0 different\n"));
+  EXPECT_THAT(output.out, Not(HasSubstr("alone"))) << "a stand-alone set has no twins";
+}
+
+TEST_F(Consistency, DifferencesThatStandStillArePrintedFieldByField) {
+  auto closed = make_translated(3, 1, flow(1), 1025);
+  closed.tcp_state = TcpState::closed;
+  closed.version = 2;
+  closed.timeout_s = 1;
+  standby().put(closed);
+  auto reused = make_translated(6, 0, flow(7000), 1026);
+  reused.ref.generation = 2;
+  reused.tcp_state = TcpState::established;
+  standby().put(reused);
+  (void)standby().remove(3 * 2999, TimePoint{});
+  auto only_there = make_translated(1, 0, flow(9000), 9999);
+  standby().put(only_there);
+  auto block = make_binding(0, RecordKind::port_block, 0, pool_id("pool1"), "192.0.2.9", "203.0.113.5");
+  standby().put(block);
+  const auto output = compare();
+  EXPECT_EQ(
+      output.out,
+      "RG-ID 1, RS-ID 1: redundancy set rs1, members left, right\n"
+      "   Master: left, standby: right\n"
+      "   Sessions:     3001 compared, 2997 equal, 4 different\n"
+      "   NAT bindings: 2 compared, 1 equal, 1 different\n"
+      "   The twins are different\n"
+      "     Session 67108865 tcp 192.0.2.1:9000 -> 198.51.100.1:80: only on right\n"
+      "     Session 67108867 tcp 192.0.2.1:1 -> 198.51.100.1:80: TCP state ESTABLISHED on left, CLOSED on right; "
+      "timeout 30 on left, 1 on right; version 1 on left, 2 on right\n"
+      "     Session 67108870 tcp 192.0.2.1:2 -> 198.51.100.1:80: generation 1 on left, 2 on right; initiator flow tcp "
+      "192.0.2.1:2 -> 198.51.100.1:80 on left, tcp 192.0.2.1:7000 -> 198.51.100.1:80 on right\n"
+      "     Session 67117861 tcp 192.0.2.1:2999 -> 198.51.100.1:80: only on left\n"
+      "     Port block 192.0.2.1:0 -> 203.0.113.5:0: ends 192.0.2.1:0 -> 203.0.113.5:0 on left, 192.0.2.9:0 -> "
+      "203.0.113.5:0 on right\n");
+  EXPECT_EQ(output.code, cli::ExitCode::different);
+  EXPECT_EQ(pauses_, 2) << "once for the sessions, once for the bindings";
+}
+
+TEST_F(Consistency, AChangeThatIsOnItsWayIsNoDifference) {
+  auto closing = make_translated(3, 1, flow(1), 1025);
+  closing.tcp_state = TcpState::closing;
+  closing.version = 2;
+  master().put(closing);
+  (void)master().remove(6, TimePoint{});
+  while_waiting_ = [&] {
+    standby().put(closing);
+    (void)standby().remove(6, TimePoint{});
+  };
+  const auto output = compare();
+  EXPECT_THAT(output.out, HasSubstr("   Sessions:     2999 compared, 2999 equal, 0 different\n"));
+  EXPECT_THAT(output.out, HasSubstr("   The twins are equal\n"));
+  EXPECT_EQ(output.code, cli::ExitCode::ok);
+  EXPECT_EQ(pauses_, 1);
+}
+
+TEST_F(Consistency, ASessionThatMovesOnWithEachLookIsNotCalledDifferent) {
+  auto moving = make_translated(3, 1, flow(1), 1025);
+  while_waiting_ = [&] {
+    ++moving.version;
+    master().put(moving);
+  };
+  while_waiting_();
+  const auto output = compare();
+  EXPECT_THAT(output.out, HasSubstr("   Sessions:     3000 compared, 2999 equal, 0 different, 1 changing\n"));
+  EXPECT_THAT(output.out, HasSubstr("   No difference is proved, but some of them changed at each look\n"));
+  EXPECT_EQ(output.code, cli::ExitCode::ok);
+  EXPECT_EQ(pauses_, 5);
+}
+
+TEST_F(Consistency, TenDifferencesAreShownUnlessAllAreWanted) {
+  for (std::uint32_t i = 0; i < 25; ++i) (void)standby().remove(3 * i, TimePoint{});
+  EXPECT_THAT(compare().out, HasSubstr("only on left\n     and 15 more\n"));
+  const auto all = compare("rg-id 1 extensive").out;
+  EXPECT_THAT(all, HasSubstr("192.0.2.1:24 -> 198.51.100.1:80: only on left\n"));
+  EXPECT_THAT(all, Not(HasSubstr("more")));
+}
+
+TEST_F(Consistency, WhatCannotBeComparedIsSaid) {
+  standby().sync = Sync::cold;
+  auto output = compare();
+  EXPECT_EQ(output.out,
+            "RG-ID 1, RS-ID 1: redundancy set rs1, members left, right\n"
+            "   Not compared: the copy of standby right is not complete\n");
+  EXPECT_EQ(output.code, cli::ExitCode::different);
+  silent_ = {1};
+  output = compare();
+  EXPECT_THAT(output.out, HasSubstr("   Not compared: only 1 of its members answers\n"));
+  EXPECT_THAT(output.error, HasSubstr("error: chassis right did not answer"));
+  EXPECT_EQ(output.code, cli::ExitCode::incomplete);
+}
+
+TEST_F(Consistency, AMemberThatStopsAnsweringIsSaid) {
+  (void)standby().remove(0, TimePoint{});
+  while_waiting_ = [this] { silent_ = {1}; };
+  const auto output = compare();
+  EXPECT_THAT(output.out, HasSubstr("   Not compared: a member stopped answering\n"));
+  EXPECT_EQ(output.code, cli::ExitCode::incomplete);
+}
+
+/// However much differs, the memory for it is bounded, and the rest is said to be unknown.
+TEST(TwinComparison, KeepsABoundedNumberOfDoubts) {
+  cli::TwinComparison comparison;
+  std::vector<SessionRecord> records(cli::TwinComparison::kMostDoubts + 5);
+  for (std::uint32_t i = 0; i < records.size(); ++i) records[i].ref = {i, 1};
+  EXPECT_EQ(comparison.look(0, {records, cli::kNoMoreSlots}, {{}, cli::kNoMoreSlots}), cli::kNoMoreSlots);
+  EXPECT_EQ(comparison.doubts().size(), cli::TwinComparison::kMostDoubts);
+  EXPECT_EQ(comparison.not_examined(), 5U);
+}
+
+/// Pages of the two sides end at different slots when one side has more sessions than the other.
+TEST(TwinComparison, GoesOnWhereTheShorterPageEnds) {
+  cli::TwinComparison comparison;
+  std::vector<SessionRecord> records(4);
+  for (std::uint32_t i = 0; i < records.size(); ++i) records[i].ref = {10 * i, 1};
+  const std::span<const SessionRecord> all(records);
+  EXPECT_EQ(comparison.look(0, {all.first(3), 21}, {all.first(2), 11}), 11U);
+  EXPECT_EQ(comparison.equal(), 2U);
+  EXPECT_EQ(comparison.look(11, {all.subspan(2), cli::kNoMoreSlots}, {all.subspan(2), cli::kNoMoreSlots}),
+            cli::kNoMoreSlots);
+  EXPECT_EQ(comparison.equal(), 4U);
+  EXPECT_TRUE(comparison.doubts().empty());
+}
+
+}  // namespace
+}  // namespace icr::test
