@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include "cli/commands.h"
+#include "cli/render/failovers.h"
 
 namespace icr::cli {
 
@@ -29,6 +30,23 @@ void show_redundancy_groups(Asking& asking) {
     first = false;
     asking.environment().out(text);
   }
+}
+
+void show_failovers(Asking& asking) {
+  auto members = choose_sources(asking.cluster(), asking.surveyed(), true);
+  const auto& group = asking.command().group;
+  std::erase_if(members, [&](const Source& source) {
+    return source.stand_alone || (group && asking.cluster().redundancy_sets[source.set].id != *group);
+  });
+  std::vector<FailoverRow> rows;
+  asking.ask_each(
+      members, [](const Source&, QueryRequest& request) { request.kind = QueryKind::failovers; },
+      [&](const Source& source, const QueryReply& reply) {
+        for (const FailoverReport& report : reply.failovers) {
+          rows.push_back({asking.cluster().redundancy_sets[source.set].id, report});
+        }
+      });
+  asking.environment().out(render_failovers(std::move(rows), asking.command().level == Level::extensive));
 }
 
 namespace {

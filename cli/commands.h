@@ -19,6 +19,7 @@ void clear_sessions(Asking& asking, std::string_view what, unsigned per_session)
 // Cards, redundancy sets and all counters (cluster_commands.cpp).
 void show_utilization(Asking& asking);
 void show_redundancy_groups(Asking& asking);
+void show_failovers(Asking& asking);
 void show_packet_drops(Asking& asking);
 void switch_over(Asking& asking);
 

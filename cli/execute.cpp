@@ -118,6 +118,9 @@ ExitCode execute(const Command& command, const Environment& environment) {
     case Verb::show_consistency:
       show_consistency(asking);
       break;
+    case Verb::show_failovers:
+      show_failovers(asking);
+      break;
     case Verb::show_packet_drops:
       show_packet_drops(asking);
       break;

@@ -147,6 +147,7 @@ int main(int argc, char** argv) {
       "                         resource-usage | statistics} ...\n"
       "  icr show services redundancy-group [terse | brief | extensive] [rg-id N]\n"
       "  icr show services redundancy-group consistency [extensive] [rg-id N]\n"
+      "  icr show services redundancy-group failovers [extensive] [rg-id N]\n"
       "  icr show services service-sets {summary | memory-usage | cpu-usage}\n"
       "  icr show services service-sets statistics {packet-drops | tcp | tcp-mss | integrity-drops | ...}\n"
       "  icr clear services {sessions | flows} [filters]\n"

@@ -56,6 +56,7 @@ ROOM_OF_LIBRARY = {
     "nftables": "node/kernel",
     "spdlog": "model/base",
     "yaml-cpp": "model/config",
+    "nlohmann": "node/set",
     # clang cannot check the use of the standard library's mutexes and condition variables (model/base/mutex.h).
     "mutex": "model/base",
     "shared_mutex": "model/base",

@@ -27,6 +27,7 @@ enum class Verb : std::uint8_t {
   clear_firewall_statistics,
   show_redundancy_groups,
   show_consistency,
+  show_failovers,
   show_packet_drops,
   show_service_set_statistics,  ///< Command::statistics says which counters
   show_service_set_summary,

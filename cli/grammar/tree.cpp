@@ -123,6 +123,8 @@ GrammarNode show_services() {
   GrammarNode groups = command("redundancy-group", "Display redundancy groups", enter<Verb::show_redundancy_groups>,
                                levels(kSessionLevels) + group_option());
   groups.children = {command("consistency", "Compare the sessions of both members", enter<Verb::show_consistency>,
+                             levels(kExtensive) + group_option()),
+                     command("failovers", "Display what takeovers cost", enter<Verb::show_failovers>,
                              levels(kExtensive) + group_option())};
   return keyword("services", "Show services",
                  {

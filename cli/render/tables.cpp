@@ -80,16 +80,6 @@ void append_health(std::string_view whose, std::uint32_t weight, const std::stri
 
 double milliseconds(std::uint64_t micros) { return static_cast<double>(micros) / 1000; }
 
-void append_detector(const SilenceStatus& d, std::string& out) {
-  auto to = std::back_inserter(out);
-  fmt::format_to(to, "   Failure detector: {}, tolerates {:.1f} ms of silence (at least {:.1f}, at most {:.1f})\n",
-                 d.state, milliseconds(d.threshold), milliseconds(d.floor), milliseconds(d.limit));
-  fmt::format_to(to, "   Worst delay of the last minute: own {:.1f} ms, peer {:.1f} ms, peer says {:.1f} ms\n",
-                 milliseconds(d.own_late), milliseconds(d.peer_late), milliseconds(d.peer_says));
-  fmt::format_to(to, "   Takeovers avoided: {}, probes sent: {}, answered: {}, witness: {}\n", d.avoided, d.probes_sent,
-                 d.probes_answered, d.witness);
-}
-
 void append_peer(const PeerStatus& peer, std::string& out) {
   auto to = std::back_inserter(out);
   fmt::format_to(to, "   Peer term: {}, priority: {}, heard {} ms ago\n", peer.term, peer.priority, peer.heard_ago_ms);
@@ -154,6 +144,16 @@ void append_block(const Cluster& cluster, const Group& group, bool extensive, st
 }
 
 }  // namespace
+
+void append_detector(const SilenceStatus& d, std::string& out) {
+  auto to = std::back_inserter(out);
+  fmt::format_to(to, "   Failure detector: {}, tolerates {:.1f} ms of silence (at least {:.1f}, at most {:.1f})\n",
+                 d.state, milliseconds(d.threshold), milliseconds(d.floor), milliseconds(d.limit));
+  fmt::format_to(to, "   Worst delay of the last minute: own {:.1f} ms, peer {:.1f} ms, peer says {:.1f} ms\n",
+                 milliseconds(d.own_late), milliseconds(d.peer_late), milliseconds(d.peer_says));
+  fmt::format_to(to, "   Takeovers avoided: {}, probes sent: {}, answered: {}, witness: {}\n", d.avoided, d.probes_sent,
+                 d.probes_answered, d.witness);
+}
 
 std::string render_counts(const std::vector<ServiceSetRow>& rows, CardFamily empty_family) {
   std::string out;

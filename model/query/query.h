@@ -16,6 +16,7 @@
 #include "model/base/enum_end.h"
 #include "model/base/result.h"
 #include "model/query/commit.h"
+#include "model/query/failover.h"
 #include "model/query/nat_status.h"
 #include "model/query/query_generated.h"
 #include "model/query/service_set_status.h"
@@ -45,6 +46,7 @@ enum class QueryKind : std::uint8_t {
   clear_analysis = 16,    ///< what the card remembers about its sessions begins anew
   live = 17,              ///< matching sessions of one set by protocol and address family
   commit = 18,            ///< about the configuration of the chassis: QueryRequest::commit says what
+  failovers = 19,         ///< what the takeovers of one set cost that this chassis made
 };
 /// The number that the next kind of question will have.
 inline constexpr std::uint8_t kQueryKindEnd = enum_end<QueryKind, QueryKind::status>();
@@ -94,22 +96,6 @@ struct ServiceSetCount {
   StableId service_set = 0;
   std::array<std::uint64_t, 4> by_state{};  ///< index: SessionState
   [[nodiscard]] std::uint64_t total() const { return by_state[0] + by_state[1] + by_state[2] + by_state[3]; }
-};
-
-/// The state of the failure detector (node/redundancy/detector.h). Times are in microseconds.
-struct SilenceStatus {
-  std::uint64_t floor = 0;      ///< silence that is always tolerated; 0 if the set has no peer
-  std::uint64_t limit = 0;      ///< longest silence that is tolerated
-  std::uint64_t threshold = 0;  ///< silence that is tolerated now if the peer's machine does not answer
-  std::uint64_t silence = 0;    ///< how long the peer has been silent
-  std::uint64_t own_late = 0;   ///< worst delay of this thread's wake-ups in the last minute
-  std::uint64_t peer_late = 0;  ///< worst delay of the peer's signs of life in the last minute
-  std::uint64_t peer_says = 0;  ///< worst delay of the peer's wake-ups, as the peer reports
-  std::uint64_t avoided = 0;    ///< silences that passed the floor and ended
-  std::uint64_t probes_sent = 0;
-  std::uint64_t probes_answered = 0;
-  std::string state;    ///< "hears the peer", ...
-  std::string witness;  ///< how the peer's machine answered last, in words
 };
 
 /// One change of role of a member of a redundancy set, or its going on in a new term.
@@ -274,7 +260,8 @@ struct QueryReply {
   CardUsage usage;
   LiveSessions live;
   CommitReply commit;
-  std::string text;  ///< switchover: what was done, for the operator
+  std::vector<FailoverReport> failovers;  ///< newest first; at most kMaxFailovers
+  std::string text;                       ///< switchover: what was done, for the operator
 };
 
 inline constexpr std::uint32_t kPageSessions = 1024;

@@ -67,11 +67,6 @@ flatbuffers::Offset<fbs::QueryFilter> encode_filter(const SessionFilter& filter,
   return out.Finish();
 }
 
-template <class T>
-std::optional<T> optional_of(const flatbuffers::Optional<T>& value) {
-  return value.has_value() ? std::optional<T>(*value) : std::nullopt;
-}
-
 Result<SessionFilter> decode_filter(const fbs::QueryFilter* in) {
   SessionFilter out;
   if (in == nullptr) return out;
@@ -134,6 +129,7 @@ Result<void> decode_parts(const fbs::QueryReply& in, QueryReply& out) {
   if (auto sound = take(decode_analysis(in.analysis()), out.analysis); !sound) return sound;
   if (auto sound = take(decode_usage(in.usage()), out.usage); !sound) return sound;
   if (auto sound = take(decode_live(in.live()), out.live); !sound) return sound;
+  if (auto sound = take(decode_failovers(in.failovers()), out.failovers); !sound) return sound;
   return take(decode_commit(in.commit()), out.commit);
 }
 
@@ -210,13 +206,14 @@ void encode_reply(const QueryReply& reply, BatchEncoder& sessions, flatbuffers::
   const auto live = encode_live(reply.live, builder);
   flatbuffers::Offset<fbs::CommitReply> commit;
   if (reply.commit != CommitReply{}) commit = encode_commit(reply.commit, builder);
+  const auto failovers = encode_failovers(reply.failovers, builder);
   std::vector<flatbuffers::Offset<fbs::Name>> names;
   for (const auto& [id, name] : reply.names) names.push_back(fbs::CreateName(builder, id, builder.CreateString(name)));
   const auto name_rows = builder.CreateVector(names);
   const auto root = fbs::CreateQueryReply(builder, reply.request_id, static_cast<std::uint8_t>(reply.error), reason,
                                           status_rows, utilization, batch, reply.next_cursor, reply.done, group_rows,
                                           text, pools, uses, statistics, analysis, usage, live, reply.cluster_digest,
-                                          counts, deterministic, name_rows, commit);
+                                          counts, deterministic, name_rows, commit, failovers);
   fbs::FinishQueryMessageBuffer(builder, fbs::CreateQueryMessage(builder, 0, root));
 }
 

@@ -1,6 +1,7 @@
 // How the parts of a reply travel that say how redundancy sets, NAT and service sets are. For model/query alone.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,11 @@ using Vector = flatbuffers::Offset<flatbuffers::Vector<T>>;
 [[nodiscard]] Vector<const fbs::CountOfServiceSet*> encode_counts(const std::vector<ServiceSetCount>& counts,
                                                                   Builder& builder);
 [[nodiscard]] Result<std::vector<ServiceSetCount>> decode_counts(const Structs<fbs::CountOfServiceSet>* rows);
+[[nodiscard]] flatbuffers::Offset<fbs::Detector> encode_detector(const SilenceStatus& in, Builder& builder);
+[[nodiscard]] SilenceStatus decode_detector(const fbs::Detector& in);
+[[nodiscard]] Vector<flatbuffers::Offset<fbs::Failover>> encode_failovers(const std::vector<FailoverReport>& in,
+                                                                          Builder& builder);
+[[nodiscard]] Result<std::vector<FailoverReport>> decode_failovers(const Rows<fbs::Failover>* in);
 [[nodiscard]] flatbuffers::Offset<fbs::SetStatus> encode_status(const SetStatus& status, Builder& builder);
 [[nodiscard]] Result<SetStatus> decode_status(const fbs::SetStatus& in);
 
@@ -49,6 +55,11 @@ using Vector = flatbuffers::Offset<flatbuffers::Vector<T>>;
 [[nodiscard]] flatbuffers::Offset<fbs::LiveSessions> encode_live(const LiveSessions& in, Builder& b);
 /// Returns an error if the number of a part exceeds that of its whole.
 [[nodiscard]] Result<LiveSessions> decode_live(const fbs::LiveSessions* in);
+
+template <class T>
+[[nodiscard]] std::optional<T> optional_of(const flatbuffers::Optional<T>& value) {
+  return value.has_value() ? std::optional<T>(*value) : std::nullopt;
+}
 
 /// Checks how many rows there are and how they are aligned, which the verifier of FlatBuffers does not check.
 template <class T>

@@ -8,19 +8,6 @@ fbs::CountOfServiceSet to_row(const ServiceSetCount& count) {
   return {count.by_state[0], count.by_state[1], count.by_state[2], count.by_state[3], count.service_set, 0};
 }
 
-flatbuffers::Offset<fbs::Detector> encode_detector(const SilenceStatus& d, Builder& builder) {
-  const auto state = builder.CreateString(d.state);
-  const auto witness = builder.CreateString(d.witness);
-  return fbs::CreateDetector(builder, d.floor, d.limit, d.threshold, d.silence, d.own_late, d.peer_late, d.peer_says,
-                             d.avoided, d.probes_sent, d.probes_answered, state, witness);
-}
-
-SilenceStatus decode_detector(const fbs::Detector& in) {
-  return {in.floor(),       in.limit(),           in.threshold(),        in.silence(),
-          in.own_late(),    in.peer_late(),       in.peer_says(),        in.avoided(),
-          in.probes_sent(), in.probes_answered(), printable(in.state()), printable(in.witness())};
-}
-
 flatbuffers::Offset<fbs::PeerStatus> encode_peer(const std::optional<PeerStatus>& p, Builder& builder) {
   if (!p) return {};
   return fbs::CreatePeerStatus(builder, p->term, p->priority, p->heard_ago_ms, p->copying, p->copied_slots,
@@ -88,6 +75,19 @@ Result<std::vector<RoleChange>> decode_history(const Rows<fbs::RoleChange>* rows
 }
 
 }  // namespace
+
+flatbuffers::Offset<fbs::Detector> encode_detector(const SilenceStatus& d, Builder& builder) {
+  const auto state = builder.CreateString(d.state);
+  const auto witness = builder.CreateString(d.witness);
+  return fbs::CreateDetector(builder, d.floor, d.limit, d.threshold, d.silence, d.own_late, d.peer_late, d.peer_says,
+                             d.avoided, d.probes_sent, d.probes_answered, state, witness);
+}
+
+SilenceStatus decode_detector(const fbs::Detector& in) {
+  return {in.floor(),       in.limit(),           in.threshold(),        in.silence(),
+          in.own_late(),    in.peer_late(),       in.peer_says(),        in.avoided(),
+          in.probes_sent(), in.probes_answered(), printable(in.state()), printable(in.witness())};
+}
 
 Vector<const fbs::CountOfServiceSet*> encode_counts(const std::vector<ServiceSetCount>& counts, Builder& builder) {
   std::vector<fbs::CountOfServiceSet> rows;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
 #include <map>
 #include <random>
 #include <thread>
@@ -64,6 +65,11 @@ Result<std::shared_ptr<transport::Context>> make_context(const WorkerScheduling&
     out = transport::Context::create();
   }).join();
   return out;
+}
+
+/// Reports of takeovers stand beside the store, as commits do (chassis_host.cpp).
+std::filesystem::path folder_of_failovers(const std::string& data_folder) {
+  return (std::filesystem::path(data_folder) / "").parent_path().string() + ".failovers";
 }
 
 }  // namespace
@@ -130,6 +136,9 @@ Result<void> Chassis::start_parts() {
         storage::RocksStore::open(config.data_folder, {config.name, cluster_.name, cluster_.digest}, wall_now());
     if (!opened) return tl::unexpected(opened.error());
     store = std::move(*opened);
+    auto reports = FailoverFiles::open(folder_of_failovers(config.data_folder));
+    if (!reports) return tl::unexpected(reports.error().in("reports of takeovers"));
+    failover_files_ = std::move(*reports);
   }
 
   // Time of captures is that of their packets.
@@ -170,6 +179,10 @@ Result<void> Chassis::start_parts() {
     look_at_the_clock(card);  // the hold time for a peer begins now: what opening and restoring took is not part of it
     for (CardSet& set : card.sets) {
       set.start.boot_id = boot_id_;
+      if (failover_files_) {
+        set.start.failovers = failover_files_->reports_of(cluster_.redundancy_sets[set.shard->set()].name);
+        set.start.failover_files = failover_files_.get();
+      }
       if (desk_ != nullptr) set.start.commits = &desk_->beacon();
       if (kernel_guard_) set.kernel = &kernel_guard_->watch(set.shard->set());
       if (writer_) set.start.disk = &writer_->add_set(cluster_.redundancy_sets[set.shard->set()].name);
@@ -180,9 +193,11 @@ Result<void> Chassis::start_parts() {
     workers += cards_.back()->workers();
   }
   if (writer_) writer_->start();
+  if (failover_files_) failover_files_->start();
   const auto more_counters = [this](CounterList& out) {
     guilt::append_to(out);
     if (writer_) writer_->append_to(out);
+    if (failover_files_) failover_files_->append_to(out);
     if (kernel_guard_) kernel_guard_->append_to(out);
     if (desk_ != nullptr) desk_->append_to(out);
   };
@@ -245,9 +260,11 @@ void Chassis::stop() {
   if (kernel_guard_) kernel_guard_->stop();  // its nftables rules stay
   for (const auto& card : cards_) card->stop();
   if (writer_) writer_->stop();
+  if (failover_files_) failover_files_->stop();
   doors_.clear();
   cards_.clear();
   writer_.reset();
+  failover_files_.reset();
   query_.reset();
   context_.reset();
 }

@@ -14,6 +14,7 @@
 #include "node/commit/commit_desk.h"
 #include "node/kernel/kernel_guard.h"
 #include "node/query/server.h"
+#include "node/set/failover_files.h"
 #include "storage/store.h"
 #include "storage/writer.h"
 #include "transport/socket.h"
@@ -72,6 +73,7 @@ class Chassis {
   std::unique_ptr<KernelGuard> kernel_guard_;  ///< null if no port involves the kernel
   std::shared_ptr<transport::Context> context_;
   std::unique_ptr<storage::Writer> writer_;
+  std::unique_ptr<FailoverFiles> failover_files_;  ///< null if the chassis has no data-folder
   std::vector<std::unique_ptr<Card>> cards_;
   std::vector<CardDoor> doors_;  ///< of cards_
   std::unique_ptr<QueryServer> query_;

@@ -10,22 +10,53 @@ void Engine::process(std::span<Packet> burst, TimePoint now, PacketSink& out) {
   const Ticks at = Shard::ticks_of(now);
   while (!burst.empty()) {
     const auto part = burst.first(std::min(burst.size(), kStageSize));
+    burst = burst.subspan(part.size());
     read(part, now);
     look_ahead(look_up(part.size()), at);
+    if (awaiting_) [[unlikely]] {
+      process_awaiting(part, at, out);
+      continue;
+    }
     // In order: a session that an earlier packet of the burst set up is found by a later one.
     for (std::size_t i = 0; i < part.size(); ++i) {
       const Look& look = looks_[i];
       if (look.binding == nullptr) continue;
       if (look.plain) {
         if (forward_plain(part[i], look, at, out)) continue;
-        staged_[i].binding = look.binding;
-        staged_[i].hash = look.hash;
-        headers_of_plain(part[i].data, look.headers, staged_[i].headers);
+        unfold(part[i], look, staged_[i]);
       }
       handle(part[i], staged_[i], at, out);
     }
-    burst = burst.subspan(part.size());
   }
+}
+
+inline void Engine::unfold(Packet& packet, const Look& look, Staged& staged) {
+  staged.binding = look.binding;
+  staged.hash = look.hash;
+  headers_of_plain(packet.data, look.headers, staged.headers);
+}
+
+void Engine::process_awaiting(std::span<Packet> part, Ticks now, PacketSink& out) {
+  for (std::size_t i = 0; i < part.size(); ++i) {
+    const Look& look = looks_[i];
+    if (look.binding == nullptr) continue;
+    if (look.plain) unfold(part[i], look, staged_[i]);
+    const bool former = look.shard->awaits_former_packet() && is_former(look, staged_[i].headers);
+    const std::uint64_t sent = counters_.packets_out;
+    const std::uint64_t created = counters_.sessions_created;
+    handle(part[i], staged_[i], now, out);
+    // A packet that ends its session and opens the next one is not of the former one.
+    if (former && counters_.packets_out != sent && counters_.sessions_created == created) {
+      look.shard->former_packet_passed();
+    }
+  }
+}
+
+bool Engine::is_former(const Look& look, const Headers& headers) {
+  // A fragment or an error that names no session by its own headers is not the first packet that anybody waits for.
+  if (headers.later_fragment || headers.icmp == IcmpKind::error) return false;
+  const auto flow = look.shard->table().find(look.binding->service_set, headers.key, look.hash);
+  return flow && look.shard->is_former(look.shard->table().at(flow->slot));
 }
 
 Engine::Arrival Engine::arrival_of(std::uint32_t unit) const {
@@ -64,13 +95,17 @@ void Engine::read_passive(Packet& packet, const Arrival& arrival, TimePoint now,
 
 void Engine::read(std::span<Packet> burst, TimePoint now) {
   Arrival arrival = arrival_of(burst.front().unit);
+  awaiting_ = arrival.shard != nullptr && arrival.shard->awaits_former_packet();
   counters_.packets_in += burst.size();
   for (std::size_t i = 0; i < burst.size(); ++i) {
     Packet& packet = burst[i];
     Look& look = looks_[i];
     look.binding = nullptr;
     counters_.bytes_in += packet.length;
-    if (packet.unit != arrival.unit) arrival = arrival_of(packet.unit);
+    if (packet.unit != arrival.unit) {
+      arrival = arrival_of(packet.unit);
+      awaiting_ |= arrival.shard != nullptr && arrival.shard->awaits_former_packet();
+    }
     if (arrival.shard == nullptr) [[unlikely]] {
       read_passive(packet, arrival, now, look, staged_[i]);
       continue;

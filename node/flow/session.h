@@ -64,7 +64,9 @@ struct alignas(64) Session {
 
   // -- Line 1: TCP, and what changes with the state. --
   TcpWindow windows[2];
-  std::uint16_t window_epoch = 0;  ///< activation in which `windows` was learnt; another: learn again; 0: none
+  /// The activation of the shard in which it set the session up, or learnt `windows` (of TCP). In another activation,
+  /// windows are learnt again. 0: none.
+  std::uint16_t window_epoch = 0;
   ApplicationProtocol alg = kNoApplicationProtocol;
   /// For each side, the last acknowledgement of what it sends: the next number that its receiver expects. After a
   /// takeover, until the receiver has sent something, the replicated end of that side. 0 if unknown.

@@ -209,6 +209,7 @@ SetUp Shard::set_up(const Headers& headers, std::uint16_t service_set, std::uint
   session = Session{};
   session.generation = generation;
   session.version = 1;
+  session.window_epoch = window_epoch_;
   session.initiated_outside = !inside;
   session.service_set = service_set;
   session.policy = firewall.policy;

@@ -8,6 +8,7 @@
 #include <array>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "model/config/cluster.h"
@@ -122,6 +123,25 @@ class Shard final : public SessionSource, public SessionSink, private NatOutput 
   /// Stops (or resumes) setting up sessions. Used while mastership is handed over; existing sessions go on.
   void refuse_new_sessions(bool refuse) { refuse_new_ = refuse; }
   [[nodiscard]] bool refuses_new_sessions() const { return refuse_new_; }
+
+  // -- The first packet after a takeover --
+
+  /// Has the engine look for the first packet that it forwards of a session that this shard did not set up itself since
+  /// activate(). Costs a branch for each burst, and the look-up of a session for each packet until that packet comes.
+  void await_former_packet() { awaits_former_packet_ = true; }
+  /// Gives that up.
+  void await_no_packet() { awaits_former_packet_ = former_packet_ = false; }
+  [[nodiscard]] bool awaits_former_packet() const { return awaits_former_packet_; }
+  /// Returns true once after that packet was forwarded.
+  [[nodiscard]] bool take_former_packet() { return std::exchange(former_packet_, false); }
+  /// Returns true if the shard has not set the session up itself since activate(), and has not followed it since if it
+  /// is one of TCP.
+  [[nodiscard]] bool is_former(const Session& session) const { return session.window_epoch != window_epoch_; }
+  /// Tells that a packet of such a session was forwarded.
+  void former_packet_passed() {
+    awaits_former_packet_ = false;
+    former_packet_ = true;
+  }
 
   // -- Packets --
 
@@ -314,6 +334,8 @@ class Shard final : public SessionSource, public SessionSink, private NatOutput 
   std::vector<ChangeListener*> listeners_;
   std::vector<ChangeListener*> observers_;
   std::uint32_t pass_ = 1;
+  bool awaits_former_packet_ = false;
+  bool former_packet_ = false;      ///< it was forwarded, and take_former_packet() has not told yet
   std::uint16_t window_epoch_ = 1;  ///< another one with each activation, never 0
   Ticks activated_ = 0;
   std::uint32_t arm_cursor_ = 0;  ///< slots below it have their timer armed

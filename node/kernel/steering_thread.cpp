@@ -45,6 +45,13 @@ void SteeringThread::acquire() {
   wake();
 }
 
+std::optional<TimePoint> SteeringThread::drawn() const {
+  const std::uint64_t done = carried_out_.load(std::memory_order_acquire);
+  if ((done & kTraffic) == 0 || done != wanted_.load(std::memory_order_relaxed)) return std::nullopt;
+  const TimePoint at = drawn_.load(std::memory_order_relaxed);
+  return at == TimePoint::max() ? std::nullopt : std::optional(at);
+}
+
 void SteeringThread::release() {
   wanted_.store(wanted_.load(std::memory_order_relaxed) & ~kTraffic, std::memory_order_release);
   wake();
@@ -136,11 +143,13 @@ void SteeringThread::carry_out(std::uint64_t wanted, TimePoint now) {
   // The guard of the kernel adds missing return routes only while they are wanted, so it must know first that they are
   // not wanted any more.
   if ((wanted & kTraffic) != 0) {
-    if (const auto drawn = parts_.steering->acquire(now); !drawn) {
+    const auto drawn = parts_.steering->acquire(now);
+    if (!drawn) {
       ++failures_;
       log::warn("steering", "set={} {}", parts_.set, drawn.error().message);
     }
     if (parts_.routes) parts_.routes->acquire();
+    drawn_.store(drawn ? monotonic_now() : TimePoint::max(), std::memory_order_relaxed);
     if (parts_.kernel != nullptr) parts_.kernel->want_return_routes(true);
   } else {
     parts_.steering->release(now);

@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -46,6 +47,8 @@ class SteeringThread {
   /// Has the traffic drawn to this chassis: addresses first, then return routes. If it is drawn already, it is
   /// announced once more. REQUIRES: the engine is ready to forward.
   void acquire();
+  /// Returns when the kernel had done what the last acquire() asked for; nullopt while it has not, or if it refused.
+  [[nodiscard]] std::optional<TimePoint> drawn() const;
   /// Has the traffic released. Until released(), packets may still be drawn to this chassis.
   void release();
   /// Returns true when nothing that acquire() asked for is left in the kernel.
@@ -87,8 +90,9 @@ class SteeringThread {
   bool stuck_ = false;            ///< the kernel has kept the thread for longer than a lease
 
   // Written by the thread.
-  std::atomic<std::uint64_t> carried_out_{0};  ///< the last value of wanted_ that has been carried out
-  std::atomic<TimePoint> free_;                ///< when the thread last was free to do what the worker wants
+  std::atomic<std::uint64_t> carried_out_{0};       ///< the last value of wanted_ that has been carried out
+  std::atomic<TimePoint> drawn_{TimePoint::max()};  ///< when carried_out_ was, if it was to draw; max: it failed
+  std::atomic<TimePoint> free_;                     ///< when the thread last was free to do what the worker wants
   std::atomic<std::uint64_t> failures_{0};
   std::atomic<std::uint64_t> longest_us_{0};  ///< longest time that the kernel kept the thread
   std::atomic<std::uint64_t> texts_{0};       ///< how often text_ was written

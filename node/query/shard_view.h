@@ -48,6 +48,8 @@ class ShardView {
   [[nodiscard]] virtual std::uint64_t sessions_of(StableId service_set) const = 0;
   /// Fills all fields except `set`.
   virtual void status(TimePoint now, SetStatus& out) const = 0;
+  /// Appends the reports of the last takeovers that this chassis made, newest first.
+  virtual void failovers(std::vector<FailoverReport>& out) const = 0;
   /// Returns true if sessions may be cleared here: the member is master, or stand-alone.
   [[nodiscard]] virtual bool is_master() const = 0;
   /// Deletes the session in `slot` as if it had timed out, which is replicated and checkpointed. Returns false if the

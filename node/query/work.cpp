@@ -364,6 +364,9 @@ bool work_on(QueryTask& task, CardView& card, TimePoint now, std::uint32_t max_s
     case QueryKind::switchover:
       answer_switchover(task, *shard, now);
       return true;
+    case QueryKind::failovers:
+      shard->failovers(task.reply.failovers);
+      return true;
     case QueryKind::counters:
       card.counters(task.reply.counters);
       return true;

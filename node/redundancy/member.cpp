@@ -93,7 +93,17 @@ void RedundancyMember::withdraw_claim() {
 
 void RedundancyMember::persist_term(std::uint64_t term) { decisions_.persist_term(term); }
 
+Takeover RedundancyMember::describe_takeover(const RoleMachine::Takeover& how) const {
+  Takeover out{how, heard_at_, heartbeat_at_, {}, detector_.status(last_tick_), receiver_.position().sequence, {}};
+  if (!connected_ && closed_at_ != TimePoint()) out.closed_at = closed_at_;
+  const rep::Position& said = peer_beat_.stream;
+  if (said.epoch != 0 && said.epoch == receiver_.position().epoch) out.sent = said.sequence;
+  return out;
+}
+
 void RedundancyMember::on_master(std::uint64_t term) {
+  takeover_.reset();
+  if (role_.takeover()) takeover_ = describe_takeover(*role_.takeover());
   // What the peer knows: what this member had from it, if it had all; a master that goes on knows from its stream.
   const bool whole_copy = receiver_.sync() == Sync::hot;
   receiver_.stop();
@@ -159,6 +169,7 @@ void RedundancyMember::on_peer_connected(TimePoint now) {
 void RedundancyMember::on_peer_disconnected(TimePoint now) {
   ++counters_.disconnects;
   connected_ = false;
+  closed_at_ = now;
   detector_.wake(now);
   detector_.on_connection(false);
   if (peer_lost_told_ || drain_grace_) return;

@@ -22,6 +22,7 @@
 #include "node/redundancy/health.h"
 #include "node/redundancy/peer_boots.h"
 #include "node/redundancy/role.h"
+#include "node/redundancy/takeover.h"
 #include "replication/merge.h"
 #include "replication/protocol.h"
 #include "replication/receiver.h"
@@ -163,6 +164,9 @@ class RedundancyMember : public ChangeListener, private RoleOutput {
   [[nodiscard]] std::uint64_t peer_boot() const { return boots_.present(); }
   /// Returns true while the peer is heard.
   [[nodiscard]] bool hears_peer() const { return heard_ever_ && !peer_lost_told_; }
+  /// Returns what this member knew when it became master, if it was standby before; otherwise nullopt. Valid in
+  /// RoleOutput::on_master().
+  [[nodiscard]] const std::optional<Takeover>& takeover() const { return takeover_; }
   [[nodiscard]] MemberStatus status() const;
   void append_to(CounterList& out) const;
 
@@ -219,6 +223,7 @@ class RedundancyMember : public ChangeListener, private RoleOutput {
   void send_heartbeat(TimePoint now);
   void send_offer();
   void after_receiver(TimePoint now);
+  [[nodiscard]] Takeover describe_takeover(const RoleMachine::Takeover& how) const;
   [[nodiscard]] replication::Header header() const;
   [[nodiscard]] std::uint16_t warnings() const;
   [[nodiscard]] bool may_send() const;
@@ -242,11 +247,14 @@ class RedundancyMember : public ChangeListener, private RoleOutput {
   ConfigurationCheck configuration_;
   std::uint64_t master_in_ = 0;  ///< the term in which this member is master; 0 if it is not
   RoleMachine role_;
+  std::optional<Takeover> takeover_;
 
   // Liveness.
   bool connected_ = false;
+  TimePoint closed_at_;  ///< when the connection was closed last
   bool heard_ever_ = false;
   TimePoint heard_at_;
+  TimePoint heartbeat_at_;        ///< when a heartbeat was heard last
   bool peer_lost_told_ = true;    ///< the role machine knows that the peer is gone
   DetectorConfig timing_;         ///< by which the peer is judged
   DetectorConfig wanted_timing_;  ///< while timing_changes_: as the configuration says

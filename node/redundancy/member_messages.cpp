@@ -162,6 +162,7 @@ void RedundancyMember::on_heartbeat(TimePoint now, const rep::Header& header, co
     configuration_.on_other_digest(now);
   }
   hear(now);
+  if (!drain_grace_) heartbeat_at_ = now;
   // This heartbeat was still awaited by the former timing.
   if (timing_changes_ && header.cluster_digest == own_.cluster_digest) end_change_of_timing();
   peer_lost_told_ = false;

@@ -43,7 +43,7 @@ void RoleMachine::seek_mastership(TimePoint now, RoleCause cause) {
   }
   const bool fresh = !claim_;
   const RoleCause first = claim_ && claim_->term == term ? claim_->first_cause : cause;
-  claim_ = Claim{cause, first, term, false, {}, {}};
+  claim_ = Claim{cause, first, term, fresh ? now : claim_->since, false, {}, {}};
   ++counters_.claims;
   const ClaimAnswer answer = config_.stand_alone ? ClaimAnswer::granted : output_.claim(term);
   if (answer == ClaimAnswer::granted) {
@@ -99,6 +99,8 @@ void RoleMachine::become_master(TimePoint now) {
   if (handing_over()) end_handover(true);
   output_.persist_term(claim.term);
   count_takeover(claim.cause);
+  takeover_.reset();
+  if (role_ == Role::standby) takeover_ = Takeover{claim.cause, sync_ == Sync::hot, claim.since};
   if (role_ == Role::master) {
     ++counters_.term_raised;
   } else {

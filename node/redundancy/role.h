@@ -139,6 +139,14 @@ class RoleMachine {
   }
   [[nodiscard]] const std::string& reason() const { return reason_; }
   [[nodiscard]] TimePoint changed_at() const { return changed_at_; }
+  /// How a standby became master.
+  struct Takeover {
+    RoleCause cause = RoleCause::peer_silent;
+    bool hot = false;      ///< its copy was complete
+    TimePoint decided_at;  ///< when it began to claim mastership
+  };
+  /// Returns how this member became master, if it was standby before; nullopt if it was not. Valid in on_master().
+  [[nodiscard]] const std::optional<Takeover>& takeover() const { return takeover_; }
 
   struct Counters {
     std::uint64_t became_master = 0;
@@ -169,6 +177,7 @@ class RoleMachine {
     RoleCause cause = RoleCause::stand_alone;  ///< why mastership is wanted now: it decides when the claim is withdrawn
     RoleCause first_cause = RoleCause::stand_alone;  ///< why it was claimed, which is what is shown
     std::uint64_t term = 0;
+    TimePoint since;  ///< when this member began to claim mastership, perhaps of another term
     bool refused = false;
     TimePoint retry_at;     ///< after a refusal
     TimePoint offer_until;  ///< RoleCause::offered: the offer counts until this time
@@ -207,6 +216,7 @@ class RoleMachine {
   std::uint64_t state_term_ = 0;
   std::uint64_t former_claim_;  ///< highest term that a former life of this member claimed
   std::optional<Claim> claim_;
+  std::optional<Takeover> takeover_;
   PeerReport peer_;
   bool peer_present_ = false;
   std::uint64_t reasserted_against_ = 0;  ///< term of the last lower master that was met

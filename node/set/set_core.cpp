@@ -22,12 +22,15 @@ SetCore::SetCore(const Cluster& cluster, std::uint16_t chassis, Shard& shard, co
                  TimePoint now)
     : cluster_(&cluster),
       config_(&cluster.redundancy_sets[shard.set()]),
+      chassis_(chassis),
       shard_(shard),
       output_(output),
       now_(now),
       member_(cluster, shard.set(), chassis,
               {start.boot_id, start.term, start.claimed, start.whole, start.stream, start.commits}, shard, shard,
               {*this, output, output}, now),
+      failovers_(start.failovers),
+      round_at_(now),
       disk_(start.disk),
       next_shard_tick_(now) {
   for (Claimant* const claimant : start.claimants) claims_.add(*claimant);
@@ -112,7 +115,10 @@ void SetCore::judge_health(TimePoint now) {
 
 bool SetCore::round(TimePoint now, WallMillis wall_now, const RoundLimits& limits) {
   now_ = now;
+  round_at_ = now;
+  round_wall_ = wall_now;
   bool more = false;
+  look_for_packets();
   if (const bool fails = disk_ != nullptr && disk_->failing(); fails != store_fails_) {
     store_fails_ = fails;
     judge_health(now);
@@ -135,7 +141,41 @@ bool SetCore::round(TimePoint now, WallMillis wall_now, const RoundLimits& limit
   report_blocks();
   if (unremembered_term_ != 0 && disk_->remember_term(unremembered_term_)) unremembered_term_ = 0;
   if (checkpointer_) more |= checkpointer_->tick(now, wall_now, member_.term(), limits.checkpoint_rows);
+  report_failovers(now);
   return more;
+}
+
+void SetCore::begin_report(std::uint64_t term, TimePoint active_at, bool steers) {
+  const Takeover& facts = *member_.takeover();
+  const auto& members = config_->members;
+  FailoverContext context;
+  context.set = config_->name;
+  context.chassis = cluster_->chassis[chassis_].name;
+  context.peer = cluster_->chassis[members[members[0].chassis == chassis_ ? 1 : 0].chassis].name;
+  context.term = term;
+  context.sessions = shard_.sessions();
+  context.granted_at = now_;
+  context.active_at = active_at;
+  context.wall_heard = round_wall_ * 1000 + (facts.heard_at - round_at_) / 1us;
+  context.steers = steers;
+  failovers_.begin(facts, context, now_);
+  created_before_ = shard_.sessions_created();
+  if (failovers_.awaits_former_packet()) shard_.await_former_packet();
+}
+
+void SetCore::look_for_packets() {
+  if (failovers_.awaits_former_packet() && shard_.take_former_packet()) failovers_.on_former_packet(output_.time());
+  if (failovers_.awaits_new_session() && shard_.sessions_created() != created_before_) {
+    failovers_.on_new_session(output_.time());
+  }
+}
+
+void SetCore::report_failovers(TimePoint now) {
+  failovers_.tick(now);
+  const auto news = failovers_.take_news();
+  if (!news) return;
+  if (!failovers_.awaits_former_packet()) shard_.await_no_packet();
+  output_.report_failover(*news->report, news->settled);
 }
 
 void SetCore::take_answer(TimePoint now) {
@@ -155,7 +195,7 @@ void SetCore::report_blocks() {
 
 TimePoint SetCore::next_deadline(TimePoint now) const {
   TimePoint next = std::min(member_.next_deadline(), next_shard_tick_);
-  next = std::min(next, claims_.next_deadline());
+  next = std::min({next, claims_.next_deadline(), failovers_.next_deadline()});
   if (checkpointer_) next = std::min(next, now + kShardTick);
   return next;
 }
@@ -192,8 +232,10 @@ void SetCore::on_master(std::uint64_t term) {
   } else {
     shard_.activate(now_, term);
   }
+  const TimePoint active_at = output_.time();
   // The engine forwards before the kernel draws traffic to this chassis.
-  output_.acquire_traffic();
+  const bool steers = output_.acquire_traffic();
+  if (member_.takeover()) begin_report(term, active_at, steers);
   note_role(Role::master, term);
   output_.report_role(Role::master, term);
 }
@@ -201,6 +243,7 @@ void SetCore::on_master(std::uint64_t term) {
 void SetCore::on_standby(std::uint64_t term) {
   output_.release_traffic();
   shard_.deactivate(now_);
+  failovers_.on_mastership_lost();
   note_role(Role::standby, term);
   output_.report_role(Role::standby, term);
 }

@@ -21,11 +21,14 @@
 #include "node/redundancy/claimant.h"
 #include "node/redundancy/member.h"
 #include "node/redundancy/role_history.h"
+#include "node/set/failover_recorder.h"
 #include "node/set/set_output.h"
 #include "node/set/store_claimant.h"
 #include "storage/checkpointer.h"
 
 namespace icr::node {
+
+class FailoverFiles;
 
 /// What survived the last run of the chassis, for one set.
 struct SetStart {
@@ -40,7 +43,9 @@ struct SetStart {
   /// The claimants that must grant a term before the member becomes master. Its disk is one more, and not in this list.
   /// They outlive the core.
   std::vector<Claimant*> claimants{};
-  const CommitBeacon* commits = nullptr;  ///< what heartbeats say about commits; null: nothing
+  const CommitBeacon* commits = nullptr;    ///< what heartbeats say about commits; null: nothing
+  std::vector<FailoverReport> failovers{};  ///< the reports that are on disk
+  FailoverFiles* failover_files = nullptr;  ///< keeps reports; null: they end with the process
 };
 
 /// How much of each kind of work one round does before packets have their turn again.
@@ -75,6 +80,8 @@ class SetCore final : private RoleOutput {
   void on_disconnected(TimePoint now);
   /// Takes the nonce of an answer to a probe.
   void on_probe_answer(TimePoint now, std::uint64_t nonce);
+  /// Tells when the kernel had done what the last SetOutput::acquire_traffic() asked for.
+  void on_steered(TimePoint at) { failovers_.on_steered(at); }
   /// Takes what the kernel guard found: a part of the health, and the addresses at which the peer can probe this
   /// machine.
   void on_kernel_report(TimePoint now, const KernelReport& report);
@@ -89,8 +96,9 @@ class SetCore final : private RoleOutput {
   /// Does what an operator wishes: RedundancyMember::request_switchover().
   [[nodiscard]] Result<void> request_switchover(TimePoint now);
 
-  /// Does one round of everything but packets, in this order: health, answer to an open claim, liveness and role,
-  /// replication, session timers, log of port blocks, term, checkpoint. Returns true if there is more to do at once.
+  /// Does one round of everything but packets, in this order: first packets after a takeover, health, answer to an open
+  /// claim, liveness and role, replication, session timers, log of port blocks, term, checkpoint. Returns true if there
+  /// is more to do at once.
   bool round(TimePoint now, WallMillis wall_now, const RoundLimits& limits);
   /// Returns when round() is next needed if nothing arrives.
   [[nodiscard]] TimePoint next_deadline(TimePoint now) const;
@@ -105,6 +113,8 @@ class SetCore final : private RoleOutput {
   [[nodiscard]] const RedundancyMember& member() const { return member_; }
   /// Returns the last changes of role, so that an operator sees why the member is in its role.
   [[nodiscard]] const RoleHistory& history() const { return history_; }
+  /// Returns what the last takeovers of this member cost.
+  [[nodiscard]] const FailoverRecorder& failovers() const { return failovers_; }
   /// Returns the checkpointer, or null if no checkpoints are kept.
   [[nodiscard]] const storage::Checkpointer* checkpointer() const { return checkpointer_.get(); }
   /// Returns what has yet to agree that this member becomes master, in words; empty if it does not claim mastership.
@@ -115,6 +125,10 @@ class SetCore final : private RoleOutput {
   void take_answer(TimePoint now);
   void judge_health(TimePoint now);
   void report_blocks();
+  void begin_report(std::uint64_t term, TimePoint active_at, bool steers);
+  /// Looks whether what the open report of a takeover awaits has come with the packets before this round.
+  void look_for_packets();
+  void report_failovers(TimePoint now);
   void note_role(Role role, std::uint64_t term);
   // -- RoleOutput --
   ClaimAnswer claim(std::uint64_t term) override;
@@ -128,6 +142,7 @@ class SetCore final : private RoleOutput {
 
   const Cluster* cluster_;
   const RedundancySet* config_;
+  const std::uint16_t chassis_;
   Shard& shard_;
   SetOutput& output_;
   TimePoint now_;                                  ///< of the input or round that is being handled: for the callbacks
@@ -135,6 +150,10 @@ class SetCore final : private RoleOutput {
   Claims claims_;
   RedundancyMember member_;
   RoleHistory history_;
+  FailoverRecorder failovers_;
+  std::uint64_t created_before_ = 0;  ///< sessions that the shard had set up before the takeover that is reported
+  TimePoint round_at_;                ///< when the last round began, and the wall clock then
+  WallMillis round_wall_ = 0;
   Role role_ = Role::initializing;  ///< the last one that was noted
   std::unique_ptr<storage::Checkpointer> checkpointer_;
   storage::CheckpointOutput* disk_;

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <string>
 
+#include "model/base/time.h"
+#include "model/query/failover.h"
 #include "node/nat/nat_types.h"
 #include "node/redundancy/detector.h"
 #include "node/redundancy/role.h"
@@ -20,8 +22,11 @@ namespace icr::node {
 /// cannot be sent is lost.
 class SetOutput : public replication::Outlet, public ProbeOutput {
  public:
+  /// Returns the time. It goes on while a round works, and is not earlier than the time that the round was given.
+  [[nodiscard]] virtual TimePoint time() = 0;
   /// Has the traffic drawn to this chassis. The table is active. Also called for a master that goes on in a new term.
-  virtual void acquire_traffic() = 0;
+  /// Returns true if that takes a while; SetCore::on_steered() then tells when it is done.
+  virtual bool acquire_traffic() = 0;
   /// Has the traffic released. Packets may still come while the kernel carries that out and until the neighbours have
   /// heard of the new master; the shard forwards those of its sessions for kForwardingGrace. The table is deactivated
   /// only after this.
@@ -37,6 +42,9 @@ class SetOutput : public replication::Outlet, public ProbeOutput {
   virtual void report_claim(std::uint64_t term) = 0;
   /// Reports that a switchover has begun (`active`), or that it is over.
   virtual void report_handover(bool active) = 0;
+  /// Reports what a takeover cost: when the report begins, and whenever it has something to add. `settled` is true once
+  /// for each report: when it says how long the traffic was interrupted, or when there is no more hope for that.
+  virtual void report_failover(const FailoverReport& report, bool settled) = 0;
   /// Reports that a block of NAT ports was allocated or released.
   virtual void report_block(const BlockEvent& event) = 0;
 };

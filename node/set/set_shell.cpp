@@ -2,8 +2,11 @@
 
 #include <algorithm>
 
+#include "model/base/clock.h"
 #include "model/base/log.h"
 #include "node/redundancy/identity.h"
+#include "node/set/failover_files.h"
+#include "node/set/failover_log.h"
 
 namespace icr::node {
 
@@ -17,6 +20,7 @@ SetShell::SetShell(const Cluster& cluster, std::uint16_t chassis, Shard& shard, 
       boot_id_(start.boot_id),
       kernel_(kernel),
       disk_(start.disk),
+      failover_files_(start.failover_files),
       now_(now),
       core_(cluster, chassis, shard, start, *this, now) {}
 
@@ -63,6 +67,9 @@ bool SetShell::poll(TimePoint now, WallMillis wall_now, bool busy) {
     for (const std::uint64_t nonce : prober_->take_answers(now)) core_.on_probe_answer(now, nonce);
   }
   take_kernel_report(now);
+  if (steering_ && core_.failovers().awaits_steering()) {
+    if (const auto drawn = steering_->drawn()) core_.on_steered(*drawn);
+  }
   more |= core_.round(now, wall_now, limits);
   if (steering_) {
     steering_->alive(now);
@@ -121,8 +128,11 @@ void SetShell::probe(const IpAddress& address, std::uint64_t nonce) {
   if (prober_) prober_->send(now_, address, nonce);
 }
 
-void SetShell::acquire_traffic() {
+TimePoint SetShell::time() { return std::max(now_, monotonic_now()); }
+
+bool SetShell::acquire_traffic() {
   if (steering_) steering_->acquire();
+  return steering_ != nullptr;
 }
 
 void SetShell::release_traffic() {
@@ -154,6 +164,11 @@ void SetShell::report_claim(std::uint64_t term) {
 
 void SetShell::report_handover(bool active) {
   log::info("role", "set={} chassis={} handing-over={}", config_.name, cluster_.chassis[chassis_].name, active);
+}
+
+void SetShell::report_failover(const FailoverReport& report, bool settled) {
+  if (settled) log::info("failover", "{}", failover_line(report));
+  if (failover_files_ != nullptr) failover_files_->keep(report);
 }
 
 void SetShell::report_block(const BlockEvent& event) {

@@ -66,12 +66,14 @@ class SetShell final : private SetOutput, private replication::LinkVisitor {
   // -- SetOutput --
   bool send(replication::Channel channel, std::span<const std::uint8_t> message) override;
   void probe(const IpAddress& address, std::uint64_t nonce) override;
-  void acquire_traffic() override;
+  [[nodiscard]] TimePoint time() override;
+  bool acquire_traffic() override;
   void release_traffic() override;
   void announce_again(std::uint64_t term) override;
   void report_role(Role role, std::uint64_t term) override;
   void report_claim(std::uint64_t term) override;
   void report_handover(bool active) override;
+  void report_failover(const FailoverReport& report, bool settled) override;
   void report_block(const BlockEvent& event) override;
   // -- LinkVisitor --
   void on_control(std::span<const std::uint8_t> message) override;
@@ -85,7 +87,8 @@ class SetShell final : private SetOutput, private replication::LinkVisitor {
   const std::uint16_t chassis_;
   const std::uint64_t boot_id_;
   KernelWatch* kernel_;
-  storage::CheckpointOutput* disk_;  ///< null: no checkpoints are kept
+  storage::CheckpointOutput* disk_;      ///< null: no checkpoints are kept
+  FailoverFiles* const failover_files_;  ///< null: reports of takeovers end with the process
   KernelReport kernel_report_;
   TimePoint now_;  ///< of the call that is being handled: for the callbacks
   SetCore core_;

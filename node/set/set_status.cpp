@@ -4,10 +4,10 @@
 #include <chrono>
 #include <string>
 
+#include "node/set/silence.h"
+
 namespace icr::node {
 namespace {
-
-std::uint64_t micros(Duration time) { return static_cast<std::uint64_t>(time / 1us); }
 
 std::uint64_t millis(Duration time) { return static_cast<std::uint64_t>(std::max<Duration>(time, 0ms) / 1ms); }
 
@@ -18,19 +18,6 @@ PeerStatus peer_of(const MemberStatus& member, TimePoint now) {
   out.commit_number = member.peer_commit.number;
   out.running_digest = member.peer_commit.running;
   out.commit_waits = member.peer_commit.waits;
-  return out;
-}
-
-SilenceStatus silence_of(const MemberStatus& member) {
-  const DetectorStatus& d = member.detector;
-  SilenceStatus out{micros(d.floor),    micros(d.limit),     micros(d.threshold), micros(d.silence),
-                    micros(d.own_late), micros(d.peer_late), micros(d.peer_says), d.avoided,
-                    d.probes_sent,      d.probes_answered,   "hears the peer",    std::string(to_string(d.witness))};
-  if (!member.peer_present) {
-    out.state = "peer is lost";
-  } else if (d.silence > d.floor) {
-    out.state = "peer is silent, which is still tolerated";
-  }
   return out;
 }
 
@@ -76,7 +63,7 @@ void describe(const SetCore& core, TimePoint now, SetStatus& out) {
   out.health_reasons = member.health.reasons;
   out.peer_health_weight = member.peer_health.weight;
   out.peer_health_reasons = member.peer_health.reasons;
-  if (!core.config().stand_alone()) out.detector = silence_of(member);
+  if (!core.config().stand_alone()) out.detector = silence_of(member.detector, member.peer_present);
   out.priority = member.priority;
   out.handing_over = member.handing_over;
   if (member.peer_heard_at != TimePoint()) out.peer = peer_of(member, now);

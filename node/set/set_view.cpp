@@ -23,6 +23,11 @@ void SetView::status(TimePoint now, SetStatus& out) const {
   out.scheduling = scheduling_;
 }
 
+void SetView::failovers(std::vector<FailoverReport>& out) const {
+  const auto& reports = core_.failovers().reports();
+  out.insert(out.end(), reports.begin(), reports.end());
+}
+
 bool SetView::remove(std::uint32_t slot, TimePoint /*now*/) {
   if (!shard().table().at(slot).live) return false;
   shard().remove(slot);

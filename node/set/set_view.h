@@ -30,6 +30,7 @@ class SetView final : public ShardView {
     return shard().sessions_with(service_set);
   }
   void status(TimePoint now, SetStatus& out) const override;
+  void failovers(std::vector<FailoverReport>& out) const override;
   [[nodiscard]] bool is_master() const override { return shard().active(); }
   bool remove(std::uint32_t slot, TimePoint now) override;
   Result<std::string> switchover(TimePoint now) override;

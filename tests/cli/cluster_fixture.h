@@ -55,6 +55,7 @@ class FakeShard final : public node::ShardView, public SessionSource {
   const SessionSource& sessions() const override { return *this; }
   std::uint64_t sessions_of(StableId service_set) const override;
   void status(TimePoint now, SetStatus& out) const override;
+  void failovers(std::vector<FailoverReport>& out) const override { out = reports; }
   bool is_master() const override { return role_ == Role::master; }
   bool remove(std::uint32_t slot, TimePoint now) override;
   Result<std::string> switchover(TimePoint now) override;
@@ -77,6 +78,7 @@ class FakeShard final : public node::ShardView, public SessionSource {
   int switchovers = 0;
   std::map<std::uint32_t, BindingUse> uses;  ///< by slot
   std::vector<NatPoolStatus> pools;
+  std::vector<FailoverReport> reports;  ///< newest first
   std::vector<DeterministicRow> blocks;
 
  private:

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/support/sample_failover.h"
+
 namespace icr::test {
 namespace {
 
@@ -174,6 +176,29 @@ TEST_F(Golden, RedundancyGroups) {
     EXPECT_EQ(output.code, cli::ExitCode::command_error);
     EXPECT_EQ(output.error, "error: redundancy group " + number + " not found\n");
   }
+}
+
+TEST_F(Golden, Failovers) {
+  expect("show services redundancy-group failovers", "nothing");
+  FailoverReport report = sample_failover();
+  fake_.shard(1, 0).reports = {report, sample_failover(6)};
+  fake_.shard(1, 0).reports[1].heard -= 86'400'000'000;
+  report.chassis = "left";
+  report.peer = "right";
+  report.kind = FailoverKind::takeover;
+  report.reason = "peer is silent";
+  report.heard += 3'600'000'000;
+  report.hot = report.complete = false;
+  report.closed = report.steered = report.old_session = report.new_session = std::nullopt;
+  report.sent = std::nullopt;
+  fake_.shard(0, 0).reports = {report};
+  report.set = "rs2";
+  fake_.shard(0, 1).reports = {report};
+  expect("show services redundancy-group failovers", "failovers");
+  expect("show services redundancy-group failovers rg-id 2", "failovers-one");
+  expect("show services redundancy-group failovers rg-id 1 extensive", "failovers-extensive");
+  const auto refused = answer(fake_, "show services redundancy-group failovers rg-id 3");  // a stand-alone set is none
+  EXPECT_EQ(refused.error, "error: redundancy group 3 not found\n");
 }
 
 TEST_F(Golden, PacketDrops) {

@@ -265,6 +265,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         if (which < 64) {  // a takeover: windows are learnt again
           world.shard.deactivate(world.now);
           world.shard.activate(world.now);
+          world.shard.await_former_packet();
         } else if (any) {  // it comes back
           const Left again = world.sink.left[which % world.sink.left.size()];
           world.send(unit, {again.bytes});

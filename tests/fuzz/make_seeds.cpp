@@ -10,6 +10,7 @@
 #include "storage/record.h"
 #include "tests/fuzz/fuzz_cluster.h"
 #include "tests/support/packets.h"
+#include "tests/support/sample_failover.h"
 
 namespace {
 
@@ -240,6 +241,10 @@ void queries() {
   reply.live = {{10, 6}, {5, 4}, {3, 1}};
   encode_reply(reply, none, builder);
   keep("reply-statistics");
+  reply = {};
+  reply.failovers = {icr::test::sample_failover()};
+  encode_reply(reply, none, builder);
+  keep("reply-failovers");
 }
 
 void checkpoints() {

@@ -119,6 +119,35 @@ TEST(SteeringThread, CarriesOutTheLastWishOnly) {
   EXPECT_TRUE(thread->released());
 }
 
+TEST(SteeringThread, TellsWhenTheTrafficWasDrawn) {
+  Kernel kernel;
+  const auto thread = start(kernel);
+  EXPECT_EQ(thread->drawn(), std::nullopt);
+  kernel.lock(true);
+  const TimePoint asked = monotonic_now();
+  thread->acquire();
+  ASSERT_TRUE(kernel.wait_for("acquire"));
+  EXPECT_EQ(thread->drawn(), std::nullopt) << "the kernel is still at work";
+  kernel.lock(false);
+  ASSERT_TRUE(wait_until([&] { return thread->drawn().has_value(); }, 10s));
+  EXPECT_GE(*thread->drawn(), asked);
+  EXPECT_LE(*thread->drawn(), monotonic_now());
+  // It is asked for once more: what counts is when that is done.
+  const TimePoint first = *thread->drawn();
+  thread->acquire();
+  ASSERT_TRUE(wait_until([&] { return thread->drawn() && *thread->drawn() > first; }, 10s));
+  thread->release();
+  EXPECT_EQ(thread->drawn(), std::nullopt);
+}
+
+TEST(SteeringThread, WhatTheKernelRefusesIsNotDrawn) {
+  Kernel kernel;
+  const auto thread = start(kernel, "cannot add virtual address");
+  thread->acquire();
+  ASSERT_TRUE(wait_until([&] { return thread->update_warning(monotonic_now()); }, 10s));
+  EXPECT_EQ(thread->drawn(), std::nullopt);
+}
+
 TEST(SteeringThread, AKernelThatDoesNotAnswerIsAWarningUntilItDoes) {
   Kernel kernel;
   const auto thread = start(kernel);

@@ -8,6 +8,7 @@
 #include <random>
 
 #include "tests/cli/cluster_fixture.h"
+#include "tests/support/sample_failover.h"
 
 namespace icr::test {
 namespace {
@@ -312,6 +313,29 @@ TEST(QueryCodec, RepliesOutOfRangeAreRefused) {
   EXPECT_TRUE(refused([](QueryReply& r) { r.live = {{9, 0}, {5, 0}, {5, 0}}; })) << "more TCP and UDP than sessions";
   EXPECT_TRUE(refused([](QueryReply& r) { r.live = {{kMost, 9}, {kMost - 1, 5}, {1, 5}}; })) << "and of IPv4 alone";
   EXPECT_TRUE(refused([](QueryReply& r) { r.live = {{2, 0}, {kMost, 0}, {3, 0}}; })) << "their sum overflows";
+}
+
+TEST(QueryCodec, ReportsOfTakeoversComeBackAsTheyWere) {
+  QueryReply reply;
+  FailoverReport unknown;
+  unknown.heard = -5;
+  reply.failovers = {sample_failover(2), unknown};
+  BatchEncoder none;
+  flatbuffers::FlatBufferBuilder builder;
+  encode_reply(reply, none, builder);
+  auto back = decode_reply(builder.GetBufferPointer(), builder.GetSize());
+  ASSERT_TRUE(back) << back.error().message;
+  EXPECT_EQ(back->failovers, reply.failovers);
+
+  reply.failovers.resize(kMaxFailovers + 1);
+  encode_reply(reply, none, builder);
+  back = decode_reply(builder.GetBufferPointer(), builder.GetSize());
+  ASSERT_FALSE(back);
+  EXPECT_EQ(back.error().message, "17 reports of takeovers");
+  reply.failovers = {unknown};
+  reply.failovers[0].kind = static_cast<FailoverKind>(enum_end<FailoverKind>());
+  encode_reply(reply, none, builder);
+  EXPECT_FALSE(decode_reply(builder.GetBufferPointer(), builder.GetSize()));
 }
 
 TEST(EnumEnd, CountsWhatTheCodecOfRepliesChecks) {

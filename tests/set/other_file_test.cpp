@@ -184,12 +184,14 @@ class Side : private SetOutput {
     return true;
   }
   void probe(const IpAddress&, std::uint64_t) override {}
-  void acquire_traffic() override {}
+  [[nodiscard]] TimePoint time() override { return {}; }
+  bool acquire_traffic() override { return false; }
   void release_traffic() override {}
   void announce_again(std::uint64_t) override {}
   void report_role(Role, std::uint64_t) override {}
   void report_claim(std::uint64_t) override {}
   void report_handover(bool) override {}
+  void report_failover(const FailoverReport&, bool) override {}
   void report_block(const BlockEvent&) override {}
 
   Engine engine_;

@@ -71,6 +71,10 @@ class Side : private SetOutput {
   std::vector<std::string> told;
   std::deque<std::pair<replication::Channel, std::vector<std::uint8_t>>> sent;
   bool connected = true;
+  bool steers = false;                  ///< the kernel takes its time to draw the traffic
+  TimePoint now_is;                     ///< of the call that is being handled
+  std::vector<FailoverReport> reports;  ///< as they were reported, oldest first
+  int settled_reports = 0;
 
   [[nodiscard]] std::uint64_t term_on_disk() { return store.terms("rs1")->seen; }
   [[nodiscard]] std::uint64_t counter(std::string_view name) const {
@@ -92,7 +96,11 @@ class Side : private SetOutput {
     return connected;
   }
   void probe(const IpAddress&, std::uint64_t) override {}
-  void acquire_traffic() override { tell("acquire"); }
+  [[nodiscard]] TimePoint time() override { return now_is; }
+  bool acquire_traffic() override {
+    tell("acquire");
+    return steers;
+  }
   void release_traffic() override { tell("release"); }
   void announce_again(std::uint64_t) override {}
   void report_role(Role role, std::uint64_t term) override { tell(fmt::format("{} {}", to_string(role), term)); }
@@ -100,6 +108,10 @@ class Side : private SetOutput {
     tell(term == 0 ? std::string("claims no more") : fmt::format("claims {}", term));
   }
   void report_handover(bool active) override { tell(active ? "handing over" : "not handing over"); }
+  void report_failover(const FailoverReport& report, bool settled) override {
+    reports.push_back(report);
+    if (settled) ++settled_reports;
+  }
   void report_block(const BlockEvent&) override {}
 
   Shard shard_;
@@ -109,8 +121,12 @@ class PairTest : public ::testing::Test {
  protected:
   PairTest() { log::set_level(log::Level::error); }
 
-  void round(Side& side, const RoundLimits& limits = kQuietRound) { (void)side.core->round(now_, 0, limits); }
+  void round(Side& side, const RoundLimits& limits = kQuietRound) {
+    side.now_is = now_;
+    (void)side.core->round(now_, wall_, limits);
+  }
   void deliver(Side& from, Side& to) {
+    to.now_is = now_;
     for (; !from.sent.empty(); from.sent.pop_front()) {
       to.core->on_message(now_, from.sent.front().first, from.sent.front().second);
     }
@@ -127,6 +143,7 @@ class PairTest : public ::testing::Test {
 
   Cluster cluster_ = pair();
   TimePoint now_{std::chrono::hours(1)};
+  WallMillis wall_ = 0;  ///< it stands still
 };
 
 }  // namespace icr::node

@@ -167,7 +167,10 @@ bool Chassis::send(replication::Channel channel, std::span<const std::uint8_t> m
 
 void Chassis::probe(const IpAddress&, std::uint64_t nonce) { probed_ = nonce; }
 
-void Chassis::acquire_traffic() { watcher_.on_draw(*this); }
+bool Chassis::acquire_traffic() {
+  watcher_.on_draw(*this);
+  return false;
+}
 
 void Chassis::announce_again(std::uint64_t) { watcher_.on_draw(*this); }
 

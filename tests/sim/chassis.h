@@ -109,12 +109,14 @@ class Chassis final : private node::SetOutput, private ChangeListener {
   // -- SetOutput --
   bool send(replication::Channel channel, std::span<const std::uint8_t> message) override;
   void probe(const IpAddress& address, std::uint64_t nonce) override;
-  void acquire_traffic() override;
+  [[nodiscard]] TimePoint time() override { return now_; }
+  bool acquire_traffic() override;
   void release_traffic() override {}  // the network goes on sending here until another chassis draws the traffic
   void announce_again(std::uint64_t term) override;
   void report_role(Role role, std::uint64_t term) override;
   void report_claim(std::uint64_t term) override { watcher_.on_claim(*this, term); }
   void report_handover(bool) override {}
+  void report_failover(const FailoverReport&, bool) override {}
   void report_block(const node::BlockEvent& event) override { event.allocated ? ++blocks_reported : --blocks_reported; }
 
   void changed(std::uint32_t slot, Change change) override;
