@@ -119,8 +119,17 @@ void show_packet_drops(Asking& asking) {
   }
 }
 
+std::optional<std::uint16_t> addressed_set(const Command& command, const Cluster& cluster) {
+  if (!command.set_id) return cluster.find_set(command.redundancy_set);
+  for (std::uint16_t set = 0; set < cluster.redundancy_sets.size(); ++set) {
+    const RedundancySet& each = cluster.redundancy_sets[set];
+    if (!each.stand_alone() && each.id == *command.set_id) return set;
+  }
+  return std::nullopt;
+}
+
 void switch_over(Asking& asking) {
-  const auto set = *asking.cluster().find_set(asking.command().redundancy_set);
+  const auto set = *addressed_set(asking.command(), asking.cluster());
   for (const auto& source : choose_sources(asking.cluster(), asking.surveyed(), false)) {
     if (source.set != set) continue;
     if (source.role != Role::master) break;
@@ -128,13 +137,15 @@ void switch_over(Asking& asking) {
     request.kind = QueryKind::switchover;
     request.card = source.card;
     request.set = set;
+    request.force = asking.command().force;
     asking.environment().transport.ask(source.chassis, std::move(request));
     while (auto answer = asking.environment().transport.next()) {
       if (const auto* reply = asking.accepted(*answer)) asking.environment().out(reply->text + "\n");
     }
     return;
   }
-  asking.refuse(fmt::format("no chassis that answers is master of redundancy set {}", asking.command().redundancy_set));
+  asking.refuse(fmt::format("no chassis that answers is master of redundancy set {}",
+                            asking.cluster().redundancy_sets[set].name));
 }
 
 }  // namespace icr::cli

@@ -22,9 +22,15 @@ void show_redundancy_groups(Asking& asking);
 void show_failovers(Asking& asking);
 void show_packet_drops(Asking& asking);
 void switch_over(Asking& asking);
+/// Returns the redundancy set of a switchover, by name or number; nothing if the cluster has no such set. A stand-alone
+/// set has no number for operators.
+[[nodiscard]] std::optional<std::uint16_t> addressed_set(const Command& command, const Cluster& cluster);
 
-/// `show services redundancy-group consistency` (consistency_commands.cpp).
+// Twins (twin_commands.cpp).
+/// `show services redundancy-group consistency`.
 void show_consistency(Asking& asking);
+/// `request services redundancy-set ... switchover dry-run`.
+void dry_run_switchover(Asking& asking);
 
 // Commits (system_commands.cpp). These need no survey.
 void show_commits(Asking& asking);

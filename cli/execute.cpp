@@ -35,8 +35,10 @@ bool is_about_cards(Verb verb) {
 
 /// Returns an error message if the command names something that this cluster does not have, otherwise an empty text.
 std::string mistake_in(const Command& command, const Cluster& cluster) {
-  if (command.verb == Verb::switchover && !cluster.find_set(command.redundancy_set)) {
-    return fmt::format("redundancy set {} not found", command.redundancy_set);
+  const bool addresses_set = command.verb == Verb::switchover || command.verb == Verb::switchover_dry_run;
+  if (addresses_set && !addressed_set(command, cluster)) {
+    return fmt::format("redundancy set {} not found",
+                       command.set_id ? std::to_string(*command.set_id) : command.redundancy_set);
   }
   if (command.group &&
       std::none_of(cluster.redundancy_sets.begin(), cluster.redundancy_sets.end(),
@@ -192,6 +194,9 @@ ExitCode execute(const Command& command, const Environment& environment) {
       break;
     case Verb::clear_nat_statistics:
       clear_statistics(asking, StatisticsGroup::nat);
+      break;
+    case Verb::switchover_dry_run:
+      dry_run_switchover(asking);
       break;
     case Verb::switchover:
       switch_over(asking);

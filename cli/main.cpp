@@ -153,7 +153,7 @@ int main(int argc, char** argv) {
       "  icr clear services {sessions | flows} [filters]\n"
       "  icr clear services sessions analysis [interface NAME]\n"
       "  icr clear services nat {mappings | statistics}\n"
-      "  icr request services redundancy-set NAME switchover\n"
+      "  icr request services redundancy-set {NAME | id N} switchover [force | dry-run]\n"
       "  icr check FILE\n"
       "  icr commit check FILE | commit [confirmed [MINUTES]] FILE [comment TEXT] | commit\n"
       "  icr rollback N\n"

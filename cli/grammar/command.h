@@ -49,6 +49,7 @@ enum class Verb : std::uint8_t {
   clear_mappings,
   clear_nat_statistics,
   switchover,
+  switchover_dry_run,
   show_commits,
   compare_commits,  ///< Command::rollback says which
 };
@@ -104,7 +105,9 @@ struct Command {
   std::optional<Prefix> xlated_ip;       ///< contains the translated address of a block or session
   std::optional<std::uint16_t> xlated_port;
   std::optional<std::uint16_t> port;      ///< of the host or of the translated address
-  std::string redundancy_set;             ///< of a switchover
+  std::string redundancy_set;             ///< of a switchover: its name, unless `set_id` says which
+  std::optional<std::uint32_t> set_id;    ///< of a switchover
+  bool force = false;                     ///< of a switchover
   std::optional<std::uint16_t> group;     ///< the value of rg-id
   std::array<std::size_t, 2> rollback{};  ///< of compare_commits: 0 is the newest commit
 };

@@ -100,6 +100,13 @@ const GrammarNode* value_child(const GrammarNode& at) {
   return nullptr;
 }
 
+/// The same, but not if the word is the whole keyword of another child: `id` is the keyword, and `i` a name.
+const GrammarNode* value_child(const GrammarNode& at, std::string_view text) {
+  const bool keyword =
+      std::any_of(at.children.begin(), at.children.end(), [&](const GrammarNode& child) { return child.word == text; });
+  return keyword ? nullptr : value_child(at);
+}
+
 }  // namespace
 
 bool Names::has(NameOf what, std::string_view name) const {
@@ -119,7 +126,7 @@ tl::expected<Command, SyntaxError> parse_command(std::string_view line, const Na
   Command command;
   for (std::size_t i = 0; i < words.size(); ++i) {
     const Word& word = words[i];
-    if (const auto* any = value_child(*at)) {
+    if (const auto* any = value_child(*at, word.text)) {
       if (auto taken = any->take(command, word.text); !taken) {
         return tl::unexpected(SyntaxError{word.column, taken.error().message});
       }

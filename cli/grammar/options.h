@@ -38,6 +38,7 @@ enum OptionBit : std::uint32_t {
   kHostIp = 1U << 26U,
   kXlatedIp = 1U << 27U,
   kXlatedPort = 1U << 28U,
+  kForce = 1U << 29U,
 };
 
 using Options = std::vector<GrammarOption>;

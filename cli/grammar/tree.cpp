@@ -1,4 +1,6 @@
 // The tree of all keywords that icr understands, except those of NAT (nat_tree.cpp).
+#include <limits>
+
 #include "cli/grammar/grammar.h"
 #include "cli/grammar/options.h"
 #include "cli/grammar/values.h"
@@ -155,18 +157,50 @@ GrammarNode clear_services() {
                  });
 }
 
+/// Returns what can be asked of a redundancy set, after its name or number.
+std::vector<GrammarNode> set_actions() {
+  const Options force = {
+      {"force", "Also to a standby that is warned", false, kForce, 0, [](Command& c, std::string_view) -> Result<void> {
+         c.force = true;
+         return {};
+       }}};
+  GrammarNode event;
+  event.help = "Name of the event";
+  event.take = [](Command&, std::string_view v) -> Result<void> {
+    auto name = parse_name(v, "redundancy-event");
+    if (!name) return tl::unexpected(name.error());
+    return {};
+  };
+  event.children = {command("trigger", "Hand mastership to the other chassis", enter<Verb::switchover>, force)};
+  GrammarNode switchover =
+      command("switchover", "Hand mastership to the other chassis", enter<Verb::switchover>, force);
+  switchover.children = {
+      command("dry-run", "Display what a switchover would cost", enter<Verb::switchover_dry_run>, levels(kExtensive))};
+  return {keyword("redundancy-event", "Act as if an event had happened", {std::move(event)}), std::move(switchover)};
+}
+
 GrammarNode request_services() {
-  GrammarNode set_name;
-  set_name.help = "Name of the redundancy set";
-  set_name.take = [](Command& c, std::string_view v) -> Result<void> {
+  GrammarNode name;
+  name.help = "Name of the redundancy set";
+  name.take = [](Command& c, std::string_view v) -> Result<void> {
     auto name = parse_name(v, "redundancy-set");
     if (!name) return tl::unexpected(name.error());
     c.redundancy_set = std::move(*name);
     return {};
   };
-  set_name.children = {command("switchover", "Hand mastership to the other chassis", enter<Verb::switchover>, {})};
+  name.children = set_actions();
+  GrammarNode number;
+  number.help = "Number of the redundancy set";
+  number.take = [](Command& c, std::string_view v) -> Result<void> {
+    const auto number = parse_number(v, 1, std::numeric_limits<std::uint32_t>::max());
+    if (!number) return tl::unexpected(number.error());
+    c.set_id = static_cast<std::uint32_t>(*number);
+    return {};
+  };
+  number.children = set_actions();
   return keyword("services", "Request services actions",
-                 {keyword("redundancy-set", "Act on a redundancy set", {std::move(set_name)})});
+                 {keyword("redundancy-set", "Act on a redundancy set",
+                          {keyword("id", "Number of the redundancy set", {std::move(number)}), std::move(name)})});
 }
 
 template <std::size_t place>

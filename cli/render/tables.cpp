@@ -63,9 +63,6 @@ struct Group {
 
 std::string_view connection_word(bool connected) { return connected ? "Connected" : "Not connected"; }
 
-/// The sum of weights at which a redundancy group fails over, as in Junos interface monitoring.
-constexpr std::uint32_t kIllWeight = 255;
-
 /// Returns the role as `show services redundancy-group` prints it; "-" if it is not known.
 std::string role_word(std::optional<Role> role, bool warned) {
   if (!role) return "-";

@@ -13,6 +13,9 @@
 
 namespace icr::cli {
 
+/// The sum of weights from which on a member's health is Failed, as in Junos interface monitoring.
+inline constexpr std::uint32_t kIllWeight = 255;
+
 /// The figures of a line of a table of service sets.
 struct ServiceSetRow {
   CardFamily family = CardFamily::ms;

@@ -74,6 +74,7 @@ struct QueryRequest {
   std::optional<IpAddress> translated;   ///< deterministic: whose hosts; neither: every host of the pool
   std::optional<std::uint16_t> port;     ///< deterministic: of `translated`
   CommitRequest commit;                  ///< commit
+  bool force = false;                    ///< switchover: also to a standby that is warned
 };
 enum class QueryError : std::uint8_t {
   none = 0,

@@ -160,6 +160,7 @@ void encode_request(const QueryRequest& request, flatbuffers::FlatBufferBuilder&
   out.add_cursor(request.cursor);
   out.add_limit(request.limit);
   out.add_by_state(request.by_state);
+  out.add_force(request.force);
   out.add_filter(filter);
   out.add_record_kinds(request.record_kinds);
   if (request.group) out.add_group(static_cast<std::uint8_t>(*request.group));
@@ -235,6 +236,7 @@ Result<QueryRequest> decode_request(const void* data, std::size_t size) {
   out.cursor = in->cursor();
   out.limit = in->limit();
   out.by_state = in->by_state();
+  out.force = in->force();
   out.filter = std::move(*filter);
   out.record_kinds = in->record_kinds();
   if (const auto group = in->group(); group.has_value()) {

@@ -55,8 +55,9 @@ class ShardView {
   /// Deletes the session in `slot` as if it had timed out, which is replicated and checkpointed. Returns false if the
   /// slot is empty.
   virtual bool remove(std::uint32_t slot, TimePoint now) = 0;
-  /// Begins to hand mastership to the peer. Returns a text for the operator, or an error with the reason why not.
-  virtual Result<std::string> switchover(TimePoint now) = 0;
+  /// Begins to hand mastership to the peer, with `force` also to a warned one. Returns a text for the operator, or an
+  /// error with the reason why not.
+  virtual Result<std::string> switchover(TimePoint now, bool force) = 0;
 
   /// Passes the sessions in slots [begin, end) that match `filter` to `visitor`, in the order of slots. Returns the
   /// first slot that was not examined. The default reads every slot; a table that can reject slots faster overrides it.

@@ -330,7 +330,7 @@ void answer_status(QueryTask& task, CardView& card, TimePoint now) {
 }
 
 void answer_switchover(QueryTask& task, ShardView& shard, TimePoint now) {
-  auto done = shard.switchover(now);
+  auto done = shard.switchover(now, task.request.force);
   if (done) {
     task.reply.text = std::move(*done);
   } else {

@@ -295,8 +295,8 @@ TimePoint RedundancyMember::next_deadline() const {
   return at;
 }
 
-Result<void> RedundancyMember::request_switchover(TimePoint now) {
-  auto begun = role_.request_switchover(now);
+Result<void> RedundancyMember::request_switchover(TimePoint now, bool force) {
+  auto begun = role_.request_switchover(now, force);
   if (begun) heartbeat_now_ = true;
   return begun;
 }

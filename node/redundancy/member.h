@@ -146,9 +146,9 @@ class RedundancyMember : public ChangeListener, private RoleOutput {
   [[nodiscard]] TimePoint next_deadline() const;
 
   /// Begins a switchover to the peer, if this member is master; a standby asks its master for one. Returns an error
-  /// with the reason if the peer is not there, or if the standby is not hot or is warned. Success means that the
-  /// switchover has begun.
-  [[nodiscard]] Result<void> request_switchover(TimePoint now);
+  /// with the reason if the peer is not there, or if the standby is not hot, is ill or (without `force`) warned.
+  /// Success means that the switchover has begun.
+  [[nodiscard]] Result<void> request_switchover(TimePoint now, bool force = false);
   /// Marks this member as one that should not become master without need, or takes that back.
   void set_warning(bool warned);
   /// Sets the health of this member, which is healthy until the first call. A change is sent to the peer at once; a

@@ -374,12 +374,12 @@ void RoleMachine::update_preemption(TimePoint now) {
   ++counters_.preempt_requests;
 }
 
-Result<void> RoleMachine::begin_handover(TimePoint now) {
+Result<void> RoleMachine::begin_handover(TimePoint now, bool force) {
   if (!peer_present_) return fail("the peer is not connected");
   if (peer_.role != Role::standby) return fail("the peer is {}, not STANDBY", to_string(peer_.role));
   if (peer_.sync != Sync::hot) return fail("the standby is {}, not Hot", to_string(peer_.sync));
   if (peer_.ill) return fail("the standby's health is Failed");
-  if (peer_.warned) return fail("the standby is warned");
+  if (peer_.warned && !force) return fail("the standby is warned");
   handover_ = Handover::draining;
   handover_until_ = now + config_.handover_deadline;
   ++counters_.switchovers_started;
@@ -393,7 +393,7 @@ void RoleMachine::end_handover(bool called_off) {
   output_.on_handing_over(false);
 }
 
-Result<void> RoleMachine::request_switchover(TimePoint now) {
+Result<void> RoleMachine::request_switchover(TimePoint now, bool force) {
   if (config_.stand_alone) return fail("the set has one member only");
   if (role() == Role::claiming) return fail("this member is CLAIMING");
   switch (role_) {
@@ -403,6 +403,7 @@ Result<void> RoleMachine::request_switchover(TimePoint now) {
       if (!follows_peer()) return fail("there is no master to ask");
       if (sync_ != Sync::hot) return fail("this standby is {}, not Hot", to_string(sync_));
       if (ill_) return fail("this standby's health is Failed");
+      if (force) return fail("only the master can be forced to hand over");
       asks_ = true;
       asks_until_ = now + config_.handover_deadline;
       return {};
@@ -411,7 +412,7 @@ Result<void> RoleMachine::request_switchover(TimePoint now) {
       break;
   }
   if (handing_over()) return fail("a switchover is under way");
-  auto begun = begin_handover(now);
+  auto begun = begin_handover(now, force);
   if (!begun) ++counters_.switchovers_refused;
   return begun;
 }

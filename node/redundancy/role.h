@@ -112,8 +112,9 @@ class RoleMachine {
   /// Returns true when the master is to offer mastership to its standby now. Call it after tick(). Each offer is taken
   /// once, and is due again after an interval.
   [[nodiscard]] bool take_offer(TimePoint now);
-  /// Handles a command of the operator. The master begins a switchover; the standby requests one from the master.
-  [[nodiscard]] Result<void> request_switchover(TimePoint now);
+  /// Handles a command of the operator. The master begins a switchover; the standby requests one from the master. With
+  /// `force`, a master also hands over to a standby that is warned; never to one that is ill or not hot.
+  [[nodiscard]] Result<void> request_switchover(TimePoint now, bool force = false);
 
   // State.
   [[nodiscard]] TimePoint next_deadline() const;
@@ -201,7 +202,7 @@ class RoleMachine {
   void yield(TimePoint now);
   void elect(TimePoint now);
   [[nodiscard]] bool outranks_peer() const;
-  [[nodiscard]] Result<void> begin_handover(TimePoint now);
+  [[nodiscard]] Result<void> begin_handover(TimePoint now, bool force = false);
   void end_handover(bool called_off);
   void update_preemption(TimePoint now);
   void give_up_if_ill(TimePoint now);

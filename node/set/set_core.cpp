@@ -101,9 +101,9 @@ void SetCore::on_self_test(TimePoint now, std::vector<std::string> wrong) {
   judge_health(now);
 }
 
-Result<void> SetCore::request_switchover(TimePoint now) {
+Result<void> SetCore::request_switchover(TimePoint now, bool force) {
   now_ = now;
-  return member_.request_switchover(now);
+  return member_.request_switchover(now, force);
 }
 
 void SetCore::judge_health(TimePoint now) {

@@ -94,7 +94,7 @@ class SetCore final : private RoleOutput {
   /// Marks this member as one that should not become master without need, or takes that back.
   void set_warning(bool warned) { member_.set_warning(warned); }
   /// Does what an operator wishes: RedundancyMember::request_switchover().
-  [[nodiscard]] Result<void> request_switchover(TimePoint now);
+  [[nodiscard]] Result<void> request_switchover(TimePoint now, bool force = false);
 
   /// Does one round of everything but packets, in this order: first packets after a takeover, health, answer to an open
   /// claim, liveness and role, replication, session timers, log of port blocks, term, checkpoint. Returns true if there

@@ -35,8 +35,8 @@ bool SetView::remove(std::uint32_t slot, TimePoint /*now*/) {
   return true;
 }
 
-Result<std::string> SetView::switchover(TimePoint now) {
-  if (auto begun = core_.request_switchover(now); !begun) return tl::unexpected(begun.error());
+Result<std::string> SetView::switchover(TimePoint now, bool force) {
+  if (auto begun = core_.request_switchover(now, force); !begun) return tl::unexpected(begun.error());
   return fmt::format("redundancy-set {}: switchover begun", core_.config().name);
 }
 

@@ -192,6 +192,7 @@ void FakeShard::status(TimePoint /*now*/, SetStatus& out) const {
   out.sent_sequence = 7;
   out.acknowledged_sequence = 6;
   out.pending = 1;
+  out.peer_warned = peer_warned;
   out.health_weight = health_weight;
   out.health_reasons = health_reasons;
   if (role_ == Role::standby) {
@@ -228,7 +229,8 @@ bool FakeShard::remove(std::uint32_t slot, TimePoint /*now*/) {
   return true;
 }
 
-Result<std::string> FakeShard::switchover(TimePoint /*now*/) {
+Result<std::string> FakeShard::switchover(TimePoint /*now*/, bool force) {
+  forced = force;
   if (!switchover_refusal.empty()) return fail("{}", switchover_refusal);
   ++switchovers;
   return std::string("switchover started");

@@ -58,7 +58,7 @@ class FakeShard final : public node::ShardView, public SessionSource {
   void failovers(std::vector<FailoverReport>& out) const override { out = reports; }
   bool is_master() const override { return role_ == Role::master; }
   bool remove(std::uint32_t slot, TimePoint now) override;
-  Result<std::string> switchover(TimePoint now) override;
+  Result<std::string> switchover(TimePoint now, bool force) override;
   std::uint32_t first_binding() const override { return kFirstBinding; }
   BindingUse use_of(std::uint32_t slot) const override;
   bool holds_binding(const SessionRecord& holder, const SessionFilter& filter, std::uint8_t kinds) const override;
@@ -71,11 +71,13 @@ class FakeShard final : public node::ShardView, public SessionSource {
   bool read(std::uint32_t slot, TimePoint now, SessionRecord& out) const override;
 
   Sync sync = Sync::hot;
+  bool peer_warned = false;
   std::uint64_t claims = 0;  ///< the term that it claims; 0: none
   std::uint32_t health_weight = 0;
   std::string health_reasons;
   std::string switchover_refusal;  ///< empty: it is done
   int switchovers = 0;
+  bool forced = false;                       ///< the last one was
   std::map<std::uint32_t, BindingUse> uses;  ///< by slot
   std::vector<NatPoolStatus> pools;
   std::vector<FailoverReport> reports;  ///< newest first

@@ -85,6 +85,25 @@ TEST(Grammar, UniquePrefixesStandForKeywords) {
   EXPECT_EQ(c.redundancy_set, "rs1");
 }
 
+TEST(Grammar, ARedundancySetIsAddressedByNameOrNumber) {
+  const auto by_number = parsed("request services redundancy-set id 1729176336 switchover force");
+  EXPECT_EQ(by_number.verb, Verb::switchover);
+  EXPECT_EQ(by_number.set_id, 1729176336U);
+  EXPECT_TRUE(by_number.force);
+  const auto event = parsed("request services redundancy-set id 1 redundancy-event PRIMARY-DOWN trigger");
+  EXPECT_EQ(event.verb, Verb::switchover);
+  EXPECT_EQ(event.set_id, 1U);
+  EXPECT_FALSE(event.force);
+  EXPECT_TRUE(parsed("request services redundancy-set rs1 redundancy-event e trigger force").force);
+  EXPECT_EQ(parsed("request services redundancy-set rs1 switchover dry-run extensive").verb, Verb::switchover_dry_run);
+  EXPECT_EQ(parsed("request services redundancy-set i switchover").redundancy_set, "i") << "only the whole word is id";
+  for (const char* line :
+       {"id switchover", "id 0 switchover", "id 4294967296 switchover", "rs1 redundancy-event trigger",
+        "rs1 redundancy-event e", "rs1 switchover force force", "rs1 switchover dry-run force"}) {
+    EXPECT_NE(refused(std::string("request services redundancy-set ") + line), "") << line;
+  }
+}
+
 TEST(Grammar, CountStandsBeforeOrAfterFilters) {
   for (const char* line : {"show services sessions count protocol udp", "show services sessions protocol udp count"}) {
     const auto c = parsed(line);

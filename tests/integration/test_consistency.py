@@ -16,6 +16,9 @@ def test_twins_are_equal_until_the_standby_knows_another_firewall(lab, work):
     compared = re.search(r"Sessions: +(\d+) compared, (\d+) equal, 0 different", shown)
     assert compared and int(compared[1]) >= SESSIONS and "The twins are equal" in shown, shown
 
+    shown = lab.icr("request services redundancy-set id 1 switchover dry-run").stdout
+    assert "A switchover would lose no session" in shown and lab.master() == "left", shown
+
     # The standby returns with a file in which the terms that admitted the sessions have other names.
     lab.stop_chassis("right")
     lab.change_cluster_file("name: (known-applications|inside-hosts)", r"name: other-\1")
@@ -26,3 +29,7 @@ def test_twins_are_equal_until_the_standby_knows_another_firewall(lab, work):
     assert re.search(r"^   The twins are different$", done.stdout, re.M), done.stdout
     assert re.search(r"^     Session \d+ .*: policy \S+ on left, \S+ on right$", done.stdout, re.M), done.stdout
     assert re.search(r"^     and \d+ more$", done.stdout, re.M), done.stdout
+
+    lab.icr("request services redundancy-set id 1 redundancy-event e trigger")
+    wait_until(lambda: lab.master() == "right", 10, "right to be master")
+    assert work.stop_udp()["lost"] == 0

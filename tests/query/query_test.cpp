@@ -99,6 +99,7 @@ QueryRequest full_request() {
   request.cursor = 1000000;
   request.limit = 1024;
   request.by_state = true;
+  request.force = true;
   request.filter.application_protocol = 5;
   request.filter.protocol = 0;  // a zero is a value, not an absence
   request.filter.source_port = 0;
@@ -198,6 +199,7 @@ TEST(QueryCodec, ARequestComesBackAsItWas) {
   EXPECT_EQ(got->cursor, sent.cursor);
   EXPECT_EQ(got->limit, sent.limit);
   EXPECT_EQ(got->by_state, sent.by_state);
+  EXPECT_EQ(got->force, sent.force);
   EXPECT_EQ(got->filter, sent.filter);
   EXPECT_EQ(got->record_kinds, sent.record_kinds);
   EXPECT_EQ(got->group, sent.group);

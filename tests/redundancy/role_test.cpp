@@ -234,6 +234,30 @@ TEST_F(RoleTest, SwitchoverIsRefusedWithTheReason) {
   EXPECT_FALSE(out_.handing_over);
 }
 
+TEST_F(RoleTest, ForceHandsOverToAWarnedStandbyOnly) {
+  RoleMachine m = master_with_hot_standby();
+  PeerReport report = peer(Role::standby, 2, Sync::hot);
+  report.warned = true;
+  report.ill = true;
+  m.on_peer(now_, report);
+  EXPECT_THAT(m.request_switchover(now_, true).error().message, HasSubstr("health is Failed"));
+  report.ill = false;
+  report.sync = Sync::cold;
+  m.on_peer(now_, report);
+  EXPECT_THAT(m.request_switchover(now_, true).error().message, HasSubstr("Cold"));
+  report.sync = Sync::hot;
+  m.on_peer(now_, report);
+  EXPECT_FALSE(m.request_switchover(now_));
+  ASSERT_TRUE(m.request_switchover(now_, true));
+  EXPECT_TRUE(m.draining());
+
+  RoleMachine standby = machine(1);
+  standby.on_peer(now_, peer(Role::master, 2));
+  standby.on_sync(now_, Sync::hot);
+  EXPECT_THAT(standby.request_switchover(now_, true).error().message, HasSubstr("only the master can be forced"));
+  EXPECT_TRUE(standby.request_switchover(now_)) << "without force it asks its master";
+}
+
 TEST_F(RoleTest, SwitchoverOffersWhenDrainedAndYieldsToTheNewMaster) {
   RoleMachine m = master_with_hot_standby();
   ASSERT_TRUE(m.request_switchover(now_));

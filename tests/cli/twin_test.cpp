@@ -1,4 +1,4 @@
-// `show services redundancy-group consistency`: what is said of twins that are equal, that differ, and that move.
+// Commands that compare twins: what is said of those that are equal, that differ, and that move.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -13,7 +13,7 @@ namespace {
 using testing::HasSubstr;
 using testing::Not;
 
-class Consistency : public testing::Test {
+class Twins : public testing::Test {
  protected:
   void SetUp() override {
     for (std::uint32_t i = 0; i < kSessions; ++i) {
@@ -30,15 +30,18 @@ class Consistency : public testing::Test {
   }
 
   Output compare(const std::string& options = "rg-id 1") {
+    return run("show services redundancy-group consistency " + options);
+  }
+
+  Output run(const std::string& line) {
     FakeTransport transport([this](std::uint16_t chassis, const QueryRequest& request) -> Result<QueryReply> {
       if (silent_.count(chassis) != 0) return fail("no answer");
       return answer_from(fake_, chassis, request);
     });
-    return run_line("show services redundancy-group consistency " + options, fake_.cluster, transport, std::nullopt,
-                    [this] {
-                      ++pauses_;
-                      if (while_waiting_) while_waiting_();
-                    });
+    return run_line(line, fake_.cluster, transport, std::nullopt, [this] {
+      ++pauses_;
+      if (while_waiting_) while_waiting_();
+    });
   }
 
   FakeShard& master() { return fake_.shard(0, 0); }
@@ -51,7 +54,7 @@ class Consistency : public testing::Test {
   int pauses_ = 0;
 };
 
-TEST_F(Consistency, EqualTwinsAreEqualAtTheFirstLook) {
+TEST_F(Twins, EqualTwinsAreEqualAtTheFirstLook) {
   // What the standby hears of only now and then does not count.
   auto idle = make_translated(0, 0, flow(0), 1024);
   idle.tcp_state = TcpState::established;
@@ -70,7 +73,7 @@ TEST_F(Consistency, EqualTwinsAreEqualAtTheFirstLook) {
   EXPECT_EQ(pauses_, 0);
 }
 
-TEST_F(Consistency, EveryRedundancySetIsComparedInTurn) {
+TEST_F(Twins, EveryRedundancySetIsComparedInTurn) {
   const auto output = compare("");
   EXPECT_THAT(output.out, HasSubstr("The twins are equal\n\nRG-ID 2, RS-ID 2: redundancy set rs2, members left, right\n"
                                     "   Master: right, standby: left\n"
@@ -78,7 +81,7 @@ TEST_F(Consistency, EveryRedundancySetIsComparedInTurn) {
   EXPECT_THAT(output.out, Not(HasSubstr("alone"))) << "a stand-alone set has no twins";
 }
 
-TEST_F(Consistency, DifferencesThatStandStillArePrintedFieldByField) {
+TEST_F(Twins, DifferencesThatStandStillArePrintedFieldByField) {
   auto closed = make_translated(3, 1, flow(1), 1025);
   closed.tcp_state = TcpState::closed;
   closed.version = 2;
@@ -113,7 +116,7 @@ TEST_F(Consistency, DifferencesThatStandStillArePrintedFieldByField) {
   EXPECT_EQ(pauses_, 2) << "once for the sessions, once for the bindings";
 }
 
-TEST_F(Consistency, AChangeThatIsOnItsWayIsNoDifference) {
+TEST_F(Twins, AChangeThatIsOnItsWayIsNoDifference) {
   auto closing = make_translated(3, 1, flow(1), 1025);
   closing.tcp_state = TcpState::closing;
   closing.version = 2;
@@ -130,7 +133,7 @@ TEST_F(Consistency, AChangeThatIsOnItsWayIsNoDifference) {
   EXPECT_EQ(pauses_, 1);
 }
 
-TEST_F(Consistency, ASessionThatMovesOnWithEachLookIsNotCalledDifferent) {
+TEST_F(Twins, ASessionThatMovesOnWithEachLookIsNotCalledDifferent) {
   auto moving = make_translated(3, 1, flow(1), 1025);
   while_waiting_ = [&] {
     ++moving.version;
@@ -144,7 +147,7 @@ TEST_F(Consistency, ASessionThatMovesOnWithEachLookIsNotCalledDifferent) {
   EXPECT_EQ(pauses_, 5);
 }
 
-TEST_F(Consistency, TenDifferencesAreShownUnlessAllAreWanted) {
+TEST_F(Twins, TenDifferencesAreShownUnlessAllAreWanted) {
   for (std::uint32_t i = 0; i < 25; ++i) (void)standby().remove(3 * i, TimePoint{});
   EXPECT_THAT(compare().out, HasSubstr("only on left\n     and 15 more\n"));
   const auto all = compare("rg-id 1 extensive").out;
@@ -152,7 +155,7 @@ TEST_F(Consistency, TenDifferencesAreShownUnlessAllAreWanted) {
   EXPECT_THAT(all, Not(HasSubstr("more")));
 }
 
-TEST_F(Consistency, WhatCannotBeComparedIsSaid) {
+TEST_F(Twins, WhatCannotBeComparedIsSaid) {
   standby().sync = Sync::cold;
   auto output = compare();
   EXPECT_EQ(output.out,
@@ -166,12 +169,63 @@ TEST_F(Consistency, WhatCannotBeComparedIsSaid) {
   EXPECT_EQ(output.code, cli::ExitCode::incomplete);
 }
 
-TEST_F(Consistency, AMemberThatStopsAnsweringIsSaid) {
+TEST_F(Twins, AMemberThatStopsAnsweringIsSaid) {
   (void)standby().remove(0, TimePoint{});
   while_waiting_ = [this] { silent_ = {1}; };
   const auto output = compare();
   EXPECT_THAT(output.out, HasSubstr("   Not compared: a member stopped answering\n"));
   EXPECT_EQ(output.code, cli::ExitCode::incomplete);
+}
+
+constexpr auto* kDryRun = "request services redundancy-set id 1 switchover dry-run";
+
+TEST_F(Twins, ADryRunSaysThatNothingWouldBeLost) {
+  const auto output = run(kDryRun);
+  EXPECT_EQ(output.out,
+            "RG-ID 1, RS-ID 1: redundancy set rs1, members left, right\n"
+            "   Master: left, standby: right\n"
+            "   Sessions:     3000 compared, 3000 equal, 0 different\n"
+            "   NAT bindings: 2 compared, 2 equal, 0 different\n"
+            "   The twins are equal\n"
+            "   On the way to the standby: 1 changed sessions, 3 records (412 bytes) that it has not acknowledged; a "
+            "switchover waits for them\n"
+            "   A switchover would lose no session\n");
+  EXPECT_EQ(output.code, cli::ExitCode::ok);
+  EXPECT_EQ(master().switchovers, 0);
+}
+
+TEST_F(Twins, ADryRunSaysWhatWouldBeLost) {
+  for (std::uint32_t i = 0; i < 3; ++i) (void)standby().remove(3 * i, TimePoint{});
+  (void)standby().remove(kFirstBinding, TimePoint{});
+  (void)master().remove(30, TimePoint{});
+  const auto output = run(kDryRun);
+  EXPECT_THAT(output.out, HasSubstr("   A switchover would lose 3 sessions and 1 NAT bindings\n"));
+  EXPECT_EQ(output.code, cli::ExitCode::different);
+}
+
+TEST_F(Twins, ADryRunSaysWhyASwitchoverWouldBeRefused) {
+  master().peer_warned = true;
+  auto output = run(kDryRun);
+  EXPECT_THAT(output.out,
+              HasSubstr("   left would refuse a switchover: the standby is warned, which only force overrides\n"));
+  EXPECT_THAT(output.out, Not(HasSubstr("would lose")));
+  EXPECT_EQ(output.code, cli::ExitCode::different);
+  master().sync = Sync::cold;
+  EXPECT_THAT(run(kDryRun).out, HasSubstr("left would refuse a switchover: the standby is Cold, not Hot\n"));
+  EXPECT_EQ(master().switchovers, 0);
+}
+
+TEST_F(Twins, OnlyForceIsForce) {
+  EXPECT_EQ(run("request services redundancy-set rs1 switchover").code, cli::ExitCode::ok);
+  EXPECT_FALSE(master().forced);
+  EXPECT_EQ(run("request services redundancy-set id 1 redundancy-event e trigger force").code, cli::ExitCode::ok);
+  EXPECT_TRUE(master().forced);
+  EXPECT_EQ(master().switchovers, 2);
+  for (const char* line : {"id 3 switchover", "id 9 switchover dry-run", "rs9 redundancy-event e trigger"}) {
+    const auto output = run(std::string("request services redundancy-set ") + line);
+    EXPECT_EQ(output.code, cli::ExitCode::command_error) << line;
+    EXPECT_THAT(output.error, HasSubstr(" not found\n")) << line << ": a stand-alone set has no number";
+  }
 }
 
 /// However much differs, the memory for it is bounded, and the rest is said to be unknown.

@@ -1,4 +1,4 @@
-// Renders `show services redundancy-group consistency`.
+// Renders what commands say that compare the twins of a redundancy set.
 #pragma once
 
 #include <cstdint>
@@ -27,5 +27,12 @@ struct Twins {
 /// Renders what was compared, the verdict, and the differences: ten of them, or with `extensive` all that are known.
 [[nodiscard]] std::string render_twins(const Cluster& cluster, const Twins& twins, const TwinComparison& sessions,
                                        const TwinComparison& bindings, bool extensive);
+
+/// Returns why a master with this status would refuse a switchover; empty if it would not.
+[[nodiscard]] std::string refusal_of_switchover(const SetStatus& master);
+/// Renders what is on its way to the standby, and `refusal` if it is not empty.
+[[nodiscard]] std::string render_dry_run(const Cluster& cluster, const SetReport& master, const std::string& refusal);
+/// Renders what only the master has, which a switchover would lose.
+[[nodiscard]] std::string render_cost(const TwinComparison& sessions, const TwinComparison& bindings);
 
 }  // namespace icr::cli

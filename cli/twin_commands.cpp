@@ -1,4 +1,4 @@
-// `show services redundancy-group consistency`: whether the twins of each redundancy set are equal.
+// Commands that compare the twins of a redundancy set: whether they are equal, and what a switchover would cost.
 #include <algorithm>
 #include <array>
 #include <optional>
@@ -7,7 +7,7 @@
 
 #include "cli/commands.h"
 #include "cli/merge/twin_comparison.h"
-#include "cli/render/consistency.h"
+#include "cli/render/twins.h"
 
 namespace icr::cli {
 namespace {
@@ -84,6 +84,29 @@ class Comparing {
   const Twins& twins_;
 };
 
+struct Compared {
+  Twins twins;
+  TwinComparison sessions;
+  TwinComparison bindings;
+};
+
+/// Compares the members of a redundancy set. The error says why they cannot be compared.
+Result<Compared> compare(Asking& asking, const std::vector<Source>& sources, std::uint16_t set) {
+  auto twins = find_twins(asking.cluster(), asking.surveyed(), sources, set);
+  if (!twins) return tl::unexpected(twins.error());
+  Comparing comparing(asking, *twins);
+  auto sessions = comparing.run(QueryKind::page);
+  auto bindings = sessions ? comparing.run(QueryKind::bindings) : std::nullopt;
+  if (!bindings) return fail("a member stopped answering");
+  return Compared{*std::move(twins), *std::move(sessions), *std::move(bindings)};
+}
+
+bool are_equal(const Compared& compared) {
+  return compared.sessions.different() + compared.bindings.different() + compared.sessions.not_examined() +
+             compared.bindings.not_examined() ==
+         0;
+}
+
 }  // namespace
 
 void show_consistency(Asking& asking) {
@@ -93,28 +116,38 @@ void show_consistency(Asking& asking) {
   for (std::uint16_t set = 0; set < cluster.redundancy_sets.size(); ++set) {
     const RedundancySet& config = cluster.redundancy_sets[set];
     if (config.stand_alone() || (asking.command().group && *asking.command().group != config.id)) continue;
-    if (!first) asking.environment().out("\n");
+    const std::string heading = (first ? "" : "\n") + render_twins_heading(cluster, config);
+    asking.environment().out(heading);
     first = false;
-    asking.environment().out(render_twins_heading(cluster, config));
-    const auto twins = find_twins(cluster, asking.surveyed(), sources, set);
-    if (!twins) {
-      asking.environment().out(fmt::format("   Not compared: {}\n", twins.error().message));
-      asking.found_difference();
-      continue;
-    }
-    Comparing comparing(asking, *twins);
-    const auto sessions = comparing.run(QueryKind::page);
-    const auto bindings = sessions ? comparing.run(QueryKind::bindings) : std::nullopt;
-    if (!bindings) {
-      asking.environment().out("   Not compared: a member stopped answering\n");
-      continue;
-    }
-    asking.environment().out(
-        render_twins(cluster, *twins, *sessions, *bindings, asking.command().level == Level::extensive));
-    if (sessions->different() + bindings->different() + sessions->not_examined() + bindings->not_examined() > 0) {
-      asking.found_difference();
-    }
+    const auto compared = compare(asking, sources, set);
+    if (!compared || !are_equal(*compared)) asking.found_difference();
+    asking.environment().out(compared ? render_twins(cluster, compared->twins, compared->sessions, compared->bindings,
+                                                     asking.command().level == Level::extensive)
+                                      : fmt::format("   Not compared: {}\n", compared.error().message));
   }
+}
+
+void dry_run_switchover(Asking& asking) {
+  const Cluster& cluster = asking.cluster();
+  const std::uint16_t set = *addressed_set(asking.command(), cluster);
+  asking.environment().out(render_twins_heading(cluster, cluster.redundancy_sets[set]));
+  const auto master = std::find_if(asking.surveyed().sets.begin(), asking.surveyed().sets.end(),
+                                   [&](const auto& r) { return r.status.set == set && r.status.role == Role::master; });
+  if (master == asking.surveyed().sets.end()) {
+    asking.refuse("no chassis that answers is master of the redundancy set");
+    return;
+  }
+  const auto compared = compare(asking, choose_sources(cluster, asking.surveyed(), true), set);
+  if (compared) {
+    asking.environment().out(render_twins(cluster, compared->twins, compared->sessions, compared->bindings,
+                                          asking.command().level == Level::extensive));
+  } else {
+    asking.environment().out(fmt::format("   Not compared: {}\n", compared.error().message));
+  }
+  const std::string refusal = refusal_of_switchover(master->status);
+  if (!compared || !are_equal(*compared) || !refusal.empty()) asking.found_difference();
+  asking.environment().out(render_dry_run(cluster, *master, refusal));
+  if (compared && refusal.empty()) asking.environment().out(render_cost(compared->sessions, compared->bindings));
 }
 
 }  // namespace icr::cli

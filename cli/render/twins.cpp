@@ -1,4 +1,4 @@
-#include "cli/render/consistency.h"
+#include "cli/render/twins.h"
 
 #include <fmt/format.h>
 
@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "cli/render/sessions.h"
+#include "cli/render/tables.h"
 
 namespace icr::cli {
 namespace {
@@ -178,6 +179,47 @@ std::string render_twins(const Cluster& cluster, const Twins& twins, const TwinC
   if (!extensive && different > kShown)
     fmt::format_to(std::back_inserter(out), "     and {} more\n", different - kShown);
   return out;
+}
+
+std::string refusal_of_switchover(const SetStatus& master) {
+  if (master.handing_over) return "a switchover is under way";
+  if (!master.connected || !master.peer_role) return "the peer is not connected";
+  if (*master.peer_role != Role::standby)
+    return fmt::format("the peer is {}, not STANDBY", to_string(*master.peer_role));
+  if (master.sync != Sync::hot) return fmt::format("the standby is {}, not Hot", to_string(master.sync));
+  if (master.peer_health_weight >= kIllWeight) {
+    return fmt::format("the standby's health is Failed: {}", master.peer_health_reasons);
+  }
+  if (master.peer_warned) return "the standby is warned, which only force overrides";
+  return {};
+}
+
+std::string render_dry_run(const Cluster& cluster, const SetReport& master, const std::string& refusal) {
+  std::string out;
+  auto to = std::back_inserter(out);
+  fmt::format_to(to, "   On the way to the standby: {} changed sessions", master.status.pending);
+  if (master.status.peer) {
+    fmt::format_to(to, ", {} records ({} bytes) that it has not acknowledged",
+                   master.status.peer->unacknowledged_records, master.status.peer->unacknowledged_bytes);
+  }
+  out += "; a switchover waits for them\n";
+  if (!refusal.empty()) {
+    fmt::format_to(to, "   {} would refuse a switchover: {}\n", cluster.chassis[master.chassis].name, refusal);
+  }
+  return out;
+}
+
+std::string render_cost(const TwinComparison& sessions, const TwinComparison& bindings) {
+  const auto lost = [](const TwinComparison& comparison) {
+    return std::count_if(comparison.doubts().begin(), comparison.doubts().end(), [](const auto& slot) {
+      return slot.second.different && slot.second.records[0] && !slot.second.records[1];
+    });
+  };
+  const auto lost_sessions = lost(sessions);
+  const auto lost_bindings = lost(bindings);
+  if (sessions.not_examined() + bindings.not_examined() > 0) return "   What a switchover would lose is not known\n";
+  if (lost_sessions + lost_bindings == 0) return "   A switchover would lose no session\n";
+  return fmt::format("   A switchover would lose {} sessions and {} NAT bindings\n", lost_sessions, lost_bindings);
 }
 
 }  // namespace icr::cli
