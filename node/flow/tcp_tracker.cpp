@@ -80,16 +80,18 @@ void note_ack(Session& session, Direction d, std::uint32_t ack) {
   if (acked == 0 || after(ack, acked) || doubtful(session.windows[other])) acked = ack;
 }
 
-/// Handles a FIN of `d` that passed. In doubt it counts only if acknowledgements of the other side, or the replicated
-/// state, prove it; otherwise it counts once exactly this FIN is acknowledged.
+/// Handles a FIN of `d` that passed. One from before the end is forged, because nothing follows a FIN, or the end is: it
+/// counts only if acknowledgements of the other side prove it. So does every FIN while the numbers are in doubt, where
+/// the replicated state is proof as well; otherwise it counts there once exactly this FIN is acknowledged.
 void note_fin(Session& session, Direction d, const Segment& s) {
   const auto side = static_cast<unsigned>(d);
   TcpWindow& sender = session.windows[side];
   const std::uint32_t acked = session.acked[side];
   const bool proven = acked != 0 && (s.seq == acked || s.end == acked);
-  if (!doubtful(sender) || proven) {
+  const bool last = sender.end == s.end;
+  if (proven || (last && !doubtful(sender))) {
     set_flags(sender, kTcpWindowFin);
-  } else if (sender.end == s.end) {
+  } else if (last) {
     doubt_fin(session, d, true);
   }
 }

@@ -70,6 +70,38 @@ TEST(TcpForgery, ResetThatTheReplicatedNumbersProve) {
   EXPECT_EQ(c.session.tcp_state, TcpState::established);
 }
 
+TEST(TcpForgery, FinFromBeforeTheEndEndsNothing) {
+  for (const bool after_takeover : {false, true}) {
+    Connection c;
+    c.open();
+    if (after_takeover) c.take_over();
+    EXPECT_TRUE(c.accepts(I, {kA, 1001, 5001, 1000}));
+    EXPECT_TRUE(c.accepts(R, {kA, 5001, 2001, 500}));
+    EXPECT_TRUE(c.accepts(I, {kA, 2001, 5501, 1000}));
+    (void)c.segment(I, {kF | kA, 1500, 5501, 0});
+    EXPECT_TRUE(c.accepts(R, {kA, 5501, 3001, 0}));
+    EXPECT_EQ(c.session.tcp_state, TcpState::established);
+    EXPECT_TRUE(c.accepts(R, {kF | kA, 5501, 3001, 0}));
+    EXPECT_TRUE(c.accepts(I, {kA, 3001, 5502, 0}));
+    EXPECT_EQ(c.session.tcp_state, TcpState::fin_wait) << "only one side has ended";
+    EXPECT_TRUE(c.accepts(I, {kA, 3001, 5502, 700}));
+    EXPECT_TRUE(c.accepts(R, {kA, 5502, 3701, 0}));
+    EXPECT_TRUE(c.accepts(I, {kF | kA, 3701, 5502, 0}));
+    EXPECT_TRUE(c.accepts(R, {kA, 5502, 3702, 0}));
+    EXPECT_EQ(c.session.tcp_state, TcpState::time_wait) << "the real FIN counts";
+  }
+}
+
+TEST(TcpForgery, FinCountsThoughTheEndWasForged) {
+  Connection c;
+  c.open();
+  EXPECT_TRUE(c.accepts(I, {kA, 1001, 5001, 1000}));
+  EXPECT_TRUE(c.accepts(R, {kA, 5001, 2001, 0}));
+  EXPECT_TRUE(c.accepts(I, {kA, 2100, 5001, 900})) << "a forged segment in the window";
+  EXPECT_TRUE(c.accepts(I, {kF | kA, 2001, 5001, 0})) << "where the other side has acknowledged everything";
+  EXPECT_EQ(c.session.tcp_state, TcpState::fin_wait);
+}
+
 TEST(TcpForgery, ResetMoreThan64KBehindTheEnd) {
   Connection c;
   c.open(7, 7);
