@@ -80,9 +80,9 @@ void note_ack(Session& session, Direction d, std::uint32_t ack) {
   if (acked == 0 || after(ack, acked) || doubtful(session.windows[other])) acked = ack;
 }
 
-/// Handles a FIN of `d` that passed. One from before the end is forged, because nothing follows a FIN, or the end is: it
-/// counts only if acknowledgements of the other side prove it. So does every FIN while the numbers are in doubt, where
-/// the replicated state is proof as well; otherwise it counts there once exactly this FIN is acknowledged.
+/// Handles a FIN of `d` that passed. One from before the end is forged, because nothing follows a FIN, or the end is:
+/// it counts only if acknowledgements of the other side prove it. So does every FIN while the numbers are in doubt,
+/// where the replicated state is proof as well; otherwise it counts there once exactly this FIN is acknowledged.
 void note_fin(Session& session, Direction d, const Segment& s) {
   const auto side = static_cast<unsigned>(d);
   TcpWindow& sender = session.windows[side];

@@ -80,5 +80,7 @@ def test_a_running_pair_changes_its_release_and_goes_back(network, work, former)
     assert figures["changed_peers"] == 0 and figures["distinct_peers"] == SESSIONS, figures
     for chassis in ("left", "right"):
         counters = lab.card_counters(chassis)
-        wrong = {what: counters[what] for what in ("sessions-refused", "audits-failed", "twin-refused-bindings") if counters[what]}
+        wrong = {
+            what: counters[what] for what in ("sessions-refused", "audits-failed", "twin-refused-bindings") if counters[what]
+        }
         assert not wrong, (chassis, wrong)
