@@ -159,6 +159,7 @@ Result<SnapshotStore> SnapshotStore::open(const fs::path& folder) {
   if (folder.has_parent_path()) fs::create_directories(folder.parent_path(), code);
   if (code) return fail("{}: cannot be created: {}", folder.string(), code.message());
   if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) return failed(folder, "cannot be created");
+  if (::chmod(folder.c_str(), 0700) != 0) return failed(folder, "others may enter it, and that cannot be changed");
   fs::directory_iterator each(folder, code);
   if (code) return fail("{}: cannot be read: {}", folder.string(), code.message());
   for (; each != fs::directory_iterator(); each.increment(code)) {

@@ -1,5 +1,8 @@
 #include "storage/rocks/file_keeper.h"
 
+#include <sys/stat.h>
+
+#include <cerrno>
 #include <string>
 #include <system_error>
 
@@ -31,7 +34,7 @@ FileKeeper::FileKeeper(const fs::path& folder) : folder_(folder), kept_(folder.s
   put_back();
   std::error_code code;
   fs::remove_all(kept_, code);
-  if (!code) fs::create_directory(kept_, code);
+  if (!code && ::mkdir(kept_.c_str(), 0700) != 0) code = {errno, std::generic_category()};
   if (!code) {
     std::error_code failed;
     code = for_each_file(folder_, [&](const fs::path& file) {

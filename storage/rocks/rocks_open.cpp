@@ -2,8 +2,10 @@
 #include <rocksdb/convenience.h>
 #include <rocksdb/env.h>
 #include <rocksdb/table.h>
+#include <sys/stat.h>
 
 #include <array>
+#include <cerrno>
 #include <cstdarg>
 #include <cstdio>
 #include <optional>
@@ -93,6 +95,17 @@ Result<void> rename_durably(const fs::path& from, const fs::path& to) {
   return {};
 }
 
+/// Lets nobody but its owner enter a folder: checkpoints tell who talks to whom.
+Result<void> close_to_others(const fs::path& folder) {
+  std::error_code code;
+  const auto others = fs::perms::group_all | fs::perms::others_all;
+  if ((fs::status(folder, code).permissions() & others) == fs::perms::none) return {};
+  fs::permissions(folder, others, fs::perm_options::remove, code);
+  if (code) return fail("{}: others may enter it, and that cannot be changed: {}", folder.string(), code.message());
+  log::info("storage", "folder={} others may not enter it any more", folder.string());
+  return {};
+}
+
 using DatabasePtr = std::unique_ptr<RocksStore::Database>;
 
 /// Returns true if RocksDB has ever used the folder, however damaged it is. Any other folder, such as a home folder
@@ -145,6 +158,9 @@ Result<DatabasePtr> create(const fs::path& folder, const StoreIdentity& identity
   if (code) return fail("{}: cannot be created: {}", folder.parent_path().string(), code.message());
   fs::remove_all(unfinished, code);  // left by an interrupted start; it never held a session
   if (code) return fail("{}: cannot be removed: {}", unfinished.string(), code.message());
+  if (::mkdir(unfinished.c_str(), 0700) != 0) {
+    return fail("{}: cannot be created: {}", unfinished.string(), error_text(errno));
+  }
   {
     rocksdb::Options options = database_options();
     options.create_if_missing = true;
@@ -253,6 +269,7 @@ Result<std::unique_ptr<RocksStore>> RocksStore::open(const fs::path& folder_give
         return fail("{}: holds files, but no store; name an empty or a new folder as data-folder", folder.string());
       }
       if (auto free = check_lock(folder); !free) return tl::unexpected(free.error());
+      if (auto closed = close_to_others(folder); !closed) return tl::unexpected(closed.error());
       std::string reason;
       store->keeper_ = std::make_unique<rocks::FileKeeper>(folder);
       auto opened = open_existing(folder);

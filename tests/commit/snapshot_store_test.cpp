@@ -230,6 +230,9 @@ TEST_F(SnapshotStoreTest, DoesNotFollowLinks) {
 TEST_F(SnapshotStoreTest, TheFolderIsForItsOwnerAlone) {
   ASSERT_TRUE(SnapshotStore::open(folder_ / "below" / "commits"));
   EXPECT_EQ(fs::status(folder_ / "below" / "commits").permissions(), fs::perms::owner_all);
+  fs::permissions(folder_ / "below" / "commits", fs::perms(0755));
+  ASSERT_TRUE(SnapshotStore::open(folder_ / "below" / "commits"));
+  EXPECT_EQ(fs::status(folder_ / "below" / "commits").permissions(), fs::perms::owner_all);
 }
 
 TEST(CommitFile, ANumberThatLeavesNoneAboveItIsDamage) {

@@ -94,6 +94,18 @@ TEST(RocksStore, KeepsEverythingOverARestart) {
   EXPECT_EQ(other.size(), 10U);
 }
 
+TEST(RocksStore, NobodyElseMayEnterItsFolder) {
+  const TemporaryFolder folder;
+  const fs::path place = folder.path() / "store";
+  const auto mode = [&] { return fs::status(place).permissions(); };
+  (void)opened(place);
+  EXPECT_EQ(mode(), fs::perms::owner_all);
+  // A former release made it for everybody.
+  fs::permissions(place, fs::perms(0755));
+  (void)opened(place);
+  EXPECT_EQ(mode(), fs::perms::owner_all);
+}
+
 TEST(RocksStore, TruncateAndCommitForgetWhatTheySay) {
   const TemporaryFolder folder;
   auto store = opened(folder.path() / "store");

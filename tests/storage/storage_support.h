@@ -15,6 +15,7 @@
 #include "storage/restore.h"
 #include "tests/support/fake_table.h"
 #include "tests/support/memory_store.h"
+#include "tests/support/temporary_folder.h"
 
 namespace icr::test {
 
@@ -98,25 +99,5 @@ inline storage::Restored restored_into(FakeTable& table, storage::Store& store, 
   if (!result) throw std::runtime_error(result.error().message);
   return *result;
 }
-
-/// A folder under the system's temporary folder that goes away with everything that has been set aside next to it.
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "icr-storage-XXXXXX").string();
-    if (mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("mkdtemp");
-    path_ = pattern;
-  }
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
 
 }  // namespace icr::test
