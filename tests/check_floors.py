@@ -44,7 +44,7 @@ ROOMS = {
     "cli/grammar": MODEL,
     "cli/merge": MODEL | {"cli/client", "cli/grammar"},
     "cli/render": MODEL | {"cli/grammar", "cli/merge"},
-    "cli": MODEL | {"cli/client", "cli/grammar", "cli/merge", "cli/render"},
+    "cli": MODEL | {"transport", "cli/client", "cli/grammar", "cli/merge", "cli/render"},
 }
 # Folders that only one room may include: the inside of that room.
 PRIVATE = {"model/config/reader": "model/config"}

@@ -1,12 +1,18 @@
 #include "transport/socket.h"
 
+#include <arpa/inet.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <zmq.h>
 
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <map>
 #include <utility>
+
+#include "transport/authenticator.h"
 
 namespace icr::transport {
 namespace {
@@ -16,7 +22,12 @@ constexpr int kHandshakeMs = 3000;
 
 std::string last_error() { return zmq_strerror(zmq_errno()); }
 
-/// libzmq's numbers of an event. It reports a handshake that fails by one of three.
+/// ZMQ_ZAP_ENFORCE_DOMAIN, which libzmq 4.3.4 has and does not declare: nobody is allowed if nobody checks keys.
+constexpr int kZapEnforceDomain = 93;
+/// How many connections are remembered with the addresses that they came from.
+constexpr std::size_t kMaxAddresses = 4096;
+
+/// libzmq's numbers of an event. It reports a handshake that fails by one of two, or by a third if a key is refused.
 int mask_of(Event event) {
   switch (event) {
     case Event::connected:
@@ -28,8 +39,9 @@ int mask_of(Event event) {
     case Event::handshake_succeeded:
       return ZMQ_EVENT_HANDSHAKE_SUCCEEDED;
     case Event::handshake_failed:
-      return ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
-             ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
+      return ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL;
+    case Event::key_refused:
+      return ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
     case Event::disconnected:
       return ZMQ_EVENT_DISCONNECTED;
   }
@@ -83,6 +95,19 @@ bool send_part(void* socket, const void* data, std::size_t size, int flags) {
   }
 }
 
+/// Returns the IP address of the other end of a connection; empty if there is none any more.
+std::string peer_address(int descriptor) {
+  sockaddr_storage peer{};
+  socklen_t size = sizeof peer;
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  if (::getpeername(descriptor, reinterpret_cast<sockaddr*>(&peer), &size) != 0) return {};
+  const void* address = nullptr;
+  if (peer.ss_family == AF_INET) address = &reinterpret_cast<const sockaddr_in*>(&peer)->sin_addr;
+  if (peer.ss_family == AF_INET6) address = &reinterpret_cast<const sockaddr_in6*>(&peer)->sin6_addr;
+  if (address == nullptr || ::inet_ntop(peer.ss_family, address, text.data(), text.size()) == nullptr) return {};
+  return text.data();
+}
+
 bool is_readable(void* socket) {
   int events = 0;
   std::size_t size = sizeof events;
@@ -97,10 +122,10 @@ int descriptor_of(void* socket) {
 
 }  // namespace
 
-Result<std::shared_ptr<Context>> Context::create() {
+Result<std::shared_ptr<Context>> Context::create(std::optional<KeyPair> identity) {
   void* const handle = zmq_ctx_new();
   if (handle == nullptr) return fail("cannot start ZeroMQ: {}", last_error());
-  std::shared_ptr<Context> out(new Context(handle));
+  std::shared_ptr<Context> out(new Context(handle, std::move(identity)));
   // The I/O thread starts with the first socket, and must not be the one that takes the process' signals.
   sigset_t all;
   sigset_t before;
@@ -114,7 +139,24 @@ Result<std::shared_ptr<Context>> Context::create() {
   return out;
 }
 
+Context::Context(void* handle, std::optional<KeyPair> identity) : handle_(handle), identity_(std::move(identity)) {}
+
+Result<Authenticator*> Context::authenticator() {
+  const MutexLock lock(mutex_);
+  if (!authenticator_) {
+    auto started = Authenticator::start(handle_);
+    if (!started) return tl::unexpected(started.error());
+    authenticator_ = std::move(*started);
+  }
+  return authenticator_.get();
+}
+
 Context::~Context() {
+  zmq_ctx_shutdown(handle_);
+  {
+    const MutexLock lock(mutex_);
+    authenticator_.reset();
+  }
   while (zmq_ctx_term(handle_) != 0 && zmq_errno() == EINTR) {
   }
 }
@@ -167,6 +209,32 @@ struct Socket::Impl {
            set_if(ZMQ_RECONNECT_IVL_MAX, options.reconnect_max_ms) &&
            set_if(ZMQ_CONNECT_TIMEOUT, options.connect_timeout_ms);
   }
+  bool set_key(int option, const std::string& key) { return set_bytes(option, key.c_str(), key.size() + 1); }
+  /// Without a domain, or without anybody who answers for it, libzmq would allow every key.
+  bool set_curve(const Curve& curve, const std::string& domain) {
+    if (!set_key(ZMQ_CURVE_PUBLICKEY, curve.own.public_key) || !set_key(ZMQ_CURVE_SECRETKEY, curve.own.secret_key)) {
+      return false;
+    }
+    if (!router) return set_key(ZMQ_CURVE_SERVERKEY, curve.server_key);
+    allowed = curve.allowed;
+    return set(ZMQ_CURVE_SERVER, 1) && set_bytes(ZMQ_ZAP_DOMAIN, domain.data(), domain.size()) &&
+           set(kZapEnforceDomain, 1);
+  }
+  /// Notes where connections come from that fail. libzmq tells the descriptor of a connection when it begins and when
+  /// it ends, and between them that its handshake fails. The descriptor of one that has ended may be that of another
+  /// one now, so an address can be wrong; it is for the log only.
+  void follow(Event event, int value) {
+    if (!allowed) return;
+    if (event == Event::accepted) {
+      if (addresses.size() < kMaxAddresses) addresses[value] = peer_address(value);
+    } else if (event == Event::handshake_failed) {
+      handshake_failed = true;
+    } else if (event == Event::disconnected) {
+      const auto from = addresses.extract(value);
+      if (handshake_failed) allowed->note_refusal({}, from ? from.mapped() : std::string());
+      handshake_failed = false;
+    }
+  }
   bool use_family_of(const Endpoint& endpoint) { return endpoint.address.is_v4() || set(ZMQ_IPV6, 1); }
   /// Drops what is left of a message.
   void skip(Part& part) const {
@@ -185,6 +253,9 @@ struct Socket::Impl {
   void* handle;
   const bool router;
   void* monitor = nullptr;
+  std::shared_ptr<AllowList> allowed;    ///< ROUTER with CURVE
+  std::map<int, std::string> addresses;  ///< of connections, by descriptor
+  bool handshake_failed = false;         ///< of the connection that ends next
   Part name;
   Part payload;
   std::string bound_to;
@@ -199,6 +270,15 @@ Socket& Socket::operator=(Socket&&) noexcept = default;
 Result<Socket> Socket::open(std::shared_ptr<Context> context, int type, const SocketOptions& options) {
   auto impl = std::make_unique<Impl>(std::move(context), type, type == ZMQ_ROUTER);
   if (impl->handle == nullptr) return fail("cannot open a ZeroMQ socket: {}", last_error());
+  std::string domain;
+  if (options.curve && impl->router) {
+    auto authenticator = impl->context->authenticator();
+    if (!authenticator) return tl::unexpected(authenticator.error());
+    domain = (*authenticator)->add(options.curve->allowed);
+  }
+  if (options.curve && !impl->set_curve(*options.curve, domain)) {
+    return fail("cannot use keys on a ZeroMQ socket: {}", impl->error);
+  }
   if (!impl->configure(options)) return fail("cannot configure a ZeroMQ socket: {}", impl->error);
   return Socket(std::move(impl));
 }
@@ -258,12 +338,19 @@ std::optional<Event> Socket::take_event() {
   if (impl_->monitor == nullptr) return std::nullopt;
   Part part;
   while (part.receive(impl_->monitor)) {
-    // Two parts: the event's number (and a value that is not needed), then the endpoint.
+    // Two parts: the event's number (16 bits) and value (32 bits), then the endpoint.
     std::uint16_t number = 0;
-    if (part.bytes().size() >= sizeof number) std::memcpy(&number, part.bytes().data(), sizeof number);
+    std::int32_t value = 0;
+    if (part.bytes().size() >= sizeof number + sizeof value) {
+      std::memcpy(&number, part.bytes().data(), sizeof number);
+      std::memcpy(&value, part.bytes().data() + sizeof number, sizeof value);
+    }
     while (part.more() && part.receive(impl_->monitor)) {
     }
-    if (const auto event = event_of(number)) return event;
+    const auto event = event_of(number);
+    if (!event) continue;
+    impl_->follow(*event, value);
+    return event;
   }
   return std::nullopt;
 }
@@ -287,9 +374,13 @@ Taken Socket::take() {
   }
   // The parts of a message arrive together.
   if (impl_->router && (!first.more() || !impl_->payload.receive(impl_->handle))) return Taken::parts;
-  if (!impl_->payload.more()) return Taken::message;
-  impl_->skip(impl_->payload);
-  return Taken::parts;
+  if (impl_->payload.more()) {
+    impl_->skip(impl_->payload);
+    return Taken::parts;
+  }
+  if (!impl_->allowed || impl_->allowed->has(sender_key())) return Taken::message;
+  impl_->allowed->note_refusal(sender_key(), sender_address());
+  return Taken::revoked;
 }
 
 std::string_view Socket::sender() const {
@@ -301,6 +392,10 @@ std::string_view Socket::sender() const {
 std::span<const std::uint8_t> Socket::payload() const { return impl_->payload.bytes(); }
 
 std::string_view Socket::sender_address() const { return impl_->payload.property("Peer-Address"); }
+
+std::string_view Socket::sender_key() const {
+  return impl_->allowed ? impl_->payload.property("User-Id") : std::string_view();
+}
 
 int Socket::message_descriptor() const { return descriptor_of(impl_->handle); }
 int Socket::event_descriptor() const { return impl_->monitor == nullptr ? -1 : descriptor_of(impl_->monitor); }

@@ -1,5 +1,5 @@
 // ZeroMQ sockets of this project: the only place that includes ZeroMQ. The link between chassis, the query server and
-// the command line use it. Encryption, when it comes, is an option of these sockets and of nothing else.
+// the command line use it. Encryption is an option of these sockets (Curve) and of nothing else.
 //
 // A DEALER connects, a ROUTER binds and knows its peers by name. Nothing blocks except wait(). No function throws.
 #pragma once
@@ -15,32 +15,53 @@
 
 #include "model/base/result.h"
 #include "model/record/endpoint.h"
+#include "transport/allow_list.h"
+#include "transport/keys.h"
 
 namespace icr::transport {
+
+class Authenticator;
 
 /// A ZeroMQ context: the I/O thread that all of its sockets share. The thread takes no signals of the process, and
 /// inherits the scheduling of the thread that calls create(). Must outlive its sockets. Thread: any.
 class Context {
  public:
-  /// Starts the I/O thread.
-  [[nodiscard]] static Result<std::shared_ptr<Context>> create();
+  /// Starts the I/O thread. `identity` is the key of whoever uses the sockets; nullopt if they are not encrypted.
+  [[nodiscard]] static Result<std::shared_ptr<Context>> create(std::optional<KeyPair> identity = std::nullopt);
   ~Context();
   Context(const Context&) = delete;
   Context& operator=(const Context&) = delete;
 
+  [[nodiscard]] const std::optional<KeyPair>& identity() const { return identity_; }
+
  private:
   friend class Socket;
-  explicit Context(void* handle) : handle_(handle) {}
+  Context(void* handle, std::optional<KeyPair> identity);
+  /// Returns what checks the keys of those who connect. Starts it at the first call.
+  [[nodiscard]] Result<Authenticator*> authenticator();
+
   void* handle_;
+  const std::optional<KeyPair> identity_;
+  Mutex mutex_;
+  std::unique_ptr<Authenticator> authenticator_ ICR_GUARDED_BY(mutex_);
 };
 
 /// Returns "tcp://192.0.2.1:7300", as ZeroMQ writes an endpoint; "tcp://192.0.2.1:*" (any free port) for port 0.
 [[nodiscard]] std::string to_text(const Endpoint& endpoint);
 
+/// Encryption and authentication by CURVE. A ROUTER refuses everybody who does not know its public key and has none of
+/// the allowed ones; a DEALER exchanges messages with nobody but the owner of `server_key`.
+struct Curve {
+  KeyPair own;
+  std::string server_key;              ///< DEALER: public key of the peer's ROUTER
+  std::shared_ptr<AllowList> allowed;  ///< ROUTER: not null
+};
+
 /// Times are in milliseconds, and 0 stands for ZeroMQ's default. Queues are counted in messages; 0 is unlimited.
 struct SocketOptions {
   static constexpr int kDefaultQueue = 1000;
 
+  std::optional<Curve> curve;         ///< nullopt: neither encrypted nor authenticated
   std::size_t max_message_bytes = 0;  ///< a connection on which a longer message arrives is closed; 0: unlimited
   int send_queue = kDefaultQueue;
   int receive_queue = kDefaultQueue;
@@ -68,8 +89,9 @@ enum class Sent : std::uint8_t {
 enum class Taken : std::uint8_t {
   nothing,
   message,
-  parts,   ///< a message of the wrong number of parts, which was dropped
-  failed,  ///< ZeroMQ reports an error
+  parts,    ///< a message of the wrong number of parts, which was dropped
+  revoked,  ///< a message of somebody who is not allowed any more, which was dropped
+  failed,   ///< ZeroMQ reports an error
 };
 
 /// What happens to the connections of a socket.
@@ -79,9 +101,10 @@ enum class Event : std::uint8_t {
   accepted,         ///< a peer connected to this side
   handshake_succeeded,
   handshake_failed,  ///< ZeroMQ does not tell of every handshake that fails
+  key_refused,       ///< the peer does not allow the key of this side, or this side that of the peer
   disconnected,      ///< a connection that was there is gone, which is always told
 };
-inline constexpr unsigned kEventCount = 6;
+inline constexpr unsigned kEventCount = 7;
 
 /// Thread: one, the one that opened it.
 class Socket {
@@ -98,7 +121,9 @@ class Socket {
   /// Returns where it listens, after bind(): "tcp://192.0.2.1:7300".
   [[nodiscard]] const std::string& bound_to() const;
 
-  /// Begins to report these events. REQUIRES: called once, before bind() and connect().
+  /// Begins to report these events. A ROUTER with CURVE that is watched notes a connection whose handshake fails in its
+  /// list of those who are allowed, if it watches `accepted`, `handshake_failed` and `disconnected`. REQUIRES: called
+  /// once, before bind() and connect().
   [[nodiscard]] Result<void> watch(std::span<const Event> events);
   /// Returns the next event of a watched socket, if there is one.
   [[nodiscard]] std::optional<Event> take_event();
@@ -113,6 +138,9 @@ class Socket {
   [[nodiscard]] std::span<const std::uint8_t> payload() const;
   /// Returns the IP address from which the message came; empty if it is unknown.
   [[nodiscard]] std::string_view sender_address() const;
+
+  /// Returns the public key of the sender, which is allowed; empty without CURVE, and for a DEALER.
+  [[nodiscard]] std::string_view sender_key() const;
 
   /// Returns the text of the last error.
   [[nodiscard]] const std::string& error() const;

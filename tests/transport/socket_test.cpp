@@ -30,6 +30,29 @@ Endpoint place_of(const Socket& router) {
   return {IpAddress::v4(INADDR_LOOPBACK), static_cast<std::uint16_t>(std::stoi(router.bound_to().substr(colon + 1)))};
 }
 
+/// A port at which nobody listens while this lives: it is taken, so that nobody else gets it, and refuses connections.
+/// (A ROUTER that is closed goes on listening for a moment.)
+class DeadPort {
+ public:
+  DeadPort() : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    EXPECT_EQ(::bind(socket_, reinterpret_cast<sockaddr*>(&address), size), 0);
+    EXPECT_EQ(::getsockname(socket_, reinterpret_cast<sockaddr*>(&address), &size), 0);
+    place_ = {IpAddress::v4(INADDR_LOOPBACK), ntohs(address.sin_port)};
+  }
+  ~DeadPort() { ::close(socket_); }
+  DeadPort(const DeadPort&) = delete;
+  DeadPort& operator=(const DeadPort&) = delete;
+  [[nodiscard]] const Endpoint& place() const { return place_; }
+
+ private:
+  int socket_;
+  Endpoint place_;
+};
+
 class SocketTest : public testing::Test {
  protected:
   void SetUp() override {
@@ -107,7 +130,8 @@ TEST_F(SocketTest, AnAddressThatIsTakenIsAnErrorThatNamesIt) {
 }
 
 TEST_F(SocketTest, WithoutAConnectionAMessageIsQueuedOrRefusedAsConfigured) {
-  const Endpoint nobody = place_of(router());
+  const DeadPort port;
+  const Endpoint& nobody = port.place();
   SocketOptions strict;
   strict.only_connected = true;
   EXPECT_EQ(dealer(nobody, strict).send(bytes("x")), Sent::refused);
@@ -152,7 +176,8 @@ TEST_F(SocketTest, BothSidesAreToldOfAConnectionAndOfItsEnd) {
 
 TEST_F(SocketTest, AnAttemptToConnectThatFailsIsReported) {
   constexpr std::array kEvents = {Event::connect_retried};
-  const Endpoint nobody = place_of(router());
+  const DeadPort port;
+  const Endpoint& nobody = port.place();
   SocketOptions quick;
   quick.reconnect_ms = 10;
   Socket client = dealer(nobody, quick, kEvents);
