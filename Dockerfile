@@ -27,5 +27,5 @@ RUN ! ldd /usr/local/bin/icrd /usr/local/bin/icr | grep 'not found'
 COPY lab/traffic /opt/icr/lab/traffic
 COPY lab/container-entry /opt/icr/lab/
 COPY cluster-configs /etc/icr
-ENV ICR_CLUSTER=/etc/icr/two-chassis.yaml
+ENV ICR_CLUSTER=/etc/icr/lab/cluster.yaml
 ENTRYPOINT ["/opt/icr/lab/container-entry"]

@@ -11,9 +11,24 @@ namespace {
 
 bool same_place(const Endpoint& a, const Endpoint& b) { return a.address == b.address && a.port == b.port; }
 
+/// Adds the keys of a chassis that are in `other` alone: a commit may exchange them. Returns true if there are any.
+bool learn_keys(ChassisConfig& chassis, const ChassisConfig& other) {
+  bool any = false;
+  for (const std::string& key : other.public_keys) {
+    if (std::find(chassis.public_keys.begin(), chassis.public_keys.end(), key) != chassis.public_keys.end()) continue;
+    chassis.public_keys.push_back(key);
+    any = true;
+  }
+  return any;
+}
+
 }  // namespace
 
 void CommitRoster::ask_at(const Cluster& cluster) {
+  if (everyone_.chassis.empty()) {
+    everyone_.security = cluster.security;
+    everyone_.clients = cluster.clients;
+  }
   std::set<std::uint16_t> asked;
   for (const ChassisConfig& each : cluster.chassis) {
     const auto known = everyone_.find_chassis(each.name);
@@ -21,12 +36,19 @@ void CommitRoster::ask_at(const Cluster& cluster) {
       ChassisConfig added;
       added.name = each.name;
       added.query = each.query;
+      added.public_keys = each.public_keys;
       everyone_.chassis.push_back(std::move(added));
       asked.insert(static_cast<std::uint16_t>(everyone_.chassis.size() - 1));
-    } else if (present_.count(*known) == 0 && !same_place(everyone_.chassis[*known].query, each.query)) {
-      everyone_.chassis[*known].query = each.query;
-      asked.insert(*known);
+      continue;
     }
+    ChassisConfig& chassis = everyone_.chassis[*known];
+    bool differs = learn_keys(chassis, each);
+    if (present_.count(*known) != 0) continue;
+    if (!same_place(chassis.query, each.query)) {
+      chassis.query = each.query;
+      differs = true;
+    }
+    if (differs) asked.insert(*known);
   }
   if (asked.empty()) return;
   reconnect();
@@ -73,7 +95,9 @@ void CommitRoster::gather(const Cluster* file) {
   learn();
   for (const ChassisConfig& each : file->chassis) {
     const auto known = everyone_.find_chassis(each.name);
-    if (known && !same_place(everyone_.chassis[*known].query, each.query)) other_place_[*known] = each.query;
+    if (!known) continue;
+    (void)learn_keys(everyone_.chassis[*known], each);
+    if (!same_place(everyone_.chassis[*known].query, each.query)) other_place_[*known] = each.query;
   }
 }
 

@@ -54,7 +54,7 @@ class CommitRoster {
   void reconnect() { transport_ = env_.connect(everyone_); }
 
   const CommitEnvironment& env_;
-  Cluster everyone_;  ///< names and query endpoints only
+  Cluster everyone_;  ///< names, keys and query endpoints only
   std::unique_ptr<Transport> transport_;
   std::set<std::uint16_t> present_;
   std::map<std::uint16_t, CommitReply> listed_;

@@ -8,10 +8,12 @@
 #include <cstdlib>
 #include <memory>
 
+#include "cli/client/own_key.h"
 #include "cli/client/zmq_transport.h"
 #include "cli/commit.h"
 #include "cli/execute.h"
 #include "cli/grammar/grammar.h"
+#include "cli/keys.h"
 #include "cli/merge/nat_selection.h"
 #include "model/config/cluster_file.h"
 
@@ -34,6 +36,7 @@ int finish(ExitCode code) {
 
 struct Options {
   std::string cluster_file;
+  std::string key_file;
   std::string chassis;
   unsigned timeout_ms = 2000;
 };
@@ -55,8 +58,26 @@ ExitCode check(const std::string& file) {
   for (const auto& set : cluster->redundancy_sets) redundancy_sets += set.stand_alone() ? 0U : 1U;
   write_to(stdout, fmt::format("{}: ok, {} chassis, {} cards, {} redundancy sets, {} service sets\n", file,
                                cluster->chassis.size(), cards, redundancy_sets, cluster->service_sets.size()));
+  if (const auto is_protected = cluster->check_protected(); !is_protected) {
+    write_to(stdout, fmt::format("{}: warning: {}\n", file, is_protected.error().message));
+  }
   for (const auto& warning : cluster->warnings) write_to(stdout, fmt::format("{}: warning: {}\n", file, warning));
   return ExitCode::ok;
+}
+
+std::string user_name() {
+  const char* user = std::getenv("USER");
+  const passwd* account = ::getpwuid(::geteuid());
+  return account != nullptr ? account->pw_name : user != nullptr ? user : "unknown";
+}
+
+/// Returns the key with which to ask `cluster`, or an error if it cannot be asked.
+icr::Result<std::optional<icr::transport::KeyPair>> key_for(const icr::Cluster& cluster, const Options& options) {
+  const std::string file = options.cluster_file.empty() ? default_cluster_file() : options.cluster_file;
+  if (auto is_protected = cluster.check_protected(); !is_protected) {
+    return tl::unexpected(is_protected.error().in(file));
+  }
+  return icr::cli::read_own_key(cluster, file, options.key_file, user_name());
 }
 
 ExitCode commit(const std::vector<std::string>& words, const Options& options) {
@@ -72,8 +93,17 @@ ExitCode commit(const std::vector<std::string>& words, const Options& options) {
   const auto cluster =
       icr::load_cluster_file(options.cluster_file.empty() ? default_cluster_file() : options.cluster_file);
   icr::cli::CommitEnvironment environment;
+  if (cluster) {
+    if (const auto key = key_for(*cluster, options); !key) {
+      write_to(stderr, fmt::format("error: {}\n", key.error().message));
+      return ExitCode::command_error;
+    }
+  }
   environment.connect = [&](const icr::Cluster& to) {
-    return std::make_unique<icr::cli::ZmqTransport>(to, std::chrono::milliseconds(options.timeout_ms));
+    auto key = key_for(to, options);
+    // Without a key it says of each chassis of an encrypted cluster that it cannot be asked.
+    return std::make_unique<icr::cli::ZmqTransport>(to, std::chrono::milliseconds(options.timeout_ms),
+                                                    key ? std::move(*key) : std::nullopt);
   };
   const auto kind = command->kind;
   if (cluster) {
@@ -81,9 +111,7 @@ ExitCode commit(const std::vector<std::string>& words, const Options& options) {
   } else if (kind == icr::cli::CommitCommand::Kind::confirm || kind == icr::cli::CommitCommand::Kind::rollback) {
     write_to(stderr, cluster.error().message + "\n");
   }
-  const char* user = std::getenv("USER");
-  const passwd* account = ::getpwuid(::geteuid());
-  environment.user = account != nullptr ? account->pw_name : user != nullptr ? user : "unknown";
+  environment.user = user_name();
   environment.out = [](std::string_view text) {
     write_to(stdout, text);
     std::fflush(stdout);  // so that an operator sees each step when it is done
@@ -118,7 +146,12 @@ ExitCode ask(const std::string& line, const Options& options) {
       return ExitCode::command_error;
     }
   }
-  icr::cli::ZmqTransport transport(*cluster, std::chrono::milliseconds(options.timeout_ms));
+  auto key = key_for(*cluster, options);
+  if (!key) {
+    write_to(stderr, fmt::format("error: {}\n", key.error().message));
+    return ExitCode::command_error;
+  }
+  icr::cli::ZmqTransport transport(*cluster, std::chrono::milliseconds(options.timeout_ms), std::move(*key));
   const auto since_epoch = std::chrono::system_clock::now().time_since_epoch();
   return icr::cli::execute(
       *command, {*cluster, transport, only, std::chrono::duration_cast<std::chrono::milliseconds>(since_epoch).count(),
@@ -155,6 +188,8 @@ int main(int argc, char** argv) {
       "  icr clear services nat {mappings | statistics}\n"
       "  icr request services redundancy-set {NAME | id N} switchover [force | dry-run]\n"
       "  icr check FILE\n"
+      "  icr keys generate FILE [folder FOLDER]\n"
+      "  icr keys {new | rotate | retire | show} KEYFILE\n"
       "  icr commit check FILE | commit [confirmed [MINUTES]] FILE [comment TEXT] | commit\n"
       "  icr rollback N\n"
       "  icr show system {commit | rollback compare N M}\n\n"
@@ -166,6 +201,11 @@ int main(int argc, char** argv) {
       "icr");
   Options options;
   app.add_option("--cluster", options.cluster_file, "Cluster file; default: $ICR_CLUSTER, then /etc/icr/cluster.yaml");
+  app.add_option(
+         "--secret-key", options.key_file,
+         "File of the secret key of this client; default: keys/USER.key, then keys/admin.key beside the cluster "
+         "file")
+      ->envname("ICR_SECRET_KEY");
   app.add_option("--chassis", options.chassis, "Ask this chassis only, and show whatever it holds");
   app.add_option("--timeout", options.timeout_ms, "How long to wait for each answer, in milliseconds")
       ->check(CLI::Range(1U, 3600000U))
@@ -185,6 +225,11 @@ int main(int argc, char** argv) {
     if (words.size() == 2) return finish(check(words[1]));
     write_to(stderr, "usage: icr check FILE\n");
     return static_cast<int>(ExitCode::command_error);
+  }
+  if (words[0] == "keys") {
+    return finish(icr::cli::execute_keys(
+        words, [](std::string_view text) { write_to(stdout, text); },
+        [](std::string_view text) { write_to(stderr, text); }));
   }
   if (words[0] == "commit" || words[0] == "rollback") return finish(commit(words, options));
   return finish(ask(joined(words), options));

@@ -9,7 +9,7 @@ from lab import netns
 from lab.engine import Engine
 from lab.netlab import CHASSIS, PLACES, ROOT, Lab, LabError, make_folder
 
-CLUSTER_FILE = "/etc/icr/two-chassis.yaml"  # in the image
+CLUSTER_FILE = "/etc/icr/two-chassis.yaml"  # in the image; the service `keys` adds the keys
 
 
 def build_image(engine, programs="built"):
@@ -46,8 +46,7 @@ class ContainerLab(Lab):
             file.write(self._cluster_text)
             file.flush()
             os.chmod(file.name, 0o644)
-            for name in CHASSIS:
-                self._engine.run("docker", "cp", file.name, f"{self._container(name)}:{CLUSTER_FILE}")
+            self._engine.run("docker", "cp", file.name, f"{self._container('keys')}:{CLUSTER_FILE}")
         self._engine.compose("start", timeout=60)
         for place in ("client", "server"):
             shown = self._engine.run("docker", "inspect", "--format", "{{.State.Pid}}", self._container(place))

@@ -183,6 +183,18 @@ class Lab:
         with open(self.cluster_file, "w", encoding="utf-8") as out:
             out.write(self._cluster_text)
 
+    def make_keys(self):
+        """Makes keys for the chassis, and one for the lab's own questions, unless the cluster file says something of them.
+        Programs find them beside that file."""
+        if re.search(r"(?m)^security:|public-keys:", self._cluster_text):
+            return
+        command = [os.path.join(self.programs, "icr"), "keys", "generate", self.cluster_file]
+        done = subprocess.run(command, text=True, capture_output=True, check=False)
+        if done.returncode != 0:
+            raise LabError(f"no keys can be made: {done.stderr}")
+        with open(self.cluster_file, encoding="utf-8") as file:
+            self._cluster_text = file.read()
+
     def change_cluster_file(self, pattern, replacement):
         """Changes the cluster file that the chassis of this lab will read. Raises LabError if there is nothing to change."""
         self._cluster_text = self._changed(pattern, replacement)
@@ -236,6 +248,7 @@ class Lab:
 
     def start_chassis(self, name, wait=True, log_level="info", before=()):
         """Starts icrd, and with `wait` waits until it serves. `before` is a command that runs it (setpriv, ...)."""
+        self.make_keys()
         log = self.processes.log_file(name)
         seen = os.path.getsize(log) if os.path.exists(log) else 0
         icrd = os.path.join(self.programs, "icrd")

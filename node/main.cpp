@@ -9,6 +9,7 @@
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <filesystem>
 
 #include "model/base/log.h"
 #include "model/config/cluster_file.h"
@@ -62,9 +63,12 @@ int run(int argc, char** argv) {
   std::string file;
   std::string name;
   std::string level = "info";
+  std::string key_file;
   bool exit_at_end = false;
   app.add_option("--cluster", file, "the cluster file (YAML)")->required()->envname("ICR_CLUSTER");
   app.add_option("--chassis", name, "which chassis of the cluster this is")->required();
+  app.add_option("--secret-key", key_file,
+                 "the file of the secret key of this chassis; default: keys/CHASSIS.key beside the cluster file");
   app.add_option("--log-level", level, "debug, info, warn or error")
       ->check(CLI::IsMember({"debug", "info", "warn", "error"}));
   app.add_flag("--exit-at-end", exit_at_end, "end when the captures of all pcap ports have been read");
@@ -87,7 +91,8 @@ int run(int argc, char** argv) {
 
   const int signals = own_signals();
   icr::log::begin_thread();
-  icr::node::ChassisHost host(file, *snapshot, name);
+  if (key_file.empty()) key_file = std::filesystem::path(file).parent_path() / "keys" / (name + ".key");
+  icr::node::ChassisHost host(file, *snapshot, name, key_file);
   if (const auto started = host.start(); !started) {
     icr::log::error("chassis", "chassis={} cannot start: {}", name, started.error().message);
     return kCannotStart;

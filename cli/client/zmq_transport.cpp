@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <array>
 
-#include "transport/socket.h"
-
 namespace icr::cli {
 namespace {
 
@@ -21,7 +19,8 @@ constexpr int kReconnectMillis = 50;
 constexpr auto kFirstPause = std::chrono::milliseconds(5);
 constexpr auto kLongestPause = std::chrono::milliseconds(160);
 
-constexpr std::array kEvents = {Event::connected, Event::connect_retried, Event::disconnected};
+constexpr std::array kEvents = {Event::connected, Event::connect_retried, Event::handshake_failed, Event::key_refused,
+                                Event::disconnected};
 
 transport::SocketOptions options_of_dealer() {
   transport::SocketOptions out;
@@ -48,6 +47,7 @@ struct ZmqTransport::Line {
 
   transport::Socket dealer;
   std::string address;
+  std::size_t key = 0;  ///< which of the chassis' keys is tried
   bool connected = false;
   int failed_attempts = 0;
   std::string broken;  ///< why the line is broken; empty while it works
@@ -66,8 +66,9 @@ struct ZmqTransport::Sockets {
   std::map<std::uint16_t, std::unique_ptr<Line>> lines;
 };
 
-ZmqTransport::ZmqTransport(const Cluster& cluster, std::chrono::milliseconds timeout)
-    : cluster_(cluster), timeout_(timeout), sockets_(std::make_unique<Sockets>()) {}
+ZmqTransport::ZmqTransport(const Cluster& cluster, std::chrono::milliseconds timeout,
+                           std::optional<transport::KeyPair> own)
+    : cluster_(cluster), timeout_(timeout), own_(std::move(own)), sockets_(std::make_unique<Sockets>()) {}
 
 ZmqTransport::~ZmqTransport() = default;
 
@@ -79,13 +80,44 @@ Result<ZmqTransport::Line*> ZmqTransport::line_to(std::uint16_t chassis) {
     if (!context) return tl::unexpected(context.error());
     sockets_->context = std::move(*context);
   }
-  const Endpoint& where = cluster_.chassis[chassis].query;
-  auto dealer = transport::Socket::dealer(sockets_->context, options_of_dealer());
+  auto dealer = connect_to(chassis, 0);
   if (!dealer) return tl::unexpected(dealer.error());
-  if (auto done = dealer->watch(kEvents); !done) return tl::unexpected(done.error());
-  if (auto done = dealer->connect(where); !done) return tl::unexpected(done.error());
-  line = std::make_unique<Line>(std::move(*dealer), transport::to_text(where));
+  line = std::make_unique<Line>(std::move(*dealer), transport::to_text(cluster_.chassis[chassis].query));
   return line.get();
+}
+
+Result<transport::Socket> ZmqTransport::connect_to(std::uint16_t chassis, std::size_t key) {
+  const ChassisConfig& config = cluster_.chassis[chassis];
+  transport::SocketOptions options = options_of_dealer();
+  if (cluster_.encrypted()) {
+    if (!own_) return fail("the cluster is encrypted, and this client has no secret key");
+    if (key >= config.public_keys.size()) return fail("no public key is known of it");
+    options.curve = transport::Curve{*own_, config.public_keys[key], nullptr};
+  }
+  auto dealer = transport::Socket::dealer(sockets_->context, options);
+  if (!dealer) return dealer;
+  if (auto done = dealer->watch(kEvents); !done) return tl::unexpected(done.error());
+  if (auto done = dealer->connect(config.query); !done) return tl::unexpected(done.error());
+  return dealer;
+}
+
+void ZmqTransport::try_next_key(std::uint16_t chassis, Line& line) {
+  if (line.key + 1 >= cluster_.chassis[chassis].public_keys.size()) {
+    return fail_all(
+        chassis, line,
+        cluster_.encrypted()
+            ? fmt::format("{} is not encrypted, or does not use the key that the cluster file gives it", line.address)
+            : fmt::format("the handshake with {} failed: it is encrypted, and the cluster file that icr "
+                          "uses is not",
+                          line.address));
+  }
+  auto dealer = connect_to(chassis, ++line.key);
+  if (!dealer) return fail_all(chassis, line, dealer.error().message);
+  line.dealer = std::move(*dealer);
+  line.connected = false;
+  for (const auto& [id, question] : line.outstanding) {
+    if (!line.send(question.request)) return fail_all(chassis, line, line.broken);
+  }
 }
 
 void ZmqTransport::ask(std::uint16_t chassis, QueryRequest request) {
@@ -176,7 +208,13 @@ void ZmqTransport::read_events(std::uint16_t chassis, Line& line) {
   while (const auto event = line.dealer.take_event()) {
     if (event == Event::connected) {
       line.connected = true;
-    } else if (event == Event::disconnected) {
+    } else if (event == Event::key_refused) {
+      fail_all(chassis, line,
+               fmt::format("{} does not allow the key of this client, {}", line.address,
+                           own_ ? own_->public_key : "which has none"));
+    } else if (event == Event::handshake_failed && line.broken.empty()) {
+      try_next_key(chassis, line);
+    } else if (event == Event::disconnected && line.broken.empty()) {
       fail_all(chassis, line, fmt::format("the connection to {} was lost", line.address));
     } else if (event == Event::connect_retried && !line.connected && ++line.failed_attempts == kConnectAttempts) {
       fail_all(chassis, line, fmt::format("cannot connect to {}", line.address));

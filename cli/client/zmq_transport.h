@@ -3,12 +3,14 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <random>
 #include <vector>
 
 #include "cli/client/transport.h"
 #include "model/base/time.h"
 #include "model/config/cluster.h"
+#include "transport/socket.h"
 
 namespace icr::cli {
 
@@ -17,8 +19,9 @@ namespace icr::cli {
 /// size and verified; replies without a question are ignored.
 class ZmqTransport final : public Transport {
  public:
-  /// `cluster` must outlive the transport.
-  ZmqTransport(const Cluster& cluster, std::chrono::milliseconds timeout);
+  /// `cluster` must outlive the transport. `own` is the key of who asks; an encrypted cluster is not asked without one.
+  ZmqTransport(const Cluster& cluster, std::chrono::milliseconds timeout,
+               std::optional<transport::KeyPair> own = std::nullopt);
   ~ZmqTransport() override;
 
   void ask(std::uint16_t chassis, QueryRequest request) override;
@@ -30,6 +33,10 @@ class ZmqTransport final : public Transport {
 
   /// Returns the connection to the chassis. Opens one if there is none.
   Result<Line*> line_to(std::uint16_t chassis);
+  /// Opens a socket to the chassis, which must have the key of this number (counted from 0) if it is encrypted.
+  Result<transport::Socket> connect_to(std::uint16_t chassis, std::size_t key);
+  /// Tries the next key of the chassis after a handshake that failed. If there is none, all questions fail.
+  void try_next_key(std::uint16_t chassis, Line& line);
   Result<void> wait();
   void read_answers(std::uint16_t chassis, Line& line);
   void read_events(std::uint16_t chassis, Line& line);
@@ -39,6 +46,7 @@ class ZmqTransport final : public Transport {
 
   const Cluster& cluster_;
   const std::chrono::milliseconds timeout_;
+  const std::optional<transport::KeyPair> own_;
   std::uint64_t next_id_ = 1;
   std::minstd_rand random_{std::random_device{}()};
   std::vector<Answer> ready_;

@@ -33,6 +33,25 @@ std::optional<std::uint16_t> Cluster::find_chassis(std::string_view chassis_name
   return find_by_name(chassis, chassis_name);
 }
 
+bool Cluster::encrypted() const {
+  return security == Security::curve &&
+         std::any_of(chassis.begin(), chassis.end(), [](const auto& each) { return !each.public_keys.empty(); });
+}
+
+Result<void> Cluster::check_protected() const {
+  if (security == Security::none || encrypted()) return {};
+  for (const ChassisConfig& each : chassis) {
+    for (const IpAddress& address : {each.inter_chassis_address, each.query.address}) {
+      if (is_loopback(address)) continue;
+      return fail(
+          "no chassis has public-keys, and {} of chassis {} can be reached from other machines: make keys with 'icr "
+          "keys generate FILE', or write security: none",
+          address.to_string(), each.name);
+    }
+  }
+  return {};
+}
+
 std::optional<std::uint16_t> Cluster::find_set(std::string_view set_name) const {
   return find_by_name(redundancy_sets, set_name);
 }

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "model/base/result.h"
 #include "model/base/time.h"
 #include "model/config/identities.h"
 #include "model/config/keys.h"
@@ -61,8 +62,31 @@ struct Scheduling {
   std::uint32_t priority = usual_number("chassis[].scheduling", "priority");  ///< of real_time
 };
 
+/// How the sockets of the cluster are protected.
+enum class Security : std::uint8_t {
+  curve,  ///< encrypted and authenticated; without keys only where nobody else can reach them
+  none,   ///< neither
+};
+
+/// What a client may ask of a chassis. Each class may do what the ones before it may.
+enum class ClientClass : std::uint8_t {
+  view,        ///< questions
+  clear,       ///< and delete sessions, mappings and statistics
+  operate,     ///< and requests, such as a switchover ("operator")
+  super_user,  ///< and commits
+};
+
+/// A person or program that asks chassis with a key of its own.
+struct ClientConfig {
+  std::string name;
+  ClientClass permitted = ClientClass::view;
+  std::vector<std::string> public_keys;  ///< one or two
+};
+
 struct ChassisConfig {
   std::string name;
+  /// One or two. The chassis uses the first; peers and clients know it by each. Empty: it has none.
+  std::vector<std::string> public_keys;
   IpAddress inter_chassis_address;       ///< where peers reach this chassis
   std::uint16_t inter_chassis_port = 0;  ///< control port of the set with id 1; see Cluster::control_endpoint()
   Endpoint query;                        ///< where `icr` asks
@@ -218,11 +242,17 @@ struct Cluster {
   /// Of what all chassis and `icr` should have alike (Scope::cluster): names, rules, pools. Of meaning, not of spelling
   /// and not of order where order means nothing; a key that has its default adds nothing (model/config/settings.h).
   std::uint64_t digest = 0;
-  /// True if commits are taken from any address, and not from this machine alone.
-  bool unauthenticated_commit = usual_yes_no("", "unauthenticated-commit");
+  Security security = static_cast<Security>(usual_word("", "security"));
+  std::vector<ClientConfig> clients;
   std::vector<std::string> warnings;  ///< what is legal but surprising, in full sentences
 
   [[nodiscard]] std::optional<std::uint16_t> find_chassis(std::string_view chassis_name) const;
+  /// Returns true if every socket is encrypted: unless `security: none` says otherwise, if the chassis have keys. They
+  /// all have, or none has.
+  [[nodiscard]] bool encrypted() const;
+  /// Returns an error unless the sockets may be opened: encrypted, or at loopback addresses only, or without protection
+  /// because the file says so.
+  [[nodiscard]] Result<void> check_protected() const;
   [[nodiscard]] std::optional<std::uint16_t> find_set(std::string_view set_name) const;
   /// Names of service sets and pools that are not in this file, as chassis with another file told them.
   std::map<StableId, std::string> other_names;

@@ -83,7 +83,7 @@ Result<Cluster> parse_cluster(std::string_view text, std::string_view name) {
   Draft draft(mistakes);
   const Section map(YamlField(*tree, {}, mistakes), "");
   if (const auto f = map.get(key("", "cluster"))) draft.cluster.name = f->name().value_or("");
-  map.yes_no(key("", "unauthenticated-commit"), draft.cluster.unauthenticated_commit);
+  map.word(key("", "security"), draft.cluster.security);
   // Definitions are read before their uses, wherever they are in the file.
   if (const auto f = map.get(key("", "timeouts"))) read_timeouts(*f, draft.timeouts);
   if (const auto f = map.get(key("", "applications"))) read_applications(*f, draft);
@@ -94,9 +94,11 @@ Result<Cluster> parse_cluster(std::string_view text, std::string_view name) {
   if (const auto f = map.get(key("", "stateful-firewall"))) read_stateful_firewall(*f, draft);
   if (const auto f = map.get(key("", "service-sets"))) read_service_sets(*f, draft);
   if (const auto f = map.get(key("", "chassis"))) read_chassis(*f, draft);
+  if (const auto f = map.get(key("", "clients"))) read_clients(*f, draft);
   if (const auto f = map.get(key("", "redundancy-sets"))) read_redundancy_sets(*f, draft);
   if (tree->kind == YamlNode::Kind::map) {
     check_endpoints(draft);
+    check_keys(draft);
     place_service_sets(draft);
     check_whole(draft);
   }

@@ -31,13 +31,14 @@ enum class KeyType : std::uint8_t {
   word,  ///< one of a few words
   address,
   prefix,
-  prefixes,    ///< a list of prefixes, or one
-  ranges,      ///< a list of { low, high }, or one
-  ports,       ///< a port, a range of ports, or for conditions a list of these
-  interface,   ///< the name of a network interface
-  interfaces,  ///< a list of them, or one
-  map,         ///< keys of a section below
-  list,        ///< maps of a section below
+  prefixes,     ///< a list of prefixes, or one
+  ranges,       ///< a list of { low, high }, or one
+  ports,        ///< a port, a range of ports, or for conditions a list of these
+  interface,    ///< the name of a network interface
+  interfaces,   ///< a list of them, or one
+  public_keys,  ///< a list of `low` to `high` public keys (model/record/key_text.h)
+  map,          ///< keys of a section below
+  list,         ///< maps of a section below
 };
 
 /// Whom the value of a key concerns.
@@ -86,6 +87,8 @@ inline constexpr std::uint64_t kMostRate = 1'000'000;
 inline constexpr std::uint64_t kMostPorts = 64'512;
 inline constexpr std::uint64_t kDay = 86'400;
 inline constexpr std::string_view kName = "1 to 63 characters";
+inline constexpr std::uint64_t kMostPublicKeys = 2;  ///< a former one and a present one, while a key is exchanged
+inline constexpr std::string_view kClientClasses = "view clear operator super-user";
 
 /// Marks a key that must be there wherever its section is.
 consteval Key required(std::string_view what, Key key) {
@@ -106,11 +109,13 @@ inline constexpr auto kAll = std::to_array<Key>({
     {"", "prefix-lists", list, cluster, new_sessions},
     {"", "screens", list, peer, live},
     {"", "timeouts", map, peer, live},
-    {"", "unauthenticated-commit", yes_no, chassis, live, 0, 0, "no"},
+    {"", "security", word, chassis, restart, 0, 0, "curve", "curve none"},
+    {"", "clients", list, chassis, live},
 
     required(kName, {"chassis[]", "name", name, cluster, restart}),
     required("{ address, port } where peers reach this chassis", {"chassis[]", "inter-chassis", map, cluster, restart}),
     required("{ address, port } where icr asks", {"chassis[]", "query", map, cluster, restart}),
+    {"chassis[]", "public-keys", public_keys, chassis, live, 1, kMostPublicKeys},
     {"chassis[]", "data-folder", text, chassis, restart, 1, 4096},
     {"chassis[]", "scheduling", map, chassis, restart},
     {"chassis[]", "kernel-guard", yes_no, chassis, restart, 0, 0, "yes"},
@@ -143,6 +148,10 @@ inline constexpr auto kAll = std::to_array<Key>({
              {"chassis[].cards[].ports[] (pcap)", "type", word, chassis, restart, 0, 0, "", "tun pcap af-packet"}),
     {"chassis[].cards[].ports[] (pcap)", "read", text, chassis, restart, 1, 4096},
     {"chassis[].cards[].ports[] (pcap)", "write", text, chassis, restart, 1, 4096},
+
+    required(kName, {"clients[]", "name", name, chassis, live}),
+    required("what the client may do", {"clients[]", "class", word, chassis, live, 0, 0, "", kClientClasses}),
+    required("a list of public keys", {"clients[]", "public-keys", public_keys, chassis, live, 1, kMostPublicKeys}),
 
     required(kName, {"redundancy-sets[]", "name", name, cluster, restart}),
     required("the number of the redundancy set", {"redundancy-sets[]", "id", number, cluster, restart, 1, 10'000}),

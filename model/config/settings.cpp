@@ -70,10 +70,11 @@ std::uint64_t ConfigPart::sum(Scope scope) const {
 std::vector<ConfigPart> parts_of(const Cluster& cluster) {
   std::vector<ConfigPart> out;
   out.push_back({"cluster", {{"cluster", cluster.name, Scope::cluster}}});
-  if (cluster.unauthenticated_commit) {
-    const Key& commit = key("", "unauthenticated-commit");
-    out.back().settings.push_back({"unauthenticated-commit", "yes", commit.scope, commit.applies});
+  if (cluster.security == Security::none) {
+    const Key& security = key("", "security");
+    out.back().settings.push_back({"security", "none", security.scope, security.applies});
   }
+  for (const auto& client : cluster.clients) settings::add(Place(out.back(), item_name("clients", client)), client);
   const auto add_all = [&](std::string_view list, const Key& listed, const auto& things, const auto& add_one) {
     for (const auto& thing : things) {
       ConfigPart& part = out.emplace_back();

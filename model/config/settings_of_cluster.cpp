@@ -66,6 +66,7 @@ void add(const Place& at, const ChassisConfig& chassis) {
   const Place query = at.below("query");
   query.value(key("chassis[].query", "address"), chassis.query.address);
   query.value(key("chassis[].query", "port"), std::uint64_t{chassis.query.port});
+  at.unless(key("chassis[]", "public-keys"), chassis.public_keys, {});
   at.unless(key("chassis[]", "data-folder"), chassis.data_folder, {});
   const Place scheduling = at.below("scheduling");
   scheduling.word(key("chassis[].scheduling", "policy"), chassis.scheduling.policy);
@@ -77,6 +78,12 @@ void add(const Place& at, const ChassisConfig& chassis) {
     on_card.value(key("chassis[].cards[]", "workers"), std::uint64_t{card.workers});
     for (const auto& port : card.ports) add_port(on_card.item("ports", std::to_string(port.unit)), port);
   }
+}
+
+void add(const Place& at, const ClientConfig& client) {
+  at.exists(Scope::chassis, key("", "clients").applies);
+  at.word(key("clients[]", "class"), client.permitted);
+  at.value(key("clients[]", "public-keys"), client.public_keys);
 }
 
 void add(const Place& at, const RedundancySet& set, const Cluster& cluster) {

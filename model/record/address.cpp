@@ -45,6 +45,11 @@ std::optional<IpAddress> IpAddress::parse(std::string_view text) {
   return std::nullopt;
 }
 
+bool is_loopback(const IpAddress& address) {
+  static const IpAddress kLoopbackV6 = *IpAddress::parse("::1");
+  return address.is_v4() ? address.to_v4() >> 24U == 127 : address == kLoopbackV6;
+}
+
 std::string IpAddress::to_string() const {
   char text[INET6_ADDRSTRLEN];
   if (is_v4()) return inet_ntop(AF_INET, bytes.data() + 12, text, sizeof text);

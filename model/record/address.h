@@ -50,6 +50,9 @@ struct IpAddress {
   friend auto operator<=>(const IpAddress&, const IpAddress&) = default;
 };
 
+/// Returns true if the address is of the machine itself: 127.0.0.0/8, ::1.
+[[nodiscard]] bool is_loopback(const IpAddress& address);
+
 /// An address block. `length` counts in the address' own family (0..32 or 0..128); host bits are zero.
 struct Prefix {
   IpAddress base;

@@ -57,12 +57,13 @@ WorkerScheduling take_machine(const ChassisConfig& config) {
 
 /// The I/O thread carries the workers' heartbeats, so it is scheduled like them: it inherits its scheduling from the
 /// thread that creates it. (ZeroMQ has options for this, but ends the process if the kernel refuses.)
-Result<std::shared_ptr<transport::Context>> make_context(const WorkerScheduling& scheduling) {
+Result<std::shared_ptr<transport::Context>> make_context(const WorkerScheduling& scheduling,
+                                                         const std::optional<transport::KeyPair>& identity) {
   Result<std::shared_ptr<transport::Context>> out;
   std::thread([&] {
     const auto got = schedule_thread(scheduling.wanted, scheduling.rights, scheduling_calls(), true);
     if (got.policy == Scheduling::Policy::nice) favour_session(scheduling.rights);
-    out = transport::Context::create();
+    out = transport::Context::create(identity);
   }).join();
   return out;
 }
@@ -95,8 +96,9 @@ Result<Chassis::Prepared> Chassis::open_ports(const CardConfig& config, const st
   return out;
 }
 
-Chassis::Chassis(const Cluster& cluster, std::uint16_t index, CommitDesk* desk)
-    : cluster_(cluster), index_(index), desk_(desk) {
+Chassis::Chassis(const Cluster& cluster, std::uint16_t index, CommitDesk* desk,
+                 std::optional<transport::KeyPair> identity)
+    : cluster_(cluster), index_(index), desk_(desk), identity_(std::move(identity)) {
   while (boot_id_ == 0) boot_id_ = random_word();
 }
 
@@ -171,7 +173,7 @@ Result<void> Chassis::start_parts() {
 
   // Then the disk, the links and the workers.
   if (store) writer_ = std::make_unique<storage::Writer>(std::move(store));
-  auto context = make_context(scheduling);
+  auto context = make_context(scheduling, identity_);
   if (!context) return tl::unexpected(context.error());
   context_ = std::move(*context);
   std::size_t workers = 0;
@@ -203,11 +205,9 @@ Result<void> Chassis::start_parts() {
   };
   QueryServer::Commits commits;
   if (desk_ != nullptr) {
-    commits = [this](const CommitRequest& request, std::string_view from, QueryReply& reply) {
-      desk_->answer(request, from, wall_now(), reply);
-    };
+    commits = [this](const CommitRequest& request, QueryReply& reply) { desk_->answer(request, wall_now(), reply); };
   }
-  query_ = std::make_unique<QueryServer>(cluster_, index_, doors_, more_counters, std::move(commits));
+  query_ = std::make_unique<QueryServer>(cluster_, index_, doors_, more_counters, std::move(commits), identity_);
   if (auto serving = query_->start(); !serving) return serving;
   for (const auto& card : cards_) {
     if (auto running = card->start(context_, scheduling); !running) return running;

@@ -23,8 +23,10 @@ namespace icr::node {
 
 class Chassis {
  public:
-  /// `cluster` and `desk` must outlive the chassis. `desk` takes the commits; null: none are taken.
-  Chassis(const Cluster& cluster, std::uint16_t index, CommitDesk* desk = nullptr);
+  /// `cluster` and `desk` must outlive the chassis. `desk` takes the commits; null: none are taken. `identity` is the
+  /// key of the chassis; nullopt if the cluster is not encrypted.
+  Chassis(const Cluster& cluster, std::uint16_t index, CommitDesk* desk = nullptr,
+          std::optional<transport::KeyPair> identity = std::nullopt);
   ~Chassis();
   Chassis(const Chassis&) = delete;
   Chassis& operator=(const Chassis&) = delete;
@@ -69,6 +71,7 @@ class Chassis {
   std::shared_ptr<const Cluster> former_;  ///< what some workers still run with after take() has failed
   const std::uint16_t index_;
   CommitDesk* const desk_;
+  const std::optional<transport::KeyPair> identity_;
   std::uint64_t boot_id_ = 0;
   std::unique_ptr<KernelGuard> kernel_guard_;  ///< null if no port involves the kernel
   std::shared_ptr<transport::Context> context_;

@@ -42,8 +42,13 @@ Result<SnapshotStore> open_store(const icr::ChassisConfig& config) {
 
 }  // namespace
 
-ChassisHost::ChassisHost(std::string file, std::shared_ptr<const Snapshot> snapshot, std::string chassis)
-    : file_(std::move(file)), name_(std::move(chassis)), given_(std::move(snapshot)), follower_(name_) {}
+ChassisHost::ChassisHost(std::string file, std::shared_ptr<const Snapshot> snapshot, std::string chassis,
+                         std::string key_file)
+    : file_(std::move(file)),
+      name_(std::move(chassis)),
+      key_file_(std::move(key_file)),
+      given_(std::move(snapshot)),
+      follower_(name_) {}
 
 ChassisHost::~ChassisHost() { stop(); }
 
@@ -59,6 +64,10 @@ Result<void> ChassisHost::start() {
   desk_->on_newer([this] { newer_.signal(); });
   desk_->set_live_check([name = name_](const Cluster& running, const Cluster& next) {
     return live_obstacles(running, arranged(running, next), name);
+  });
+  desk_->set_key_check([this](const Cluster& next) -> Result<void> {
+    if (auto own = read_identity(next); !own) return tl::unexpected(own.error());
+    return {};
   });
   const auto why = desk_->start(given_->text, file_, wall_now());
   if (!why) return tl::unexpected(why.error());
@@ -80,14 +89,35 @@ Result<void> ChassisHost::start() {
   return {};
 }
 
+Result<std::optional<transport::KeyPair>> ChassisHost::read_identity(const Cluster& cluster) const {
+  if (!cluster.encrypted()) return std::nullopt;
+  const auto own = cluster.find_chassis(name_);
+  if (!own) return fail("the cluster file has no chassis '{}'", name_);
+  auto keys = transport::read_secret_keys(key_file_);
+  if (!keys) return tl::unexpected(keys.error().in(fmt::format("secret key of chassis {}", name_)));
+  const std::string& wanted = cluster.chassis[*own].public_keys.front();
+  const transport::KeyPair* const found = transport::find_pair(*keys, {wanted});
+  if (found != nullptr) return *found;
+  return fail(
+      "{} does not hold the secret key of {}, which the cluster file gives chassis {} as the first of its "
+      "public-keys",
+      key_file_, wanted, name_);
+}
+
 Result<void> ChassisHost::launch(const std::shared_ptr<const Snapshot>& snapshot) {
   const auto index = snapshot->cluster.find_chassis(name_);
   if (!index) return fail("the cluster file has no chassis '{}'", name_);
+  auto identity = read_identity(snapshot->cluster);
+  if (!identity) return tl::unexpected(identity.error());
+  identity_ = std::move(*identity);
   for (const std::string& warning : snapshot->cluster.warnings) log::warn("cluster-file", "{}", warning);
   desk_->set_running(snapshot);
   built_ = running_ = committed_ = snapshot;
   plan_.reset();
-  chassis_ = std::make_unique<Chassis>(snapshot->cluster, *index, desk_.get());
+  if (!snapshot->cluster.encrypted()) {
+    log::warn("security", "chassis={} its sockets are neither encrypted nor authenticated", name_);
+  }
+  chassis_ = std::make_unique<Chassis>(snapshot->cluster, *index, desk_.get(), identity_);
   auto started = chassis_->start();
   if (!started) {
     end_chassis();
@@ -227,7 +257,8 @@ bool ChassisHost::fetch_from_peers(std::uint64_t own, const std::vector<SetFact>
     const auto index = running_->cluster.find_chassis(peer);
     if (number <= own || !index) continue;
     next_fetch_ = now + kFetchPauseMillis;
-    auto fetched = fetch_newest_commit(running_->cluster.chassis[*index].query, own, kFetchLimit);
+    const icr::ChassisConfig& config = running_->cluster.chassis[*index];
+    auto fetched = fetch_newest_commit({config.query, identity_, config.public_keys}, own, kFetchLimit);
     auto taken = fetched.and_then([&](FetchedCommit& commit) {
       return desk_->take(std::move(commit.text), fmt::format("commit {} of chassis {}", commit.entry.number, peer),
                          std::move(commit.entry), wall_now());

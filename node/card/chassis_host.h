@@ -19,6 +19,7 @@
 #include "node/commit/commit_desk.h"
 #include "node/commit/commit_follower.h"
 #include "node/commit/turn.h"
+#include "transport/keys.h"
 
 namespace icr::node {
 
@@ -26,7 +27,8 @@ namespace icr::node {
 class ChassisHost {
  public:
   /// `file` is the cluster file that icrd was given, and `snapshot` what it says. `chassis` is a chassis of it.
-  ChassisHost(std::string file, std::shared_ptr<const Snapshot> snapshot, std::string chassis);
+  /// `key_file` holds the secret keys of the chassis (transport/keys.h); it is read if the cluster is encrypted.
+  ChassisHost(std::string file, std::shared_ptr<const Snapshot> snapshot, std::string chassis, std::string key_file);
   ~ChassisHost();
   ChassisHost(const ChassisHost&) = delete;
   ChassisHost& operator=(const ChassisHost&) = delete;
@@ -48,6 +50,8 @@ class ChassisHost {
   [[nodiscard]] bool at_end() const { return chassis_ && chassis_->at_end(); }
 
  private:
+  /// Reads the key that this chassis has in `cluster`; nullopt if that is not encrypted.
+  [[nodiscard]] Result<std::optional<transport::KeyPair>> read_identity(const Cluster& cluster) const;
   [[nodiscard]] Result<void> launch(const std::shared_ptr<const Snapshot>& snapshot);
   [[nodiscard]] Result<void> restart(const CommitDesk::Newest& newest);
   void end_chassis();
@@ -68,7 +72,9 @@ class ChassisHost {
 
   const std::string file_;
   const std::string name_;
-  std::shared_ptr<const Snapshot> given_;  ///< what the file said at the start
+  const std::string key_file_;
+  std::optional<transport::KeyPair> identity_;  ///< of the chassis that runs
+  std::shared_ptr<const Snapshot> given_;       ///< what the file said at the start
   std::unique_ptr<CommitDesk> desk_;
   Wakeup newer_;
   std::shared_ptr<const Snapshot> built_;  ///< what the chassis was built from; outlives it

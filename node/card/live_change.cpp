@@ -23,6 +23,11 @@ const Screen* screen_of(const Cluster& cluster, std::uint16_t service_set) {
   return screen ? &cluster.screens[*screen] : nullptr;
 }
 
+/// Returns the key that a chassis uses; empty if the cluster is not encrypted.
+std::string own_key(const Cluster& cluster, std::uint16_t chassis) {
+  return cluster.encrypted() ? cluster.chassis[chassis].public_keys.front() : std::string();
+}
+
 bool same_routes(const std::vector<ReturnRoutes::Route>& a, const std::vector<ReturnRoutes::Route>& b) {
   return a.size() == b.size() && std::is_permutation(a.begin(), a.end(), b.begin(), [](const auto& x, const auto& y) {
            return x.prefix == y.prefix && x.device == y.device;
@@ -38,6 +43,7 @@ std::vector<std::string> live_obstacles(const Cluster& before, const Cluster& af
   if (after.applications.size() > kMostApplications) {
     out.push_back(fmt::format("more than {} applications were used since the last restart", kMostApplications));
   }
+  if (own_key(before, *own) != own_key(after, *own)) out.push_back("the chassis uses another key");
   const auto reserved_before = reserved_endpoints(before);
   const auto reserved_after = reserved_endpoints(after);
   for (std::uint16_t set = 0; set < before.redundancy_sets.size(); ++set) {

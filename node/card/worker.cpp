@@ -121,7 +121,10 @@ void Worker::take_update(TimePoint now) {
   if (!update_waits_.load(std::memory_order_acquire)) return;
   cluster_ = update_->cluster;
   engine_->take(update_->engine);
-  for (std::size_t i = 0; i < sets_.size(); ++i) sets_[i]->core().take(now, *cluster_, update_->shards[i]);
+  for (std::size_t i = 0; i < sets_.size(); ++i) {
+    sets_[i]->core().take(now, *cluster_, update_->shards[i]);
+    sets_[i]->take_keys(*cluster_);
+  }
   update_waits_.store(false, std::memory_order_release);
   update_taken_.signal();
 }

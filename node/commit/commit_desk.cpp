@@ -7,6 +7,7 @@
 #include "model/config/cluster_file.h"
 #include "node/commit/boot.h"
 #include "node/commit/drains.h"
+#include "node/commit/key_step.h"
 
 namespace icr::node {
 namespace {
@@ -15,11 +16,6 @@ constexpr std::string_view kComponent = "commit";
 /// A confirmation reaches the chassis of a cluster one after the other. One that has taken it from a peer already has
 /// nothing to confirm when the client's request comes, and the client need not know.
 constexpr WallMillis kConfirmedJustNow = 10'000;
-
-bool is_loopback(const IpAddress& address) {
-  if (address.is_v4()) return address.to_v4() >> 24U == 127;
-  return address == *IpAddress::parse("::1");
-}
 
 bool is_of_file(const CommitEntry& entry) { return entry.via == kViaFile || entry.via == kViaSignal; }
 
@@ -49,12 +45,6 @@ Result<void> check_number(std::uint64_t number, std::uint64_t newest) {
 
 }  // namespace
 
-bool may_commit(std::string_view address, const Cluster& cluster) {
-  if (cluster.unauthenticated_commit) return true;
-  const auto parsed = IpAddress::parse(address);
-  return parsed && is_loopback(*parsed);
-}
-
 CommitDesk::CommitDesk(SnapshotStore store, std::string chassis, FileDigest file_digest)
     : chassis_(std::move(chassis)), file_digest_(std::move(file_digest)), store_(std::move(store)) {}
 
@@ -68,6 +58,13 @@ Result<std::shared_ptr<const Snapshot>> CommitDesk::read_own(std::string text, s
     return fail("{}: the file has no chassis '{}', whose icrd runs: end that icrd before you remove the chassis", name,
                 chassis_);
   }
+  if (!snapshot) return snapshot;
+  const Cluster& cluster = (*snapshot)->cluster;
+  if (auto is_protected = cluster.check_protected(); !is_protected) {
+    return tl::unexpected(is_protected.error().in(name));
+  }
+  if (!key_check_) return snapshot;
+  if (auto has_key = key_check_(cluster); !has_key) return tl::unexpected(has_key.error().in(name));
   return snapshot;
 }
 
@@ -101,6 +98,11 @@ Result<void> CommitDesk::check_cluster(const Snapshot& snapshot) const {
   if (!newest_ || newest_->cluster.name == snapshot.cluster.name) return {};
   return fail("the cluster is called '{}' and not '{}': a commit cannot change that", newest_->cluster.name,
               snapshot.cluster.name);
+}
+
+Result<void> CommitDesk::check_step(const Snapshot& snapshot) const {
+  if (auto same = check_cluster(snapshot); !same) return same;
+  return running_ ? check_key_step(running_->cluster, snapshot.cluster) : Result<void>();
 }
 
 std::shared_ptr<const Snapshot> CommitDesk::drained(std::shared_ptr<const Snapshot> snapshot, std::size_t first,
@@ -154,7 +156,7 @@ Result<std::uint64_t> CommitDesk::take(std::string text, std::string_view name, 
   StoredCommit commit;
   commit.file_digest = file_digest_();
   const MutexLock lock(mutex_);
-  if (auto same = check_cluster(**snapshot); !same) {
+  if (auto same = is_of_file(entry) ? check_step(**snapshot) : check_cluster(**snapshot); !same) {
     counters_[kRefusedInvalid].fetch_add(1, std::memory_order_relaxed);
     return tl::unexpected(same.error());
   }
@@ -305,8 +307,8 @@ void CommitDesk::roll_back(WallMillis now) {
 
 // -- clients --
 
-void CommitDesk::answer(const CommitRequest& request, std::string_view from, WallMillis now, QueryReply& reply) {
-  auto done = carry_out(request, from, now, reply.commit);
+void CommitDesk::answer(const CommitRequest& request, WallMillis now, QueryReply& reply) {
+  auto done = carry_out(request, now, reply.commit);
   if (!done) {
     reply.error = QueryError::refused;
     reply.reason = done.error().message;
@@ -315,18 +317,9 @@ void CommitDesk::answer(const CommitRequest& request, std::string_view from, Wal
   if (done && newer && on_newer_) on_newer_();
 }
 
-Result<void> CommitDesk::carry_out(const CommitRequest& request, std::string_view from, WallMillis now,
-                                   CommitReply& out) {
+Result<void> CommitDesk::carry_out(const CommitRequest& request, WallMillis now, CommitReply& out) {
   const MutexLock lock(mutex_);
   expire(now);
-  const bool reads = request.operation == CommitOperation::list || request.operation == CommitOperation::fetch;
-  if (!reads && !may_commit(from, (running_ ? running_ : newest_)->cluster)) {
-    counters_[kRefusedAddress].fetch_add(1, std::memory_order_relaxed);
-    return fail(
-        "a commit from {} is not taken: this chassis takes commits from its own machine (127.0.0.1) only, unless the "
-        "configuration that it runs says 'unauthenticated-commit: yes'",
-        from.empty() ? "an unknown address" : from);
-  }
   Result<void> done;
   switch (request.operation) {
     case CommitOperation::list:
@@ -420,7 +413,7 @@ Result<std::shared_ptr<const Snapshot>> CommitDesk::read_candidate(std::uint64_t
   }
   auto snapshot = read_own(upload->second.text, "candidate");
   if (!snapshot) return snapshot;
-  if (auto same = check_cluster(**snapshot); !same) return tl::unexpected(same.error());
+  if (auto same = check_step(**snapshot); !same) return tl::unexpected(same.error());
   return snapshot;
 }
 
@@ -500,9 +493,8 @@ Result<void> CommitDesk::fetch(const CommitRequest& request, CommitReply& out) c
 }
 
 void CommitDesk::append_to(CounterList& out) const {
-  static constexpr std::array<const char*, kCountEnd> kNames = {"commits-taken", "commits-refused-address",
-                                                                "commits-refused-locked", "commits-refused-invalid",
-                                                                "commits-rolled-back"};
+  static constexpr std::array<const char*, kCountEnd> kNames = {"commits-taken", "commits-refused-locked",
+                                                                "commits-refused-invalid", "commits-rolled-back"};
   for (std::size_t i = 0; i < kCountEnd; ++i) {
     out.push_back({kNames[i], counters_[i].load(std::memory_order_relaxed)});
   }

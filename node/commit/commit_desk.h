@@ -60,9 +60,11 @@ class CommitDesk {
   /// `chassis` is the name of this chassis.
   CommitDesk(SnapshotStore store, std::string chassis, FileDigest file_digest);
 
-  /// Answers a client. `from` is its address, as the socket reports it. Fills in `reply.commit`, or `reply.error` and
-  /// `reply.reason`.
-  void answer(const CommitRequest& request, std::string_view from, WallMillis now, QueryReply& reply);
+  /// Returns an error if this chassis has no secret key for the first of its public keys in `next`.
+  using KeyCheck = std::function<Result<void>(const Cluster& next)>;
+
+  /// Answers a client, who may ask this. Fills in `reply.commit`, or `reply.error` and `reply.reason`.
+  void answer(const CommitRequest& request, WallMillis now, QueryReply& reply);
 
   // -- for the host --
 
@@ -102,6 +104,10 @@ class CommitDesk {
   /// Sets the function that `check` asks; it is called while the desk is locked. REQUIRES: called before answer().
   void set_live_check(LiveCheck check) { live_check_ = std::move(check); }
 
+  /// Sets the function that is asked before a configuration is taken; it is called while the desk is locked. REQUIRES:
+  /// called before start() and answer().
+  void set_key_check(KeyCheck check) { key_check_ = std::move(check); }
+
   [[nodiscard]] const CommitBeacon& beacon() const { return beacon_; }
   void append_to(CounterList& out) const;
 
@@ -118,7 +124,7 @@ class CommitDesk {
     std::shared_ptr<const Snapshot> snapshot;
     WallMillis until = 0;
   };
-  enum Count : std::size_t { kTaken, kRefusedAddress, kRefusedLocked, kRefusedInvalid, kRolledBack, kCountEnd };
+  enum Count : std::size_t { kTaken, kRefusedLocked, kRefusedInvalid, kRolledBack, kCountEnd };
 
   [[nodiscard]] Result<void> put(const CommitRequest& request, WallMillis now) ICR_REQUIRES(mutex_);
   /// Returns the snapshot of a candidate that has arrived as a whole, read and with this chassis in it.
@@ -129,13 +135,14 @@ class CommitDesk {
   /// did not hear the client takes it as it takes every other commit.
   [[nodiscard]] Result<void> confirm(const CommitRequest& request, WallMillis now) ICR_REQUIRES(mutex_);
   [[nodiscard]] Result<void> fetch(const CommitRequest& request, CommitReply& out) const ICR_REQUIRES(mutex_);
-  [[nodiscard]] Result<void> carry_out(const CommitRequest& request, std::string_view from, WallMillis now,
-                                       CommitReply& out);
+  [[nodiscard]] Result<void> carry_out(const CommitRequest& request, WallMillis now, CommitReply& out);
   [[nodiscard]] Result<void> store_newest(StoredCommit commit, std::shared_ptr<const Snapshot> snapshot, WallMillis now)
       ICR_REQUIRES(mutex_);
   [[nodiscard]] Result<std::shared_ptr<const Snapshot>> read_own(std::string text, std::string_view name) const;
   /// Returns an error if the snapshot is one of another cluster than the newest one.
   [[nodiscard]] Result<void> check_cluster(const Snapshot& snapshot) const ICR_REQUIRES(mutex_);
+  /// The same for what an operator asks for, which may change keys in steps only (key_step.h).
+  [[nodiscard]] Result<void> check_step(const Snapshot& snapshot) const ICR_REQUIRES(mutex_);
   /// Returns an error, and counts it, if a candidate is prepared.
   [[nodiscard]] Result<void> check_free() ICR_REQUIRES(mutex_);
   [[nodiscard]] std::uint64_t newest_number() const ICR_REQUIRES(mutex_);
@@ -159,6 +166,7 @@ class CommitDesk {
   CommitBeacon beacon_;
   std::function<void()> on_newer_;
   LiveCheck live_check_;
+  KeyCheck key_check_;
   std::array<std::atomic<std::uint64_t>, kCountEnd> counters_{};
 
   mutable Mutex mutex_;
@@ -172,10 +180,6 @@ class CommitDesk {
   Candidate candidate_ ICR_GUARDED_BY(mutex_);  ///< id 0: none is prepared
   WallMillis no_rollback_before_ ICR_GUARDED_BY(mutex_) = 0;
 };
-
-/// Returns true if a commit that comes from this address is taken: from this machine, or if the cluster file allows
-/// all addresses. `address` is as the socket reports it; one that cannot be read is not of this machine.
-[[nodiscard]] bool may_commit(std::string_view address, const Cluster& cluster);
 
 /// Returns what the step from `before` to `after` changes on the chassis `own`, a sentence each. Without `live_check`
 /// nothing but keys that need a restart keeps the chassis from taking `after` while it runs.

@@ -12,8 +12,11 @@ namespace icr::node {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+using transport::Event;
 using transport::Taken;
 using transport::Waiting;
+
+constexpr std::array kEvents = {Event::handshake_failed, Event::key_refused};
 
 /// One question after the other to one chassis.
 class Line {
@@ -52,8 +55,12 @@ class Line {
   Result<void> wait() {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline_ - Clock::now());
     if (left.count() <= 0) return fail("it does not answer");
-    std::array waiting = {Waiting::for_messages(socket_)};
-    return transport::wait(waiting, left);
+    std::array waiting = {Waiting::for_messages(socket_), Waiting::for_events(socket_)};
+    if (auto done = transport::wait(waiting, left); !done) return done;
+    const auto event = socket_.take_event();
+    if (event == Event::key_refused) return fail("it refuses the key of this chassis");
+    if (event == Event::handshake_failed) return fail("it does not use the key that is known of it");
+    return {};
   }
 
   transport::Socket socket_;
@@ -61,17 +68,18 @@ class Line {
   std::uint64_t number_ = 0;
 };
 
-}  // namespace
-
-Result<FetchedCommit> fetch_newest_commit(const Endpoint& query, std::uint64_t above, std::chrono::milliseconds limit) {
+Result<FetchedCommit> fetch_from(const Endpoint& query, const std::optional<transport::Curve>& curve,
+                                 std::uint64_t above, Clock::time_point deadline) {
   auto context = transport::Context::create();
   if (!context) return tl::unexpected(context.error());
   transport::SocketOptions options;
+  options.curve = curve;
   options.max_message_bytes = kMaxReplyBytes;
   auto socket = transport::Socket::dealer(*context, options);
   if (!socket) return tl::unexpected(socket.error());
+  if (auto watched = socket->watch(kEvents); !watched) return tl::unexpected(watched.error());
   if (auto connected = socket->connect(query); !connected) return tl::unexpected(connected.error());
-  Line line(std::move(*socket), Clock::now() + limit);
+  Line line(std::move(*socket), deadline);
   const auto list = line.ask({});
   if (!list) return tl::unexpected(list.error());
   if (list->entries.empty()) return fail("it has no commit");
@@ -92,6 +100,19 @@ Result<FetchedCommit> fetch_newest_commit(const Endpoint& query, std::uint64_t a
     piece.total = reply->total;
   } while (out.text.size() < piece.total);
   if (digest_of_text(out.text) != out.entry.digest) return fail("its commit {} has another text", piece.number);
+  return out;
+}
+
+}  // namespace
+
+Result<FetchedCommit> fetch_newest_commit(const PeerPlace& peer, std::uint64_t above, std::chrono::milliseconds limit) {
+  const auto deadline = Clock::now() + limit;
+  if (!peer.own) return fetch_from(peer.query, std::nullopt, above, deadline);
+  Result<FetchedCommit> out = fail("no public key is known of it");
+  for (const std::string& key : peer.public_keys) {
+    out = fetch_from(peer.query, transport::Curve{*peer.own, key, nullptr}, above, deadline);
+    if (out) break;
+  }
   return out;
 }
 

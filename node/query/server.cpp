@@ -40,8 +40,11 @@ struct QueryServer::Sockets {
 };
 
 QueryServer::QueryServer(const Cluster& cluster, std::uint16_t chassis, std::vector<CardDoor> cards,
-                         MoreCounters more_counters, Commits commits)
+                         MoreCounters more_counters, Commits commits, std::optional<transport::KeyPair> identity)
     : cluster_(std::shared_ptr<const Cluster>(), &cluster),
+      callers_(std::make_shared<const Callers>(cluster)),
+      identity_(std::move(identity)),
+      allowed_(std::make_shared<transport::AllowList>("the query server")),
       chassis_(chassis),
       cards_(std::move(cards)),
       more_counters_(std::move(more_counters)),
@@ -51,8 +54,16 @@ QueryServer::QueryServer(const Cluster& cluster, std::uint16_t chassis, std::vec
 QueryServer::~QueryServer() { stop(); }
 
 void QueryServer::set_cluster(std::shared_ptr<const Cluster> cluster) {
+  auto callers = std::make_shared<const Callers>(*cluster);
+  allowed_->set(callers->keys());
   const MutexLock lock(mutex_);
   cluster_.swap(cluster);
+  callers_ = std::move(callers);
+}
+
+std::shared_ptr<const Callers> QueryServer::callers() const {
+  const MutexLock lock(mutex_);
+  return callers_;
 }
 
 std::shared_ptr<const Cluster> QueryServer::cluster() const {
@@ -67,6 +78,11 @@ Result<void> QueryServer::start() {
   transport::SocketOptions options;
   options.max_message_bytes = kMaxRequestBytes;
   options.send_queue = kSendQueue;
+  if (cluster()->encrypted()) {
+    if (!identity_) return fail("query server: the chassis has no secret key");
+    allowed_->set(callers()->keys());
+    options.curve = transport::Curve{*identity_, {}, allowed_};
+  }
   options.report_unreachable = true;  // so that an answer that cannot be delivered is counted
   auto router = transport::Socket::router(*context, options);
   if (!router) return tl::unexpected(router.error().in("query server"));
@@ -99,11 +115,13 @@ void QueryServer::append_to(CounterList& out) const {
                                                                 "query-refused-unknown-target",
                                                                 "query-refused-busy",
                                                                 "query-refused-by-card",
+                                                                "query-refused-class",
                                                                 "query-replies-undeliverable",
                                                                 "query-other-configuration"};
   for (std::size_t i = 0; i < kCountEnd; ++i) {
     out.push_back({kNames[i], counters_[i].load(std::memory_order_relaxed)});
   }
+  out.push_back({"query-refused-keys", allowed_->refusals()});
   if (more_counters_) more_counters_(out);
 }
 
@@ -140,12 +158,13 @@ bool QueryServer::receive() {
     const Taken taken = router.take();
     if (taken == Taken::nothing) return true;
     if (taken == Taken::failed) return false;
+    if (taken == Taken::revoked) continue;
     count(kRequests);
     if (taken == Taken::parts) {
       count(kRefusedMalformed);
       continue;
     }
-    take(std::string(router.sender()), router.sender_address(), router.payload());
+    take(std::string(router.sender()), router.sender_key(), router.sender_address(), router.payload());
   }
   return true;
 }
@@ -160,7 +179,8 @@ void QueryServer::take_connection_events() {
   }
 }
 
-void QueryServer::take(std::string client, std::string_view from, std::span<const std::uint8_t> message) {
+void QueryServer::take(std::string client, std::string_view key, std::string_view from,
+                       std::span<const std::uint8_t> message) {
   auto request = decode_request(message.data(), message.size());
   if (!request) {
     // A message that cannot be decoded has no request id, so it cannot be answered.
@@ -168,8 +188,12 @@ void QueryServer::take(std::string client, std::string_view from, std::span<cons
     return;
   }
   const std::uint64_t id = request->request_id;
+  const auto who = callers();
+  if (auto why = who->refusal(who->find(key, from), *request); !why.empty()) {
+    return refuse(client, id, QueryError::refused, std::move(why));
+  }
   // A commit is what makes cluster files equal, so it is not asked for the digest of one.
-  if (request->kind == QueryKind::commit) return answer_commit(client, from, *request);
+  if (request->kind == QueryKind::commit) return answer_commit(client, *request);
   const auto configuration = cluster();
   const Cluster& cluster = *configuration;
   const ChassisConfig& own = cluster.chassis[chassis_];
@@ -227,13 +251,13 @@ void QueryServer::take(std::string client, std::string_view from, std::span<cons
   if (task) refuse(task->client, task->request.request_id, QueryError::busy, "too many questions wait for this card");
 }
 
-void QueryServer::answer_commit(const std::string& client, std::string_view from, const QueryRequest& request) {
+void QueryServer::answer_commit(const std::string& client, const QueryRequest& request) {
   if (!commits_) {
     return refuse(client, request.request_id, QueryError::unknown_kind, "this chassis takes no commits");
   }
   QueryReply reply;
   reply.request_id = request.request_id;
-  commits_(request.commit, from, reply);
+  commits_(request.commit, reply);
   BatchEncoder none;
   send(client, reply, none);
 }
@@ -241,7 +265,7 @@ void QueryServer::answer_commit(const std::string& client, std::string_view from
 void QueryServer::refuse(const std::string& client, std::uint64_t request_id, QueryError error, std::string reason) {
   static constexpr std::array kCounts = {kRefusedMalformed,   kRefusedMalformed,     kRefusedWrongCluster,
                                          kRefusedUnknownKind, kRefusedUnknownTarget, kRefusedBusy,
-                                         kRefusedByCard};
+                                         kRefusedClass};
   static_assert(kCounts.size() == kQueryErrorCount, "an error that no counter counts");
   count(kCounts[static_cast<std::size_t>(error)]);
   QueryReply reply;

@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <thread>
@@ -16,7 +17,13 @@
 #include "model/base/mutex.h"
 #include "model/base/result.h"
 #include "model/config/cluster.h"
+#include "node/query/callers.h"
 #include "node/query/mailbox.h"
+#include "transport/keys.h"
+
+namespace icr::transport {
+class AllowList;
+}
 
 namespace icr::node {
 
@@ -36,13 +43,15 @@ class QueryServer {
   /// Appends counters of the chassis that belong to no card. Thread: that of the server.
   using MoreCounters = std::function<void(CounterList&)>;
 
-  /// Answers a question about commits: fills in `reply`. `from` is the IP address of the client, empty if it is
-  /// unknown. Thread: that of the server.
-  using Commits = std::function<void(const CommitRequest& request, std::string_view from, QueryReply& reply)>;
+  /// Answers a question about commits: fills in `reply`. The server has checked that the client may ask it. Thread:
+  /// that of the server.
+  using Commits = std::function<void(const CommitRequest& request, QueryReply& reply)>;
 
-  /// `cards` has a door for each of Chassis::cards, in that order. REQUIRES: all references outlive the server.
+  /// `cards` has a door for each of Chassis::cards, in that order. `identity` is the key of the chassis; nullopt if the
+  /// cluster is not encrypted. REQUIRES: all references outlive the server.
   QueryServer(const Cluster& cluster, std::uint16_t chassis, std::vector<CardDoor> cards,
-              MoreCounters more_counters = {}, Commits commits = {});
+              MoreCounters more_counters = {}, Commits commits = {},
+              std::optional<transport::KeyPair> identity = std::nullopt);
   ~QueryServer();
   QueryServer(const QueryServer&) = delete;
   QueryServer& operator=(const QueryServer&) = delete;
@@ -74,6 +83,7 @@ class QueryServer {
     kRefusedUnknownTarget,
     kRefusedBusy,
     kRefusedByCard,
+    kRefusedClass,
     kRepliesUndeliverable,
     kOtherConfiguration,  ///< questions under another cluster file, which are answered
     kCountEnd
@@ -84,17 +94,22 @@ class QueryServer {
   /// Returns false if ZeroMQ reports an error.
   bool receive();
   void take_connection_events();
-  void take(std::string client, std::string_view from, std::span<const std::uint8_t> message);
-  void answer_commit(const std::string& client, std::string_view from, const QueryRequest& request);
+  /// `key` and `from` are the key and the address of the client's connection.
+  void take(std::string client, std::string_view key, std::string_view from, std::span<const std::uint8_t> message);
+  void answer_commit(const std::string& client, const QueryRequest& request);
   void refuse(const std::string& client, std::uint64_t request_id, QueryError error, std::string reason);
   void send(const std::string& client, const QueryReply& reply, BatchEncoder& sessions);
   void count(Count what) { counters_[what].fetch_add(1, std::memory_order_relaxed); }
 
   /// Returns the configuration, for one question.
   [[nodiscard]] std::shared_ptr<const Cluster> cluster() const;
+  [[nodiscard]] std::shared_ptr<const Callers> callers() const;
 
   mutable Mutex mutex_;
   std::shared_ptr<const Cluster> cluster_ ICR_GUARDED_BY(mutex_);
+  std::shared_ptr<const Callers> callers_ ICR_GUARDED_BY(mutex_);
+  const std::optional<transport::KeyPair> identity_;
+  const std::shared_ptr<transport::AllowList> allowed_;  ///< the keys of the callers
   const std::uint16_t chassis_;
   const std::vector<CardDoor> cards_;
   const MoreCounters more_counters_;

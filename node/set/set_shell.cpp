@@ -58,6 +58,13 @@ Result<void> SetShell::open(const std::shared_ptr<transport::Context>& context, 
   return {};
 }
 
+void SetShell::take_keys(const Cluster& cluster) {
+  if (!link_) return;
+  for (const auto& member : cluster.redundancy_sets[core_.shard().set()].members) {
+    if (member.chassis != chassis_) link_->set_peer_keys(cluster.chassis[member.chassis].public_keys);
+  }
+}
+
 bool SetShell::poll(TimePoint now, WallMillis wall_now, bool busy) {
   now_ = now;
   const RoundLimits& limits = busy ? kBusyRound : kQuietRound;

@@ -36,6 +36,9 @@ class SetShell final : private SetOutput, private replication::LinkVisitor {
   [[nodiscard]] Result<void> open(const std::shared_ptr<transport::Context>& context, std::function<void()> schedule,
                                   TimePoint now);
 
+  /// Takes the keys of the peer from another configuration, which is arranged() for the first one.
+  void take_keys(const Cluster& cluster);
+
   /// Does one round of everything but packets. Returns true if there is more to do at once. If `busy`, packets came
   /// just now and more may wait, so the round takes about as long as a burst; otherwise it may take some milliseconds.
   bool poll(TimePoint now, WallMillis wall_now, bool busy);

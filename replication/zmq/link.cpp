@@ -7,6 +7,7 @@
 
 #include "model/base/clock.h"
 #include "model/base/guilt.h"
+#include "model/base/log.h"
 #include "replication/protocol.h"
 
 namespace icr::replication {
@@ -28,8 +29,11 @@ constexpr Duration kRenewalInterval = 100ms;
 // A connection whose data is not acknowledged for so long is closed by the kernel, so that after a cut a fresh one is
 // made at once instead of after the old one's retransmission timer.
 constexpr int kUnacknowledgedMs = 3000;
+/// How often the log says that no connection can be made because of the keys.
+constexpr Duration kLogPause = 10s;
 
-constexpr std::array kConnectionEvents = {Event::handshake_succeeded, Event::disconnected};
+constexpr std::array kConnectionEvents = {Event::handshake_succeeded, Event::handshake_failed, Event::key_refused,
+                                          Event::disconnected};
 // ZeroMQ does not tell of every handshake that fails, nor why it closes a connection later: that it was there and is
 // gone is always told.
 constexpr std::array kIncomingEvents = {Event::handshake_failed, Event::accepted, Event::disconnected};
@@ -48,8 +52,9 @@ transport::SocketOptions options_of_dealer(const std::string& name, int high_wat
   return out;
 }
 
-transport::SocketOptions options_of_router(int high_water) {
+transport::SocketOptions options_of_router(int high_water, const std::optional<transport::Curve>& curve) {
   transport::SocketOptions out;
+  out.curve = curve;
   out.max_message_bytes = kMaxMessageBytes;
   out.unacknowledged_ms = kUnacknowledgedMs;
   out.newest_owns_name = true;
@@ -85,9 +90,17 @@ struct Link::Impl {
   /// The DEALER of one of the two connections.
   struct Way {
     /// Replaces the DEALER, and begins to connect. One of libzmq 4.3.4 connects no more after the other side broke the
-    /// protocol, and one whose queue is full does not notice that its connection was closed.
+    /// protocol or refused its key, and one whose queue is full does not notice that its connection was closed.
     Result<void> renew(Impl& link) {
-      auto fresh = Socket::dealer(link.context, options_of_dealer(unique_id(link.config.own_id), high_water));
+      auto options = options_of_dealer(unique_id(link.config.own_id), high_water);
+      if (link.config.keys) {
+        const auto& keys = link.config.keys->of_peer;
+        if (!established) ++attempts;  // the peer may use another one of its keys
+        key = keys[attempts % keys.size()];
+        options.curve = transport::Curve{link.config.keys->own, key, nullptr};
+      }
+      established = false;
+      auto fresh = Socket::dealer(link.context, options);
       if (!fresh) return tl::unexpected(fresh.error());
       if (auto done = fresh->watch(kConnectionEvents); !done) return done;
       if (auto done = fresh->connect(to); !done) return done;
@@ -101,12 +114,17 @@ struct Link::Impl {
     int high_water;
     std::optional<Socket> dealer;  ///< always there once the link is open
     bool ended = false;            ///< its connection has ended, or something came on it
+    bool established = true;       ///< the last handshake succeeded, or there was none yet
+    std::size_t attempts = 0;      ///< decides which key of the peer is tried
+    std::string key{};             ///< the one that is tried, or in use
     TimePoint renew_at{};          ///< it is not replaced before
   };
 
-  Impl(std::shared_ptr<transport::Context> owner, const LinkConfig& link, std::array<Socket, 2>&& routers)
+  Impl(std::shared_ptr<transport::Context> owner, const LinkConfig& link, std::array<Socket, 2>&& routers,
+       std::shared_ptr<transport::AllowList> allow_list)
       : context(std::move(owner)),
         config(link),
+        allowed(std::move(allow_list)),
         peer_id(link.peer_id + "/"),
         control_out{link.connect, kControlHighWater, {}},
         control_in(std::move(routers[0])),
@@ -151,6 +169,7 @@ struct Link::Impl {
       ++errors;
       return false;
     }
+    if (taken == Taken::revoked) return true;  // the list of those who are allowed has counted it
     if (!ICR_PEER_MUST(taken == Taken::message, refused_parts)) return true;
     const bool control = &router == &control_in;
     if (is_of_peer(router)) {
@@ -171,9 +190,26 @@ struct Link::Impl {
     visitor.on_disconnected();
   }
 
+  /// Notes an event of a DEALER.
+  void follow(Way& way, Event event) {
+    way.established |= event == Event::handshake_succeeded;
+    way.ended |= event == Event::disconnected;
+    if (!config.keys || (event != Event::key_refused && event != Event::handshake_failed)) return;
+    ++(event == Event::key_refused ? keys_refused_by_peer : other_keys_of_peer);
+    const TimePoint now = monotonic_now();
+    if (now < log_again) return;
+    log_again = now + kLogPause;
+    if (event == Event::key_refused) {
+      log::warn("link", "set={} the peer refuses the key {} of this chassis", config.name, config.keys->own.public_key);
+    } else {
+      log::warn("link", "set={} whoever listens at {} does not use the key {} of the peer", config.name,
+                way.to.to_string(), way.key);
+    }
+  }
+
   void take_connection_events(LinkVisitor& visitor) {
     while (const auto event = control_out.dealer->take_event()) {
-      control_out.ended |= event == Event::disconnected;
+      follow(control_out, *event);
       if (event == Event::handshake_succeeded && !connected) {
         connected = true;
         ++connects;
@@ -182,7 +218,7 @@ struct Link::Impl {
         tell_disconnected(visitor);
       }
     }
-    while (const auto event = data_out.dealer->take_event()) data_out.ended |= event == Event::disconnected;
+    while (const auto event = data_out.dealer->take_event()) follow(data_out, *event);
     for (auto* const router : {&control_in, &data_in}) {
       while (const auto event = router->take_event()) {
         ++(event == Event::accepted ? accepted : event == Event::disconnected ? closed : failed_handshakes);
@@ -221,7 +257,7 @@ struct Link::Impl {
   }
 
   bool send_former(std::span<const std::uint8_t> message) {
-    if (!connected || config.former_own_id.empty()) return false;
+    if (!connected || config.former_own_id.empty() || config.keys) return false;
     if (!former_out && !open_former()) {
       ++errors;
       return false;
@@ -232,9 +268,19 @@ struct Link::Impl {
     return true;
   }
 
+  void set_peer_keys(const std::vector<std::string>& keys) {
+    if (!config.keys || !ICR_SHOULD(!keys.empty())) return;
+    allowed->set(keys);
+    config.keys->of_peer = keys;
+    for (auto* const way : {&control_out, &data_out}) {
+      way->ended |= std::find(keys.begin(), keys.end(), way->key) == keys.end();
+    }
+  }
+
   std::shared_ptr<transport::Context> context;
   LinkConfig config;
-  std::string peer_id;  ///< what the peer's name begins with
+  std::shared_ptr<transport::AllowList> allowed;  ///< the keys of the peer; null for a link without keys
+  std::string peer_id;                            ///< what the peer's name begins with
   Way control_out;
   Socket control_in;
   Way data_out;
@@ -248,6 +294,9 @@ struct Link::Impl {
   std::uint64_t accepted = 0;
   std::uint64_t closed = 0;
   std::uint64_t failed_handshakes = 0;
+  std::uint64_t keys_refused_by_peer = 0;
+  std::uint64_t other_keys_of_peer = 0;
+  TimePoint log_again{};
   std::uint64_t refused_parts = 0;
   std::uint64_t refused_strangers = 0;
   std::uint64_t refused_answers = 0;
@@ -262,12 +311,21 @@ Link::Link(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Link::~Link() = default;
 
 Result<std::unique_ptr<Link>> Link::open(const std::shared_ptr<transport::Context>& context, const LinkConfig& config) {
-  auto control_in = Socket::router(context, options_of_router(kControlHighWater));
-  auto data_in = Socket::router(context, options_of_router(kDataHighWater));
+  std::shared_ptr<transport::AllowList> allowed;
+  std::optional<transport::Curve> curve;
+  if (config.keys) {
+    if (config.keys->of_peer.empty()) return fail("inter-chassis link: the peer has no public key");
+    allowed = std::make_shared<transport::AllowList>(fmt::format("the link of redundancy set {}", config.name));
+    allowed->set(config.keys->of_peer);
+    curve = transport::Curve{config.keys->own, {}, allowed};
+  }
+  auto control_in = Socket::router(context, options_of_router(kControlHighWater, curve));
+  auto data_in = Socket::router(context, options_of_router(kDataHighWater, curve));
   for (const auto* const socket : {&control_in, &data_in}) {
     if (!*socket) return tl::unexpected(socket->error().in("inter-chassis link"));
   }
-  auto impl = std::make_unique<Impl>(context, config, std::array{std::move(*control_in), std::move(*data_in)});
+  auto impl = std::make_unique<Impl>(context, config, std::array{std::move(*control_in), std::move(*data_in)},
+                                     std::move(allowed));
   if (auto done = impl->start(); !done) return tl::unexpected(done.error().in("inter-chassis link"));
   return std::unique_ptr<Link>(new Link(std::move(impl)));
 }
@@ -282,6 +340,11 @@ Result<std::unique_ptr<Link>> Link::open(const std::shared_ptr<transport::Contex
   LinkConfig config;
   config.bind = cluster.control_endpoint(set, chassis);
   config.connect = cluster.control_endpoint(set, peer);
+  config.name = cluster.redundancy_sets[set].name;
+  if (cluster.encrypted()) {
+    if (!context->identity()) return fail("inter-chassis link: the chassis has no secret key");
+    config.keys = LinkKeys{*context->identity(), cluster.chassis[peer].public_keys};
+  }
   const StableId id = cluster.redundancy_sets[set].stable_id;
   config.own_id = fmt::format("{:08x}/{:08x}", id, cluster.chassis[chassis].stable_id);
   config.peer_id = fmt::format("{:08x}/{:08x}", id, cluster.chassis[peer].stable_id);
@@ -302,6 +365,8 @@ bool Link::send_control(std::span<const std::uint8_t> message) {
 bool Link::send_data(std::span<const std::uint8_t> message) {
   return impl_->send(*impl_->data_out.dealer, message, impl_->blocked_data);
 }
+
+void Link::set_peer_keys(const std::vector<std::string>& keys) { impl_->set_peer_keys(keys); }
 
 bool Link::send_former(std::span<const std::uint8_t> message) { return impl_->send_former(message); }
 
@@ -340,6 +405,9 @@ void Link::append_to(CounterList& out) const {
   out.push_back({"link-connections-accepted", impl_->accepted});
   out.push_back({"link-connections-closed", impl_->closed});
   out.push_back({"link-failed-handshakes", impl_->failed_handshakes});
+  out.push_back({"link-refused-keys", impl_->allowed ? impl_->allowed->refusals() : 0});
+  out.push_back({"link-keys-refused-by-peer", impl_->keys_refused_by_peer});
+  out.push_back({"link-peer-with-another-key", impl_->other_keys_of_peer});
   out.push_back({"link-refused-parts", impl_->refused_parts});
   out.push_back({"link-refused-strangers", impl_->refused_strangers});
   out.push_back({"link-refused-answers", impl_->refused_answers});

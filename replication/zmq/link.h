@@ -8,11 +8,15 @@
 // While a chassis of the release of commit 39ebb76 is heard in the place of the peer, there is a third connection to
 // it, for heartbeats only (docs/replication.md). It goes by "former" names: that release knows members by other names.
 //
+// With keys, both connections are encrypted, and each side knows the other one by its key: nobody else gets as far as
+// to send a message or to receive one. A peer may have two keys while it exchanges one (docs/security.md).
+//
 // Thread: the one that opened the link. A transport::Context may be shared. No function blocks.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -24,6 +28,11 @@
 
 namespace icr::replication {
 
+struct LinkKeys {
+  transport::KeyPair own;
+  std::vector<std::string> of_peer;  ///< its public keys; its ROUTER uses one of them
+};
+
 struct LinkConfig {
   Endpoint bind;        ///< own control endpoint; data is one port higher
   Endpoint connect;     ///< the peer's
@@ -33,6 +42,8 @@ struct LinkConfig {
   // identities. Empty: the link refuses peers of that release.
   std::string former_own_id{};
   std::string former_peer_id{};
+  std::optional<LinkKeys> keys{};  ///< nullopt: neither encrypted nor authenticated; then the peer has none either
+  std::string name{};              ///< of the redundancy set, for the log
 };
 
 /// Receives what comes out of a link, in the order in which it must be handed on.
@@ -53,8 +64,8 @@ class Link {
   /// Binds, and begins to connect. Returns an error if an endpoint cannot be bound.
   [[nodiscard]] static Result<std::unique_ptr<Link>> open(const std::shared_ptr<transport::Context>& context,
                                                           const LinkConfig& config);
-  /// Opens the link of the member of `set` on `chassis`, which are indices into `cluster`. REQUIRES: the set has two
-  /// members.
+  /// Opens the link of the member of `set` on `chassis`, which are indices into `cluster`. If the cluster is encrypted,
+  /// the identity of the context is that of the chassis. REQUIRES: the set has two members.
   [[nodiscard]] static Result<std::unique_ptr<Link>> open(const std::shared_ptr<transport::Context>& context,
                                                           const Cluster& cluster, std::uint16_t set,
                                                           std::uint16_t chassis);
@@ -73,6 +84,10 @@ class Link {
   /// The connection for it is opened by the first such message, which is not sent yet. It is closed with the control
   /// connection, or when the peer speaks under its present name.
   bool send_former(std::span<const std::uint8_t> message);
+
+  /// Knows the peer by these keys from now on. Connections stay, unless they were made with a key that the peer has no
+  /// more. Does nothing for a link without keys.
+  void set_peer_keys(const std::vector<std::string>& keys);
 
   /// Hands over what has arrived, at most `budget` messages: control before data, and events of the connection last.
   /// Returns true if there is more.

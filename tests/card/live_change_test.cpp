@@ -102,6 +102,21 @@ TEST_F(LiveChangeTest, WhatSessionsAndMemoryAreBoundToIsInTheWay) {
   EXPECT_THAT(obstacles(parsed(screened)), ElementsAre(HasSubstr("a screen begins to count")));
 }
 
+TEST_F(LiveChangeTest, AnotherKeyOfItsOwnIsInTheWayAndOneThatItDoesNotUseIsNot) {
+  const std::string one = R"("rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7")";
+  const std::string two = R"("Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID")";
+  const auto with_keys = [&](const std::string& keys) {
+    return with("  - name: left\n", "  - name: left\n    public-keys: [" + keys + "]\n");
+  };
+  const auto between = [](const Cluster& before, const Cluster& after) {
+    return live_obstacles(before, arranged(before, after), "left");
+  };
+  EXPECT_THAT(between(with_keys(one), with_keys(one + ", " + two)), IsEmpty());
+  EXPECT_THAT(between(with_keys(one + ", " + two), with_keys(one)), IsEmpty());
+  EXPECT_THAT(between(with_keys(one + ", " + two), with_keys(two + ", " + one)),
+              ElementsAre("the chassis uses another key"));
+}
+
 TEST_F(LiveChangeTest, ARunningChassisTakesItAndFreesTheFormerOne) {
   const Cluster first = parsed(std::string(kText));
   Chassis chassis(first, 0);

@@ -78,7 +78,6 @@ struct FakeChassis {
   std::string cannot_start;  ///< why it cannot run a new commit; empty: it can
   std::string waits_for;
   std::function<void(CommitOperation)> before;  ///< called before it answers
-  std::string address = "127.0.0.1";            ///< from which it is asked
   std::string place;                            ///< its query endpoint; empty: it answers at all
   std::string place_after;                      ///< its query endpoint after a commit; empty: the same
   std::map<CommitOperation, std::string> refuses;
@@ -125,7 +124,7 @@ class CommitTest : public testing::Test {
       reply.reason = why->second;
       return reply;
     }
-    of.desk.answer(request.commit, of.address, kNow, reply);
+    of.desk.answer(request.commit, kNow, reply);
     if (of.newest) reply.commit.newest = *of.newest;
     if (request.commit.operation == CommitOperation::activate) {
       if (!of.place_after.empty()) of.place = of.place_after;
@@ -184,9 +183,9 @@ TEST_F(CommitTest, AMistakeIsToldWithItsPlaceAndNobodyIsAsked) {
 }
 
 TEST_F(CommitTest, IfOneRefusesNoneTakesIt) {
-  chassis_.at("right").address = "198.51.100.9";
+  chassis_.at("right").refuses[CommitOperation::prepare] = "the disk is full";
   EXPECT_EQ(run({"commit", "FILE"}, file("60")), ExitCode::command_error);
-  EXPECT_THAT(error_, HasSubstr("right: a commit from 198.51.100.9 is not taken"));
+  EXPECT_THAT(error_, HasSubstr("right: the disk is full"));
   EXPECT_THAT(error_, HasSubstr("nothing was changed"));
   EXPECT_EQ(number("left"), 1U);
   EXPECT_EQ(number("right"), 1U);
@@ -243,11 +242,11 @@ TEST_F(CommitTest, OfTwoCommitsAtTheSameTimeOneIsRefused) {
     other.text = theirs;
     other.total = static_cast<std::uint32_t>(theirs.size());
     QueryReply reply;
-    right.desk.answer(other, "127.0.0.1", kNow, reply);
+    right.desk.answer(other, kNow, reply);
     other.operation = CommitOperation::prepare;
     other.number = 2;
     other.user = "somebody";
-    right.desk.answer(other, "127.0.0.1", kNow, reply);
+    right.desk.answer(other, kNow, reply);
     EXPECT_EQ(reply.error, QueryError::none) << reply.reason;
   };
   EXPECT_EQ(run({"commit", "FILE"}, file("60")), ExitCode::command_error);

@@ -71,16 +71,23 @@ TEST(Program, BadInputIsAnsweredBeforeTheFileIsRead) {
 
 TEST(Program, TheClusterFileComesFromTheEnvironment) {
   // Nobody listens on the addresses of the example: each chassis is named.
-  const auto out = run("--timeout 300 show services sessions", "ICR_CLUSTER=" + kGoodFile);
+  const auto file = std::filesystem::path(testing::TempDir()) / "icr-plain-cluster.yaml";
+  std::ofstream(file) << std::ifstream(kGoodFile).rdbuf() << "security: none\n";
+  const std::string plain = "ICR_CLUSTER=" + file.string();
+  const auto out = run("--timeout 300 show services sessions", plain);
   EXPECT_EQ(out.code, 3);
   EXPECT_THAT(out.text, HasSubstr("error: chassis left did not answer: "));
   EXPECT_THAT(out.text, HasSubstr("error: chassis right did not answer: "));
-  const auto one = run("--timeout 300 --chassis right show services sessions", "ICR_CLUSTER=" + kGoodFile);
+  const auto one = run("--timeout 300 --chassis right show services sessions", plain);
   EXPECT_EQ(one.code, 3);
   EXPECT_THAT(one.text, StartsWith("error: chassis right did not answer: "));
-  const auto unknown = run("--chassis middle show services sessions", "ICR_CLUSTER=" + kGoodFile);
+  const auto unknown = run("--chassis middle show services sessions", plain);
   EXPECT_EQ(unknown.code, 1);
-  EXPECT_EQ(unknown.text, "error: chassis middle not found in " + kGoodFile + "\n");
+  EXPECT_EQ(unknown.text, "error: chassis middle not found in " + file.string() + "\n");
+  std::filesystem::remove(file);
+  const auto unprotected = run("show services sessions", "ICR_CLUSTER=" + kGoodFile);
+  EXPECT_EQ(unprotected.code, 1);
+  EXPECT_THAT(unprotected.text, StartsWith("error: " + kGoodFile + ": no chassis has public-keys"));
 }
 
 }  // namespace

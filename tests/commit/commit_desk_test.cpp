@@ -12,7 +12,6 @@ using testing::Contains;
 using testing::HasSubstr;
 
 constexpr WallMillis kNow = 1'700'000'000'000;
-constexpr std::string_view kHere = "127.0.0.1";
 
 std::string file(std::string_view timeout = "30", std::string_view more = "") {
   return fmt::format(R"(cluster: lab
@@ -39,9 +38,9 @@ class CommitDeskTest : public testing::Test {
     desk_.set_running(desk_.newest().snapshot);
   }
 
-  QueryReply ask(const CommitRequest& request, std::string_view from = kHere, WallMillis now = kNow) {
+  QueryReply ask(const CommitRequest& request, WallMillis now = kNow) {
     QueryReply reply;
-    desk_.answer(request, from, now, reply);
+    desk_.answer(request, now, reply);
     return reply;
   }
   QueryReply ask(CommitOperation operation, std::uint64_t candidate, std::uint64_t number = 0, WallMillis now = kNow) {
@@ -50,7 +49,7 @@ class CommitDeskTest : public testing::Test {
     request.candidate = candidate;
     request.number = number;
     request.user = "operator";
-    return ask(request, kHere, now);
+    return ask(request, now);
   }
   void put(std::uint64_t candidate, const std::string& text, std::size_t piece = 100, WallMillis now = kNow) {
     CommitRequest request;
@@ -60,7 +59,7 @@ class CommitDeskTest : public testing::Test {
     for (std::size_t at = 0; at < text.size(); at += piece) {
       request.offset = static_cast<std::uint32_t>(at);
       request.text = text.substr(at, piece);
-      const auto reply = ask(request, kHere, now);
+      const auto reply = ask(request, now);
       ASSERT_EQ(reply.error, QueryError::none) << reply.reason;
     }
   }
@@ -223,43 +222,7 @@ TEST_F(CommitDeskTest, OnlyAFewTextsMayArriveAtTheSameTime) {
   request.total = 1;
   request.text = "x";
   EXPECT_EQ(ask(request).error, QueryError::refused);
-  EXPECT_EQ(ask(request, kHere, kNow + kUploadLife + 1).error, QueryError::none);  // the others have been forgotten
-}
-
-TEST_F(CommitDeskTest, OnlyThisMachineMayCommit) {
-  for (const std::string_view from : {"198.51.100.7", "2001:db8::1", "", "nonsense", "128.0.0.1", "::2"}) {
-    for (const auto operation : {CommitOperation::put, CommitOperation::check, CommitOperation::prepare,
-                                 CommitOperation::activate, CommitOperation::abort, CommitOperation::confirm}) {
-      CommitRequest request;
-      request.operation = operation;
-      request.candidate = 1;
-      request.total = 1;
-      request.text = "x";
-      const auto reply = ask(request, from);
-      EXPECT_EQ(reply.error, QueryError::refused) << from;
-      EXPECT_THAT(reply.reason, HasSubstr("is not taken"));
-    }
-    CommitRequest list;
-    EXPECT_EQ(ask(list, from).error, QueryError::none);
-  }
-  EXPECT_EQ(counter("commits-refused-address"), 36U);
-  for (const std::string_view from : {"127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"}) {
-    EXPECT_TRUE(may_commit(from, desk_.newest().snapshot->cluster)) << from;
-  }
-}
-
-TEST_F(CommitDeskTest, TheClusterFileMayAllowEveryAddress) {
-  commit(2, file("30", "unauthenticated-commit: yes"));
-  EXPECT_TRUE(may_commit("198.51.100.7", desk_.newest().snapshot->cluster));
-}
-
-TEST_F(CommitDeskTest, TheConfigurationThatRunsSaysWhoMayCommit) {
-  commit(2, file("30", "unauthenticated-commit: yes"));
-  CommitRequest abort;
-  abort.operation = CommitOperation::abort;
-  EXPECT_EQ(ask(abort, "198.51.100.7").error, QueryError::refused);  // commit 2 does not run yet
-  desk_.set_running(desk_.newest().snapshot);
-  EXPECT_EQ(ask(abort, "198.51.100.7").error, QueryError::none);
+  EXPECT_EQ(ask(request, kNow + kUploadLife + 1).error, QueryError::none);  // the others have been forgotten
 }
 
 TEST_F(CommitDeskTest, ACommitThatIsNotConfirmedIsRolledBack) {
@@ -440,7 +403,7 @@ TEST_F(CommitDeskTest, ATextIsFetchedInPieces) {
   std::string fetched;
   do {
     request.offset = static_cast<std::uint32_t>(fetched.size());
-    const auto reply = ask(request, "198.51.100.7");
+    const auto reply = ask(request);
     ASSERT_EQ(reply.error, QueryError::none) << reply.reason;
     ASSERT_LE(reply.commit.text.size(), kCommitPieceBytes);
     fetched += reply.commit.text;

@@ -104,7 +104,7 @@ TEST(Drains, TheDeskSaysWhatIsDrainedAndWhatWouldBe) {
   desk.set_running(desk.newest().snapshot);
   const auto ask = [&](CommitRequest request, WallMillis now) {
     QueryReply reply;
-    desk.answer(request, "127.0.0.1", now, reply);
+    desk.answer(request, now, reply);
     EXPECT_EQ(reply.error, QueryError::none) << reply.reason;
     return reply.commit.lines;
   };

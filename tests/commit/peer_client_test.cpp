@@ -87,7 +87,7 @@ Peer::Answer with_commit(std::uint64_t number) {
 
 TEST(PeerClient, FetchesTheNewestCommit) {
   const Peer peer(with_commit(7));
-  const auto fetched = fetch_newest_commit(peer.at(), 6, std::chrono::seconds(10));
+  const auto fetched = fetch_newest_commit({peer.at()}, 6, std::chrono::seconds(10));
   ASSERT_TRUE(fetched) << fetched.error().message;
   EXPECT_EQ(fetched->entry.number, 7U);
   EXPECT_EQ(fetched->text, kText);
@@ -96,7 +96,7 @@ TEST(PeerClient, FetchesTheNewestCommit) {
 TEST(PeerClient, RefusesACommitThatIsNotNewer) {
   for (const std::uint64_t number : {0U, 6U, 7U}) {
     const Peer peer(with_commit(number));
-    const auto fetched = fetch_newest_commit(peer.at(), 7, std::chrono::seconds(10));
+    const auto fetched = fetch_newest_commit({peer.at()}, 7, std::chrono::seconds(10));
     ASSERT_FALSE(fetched);
     EXPECT_THAT(fetched.error().message, HasSubstr("newest commit is " + std::to_string(number)));
   }
@@ -109,7 +109,7 @@ TEST(PeerClient, APeerThatAnswersOtherQuestionsWithoutEndIsLeft) {
     return reply;
   });
   peer.repeat();
-  const auto fetched = fetch_newest_commit(peer.at(), 0, std::chrono::milliseconds(50));
+  const auto fetched = fetch_newest_commit({peer.at()}, 0, std::chrono::milliseconds(50));
   ASSERT_FALSE(fetched);
   EXPECT_THAT(fetched.error().message, HasSubstr("does not answer"));
 }

@@ -173,12 +173,14 @@ redundancy-sets:
   EXPECT_TRUE(step.restarts("fourth"));
 }
 
-TEST(Restart, IsNotNeededToAllowCommits) {
-  const Step step(std::string(kText) + "unauthenticated-commit: yes\n");
-  ASSERT_EQ(step.changes.size(), 1U);
-  EXPECT_EQ(step.changes[0].path, "unauthenticated-commit");
-  EXPECT_FALSE(step.before.unauthenticated_commit);
-  EXPECT_TRUE(step.after.unauthenticated_commit);
+TEST(Restart, IsNotNeededForClients) {
+  const Step step(
+      std::string(kText) +
+      "clients: [{ name: noc, class: view, public-keys: [\"rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7\"] }]\n");
+  ASSERT_EQ(step.changes.size(), 3U);
+  EXPECT_EQ(step.changes[0].path, "clients[noc]");
+  EXPECT_EQ(step.changes[1].path, "clients[noc].class");
+  EXPECT_EQ(step.changes[2].path, "clients[noc].public-keys");
   EXPECT_FALSE(step.restarts("left"));
   EXPECT_EQ(step.before.digest, step.after.digest);
 }

@@ -37,6 +37,7 @@ const std::vector<std::pair<std::string_view, std::string_view>> kFileWithKeyIn 
     {"chassis[].cards[].ports[] (tun)", "chassis: [{cards: [{ports: [{type: tun, %s}]}]}]"},
     {"chassis[].cards[].ports[] (af-packet)", "chassis: [{cards: [{ports: [{type: af-packet, %s}]}]}]"},
     {"chassis[].cards[].ports[] (pcap)", "chassis: [{cards: [{ports: [{type: pcap, %s}]}]}]"},
+    {"clients[]", "clients: [{%s}]"},
     {"redundancy-sets[]", "redundancy-sets: [{%s}]"},
     {"redundancy-sets[].members[]", "redundancy-sets: [{members: [{%s}, {}]}]"},
     {"redundancy-sets[].virtual-addresses[]", "redundancy-sets: [{virtual-addresses: [{%s}]}]"},
@@ -191,6 +192,22 @@ TEST(Keys, OfListsAndWordsHaveTheirBoundsInTheReader) {
       EXPECT_FALSE(is_wrong(each, std::to_string(each.high), fmt::format("from {} to {}", each.low, each.high)));
     }
   }
+}
+
+TEST(Keys, OfPublicKeysHaveTheirBoundsInTheReader) {
+  constexpr std::string_view kThree =
+      "[\"rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7\", \"Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID\", "
+      "\"D:)Q[IlAW!ahhC2ac:9*A}h:p?([4%wOTJ%JR%cs\"]";
+  int seen = 0;
+  for (const Key& each : kKeys) {
+    if (each.type != KeyType::public_keys) continue;
+    SCOPED_TRACE(fmt::format("{}.{}", each.section, each.name));
+    ++seen;
+    EXPECT_TRUE(is_wrong(each, "[]", fmt::format("write at least {}", each.low)));
+    EXPECT_TRUE(is_wrong(each, kThree, fmt::format("more than {} public keys", each.high)));
+    EXPECT_TRUE(is_wrong(each, "[abc]", "a text of 3 characters that is no public key"));
+  }
+  EXPECT_EQ(seen, 2);
 }
 
 TEST(Keys, HaveTheirWordsInTheReader) {

@@ -21,6 +21,7 @@ SERVICE_SET = (
 NEW_CHASSIS = (
     r"(?m)^redundancy-sets:\n",
     """  - name: spare
+    public-keys: ["rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7"]
     inter-chassis: { address: 198.51.100.3, port: 7400 }
     query: { address: 198.51.100.3, port: 7300 }
     cards:
@@ -380,8 +381,8 @@ def test_sighup_reads_the_file_again(lab, commits):
     lab.wait_for_redundancy()
 
 
-def test_a_commit_from_another_machine_is_refused(network):
-    network.change_cluster_file(r"(?m)^unauthenticated-commit: yes.*\n", "")
+def test_without_encryption_a_commit_from_another_machine_is_refused(network):
+    network.change_cluster_file(r"\Z", "security: none\n")
     for name in CHASSIS:
         network.start_chassis(name)
     network.wait_for_redundancy()
@@ -390,4 +391,4 @@ def test_a_commit_from_another_machine_is_refused(network):
     assert "left: a commit from 198.51.100.254 is not taken" in done.stderr, done.stderr
     assert "nothing was changed" in done.stderr
     assert commits.numbers() == dict.fromkeys(CHASSIS, 1)
-    assert network.card_counters("left")["commits-refused-address"] >= 1
+    assert network.card_counters("left")["query-refused-class"] >= 1

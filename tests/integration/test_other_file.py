@@ -14,6 +14,7 @@ FLOWS = 500  # of each program
 # What the changed file has first in each list.
 FIRST = {
     r"^chassis:\n": """  - name: another
+    public-keys: ["rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7"]
     inter-chassis: { address: 198.51.100.3, port: 7400 }
     query: { address: 198.51.100.3, port: 7300 }
     cards: [{ name: ms-9/0/0, ports: [{ unit: 1, type: tun, device: x1 }, { unit: 2, type: tun, device: x2 }] }]

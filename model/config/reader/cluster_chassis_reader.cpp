@@ -215,6 +215,10 @@ void read_one_chassis(const YamlField& field, Draft& draft) {
                   "give each chassis a folder of its own");
     }
   }
+  constexpr const Key& kKeysOfChassis = key(kSection, "public-keys");
+  if (const auto f = map.get(kKeysOfChassis)) {
+    out.public_keys = read_public_keys(*f, kKeysOfChassis, "chassis " + out.name, draft);
+  }
   if (const auto f = map.get(key(kSection, "scheduling"))) out.scheduling = read_scheduling(*f);
   map.yes_no(key(kSection, "kernel-guard"), out.kernel_guard);
   if (const auto f = map.get(key(kSection, "cards"))) {

@@ -89,6 +89,8 @@ struct Draft {
   std::map<std::uint16_t, std::string> set_ids;  ///< names of the redundancy sets, by id
   std::map<std::uint16_t, std::size_t> sets_of_chassis;
 
+  std::map<std::string, std::string, std::less<>> key_owners;  ///< of each public key, in words
+
   // Places for the checks that come last, parallel to the vectors of `cluster`.
   std::vector<std::vector<YamlField>> pool_address_fields;  ///< of each pool, parallel to its addresses
   std::vector<PoolUse> pool_uses;
@@ -116,6 +118,12 @@ void read_stateful_firewall(const YamlField& field, Draft& draft);
 void read_service_sets(const YamlField& field, Draft& draft);  ///< after timeouts and rules
 void read_chassis(const YamlField& field, Draft& draft);
 void read_redundancy_sets(const YamlField& field, Draft& draft);  ///< after chassis and service sets
+
+void read_clients(const YamlField& field, Draft& draft);
+
+/// Reads the list of the public keys of `owner`. Reports what is no key, and a key that the file has already.
+[[nodiscard]] std::vector<std::string> read_public_keys(const YamlField& field, const Key& key, std::string_view owner,
+                                                        Draft& draft);
 
 // Parts of rules.
 
@@ -162,6 +170,8 @@ std::vector<Term> read_terms(const Section& rule, std::string_view section, Draf
 void count_set(const YamlField& place, std::uint16_t chassis, Draft& draft);
 /// Addresses and ports of the chassis. Before the stand-alone sets are made, which need no ports.
 void check_endpoints(Draft& draft);
+/// Whether all chassis have keys, or none.
+void check_keys(Draft& draft);
 /// Makes the stand-alone sets. After everything was read.
 void place_service_sets(Draft& draft);
 /// Units, pools, limits, addresses: whatever concerns two parts of the file.
