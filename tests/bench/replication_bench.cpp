@@ -2,6 +2,8 @@
 // the table of the master through sender, messages in memory and receiver into the table of the standby; processor time
 // of both sides together. replication.bulk_1m_s: a million sessions, half of them TCP, from one member to a cold one
 // over ZeroMQ on loopback, a thread each, from the request for the copy until the standby is hot.
+// replication.bulk_cpu_us_per_session: processor time that this takes, of both sides with their I/O threads.
+// replication.bulk_1m_encrypted_s, replication.bulk_cpu_encrypted_us_per_session: the same with keys.
 #include <arpa/inet.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -9,6 +11,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstdio>
@@ -57,9 +60,9 @@ SessionRecord session(std::uint32_t i, bool tcp) {
 
 TimePoint clock_now() { return TimePoint(std::chrono::steady_clock::now().time_since_epoch()); }
 
-double cpu_seconds() {
+double cpu_seconds(clockid_t whose = CLOCK_THREAD_CPUTIME_ID) {
   timespec t{};
-  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  ::clock_gettime(whose, &t);
   return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) * 1e-9;
 }
 
@@ -198,7 +201,13 @@ class Side final : private node::RoleOutput,
   std::unique_ptr<replication::Link> link_;
 };
 
-double run_bulk(const Cluster& config, const std::shared_ptr<transport::Context>& context) {
+struct Bulk {
+  double seconds = 0;
+  double cpu_us = 0;
+};
+
+/// `contexts` are those of the two sides.
+Bulk run_bulk(const Cluster& config, const std::array<std::shared_ptr<transport::Context>, 2>& contexts) {
   const TimePoint now = clock_now();
   node::Shard full(config, std::uint16_t{0}, 1, now);
   node::Shard empty(config, std::uint16_t{0}, 2, now);
@@ -207,7 +216,7 @@ double run_bulk(const Cluster& config, const std::shared_ptr<transport::Context>
   std::atomic<bool> serving{false};
   std::thread master([&] {
     Side side(config, 0, full);
-    side.open(context);
+    side.open(contexts[0]);
     while (!stop) {
       side.poll();
       serving = side.member().role() == Role::master;
@@ -215,19 +224,24 @@ double run_bulk(const Cluster& config, const std::shared_ptr<transport::Context>
   });
   while (!serving) std::this_thread::yield();
   Side side(config, 1, empty);
-  side.open(context);
+  side.open(contexts[1]);
+  double spent = 0;
   TimePoint asked = TimePoint::max();
   const TimePoint limit = clock_now() + 60s;
   while (side.member().status().sync != Sync::hot) {
     side.poll();
-    if (asked == TimePoint::max() && side.member().status().epoch != 0) asked = clock_now();
+    if (asked == TimePoint::max() && side.member().status().epoch != 0) {
+      asked = clock_now();
+      spent = cpu_seconds(CLOCK_PROCESS_CPUTIME_ID);
+    }
     if (clock_now() > limit) give_up("the standby does not become hot");
   }
   const Duration took = clock_now() - asked;
+  spent = cpu_seconds(CLOCK_PROCESS_CPUTIME_ID) - spent;
   stop = true;
   master.join();
   if (empty.sessions() != kBulkSessions || empty.digest() != full.digest()) give_up("the copy differs");
-  return std::chrono::duration<double>(took).count();
+  return {std::chrono::duration<double>(took).count(), spent * 1e6 / kBulkSessions};
 }
 
 /// Two pairs of neighbouring free ports.
@@ -257,19 +271,42 @@ int main() {
   log::set_level(log::Level::error);
   std::vector<double> cpu;
   std::vector<double> bytes;
-  std::vector<double> bulk;
-  const auto context = transport::Context::create();
-  if (!context) give_up(context.error().message.c_str());
+  std::vector<double> bulk[2];  // without keys, and with keys
+  std::vector<double> bulk_cpu[2];
+  std::array<std::shared_ptr<transport::Context>, 2> contexts[2];
+  std::array<std::string, 2> public_keys;
+  for (std::size_t side = 0; side < 2; ++side) {
+    const auto identity = transport::make_key_pair();
+    if (!identity) give_up(identity.error().message.c_str());
+    public_keys.at(side) = identity->public_key;
+    auto plain = transport::Context::create();
+    auto with_key = transport::Context::create(*identity);
+    if (!plain || !with_key) give_up("no context");
+    contexts[0].at(side) = std::move(*plain);
+    contexts[1].at(side) = std::move(*with_key);
+  }
   for (int run = 0; run < kRuns; ++run) {
     const auto [left, right] = free_ports();
     const Cluster config = cluster(left, right);
     const NewSessions fresh = run_new_sessions(config);
     cpu.push_back(fresh.cpu_us);
     bytes.push_back(fresh.bytes);
-    bulk.push_back(run_bulk(config, *context));
+    for (std::size_t keys = 0; keys < 2; ++keys) {
+      const auto [one, other] = free_ports();
+      Cluster pair = cluster(one, other);
+      for (std::size_t side = 0; keys == 1 && side < 2; ++side) {
+        pair.chassis[side].public_keys = {public_keys.at(side)};
+      }
+      const Bulk copy = run_bulk(pair, contexts[keys]);
+      bulk[keys].push_back(copy.seconds);
+      bulk_cpu[keys].push_back(copy.cpu_us);
+    }
   }
   std::printf("replication.cpu_us_per_session %.3f us\n", median(cpu));
   std::printf("replication.wire_bytes_per_session %.2f bytes\n", median(bytes));
-  std::printf("replication.bulk_1m_s %.3f s\n", median(bulk));
+  std::printf("replication.bulk_1m_s %.3f s\n", median(bulk[0]));
+  std::printf("replication.bulk_cpu_us_per_session %.3f us\n", median(bulk_cpu[0]));
+  std::printf("replication.bulk_1m_encrypted_s %.3f s\n", median(bulk[1]));
+  std::printf("replication.bulk_cpu_encrypted_us_per_session %.3f us\n", median(bulk_cpu[1]));
   return 0;
 }
