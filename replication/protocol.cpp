@@ -33,6 +33,10 @@ bool read_condition(const fbs::Heartbeat& from, Heartbeat& out) {
   out.health_weight = from.health_weight();
   out.late_us = from.late_us();
   if (out.health_weight > kMaxHealthWeight || out.late_us > kMaxLateMicros) return false;
+  out.answers = from.answers();
+  out.promise_us = from.promise_us();
+  out.relies = from.relies();
+  if (out.promise_us > kMaxPromiseMicros) return false;
   if (const auto* reasons = from.health_reasons()) {
     if (reasons->size() > kMaxHealthReasons || !std::all_of(reasons->begin(), reasons->end(), printable)) return false;
     out.health_reasons = reasons->str();
@@ -247,7 +251,8 @@ MessageWriter::Bytes MessageWriter::write(const Header& header, const Heartbeat&
                                            b.asks_switchover, b.stream.epoch, b.stream.base, b.stream.sequence,
                                            std::min(b.health_weight, kMaxHealthWeight), reasons,
                                            std::min(b.late_us, kMaxLateMicros), addresses, b.schema, b.claimed_term,
-                                           b.commit_number, b.running_digest, b.commit_waits));
+                                           b.commit_number, b.running_digest, b.commit_waits, b.answers,
+                                           std::min(b.promise_us, kMaxPromiseMicros), b.relies));
 }
 
 MessageWriter::Bytes MessageWriter::write(const Header& header, const Handover& b) {

@@ -35,6 +35,8 @@ inline constexpr std::uint64_t kMaxNumber = std::uint64_t{1} << 62;
 inline constexpr std::uint32_t kMaxHealthWeight = 0xffff;
 inline constexpr std::size_t kMaxHealthReasons = 255;
 inline constexpr std::uint32_t kMaxLateMicros = 3'600'000'000;
+/// Longest time for which a member promises not to act as master.
+inline constexpr std::uint32_t kMaxPromiseMicros = 60'000'000;
 inline constexpr std::size_t kMaxPeerAddresses = 8;
 inline constexpr std::size_t kMaxConfigurationEntries = 2048;
 inline constexpr std::size_t kMaxConfigurationName = 400;
@@ -95,6 +97,9 @@ struct Heartbeat {
   std::uint64_t commit_number = 0;   ///< of the newest commit that the sender has; 0: none
   std::uint64_t running_digest = 0;  ///< of the configuration that it runs; 0: it does not say
   bool commit_waits = false;         ///< it is master of some set, and waits to take its newest commit
+  std::uint64_t answers = 0;         ///< a heartbeat of the receiver, to which the promise belongs
+  std::uint32_t promise_us = 0;      ///< at most kMaxPromiseMicros; 0: there is no promise
+  bool relies = false;               ///< the sender will act as master by promises that answer this heartbeat
 };
 struct Handover {
   std::uint64_t epoch = 0;

@@ -30,6 +30,7 @@ ROOMS = {
     "node/kernel": {"model/base", "model/record", "model/config", "node/packet"},
     "node/ports": {"model/base", "model/record", "model/config", "node/packet", "node/kernel"},
     "node/redundancy": {"model/base", "model/record", "model/config", "replication"},
+    "node/witness": {"model/base", "model/config", "model/record", "node/redundancy"},
     "node/query": MODEL | {"transport"},
     "node/commit": MODEL | {"transport", "node/redundancy"},
     "node/set": MODEL
@@ -37,7 +38,7 @@ ROOMS = {
     | {"node/kernel", "node/redundancy", "node/query"},
     "node/card": MODEL
     | {"transport", "storage", "storage/rocks", "node/packet", "node/nat", "node/service", "node/flow", "node/kernel"}
-    | {"node/ports", "node/redundancy", "node/query", "node/commit", "node/set"},
+    | {"node/ports", "node/redundancy", "node/witness", "node/query", "node/commit", "node/set"},
     "node": {"model/base", "model/config", "node/card"},
     # floor 4
     "cli/client": MODEL | {"transport"},
@@ -48,7 +49,7 @@ ROOMS = {
 }
 # Folders that only one room may include: the inside of that room.
 PRIVATE = {"model/config/reader": "model/config"}
-# Libraries that stay in one room, by the first part of the names of their headers.
+# Libraries that stay in one room or two, by the first part of the names of their headers.
 ROOM_OF_LIBRARY = {
     "zmq": "transport",
     "rocksdb": "storage/rocks",
@@ -56,7 +57,8 @@ ROOM_OF_LIBRARY = {
     "nftables": "node/kernel",
     "spdlog": "model/base",
     "yaml-cpp": "model/config",
-    "nlohmann": "node/set",
+    "nlohmann": ("node/set", "node/witness"),
+    "curl": "node/witness",
     # clang cannot check the use of the standard library's mutexes and condition variables (model/base/mutex.h).
     "mutex": "model/base",
     "shared_mutex": "model/base",
@@ -89,8 +91,9 @@ def faults_of(path, text):
             yield number, f"{own or system} is a source, and is compiled by itself"
         if system:
             home = ROOM_OF_LIBRARY.get(system) or ROOM_OF_LIBRARY.get(re.split(r"[/._]", system)[0])
-            if home and home != room:
-                yield number, f"<{system}> belongs in {home} only"
+            homes = home if isinstance(home, tuple) else (home,)
+            if home and room not in homes:
+                yield number, f"<{system}> belongs in {' and '.join(homes)} only"
             continue
         target = room_of(own)
         if target is None:

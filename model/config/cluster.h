@@ -197,6 +197,8 @@ struct RedundancySet {
   /// How long a takeover waits for the disk to keep the new term.
   Duration claim_limit = usual_milliseconds("redundancy-sets[]", "claim-limit");
   HealthWeights health;
+  /// The set uses the witness of the cluster, if that has one.
+  bool witness = usual_yes_no("redundancy-sets[]", "witness");
   std::optional<Duration> silence_limit;  ///< as written in the file; nullopt if the key is missing
   /// The floor of the detector: a shorter silence is always tolerated.
   [[nodiscard]] Duration detection_floor() const { return heartbeat_interval * heartbeat_count; }
@@ -224,8 +226,16 @@ struct DrainedUse {
   WallMillis until = 0;                              ///< then the sessions end
 };
 
+/// The witness that decides which member of a redundancy set may act when they do not hear each other
+/// (docs/witness.md): etcd, reached at one of its endpoints by HTTP.
+struct WitnessConfig {
+  std::vector<Endpoint> endpoints;  ///< at least one
+  std::uint32_t lease_s = usual_number("witness", "lease");
+};
+
 struct Cluster {
   std::string name;
+  std::optional<WitnessConfig> witness;  ///< nullopt: there is none
   std::vector<ChassisConfig> chassis;
   std::vector<RedundancySet> redundancy_sets;
   std::vector<ServiceSet> service_sets;

@@ -84,6 +84,7 @@ Result<Cluster> parse_cluster(std::string_view text, std::string_view name) {
   const Section map(YamlField(*tree, {}, mistakes), "");
   if (const auto f = map.get(key("", "cluster"))) draft.cluster.name = f->name().value_or("");
   map.word(key("", "security"), draft.cluster.security);
+  if (const auto f = map.get(key("", "witness"))) read_witness(*f, draft);
   // Definitions are read before their uses, wherever they are in the file.
   if (const auto f = map.get(key("", "timeouts"))) read_timeouts(*f, draft.timeouts);
   if (const auto f = map.get(key("", "applications"))) read_applications(*f, draft);

@@ -111,6 +111,11 @@ inline constexpr auto kAll = std::to_array<Key>({
     {"", "timeouts", map, peer, live},
     {"", "security", word, chassis, restart, 0, 0, "curve", "curve none"},
     {"", "clients", list, chassis, live},
+    {"", "witness", map, cluster, restart},
+
+    required("etcd", {"witness", "type", word, cluster, restart, 0, 0, "", "etcd"}),
+    required("a list of http://ADDRESS:PORT", {"witness", "endpoints", names, cluster, restart, 1}),
+    {"witness", "lease", number, cluster, restart, 2, 60, "5"},
 
     required(kName, {"chassis[]", "name", name, cluster, restart}),
     required("{ address, port } where peers reach this chassis", {"chassis[]", "inter-chassis", map, cluster, restart}),
@@ -167,6 +172,7 @@ inline constexpr auto kAll = std::to_array<Key>({
     {"redundancy-sets[]", "claim-limit", number, peer, live, 0, 10'000, "50"},
     {"redundancy-sets[]", "max-sessions", number, cluster, restart, 1024, kMaxSlots, "131072"},
     {"redundancy-sets[]", "health", map, peer, live},
+    {"redundancy-sets[]", "witness", yes_no, cluster, restart, 0, 0, "yes"},
     required("the name of a chassis", {"redundancy-sets[].members[]", "chassis", name, cluster, restart}),
     required("the name of a card of that chassis", {"redundancy-sets[].members[]", "card", name, cluster, restart}),
     {"redundancy-sets[].members[]", "priority", number, peer, live, 1, 255, "100"},

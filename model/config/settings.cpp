@@ -75,6 +75,7 @@ std::vector<ConfigPart> parts_of(const Cluster& cluster) {
     out.back().settings.push_back({"security", "none", security.scope, security.applies});
   }
   for (const auto& client : cluster.clients) settings::add(Place(out.back(), item_name("clients", client)), client);
+  if (cluster.witness) settings::add(Place(out.back(), "witness"), *cluster.witness);
   const auto add_all = [&](std::string_view list, const Key& listed, const auto& things, const auto& add_one) {
     for (const auto& thing : things) {
       ConfigPart& part = out.emplace_back();

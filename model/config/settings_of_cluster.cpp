@@ -86,6 +86,16 @@ void add(const Place& at, const ClientConfig& client) {
   at.value(key("clients[]", "public-keys"), client.public_keys);
 }
 
+void add(const Place& at, const WitnessConfig& witness) {
+  at.exists(key("", "witness"));
+  std::vector<std::string> endpoints;
+  for (const Endpoint& each : witness.endpoints) {
+    endpoints.push_back(fmt::format("{} {}", each.address.to_string(), each.port));
+  }
+  at.unless(key("witness", "endpoints"), endpoints, {});
+  at.value(key("witness", "lease"), std::uint64_t{witness.lease_s});
+}
+
 void add(const Place& at, const RedundancySet& set, const Cluster& cluster) {
   constexpr std::string_view kSection = "redundancy-sets[]";
   at.value(key(kSection, "id"), std::uint64_t{set.id});
@@ -114,6 +124,7 @@ void add(const Place& at, const RedundancySet& set, const Cluster& cluster) {
   at.value(key(kSection, "preempt"), set.preempt);
   at.value(key(kSection, "claim-limit"), static_cast<std::uint64_t>(set.claim_limit / 1ms));
   at.value(key(kSection, "max-sessions"), std::uint64_t{set.max_sessions});
+  at.value(key(kSection, "witness"), set.witness);
   const Place health = at.below("health");
   health.value(key("redundancy-sets[].health", "interface"), std::uint64_t{set.health.interface});
   health.value(key("redundancy-sets[].health", "kernel"), std::uint64_t{set.health.kernel});

@@ -94,6 +94,7 @@ std::vector<std::string> names_of(const std::vector<T>& things, const std::vecto
 // Each of these adds the settings of a thing at its place.
 void add(const Place& at, const ChassisConfig& chassis);
 void add(const Place& at, const ClientConfig& client);
+void add(const Place& at, const WitnessConfig& witness);
 void add(const Place& at, const RedundancySet& set, const Cluster& cluster);
 void add(const Place& at, const ServiceSet& set, const Cluster& cluster);
 void add(const Place& at, const FirewallRule& rule, const Cluster& cluster);

@@ -186,6 +186,12 @@ Result<void> Chassis::start_parts() {
         set.start.failover_files = failover_files_.get();
       }
       if (desk_ != nullptr) set.start.commits = &desk_->beacon();
+      if (const RedundancySet& each = cluster_.redundancy_sets[set.shard->set()];
+          cluster_.witness && each.witness && !each.stand_alone()) {
+        keys_.push_back(std::make_unique<EtcdKey>(*cluster_.witness,
+                                                  EtcdKey::Names{cluster_.name, each.name, config.name, boot_id_}));
+        set.start.key = keys_.back().get();
+      }
       if (kernel_guard_) set.kernel = &kernel_guard_->watch(set.shard->set());
       if (writer_) set.start.disk = &writer_->add_set(cluster_.redundancy_sets[set.shard->set()].name);
     }
@@ -196,6 +202,7 @@ Result<void> Chassis::start_parts() {
   }
   if (writer_) writer_->start();
   if (failover_files_) failover_files_->start();
+  for (const auto& each : keys_) each->start();
   const auto more_counters = [this](CounterList& out) {
     guilt::append_to(out);
     if (writer_) writer_->append_to(out);
@@ -261,8 +268,10 @@ void Chassis::stop() {
   for (const auto& card : cards_) card->stop();
   if (writer_) writer_->stop();
   if (failover_files_) failover_files_->stop();
+  for (const auto& each : keys_) each->stop();
   doors_.clear();
   cards_.clear();
+  keys_.clear();
   writer_.reset();
   failover_files_.reset();
   query_.reset();

@@ -15,6 +15,7 @@
 #include "node/kernel/kernel_guard.h"
 #include "node/query/server.h"
 #include "node/set/failover_files.h"
+#include "node/witness/etcd_key.h"
 #include "storage/store.h"
 #include "storage/writer.h"
 #include "transport/socket.h"
@@ -77,6 +78,7 @@ class Chassis {
   std::shared_ptr<transport::Context> context_;
   std::unique_ptr<storage::Writer> writer_;
   std::unique_ptr<FailoverFiles> failover_files_;  ///< null if the chassis has no data-folder
+  std::vector<std::unique_ptr<EtcdKey>> keys_;     ///< of the sets that have a witness; the cards use them
   std::vector<std::unique_ptr<Card>> cards_;
   std::vector<CardDoor> doors_;  ///< of cards_
   std::unique_ptr<QueryServer> query_;

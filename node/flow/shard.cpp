@@ -113,6 +113,7 @@ Shard::Shard(const Cluster& cluster, std::uint16_t set, std::uint64_t seed, Time
 
 void Shard::activate(TimePoint now, std::uint64_t term) {
   active_ = true;
+  grace_until_ = TimePoint::min();
   refuse_new_ = false;
   activated_ = ticks_of(now);
   if (++window_epoch_ == 0) window_epoch_ = 1;
@@ -124,7 +125,7 @@ void Shard::activate(TimePoint now, std::uint64_t term) {
 }
 
 void Shard::deactivate(TimePoint now) {
-  if (active_) grace_until_ = now + kForwardingGrace;
+  if (acts(now)) grace_until_ = now + kForwardingGrace;
   active_ = false;
   nat_.deactivate();
   refuse_new_ = false;

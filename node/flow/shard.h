@@ -114,12 +114,17 @@ class Shard final : public SessionSource, public SessionSink, private NatOutput 
   void set_term(std::uint64_t term) { nat_.set_term(term); }
   /// Tells that another chassis is master, or will be. No session is set up any more. For kForwardingGrace, packets of
   /// existing sessions are still forwarded (follow()), because neighbours may send them here until they have heard of
-  /// the change.
+  /// the change. A shard that may not act any more (act_until()) does not do so either.
   void deactivate(TimePoint now);
   [[nodiscard]] bool active() const { return active_; }
   /// Returns true if packets of existing sessions are forwarded: the shard is active, or was active less than
   /// kForwardingGrace ago.
-  [[nodiscard]] bool forwards(TimePoint now) const { return active_ || now < grace_until_; }
+  [[nodiscard]] bool forwards(TimePoint now) const { return acts(now) || now < grace_until_; }
+  /// Sets until when an active shard may act. After that time packets are dropped as at a standby, until a later time
+  /// is set. Without a call it may always act.
+  void act_until(TimePoint until) { act_until_ = until; }
+  /// Returns true if packets may set up sessions and change them now.
+  [[nodiscard]] bool acts(TimePoint now) const { return active_ && now < act_until_; }
   /// Stops (or resumes) setting up sessions. Used while mastership is handed over; existing sessions go on.
   void refuse_new_sessions(bool refuse) { refuse_new_ = refuse; }
   [[nodiscard]] bool refuses_new_sessions() const { return refuse_new_; }
@@ -324,6 +329,7 @@ class Shard final : public SessionSource, public SessionSink, private NatOutput 
   bool active_ = false;
   bool refuse_new_ = false;
   TimePoint grace_until_ = TimePoint::min();
+  TimePoint act_until_ = TimePoint::max();
   SessionTable table_;
   NatState nat_;  ///< its row n is slot table_.capacity() + n
   SlotLayout layout_;

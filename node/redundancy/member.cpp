@@ -48,6 +48,7 @@ RedundancyMember::RedundancyMember(const Cluster& cluster, std::uint16_t set, st
       next_heartbeat_(now),
       health_(std::max(set_->hold_time, kLeastHold)),
       commits_(start.commits),
+      right_(start.right),
       peer_address_(address_of_peer(cluster, *set_, chassis)) {}
 
 RedundancyMember::~RedundancyMember() = default;
@@ -218,6 +219,11 @@ void RedundancyMember::update_health(TimePoint now) {
   }
 }
 
+/// Tells the right whether the member relies on it. A heartbeat that is sent afterwards says so.
+void RedundancyMember::update_right() {
+  if (right_ != nullptr) right_->set_reliance(wants_to_act() || role_.claiming(), role_.term());
+}
+
 bool RedundancyMember::may_send() const { return role_.role() == Role::master && !peer_lost_told_; }
 
 void RedundancyMember::tick(TimePoint now, std::size_t budget_bytes) {
@@ -225,6 +231,7 @@ void RedundancyMember::tick(TimePoint now, std::size_t budget_bytes) {
   update_health(now);
   role_.tick(now);
   if (set_->stand_alone()) return;
+  update_right();
   if (role_.follows_peer() && !merge_out_.active()) {
     receiver_.pump(now, header(), writer_, link_);
     after_receiver(now);
@@ -237,7 +244,11 @@ void RedundancyMember::tick(TimePoint now, std::size_t budget_bytes) {
   if (may_send()) sender_.pump(now, header(), link_, budget_bytes, role_.draining());
   copy_watch_.look_at(now, may_send() ? &sender_ : nullptr);
   copy_watch_.look_at(now, role_.follows_peer() && !merge_out_.active() ? &receiver_ : nullptr);
-  if (role_.draining() && sender_.drained()) role_.on_drained(now);
+  if (role_.draining() && sender_.drained()) {
+    role_.on_drained(now);
+    // The owner stops to act before the next heartbeat says so (SetCore::round).
+    if (right_ != nullptr) heartbeat_now_ = true;
+  }
   if (role_.take_offer(now)) send_offer();
   detector_.sleep(next_deadline());
 }
@@ -273,6 +284,7 @@ void RedundancyMember::send_heartbeat(TimePoint now) {
   }
   if (role_.role() == Role::master) beat.stream = sender_.position();
   if (role_.follows_peer()) beat.stream = receiver_.position();
+  if (right_ != nullptr) right_->on_send(now, detector_.status(now).threshold, beat);
   const auto bytes = writer_.write(header(), beat);
   if (link_.send(rep::Channel::control, bytes)) {
     ++counters_.heartbeats_sent;

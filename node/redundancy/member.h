@@ -15,6 +15,7 @@
 #include "model/config/cluster.h"
 #include "model/record/change_listener.h"
 #include "model/record/session.h"
+#include "node/redundancy/acting_right.h"
 #include "node/redundancy/commit_beacon.h"
 #include "node/redundancy/configuration_check.h"
 #include "node/redundancy/copy_watch.h"
@@ -38,6 +39,7 @@ struct MemberStart {
   bool whole = true;          ///< all of that term's state was restored
   replication::SenderLimits stream{};
   const CommitBeacon* commits = nullptr;  ///< what heartbeats say about commits; null: nothing
+  ActingRight* right = nullptr;           ///< with a witness; null: without. It outlives the member
 };
 
 /// What a member speaks to. It calls these from inside its functions; they must not call back into it, and must outlive
@@ -158,6 +160,8 @@ class RedundancyMember : public ChangeListener, private RoleOutput {
   [[nodiscard]] Role role() const { return role_.role(); }
   [[nodiscard]] std::uint64_t term() const { return role_.term(); }
   [[nodiscard]] std::uint64_t claimed_term() const { return role_.claimed_term(); }
+  /// Returns true if this member is master and has not offered mastership to its peer, so that it acts if it may.
+  [[nodiscard]] bool wants_to_act() const { return role_.acting_role() == Role::master && !role_.offering(); }
   /// Returns the reason of the last change of role.
   [[nodiscard]] const std::string& reason() const { return role_.reason(); }
   /// Returns the process of the peer to which the member listens, 0 if it never heard one.
@@ -220,6 +224,7 @@ class RedundancyMember : public ChangeListener, private RoleOutput {
   void end_change_of_timing();
   void check_liveness(TimePoint now);
   void update_health(TimePoint now);
+  void update_right();
   void send_heartbeat(TimePoint now);
   void send_offer();
   void after_receiver(TimePoint now);
@@ -278,6 +283,7 @@ class RedundancyMember : public ChangeListener, private RoleOutput {
   bool health_told_ = false;          ///< the log says that the member is ill
   std::vector<IpAddress> addresses_;  ///< of this machine
   const CommitBeacon* const commits_;
+  ActingRight* const right_;
   const IpAddress peer_address_;  ///< on the inter-chassis network
   Counters counters_;
 };

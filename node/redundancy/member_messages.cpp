@@ -149,6 +149,11 @@ void RedundancyMember::on_heartbeat(TimePoint now, const rep::Header& header, co
   counters_.addresses_refused += beat.addresses.size() - addresses.size();
   addresses.push_back(peer_address_);
   detector_.on_condition(std::chrono::microseconds(beat.late_us), addresses);
+  if (right_ != nullptr) {
+    right_->on_heard(now, header.boot, beat.heard_boot == own_.boot, beat);
+    // A peer that has just begun to rely on promises, or to make them, waits for the answer.
+    if (beat.relies != peer_beat_.relies) heartbeat_now_ = true;
+  }
   peer_beat_ = beat;
   sender_.set_schema(record_schema(beat.schema));
   if (heard_ever_ && peer_lost_told_) log::info("redundancy", "set={} peer is heard again", set_->name);

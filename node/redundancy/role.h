@@ -131,6 +131,8 @@ class RoleMachine {
   [[nodiscard]] std::uint64_t state_term() const { return state_term_; }
   [[nodiscard]] bool handing_over() const { return handover_ != Handover::none; }
   [[nodiscard]] bool draining() const { return handover_ == Handover::draining; }
+  /// Returns true while this master offers mastership to its standby.
+  [[nodiscard]] bool offering() const { return handover_ == Handover::offered; }
   [[nodiscard]] bool asks_switchover() const { return asks_; }
   [[nodiscard]] bool peer_present() const { return peer_present_; }
   [[nodiscard]] const PeerReport& peer() const { return peer_; }

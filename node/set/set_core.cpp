@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "model/base/log.h"
 #include "node/set/set_health.h"
 
 namespace icr::node {
@@ -15,6 +16,8 @@ constexpr Ticks kMostLag = 3;
 constexpr std::size_t kBlockEventsPerRound = 16;
 /// Timers have a resolution of 100 ms. The shard looks at them twice as often, so that none is much later than that.
 constexpr Duration kShardTick = 50ms;
+/// How soon a master that may not act looks again whether it may.
+constexpr Duration kFencedLook = 1ms;
 
 }  // namespace
 
@@ -26,14 +29,17 @@ SetCore::SetCore(const Cluster& cluster, std::uint16_t chassis, Shard& shard, co
       shard_(shard),
       output_(output),
       now_(now),
+      right_(start.key == nullptr ? nullptr
+                                  : std::make_unique<ActingRight>(*start.key, config_->longest_silence(), now)),
       member_(cluster, shard.set(), chassis,
-              {start.boot_id, start.term, start.claimed, start.whole, start.stream, start.commits}, shard, shard,
-              {*this, output, output}, now),
+              {start.boot_id, start.term, start.claimed, start.whole, start.stream, start.commits, right_.get()}, shard,
+              shard, {*this, output, output}, now),
       failovers_(start.failovers),
       round_at_(now),
       disk_(start.disk),
       next_shard_tick_(now) {
   for (Claimant* const claimant : start.claimants) claims_.add(*claimant);
+  if (right_) claims_.add(*right_);
   shard_.add_listener(member_);
   if (disk_ != nullptr) {
     checkpointer_ = std::make_unique<storage::Checkpointer>(config_->name, cluster.digest, shard_, *disk_,
@@ -52,6 +58,7 @@ void SetCore::take(TimePoint now, const Cluster& cluster, ShardUpdate& update) {
   config_ = &cluster.redundancy_sets[shard_.set()];
   shard_.take(update);
   member_.take(now, cluster, shard_.set());
+  if (right_) right_->set_longest_promise(config_->longest_silence());
   if (checkpointer_) checkpointer_->set_cluster_digest(cluster.digest);
   if (store_claimant_) store_claimant_->set_limit(config_->claim_limit);
   next_shard_tick_ = now;
@@ -125,6 +132,7 @@ bool SetCore::round(TimePoint now, WallMillis wall_now, const RoundLimits& limit
   }
   take_answer(now);
   member_.tick(now, limits.replication_bytes);
+  guard_right();
   // A claim that ended without mastership, now that it is clear in which role.
   if (role_ == Role::claiming && member_.role() != role_) {
     note_role(member_.role(), member_.term());
@@ -185,6 +193,37 @@ void SetCore::take_answer(TimePoint now) {
   if (answer != ClaimAnswer::pending) member_.on_claim(now, term, answer == ClaimAnswer::granted);
 }
 
+/// With a witness: sets until when the shard may act, and lets go of the traffic while it may not.
+void SetCore::guard_right() {
+  if (!right_) return;
+  right_->tick(now_);
+  if (!member_.wants_to_act()) {
+    fenced_ = false;
+    acts_until_ = TimePoint::max();
+    // A master that offers mastership goes on to forward what it has, as one that has yielded does.
+    if (shard_.active()) shard_.deactivate(now_);
+    return;
+  }
+  const TimePoint until = right_->acts_until(now_);
+  const bool may = now_ < until;
+  acts_until_ = until;
+  if (may && !shard_.active()) shard_.activate(now_, member_.term());
+  shard_.act_until(until);
+  if (may != fenced_) return;
+  fenced_ = !may;
+  if (fenced_) {
+    ++fences_;
+    log::warn("role",
+              "set={} this master does not act: its peer has made no promise, and it does not have the key of the "
+              "witness",
+              config_->name);
+    output_.release_traffic();
+  } else {
+    log::info("role", "set={} this master acts again", config_->name);
+    (void)output_.acquire_traffic();
+  }
+}
+
 void SetCore::report_blocks() {
   for (std::size_t i = 0; i < kBlockEventsPerRound; ++i) {
     const auto event = shard_.next_block_event();
@@ -196,6 +235,7 @@ void SetCore::report_blocks() {
 TimePoint SetCore::next_deadline(TimePoint now) const {
   TimePoint next = std::min(member_.next_deadline(), next_shard_tick_);
   next = std::min({next, claims_.next_deadline(), failovers_.next_deadline()});
+  if (right_) next = std::min(next, fenced_ ? now + kFencedLook : std::min(right_->next_tick(), acts_until_));
   if (checkpointer_) next = std::min(next, now + kShardTick);
   return next;
 }
@@ -233,6 +273,11 @@ void SetCore::on_master(std::uint64_t term) {
     shard_.activate(now_, term);
   }
   const TimePoint active_at = output_.time();
+  if (right_) {
+    acts_until_ = right_->acts_until(now_);
+    shard_.act_until(acts_until_);
+    fenced_ = false;
+  }
   // The engine forwards before the kernel draws traffic to this chassis.
   const bool steers = output_.acquire_traffic();
   if (member_.takeover()) begin_report(term, active_at, steers);
@@ -264,6 +309,10 @@ void SetCore::append_to(CounterList& out) const {
   shard_.nat().counters().append_to(out);
   member_.append_to(out);
   claims_.append_to(out);
+  if (right_) {
+    out.push_back({"masters-fenced", fences_});
+    right_->append_rest_to(now_, out);
+  }
   if (checkpointer_) checkpointer_->counters().append_to(out);
 }
 

@@ -18,6 +18,7 @@
 #include "model/config/cluster.h"
 #include "node/flow/shard.h"
 #include "node/kernel/kernel_report.h"
+#include "node/redundancy/acting_right.h"
 #include "node/redundancy/claimant.h"
 #include "node/redundancy/member.h"
 #include "node/redundancy/role_history.h"
@@ -46,6 +47,7 @@ struct SetStart {
   const CommitBeacon* commits = nullptr;    ///< what heartbeats say about commits; null: nothing
   std::vector<FailoverReport> failovers{};  ///< the reports that are on disk
   FailoverFiles* failover_files = nullptr;  ///< keeps reports; null: they end with the process
+  WitnessKey* key = nullptr;  ///< the key of the set at its witness, which outlives the core; null: it has no witness
 };
 
 /// How much of each kind of work one round does before packets have their turn again.
@@ -117,6 +119,10 @@ class SetCore final : private RoleOutput {
   [[nodiscard]] const FailoverRecorder& failovers() const { return failovers_; }
   /// Returns the checkpointer, or null if no checkpoints are kept.
   [[nodiscard]] const storage::Checkpointer* checkpointer() const { return checkpointer_.get(); }
+  /// Returns true if this member is master, and has to wait until it may act (docs/witness.md).
+  [[nodiscard]] bool fenced() const { return fenced_; }
+  /// Returns in words how it stands with the witness; empty if the set has none.
+  [[nodiscard]] std::string witness() const { return right_ ? right_->witness() : std::string(); }
   /// Returns what has yet to agree that this member becomes master, in words; empty if it does not claim mastership.
   [[nodiscard]] std::string awaited() const { return member_.claimed_term() == 0 ? std::string() : claims_.awaited(); }
   void append_to(CounterList& out) const;
@@ -129,6 +135,7 @@ class SetCore final : private RoleOutput {
   /// Looks whether what the open report of a takeover awaits has come with the packets before this round.
   void look_for_packets();
   void report_failovers(TimePoint now);
+  void guard_right();
   void note_role(Role role, std::uint64_t term);
   // -- RoleOutput --
   ClaimAnswer claim(std::uint64_t term) override;
@@ -147,6 +154,10 @@ class SetCore final : private RoleOutput {
   SetOutput& output_;
   TimePoint now_;                                  ///< of the input or round that is being handled: for the callbacks
   std::unique_ptr<StoreClaimant> store_claimant_;  ///< null if no checkpoints are kept
+  std::unique_ptr<ActingRight> right_;             ///< null if the set has no witness
+  bool fenced_ = false;                            ///< it is master and may not act, and has let go of the traffic
+  TimePoint acts_until_ = TimePoint::max();        ///< of a master that acts
+  std::uint64_t fences_ = 0;                       ///< how often that began
   Claims claims_;
   RedundancyMember member_;
   RoleHistory history_;

@@ -42,6 +42,10 @@ void describe(const SetCore& core, TimePoint now, SetStatus& out) {
   if (!member.configuration_difference.empty()) {
     out.reason += "; the cluster file differs from that of the peer: " + member.configuration_difference;
   }
+  if (const std::string witness = core.witness(); !witness.empty()) {
+    if (core.fenced()) out.reason += "; fenced: it acts when its peer promises not to, or with the key of the witness";
+    out.reason += "; witness: " + witness;
+  }
   if (member.merging) out.reason += "; merging: it first sends the master the sessions that it set up as master";
   out.reason_age_s =
       static_cast<std::uint32_t>(std::chrono::duration_cast<std::chrono::seconds>(now - member.changed_at).count());

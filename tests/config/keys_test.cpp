@@ -46,6 +46,7 @@ const std::vector<std::pair<std::string_view, std::string_view>> kFileWithKeyIn 
     {"service-sets[].interface", "service-sets: [{name: a, interface: {%s}}]"},
     {"service-sets[].nat-options", "service-sets: [{nat-options: {%s}}]"},
     {"service-sets[].nat-options.stateful-nat64", "service-sets: [{nat-options: {stateful-nat64: {%s}}}]"},
+    {"witness", "witness: {%s}"},
     {"timeouts", "timeouts: {%s}"},
     {"timeouts", "service-sets: [{timeouts: {%s}}]"},
     {"stateful-firewall", "stateful-firewall: {%s}"},

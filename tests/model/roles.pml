@@ -71,6 +71,9 @@ typedef Beat {
 #if ILLNESSES > 0
   bool ill;
 #endif
+#ifdef WITNESS
+  bool relies, promises, old;
+#endif
 };
 Beat new[2];
 #ifdef LATE
@@ -78,6 +81,26 @@ Beat old[2];
 #endif
 byte copy[2];  /* the term of a complete copy (StreamBegin to BulkEnd) on its way to member i, 0: none */
 byte offer[2]; /* the term that Handover on its way to member i offers, 0: none */
+
+#ifdef WITNESS
+/* The right to act (docs/witness.md). A master acts while it has the promise of its peer, or the key at the witness. */
+bool offered[2];     /* Handover::offered: it has stopped to act */
+byte gave[2];        /* it has promised not to act: 1, and the peer can free it of that; 2, and only time can */
+bool right_p[2];     /* the peer's promise has not ended, by the clock of member i */
+bool right_k[2];     /* its lease at the witness has not ended, by the clock of member i */
+bool hears_reliance[2], hears_old[2]; /* the newest heartbeat heard: its sender relies; it has stopped since to do so */
+bool answer[2];      /* an answer of the witness is on its way to member i: it has the key */
+byte key;            /* at the witness: 0 free, 1 and 2: of member 0 and 1; 3: given back, which the witness has yet to hear */
+bool relied;
+#define OFFERED_OUT(i) offered[i]
+#define RELIES(i) (alive[i] && ((role[i] == MASTER && !offered[i]) || claim[i] != 0))
+#define WILLING(i) (alive[i] && !RELIES(i))
+#define HAS_RIGHT(i) (gave[i] == 0 && (right_p[i] || right_k[i]))
+#define ACTS(i) (alive[i] && role[i] == MASTER && !offered[i] && HAS_RIGHT(i))
+#else
+#define HAS_RIGHT(i) true
+#define ACTS(i) (alive[i] && role[i] == MASTER)
+#endif
 
 /* Faults that have happened, and what the properties need. */
 byte crashes, losses, requests;
@@ -88,9 +111,18 @@ byte owner[MAX_TERM + 1]; /* a bit for each chassis that was ever master in the 
 bool quiet;
 byte turn, patience[2];
 /* What one step uses. All are 0 between steps, so that they do not make more states. */
-byte m_role, m_term, m_state, m_boot, m_hot, m_ill, m_taken, m_fresh, known, t;
+byte m_role, m_term, m_state, m_boot, m_hot, m_ill, m_taken, m_fresh, m_other, m_relies, m_promises, m_old, known, t;
 
 #define FOLLOWS(i) (role[i] == STANDBY && present[i] && prole[i] == MASTER && pterm[i] >= highest[i])
+
+/* RoleMachine::end_handover */
+#ifdef WITNESS
+#define END_HANDOVER(i)  \
+  handing[i] = false;    \
+  offered[i] = false
+#else
+#define END_HANDOVER(i) handing[i] = false
+#endif
 
 /* RoleMachine::next_own_term */
 inline next_own_term(i) {
@@ -128,7 +160,7 @@ inline withdraw(i) {
 
 /* RoleMachine::become_master */
 inline become_master(i) {
-  handing[i] = false;
+  END_HANDOVER(i);
   /* A master's term grows, and is above each term that it has heard of. */
   t = claim[i];
   assert(t > highest[i] && t > mterm[i] && t > former[i]);
@@ -155,7 +187,7 @@ inline become_master(i) {
 
 /* RoleMachine::follow */
 inline follow(i) {
-  handing[i] = false;
+  END_HANDOVER(i);
   withdraw(i);
   role[i] = STANDBY;
   mterm[i] = 0;
@@ -279,7 +311,7 @@ inline on_peer(i) {
 #endif
     :: else ->
       if
-      :: handing[i] && m_ill -> handing[i] = false
+      :: handing[i] && m_ill -> END_HANDOVER(i)
       :: else
       fi
     fi;
@@ -290,9 +322,36 @@ inline on_peer(i) {
   fi
 }
 
+#ifdef WITNESS
+/* ActingRight::on_heartbeat */
+inline on_right(i) {
+  /* Another process cannot free this member of what it promised to the former one. */
+#ifndef FAULT_FREED_BY_ANOTHER_PROCESS
+  if
+  :: m_other && gave[i] == 1 -> gave[i] = 2
+  :: else
+  fi;
+#endif
+  hears_reliance[i] = m_relies;
+  hears_old[i] = m_old;
+  if
+  :: !m_relies && gave[i] == 1 -> gave[i] = 0
+#ifdef FAULT_START_FORGOTTEN_AT_A_WORD
+  :: !m_relies && gave[i] == 2 -> gave[i] = 0
+#endif
+  :: else
+  fi;
+  if
+  :: m_promises && RELIES(i) -> right_p[i] = true
+  :: else
+  fi
+}
+#endif
+
 /* RedundancyMember::accept_boot and PeerBoots: to which process of the peer member i listens, and in which order. */
 inline take(i) {
   m_taken = true;
+  m_other = (m_boot != pboot[i]);
   if
   :: m_boot == pboot[i] -> m_taken = m_fresh /* in_order */
   :: else ->
@@ -305,7 +364,11 @@ inline take(i) {
     fi
   fi;
   if
-  :: m_taken -> on_peer(i)
+  :: m_taken ->
+#ifdef WITNESS
+    on_right(i);
+#endif
+    on_peer(i)
   :: else
   fi
 }
@@ -321,6 +384,19 @@ inline take(i) {
 #define READ_ILL(slot) m_ill = slot.ill
 #else
 #define READ_ILL(slot) m_ill = false
+#endif
+#ifdef WITNESS
+#define READ_RIGHT(slot)    \
+  m_relies = slot.relies;   \
+  m_promises = slot.promises; \
+  m_old = slot.old
+#define CLEAR_RIGHT(slot) \
+  slot.relies = false;    \
+  slot.promises = false;  \
+  slot.old = false
+#else
+#define READ_RIGHT(slot) skip
+#define CLEAR_RIGHT(slot) skip
 #endif
 #define CLEAR(slot)    \
   slot.valid = false;  \
@@ -340,8 +416,10 @@ inline take(i) {
 inline receive_new(i) {
   READ(new[i]);
   READ_ILL(new[i]);
+  READ_RIGHT(new[i]);
   CLEAR(new[i]);
   CLEAR_ILL(new[i]);
+  CLEAR_RIGHT(new[i]);
 #ifdef LATE
   if
   :: old[i].valid && old[i].boot == m_boot -> old[i].fresh = false
@@ -356,9 +434,10 @@ inline receive_new(i) {
 inline receive_old(i) {
   READ(old[i]);
   READ_ILL(old[i]);
+  READ_RIGHT(old[i]);
   old[i].fresh = false;
   if
-  :: CLEAR(old[i]); CLEAR_ILL(old[i])
+  :: CLEAR(old[i]); CLEAR_ILL(old[i]); CLEAR_RIGHT(old[i])
   :: quiet == false
   fi;
   take(i)
@@ -378,8 +457,14 @@ inline send(i, j) {
     old[j].term = new[j].term;
     old[j].state = new[j].state;
 #if ILLNESSES > 0
-    old[j].ill = new[j].ill
+    old[j].ill = new[j].ill;
 #endif
+#ifdef WITNESS
+    old[j].relies = new[j].relies;
+    old[j].promises = new[j].promises;
+    old[j].old = new[j].old;
+#endif
+    skip
   :: true
   fi;
 #endif
@@ -394,10 +479,29 @@ inline send(i, j) {
   ;
   new[j].ill = ill[i]
 #endif
+#ifdef WITNESS
+  ;
+  /* ActingRight::on_send. The promise counts from when the peer sent the heartbeat that it answers, and here from when that
+   * was heard, which is later. */
+  new[j].relies = RELIES(i);
+  new[j].old = false;
+  new[j].promises = (WILLING(i) && hears_reliance[i] && !hears_old[i]);
+#ifdef FAULT_MASTER_PROMISES
+  new[j].promises = (hears_reliance[i] && !hears_old[i]);
+#endif
+  gave[i] = ((WILLING(i) && hears_reliance[i] && gave[i] == 0) -> 1 : gave[i])
+#endif
 }
+#ifdef WITNESS
+#define SAYS_OTHER_RIGHT(i, j) \
+  (new[j].relies != RELIES(i) || new[j].promises != (WILLING(i) && hears_reliance[i] && !hears_old[i]))
+#else
+#define SAYS_OTHER_RIGHT(i, j) false
+#endif
 #define SAYS_SOMETHING_NEW(i, j)                                                               \
   (!new[j].valid || new[j].boot != boot[i] || new[j].role != role[i] || new[j].hot != hot[i] || \
-   new[j].state != state[i] || new[j].term != (role[i] == MASTER -> mterm[i] : highest[i]))
+   new[j].state != state[i] || new[j].term != (role[i] == MASTER -> mterm[i] : highest[i]) || \
+   SAYS_OTHER_RIGHT(i, j))
 
 /* RoleMachine::on_sync, when the copy is complete. */
 inline receive_copy(i) {
@@ -447,7 +551,7 @@ inline crash(i) {
   prole[i] = 0;
   pterm[i] = 0;
   phot[i] = false;
-  handing[i] = false;
+  END_HANDOVER(i);
   patience[i] = 0;
   pboot[i] = 0;
   retired[i] = 0;
@@ -457,6 +561,12 @@ inline crash(i) {
 #endif
   copy[i] = 0;
   offer[i] = 0;
+#ifdef WITNESS
+  offered[i] = false;
+  hears_reliance[i] = false;
+  hears_old[i] = false;
+  gave[i] = (gave[i] != 0 -> 2 : 0);
+#endif
   new[i].fresh = new[i].valid;
 #ifdef LATE
   old[i].fresh = old[i].valid
@@ -469,15 +579,25 @@ inline crash(i) {
 inline restart(i) {
   alive[i] = true;
   boot[i] = boot[i] + 1;
+#ifdef WITNESS
+  /* What a former life promised is not known, so the new one waits as long as any promise lasts. */
+#ifdef FAULT_PROMISE_FORGOTTEN
+  gave[i] = 0;
+#else
+  gave[i] = 2;
+#endif
+#endif
   if
   :: highest[i] = dterm[i];
      state[i] = dterm[i];
      former[i] = dclaim[i]
+#ifndef WHOLE
   :: highest[i] = dterm[i];
      former[i] = dclaim[i]
   :: dterm[i] = 0;
 #ifndef FAULT_CLAIM_NOT_KEPT
      former[i] = dclaim[i]
+#endif
 #endif
 #ifdef FORGETS
   :: dterm[i] = 0;
@@ -486,7 +606,76 @@ inline restart(i) {
   fi
 }
 
+#ifdef WITNESS
+/* The time of a promise of member i is over by its own clock. By the clock of the peer it was over before, because that
+ * counts from when it sent what the promise answers; and a promise that is still on its way is too old. */
+inline promise_ends(i, j) {
+#ifndef FAULT_PROMISE_COUNTED_FROM_ITS_ARRIVAL
+  right_p[j] = false;
+  new[j].promises = false;
+#ifdef LATE
+  old[j].promises = false;
+#endif
+#endif
+  gave[i] = 0
+}
+
+/* The lease ends at the witness. By the clock of the member it was over before, because that counts from when it sent the
+ * request, and lasts shorter; and an answer that is still on its way is too old. */
+inline lease_ends(i) {
+#ifndef FAULT_LEASE_OUTLIVED
+  right_k[i] = false;
+  answer[i] = false;
+#endif
+  key = 0
+}
+
+/* The member gives its lease back. It acts by it no more from before it says so, and asks with another lease from now on. */
+inline give_back(i) {
+#ifndef FAULT_KEY_USED_AFTER_GIVEN_BACK
+  right_k[i] = false;
+#endif
+  answer[i] = false;
+  key = (key == i + 1 -> 3 : key)
+}
+
+/* ActingRight::stop: the member relies on nothing that answers what it has sent until now. */
+inline stop_relying(i, j) {
+  right_p[i] = false;
+  right_k[i] = false;
+  answer[i] = false;
+  key = (key == i + 1 -> 3 : key);
+#ifndef FAULT_OLD_PROMISES_COUNT
+  new[i].promises = false;
+  hears_old[j] = hears_reliance[j];
+  new[j].old = new[j].relies;
+#ifdef LATE
+  old[i].promises = false;
+  old[j].old = old[j].relies
+#else
+  skip
+#endif
+#endif
+}
+
+#define BEGIN_STEP(i) relied = RELIES(i)
+#define END_STEP(i, j)                          \
+  if                                            \
+  :: relied && !RELIES(i) -> stop_relying(i, j) \
+  :: else                                       \
+  fi;                                           \
+  relied = false;                               \
+  assert(!(ACTS(0) && ACTS(1)))
+#else
+#define BEGIN_STEP(i) skip
+#define END_STEP(i, j) skip
+#endif
+
 inline forget() {
+  m_other = 0;
+  m_relies = 0;
+  m_promises = 0;
+  m_old = 0;
   m_role = 0;
   m_term = 0;
   m_state = 0;
@@ -501,7 +690,7 @@ inline forget() {
 
 #define ONE_MASTER(i, j)                                                                                             \
   (alive[i] && alive[j] && role[i] == MASTER && role[j] == STANDBY && hot[j] && FOLLOWS(j) && highest[j] == mterm[i] && \
-   claim[i] == 0 && claim[j] == 0 && !handing[i])
+   claim[i] == 0 && claim[j] == 0 && !handing[i] && ACTS(i))
 #define GOOD (ONE_MASTER(0, 1) || ONE_MASTER(1, 0))
 
 /* Anything that may happen to member i, whose peer is j. */
@@ -529,8 +718,12 @@ inline step(i, j) {
     fi
   /* RoleMachine::tick: the hold time is over. */
   :: alive[i] && role[i] == INIT && !present[i] && claim[i] == 0 -> seek(i, ALONE)
-  /* RoleMachine::on_claim: all claimants have granted. */
-  :: alive[i] && claim[i] != 0 -> become_master(i)
+  /* RoleMachine::on_claim: all claimants have granted. With a witness, ActingRight is one of them. */
+#ifdef FAULT_WITNESS_NOT_ASKED
+  :: alive[i] && claim[i] != 0 -> become_master(i); right_k[i] = true; gave[i] = 0
+#else
+  :: alive[i] && claim[i] != 0 && HAS_RIGHT(i) -> become_master(i)
+#endif
   /* RoleMachine::review_claim: the offer is not repeated any more. */
   :: alive[i] && claim[i] != 0 && cause[i] == OFFERED -> withdraw(i)
   /* RoleMachine::request_switchover, or a heartbeat that asks for it. */
@@ -538,9 +731,14 @@ inline step(i, j) {
     requests = requests + 1;
     begin_handover(i)
   /* RoleMachine::take_offer and RedundancyMember::send_offer */
+#ifdef WITNESS
+  :: alive[i] && role[i] == MASTER && handing[i] && !offered[i] -> offered[i] = true /* everything is acknowledged */
+  :: alive[i] && role[i] == MASTER && offered[i] && offer[j] != mterm[i] -> offer[j] = mterm[i]
+#else
   :: alive[i] && role[i] == MASTER && handing[i] && offer[j] != mterm[i] -> offer[j] = mterm[i]
+#endif
   /* RoleMachine::tick: handover_until_ is over, or the peer is lost. */
-  :: alive[i] && role[i] == MASTER && handing[i] -> handing[i] = false
+  :: alive[i] && role[i] == MASTER && handing[i] -> END_HANDOVER(i)
 #if ILLNESSES > 0
   /* RoleMachine::on_condition */
   :: alive[i] && illnesses < ILLNESSES ->
@@ -556,11 +754,54 @@ inline step(i, j) {
     :: else
     fi
 #endif
+#ifdef WITNESS
+  /* The clock of member i: the promise of its peer, or its lease, ends. */
+  :: right_p[i] -> right_p[i] = false
+  :: right_k[i] -> right_k[i] = false
+  :: gave[i] != 0 -> promise_ends(i, j)
+  /* Witness: the request of member i is carried out there. */
+  :: RELIES(i) && key == 0 -> key = i + 1; answer[i] = true
+#ifdef FAULT_KEY_TAKEN_FROM_ITS_HOLDER
+  :: RELIES(i) && key == j + 1 -> key = i + 1; answer[i] = true
+#endif
+  :: RELIES(i) && key == i + 1 && !answer[i] -> answer[i] = true /* renewed */
+#ifdef FAULT_LEASE_RENEWED_BY_THE_OTHER
+  :: RELIES(i) && key == j + 1 && !answer[i] -> answer[i] = true
+#endif
+  :: answer[i] -> right_k[i] = true; answer[i] = false
+  :: ACTS(i) && right_p[i] && key == i + 1 -> give_back(i)
+  :: key == i + 1 -> lease_ends(i)
+  :: key == 3 -> key = 0
+#endif
   /* A message is lost. */
-  :: new[i].valid -> CLEAR(new[i]); CLEAR_ILL(new[i])
+  :: new[i].valid -> CLEAR(new[i]); CLEAR_ILL(new[i]); CLEAR_RIGHT(new[i])
   :: else
   fi
 }
+
+#ifdef WITNESS
+/* Time passes, and the witness answers at once; or, with AWAY, never. */
+inline quiet_right(i, j) {
+  if
+  :: gave[i] == 2 || (gave[i] == 1 && !WILLING(i)) -> promise_ends(i, j)
+  :: else
+  fi;
+#ifdef AWAY
+  right_k[i] = false;
+  answer[i] = false;
+#else
+  if
+  :: key == 3 -> key = 0
+  :: else
+  fi;
+  if
+  :: RELIES(i) && !right_p[i] && (key == 0 || key == i + 1) -> key = i + 1; right_k[i] = true
+  :: ACTS(i) && right_p[i] && key == i + 1 -> give_back(i)
+  :: else
+  fi
+#endif
+}
+#endif
 
 /* One round of SetCore::round of member i while all is connected and nothing fails: what has arrived, timers, claims, and
  * what is sent. */
@@ -585,6 +826,7 @@ inline quiet_round(i, j) {
   fi;
   if
   :: offer[i] != 0 -> receive_offer(i)
+  :: offer[i] == 0 && claim[i] != 0 && cause[i] == OFFERED -> withdraw(i) /* the offer is not repeated any more */
   :: else
   fi;
   if
@@ -594,16 +836,22 @@ inline quiet_round(i, j) {
     /* An offer is repeated 40 times before it is called off; a few are enough here. */
     patience[i] = patience[i] + 1;
     if
-    :: patience[i] > 3 -> handing[i] = false
-    :: else -> offer[j] = mterm[i]
+    :: patience[i] > 6 -> END_HANDOVER(i)
+    :: else ->
+#ifdef WITNESS
+      offered[i] = true;
+#endif
+      offer[j] = mterm[i]
     fi
   :: else
   fi;
   if
-  :: claim[i] != 0 && cause[i] == OFFERED && offer[i] == 0 && !FOLLOWS(i) -> withdraw(i)
-  :: claim[i] != 0 && !(cause[i] == OFFERED && !FOLLOWS(i)) -> become_master(i)
+  :: claim[i] != 0 && HAS_RIGHT(i) -> become_master(i)
   :: else
   fi;
+#ifdef WITNESS
+  quiet_right(i, j);
+#endif
   send(i, j);
   if
   :: role[i] == MASTER && present[i] && !phot[i] -> copy[j] = mterm[i]
@@ -619,12 +867,12 @@ init {
     boot[1] = 1
   };
   do
-  :: atomic { !quiet -> step(0, 1); forget() }
-  :: atomic { !quiet -> step(1, 0); forget() }
+  :: atomic { !quiet -> BEGIN_STEP(0); step(0, 1); END_STEP(0, 1); forget() }
+  :: atomic { !quiet -> BEGIN_STEP(1); step(1, 0); END_STEP(1, 0); forget() }
 #ifdef QUIET
   :: atomic { !quiet -> quiet = true; turn = 0; patience[0] = 0; patience[1] = 0 }
-  :: atomic { quiet && turn == 0 -> quiet_round(0, 1); turn = 1; forget() }
-  :: atomic { quiet && turn == 1 -> quiet_round(1, 0); turn = 0; forget() }
+  :: atomic { quiet && turn == 0 -> BEGIN_STEP(0); quiet_round(0, 1); END_STEP(0, 1); turn = 1; forget() }
+  :: atomic { quiet && turn == 1 -> BEGIN_STEP(1); quiet_round(1, 0); END_STEP(1, 0); turn = 0; forget() }
 #endif
   od
 }

@@ -276,6 +276,23 @@ TEST_F(ProtocolTest, AHeartbeatCarriesTheConditionOfItsSender) {
   EXPECT_EQ(std::get<Heartbeat>(message->body).health_reasons, "caf???");
 }
 
+TEST_F(ProtocolTest, AHeartbeatCarriesPromises) {
+  Heartbeat beat;
+  beat.number = 1;
+  const Message* message = reader_.read(writer_.write(kSender, beat));
+  ASSERT_NE(message, nullptr);
+  EXPECT_EQ(std::get<Heartbeat>(message->body).promise_us, 0U);
+  EXPECT_FALSE(std::get<Heartbeat>(message->body).relies);
+  beat.answers = 77;
+  beat.promise_us = 60'000;
+  beat.relies = true;
+  message = reader_.read(writer_.write(kSender, beat));
+  ASSERT_NE(message, nullptr);
+  EXPECT_EQ(std::get<Heartbeat>(message->body).answers, 77U);
+  EXPECT_EQ(std::get<Heartbeat>(message->body).promise_us, 60'000U);
+  EXPECT_TRUE(std::get<Heartbeat>(message->body).relies);
+}
+
 /// A release that knows nothing of health writes fewer fields; one that writes nonsense is refused.
 TEST_F(ProtocolTest, TheConditionOfASenderIsOptionalAndChecked) {
   const auto read = [this](auto... condition) {
@@ -295,6 +312,7 @@ TEST_F(ProtocolTest, TheConditionOfASenderIsOptionalAndChecked) {
   EXPECT_TRUE(std::get<Heartbeat>(message->body).addresses.empty());
   EXPECT_EQ(read([](auto& beat) { beat.add_health_weight(kMaxHealthWeight + 1); }), nullptr);
   EXPECT_EQ(read([](auto& beat) { beat.add_late_us(kMaxLateMicros + 1); }), nullptr);
+  EXPECT_EQ(read([](auto& beat) { beat.add_promise_us(kMaxPromiseMicros + 1); }), nullptr);
   const auto with = [this](std::string_view reasons, std::size_t octets) {
     flatbuffers::FlatBufferBuilder b;
     const auto text = b.CreateString(reasons.data(), reasons.size());
@@ -314,7 +332,7 @@ TEST_F(ProtocolTest, TheConditionOfASenderIsOptionalAndChecked) {
   EXPECT_FALSE(with("line one\nline two", 0));
   EXPECT_FALSE(with("", 15));
   EXPECT_FALSE(with("", 16 * (kMaxPeerAddresses + 1)));
-  EXPECT_EQ(reader_.refused(Refusal::bad_value), 6U);
+  EXPECT_EQ(reader_.refused(Refusal::bad_value), 7U);
 }
 
 TEST_F(ProtocolTest, HugeCountsAreRefused) {

@@ -63,6 +63,8 @@ void Chassis::begin(TimePoint now, bool damaged) {
   start.claimed = restored->claimed;
   start.commits = &commits.beacon();
   start.claimants = {&witness};
+  if (key) key->forget();
+  start.key = key.get();
   start.checkpoints.base_interval = 5s;
   start.checkpoints.refresh_interval = 1s;
   start.checkpoints.retry_interval = 500ms;
@@ -115,6 +117,7 @@ void Chassis::run(TimePoint now) {
     core_->on_probe_answer(now, *nonce);
   }
   disk_->run(now);
+  if (key) key->run(now);
   (void)core_->round(now, wall(now), kLimits);
 }
 

@@ -17,6 +17,7 @@
 #include "node/flow/shard.h"
 #include "node/set/set_core.h"
 #include "tests/sim/commit_host.h"
+#include "tests/sim/key_service.h"
 #include "tests/sim/slow.h"
 #include "tests/support/memory_store.h"
 #include "tests/support/virtual_wire.h"
@@ -97,13 +98,14 @@ class Chassis final : private node::SetOutput, private ChangeListener {
   CommitHost commits;
   test::VirtualWire control;  ///< towards the peer
   test::VirtualWire data;
-  bool data_blocked = false;     ///< the data connection takes nothing
-  bool control_blocked = false;  ///< neither does the other one
-  bool paused = false;           ///< the process is stopped: nothing runs, messages wait
-  Witness witness;               ///< it must agree before this chassis becomes master
-  Duration slowest_claim{};      ///< so long the disk takes for a claimed term, at most
-  int blocks_reported = 0;       ///< allocated less released, so far in this life
-  bool peer_answers = true;      ///< the kernel of the peer's machine answers probes
+  bool data_blocked = false;       ///< the data connection takes nothing
+  bool control_blocked = false;    ///< neither does the other one
+  bool paused = false;             ///< the process is stopped: nothing runs, messages wait
+  std::unique_ptr<KeyClient> key;  ///< of the witness that gives the right to act; null: there is none
+  Witness witness;                 ///< it must agree before this chassis becomes master
+  Duration slowest_claim{};        ///< so long the disk takes for a claimed term, at most
+  int blocks_reported = 0;         ///< allocated less released, so far in this life
+  bool peer_answers = true;        ///< the kernel of the peer's machine answers probes
 
  private:
   // -- SetOutput --

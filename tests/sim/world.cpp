@@ -49,6 +49,9 @@ void Totals::add(const Totals& o) {
   handed_over += o.handed_over;
   kept += o.kept;
   homeless += o.homeless;
+  keys_given += o.keys_given;
+  fenced += o.fenced;
+  two_masters += o.two_masters;
 }
 
 std::string Totals::to_string() const {
@@ -62,12 +65,12 @@ std::string Totals::to_string() const {
       "{}, commits {} (to one chassis {}, from the peer {}), taken with a restart {}, without {} (by a "
       "master {}), not startable {}, "
       "switchovers for them {}, sessions that moved with them {}, that had no place {}, that were admitted no more "
-      "{}",
+      "{}, keys given by the witness {}, masters fenced {}, moments with two masters of which one did not act {}",
       crashes, cuts, pauses, illnesses, moved_ill, storms, disk_failures, switchovers_begun, masterships, took_over_hot,
       took_over_cold, split_brains, births, deaths, round_trips, mapping_changes, messages_lost, gaps, duplicates,
       attempts_after_loss, copies, only_there, adopted, conflicts, claims_waited, claims_refused, claims_withdrawn,
       claims_waived, damaged, commits, commits_of_one, fetched, restarts, adopted_commits, adopted_by_master,
-      failed_starts, handed_over, kept, homeless, rematched);
+      failed_starts, handed_over, kept, homeless, rematched, keys_given, fenced, two_masters);
 }
 
 /// Keeps what the engine lets out.
@@ -182,6 +185,7 @@ void World::count_of(Chassis& c) {
   totals_.rematched += c.counter("sessions-ended-by-policy-rematch");
   totals_.claims_withdrawn += c.counter("claims-withdrawn");
   totals_.claims_waived += c.counter("claims-waived-disk-slow") + c.counter("claims-waived-disk-failing");
+  if (keys_) totals_.fenced += c.counter("masters-fenced");
   if (c.counter("audits-failed") != 0) {
     violations_.push_back(fmt::format("chassis {}: {} audits failed", c.index(), c.counter("audits-failed")));
   }
@@ -239,6 +243,7 @@ void World::step(Duration by) {
     if (!c.paused && c.take_due(now_)) take(c);
     if (!c.paused) c.run(now_);
     watch(c, std::nullopt);
+    check_acting();
     oracle_.check_term(c, now_);
     if (!c.paused) look(c);
   }
@@ -279,8 +284,9 @@ void World::heal() {
 }
 
 void World::happen(const Later& later) {
-  static constexpr std::array kNames = {"start",          "the link heals", "resume", "unblock",
-                                        "the disk works", "good weather",   "health", "restart"};
+  static constexpr std::array kNames = {"start",   "the link heals", "resume",
+                                        "unblock", "the disk works", "good weather",
+                                        "health",  "restart",        "the witness is reached"};
   note(fmt::format("{} ({})", kNames[static_cast<std::size_t>(later.what)], later.index));
   Chassis& c = chassis_[later.index];
   switch (later.what) {
@@ -303,6 +309,11 @@ void World::happen(const Later& later) {
     case kCalm:
       weather(false);
       break;
+    case kWitness:
+      keys_->set_up(now_, true);
+      c.key->cut = false;
+      c.key->slowest = 2ms;
+      break;
     case kRestart:
       if (!c.up()) begin_again(c);
       break;
@@ -322,6 +333,7 @@ void World::fault() {
     next_commit_ = std::min(next_commit_, soon);
   }
   if (hard_) messages_per_round_ = chance(0.5) ? 1 + random_() % 4 : 16;
+  if (keys_ && chance(0.4)) fault_of_witness();
   const std::size_t index = random_() % 2;
   Chassis& c = chassis_[index];
   switch (random_() % 11) {
@@ -397,6 +409,39 @@ void World::fault() {
   }
 }
 
+void World::make_witnessed(std::uint64_t seed) {
+  keys_.emplace();
+  for (Chassis& c : chassis_) c.key = std::make_unique<KeyClient>(*keys_, seed + c.index());
+}
+
+void World::fault_of_witness() {
+  const std::size_t index = random_() % 2;
+  Chassis& c = chassis_[index];
+  switch (random_() % 4) {
+    case 0:
+      note("the witness ends");
+      keys_->set_up(now_, false);
+      break;
+    case 1:
+      note(fmt::format("the witness is slow for chassis {}", index));
+      c.key->slowest = 300ms;
+      break;
+    default:
+      note(fmt::format("chassis {} is cut off from the witness", index));
+      c.key->cut = true;
+      break;
+  }
+  later_.push_back({now_ + between(20ms, 4s), kWitness, index});
+}
+
+/// Never do two members act at once.
+void World::check_acting() {
+  if (!keys_ || !chassis_[0].up() || !chassis_[1].up()) return;
+  const auto masters = [](const Chassis& c) { return c.member().wants_to_act(); };
+  if (masters(chassis_[0]) && masters(chassis_[1])) ++totals_.two_masters;
+  if (chassis_[0].shard().acts(now_) && chassis_[1].shard().acts(now_)) violations_.emplace_back("two members act");
+}
+
 void World::make_hard() {
   hard_ = true;
   for (Chassis& c : chassis_) {
@@ -444,6 +489,7 @@ void World::settle(Duration limit) {
   }
   weather(false);
   heal();
+  for (std::size_t i = 0; keys_ && i < 2; ++i) happen({now_, kWitness, i});
   next_commit_ = TimePoint::max();
   // Commits of both sides of a cut may have the same number, and a chassis does not try a commit again that failed.
   const bool again = !agreed();
@@ -503,6 +549,7 @@ Totals World::finish() {
     if (c.up()) count_of(c);
     totals_.messages_lost += c.control.lost() + c.data.lost();
   }
+  if (keys_) totals_.keys_given = keys_->given();
   totals_.births = oracle_.births();
   totals_.deaths = oracle_.deaths();
   totals_.only_there = oracle_.only_there();

@@ -62,6 +62,9 @@ struct Totals {
   std::uint64_t handed_over = 0;    ///< switchovers that were begun for a commit
   std::uint64_t kept = 0;           ///< sessions that were compared across a restart or a switchover
   std::uint64_t homeless = 0;       ///< sessions for which a new file had no place
+  std::uint64_t keys_given = 0;     ///< by the witness
+  std::uint64_t fenced = 0;         ///< masters that had to stop to act
+  std::uint64_t two_masters = 0;    ///< moments with two masters, of which one did not act
   void add(const Totals& other);
   [[nodiscard]] std::string to_string() const;
 };
@@ -76,6 +79,8 @@ class World final : private ChassisWatcher {
   /// From now on disks take their time for claimed terms, witnesses have moods, and a round takes only some of the
   /// messages that wait.
   void make_hard();
+  /// The set has a witness, whose key gives the right to act. Call it before the first start.
+  void make_witnessed(std::uint64_t seed);
   /// From now on there are commits with some of these edits.
   void make_commits(std::uint32_t edits);
   /// From now on there are no faults, and no packet of a conversation may be lost that both files have a place for.
@@ -106,6 +111,8 @@ class World final : private ChassisWatcher {
   [[nodiscard]] Chassis& chassis(std::size_t index) { return chassis_[index]; }
   [[nodiscard]] bool twins() const;
   [[nodiscard]] std::optional<std::size_t> master() const;
+  /// The witness of a witnessed world.
+  [[nodiscard]] KeyService& keys() { return *keys_; }
   [[nodiscard]] Traffic& traffic() { return traffic_; }
   [[nodiscard]] TimePoint now() const { return now_; }
 
@@ -129,6 +136,8 @@ class World final : private ChassisWatcher {
   void watch(Chassis& chassis, std::optional<std::uint32_t> sent_by);
   std::optional<Passed> carry(std::uint32_t unit, const Bytes& bytes, std::uint32_t conversation);
   void fault();
+  void fault_of_witness();
+  void check_acting();
   void weather(bool bad);
   void commit_something();
   void look(Chassis& chassis);
@@ -148,7 +157,7 @@ class World final : private ChassisWatcher {
   void count_of(Chassis& chassis);
   [[nodiscard]] Duration between(Duration low, Duration high);
   [[nodiscard]] bool chance(double p);
-  enum What { kStart, kHeal, kResume, kUnblock, kDiskWorks, kCalm, kWell, kRestart };
+  enum What { kStart, kHeal, kResume, kUnblock, kDiskWorks, kCalm, kWell, kRestart, kWitness };
   /// Something that ends a fault later.
   struct Later {
     TimePoint at;
@@ -163,6 +172,7 @@ class World final : private ChassisWatcher {
   Oracle oracle_;
   Traffic traffic_;
   double per_second_ = 12;
+  std::optional<KeyService> keys_;       ///< nullopt: there is no witness
   std::optional<std::size_t> drawn_to_;  ///< where the network sends the traffic
   bool pinned_ = false;                  ///< of two masters, each has the traffic of every other conversation
   bool link_up_ = true;

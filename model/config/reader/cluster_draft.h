@@ -117,6 +117,7 @@ void read_nat(const YamlField& field, Draft& draft);  ///< after applications an
 void read_stateful_firewall(const YamlField& field, Draft& draft);
 void read_service_sets(const YamlField& field, Draft& draft);  ///< after timeouts and rules
 void read_chassis(const YamlField& field, Draft& draft);
+void read_witness(const YamlField& field, Draft& draft);
 void read_redundancy_sets(const YamlField& field, Draft& draft);  ///< after chassis and service sets
 
 void read_clients(const YamlField& field, Draft& draft);

@@ -108,6 +108,31 @@ HealthWeights read_health(const YamlField& field) {
   return out;
 }
 
+/// Reads http://ADDRESS:PORT, with an IPv6 address in brackets.
+std::optional<Endpoint> read_url(const YamlField& field) {
+  constexpr std::string_view kScheme = "http://";
+  const auto text = field.text(64);
+  if (!text) return std::nullopt;
+  const std::string_view all = *text;
+  const std::size_t colon = all.rfind(':');
+  Endpoint out;
+  if (all.substr(0, kScheme.size()) == kScheme && colon > kScheme.size()) {
+    std::string_view host = all.substr(kScheme.size(), colon - kScheme.size());
+    const bool brackets = host.size() > 2 && host.front() == '[' && host.back() == ']';
+    if (brackets) host = host.substr(1, host.size() - 2);
+    const auto address = IpAddress::parse(host);
+    const std::string_view digits = all.substr(colon + 1);
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), out.port);
+    if (address && address->is_v4() != brackets && error == std::errc{} && end == digits.data() + digits.size() &&
+        out.port != 0 && digits.front() != '0') {
+      out.address = *address;
+      return out;
+    }
+  }
+  field.wrong(fmt::format("'{}' is no endpoint of etcd", all), "write http://ADDRESS:PORT");
+  return std::nullopt;
+}
+
 void read_redundancy_set(const YamlField& field, Draft& draft) {
   constexpr std::string_view kSection = "redundancy-sets[]";
   const Section map(field, kSection);
@@ -148,6 +173,7 @@ void read_redundancy_set(const YamlField& field, Draft& draft) {
   map.yes_no(key(kSection, "preempt"), out.preempt);
   map.milliseconds(key(kSection, "claim-limit"), out.claim_limit);
   if (const auto f = map.get(key(kSection, "health"))) out.health = read_health(*f);
+  map.yes_no(key(kSection, "witness"), out.witness);
   map.number(key(kSection, "max-sessions"), out.max_sessions);
   for (const auto& member : out.members) count_set(field, member.chassis, draft);
   if (draft.cluster.redundancy_sets.size() == kMaxThings) return;  // too many, which is reported
@@ -260,6 +286,20 @@ void count_set(const YamlField& place, std::uint16_t chassis, Draft& draft) {
 
 void read_service_sets(const YamlField& field, Draft& draft) {
   for (const auto& item : field.list(key("", "service-sets").low)) read_service_set(item, draft);
+}
+
+void read_witness(const YamlField& field, Draft& draft) {
+  constexpr std::string_view kSection = "witness";
+  const Section map(field, kSection);
+  WitnessConfig out;
+  (void)map.has_word(key(kSection, "type"));
+  if (const auto f = map.get(key(kSection, "endpoints"))) {
+    for (const auto& item : f->list(key(kSection, "endpoints").low)) {
+      if (const auto endpoint = read_url(item)) out.endpoints.push_back(*endpoint);
+    }
+  }
+  map.number(key(kSection, "lease"), out.lease_s);
+  draft.cluster.witness = std::move(out);
 }
 
 void read_redundancy_sets(const YamlField& field, Draft& draft) {
