@@ -3,14 +3,12 @@ that starts later does not become master beside the other, whose traffic goes on
 
 import contextlib
 import os
-import shutil
 import signal
-import subprocess
-import tarfile
 
 import pytest
+from releases import build_release
 
-from lab.netlab import ROOT, wait_until
+from lab.netlab import wait_until
 
 pytestmark = pytest.mark.long
 
@@ -21,40 +19,9 @@ WITHOUT_KEYS = "security: none\n"
 HEARTBEATS = 60  # refused ones, which come ten times a second: three times the hold time
 
 
-def git(*words, **options):
-    return subprocess.run(["git", "-c", f"safe.directory={ROOT}", *words], cwd=ROOT, check=False, **options)
-
-
-def build_former():
-    """Returns the folder of the former release's programs, which are built below build/ once."""
-    folder = os.path.join(ROOT, "build", FORMER)
-    programs = os.path.join(folder, "build", "release", "bin")
-    if git("cat-file", "-e", FORMER + "^{commit}", capture_output=True).returncode != 0:
-        pytest.fail(
-            f"the history of this clone ends after commit {FORMER}, whose program this test needs: git fetch --unshallow"
-        )
-    if not os.path.exists(folder):
-        unpacked = folder + ".unpacked"  # so that a run which is ended here leaves nothing that looks whole
-        shutil.rmtree(unpacked, ignore_errors=True)
-        os.makedirs(unpacked)
-        archive = git("archive", "--format=tar", "--output", os.path.join(unpacked, "sources.tar"), FORMER)
-        assert archive.returncode == 0
-        with tarfile.open(os.path.join(unpacked, "sources.tar")) as sources:
-            sources.extractall(unpacked)
-        os.rename(unpacked, folder)
-    # ccache finds the objects of a former run, also if this folder was removed meanwhile.
-    environment = {**os.environ, "CCACHE_BASEDIR": folder, "CCACHE_NOHASHDIR": "1"}
-    for command in (["cmake", "--preset", "release"], ["cmake", "--build", "--preset", "release", "--target", "icrd", "icr"]):
-        done = subprocess.run(
-            command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
-        )
-        assert done.returncode == 0, f"{' '.join(command)}:\n{done.stdout[-5000:]}"
-    return programs
-
-
 @pytest.fixture(scope="module")
 def former():
-    return build_former()
+    return build_release(FORMER)
 
 
 class Pair:
