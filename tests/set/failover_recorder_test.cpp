@@ -134,6 +134,100 @@ TEST_F(FailoverRecorderTest, EachCauseHasItsKind) {
   EXPECT_EQ(newest().number, 4U);
 }
 
+TEST_F(FailoverRecorderTest, TheRiskIsWhatTheFormerMasterHadAndThisMemberHasNot) {
+  Takeover taken = facts();
+  taken.missing = Missing{kHeard - 1ms, 8, 500, 7, true, 250};
+  recorder_.begin(taken, context(3), kHeard + 42ms);
+  const FailoverReport& report = newest();
+  EXPECT_EQ(report.told, -1'000);
+  EXPECT_EQ(report.peer_sessions, 8U);
+  EXPECT_EQ(report.missing, 7U);
+  EXPECT_TRUE(report.exact);
+  EXPECT_EQ(report.at_risk_least, 5U) << "it had five sessions more";
+  EXPECT_EQ(report.at_risk_most, 7U) << "each change that is missing may be a session";
+  EXPECT_EQ(report.unheard, 39'000U) << "until the connection closed";
+  EXPECT_EQ(report.setup_rate, 250U);
+  EXPECT_EQ(report.setups_unheard, 10U) << "9.75, rounded up";
+}
+
+TEST_F(FailoverRecorderTest, SessionsThatThisMemberRefusedAreAtRiskToo) {
+  Takeover taken = facts();
+  taken.refused = 6;  // one of them has ended since
+  taken.missing = Missing{kHeard, 8, 500, 0, true, {}};
+  recorder_.begin(taken, context(3), kHeard + 42ms);
+  EXPECT_EQ(newest().missing, 0U);
+  EXPECT_EQ(newest().at_risk_least, 5U);
+  EXPECT_EQ(newest().at_risk_most, 6U);
+  EXPECT_FALSE(newest().setups_unheard) << "the rate is not known";
+}
+
+TEST_F(FailoverRecorderTest, WithMoreSessionsThanTheFormerMasterOnlyChangesAreAtRisk) {
+  Takeover taken = facts();
+  taken.closed_at.reset();
+  taken.missing = Missing{kHeard, 2, 500, 3, false, 0};
+  recorder_.begin(taken, context(3), kHeard + 42ms);
+  EXPECT_EQ(newest().at_risk_least, 0U);
+  EXPECT_EQ(newest().at_risk_most, 3U);
+  EXPECT_FALSE(newest().exact);
+  EXPECT_EQ(newest().unheard, 41'000U) << "until the claim was granted, as nobody knows when it died";
+  EXPECT_EQ(newest().setups_unheard, 0U);
+}
+
+TEST_F(FailoverRecorderTest, WithoutACompleteCopyThereIsNoUpperBound) {
+  Takeover taken = facts();
+  taken.how.hot = false;
+  taken.missing = Missing{kHeard, 8, 500, {}, false, {}};
+  recorder_.begin(taken, context(3), kHeard + 42ms);
+  EXPECT_EQ(newest().at_risk_least, 5U);
+  EXPECT_FALSE(newest().at_risk_most);
+  EXPECT_FALSE(newest().missing);
+  taken.missing.reset();
+  recorder_.begin(taken, context(3), kHeard + 42ms);
+  EXPECT_FALSE(newest().at_risk_least || newest().at_risk_most || newest().told || newest().unheard);
+}
+
+TEST_F(FailoverRecorderTest, ASwitchoverPutsNoSessionAtRiskAndHasAGap) {
+  Takeover taken = facts();
+  taken.how.cause = RoleCause::offered;
+  taken.closed_at.reset();
+  recorder_.begin(taken, context(), kHeard + 42ms);
+  (void)recorder_.take_news();
+  EXPECT_EQ(newest().at_risk_least, 0U);
+  EXPECT_EQ(newest().at_risk_most, 0U);
+  recorder_.on_steered(kHeard + 43ms);
+  recorder_.on_former_packet(kHeard + 50ms);
+  recorder_.on_new_session(kHeard + 51ms);
+  EXPECT_FALSE(recorder_.take_news()->settled) << "the former master has not told yet when its last packet left";
+  recorder_.on_peer_forwarded(kHeard + 46ms);
+  EXPECT_TRUE(recorder_.take_news()->settled);
+  EXPECT_EQ(newest().gap, 4'000U);
+  EXPECT_FALSE(newest().complete) << "neighbours may still send packets to it";
+  recorder_.on_peer_forwarded(kHeard + 46ms);
+  EXPECT_FALSE(recorder_.take_news()) << "nothing new";
+  recorder_.on_peer_forwarded(kHeard + 48ms);
+  EXPECT_EQ(newest().gap, 2'000U);
+  recorder_.on_peer_forwarded(kHeard + 55ms);
+  EXPECT_EQ(newest().gap, 0U) << "both forwarded for a while";
+  recorder_.tick(kHeard + 42ms + FailoverRecorder::kPatience);
+  EXPECT_TRUE(newest().complete);
+}
+
+TEST_F(FailoverRecorderTest, WhatTheFormerMasterBroughtBackCompletesTheReport) {
+  recorder_.on_merged(3, 1, 1);  // nothing was taken over yet
+  recorder_.begin(facts(), context(), kHeard + 42ms);
+  (void)recorder_.take_news();
+  recorder_.on_merged(2, 5, 5);
+  EXPECT_FALSE(newest().merged || newest().lost) << "it was about another term";
+  recorder_.on_merged(3, 5, 2);
+  EXPECT_TRUE(recorder_.take_news());
+  EXPECT_EQ(newest().merged, 5U);
+  EXPECT_EQ(newest().lost, 2U);
+  recorder_.tick(kHeard + 1min);
+  recorder_.on_merged(3, 1, 0);
+  EXPECT_EQ(newest().merged, 6U) << "also when nothing else is awaited";
+  EXPECT_EQ(newest().lost, 2U);
+}
+
 TEST_F(FailoverRecorderTest, TheNewestAreKeptAndNumbersGoOnAfterThoseOfFormerLives) {
   std::vector<FailoverReport> former;
   for (const std::uint64_t number : {3U, 41U, 40U}) former.push_back(icr::test::sample_failover(number));
