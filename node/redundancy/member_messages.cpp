@@ -152,8 +152,9 @@ void RedundancyMember::on_heartbeat(TimePoint now, const rep::Header& header, co
   detector_.on_condition(std::chrono::microseconds(beat.late_us), addresses);
   if (right_ != nullptr) {
     right_->on_heard(now, header.boot, beat.heard_boot == own_.boot, beat);
-    // A peer that has just begun to rely on promises, or to make them, waits for the answer.
-    if (beat.relies != peer_beat_.relies) heartbeat_now_ = true;
+    // A peer that relies on promises has most of each if it is answered at once. Who relies as well makes none.
+    const bool promises = !wants_to_act() && !role_.claiming();
+    if (beat.relies ? promises : peer_beat_.relies) heartbeat_now_ = true;
   }
   peer_beat_ = beat;
   sender_.set_schema(record_schema(beat.schema));
