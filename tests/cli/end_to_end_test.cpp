@@ -216,9 +216,9 @@ TEST_F(EndToEnd, AnotherClusterIsRefusedWithTheReason) {
 }
 
 TEST_F(EndToEnd, AnotherClusterFileIsUnderstoodAndWhatItDoesNotKnowIsNamed) {
-  start_workers();
   fake_.put_everywhere(0, make_session(1, 0, key("192.0.2.1", 7, "198.51.100.1", 53, ip_protocol::udp)));
   fake_.put_everywhere(0, make_session(2, 1, key("192.0.2.2", 7, "198.51.100.1", 53, ip_protocol::udp)));
+  start_workers();
   // A file with another set in front, another name in the place of ss2, and its lists turned round.
   client_cluster_.digest ^= 1;
   std::reverse(client_cluster_.chassis[0].cards.begin(), client_cluster_.chassis[0].cards.end());
