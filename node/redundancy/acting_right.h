@@ -6,8 +6,7 @@
 // `answers` and `promise`: the sender will not act for so long after it heard heartbeat `answers`. So
 //   - a member that relies promises nothing, and one that has promised does not act before that time is over;
 //   - each side counts by its own clock: the one that promises from when it heard the heartbeat, and the one that
-//   relies
-//     from when it sent it, which was earlier;
+//     relies from when it sent it, which was earlier;
 //   - a heartbeat without `relies` frees the receiver of what it has promised to that process.
 //
 // Sans-I/O. Thread: the one that owns the member.
