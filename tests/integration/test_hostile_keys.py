@@ -48,13 +48,17 @@ def connection(port):
     return socket.create_connection(("127.0.0.1", port), timeout=20)
 
 
-def stranger(attacker, port, server, key):
+def stranger(attacker, server, key):
+    """A socket that has yet to connect."""
     dealer = attacker.context.socket(zmq.DEALER)
     dealer.linger = 0
     dealer.curve_serverkey, dealer.curve_publickey, dealer.curve_secretkey = server, *key
-    dealer.connect(f"tcp://127.0.0.1:{port}")
     attacker.sockets.append(dealer)
     return dealer
+
+
+def address(port):
+    return f"tcp://127.0.0.1:{port}"
 
 
 def test_a_flood_of_strangers_keeps_nobody_out(chassis, attacker, dice):
@@ -77,8 +81,8 @@ def test_a_flood_of_strangers_keeps_nobody_out(chassis, attacker, dice):
                 while stream.recv(4096):  # until it is closed
                     pass
         for _ in range(STRANGERS):
-            stranger(attacker, port, left, zmq.curve_keypair())
-            stranger(attacker, port, zmq.curve_keypair()[0], zmq.curve_keypair())
+            stranger(attacker, left, zmq.curve_keypair()).connect(address(port))
+            stranger(attacker, zmq.curve_keypair()[0], zmq.curve_keypair()).connect(address(port))
         # Somebody who belongs here is answered at once.
         assert "ms-0/0/0" in chassis.icr("show services sessions count")
     each = 2 * ROUNDS + 2 * STRANGERS
@@ -100,8 +104,10 @@ def test_a_message_of_a_stranger_never_arrives(chassis, attacker):
 
     def refused_and_named():
         for port in (CONTROL, DATA):
-            dealer = stranger(attacker, port, left, (zmq.curve_public(secret), secret))
+            dealer = stranger(attacker, left, (zmq.curve_public(secret), secret))
+            # It is refused once, and does not try again.
             with dealer.get_monitor_socket(zmq.EVENT_HANDSHAKE_FAILED_AUTH) as monitor:
+                dealer.connect(address(port))
                 dealer.send(b"x")
                 assert monitor.poll(20_000), "a client of the query port is not refused on the link"
             dealer.disable_monitor()
