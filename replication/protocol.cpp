@@ -86,7 +86,6 @@ bool read_body(const fbs::Envelope& envelope, Body& out, Refusal& why) {
       beat.commit_number = b.commit_number();
       beat.running_digest = b.running_digest();
       beat.commit_waits = b.commit_waits();
-      if (const auto ago = b.forwarded_ago(); ago.has_value()) beat.forwarded_ago = *ago;
       // A stream whose attempt has not sent anything yet stands one before its base.
       const bool sound = read_condition(b, beat) && beat.number != 0 && b.role() < kRoleCount &&
                          b.sync() < kSyncCount && beat.state_term <= envelope.term() && beat.stream.base < kMaxNumber &&
@@ -188,9 +187,6 @@ const Message* MessageReader::read(std::span<const std::uint8_t> bytes) {
 
   message_.header = {envelope.cluster_digest(), envelope.boot(),    envelope.term(),  envelope.redundancy_set(),
                      envelope.member(),         envelope.cluster(), envelope.sender()};
-  if (const auto* b = envelope.backlog()) {
-    message_.header.backlog = {b->sessions(), b->set_up(), b->waiting(), b->unacknowledged(), b->acknowledged()};
-  }
   const Header& header = message_.header;
   if (header.cluster != expected_.cluster) {
     stranger_is_old_ = header.cluster == 0;
@@ -221,14 +217,10 @@ void MessageReader::append_to(CounterList& out) const {
 MessageWriter::MessageWriter() : builder_(1024) {}
 
 MessageWriter::Bytes MessageWriter::seal(const Header& header, std::uint8_t type, std::uint32_t body) {
-  flatbuffers::Offset<fbs::Backlog> backlog;
-  if (const auto& b = header.backlog) {
-    backlog = fbs::CreateBacklog(builder_, b->sessions, b->set_up, b->waiting, b->unacknowledged, b->acknowledged);
-  }
   fbs::FinishEnvelopeBuffer(
       builder_, fbs::CreateEnvelope(builder_, header.cluster_digest, header.boot, header.term, header.member,
                                     static_cast<fbs::Body>(type), flatbuffers::Offset<void>(body), 0, 0, 0,
-                                    header.cluster, header.set, header.sender, backlog));
+                                    header.cluster, header.set, header.sender));
   return {builder_.GetBufferPointer(), builder_.GetSize()};
 }
 
@@ -254,15 +246,13 @@ MessageWriter::Bytes MessageWriter::write(const Header& header, const Heartbeat&
     }
     addresses = builder_.CreateVector(octets);
   }
-  flatbuffers::Optional<std::uint32_t> forwarded = flatbuffers::nullopt;
-  if (b.forwarded_ago) forwarded = *b.forwarded_ago;
   return seal(header, fbs::CreateHeartbeat(builder_, b.number, b.heard_boot, static_cast<std::uint8_t>(b.role),
                                            static_cast<std::uint8_t>(b.sync), b.priority, b.state_term, b.warnings,
                                            b.asks_switchover, b.stream.epoch, b.stream.base, b.stream.sequence,
                                            std::min(b.health_weight, kMaxHealthWeight), reasons,
                                            std::min(b.late_us, kMaxLateMicros), addresses, b.schema, b.claimed_term,
                                            b.commit_number, b.running_digest, b.commit_waits, b.answers,
-                                           std::min(b.promise_us, kMaxPromiseMicros), b.relies, forwarded));
+                                           std::min(b.promise_us, kMaxPromiseMicros), b.relies));
 }
 
 MessageWriter::Bytes MessageWriter::write(const Header& header, const Handover& b) {

@@ -6,7 +6,6 @@
 
 #include <array>
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -61,16 +60,6 @@ class Outlet {
   virtual bool send(Channel channel, std::span<const std::uint8_t> message) = 0;
 };
 
-/// What a master has, and what of it its standby may lack, when it sends a message.
-struct Backlog {
-  std::uint32_t sessions = 0;        ///< in its table
-  std::uint64_t set_up = 0;          ///< sessions that it has set up in this life of its process
-  std::uint32_t waiting = 0;         ///< slots whose newest state has not been sent, not even in this message
-  std::uint32_t unacknowledged = 0;  ///< rows of state in messages that were sent and not acknowledged; in heartbeats
-  std::uint64_t acknowledged = 0;    ///< last number that the standby has acknowledged; in heartbeats
-  friend bool operator==(const Backlog&, const Backlog&) = default;
-};
-
 /// Names the sender of a message.
 struct Header {
   std::uint64_t cluster_digest = 0;  ///< of the sender's cluster file; it may differ from the receiver's
@@ -79,8 +68,7 @@ struct Header {
   StableId set = 0;         ///< the redundancy set
   std::uint8_t member = 0;  ///< place of the sender in the set: 0 or 1
   StableId cluster = 0;
-  StableId sender = 0;               ///< the sender's chassis
-  std::optional<Backlog> backlog{};  ///< nullopt: the sender is no master, or does not say
+  StableId sender = 0;  ///< the sender's chassis
 };
 
 /// Place of a message in a stream.
@@ -112,8 +100,6 @@ struct Heartbeat {
   std::uint64_t answers = 0;         ///< a heartbeat of the receiver, to which the promise belongs
   std::uint32_t promise_us = 0;      ///< at most kMaxPromiseMicros; 0: there is no promise
   bool relies = false;               ///< the sender will act as master by promises that answer this heartbeat
-  /// Of a standby that was master a moment ago: microseconds since it forwarded its last packet.
-  std::optional<std::uint32_t> forwarded_ago{};
 };
 struct Handover {
   std::uint64_t epoch = 0;

@@ -54,7 +54,7 @@ void Sender::reset() {
   cursor_ = changes_since_walk_ = audit_cursor_ = 0;
   changes_in_a_row_ = 0;
   unacknowledged_.clear();
-  unacknowledged_bytes_ = unacknowledged_records_ = unacknowledged_state_ = 0;
+  unacknowledged_bytes_ = unacknowledged_records_ = 0;
   blocked_ = {};
   state_since_ = refresh_since_ = kNever;
 }
@@ -89,7 +89,6 @@ void Sender::acknowledge(std::uint64_t applied) {
     if (done.kind != Kind::begin) ++counters_.acknowledged;
     unacknowledged_bytes_ -= done.bytes;
     unacknowledged_records_ -= done.records;
-    unacknowledged_state_ -= done.state_records;
     done.slots.clear();
     if (done.slots.capacity() != 0 && spare_.size() < 64) spare_.push_back(std::move(done.slots));
     unacknowledged_.pop_front();
@@ -118,11 +117,10 @@ void Sender::rewind() {
         break;
     }
     counters_.rewound_slots += lost.slots.size();
-    BitSet& again = lost.kind == Kind::refresh && lost.state_records == 0 ? refresh_ : state_;
-    for (const std::uint32_t slot : lost.slots) (void)again.mark(slot);
+    for (const std::uint32_t slot : lost.slots) (void)state_.mark(slot);
   }
   unacknowledged_.clear();
-  unacknowledged_bytes_ = unacknowledged_records_ = unacknowledged_state_ = 0;
+  unacknowledged_bytes_ = unacknowledged_records_ = 0;
   blocked_ = {};
   changes_since_walk_ = 0;
   base_ = next_;
@@ -199,12 +197,6 @@ Sender::Sent Sender::fresh_sent() {
   return sent;
 }
 
-Header Sender::with_backlog(const Header& header) const {
-  Header out = header;
-  if (out.backlog) out.backlog->waiting = state_.size();
-  return out;
-}
-
 /// Builds one message into blocked_ and accounts for it. Returns what it cost besides its bytes.
 std::size_t Sender::build(Kind kind, TimePoint now, const Header& header) {
   Sent sent = fresh_sent();
@@ -216,7 +208,7 @@ std::size_t Sender::build(Kind kind, TimePoint now, const Header& header) {
       return 0;
     case Kind::begin:
       begin_due_ = false;
-      blocked_ = writer_.write(with_backlog(header), StreamBegin{position, source_.capacity(), source_.layout()});
+      blocked_ = writer_.write(header, StreamBegin{position, source_.capacity(), source_.layout()});
       break;
     case Kind::state:
     case Kind::refresh:
@@ -230,7 +222,7 @@ std::size_t Sender::build(Kind kind, TimePoint now, const Header& header) {
       break;
     case Kind::bulk_end:
       bulk_ = Bulk::done;
-      blocked_ = writer_.write(with_backlog(header), BulkEnd{position});
+      blocked_ = writer_.write(header, BulkEnd{position});
       break;
     case Kind::audit:
       blocked_ = write_audit(header, position, now);
@@ -238,13 +230,12 @@ std::size_t Sender::build(Kind kind, TimePoint now, const Header& header) {
       break;
   }
   sent.records = rows_.size();
-  if (!rows_.empty()) blocked_ = writer_.write(with_backlog(header), position, rows_);
+  if (!rows_.empty()) blocked_ = writer_.write(header, position, rows_);
   if (blocked_.empty()) return std::max<std::size_t>(cost, 1);
   sent.sequence = next_++;
   sent.bytes = blocked_.size();
   unacknowledged_bytes_ += sent.bytes;
   unacknowledged_records_ += sent.records;
-  unacknowledged_state_ += sent.state_records;
   unacknowledged_.push_back(std::move(sent));
   return 0;
 }
@@ -260,9 +251,7 @@ void Sender::collect_changes(Sent& sent, BitSet& from, bool counters, TimePoint 
     // The row carries the slot's newest state whatever it was marked for; counters only if they are due.
     const bool both = other.unmark(*slot);
     bool dead = false;
-    if (!add_row(*slot, counters || both, true, now, dead)) continue;
-    sent.slots.push_back(*slot);
-    sent.state_records += &from == &state_ || both ? 1U : 0U;
+    if (add_row(*slot, counters || both, true, now, dead)) sent.slots.push_back(*slot);
   }
   if (&from != &state_) return;
   ++changes_in_a_row_;
@@ -285,7 +274,6 @@ void Sender::collect_bulk(Sent& sent, TimePoint now) {
     if (add_row(slot, true, marked, now, dead) && dead) sent.slots.push_back(slot);
   }
   counters_.bulk_sessions += rows_.size() - sent.slots.size();
-  sent.state_records = rows_.size();
 }
 
 bool Sender::add_row(std::uint32_t slot, bool counters, bool dead_too, TimePoint now, bool& dead) {
@@ -329,7 +317,7 @@ MessageWriter::Bytes Sender::write_audit(const Header& header, const Position& p
   }
   ++counters_.audits;
   const RangeDigest range = digest_range(source_, first, limits_.audit_slots, now, schema_);
-  return writer_.write(with_backlog(header), Audit{position, first, limits_.audit_slots, range.sessions, range.digest});
+  return writer_.write(header, Audit{position, first, limits_.audit_slots, range.sessions, range.digest});
 }
 
 bool Sender::drained() const {

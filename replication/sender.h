@@ -90,8 +90,6 @@ class Sender {
   [[nodiscard]] std::size_t unacknowledged_bytes() const { return unacknowledged_bytes_; }
   /// Returns the number of records and tombstones in messages that are not acknowledged.
   [[nodiscard]] std::size_t unacknowledged_records() const { return unacknowledged_records_; }
-  /// Returns the number of those that carry state.
-  [[nodiscard]] std::size_t unacknowledged_state() const { return unacknowledged_state_; }
   /// Returns true if the outlet refused the last message, which pump() offers again.
   [[nodiscard]] bool blocked() const { return !blocked_.empty(); }
   [[nodiscard]] bool bulk_done() const { return bulk_ == Bulk::done; }
@@ -135,7 +133,6 @@ class Sender {
     std::uint64_t sequence = 0;
     std::size_t bytes = 0;
     std::size_t records = 0;
-    std::size_t state_records = 0;  ///< those of slots whose state had changed
     Kind kind = Kind::nothing;
     std::uint32_t bulk_from = 0;       ///< of a bulk batch: where the cursor stood
     std::vector<std::uint32_t> slots;  ///< to mark again; of a bulk batch: its tombstones only
@@ -143,8 +140,6 @@ class Sender {
 
   [[nodiscard]] Kind next_kind(TimePoint now, bool urgent);
   [[nodiscard]] std::size_t build(Kind kind, TimePoint now, const Header& header);
-  /// Returns `header` with what waits to be sent.
-  [[nodiscard]] Header with_backlog(const Header& header) const;
   void collect_changes(Sent& sent, BitSet& from, bool counters, TimePoint now);
   void collect_bulk(Sent& sent, TimePoint now);
   /// Adds the record of the slot, or its tombstone if `dead_too`. Returns true if there is a row for it.
@@ -181,7 +176,6 @@ class Sender {
   std::deque<Sent> unacknowledged_;
   std::size_t unacknowledged_bytes_ = 0;
   std::size_t unacknowledged_records_ = 0;
-  std::size_t unacknowledged_state_ = 0;
   std::vector<std::vector<std::uint32_t>> spare_;  ///< memory of former Sent::slots
   std::size_t batch_limit_ = 0;   ///< octets of the batch that is being built: no more than what is left of the budget
   MessageWriter::Bytes blocked_;  ///< built, but the outlet did not take it yet

@@ -20,7 +20,6 @@ struct Event {
   FailoverReport::Micros FailoverReport::*time;
 };
 constexpr std::array kEvents = {Event{"Last heartbeat", &FailoverReport::heartbeat},
-                                Event{"Last word on its sessions", &FailoverReport::told},
                                 Event{"Connection closed", &FailoverReport::closed},
                                 Event{"Decided", &FailoverReport::decided},
                                 Event{"Claim granted", &FailoverReport::granted},
@@ -35,18 +34,6 @@ std::string millis(const FailoverReport::Micros& time) {
 
 std::string number(const FailoverReport::Count& count) { return count ? fmt::format("{}", *count) : "unknown"; }
 
-std::string time_of(const FailoverReport::Count& micros) {
-  return micros ? fmt::format("{:.3f} ms", static_cast<double>(*micros) / 1000) : std::string(kUnknown);
-}
-
-/// Sessions at risk: "3", "3-5", "3+" if there is no bound.
-std::string risk(const FailoverReport& r) {
-  if (!r.at_risk_least && !r.at_risk_most) return std::string(kUnknown);
-  if (!r.at_risk_most) return fmt::format("{}+", *r.at_risk_least);
-  return r.at_risk_least == r.at_risk_most ? number(r.at_risk_most)
-                                           : fmt::format("{}-{}", r.at_risk_least.value_or(0), *r.at_risk_most);
-}
-
 void append_block(const FailoverRow& row, std::string& out) {
   const FailoverReport& r = row.report;
   auto to = std::back_inserter(out);
@@ -60,15 +47,8 @@ void append_block(const FailoverRow& row, std::string& out) {
     fmt::format_to(to, "   {:<28}{:<30}{:>16}\n", event.name, time ? utc_text(r.heard + *time) : std::string(kUnknown),
                    millis(time));
   }
-  fmt::format_to(to, "   Copy: {}, sessions: {}, sessions of the former master: {}\n", r.hot ? "Hot" : "Cold",
-                 r.sessions, number(r.peer_sessions));
-  fmt::format_to(to, "   Sequence sent: {}, applied: {}, changes missing: {}{}\n", number(r.sent), r.applied,
-                 r.missing && !r.exact ? "at most " : "", number(r.missing));
-  fmt::format_to(to, "   Sessions at risk: {}\n", risk(r));
-  fmt::format_to(to, "   Former master unheard for: {}, sessions per second: {}, set up unheard (estimate): {}\n",
-                 time_of(r.unheard), number(r.setup_rate), number(r.setups_unheard));
-  fmt::format_to(to, "   Returned with: merged {}, lost {}; gap between both masters: {}\n", number(r.merged),
-                 number(r.lost), time_of(r.gap));
+  fmt::format_to(to, "   Copy: {}, sessions: {}\n", r.hot ? "Hot" : "Cold", r.sessions);
+  fmt::format_to(to, "   Sequence sent: {}, applied: {}\n", number(r.sent), r.applied);
   append_detector(r.detector, out);
 }
 
@@ -87,13 +67,13 @@ std::string render_failovers(std::vector<FailoverRow> rows, bool extensive) {
     }
     return out;
   }
-  constexpr auto* kFormat = "{:>5}  {:<16}{:<29}{:<16}{:<12}{:>8}{:>14}{:>12}{:>12}{:>10}\n";
+  constexpr auto* kFormat = "{:>5}  {:<16}{:<29}{:<16}{:<12}{:>8}{:>14}{:>12}\n";
   fmt::format_to(to, fmt::runtime(kFormat), "RG-ID", "Redundancy set", "Last sign of life (UTC)", "New master", "Kind",
-                 "Term", "Packet (ms)", "Sessions", "At risk", "Lost");
+                 "Term", "Packet (ms)", "Sessions");
   for (const FailoverRow& row : rows) {
     const FailoverReport& r = row.report;
     fmt::format_to(to, fmt::runtime(kFormat), row.group, r.set, utc_text(r.heard), r.chassis, to_string(r.kind), r.term,
-                   millis(r.old_session), r.sessions, risk(r), number(r.lost));
+                   millis(r.old_session), r.sessions);
   }
   return out;
 }

@@ -72,22 +72,6 @@ struct FailoverReport {
   std::uint64_t applied = 0;   ///< last number of the former master's stream that was applied; 0: there was none
   Count sent;                  ///< last number that it said it had sent; nullopt if it did not say
 
-  // -- What is at risk, as far as the former master had told (node/redundancy/last_word.h) --
-  Micros told;           ///< when it was last heard what it has and what this member lacks
-  Count peer_sessions;   ///< its sessions then
-  Count missing;         ///< changes of state that it had then and this member did not have
-  bool exact = false;    ///< there were exactly `missing`; otherwise at most that many
-  Count at_risk_least;   ///< at least so many sessions were lost with it, unless it returns
-  Count at_risk_most;    ///< at most so many, of those that it had then
-  Count unheard;         ///< for so many microseconds it may have worked after that
-  Count setup_rate;      ///< sessions that it set up per second before that
-  Count setups_unheard;  ///< an estimate: sessions that it set up while it was not heard
-
-  // -- What the former master said after it had returned --
-  Count merged;  ///< sessions and bindings that only it had, and that were taken over from it
-  Count lost;    ///< those that were refused, because they contradict what this member has
-  Count gap;     ///< microseconds between its last packet and the first of this member; 0: there was no pause
-
   SilenceStatus detector;  ///< when mastership was claimed
   friend bool operator==(const FailoverReport&, const FailoverReport&) = default;
 };

@@ -34,18 +34,6 @@ flatbuffers::Offset<fbs::Failover> encode(const FailoverReport& in, Builder& bui
   out.add_applied(in.applied);
   if (in.sent) out.add_sent(*in.sent);
   out.add_detector(detector);
-  out.add_exact(in.exact);
-  if (in.told) out.add_told(*in.told);
-  if (in.peer_sessions) out.add_peer_sessions(*in.peer_sessions);
-  if (in.missing) out.add_missing(*in.missing);
-  if (in.at_risk_least) out.add_at_risk_least(*in.at_risk_least);
-  if (in.at_risk_most) out.add_at_risk_most(*in.at_risk_most);
-  if (in.unheard) out.add_unheard(*in.unheard);
-  if (in.setup_rate) out.add_setup_rate(*in.setup_rate);
-  if (in.setups_unheard) out.add_setups_unheard(*in.setups_unheard);
-  if (in.merged) out.add_merged(*in.merged);
-  if (in.lost) out.add_lost(*in.lost);
-  if (in.gap) out.add_gap(*in.gap);
   return out.Finish();
 }
 
@@ -74,18 +62,6 @@ Result<FailoverReport> decode(const fbs::Failover& in) {
   out.sessions = in.sessions();
   out.applied = in.applied();
   out.sent = optional_of(in.sent());
-  out.exact = in.exact();
-  out.told = optional_of(in.told());
-  out.peer_sessions = optional_of(in.peer_sessions());
-  out.missing = optional_of(in.missing());
-  out.at_risk_least = optional_of(in.at_risk_least());
-  out.at_risk_most = optional_of(in.at_risk_most());
-  out.unheard = optional_of(in.unheard());
-  out.setup_rate = optional_of(in.setup_rate());
-  out.setups_unheard = optional_of(in.setups_unheard());
-  out.merged = optional_of(in.merged());
-  out.lost = optional_of(in.lost());
-  out.gap = optional_of(in.gap());
   if (in.detector() != nullptr) out.detector = decode_detector(*in.detector());
   return out;
 }

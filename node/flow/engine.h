@@ -139,8 +139,8 @@ class Engine {
   [[nodiscard]] bool forward_plain(Packet& packet, const Look& look, Ticks now, PacketSink& out);
   /// Puts the headers of a plain packet where handle() looks for them.
   static void unfold(Packet& packet, const Look& look, Staged& staged);
-  /// Stage 3 of a burst while a shard is watched (Shard::is_watched()).
-  void process_watched(std::span<Packet> part, Ticks now, PacketSink& out);
+  /// Stage 3 of a burst while a shard awaits the first packet of a former session.
+  void process_awaiting(std::span<Packet> part, Ticks now, PacketSink& out);
   /// Returns true if a packet with these headers belongs to a session for which Shard::is_former() holds.
   [[nodiscard]] static bool is_former(const Look& look, const Headers& headers);
   void handle(Packet& packet, Staged& staged, Ticks now, PacketSink& out);
@@ -220,7 +220,7 @@ class Engine {
   EngineCounters counters_;
   Ticks last_expiry_ = 0;
   bool overloaded_ = false;
-  bool watched_ = false;  ///< a shard of the present burst is watched (Shard::is_watched())
+  bool awaiting_ = false;  ///< a shard of the present burst awaits the first packet of a former session
   std::optional<std::uint64_t> self_test_secret_;
   Budget rejects_;
   Budget refusals_;

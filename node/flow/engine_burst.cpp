@@ -13,8 +13,8 @@ void Engine::process(std::span<Packet> burst, TimePoint now, PacketSink& out) {
     burst = burst.subspan(part.size());
     read(part, now);
     look_ahead(look_up(part.size()), at);
-    if (watched_) [[unlikely]] {
-      process_watched(part, at, out);
+    if (awaiting_) [[unlikely]] {
+      process_awaiting(part, at, out);
       continue;
     }
     // In order: a session that an earlier packet of the burst set up is found by a later one.
@@ -36,23 +36,19 @@ inline void Engine::unfold(Packet& packet, const Look& look, Staged& staged) {
   headers_of_plain(packet.data, look.headers, staged.headers);
 }
 
-void Engine::process_watched(std::span<Packet> part, Ticks now, PacketSink& out) {
+void Engine::process_awaiting(std::span<Packet> part, Ticks now, PacketSink& out) {
   for (std::size_t i = 0; i < part.size(); ++i) {
     const Look& look = looks_[i];
     if (look.binding == nullptr) continue;
     if (look.plain) unfold(part[i], look, staged_[i]);
-    const bool former = look.shard->is_watched() && is_former(look, staged_[i].headers);
-    // Answers of this chassis, and packets by which it tests itself, are not forwarded for anybody.
-    const auto accepted = [&counters = look.binding->service->counters] {
-      return counters.existing_accepts + counters.new_accepts;
-    };
-    const std::uint64_t before = accepted();
+    const bool former = look.shard->awaits_former_packet() && is_former(look, staged_[i].headers);
     const std::uint64_t sent = counters_.packets_out;
     const std::uint64_t created = counters_.sessions_created;
     handle(part[i], staged_[i], now, out);
-    if (accepted() == before || counters_.packets_out == sent) continue;
     // A packet that ends its session and opens the next one is not of the former one.
-    look.shard->packet_passed(former && counters_.sessions_created == created);
+    if (former && counters_.packets_out != sent && counters_.sessions_created == created) {
+      look.shard->former_packet_passed();
+    }
   }
 }
 
@@ -92,7 +88,6 @@ void Engine::read_passive(Packet& packet, const Arrival& arrival, TimePoint now,
   Shard& shard = *shards_[arrival.binding->shard];
   if (!shard.forwards(now) && !is_self_test(packet)) return drop(*arrival.binding, Drop::not_master);
   look.plain = false;
-  watched_ |= shard.is_watched();
   if (!read_whole(packet, arrival, shard.table(), Shard::ticks_of(now), look, staged)) return;
   look.binding = arrival.binding;
   look.shard = &shard;
@@ -100,7 +95,7 @@ void Engine::read_passive(Packet& packet, const Arrival& arrival, TimePoint now,
 
 void Engine::read(std::span<Packet> burst, TimePoint now) {
   Arrival arrival = arrival_of(burst.front().unit);
-  watched_ = arrival.shard != nullptr && arrival.shard->is_watched();
+  awaiting_ = arrival.shard != nullptr && arrival.shard->awaits_former_packet();
   counters_.packets_in += burst.size();
   for (std::size_t i = 0; i < burst.size(); ++i) {
     Packet& packet = burst[i];
@@ -109,7 +104,7 @@ void Engine::read(std::span<Packet> burst, TimePoint now) {
     counters_.bytes_in += packet.length;
     if (packet.unit != arrival.unit) {
       arrival = arrival_of(packet.unit);
-      watched_ |= arrival.shard != nullptr && arrival.shard->is_watched();
+      awaiting_ |= arrival.shard != nullptr && arrival.shard->awaits_former_packet();
     }
     if (arrival.shard == nullptr) [[unlikely]] {
       read_passive(packet, arrival, now, look, staged_[i]);

@@ -129,7 +129,7 @@ class Shard final : public SessionSource, public SessionSink, private NatOutput 
   void refuse_new_sessions(bool refuse) { refuse_new_ = refuse; }
   [[nodiscard]] bool refuses_new_sessions() const { return refuse_new_; }
 
-  // -- The first packet after a takeover, and the last one before --
+  // -- The first packet after a takeover --
 
   /// Has the engine look for the first packet that it forwards of a session that this shard did not set up itself since
   /// activate(). Costs a branch for each burst, and the look-up of a session for each packet until that packet comes.
@@ -139,21 +139,11 @@ class Shard final : public SessionSource, public SessionSink, private NatOutput 
   [[nodiscard]] bool awaits_former_packet() const { return awaits_former_packet_; }
   /// Returns true once after that packet was forwarded.
   [[nodiscard]] bool take_former_packet() { return std::exchange(former_packet_, false); }
-  /// Has the engine tell of every packet that it forwards, or not any more. Costs as much as await_former_packet().
-  void watch_packets(bool watch) { watches_packets_ = watch; }
-  [[nodiscard]] bool watches_packets() const { return watches_packets_; }
-  /// Returns true if a packet was forwarded since the last call, while packets were watched.
-  [[nodiscard]] bool take_passed() { return std::exchange(passed_, false); }
-
-  // What the engine asks and tells.
-  [[nodiscard]] bool is_watched() const { return awaits_former_packet_ || watches_packets_; }
   /// Returns true if the shard has not set the session up itself since activate(), and has not followed it since if it
   /// is one of TCP.
   [[nodiscard]] bool is_former(const Session& session) const { return session.window_epoch != window_epoch_; }
-  /// Tells that a packet was forwarded, of a session that was former (is_former()) or was not.
-  void packet_passed(bool former) {
-    passed_ = watches_packets_;
-    if (!former || !awaits_former_packet_) return;
+  /// Tells that a packet of such a session was forwarded.
+  void former_packet_passed() {
     awaits_former_packet_ = false;
     former_packet_ = true;
   }
@@ -351,9 +341,7 @@ class Shard final : public SessionSource, public SessionSink, private NatOutput 
   std::vector<ChangeListener*> observers_;
   std::uint32_t pass_ = 1;
   bool awaits_former_packet_ = false;
-  bool former_packet_ = false;  ///< it was forwarded, and take_former_packet() has not told yet
-  bool watches_packets_ = false;
-  bool passed_ = false;             ///< a packet was forwarded, and take_passed() has not told yet
+  bool former_packet_ = false;      ///< it was forwarded, and take_former_packet() has not told yet
   std::uint16_t window_epoch_ = 1;  ///< another one with each activation, never 0
   Ticks activated_ = 0;
   std::uint32_t arm_cursor_ = 0;  ///< slots below it have their timer armed

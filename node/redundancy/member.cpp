@@ -1,7 +1,6 @@
 #include "node/redundancy/member.h"
 
 #include <algorithm>
-#include <numeric>
 #include <utility>
 
 #include "model/base/log.h"
@@ -96,16 +95,7 @@ void RedundancyMember::withdraw_claim() {
 void RedundancyMember::persist_term(std::uint64_t term) { decisions_.persist_term(term); }
 
 Takeover RedundancyMember::describe_takeover(const RoleMachine::Takeover& how) const {
-  Takeover out;
-  out.how = how;
-  // The peer may be heard as a new process, or as one that is not master any more.
-  const bool was_master = master_heard_at_ != TimePoint();
-  out.heard_at = was_master ? master_heard_at_ : heard_at_;
-  out.heartbeat_at = was_master ? heartbeat_at_ : heard_at_;
-  out.detector = detector_.status(last_tick_);
-  out.applied = receiver_.position().sequence;
-  out.refused = receiver_.refused_in_copy();
-  out.missing = last_word_.missing(receiver_.position(), how.hot);
+  Takeover out{how, heard_at_, heartbeat_at_, {}, detector_.status(last_tick_), receiver_.position().sequence, {}};
   if (!connected_ && closed_at_ != TimePoint()) out.closed_at = closed_at_;
   const rep::Position& said = peer_beat_.stream;
   if (said.epoch != 0 && said.epoch == receiver_.position().epoch) out.sent = said.sequence;
@@ -115,10 +105,6 @@ Takeover RedundancyMember::describe_takeover(const RoleMachine::Takeover& how) c
 void RedundancyMember::on_master(std::uint64_t term) {
   takeover_.reset();
   if (role_.takeover()) takeover_ = describe_takeover(*role_.takeover());
-  last_word_.forget();
-  forwarded_at_.reset();
-  peer_forwarded_at_.reset();
-  merged_.reset();
   // What the peer knows: what this member had from it, if it had all; a master that goes on knows from its stream.
   const bool whole_copy = receiver_.sync() == Sync::hot;
   receiver_.stop();
@@ -132,7 +118,6 @@ void RedundancyMember::on_master(std::uint64_t term) {
 
 void RedundancyMember::on_standby(std::uint64_t term) {
   receiver_.stop();
-  last_word_.forget();
   sender_.stop();
   if (const std::uint64_t former = std::exchange(master_in_, 0); former != 0) merge_out_.start(former);
   heartbeat_now_ = true;
@@ -149,7 +134,6 @@ void RedundancyMember::on_handing_over(bool active) { decisions_.on_handing_over
 rep::Header RedundancyMember::header() const {
   rep::Header header = own_;
   header.term = role_.term();
-  if (role_.role() == Role::master) header.backlog = table_;
   return header;
 }
 
@@ -164,14 +148,7 @@ std::uint16_t RedundancyMember::warnings() const {
 void RedundancyMember::merge(TimePoint now, std::size_t budget_bytes) {
   if (role_.role() == Role::master) {
     merge_in_.pump(header(), writer_, link_);
-    if (const auto taken = merge_in_.take_outcome()) {
-      log_merge(set_->name, *taken);
-      const auto& counts = taken->counts;
-      const auto first_refusal = counts.begin() + static_cast<std::size_t>(Adopted::invalid);
-      merged_ = Merged{
-          counts[static_cast<std::size_t>(Adopted::created)] + counts[static_cast<std::size_t>(Adopted::updated)],
-          std::accumulate(first_refusal, counts.end(), std::uint64_t{0})};
-    }
+    if (const auto taken = merge_in_.take_outcome()) log_merge(set_->name, *taken);
     return;
   }
   if (!role_.follows_peer()) return;
@@ -305,19 +282,10 @@ void RedundancyMember::send_heartbeat(TimePoint now) {
     beat.running_digest = commits_->running.load(std::memory_order_relaxed);
     beat.commit_waits = commits_->waits.load(std::memory_order_relaxed);
   }
-  if (forwarded_at_ && role_.acting_role() == Role::standby && now - *forwarded_at_ < kTellForwarded) {
-    beat.forwarded_ago = static_cast<std::uint32_t>(std::max<Duration>(now - *forwarded_at_, 0ms) / 1us);
-  }
   if (role_.role() == Role::master) beat.stream = sender_.position();
   if (role_.follows_peer()) beat.stream = receiver_.position();
   if (right_ != nullptr) right_->on_send(now, detector_.status(now).threshold, beat);
-  rep::Header header = this->header();
-  if (header.backlog && sender_.active()) {
-    header.backlog->waiting = sender_.pending_state();
-    header.backlog->unacknowledged = static_cast<std::uint32_t>(sender_.unacknowledged_state());
-    header.backlog->acknowledged = sender_.acknowledged();
-  }
-  const auto bytes = writer_.write(header, beat);
+  const auto bytes = writer_.write(header(), beat);
   if (link_.send(rep::Channel::control, bytes)) {
     ++counters_.heartbeats_sent;
   } else {

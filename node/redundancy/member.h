@@ -21,7 +21,6 @@
 #include "node/redundancy/copy_watch.h"
 #include "node/redundancy/detector.h"
 #include "node/redundancy/health.h"
-#include "node/redundancy/last_word.h"
 #include "node/redundancy/peer_boots.h"
 #include "node/redundancy/role.h"
 #include "node/redundancy/takeover.h"
@@ -169,26 +168,6 @@ class RedundancyMember : public ChangeListener, private RoleOutput {
   [[nodiscard]] std::uint64_t peer_boot() const { return boots_.present(); }
   /// Returns true while the peer is heard.
   [[nodiscard]] bool hears_peer() const { return heard_ever_ && !peer_lost_told_; }
-  /// Sets how many sessions the table has, and how many were set up in it in this life of the process. A master tells
-  /// its standby.
-  void set_table(std::uint32_t sessions, std::uint64_t set_up) {
-    table_.sessions = sessions;
-    table_.set_up = set_up;
-  }
-  /// Tells when this member forwarded its last packet, while it hands over and after it has ceased to be master. As
-  /// standby it tells the peer.
-  void set_forwarded(TimePoint at) { forwarded_at_ = at; }
-  /// Returns when the peer forwarded its last packet before it became standby or after that, as far as it has told
-  /// since this member became master. Its heartbeats were on their way meanwhile, so it was a little earlier.
-  [[nodiscard]] std::optional<TimePoint> peer_forwarded_at() const { return peer_forwarded_at_; }
-  /// The results of a merge.
-  struct Merged {
-    std::uint64_t taken_over = 0;  ///< records that only the peer had, or had in a newer state
-    std::uint64_t refused = 0;
-  };
-  /// Returns the result of a merge once after it has ended: this member is master and has taken what its peer had set
-  /// up as master.
-  [[nodiscard]] std::optional<Merged> take_merged() { return std::exchange(merged_, std::nullopt); }
   /// Returns what this member knew when it became master, if it was standby before; otherwise nullopt. Valid in
   /// RoleOutput::on_master().
   [[nodiscard]] const std::optional<Takeover>& takeover() const { return takeover_; }
@@ -196,8 +175,6 @@ class RedundancyMember : public ChangeListener, private RoleOutput {
   void append_to(CounterList& out) const;
 
  private:
-  /// A standby tells for this long when it forwarded its last packet as master.
-  static constexpr Duration kTellForwarded = 10s;
   /// After the connection closed, messages that the peer sent before may still be in this process' sockets. A hot
   /// standby gives them this long after the last one, and not longer than the limit, before it takes over.
   static constexpr Duration kDrainGrace = 2ms;
@@ -276,19 +253,13 @@ class RedundancyMember : public ChangeListener, private RoleOutput {
   std::uint64_t master_in_ = 0;  ///< the term in which this member is master; 0 if it is not
   RoleMachine role_;
   std::optional<Takeover> takeover_;
-  replication::Backlog table_;  ///< as set_table() said; what waits is not in it
-  LastWord last_word_;          ///< of the master that is followed
-  std::optional<TimePoint> forwarded_at_;
-  std::optional<TimePoint> peer_forwarded_at_;
-  std::optional<Merged> merged_;
 
   // Liveness.
   bool connected_ = false;
   TimePoint closed_at_;  ///< when the connection was closed last
   bool heard_ever_ = false;
   TimePoint heard_at_;
-  TimePoint master_heard_at_;     ///< when the peer was heard last while it was master
-  TimePoint heartbeat_at_;        ///< when the last heartbeat came that said so
+  TimePoint heartbeat_at_;        ///< when a heartbeat was heard last
   bool peer_lost_told_ = true;    ///< the role machine knows that the peer is gone
   DetectorConfig timing_;         ///< by which the peer is judged
   DetectorConfig wanted_timing_;  ///< while timing_changes_: as the configuration says

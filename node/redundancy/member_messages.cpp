@@ -109,7 +109,6 @@ bool RedundancyMember::warned(const rep::Heartbeat& beat) const {
 void RedundancyMember::hear(TimePoint now) {
   if (drain_grace_) return;
   heard_at_ = now;
-  if (peer_beat_.role == Role::master) master_heard_at_ = now;
   detector_.on_heard(now);
 }
 
@@ -169,11 +168,7 @@ void RedundancyMember::on_heartbeat(TimePoint now, const rep::Header& header, co
     configuration_.on_other_digest(now);
   }
   hear(now);
-  if (beat.forwarded_ago && role_.acting_role() == Role::master && header.term == role_.term()) {
-    peer_forwarded_at_ = now - std::chrono::microseconds(*beat.forwarded_ago);
-  }
-  if (!drain_grace_ && beat.role == Role::master) heartbeat_at_ = now;
-  if (header.backlog) last_word_.on_heartbeat(now, *header.backlog, beat.stream);
+  if (!drain_grace_) heartbeat_at_ = now;
   // This heartbeat was still awaited by the former timing.
   if (timing_changes_ && header.cluster_digest == own_.cluster_digest) end_change_of_timing();
   peer_lost_told_ = false;
@@ -208,28 +203,17 @@ void RedundancyMember::on_stream_message(TimePoint now, const rep::Message& mess
     ++counters_.wrong_role;
     return;
   }
-  const rep::Position before = receiver_.position();
-  rep::Position place;
   if (const auto* begin = std::get_if<rep::StreamBegin>(&message.body)) {
-    place = begin->position;
     receiver_.on_begin(now, *begin);
   } else if (const auto* batch = std::get_if<rep::Batch>(&message.body)) {
-    place = batch->position;
     receiver_.on_batch(now, *batch);
   } else if (const auto* end = std::get_if<rep::BulkEnd>(&message.body)) {
-    place = end->position;
     receiver_.on_bulk_end(now, *end);
   } else if (const auto* audit = std::get_if<rep::Audit>(&message.body)) {
-    place = audit->position;
     receiver_.on_audit(now, *audit);
   } else if (const auto* unknown = std::get_if<rep::UnknownNumbered>(&message.body)) {
-    place = unknown->position;
     receiver_.on_unknown(now, *unknown);
   }
-  // A message behind a lost one may move the place as well, but it has not been applied.
-  const rep::Position after = receiver_.position();
-  const bool applied = after.sequence != before.sequence && after.sequence == place.sequence;
-  if (applied && message.header.backlog) last_word_.on_applied(now, *message.header.backlog, after);
   if (receiver_.ack_urgent()) receiver_.pump(now, header(), writer_, link_);
   after_receiver(now);
 }

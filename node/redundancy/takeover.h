@@ -7,7 +7,6 @@
 
 #include "model/base/time.h"
 #include "node/redundancy/detector.h"
-#include "node/redundancy/last_word.h"
 #include "node/redundancy/role.h"
 
 namespace icr::node {
@@ -15,12 +14,10 @@ namespace icr::node {
 struct Takeover {
   RoleMachine::Takeover how;
   TimePoint heard_at;                  ///< the last sign of life of the former master
-  TimePoint heartbeat_at;              ///< its last heartbeat; TimePoint() if none counts
+  TimePoint heartbeat_at;              ///< its last heartbeat
   std::optional<TimePoint> closed_at;  ///< when the connection to it closed; nullopt while it is open
   DetectorStatus detector;             ///< in the round in which the member became master
   std::uint64_t applied = 0;           ///< last number of its stream that was applied; 0: there was none
-  std::optional<Missing> missing;      ///< what this member lacks of the former master's table; nullopt: not known
-  std::uint64_t refused = 0;           ///< records of the copy that this member refused
   std::optional<std::uint64_t> sent;   ///< last number that it said it had sent; nullopt if it did not say
 };
 

@@ -18,27 +18,10 @@ struct Event {
   FailoverReport::Micros FailoverReport::*time;
 };
 constexpr std::array kEvents = {
-    Event{"last-heartbeat", &FailoverReport::heartbeat},     Event{"last-word", &FailoverReport::told},
-    Event{"connection-closed", &FailoverReport::closed},     Event{"decided", &FailoverReport::decided},
-    Event{"claim-granted", &FailoverReport::granted},        Event{"table-active", &FailoverReport::active},
-    Event{"steering-done", &FailoverReport::steered},        Event{"first-packet", &FailoverReport::old_session},
-    Event{"first-new-session", &FailoverReport::new_session}};
-
-struct CountValue {
-  const char* name;
-  FailoverReport::Count FailoverReport::*value;
-};
-constexpr std::array kCounts = {CountValue{"sent-sequence", &FailoverReport::sent},
-                                CountValue{"peer-sessions", &FailoverReport::peer_sessions},
-                                CountValue{"changes-missing", &FailoverReport::missing},
-                                CountValue{"sessions-at-risk-least", &FailoverReport::at_risk_least},
-                                CountValue{"sessions-at-risk-most", &FailoverReport::at_risk_most},
-                                CountValue{"unheard-us", &FailoverReport::unheard},
-                                CountValue{"setups-per-second", &FailoverReport::setup_rate},
-                                CountValue{"setups-unheard-estimate", &FailoverReport::setups_unheard},
-                                CountValue{"merged", &FailoverReport::merged},
-                                CountValue{"lost", &FailoverReport::lost},
-                                CountValue{"gap-us", &FailoverReport::gap}};
+    Event{"last-heartbeat", &FailoverReport::heartbeat}, Event{"connection-closed", &FailoverReport::closed},
+    Event{"decided", &FailoverReport::decided},          Event{"claim-granted", &FailoverReport::granted},
+    Event{"table-active", &FailoverReport::active},      Event{"steering-done", &FailoverReport::steered},
+    Event{"first-packet", &FailoverReport::old_session}, Event{"first-new-session", &FailoverReport::new_session}};
 
 struct DetectorValue {
   const char* name;
@@ -160,8 +143,7 @@ std::string failover_to_json(const FailoverReport& report) {
   out["events"] = std::move(events);
   out["sessions"] = report.sessions;
   out["applied-sequence"] = report.applied;
-  for (const CountValue& each : kCounts) out[each.name] = or_null(report.*each.value);
-  out["changes-missing-exact"] = report.exact;
+  out["sent-sequence"] = or_null(report.sent);
   out["detector"] = detector_to_json(report.detector);
   return out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
@@ -186,8 +168,7 @@ Result<FailoverReport> failover_from_json(std::string_view text) {
   top.required("complete", out.complete);
   top.required("sessions", out.sessions);
   top.required("applied-sequence", out.applied);
-  for (const CountValue& each : kCounts) top.known(each.name, out.*each.value);
-  top.known("changes-missing-exact", out.exact);
+  top.known("sent-sequence", out.sent);
   if (const Json* heard = top.object("last-sign-of-life")) {
     Taker taker(*heard, "last-sign-of-life.");
     taker.required("unix-us", out.heard);

@@ -45,10 +45,6 @@ class FailoverRecorder {
   void on_steered(TimePoint at);
   void on_former_packet(TimePoint at);
   void on_new_session(TimePoint at);
-  /// Tells when the former master forwarded its last packet, as far as it has said.
-  void on_peer_forwarded(TimePoint at);
-  /// Tells how many records of the former master were taken over, and how many refused, after it had yielded in `term`.
-  void on_merged(std::uint64_t term, std::uint64_t taken_over, std::uint64_t refused);
   /// Tells that the member is not master any more.
   void on_mastership_lost();
   /// Ends the report that has been open for kPatience.
@@ -76,7 +72,6 @@ class FailoverRecorder {
   void note(FailoverReport::Micros FailoverReport::*field, TimePoint at);
   void review();
   void end();
-  void update_gap();
 
   std::deque<FailoverReport> reports_;
   std::uint64_t next_number_ = 1;
@@ -86,8 +81,7 @@ class FailoverRecorder {
   bool settled_ = true;   ///< take_news() has told, or will tell, that the front of reports_ is settled
   bool changed_ = false;  ///< the front of reports_ has news
   bool settles_ = false;  ///< and that it is settled is among them
-  std::optional<TimePoint> peer_forwarded_at_;
-  TimePoint heard_at_;  ///< the base of the times of the front of reports_
+  TimePoint heard_at_;    ///< the base of the times of the front of reports_
   TimePoint until_;
 };
 

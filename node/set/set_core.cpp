@@ -131,7 +131,6 @@ bool SetCore::round(TimePoint now, WallMillis wall_now, const RoundLimits& limit
     judge_health(now);
   }
   take_answer(now);
-  member_.set_table(shard_.sessions(), shard_.sessions_created());
   member_.tick(now, limits.replication_bytes);
   guard_right();
   // A claim that ended without mastership, now that it is clear in which role.
@@ -177,17 +176,9 @@ void SetCore::look_for_packets() {
   if (failovers_.awaits_new_session() && shard_.sessions_created() != created_before_) {
     failovers_.on_new_session(output_.time());
   }
-  if (!shard_.watches_packets()) return;
-  if (shard_.take_passed()) member_.set_forwarded(output_.time());
-  // The last packets of a former master.
-  if (!shard_.active() && !shard_.forwards(now_)) shard_.watch_packets(false);
 }
 
 void SetCore::report_failovers(TimePoint now) {
-  if (const auto at = member_.peer_forwarded_at()) failovers_.on_peer_forwarded(*at);
-  if (const auto merged = member_.take_merged()) {
-    failovers_.on_merged(member_.term(), merged->taken_over, merged->refused);
-  }
   failovers_.tick(now);
   const auto news = failovers_.take_news();
   if (!news) return;
@@ -276,7 +267,6 @@ void SetCore::persist_term(std::uint64_t term) {
 }
 
 void SetCore::on_master(std::uint64_t term) {
-  shard_.watch_packets(false);
   if (shard_.active()) {
     shard_.set_term(term);
   } else {
@@ -296,10 +286,9 @@ void SetCore::on_master(std::uint64_t term) {
 }
 
 void SetCore::on_standby(std::uint64_t term) {
-  if (shard_.active()) shard_.watch_packets(true);
-  failovers_.on_mastership_lost();
   output_.release_traffic();
   shard_.deactivate(now_);
+  failovers_.on_mastership_lost();
   note_role(Role::standby, term);
   output_.report_role(Role::standby, term);
 }
@@ -312,7 +301,6 @@ void SetCore::on_reassert(std::uint64_t term) { output_.announce_again(term); }
 
 void SetCore::on_handing_over(bool active) {
   shard_.refuse_new_sessions(active);
-  shard_.watch_packets(active);
   output_.report_handover(active);
 }
 

@@ -3,7 +3,6 @@
 
 #include <string>
 
-#include "node/packet/self_test_packet.h"
 #include "tests/support/flow_bed.h"
 
 namespace icr::node::test {
@@ -107,35 +106,6 @@ TEST_F(FormerPacket, OfASessionThatItEndsAndOpensAgainIsOneOfTheNewSession) {
   (void)bed_.pass(kInside, tcp(kClient, 5000, kServer, 80, kSyn, 900'000, 0));
   ASSERT_EQ(bed_.engine->counters().sessions_reused, reused + 1);
   expect_found(false);
-}
-
-TEST(WatchedPackets, AreThoseThatAreForwardedForSomebody) {
-  constexpr std::uint64_t kSecret = 0x0123456789abcdefULL;
-  Bed bed;
-  bed.engine->expect_self_tests(kSecret);
-  (void)bed.pass(kInside, udp(kClient, 5000, kServer, 53));
-  EXPECT_FALSE(bed.shard->take_passed()) << "they are not watched yet";
-  bed.shard->watch_packets(true);
-  (void)bed.pass(kInside, udp(kClient, 5000, kServer, 53));
-  EXPECT_TRUE(bed.shard->take_passed());
-  EXPECT_FALSE(bed.shard->take_passed());
-  (void)bed.pass(kInside, udp(kClient, 5001, kServer, 53));
-  EXPECT_TRUE(bed.shard->take_passed()) << "the first packet of a session too";
-  // While mastership moves, and in the grace afterwards.
-  for (int i = 0; i < 2; ++i) {
-    const auto made = self_test_packet::make({kSecret, kInside, 7});
-    ASSERT_EQ(bed.send(kInside, Bytes(made.begin(), made.end())).size(), 1U);
-    EXPECT_FALSE(bed.shard->take_passed()) << "a packet by which the chassis tests itself";
-    (void)bed.send(kOutside, udp(kClient, 5000, kServer, 53));
-    EXPECT_FALSE(bed.shard->take_passed()) << "a packet that is dropped";
-    (void)bed.pass(kInside, udp(kClient, 5000, kServer, 53));
-    EXPECT_TRUE(bed.shard->take_passed());
-    bed.shard->deactivate(bed.now);
-  }
-  bed.shard->watch_packets(false);
-  (void)bed.pass(kInside, udp(kClient, 5000, kServer, 53));
-  EXPECT_FALSE(bed.shard->take_passed());
-  bed.expect_accounted();
 }
 
 TEST_F(FormerPacket, CountsAsAnyOther) {

@@ -14,7 +14,7 @@ namespace {
 
 using Bytes = std::vector<std::uint8_t>;
 
-const Header kSender{0x1122334455667788ULL, 77, 5, 3, 1, 0xc1c1c1c1, 0x5e5e5e5e, Backlog{7, 1ULL << 40U, 3, 9, 12}};
+const Header kSender{0x1122334455667788ULL, 77, 5, 3, 1, 0xc1c1c1c1, 0x5e5e5e5e};
 
 class ProtocolTest : public ::testing::Test {
  protected:
@@ -37,7 +37,6 @@ class ProtocolTest : public ::testing::Test {
     beat.health_weight = 100;
     beat.health_reasons = "disk is full";
     beat.addresses.resize(2);
-    beat.forwarded_ago = 0;
     std::vector<Bytes> out;
     out.push_back(keep(writer_.write(kSender, beat)));
     out.push_back(keep(writer_.write(kSender, Handover{11, 4})));
@@ -80,14 +79,12 @@ TEST_F(ProtocolTest, EveryKindComesBackAsItWasWritten) {
     EXPECT_EQ(message->body.index(), kind);
     EXPECT_EQ(message->header.boot, kSender.boot);
     EXPECT_EQ(message->header.term, kSender.term);
-    EXPECT_EQ(message->header.backlog, kSender.backlog);
   }
   const Message* message = reader_.read(messages[0]);
   const auto& beat = std::get<Heartbeat>(message->body);
   EXPECT_EQ(beat.number, 9U);
   EXPECT_EQ(beat.role, Role::master);
   EXPECT_EQ(beat.stream.epoch, 11U);
-  EXPECT_EQ(beat.forwarded_ago, 0U);
   message = reader_.read(messages[4]);
   const auto rows = BatchDecoder::check(std::get<Batch>(message->body).sessions, kMaxBatchRows);
   ASSERT_TRUE(rows) << rows.error().message;
@@ -102,18 +99,6 @@ TEST_F(ProtocolTest, EveryKindComesBackAsItWasWritten) {
   message = reader_.read(messages[10]);
   EXPECT_EQ(std::get<AdoptAck>(message->body).counts, (AdoptedCounts{2, 1}));
   EXPECT_EQ(refused(), 0U);
-}
-
-TEST_F(ProtocolTest, WhatIsNotSaidIsNotZero) {
-  Header silent = kSender;
-  silent.backlog.reset();
-  Heartbeat beat;
-  beat.number = 1;
-  const auto bytes = keep(writer_.write(silent, beat));
-  const Message* message = reader_.read(bytes);
-  ASSERT_NE(message, nullptr);
-  EXPECT_FALSE(message->header.backlog);
-  EXPECT_FALSE(std::get<Heartbeat>(message->body).forwarded_ago);
 }
 
 TEST_F(ProtocolTest, IsReadAtAnyAlignment) {

@@ -34,8 +34,6 @@ class ChassisWatcher {
   virtual void on_standby(Chassis& chassis, std::uint64_t term) = 0;
   /// The chassis claims `term` and waits; or, 0, it claims no more.
   virtual void on_claim(Chassis& chassis, std::uint64_t term) = 0;
-  /// The chassis reports what a takeover cost.
-  virtual void on_failover(Chassis& chassis, const FailoverReport& report, bool settled) = 0;
   /// The traffic is drawn to this chassis.
   virtual void on_draw(Chassis& chassis) = 0;
 };
@@ -120,9 +118,7 @@ class Chassis final : private node::SetOutput, private ChangeListener {
   void report_role(Role role, std::uint64_t term) override;
   void report_claim(std::uint64_t term) override { watcher_.on_claim(*this, term); }
   void report_handover(bool) override {}
-  void report_failover(const FailoverReport& report, bool settled) override {
-    watcher_.on_failover(*this, report, settled);
-  }
+  void report_failover(const FailoverReport&, bool) override {}
   void report_block(const node::BlockEvent& event) override { event.allocated ? ++blocks_reported : --blocks_reported; }
 
   void changed(std::uint32_t slot, Change change) override;

@@ -1,7 +1,6 @@
 #include "tests/sim/oracle.h"
 
 #include <algorithm>
-#include <array>
 #include <tuple>
 #include <utility>
 
@@ -46,9 +45,6 @@ void Oracle::on_start(Chassis& chassis, TimePoint now) {
   view.removed.clear();
   view.born.clear();
   view.master_since.reset();
-  view.reports = view.settled = 0;
-  view.former.clear();
-  view.birth.clear();
   merges_ = {};
   SessionRecord record;
   for (std::uint32_t slot = 0; slot < chassis.shard().high_water(); ++slot) {
@@ -160,15 +156,6 @@ void Oracle::check_handed_over(const Chassis& from, const Chassis& to, TimePoint
 
 void Oracle::on_crash(const Chassis& chassis, bool everything_durable, TimePoint now) {
   View& view = views_[chassis.index()];
-  deaths_of_masters_[chassis.index()].reset();
-  if (chassis.active()) {
-    Death death{chassis.boot(), chassis.cluster().digest, {}};
-    for (const auto& [slot, life] : view.held) {
-      const auto born = view.birth.find(life.conversation);
-      death.birth[life.conversation] = born == view.birth.end() ? 0 : born->second;
-    }
-    deaths_of_masters_[chassis.index()] = std::move(death);
-  }
   view.durable.clear();
   view.master_since.reset();
   merges_ = {};
@@ -188,7 +175,6 @@ void Oracle::on_master(Chassis& chassis, const Chassis& other, std::uint64_t ter
     view.born.clear();
   }
   merges_[chassis.index()].reset();  // it goes on with what it has
-  check_takeover(chassis, other, term, now);
   if (!chassis.witness.granted(term)) {
     violation(now,
               fmt::format("chassis {} is master in term {}, which its witness did not grant", chassis.index(), term));
@@ -206,89 +192,6 @@ void Oracle::on_master(Chassis& chassis, const Chassis& other, std::uint64_t ter
     violations_.push_back(
         fmt::format("term {} is used twice: by chassis {} and chassis {}", term, known->second.first, who.first));
   }
-}
-
-void Oracle::check_takeover(Chassis& chassis, const Chassis& other, std::uint64_t term, TimePoint now) {
-  View& view = views_[chassis.index()];
-  const auto& history = chassis.core().history().entries();
-  const bool claimed = history.front().from == Role::claiming && history.size() > 1;
-  const Role before = claimed ? history[1].from : history.front().from;
-  const auto& reports = chassis.core().failovers().reports();
-  if (before != Role::standby) {
-    if (before != Role::master && !reports.empty() && reports.front().term == term) {
-      violation(now, fmt::format("chassis {} was {}, and reports a takeover", chassis.index(), to_string(before)));
-    }
-    return;
-  }
-  ++reports_;
-  ++view.reports;
-  view.former_passed = false;
-  view.former.clear();
-  for (const auto& [slot, life] : view.held) view.former.insert(life.conversation);
-  view.merged = chassis.counter("merges-taken");
-  if (reports.empty() || reports.front().term != term || reports.front().number != view.reports) {
-    violation(now,
-              fmt::format("chassis {} has taken over in term {}, and has {} reports, of which the newest is number "
-                          "{} of term {}, instead of number {}",
-                          chassis.index(), term, reports.size(), reports.empty() ? 0 : reports.front().number,
-                          reports.empty() ? 0 : reports.front().term, view.reports));
-    return;
-  }
-  const FailoverReport& report = reports.front();
-  if (report.kind == FailoverKind::switchover && (report.at_risk_least != 0U || report.at_risk_most != 0U)) {
-    violation(now, fmt::format("chassis {} reports sessions at risk after a switchover", chassis.index()));
-  }
-  const auto& death = deaths_of_masters_[other.index()];
-  const auto& missing = chassis.member().takeover()->missing;
-  const bool of_the_dead = death && death->boot == chassis.member().peer_boot() && !other.up();
-  if (!of_the_dead || !missing || !report.at_risk_most || death->digest != chassis.cluster().digest) return;
-  std::set<std::uint32_t> here;
-  for (const auto& [slot, life] : view.held) here.insert(life.conversation);
-  std::uint64_t lost = 0;
-  for (const auto& [conversation, birth] : death->birth) {
-    lost += birth <= missing->set_up && !here.contains(conversation) ? 1U : 0U;
-  }
-  reported_losses_ += lost;
-  if (lost > *report.at_risk_most) {
-    violation(now, fmt::format("chassis {} reports at most {} sessions at risk; the former master had {} more when it "
-                               "was last heard",
-                               chassis.index(), *report.at_risk_most, lost));
-  }
-}
-
-void Oracle::on_passed(const Chassis& chassis, std::uint32_t conversation) {
-  View& view = views_[chassis.index()];
-  if (!chassis.active() || view.former_passed || !view.former.contains(conversation)) return;
-  view.former_passed = true;
-  ++first_packets_;
-}
-
-void Oracle::on_report(const Chassis& chassis, const FailoverReport& report, bool settled, TimePoint now) {
-  View& view = views_[chassis.index()];
-  view.settled += settled ? 1U : 0U;
-  if (view.settled > view.reports) {
-    violation(now, fmt::format("chassis {} tells {} times that a report is settled, and has made {}", chassis.index(),
-                               view.settled, view.reports));
-  }
-  const std::array order = {report.decided, report.granted, report.active};
-  const std::array later = {report.steered, report.old_session, report.new_session};
-  const bool early = std::any_of(later.begin(), later.end(),
-                                 [&](const auto& time) { return time && *time < report.active.value_or(0); });
-  if (!report.decided || !report.granted || !report.active || !std::is_sorted(order.begin(), order.end()) || early ||
-      report.heartbeat.value_or(0) > 0 || report.closed.value_or(0) > *report.granted) {
-    violation(now,
-              fmt::format("the times of report {} of chassis {} are not in order", report.number, chassis.index()));
-  }
-}
-
-void Oracle::check_report(Chassis& chassis, TimePoint now) {
-  View& view = views_[chassis.index()];
-  if (!chassis.active() || view.reports == 0 || chassis.counter("merges-taken") != view.merged) return;
-  const FailoverReport& report = chassis.core().failovers().reports().front();
-  if (report.complete || report.term != chassis.member().term()) return;
-  if (report.old_session.has_value() == view.former_passed) return;
-  violation(now, fmt::format("chassis {} says that {} packet of a former session has passed", chassis.index(),
-                             report.old_session ? "a" : "no"));
 }
 
 void Oracle::check_term(const Chassis& chassis, TimePoint now) {
@@ -386,10 +289,7 @@ std::vector<std::uint32_t> Oracle::look(Chassis& chassis, TimePoint now, std::op
     if (auto& merge = merges_[1U - chassis.index()]) merge->missing.erase(life.conversation);
     if (chassis.active()) {
       ++births_;
-      view.former.insert(life.conversation);
       if (sent_by == life.conversation) {
-        view.former.erase(life.conversation);
-        view.birth[life.conversation] = chassis.shard().sessions_created();
         view.born[life.conversation] = now;
         const std::uint64_t term = chassis.member().term();
         if (setters_.emplace(term, chassis.index()).first->second != chassis.index()) {

@@ -16,9 +16,6 @@
 //      hands over finds all of that at the other one, and nothing else;
 //   -  a master does not stop to take a commit while a peer could take over, or was there when the commit came;
 //   -  a chassis that takes a commit while it runs has the same sessions and bindings afterwards, in the same role;
-//   -  a standby that becomes master leaves exactly one report, whose times are in order; the report has the first
-//      packet of a former session as soon as that has passed; of the sessions that the former master had when it was
-//      last heard, and that died with it, there are not more than the report says; a switchover puts none at risk;
 //   -  an active table holds only what its own file has a place for and, once it was reviewed, what it admits.
 #pragma once
 
@@ -53,13 +50,6 @@ class Oracle {
   /// The chassis is about to take a commit while it runs; and has taken it.
   void before_take(const Chassis& chassis, TimePoint now);
   void on_take(const Chassis& chassis, TimePoint now);
-  /// A packet of a conversation has passed.
-  void on_passed(const Chassis& chassis, std::uint32_t conversation);
-  /// The chassis reports what a takeover cost.
-  void on_report(const Chassis& chassis, const FailoverReport& report, bool settled, TimePoint now);
-  /// Checks whether the open report of a chassis says that the first packet of a former session has passed. The chassis
-  /// has just done a round.
-  void check_report(Chassis& chassis, TimePoint now);
   /// Checks that a chassis whose table is active was granted its term, and that its disk, if it works, has the term.
   void check_term(const Chassis& chassis, TimePoint now);
   /// Checks whether a merge of `chassis` has ended, and what became of its conversations.
@@ -78,10 +68,6 @@ class Oracle {
   [[nodiscard]] std::uint64_t conflicts() const { return conflicts_; }
   /// Sessions that were compared across a restart for a commit, or a switchover.
   [[nodiscard]] std::uint64_t kept() const { return kept_; }
-  /// Reports of takeovers; sessions that they had counted in and that were lost; reports with a first packet.
-  [[nodiscard]] std::uint64_t reports() const { return reports_; }
-  [[nodiscard]] std::uint64_t reported_losses() const { return reported_losses_; }
-  [[nodiscard]] std::uint64_t first_packets() const { return first_packets_; }
   /// Live bindings seen by the scans.
   [[nodiscard]] std::uint64_t bindings() const { return bindings_; }
 
@@ -111,14 +97,7 @@ class Oracle {
     bool heard_peer = false;                  ///< it heard the peer when it was looked at last
     std::map<std::uint32_t, TimePoint> born;  ///< conversations that this chassis set up, as master
     bool peer_at_commit = false;              ///< it heard its peer when its newest commit came
-    std::uint64_t reports = 0;                ///< that this life must have made
-    std::uint64_t settled = 0;                ///< of them, those that were told to be settled
-    std::set<std::uint32_t> former;           ///< conversations whose sessions it had when it became master, and has
-    bool former_passed = false;               ///< a packet of one of them has passed since
-    std::uint64_t merged = 0;                 ///< records that it had adopted before it became master
-    std::map<std::uint32_t, std::uint64_t>
-        birth;                           ///< conversations that it set up: how many sessions it then had set up
-    std::vector<SessionRecord> stopped;  ///< what it had when it stopped to take a commit
+    std::vector<SessionRecord> stopped;       ///< what it had when it stopped to take a commit
     TimePoint stopped_at;
   };
   /// A merge of a member that yielded, with the conversations that only this member has.
@@ -127,12 +106,6 @@ class Oracle {
     std::uint64_t boot = 0;
     std::uint64_t completed = 0;  ///< merges of it until then
     std::uint64_t refused = 0;    ///< records of them that were refused, or not sent
-  };
-  /// The sessions that a master had when its process died.
-  struct Death {
-    std::uint64_t boot = 0;
-    std::uint64_t digest = 0;                      ///< of its cluster file
-    std::map<std::uint32_t, std::uint64_t> birth;  ///< conversation -> View::birth; 0: it had the session before
   };
   /// What must not change when a chassis takes a commit while it runs.
   struct Standing {
@@ -147,7 +120,6 @@ class Oracle {
   [[nodiscard]] static Life life_of(const SessionRecord& record);
   void violation(TimePoint now, const std::string& text);
   void check_peer(const Chassis& chassis, View& view, TimePoint now);
-  void check_takeover(Chassis& chassis, const Chassis& other, std::uint64_t term, TimePoint now);
   void check_stopped(const Chassis& chassis, View& view, TimePoint now);
   void check_handed_over(const Chassis& from, const Chassis& to, TimePoint now);
   void check_bindings(const Chassis& chassis, const std::vector<SessionRecord>& sessions, TimePoint now);
@@ -166,10 +138,6 @@ class Oracle {
   std::uint64_t conflicts_ = 0;
   std::uint64_t bindings_ = 0;
   std::uint64_t kept_ = 0;
-  std::array<std::optional<Death>, 2> deaths_of_masters_;
-  std::uint64_t reports_ = 0;
-  std::uint64_t reported_losses_ = 0;
-  std::uint64_t first_packets_ = 0;
 };
 
 /// The conversation that a session belongs to, by its flow key (see Traffic).

@@ -95,9 +95,6 @@ TEST_P(Simulation, InvariantsHoldUnderEverySeed) {
   EXPECT_GT(totals.births, 50 * count);
   EXPECT_GT(totals.deaths, 20 * count);
   EXPECT_GT(totals.bindings, 1000 * count);
-  EXPECT_GT(totals.reports, 2 * count);
-  EXPECT_GT(totals.reported_losses, count / 10);
-  EXPECT_GT(totals.first_packets, count);
 }
 
 INSTANTIATE_TEST_SUITE_P(Part, Simulation, ::testing::Range<std::uint64_t>(0, kParts));

@@ -52,9 +52,6 @@ void Totals::add(const Totals& o) {
   keys_given += o.keys_given;
   fenced += o.fenced;
   two_masters += o.two_masters;
-  reports += o.reports;
-  reported_losses += o.reported_losses;
-  first_packets += o.first_packets;
 }
 
 std::string Totals::to_string() const {
@@ -68,15 +65,12 @@ std::string Totals::to_string() const {
       "{}, commits {} (to one chassis {}, from the peer {}), taken with a restart {}, without {} (by a "
       "master {}), not startable {}, "
       "switchovers for them {}, sessions that moved with them {}, that had no place {}, that were admitted no more "
-      "{}, keys given by the witness {}, masters fenced {}, moments with two masters of which one did not act {}, "
-      "reports of takeovers {}, "
-      "with sessions at risk that were lost {}, with a first packet {}",
+      "{}, keys given by the witness {}, masters fenced {}, moments with two masters of which one did not act {}",
       crashes, cuts, pauses, illnesses, moved_ill, storms, disk_failures, switchovers_begun, masterships, took_over_hot,
       took_over_cold, split_brains, births, deaths, round_trips, mapping_changes, messages_lost, gaps, duplicates,
       attempts_after_loss, copies, only_there, adopted, conflicts, claims_waited, claims_refused, claims_withdrawn,
       claims_waived, damaged, commits, commits_of_one, fetched, restarts, adopted_commits, adopted_by_master,
-      failed_starts, handed_over, kept, homeless, rematched, keys_given, fenced, two_masters, reports, reported_losses,
-      first_packets);
+      failed_starts, handed_over, kept, homeless, rematched, keys_given, fenced, two_masters);
 }
 
 /// Keeps what the engine lets out.
@@ -135,10 +129,6 @@ void World::on_claim(Chassis& chassis, std::uint64_t term) {
   ++totals_.claims_waited;
   note(fmt::format("chassis {} claims term {}: {}; it waits for {}", chassis.index(), term, chassis.member().reason(),
                    chassis.core().awaited()));
-}
-
-void World::on_failover(Chassis& chassis, const FailoverReport& report, bool settled) {
-  oracle_.on_report(chassis, report, settled, now_);
 }
 
 void World::on_draw(Chassis& chassis) { drawn_to_ = chassis.index(); }
@@ -234,7 +224,6 @@ std::optional<Passed> World::carry(std::uint32_t unit, const Bytes& bytes, std::
   Catch out;
   chassis.process(now_, packet, out);
   watch(chassis, conversation);
-  if (out.out) oracle_.on_passed(chassis, conversation);
   return std::move(out.out);
 }
 
@@ -255,7 +244,6 @@ void World::step(Duration by) {
     if (!c.paused) c.run(now_);
     watch(c, std::nullopt);
     check_acting();
-    if (!c.paused) oracle_.check_report(c, now_);
     oracle_.check_term(c, now_);
     if (!c.paused) look(c);
   }
@@ -566,9 +554,6 @@ Totals World::finish() {
   totals_.deaths = oracle_.deaths();
   totals_.only_there = oracle_.only_there();
   totals_.kept = oracle_.kept();
-  totals_.reports = oracle_.reports();
-  totals_.reported_losses = oracle_.reported_losses();
-  totals_.first_packets = oracle_.first_packets();
   totals_.conflicts = oracle_.conflicts();
   totals_.bindings = oracle_.bindings();
   totals_.round_trips = traffic_.round_trips();

@@ -56,18 +56,15 @@ struct Totals {
   std::uint64_t fetched = 0;          ///< commits that a chassis had from its peer
   std::uint64_t adopted_commits = 0;  ///< taken without a restart
   std::uint64_t adopted_by_master = 0;
-  std::uint64_t rematched = 0;        ///< sessions that ended because a commit does not admit them any more
-  std::uint64_t restarts = 0;         ///< to take a commit
-  std::uint64_t failed_starts = 0;    ///< with a commit that cannot be started
-  std::uint64_t handed_over = 0;      ///< switchovers that were begun for a commit
-  std::uint64_t kept = 0;             ///< sessions that were compared across a restart or a switchover
-  std::uint64_t homeless = 0;         ///< sessions for which a new file had no place
-  std::uint64_t keys_given = 0;       ///< by the witness
-  std::uint64_t fenced = 0;           ///< masters that had to stop to act
-  std::uint64_t two_masters = 0;      ///< moments with two masters, of which one did not act
-  std::uint64_t reports = 0;          ///< of takeovers
-  std::uint64_t reported_losses = 0;  ///< sessions that died with their master, and which the report had counted in
-  std::uint64_t first_packets = 0;    ///< of former sessions, after a takeover
+  std::uint64_t rematched = 0;      ///< sessions that ended because a commit does not admit them any more
+  std::uint64_t restarts = 0;       ///< to take a commit
+  std::uint64_t failed_starts = 0;  ///< with a commit that cannot be started
+  std::uint64_t handed_over = 0;    ///< switchovers that were begun for a commit
+  std::uint64_t kept = 0;           ///< sessions that were compared across a restart or a switchover
+  std::uint64_t homeless = 0;       ///< sessions for which a new file had no place
+  std::uint64_t keys_given = 0;     ///< by the witness
+  std::uint64_t fenced = 0;         ///< masters that had to stop to act
+  std::uint64_t two_masters = 0;    ///< moments with two masters, of which one did not act
   void add(const Totals& other);
   [[nodiscard]] std::string to_string() const;
 };
@@ -132,7 +129,6 @@ class World final : private ChassisWatcher {
   void on_master(Chassis& chassis, std::uint64_t term) override;
   void on_standby(Chassis& chassis, std::uint64_t term) override;
   void on_claim(Chassis& chassis, std::uint64_t term) override;
-  void on_failover(Chassis& chassis, const FailoverReport& report, bool settled) override;
   void on_draw(Chassis& chassis) override;
 
   void note(const std::string& event);
