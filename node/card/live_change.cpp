@@ -43,7 +43,7 @@ std::vector<std::string> live_obstacles(const Cluster& before, const Cluster& af
   if (after.applications.size() > kMostApplications) {
     out.push_back(fmt::format("more than {} applications were used since the last restart", kMostApplications));
   }
-  if (own_key(before, *own) != own_key(after, *own)) out.push_back("the chassis uses another key");
+  if (own_key(before, *own) != own_key(after, *own)) out.emplace_back("the chassis uses another key");
   const auto reserved_before = reserved_endpoints(before);
   const auto reserved_after = reserved_endpoints(after);
   for (std::uint16_t set = 0; set < before.redundancy_sets.size(); ++set) {
