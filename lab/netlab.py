@@ -107,6 +107,9 @@ class Lab:
         self.programs = os.path.join(build or os.path.join(ROOT, "build", "release"), "bin")
         self.processes = Processes(self.folder)
         self._cluster_text = ""
+        if os.path.exists(self.cluster_file):  # another program made the lab
+            with open(self.cluster_file, encoding="utf-8") as file:
+                self._cluster_text = file.read()
 
     # --- the network -------------------------------------------------------------------------------------------------
 
@@ -379,7 +382,9 @@ def main():
     parser = argparse.ArgumentParser(description="The lab in network namespaces.")
     parser.add_argument("action", choices=("up", "down", "status", "start", "stop", "kill"))
     parser.add_argument("chassis", nargs="?", choices=tuple(CHASSIS), help="for start, stop and kill")
-    parser.add_argument("--prefix", default="icr", help="name of the lab; its namespaces are PREFIX-client, ...")
+    parser.add_argument(
+        "--prefix", default=os.environ.get("ICR_LAB", "icr"), help="name of the lab; its namespaces are PREFIX-client, ..."
+    )
     parser.add_argument("--cluster", default=DEFAULT_CLUSTER, help="cluster file")
     parser.add_argument("--network-only", action="store_true", help="up: start no chassis")
     options = parser.parse_args()
