@@ -106,11 +106,11 @@ class Engine {
     bool plain = false;                                    ///< `headers` describe it, otherwise Staged::headers
     PlainHeaders headers;
   };
-  /// A unit, its binding, and its shard if that is active.
+  /// A unit, its binding, and its shard if that acts (Shard::acts()).
   struct Arrival {
     std::uint32_t unit;
     const UnitBinding* binding;
-    Shard* shard;  ///< null: not active
+    Shard* shard;  ///< null: it does not act
   };
   /// Packets of our own in the current second, so that nobody makes us a reflector.
   struct Budget {
@@ -121,13 +121,13 @@ class Engine {
   [[nodiscard]] Service* service_of(std::uint16_t service_set);
   [[nodiscard]] const Service* service_of(std::uint16_t service_set) const;
   [[nodiscard]] const UnitBinding* binding_of(std::uint32_t unit) const;
-  [[nodiscard]] Arrival arrival_of(std::uint32_t unit) const;
+  [[nodiscard]] Arrival arrival_of(std::uint32_t unit, TimePoint now) const;
   /// Stage 1: reads headers, hashes the key, and prefetches its bucket of the index.
   void read(std::span<Packet> burst, TimePoint now);
   /// Does the same for one packet with any headers. Returns false if it was dropped.
   [[nodiscard]] bool read_whole(Packet& packet, const Arrival& arrival, const SessionTable& table, Ticks now,
                                 Look& look, Staged& staged);
-  /// Does the same for a packet that has no active shard.
+  /// Does the same for a packet whose shard does not act.
   void read_passive(Packet& packet, const Arrival& arrival, TimePoint now, Look& look, Staged& staged);
   /// Stage 2: looks into the index, and prefetches sessions. The number of packets, noted in firsts_, that seem to have
   /// none.

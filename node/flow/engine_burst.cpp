@@ -59,10 +59,10 @@ bool Engine::is_former(const Look& look, const Headers& headers) {
   return flow && look.shard->is_former(look.shard->table().at(flow->slot));
 }
 
-Engine::Arrival Engine::arrival_of(std::uint32_t unit) const {
+Engine::Arrival Engine::arrival_of(std::uint32_t unit, TimePoint now) const {
   const UnitBinding* const binding = binding_of(unit);
   Shard* const shard = binding == nullptr ? nullptr : shards_[binding->shard];
-  return {unit, binding, shard != nullptr && shard->active() ? shard : nullptr};
+  return {unit, binding, shard != nullptr && shard->acts(now) ? shard : nullptr};
 }
 
 bool Engine::read_whole(Packet& packet, const Arrival& arrival, const SessionTable& table, Ticks now, Look& look,
@@ -94,7 +94,7 @@ void Engine::read_passive(Packet& packet, const Arrival& arrival, TimePoint now,
 }
 
 void Engine::read(std::span<Packet> burst, TimePoint now) {
-  Arrival arrival = arrival_of(burst.front().unit);
+  Arrival arrival = arrival_of(burst.front().unit, now);
   awaiting_ = arrival.shard != nullptr && arrival.shard->awaits_former_packet();
   counters_.packets_in += burst.size();
   for (std::size_t i = 0; i < burst.size(); ++i) {
@@ -103,7 +103,7 @@ void Engine::read(std::span<Packet> burst, TimePoint now) {
     look.binding = nullptr;
     counters_.bytes_in += packet.length;
     if (packet.unit != arrival.unit) {
-      arrival = arrival_of(packet.unit);
+      arrival = arrival_of(packet.unit, now);
       awaiting_ |= arrival.shard != nullptr && arrival.shard->awaits_former_packet();
     }
     if (arrival.shard == nullptr) [[unlikely]] {

@@ -118,5 +118,40 @@ TEST(EngineGrace, EndsWithTheLeaseOfTheAddressesAndWithATombstone) {
   bed.expect_accounted();
 }
 
+TEST(EngineGrace, AMasterThatMayNotActAnyMoreDropsEveryPacketUntilItMayAgain) {
+  Bed bed;
+  const Seen udp_end = bed.pass(kInside, udp(kClient, 5000, kServer, 53));
+  const Seen tcp_end = open_connection(bed);
+  bed.shard->act_until(bed.now + 50ms);
+  (void)bed.pass(kInside, udp(kClient, 5000, kServer, 53));
+  bed.now += 50ms;
+  Ears ears;
+  bed.shard->add_listener(ears);
+  const std::uint64_t sent = bed.engine->counters().packets_out;
+  // Neither a packet that only adds to its session, nor one that changes it or sets one up, nor an error.
+  bed.expect_drop(kInside, udp(kClient, 5000, kServer, 53), Drop::not_master);
+  bed.expect_drop(kOutside, udp(kServer, 53, udp_end.source, udp_end.source_port), Drop::not_master);
+  bed.expect_drop(kInside, tcp(kClient, 5000, kServer, 80, kAck, 101, 701, 100), Drop::not_master);
+  bed.expect_drop(kOutside, tcp(kServer, 80, tcp_end.source, tcp_end.source_port, kRst, 701, 0), Drop::not_master);
+  bed.expect_drop(kInside, udp(kClient, 6000, kServer, 53), Drop::not_master);
+  bed.expect_drop(
+      kOutside,
+      icmp_error("198.19.0.1", udp_end.source, 11, 0, build(udp(udp_end.source, udp_end.source_port, kServer, 53))),
+      Drop::not_master);
+  for (const Bytes& fragment : fragments_of(build(udp(kClient, 5000, kServer, 53, 900)), 256, 1)) {
+    bed.expect_drop(kInside, fragment, Drop::not_master);
+  }
+  EXPECT_EQ(bed.engine->counters().packets_out, sent);
+  EXPECT_EQ(ears.changes, 0);
+  EXPECT_EQ(bed.shard->sessions(), 2U);
+  bed.shard->deactivate(bed.now);
+  bed.expect_drop(kInside, udp(kClient, 5000, kServer, 53), Drop::not_master);
+  bed.shard->activate(bed.now);
+  bed.shard->act_until(bed.now + 50ms);
+  (void)bed.pass(kInside, udp(kClient, 5000, kServer, 53));
+  (void)bed.pass(kInside, udp(kClient, 6000, kServer, 53));
+  bed.expect_accounted();
+}
+
 }  // namespace
 }  // namespace icr::node::test

@@ -222,7 +222,11 @@ std::optional<Passed> World::carry(std::uint32_t unit, const Bytes& bytes, std::
   packet.length = static_cast<std::uint32_t>(bytes.size());
   packet.unit = unit;
   Catch out;
+  const bool may_forward = chassis.shard().forwards(now_);
   chassis.process(now_, packet, out);
+  if (out.out && !may_forward) {
+    violations_.push_back(fmt::format("chassis {} forwards a packet, and may not", chassis.index()));
+  }
   watch(chassis, conversation);
   return std::move(out.out);
 }
