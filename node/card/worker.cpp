@@ -195,13 +195,16 @@ void Worker::run_real() {
   std::vector<Packet>& packets = buffers_.packets();
   TimePoint present = monotonic_now();  // when the worker last had the processor
   while (!stopping_.load(std::memory_order_acquire)) {
-    const TimePoint now = monotonic_now();
+    const TimePoint begun = monotonic_now();
+    TimePoint now = begun;
     if (now - present > QueueWatch::kLimit) note_absence(now - present, now);
     take_update(now);
     bool packets_came = false;
     for (const auto& [unit, port] : ports_) {
       const std::size_t n = port->rx_burst(packets);
       if (n == 0) continue;
+      // The process may have been stopped before it took these packets, and the right of a shard to act may be over.
+      now = monotonic_now();
       engine_->refuse_new_sessions(port->waited() > QueueWatch::kRelief);
       engine_->process(std::span(packets.data(), n), now, *this);
       for (const UnitPort& each : ports_) each.port->flush();
@@ -213,8 +216,8 @@ void Worker::run_real() {
     // A question may take about as long as a burst, so packets that come meanwhile wait no longer than for a burst.
     more |= mailbox_.run(*this, now, packets_came ? kBusySliceSlots : kSliceSlots);
     const TimePoint done = monotonic_now();
-    account(done - now, done);
-    present = now;
+    account(done - begun, done);
+    present = begun;
     if (budget_->rest_due(done)) {
       rest();
     } else if (!more) {

@@ -71,7 +71,10 @@ void SetCore::on_message(TimePoint now, replication::Channel channel, std::span<
   now_ = now;
   switch (channel) {
     case replication::Channel::control:
-      member_.on_control(now, message);
+      // The process may have been stopped since the round took its time, and a heartbeat may have been sent meanwhile.
+      // A promise that answers it counts from no earlier than that.
+      now_ = std::max(now, output_.time());
+      member_.on_control(now_, message);
       return;
     case replication::Channel::data:
       member_.on_data(now, message);
@@ -121,9 +124,9 @@ void SetCore::judge_health(TimePoint now) {
 // -- The round --
 
 bool SetCore::round(TimePoint now, WallMillis wall_now, const RoundLimits& limits) {
-  now_ = now;
   round_at_ = now;
   round_wall_ = wall_now;
+  now_ = now = std::max(now, now_);
   bool more = false;
   look_for_packets();
   if (const bool fails = disk_ != nullptr && disk_->failing(); fails != store_fails_) {
@@ -297,7 +300,10 @@ void SetCore::note_role(Role role, std::uint64_t term) {
   history_.add({now_, std::exchange(role_, role), role, term, member_.reason()});
 }
 
-void SetCore::on_reassert(std::uint64_t term) { output_.announce_again(term); }
+void SetCore::on_reassert(std::uint64_t term) {
+  // A master that is fenced has no traffic to draw; it announces its addresses when it acts again.
+  if (!fenced_) output_.announce_again(term);
+}
 
 void SetCore::on_handing_over(bool active) {
   shard_.refuse_new_sessions(active);

@@ -75,7 +75,8 @@ class SetCore final : private RoleOutput {
   // Inputs. What has arrived must be handed in before the round. Otherwise a round that comes late would count the time
   // in which messages waited as silence of the peer.
 
-  /// Takes one message from the peer as it came: any alignment, nothing trusted. `message` is not kept.
+  /// Takes one message from the peer as it came: any alignment, nothing trusted. `message` is not kept. A control
+  /// message counts as heard at SetOutput::time(), if that is later than `now`.
   void on_message(TimePoint now, replication::Channel channel, std::span<const std::uint8_t> message);
   /// Takes events of the own connection to the peer. Messages that have arrived must be handed in first.
   void on_connected(TimePoint now);

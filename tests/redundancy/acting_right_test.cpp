@@ -7,26 +7,13 @@
 #include <string>
 #include <utility>
 
+#include "tests/support/hand_key.h"
+
 namespace icr::node {
 namespace {
 
 using replication::Heartbeat;
 using ::testing::HasSubstr;
-
-class HandKey final : public WitnessKey {
- public:
-  void want(std::uint64_t term) override { wanted = term; }
-  void give_back() override {
-    wanted = 0;
-    ends = TimePoint::min();
-  }
-  [[nodiscard]] TimePoint until() const override { return ends; }
-  [[nodiscard]] std::string state() const override { return "played"; }
-  void append_to(CounterList&) const override {}
-
-  std::uint64_t wanted = 0;
-  TimePoint ends = TimePoint::min();
-};
 
 constexpr Duration kPatience = 64ms;
 constexpr Duration kLongest = 1s;

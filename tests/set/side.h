@@ -75,6 +75,7 @@ class Side : private SetOutput {
   TimePoint now_is;                     ///< of the call that is being handled
   std::vector<FailoverReport> reports;  ///< as they were reported, oldest first
   int settled_reports = 0;
+  int announced = 0;  ///< how often the addresses were announced again
 
   [[nodiscard]] std::uint64_t term_on_disk() { return store.terms("rs1")->seen; }
   [[nodiscard]] std::uint64_t counter(std::string_view name) const {
@@ -102,7 +103,7 @@ class Side : private SetOutput {
     return steers;
   }
   void release_traffic() override { tell("release"); }
-  void announce_again(std::uint64_t) override {}
+  void announce_again(std::uint64_t) override { ++announced; }
   void report_role(Role role, std::uint64_t term) override { tell(fmt::format("{} {}", to_string(role), term)); }
   void report_claim(std::uint64_t term) override {
     tell(term == 0 ? std::string("claims no more") : fmt::format("claims {}", term));
