@@ -116,11 +116,13 @@ TimePoint EtcdKey::work(TimePoint now) {
   }
   if (!lease_) {
     const auto answer = ask(etcd::kGrantPath, etcd::grant_request(config_.lease_s));
-    const auto lease = answer ? etcd::read_grant(*answer) : Result<etcd::Lease>(fail("no answer"));
+    if (!answer) return now + kFailedRetry;
+    const auto lease = etcd::read_grant(*answer);
     if (!lease) {
-      if (answer) say(lease.error().message);
+      refuse(lease.error().message);
       return now + kFailedRetry;
     }
+    understood();
     lease_ = *lease;
     lease_until_ = now + safe_part(lease_->time);
     renew_at_ = now + renewal_after(lease_->time);
@@ -139,10 +141,11 @@ TimePoint EtcdKey::take(TimePoint now, const Wish& wish) {
   const auto taken = etcd::read_take(*answer);
   if (!taken) {
     // Without its lease a key cannot be taken, and etcd says so with an error.
-    say(taken.error().message);
+    refuse(taken.error().message);
     end_lease();
     return now + kFailedRetry;
   }
+  understood();
   if (taken->taken || taken->lease == lease_->id) {
     has_key_ = true;
     publish(lease_until_);
@@ -169,9 +172,10 @@ bool EtcdKey::renew(TimePoint now) {
   if (!answer) return false;
   const auto time = etcd::read_renewal(*answer, lease_->id);
   if (!time) {
-    say(time.error().message);
+    refuse(time.error().message);
     return false;
   }
+  understood();
   if (*time == Duration{}) {
     say("the lease has ended");
     lease_.reset();
@@ -196,25 +200,32 @@ void EtcdKey::end_lease() {
 }
 
 std::optional<std::string> EtcdKey::ask(std::string_view path, const std::string& body) {
-  const std::string endpoint = url_of(config_.endpoints[endpoint_]);
-  const auto answer = http_.post(endpoint + std::string(path), body);
-  // Status 404 tells that there is no such lease.
-  const bool good = answer && (answer->status == 200 || answer->status == 404);
+  const auto answer = http_.post(endpoint() + std::string(path), body);
   {
     const MutexLock lock(mutex_);
     ++counters_.requests;
-    if (!good) ++counters_.failures;
   }
-  if (good) {
-    if (std::exchange(failing_, false)) log::info("witness", "set={} {} answers", names_.set, endpoint);
-    return answer->body;
-  }
-  const std::string why = answer ? fmt::format("HTTP status {}", answer->status) : answer.error().message;
-  if (!std::exchange(failing_, true)) log::warn("witness", "set={} {}: {}", names_.set, endpoint, why);
-  say(fmt::format("{}: {}", endpoint, why));
-  endpoint_ = (endpoint_ + 1) % config_.endpoints.size();
+  // Status 404 tells that there is no such lease.
+  if (answer && (answer->status == 200 || answer->status == 404)) return answer->body;
+  refuse(answer ? fmt::format("HTTP status {}", answer->status) : answer.error().message);
   return std::nullopt;
 }
+
+void EtcdKey::understood() {
+  if (!std::exchange(failing_, false)) return;
+  log::info("witness", "set={} {} answers", names_.set, endpoint());
+  say(fmt::format("{} answers", endpoint()));
+}
+
+void EtcdKey::refuse(const std::string& why) {
+  if (!std::exchange(failing_, true)) log::warn("witness", "set={} {}: {}", names_.set, endpoint(), why);
+  say(fmt::format("{}: {}", endpoint(), why));
+  endpoint_ = (endpoint_ + 1) % config_.endpoints.size();
+  const MutexLock lock(mutex_);
+  ++counters_.failures;
+}
+
+std::string EtcdKey::endpoint() const { return url_of(config_.endpoints[endpoint_]); }
 
 /// Tells the worker until when the member has the key, unless it does not want it any more.
 void EtcdKey::publish(TimePoint until) {

@@ -64,8 +64,13 @@ class EtcdKey final : public WitnessKey {
   [[nodiscard]] TimePoint take(TimePoint now, const Wish& wish);
   [[nodiscard]] bool renew(TimePoint now);
   void end_lease();
-  /// Posts to the present endpoint. After a failure the next one is the present one.
+  /// Posts to the present endpoint, and returns the answer, which has yet to be read: by understood() or refuse().
   [[nodiscard]] std::optional<std::string> ask(std::string_view path, const std::string& body);
+  /// Notes that the present endpoint has given an answer that makes sense.
+  void understood();
+  /// Counts a failure of the present endpoint, and makes the next one the present one.
+  void refuse(const std::string& why);
+  [[nodiscard]] std::string endpoint() const;
   void publish(TimePoint until);
   void say(std::string state);
   [[nodiscard]] Wish wish() const;
@@ -82,7 +87,7 @@ class EtcdKey final : public WitnessKey {
   TimePoint renew_at_ = TimePoint::min();
   std::uint64_t lease_of_ = 0;  ///< the number of the wish for which it may take the key
   bool has_key_ = false;
-  bool failing_ = false;  ///< the last request was not answered
+  bool failing_ = false;  ///< the last request had no answer that makes sense
 
   // Shared.
   mutable InheritingMutex mutex_;

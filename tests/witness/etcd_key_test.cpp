@@ -12,6 +12,7 @@
 #include <atomic>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <thread>
 
 #include "model/base/clock.h"
@@ -46,6 +47,8 @@ class PlayedEtcd {
   std::uint16_t port = 0;
   std::atomic<bool> garbage{false};     ///< every answer is nonsense
   std::atomic<bool> flood{false};       ///< every answer is far too long
+  std::atomic<bool> drip{false};        ///< every answer comes octet by octet, and has no end
+  std::atomic<int> redirect_to{0};      ///< every answer redirects to this port; 0: none does
   std::atomic<std::int64_t> holder{0};  ///< the lease that has the key; 0: none
   std::atomic<std::int64_t> leases{0};  ///< that were granted; the last one is the newest
   std::atomic<std::int64_t> ended{0};   ///< the last lease that was ended
@@ -73,12 +76,28 @@ class PlayedEtcd {
         const auto length = std::stoul(text.substr(text.find("Content-Length: ") + 16));
         if (text.size() < end + 4 + length) continue;
         const std::string body = answer(text.substr(0, text.find(" HTTP/")), text.substr(end + 4));
-        const std::string whole = fmt::format("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{}", body.size(), body);
+        const std::string whole =
+            fmt::format("HTTP/1.1 {}\r\nContent-Length: {}\r\n\r\n{}", status(), body.size(), body);
         text.clear();
         ++requests;
+        if (drip) {
+          send_slowly(connection, "HTTP/1.1 200 OK\r\nContent-Length: 10000\r\n\r\n");
+          break;
+        }
         if (::send(connection, whole.data(), whole.size(), MSG_NOSIGNAL) < 0) break;
       }
       ::close(connection);
+    }
+  }
+  [[nodiscard]] std::string status() const {
+    if (redirect_to == 0) return "200 OK";
+    return fmt::format("307 Temporary Redirect\r\nLocation: http://127.0.0.1:{}/v3/lease/grant", redirect_to.load());
+  }
+  /// Sends the head, and then a blank every 20 ms until the client closes the connection.
+  void send_slowly(int connection, std::string_view head) const {
+    if (::send(connection, head.data(), head.size(), MSG_NOSIGNAL) < 0) return;
+    pollfd polled{connection, POLLIN, 0};
+    while (!stopping_ && drip && ::poll(&polled, 1, 20) == 0 && ::send(connection, " ", 1, MSG_NOSIGNAL) == 1) {
     }
   }
   std::string answer(const std::string& line, const std::string& body) {
@@ -127,6 +146,15 @@ class EtcdKeyTest : public ::testing::Test {
     return condition();
   }
   static bool has(const EtcdKey& key) { return monotonic_now() < key.until(); }
+  static std::uint64_t failures(const EtcdKey& key) {
+    CounterList counters;
+    key.append_to(counters);
+    for (const auto& each : counters) {
+      if (each.name == "witness-requests-failed") return each.value;
+    }
+    ADD_FAILURE();
+    return 0;
+  }
 
   PlayedEtcd etcd_;
 };
@@ -198,6 +226,54 @@ TEST_F(EtcdKeyTest, TheNextEndpointIsAskedWhenOneDoesNotAnswer) {
   key.start();
   key.want(4);
   EXPECT_TRUE(eventually([&] { return has(key); }));
+}
+
+TEST_F(EtcdKeyTest, AnotherProgramAtAnEndpointIsAFailureAndTheNextOneIsAsked) {
+  PlayedEtcd other;
+  other.garbage = true;
+  WitnessConfig config = this->config();
+  config.endpoints.insert(config.endpoints.begin(), {*IpAddress::parse("127.0.0.1"), other.port});
+  EtcdKey key(config, {"lab", "rs1", "left", 7});
+  key.start();
+  key.want(4);
+  EXPECT_TRUE(eventually([&] { return has(key); }));
+  EXPECT_EQ(failures(key), 1U);
+  EXPECT_EQ(other.requests, 1);
+}
+
+TEST_F(EtcdKeyTest, ARedirectionIsNotFollowed) {
+  PlayedEtcd other;
+  etcd_.redirect_to = other.port;
+  EtcdKey key(config(), {"lab", "rs1", "left", 7});
+  key.start();
+  key.want(4);
+  ASSERT_TRUE(eventually([&] { return failures(key) > 2; }));
+  EXPECT_THAT(key.state(), HasSubstr("HTTP status 307"));
+  EXPECT_EQ(other.requests, 0);
+  EXPECT_FALSE(has(key));
+}
+
+TEST_F(EtcdKeyTest, AnAnswerThatNeverEndsIsGivenUp) {
+  etcd_.drip = true;
+  EtcdKey key(config(), {"lab", "rs1", "left", 7});
+  key.start();
+  key.want(4);
+  ASSERT_TRUE(eventually([&] { return failures(key) > 1; }));
+  EXPECT_THAT(key.state(), HasSubstr("Timeout"));
+  EXPECT_FALSE(has(key));
+  etcd_.drip = false;
+  EXPECT_TRUE(eventually([&] { return has(key); }));
+}
+
+TEST_F(EtcdKeyTest, AFailureThatIsOverIsNotShownAnyMore) {
+  EtcdKey key(config(), {"lab", "rs1", "left", 7});
+  key.start();
+  ASSERT_TRUE(eventually([&] { return etcd_.leases == 1; }));
+  etcd_.flood = true;
+  ASSERT_TRUE(eventually([&] { return failures(key) > 0; })) << "the lease is renewed before it ends";
+  etcd_.flood = false;
+  EXPECT_TRUE(eventually([&] { return key.state() == fmt::format("http://127.0.0.1:{} answers", etcd_.port); }));
+  EXPECT_EQ(etcd_.leases, 1);
 }
 
 }  // namespace
