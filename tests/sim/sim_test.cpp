@@ -1,33 +1,16 @@
-// Whole chassis in virtual time, under faults. ICR_SIM_SEED replays one seed, ICR_SIM_SEEDS says how many are run
-// (300).
+// Whole chassis in virtual time, under faults. Seeds are asked for as seeds.h says.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <functional>
 #include <iostream>
 #include <optional>
 #include <random>
 
 #include "model/base/log.h"
-#include "tests/sim/world.h"
+#include "tests/sim/seeds.h"
 
 namespace icr::sim {
 namespace {
-
-std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
-  const char* text = std::getenv(name);
-  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
-}
-
-/// Returns the violations, and what happened before; empty if there are none.
-std::string story(const World& world) {
-  std::string out;
-  for (const auto& violation : world.violations()) out += violation + "\n";
-  if (out.empty()) return out;
-  out += "What happened before:\n";
-  for (const auto& event : world.events()) out += "  " + event + "\n";
-  return out;
-}
 
 /// One whole life from one seed.
 std::string live(std::uint64_t seed, Totals& totals) {
@@ -49,21 +32,11 @@ constexpr std::uint64_t kParts = 3;
 class Simulation : public ::testing::TestWithParam<std::uint64_t> {};
 
 TEST_P(Simulation, InvariantsHoldUnderEverySeed) {
-  log::set_level(log::Level::error);
-  const bool replay = std::getenv("ICR_SIM_SEED") != nullptr;
-  if (replay && GetParam() != 0) return;  // the first part does it
-  const std::uint64_t all = from_environment("ICR_SIM_SEEDS", 300);
-  const std::uint64_t first = replay ? from_environment("ICR_SIM_SEED", 1) : 1 + all * GetParam() / kParts;
-  const std::uint64_t count = replay ? 1 : 1 + all * (GetParam() + 1) / kParts - first;
-  Totals totals;
-  int failed = 0;
-  for (std::uint64_t seed = first; seed < first + count && failed < 5; ++seed) {
-    const std::string violations = live(seed, totals);
-    if (violations.empty()) continue;
-    ++failed;
-    ADD_FAILURE() << "ICR_SIM_SEED=" << seed << " replays this:\n" << violations;
-  }
-  std::cout << "seeds " << first << " to " << first + count - 1 << ": " << totals.to_string() << "\n";
+  if (replays() && GetParam() != 0) return;  // the first part does it
+  const std::uint64_t first = all_seeds() * GetParam() / kParts;
+  const Seeds seeds = wanted_seeds({1 + first, all_seeds() * (GetParam() + 1) / kParts - first});
+  const Totals totals = live_through(seeds, live);
+  const std::uint64_t count = seeds.count;
   if (count < 100) return;
   // A simulation in which nothing goes wrong shows nothing.
   EXPECT_GT(totals.crashes, count);
@@ -99,7 +72,7 @@ TEST_P(Simulation, InvariantsHoldUnderEverySeed) {
 
 INSTANTIATE_TEST_SUITE_P(Part, Simulation, ::testing::Range<std::uint64_t>(0, kParts));
 
-std::uint64_t seeds_of_commits() { return from_environment("ICR_SIM_SEEDS", 300) / 6; }
+std::uint64_t seeds_of_commits() { return all_seeds() / 6; }
 
 /// Lets both chassis live under commits at any moment of the traffic, with nothing else that goes wrong, once for each
 /// seed until one fails. `edits` is asked for (seed, preempt); `at_end` looks at a world that has settled, and `check`
@@ -108,9 +81,7 @@ Totals live_with_commits(const std::function<unsigned(std::uint64_t, bool)>& edi
                          const std::function<void(World&)>& at_end,
                          const std::function<void(const Totals&, bool)>& check) {
   log::set_level(log::Level::error);
-  const bool replay = std::getenv("ICR_SIM_SEED") != nullptr;
-  const std::uint64_t first = replay ? from_environment("ICR_SIM_SEED", 1) : 1;
-  const std::uint64_t count = replay ? 1 : seeds_of_commits();
+  const auto [first, count] = wanted_seeds({1, seeds_of_commits()});
   Totals totals;
   for (std::uint64_t seed = first; seed < first + count && !::testing::Test::HasFailure(); ++seed) {
     SCOPED_TRACE(fmt::format("ICR_SIM_SEED={}", seed));
@@ -139,7 +110,7 @@ TEST(Commits, LoseNoPacket) {
       [](std::uint64_t seed, bool) { return seed % 2 == 0 ? kEditKeepsAll : kEditAll; }, [](World&) {},
       [](const Totals& all, bool preempt) { EXPECT_LE(all.masterships, 1 + all.commits * (preempt ? 2 : 1)); });
   const std::uint64_t count = seeds_of_commits();
-  if (count < 50 || std::getenv("ICR_SIM_SEED") != nullptr) return;
+  if (count < 50 || replays()) return;
   EXPECT_GT(totals.commits, 4 * count);
   EXPECT_GT(totals.handed_over, 2 * count);
   EXPECT_GT(totals.round_trips, 500 * count);
@@ -158,7 +129,7 @@ TEST(Commits, WithoutARestartMoveNothing) {
                           EXPECT_EQ(all.restarts, 0U);
                         });
   const std::uint64_t count = seeds_of_commits();
-  if (count < 50 || std::getenv("ICR_SIM_SEED") != nullptr) return;
+  if (count < 50 || replays()) return;
   EXPECT_GT(totals.adopted_by_master, 3 * count);
   EXPECT_GT(totals.round_trips, 500 * count);
   EXPECT_GT(totals.rematched, count);
