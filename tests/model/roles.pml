@@ -323,7 +323,7 @@ inline on_peer(i) {
 }
 
 #ifdef WITNESS
-/* ActingRight::on_heartbeat */
+/* ActingRight::on_heard */
 inline on_right(i) {
   /* Another process cannot free this member of what it promised to the former one. */
 #ifndef FAULT_FREED_BY_ANOTHER_PROCESS
@@ -639,7 +639,7 @@ inline give_back(i) {
   key = (key == i + 1 -> 3 : key)
 }
 
-/* ActingRight::stop: the member relies on nothing that answers what it has sent until now. */
+/* ActingRight::set_reliance: the member relies on nothing that answers what it has sent until now. */
 inline stop_relying(i, j) {
   right_p[i] = false;
   right_k[i] = false;
