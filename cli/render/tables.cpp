@@ -148,8 +148,8 @@ void append_detector(const SilenceStatus& d, std::string& out) {
                  d.state, milliseconds(d.threshold), milliseconds(d.floor), milliseconds(d.limit));
   fmt::format_to(to, "   Worst delay of the last minute: own {:.1f} ms, peer {:.1f} ms, peer says {:.1f} ms\n",
                  milliseconds(d.own_late), milliseconds(d.peer_late), milliseconds(d.peer_says));
-  fmt::format_to(to, "   Takeovers avoided: {}, probes sent: {}, answered: {}, witness: {}\n", d.avoided, d.probes_sent,
-                 d.probes_answered, d.witness);
+  fmt::format_to(to, "   Takeovers avoided: {}, probes sent: {}, answered: {}, probe: {}\n", d.avoided, d.probes_sent,
+                 d.probes_answered, d.probe);
 }
 
 std::string render_counts(const std::vector<ServiceSetRow>& rows, CardFamily empty_family) {

@@ -23,8 +23,8 @@ struct SilenceStatus {
   std::uint64_t avoided = 0;    ///< silences that passed the floor and ended
   std::uint64_t probes_sent = 0;
   std::uint64_t probes_answered = 0;
-  std::string state;    ///< "hears the peer", ...
-  std::string witness;  ///< how the peer's machine answered last, in words
+  std::string state;  ///< "hears the peer", ...
+  std::string probe;  ///< how the peer's machine answered last, in words
   friend bool operator==(const SilenceStatus&, const SilenceStatus&) = default;
 };
 

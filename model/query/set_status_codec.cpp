@@ -78,9 +78,9 @@ Result<std::vector<RoleChange>> decode_history(const Rows<fbs::RoleChange>* rows
 
 flatbuffers::Offset<fbs::Detector> encode_detector(const SilenceStatus& d, Builder& builder) {
   const auto state = builder.CreateString(d.state);
-  const auto witness = builder.CreateString(d.witness);
+  const auto probe = builder.CreateString(d.probe);
   return fbs::CreateDetector(builder, d.floor, d.limit, d.threshold, d.silence, d.own_late, d.peer_late, d.peer_says,
-                             d.avoided, d.probes_sent, d.probes_answered, state, witness);
+                             d.avoided, d.probes_sent, d.probes_answered, state, probe);
 }
 
 SilenceStatus decode_detector(const fbs::Detector& in) {

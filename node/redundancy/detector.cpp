@@ -41,17 +41,17 @@ Duration WorstOfMinute::worst(TimePoint now) const {
   return out;
 }
 
-std::string_view to_string(Witness witness) {
-  switch (witness) {
-    case Witness::never_asked:
+std::string_view to_string(Probe probe) {
+  switch (probe) {
+    case Probe::never_asked:
       return "not asked";
-    case Witness::no_addresses:
+    case Probe::no_addresses:
       return "no address to ask";
-    case Witness::asked:
+    case Probe::asked:
       return "asked";
-    case Witness::answered:
+    case Probe::answered:
       return "machine lives, process late";
-    case Witness::unanswered:
+    case Probe::unanswered:
       return "no answer";
   }
   return "not asked";
@@ -132,7 +132,7 @@ void Detector::on_probe_answer(TimePoint now, std::uint64_t nonce) {
   ++counters_.probes_answered;
   is_answered_ = true;
   answered_ = attended_;
-  witness_ = Witness::answered;
+  probe_ = Probe::answered;
 }
 
 Duration Detector::threshold(TimePoint now) const {
@@ -155,7 +155,7 @@ void Detector::ask() {
   if (!is_asked_) {
     is_asked_ = true;
     asked_ = attended_;
-    witness_ = Witness::asked;
+    probe_ = Probe::asked;
   }
   next_probe_ = attended_ + ask_interval_;
   for (const IpAddress& address : addresses_) {
@@ -169,7 +169,7 @@ bool Detector::judge(TimePoint now) {
   threshold_ = threshold(now);
   if (silence() >= ask_after_) {
     if (!may_ask()) {
-      if (addresses_.empty()) witness_ = Witness::no_addresses;
+      if (addresses_.empty()) probe_ = Probe::no_addresses;
     } else if (!is_asked_ || attended_ >= next_probe_) {
       ask();
     }
@@ -177,7 +177,7 @@ bool Detector::judge(TimePoint now) {
   if (attended_ < due()) return false;
   lost_ = true;
   ++counters_.silences;
-  if (is_asked_ && !is_answered_) witness_ = Witness::unanswered;
+  if (is_asked_ && !is_answered_) probe_ = Probe::unanswered;
   return true;
 }
 
@@ -200,7 +200,7 @@ DetectorStatus Detector::status(TimePoint now) const {
   out.avoided = counters_.avoided;
   out.probes_sent = counters_.probes_sent;
   out.probes_answered = counters_.probes_answered;
-  out.witness = witness_;
+  out.probe = probe_;
   return out;
 }
 

@@ -52,14 +52,14 @@ class WorstOfMinute {
 };
 
 /// How the peer's machine answered the last probes.
-enum class Witness : std::uint8_t {
+enum class Probe : std::uint8_t {
   never_asked,   ///< there was no reason to ask
   no_addresses,  ///< there was a reason to ask, but no address is known
   asked,         ///< no answer yet
   answered,      ///< its kernel answers
   unanswered,    ///< the peer was given up without an answer
 };
-[[nodiscard]] std::string_view to_string(Witness witness);
+[[nodiscard]] std::string_view to_string(Probe probe);
 
 /// Sends an echo request to the peer's machine. Detector::judge() calls it.
 class ProbeOutput {
@@ -81,7 +81,7 @@ struct DetectorStatus {
   std::uint64_t avoided = 0;  ///< silences that passed the floor and ended
   std::uint64_t probes_sent = 0;
   std::uint64_t probes_answered = 0;
-  Witness witness = Witness::never_asked;
+  Probe probe = Probe::never_asked;
 };
 
 class Detector {
@@ -162,7 +162,7 @@ class Detector {
   WorstOfMinute own_late_;
   WorstOfMinute peer_late_;
   Duration peer_says_{};
-  Witness witness_ = Witness::never_asked;
+  Probe probe_ = Probe::never_asked;
   Counters counters_;
 };
 

@@ -106,7 +106,7 @@ class Taker {
 Json detector_to_json(const SilenceStatus& detector) {
   Json out;
   out["state"] = detector.state;
-  out["witness"] = detector.witness;
+  out["probe"] = detector.probe;
   for (const DetectorValue& each : kDetector) out[each.name] = detector.*each.value;
   return out;
 }
@@ -189,7 +189,7 @@ Result<FailoverReport> failover_from_json(std::string_view text) {
   if (const Json* detector = top.object("detector")) {
     Taker taker(*detector, "detector.");
     taker.known("state", out.detector.state);
-    taker.known("witness", out.detector.witness);
+    taker.known("probe", out.detector.probe);
     for (const DetectorValue& value : kDetector) taker.known(value.name, out.detector.*value.value);
     if (!taker.fault().empty()) return fail("{}", taker.fault());
   }

@@ -13,7 +13,7 @@ SilenceStatus silence_of(const DetectorStatus& d, bool present) {
   SilenceStatus out{
       in_micros(d.floor),    in_micros(d.limit),     in_micros(d.threshold), in_micros(d.silence),
       in_micros(d.own_late), in_micros(d.peer_late), in_micros(d.peer_says), d.avoided,
-      d.probes_sent,         d.probes_answered,      "hears the peer",       std::string(to_string(d.witness))};
+      d.probes_sent,         d.probes_answered,      "hears the peer",       std::string(to_string(d.probe))};
   if (!present) {
     out.state = "peer is lost";
   } else if (d.silence > d.floor) {

@@ -224,7 +224,7 @@ def test_a_process_that_hangs_is_deposed_although_its_kernel_answers(lab):
         told = lab.icr("show", "services", "redundancy-group", "extensive", chassis=standby).stdout
     finally:
         lab.processes.signal(master, signal.SIGCONT)
-    assert "witness: machine lives, process late" in told
+    assert "probe: machine lives, process late" in told
     counters = dict(re.findall(r"^ +([a-z-]+) +(\d+)$", told, re.MULTILINE))
     # Probes go to the addresses on the service networks, too, and all are answered.
     assert int(counters["probes-answered"]) > 10

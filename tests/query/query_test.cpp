@@ -243,7 +243,7 @@ TEST(QueryCodec, AReplyComesBackInSlotOrderAndPrintable) {
   EXPECT_EQ(got->status[0].peer_health_reasons, "disk?full");
   EXPECT_EQ(got->status[0].detector.peer_says, 7U);
   EXPECT_EQ(got->status[0].detector.probes_answered, 10U);
-  EXPECT_EQ(got->status[0].detector.witness, "no answer");
+  EXPECT_EQ(got->status[0].detector.probe, "no answer");
   EXPECT_EQ(got->status[0].service_sets[0].total(), 5U);
   EXPECT_EQ(got->status[0].counters[1].value, 2U);
   EXPECT_EQ(got->utilization.cpu_permyriad, 7U);

@@ -91,7 +91,7 @@ TEST_F(DetectorTest, OnAQuietMachineADeadMachineThatIsAskedInVainIsNoticedAsSoon
   EXPECT_EQ(probes_, 0) << "nobody is asked while heartbeats come";
   EXPECT_LE(silence_borne(), kFloor + 1ms);
   EXPECT_GT(probes_, 1);
-  EXPECT_EQ(detector_.status(now_).witness, Witness::unanswered);
+  EXPECT_EQ(detector_.status(now_).probe, Probe::unanswered);
 }
 
 TEST_F(DetectorTest, WhoWasLateByEightyMillisecondsTwiceIsNotDeadAfterSixty) {
@@ -181,7 +181,7 @@ TEST_F(DetectorTest, AProcessThatHangsIsDeposedAtTheLimitAlthoughItsKernelAnswer
   const Duration borne = silence_borne();
   EXPECT_GE(borne, kLimit);
   EXPECT_LE(borne, kLimit + 1ms);
-  EXPECT_EQ(detector_.status(now_).witness, Witness::answered);
+  EXPECT_EQ(detector_.status(now_).probe, Probe::answered);
   EXPECT_GT(counter("probes-answered"), 10U);
 }
 

@@ -73,7 +73,7 @@ TEST_F(BusyMembersTest, AProcessThatHangsIsDeposedAtTheLimit) {
   ASSERT_TRUE(run_until([this] { return right_.role == "master"; }));
   EXPECT_GE(now_ - begin, 900ms);
   EXPECT_LE(now_ - begin, 1020ms);
-  EXPECT_EQ(right_.member->status().detector.witness, Witness::answered);
+  EXPECT_EQ(right_.member->status().detector.probe, Probe::answered);
   left_.held_up = false;
   ASSERT_TRUE(run_until([this] { return left_.role == "standby" && left_.hot(); }));
 }
@@ -87,7 +87,7 @@ TEST_F(BusyMembersTest, ADeadMachineIsNoticedWithinTheConfiguredTime) {
   ASSERT_TRUE(run_until([this] { return right_.role == "master"; }));
   EXPECT_LE(now_ - begin, 62ms);
   EXPECT_GT(right_.probes, 0);
-  EXPECT_EQ(right_.member->status().detector.witness, Witness::unanswered);
+  EXPECT_EQ(right_.member->status().detector.probe, Probe::unanswered);
 }
 
 TEST_F(BusyMembersTest, AProcessThatDiedIsNoticedAtOnceByItsClosedConnection) {

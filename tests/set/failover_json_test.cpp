@@ -77,8 +77,8 @@ TEST(FailoverJson, WhatIsWrongIsNamed) {
             "'events.first-packet.after-us' is missing, or of another type");
   EXPECT_EQ(error_of(with(good, "\"unix-us\": 1796027703695762", "\"unix-us\": 1.5")),
             "'last-sign-of-life.unix-us' is missing, or of another type");
-  EXPECT_EQ(error_of(with(good, "\"witness\": \"not asked\"", "\"witness\": 3")),
-            "'detector.witness' is missing, or of another type");
+  EXPECT_EQ(error_of(with(good, "\"probe\": \"not asked\"", "\"probe\": 3")),
+            "'detector.probe' is missing, or of another type");
 }
 
 TEST(FailoverJson, TextThatIsNoUtf8IsWrittenAllTheSame) {
