@@ -1,0 +1,59 @@
+// What happened in simulated runs, as numbers.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace icr::sim {
+
+/// What happened in a run, for the summary: a simulation that never met a fault proves nothing.
+struct Totals {
+  std::uint64_t crashes = 0;
+  std::uint64_t cuts = 0;
+  std::uint64_t pauses = 0;
+  std::uint64_t illnesses = 0;
+  std::uint64_t moved_ill = 0;  ///< mastership was given up, or taken, because of one
+  std::uint64_t storms = 0;
+  std::uint64_t disk_failures = 0;
+  std::uint64_t switchovers_begun = 0;
+  std::uint64_t masterships = 0;
+  std::uint64_t split_brains = 0;
+  std::uint64_t births = 0;
+  std::uint64_t deaths = 0;
+  std::uint64_t round_trips = 0;
+  std::uint64_t messages_lost = 0;
+  std::uint64_t took_over_hot = 0;
+  std::uint64_t took_over_cold = 0;
+  std::uint64_t gaps = 0;
+  std::uint64_t duplicates = 0;
+  std::uint64_t attempts_after_loss = 0;
+  std::uint64_t copies = 0;
+  std::uint64_t mapping_changes = 0;
+  std::uint64_t bindings = 0;
+  std::uint64_t only_there = 0;  ///< sessions that only a member that yielded had
+  std::uint64_t adopted = 0;     ///< records of such sessions that the master took over
+  std::uint64_t claims_refused = 0;
+  std::uint64_t claims_withdrawn = 0;
+  std::uint64_t claims_waived = 0;  ///< the disk was not waited for
+  std::uint64_t claims_waited = 0;  ///< claims that were not answered at once
+  std::uint64_t damaged = 0;        ///< starts from a damaged store
+  std::uint64_t conflicts = 0;      ///< such sessions that were counted as conflicts
+  std::uint64_t commits = 0;
+  std::uint64_t commits_of_one = 0;   ///< that only one of two living chassis was given
+  std::uint64_t fetched = 0;          ///< commits that a chassis had from its peer
+  std::uint64_t adopted_commits = 0;  ///< taken without a restart
+  std::uint64_t adopted_by_master = 0;
+  std::uint64_t rematched = 0;      ///< sessions that ended because a commit does not admit them any more
+  std::uint64_t restarts = 0;       ///< to take a commit
+  std::uint64_t failed_starts = 0;  ///< with a commit that cannot be started
+  std::uint64_t handed_over = 0;    ///< switchovers that were begun for a commit
+  std::uint64_t kept = 0;           ///< sessions that were compared across a restart or a switchover
+  std::uint64_t homeless = 0;       ///< sessions for which a new file had no place
+  std::uint64_t keys_given = 0;     ///< by the witness
+  std::uint64_t fenced = 0;         ///< masters that had to stop to act
+  std::uint64_t two_masters = 0;    ///< moments with two masters, of which one did not act
+  void add(const Totals& other);
+  [[nodiscard]] std::string to_string() const;
+};
+
+}  // namespace icr::sim
