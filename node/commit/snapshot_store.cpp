@@ -1,20 +1,16 @@
 #include "node/commit/snapshot_store.h"
 
-#include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
-#include <cstring>
-#include <fstream>
-#include <iterator>
 #include <system_error>
 #include <utility>
 
 #include "model/base/log.h"
+#include "model/base/whole_file.h"
 #include "model/config/cluster_file.h"
 #include "model/config/snapshot.h"
 
@@ -25,53 +21,12 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kMagic = "icr-commit 1";
 constexpr std::string_view kCandidate = "candidate";
-constexpr std::string_view kUnfinished = ".new";
 constexpr std::string_view kExtension = ".commit";
 /// The description of a commit is shorter than this.
-constexpr std::uintmax_t kMaxDescriptionBytes = 16 * 1024;
-
-/// A file descriptor that is closed at the end of its scope.
-class Descriptor {
- public:
-  explicit Descriptor(int number) : number_(number) {}
-  ~Descriptor() {
-    if (number_ >= 0) ::close(number_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  [[nodiscard]] int number() const { return number_; }
-  [[nodiscard]] bool open() const { return number_ >= 0; }
-
- private:
-  int number_;
-};
+constexpr std::size_t kMaxDescriptionBytes = 16 * 1024;
 
 tl::unexpected<Error> failed(const fs::path& path, std::string_view what) {
-  return fail("{}: {}: {}", path.string(), what, std::strerror(errno));
-}
-
-Result<void> write_all(const fs::path& path, std::string_view bytes) {
-  const Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600));
-  if (!file.open()) return failed(path, "cannot be created");
-  while (!bytes.empty()) {
-    const auto written = ::write(file.number(), bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return failed(path, "cannot be written");
-    bytes.remove_prefix(static_cast<std::size_t>(written));
-  }
-  if (::fsync(file.number()) != 0) return failed(path, "cannot be written to disk");
-  return {};
-}
-
-Result<std::string> read_all(const fs::path& path) {
-  std::error_code code;
-  const auto size = fs::file_size(path, code);
-  if (code) return fail("{}", code.message());
-  if (size > max_cluster_file_bytes() + kMaxDescriptionBytes) return fail("it is too long: {} octets", size);
-  std::ifstream stream(path, std::ios::binary);
-  std::string out(std::istreambuf_iterator<char>(stream), {});
-  if (!stream || out.size() != size) return fail("it cannot be read");
-  return out;
+  return fail("{}: {}: {}", path.string(), what, error_text(errno));
 }
 
 /// Takes the rest of the next line of `text`, which must begin with "`name`: ".
@@ -170,11 +125,10 @@ Result<SnapshotStore> SnapshotStore::open(const fs::path& folder) {
       continue;
     }
     if (path.extension() != kExtension) continue;
-    if (each->symlink_status(code).type() != fs::file_type::regular) {
-      out.damage_.push_back(fmt::format("{} was skipped: it is no file of this folder", path.string()));
-      continue;
-    }
-    auto commit = read_all(path).and_then([](const std::string& text) { return read_commit(text); });
+    auto commit =
+        read_whole_file(path, max_cluster_file_bytes() + kMaxDescriptionBytes).and_then([](const std::string& text) {
+          return read_commit(text);
+        });
     if (!commit) {
       out.damage_.push_back(fmt::format("{} is damaged and was skipped: {}", path.string(), commit.error().message));
     } else if (out.file_of(commit->entry.number).filename() != path.filename()) {
@@ -193,22 +147,9 @@ fs::path SnapshotStore::file_of(std::uint64_t number) const {
   return folder_ / fmt::format("{:020}{}", number, kExtension);
 }
 
-Result<void> SnapshotStore::sync_folder() const {
-  const Descriptor folder(::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!folder.open()) return failed(folder_, "cannot be opened");
-  if (::fsync(folder.number()) != 0) return failed(folder_, "cannot be written to disk");
-  return {};
-}
-
 Result<void> SnapshotStore::write(const StoredCommit& commit, const std::string& name) const {
-  const fs::path unfinished = folder_ / (name + std::string(kUnfinished));
-  if (auto written = write_all(unfinished, text_of_commit(commit)); !written) {
-    std::error_code ignored;
-    fs::remove(unfinished, ignored);
-    return written;
-  }
-  if (::rename(unfinished.c_str(), (folder_ / name).c_str()) != 0) return failed(unfinished, "cannot be renamed");
-  return sync_folder();
+  if (auto written = replace_file(folder_ / name, text_of_commit(commit)); !written) return written;
+  return sync_folder(folder_);
 }
 
 Result<void> SnapshotStore::prepare(StoredCommit commit) {
@@ -228,7 +169,7 @@ Result<void> SnapshotStore::activate() {
       return failed(candidate, "cannot be renamed");
     }
     // It counts from here on. If the folder cannot be synced, the new name may be lost, but only with the machine.
-    if (auto synced = sync_folder(); !synced) log::error("commit", "{}", synced.error().message);
+    if (auto synced = sync_folder(folder_); !synced) log::error("commit", "{}", synced.error().message);
   }
   insert(std::move(candidate_.front()));
   candidate_.clear();

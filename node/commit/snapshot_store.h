@@ -62,7 +62,6 @@ class SnapshotStore {
   [[nodiscard]] std::filesystem::path file_of(std::uint64_t number) const;
   /// Writes `commit` to `name` in the folder, durably.
   [[nodiscard]] Result<void> write(const StoredCommit& commit, const std::string& name) const;
-  [[nodiscard]] Result<void> sync_folder() const;
   /// Adds the newest commit, and removes those that are too many.
   void insert(StoredCommit commit);
 

@@ -1,16 +1,14 @@
 #include "node/set/failover_files.h"
 
-#include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <fstream>
 #include <iterator>
 #include <system_error>
 
 #include "model/base/log.h"
+#include "model/base/whole_file.h"
 #include "node/set/failover_json.h"
 
 namespace icr::node {
@@ -19,10 +17,9 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kComponent = "failover";
-constexpr std::string_view kUnfinished = ".new";
 constexpr std::string_view kExtension = ".json";
 /// A report is shorter than this.
-constexpr std::uintmax_t kMaxBytes = 64 * 1024;
+constexpr std::size_t kMaxBytes = 64 * 1024;
 
 /// Returns the name of a set with only such characters as a file name may have. Two sets never get the same.
 std::string as_file_name(std::string_view set) {
@@ -35,41 +32,6 @@ std::string as_file_name(std::string_view set) {
     }
   }
   return out;
-}
-
-Result<std::string> read_report(const fs::path& path) {
-  std::error_code code;
-  if (fs::symlink_status(path, code).type() != fs::file_type::regular) return fail("it is no file of this folder");
-  const auto size = fs::file_size(path, code);
-  if (code) return fail("{}", code.message());
-  if (size > kMaxBytes) return fail("it is too long: {} octets", size);
-  std::ifstream stream(path, std::ios::binary);
-  std::string out(std::istreambuf_iterator<char>(stream), {});
-  if (!stream || out.size() != size) return fail("it cannot be read");
-  return out;
-}
-
-Result<void> write_durably(int file, std::string_view text) {
-  while (!text.empty()) {
-    const auto written = ::write(file, text.data(), text.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return fail("{}", error_text(errno));
-    text.remove_prefix(static_cast<std::size_t>(written));
-  }
-  if (::fsync(file) != 0) return fail("{}", error_text(errno));
-  return {};
-}
-
-/// Writes `text` to `path`, so that the file has either its former or its new text, whatever happens.
-Result<void> replace_file(const fs::path& path, std::string_view text) {
-  const std::string unfinished = path.string() + std::string(kUnfinished);
-  const int file = ::open(unfinished.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
-  if (file < 0) return fail("{}: {}", unfinished, error_text(errno));
-  auto done = write_durably(file, text);
-  ::close(file);
-  if (done && ::rename(unfinished.c_str(), path.c_str()) != 0) done = fail("{}", error_text(errno));
-  if (!done) return tl::unexpected(done.error().in(path.string()));
-  return {};
 }
 
 }  // namespace
@@ -103,7 +65,8 @@ void FailoverFiles::read_folder() {
       continue;
     }
     if (path.extension() != kExtension) continue;
-    auto report = read_report(path).and_then([](const std::string& text) { return failover_from_json(text); });
+    auto report =
+        read_whole_file(path, kMaxBytes).and_then([](const std::string& text) { return failover_from_json(text); });
     if (report && file_of(report->set, report->number) != path) report = fail("it is the report of another takeover");
     if (!report) {
       ++unreadable_;

@@ -12,6 +12,7 @@
 #include "model/base/log.h"
 #include "node/set/failover_json.h"
 #include "tests/support/sample_failover.h"
+#include "tests/support/temporary_folder.h"
 
 namespace icr::node {
 namespace {
@@ -23,14 +24,7 @@ using ::testing::UnorderedElementsAre;
 
 class FailoverFilesTest : public ::testing::Test {
  protected:
-  FailoverFilesTest() {
-    log::set_level(log::Level::error);
-    std::string pattern = (fs::temp_directory_path() / "icr-failovers-XXXXXX").string();
-    if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("no folder for the test");
-    top_ = pattern;
-    folder_ = top_ / "left.failovers";
-  }
-  ~FailoverFilesTest() override { fs::remove_all(top_); }
+  FailoverFilesTest() { log::set_level(log::Level::error); }
 
   /// Keeps reports through a whole life of the files.
   void keep(const std::vector<FailoverReport>& reports) {
@@ -64,8 +58,8 @@ class FailoverFilesTest : public ::testing::Test {
     std::ofstream(folder_ / name, std::ios::binary) << text;
   }
 
-  fs::path top_;
-  fs::path folder_;
+  const icr::test::TemporaryFolder top_;
+  const fs::path folder_ = top_.path() / "left.failovers";
   CounterList counters_;
 };
 
