@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <ctime>
 
@@ -10,6 +11,9 @@ namespace {
 
 constexpr std::array<std::string_view, enum_end<FailoverKind>()> kKinds = {"takeover", "ill-master", "election",
                                                                            "switchover"};
+
+/// Microseconds from the Unix epoch to the end of the year 9999.
+constexpr std::int64_t kFarthest = 253'402'300'799'999'999;
 
 }  // namespace
 
@@ -20,6 +24,15 @@ std::optional<FailoverKind> failover_kind(std::string_view name) {
     if (kKinds[i] == name) return static_cast<FailoverKind>(i);
   }
   return std::nullopt;
+}
+
+bool has_possible_times(const FailoverReport& report) {
+  const auto possible = [](std::int64_t micros) { return micros >= -kFarthest && micros <= kFarthest; };
+  const std::array events = {report.heartbeat, report.closed,  report.decided,     report.granted,
+                             report.active,    report.steered, report.old_session, report.new_session};
+  return possible(report.heard) && std::all_of(events.begin(), events.end(), [&](const FailoverReport::Micros& time) {
+           return !time || possible(*time);
+         });
 }
 
 std::string utc_text(std::int64_t micros) {

@@ -53,7 +53,7 @@ struct FailoverReport {
   std::uint64_t term = 0;  ///< the new one
   std::string reason;      ///< why mastership was taken, in the words of the role history
   bool hot = false;        ///< this member's copy of the sessions was complete
-  bool complete = false;   ///< nothing is awaited any more, so the report changes only if the former master returns
+  bool complete = false;   ///< nothing is awaited any more, so the report does not change any more
 
   // -- Times --
   std::int64_t heard = 0;              ///< wall clock, microseconds since the Unix epoch; it is right to a millisecond
@@ -76,9 +76,15 @@ struct FailoverReport {
   friend bool operator==(const FailoverReport&, const FailoverReport&) = default;
 };
 
+/// Returns true if the times of a report are such as clocks show, so that no sum of them overflows. What comes from a
+/// file or from another chassis may say anything.
+[[nodiscard]] bool has_possible_times(const FailoverReport& report);
+
 /// Returns a moment as RFC 3339 writes it, in UTC. `micros` counts since the Unix epoch.
 [[nodiscard]] std::string utc_text(std::int64_t micros);
 
+/// Reports are numbered from 1 on, and none has a higher number than this, so that no file can use up the numbers.
+inline constexpr std::uint64_t kMaxFailoverNumber = std::uint64_t{1} << 63U;
 /// A chassis keeps so many reports of each redundancy set.
 inline constexpr std::size_t kMaxFailovers = 16;
 

@@ -59,6 +59,7 @@ Result<FailoverReport> decode(const fbs::Failover& in) {
   out.steered = optional_of(in.steered());
   out.old_session = optional_of(in.old_session());
   out.new_session = optional_of(in.new_session());
+  if (!has_possible_times(out)) return fail("times of a takeover out of range");
   out.sessions = in.sessions();
   out.applied = in.applied();
   out.sent = optional_of(in.sent());

@@ -1,6 +1,7 @@
 #include "node/set/failover_json.h"
 
 #include <array>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <type_traits>
@@ -81,7 +82,10 @@ class Taker {
     if constexpr (std::is_same_v<T, bool>) return value.is_boolean();
     if constexpr (std::is_same_v<T, std::string>) return value.is_string();
     if constexpr (std::is_same_v<T, std::uint64_t>) return value.is_number_unsigned();
-    if constexpr (std::is_same_v<T, std::int64_t>) return value.is_number_integer();
+    if constexpr (std::is_same_v<T, std::int64_t>) {
+      constexpr std::uint64_t kMost = std::numeric_limits<std::int64_t>::max();
+      return value.is_number_integer() && !(value.is_number_unsigned() && value.template get<std::uint64_t>() > kMost);
+    }
   }
   template <class T>
   bool take(const char* name, T& into, bool must) {
@@ -195,8 +199,10 @@ Result<FailoverReport> failover_from_json(std::string_view text) {
   }
   if (!top.fault().empty()) return fail("{}", top.fault());
   const auto known = failover_kind(kind);
-  if (!known) return fail("there is no kind of takeover '{}'", kind);
+  if (!known) return fail("'kind' is no kind of takeover");
   out.kind = *known;
+  if (out.number == 0 || out.number > kMaxFailoverNumber) return fail("there is no report {}", out.number);
+  if (!has_possible_times(out)) return fail("its times are out of range");
   return out;
 }
 

@@ -338,6 +338,15 @@ TEST(QueryCodec, ReportsOfTakeoversComeBackAsTheyWere) {
   reply.failovers[0].kind = static_cast<FailoverKind>(enum_end<FailoverKind>());
   encode_reply(reply, none, builder);
   EXPECT_FALSE(decode_reply(builder.GetBufferPointer(), builder.GetSize()));
+
+  for (auto time : {&FailoverReport::heartbeat, &FailoverReport::new_session}) {
+    reply.failovers = {unknown};
+    reply.failovers[0].*time = std::numeric_limits<std::int64_t>::max();
+    encode_reply(reply, none, builder);
+    back = decode_reply(builder.GetBufferPointer(), builder.GetSize());
+    ASSERT_FALSE(back);
+    EXPECT_EQ(back.error().message, "times of a takeover out of range");
+  }
 }
 
 TEST(EnumEnd, CountsWhatTheCodecOfRepliesChecks) {

@@ -72,13 +72,46 @@ TEST(FailoverJson, WhatIsWrongIsNamed) {
   EXPECT_EQ(error_of(with(good, "\"set\": \"rs1\",", "")), "'set' is missing, or of another type");
   EXPECT_EQ(error_of(with(good, "\"term\": 33", "\"term\": -33")), "'term' is missing, or of another type");
   EXPECT_EQ(error_of(with(good, "\"hot\": true", "\"hot\": 1")), "'hot' is missing, or of another type");
-  EXPECT_EQ(error_of(with(good, "\"ill-master\"", "\"whim\"")), "there is no kind of takeover 'whim'");
+  EXPECT_EQ(error_of(with(good, "\"ill-master\"", "\"whim\"")), "'kind' is no kind of takeover");
   EXPECT_EQ(error_of(with(good, "\"after-us\": 42741", "\"after-us\": \"soon\"")),
             "'events.first-packet.after-us' is missing, or of another type");
   EXPECT_EQ(error_of(with(good, "\"unix-us\": 1796027703695762", "\"unix-us\": 1.5")),
             "'last-sign-of-life.unix-us' is missing, or of another type");
   EXPECT_EQ(error_of(with(good, "\"probe\": \"not asked\"", "\"probe\": 3")),
             "'detector.probe' is missing, or of another type");
+}
+
+/// A report with such a number would be the last one, and sums of such times overflow.
+TEST(FailoverJson, NumbersThatNoReportHasAreRefused) {
+  const std::string good = failover_to_json(icr::test::sample_failover());
+  const auto error_with = [&](const char* what, const char* instead) {
+    const auto report = failover_from_json(with(good, what, instead));
+    return report ? std::string("none") : report.error().message;
+  };
+  EXPECT_EQ(error_with("\"number\": 7", "\"number\": 0"), "there is no report 0");
+  EXPECT_EQ(error_with("\"number\": 7", "\"number\": 9223372036854775808"), "none");
+  EXPECT_EQ(error_with("\"number\": 7", "\"number\": 9223372036854775809"), "there is no report 9223372036854775809");
+  EXPECT_EQ(error_with("\"number\": 7", "\"number\": 18446744073709551616"), "'number' is missing, or of another type");
+  EXPECT_EQ(error_with("\"after-us\": 42741", "\"after-us\": 9223372036854775808"),
+            "'events.first-packet.after-us' is missing, or of another type");
+  for (const char* time : {"9223372036854775807", "-9223372036854775808", "253402300800000000"}) {
+    EXPECT_EQ(error_with("\"after-us\": 42741", (std::string("\"after-us\": ") + time).c_str()),
+              "its times are out of range");
+    EXPECT_EQ(error_with("\"unix-us\": 1796027703695762", (std::string("\"unix-us\": ") + time).c_str()),
+              "its times are out of range");
+  }
+}
+
+/// A file of the largest size that is read can be nested so deeply.
+TEST(FailoverJson, DeepNestingCostsNoStack) {
+  const std::string good = failover_to_json(icr::test::sample_failover());
+  constexpr std::size_t kDeep = 30'000;
+  EXPECT_FALSE(failover_from_json(std::string(2 * kDeep, '[')));
+  const std::string nested = std::string(kDeep, '[') + std::string(kDeep, ']');
+  EXPECT_TRUE(failover_from_json(with(good, "\"term\"", "\"later\": " + nested + ",\n  \"term\"")));
+  std::string objects;
+  for (std::size_t i = 0; i < kDeep / 3; ++i) objects += "{\"\":";
+  EXPECT_FALSE(failover_from_json(objects));
 }
 
 TEST(FailoverJson, TextThatIsNoUtf8IsWrittenAllTheSame) {
