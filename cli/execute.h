@@ -19,7 +19,7 @@ enum class ExitCode : int {
   command_error = 1,     ///< the command was not understood, or was refused
   bad_cluster_file = 2,  ///< the cluster file has mistakes, so no chassis was asked
   incomplete = 3,  ///< some chassis did not answer, or not all of the answer could be written; the rest was printed
-  different = 4,   ///< twins were compared, and are not shown to be equal
+  different = 4,   ///< twins differ or could not be compared, or a dry run says that a switchover would be refused
 };
 
 using Printer = std::function<void(std::string_view text)>;
@@ -33,7 +33,7 @@ struct Environment {
   WallMillis wall_now = 0;
   Printer out;    ///< standard output
   Printer error;  ///< standard error
-  /// Waits for so long.
+  /// Waits for the given time, between two looks at the twins of a redundancy set.
   std::function<void(Duration)> pause = [](Duration time) { std::this_thread::sleep_for(time); };
 };
 

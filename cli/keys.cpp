@@ -25,7 +25,7 @@ constexpr std::string_view kClient = "admin";
 
 std::string owner_of(const std::string& file) { return fs::path(file).stem().string(); }
 
-/// Makes the folder if there is none; then only its owner may enter it.
+/// Makes the folder unless it exists. Only its owner may enter a folder that this function makes.
 Result<void> make_folder(const fs::path& folder) {
   std::error_code error;
   if (fs::exists(folder, error)) return {};

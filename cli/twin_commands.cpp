@@ -12,17 +12,18 @@
 namespace icr::cli {
 namespace {
 
-/// A difference is believed after two looks at which nothing moved; a session that changes all the time is given up
-/// after the last one.
+/// A slot is looked at so many times at most. It counts as different after two looks in a row that show the same
+/// difference, and as changing if the last look still shows another one.
 constexpr int kLooks = 6;
-/// Longer than a change takes to reach the standby.
+/// The time between two looks. A change takes less than this to reach the standby.
 constexpr Duration kPause = 200ms;
 
 class Comparing {
  public:
   Comparing(Asking& asking, const Twins& twins) : asking_(asking), twins_(twins) {}
 
-  /// Compares all that questions of this kind return. Returns nothing if a member failed, which is remembered.
+  /// Compares all that questions of this kind return. Returns nothing if a member did not answer, or answered with what
+  /// is no page; the error is printed at the end of the command.
   std::optional<TwinComparison> run(QueryKind kind) {
     QueryRequest request;
     request.kind = kind;

@@ -100,7 +100,8 @@ const GrammarNode* value_child(const GrammarNode& at) {
   return nullptr;
 }
 
-/// The same, but not if the word is the whole keyword of another child: `id` is the keyword, and `i` a name.
+/// Returns the child that takes a value, as `text` would be; null if there is none, or if `text` is the whole keyword
+/// of another child. So `id` is a keyword, and `i` is the name of a redundancy set.
 const GrammarNode* value_child(const GrammarNode& at, std::string_view text) {
   const bool keyword =
       std::any_of(at.children.begin(), at.children.end(), [&](const GrammarNode& child) { return child.word == text; });

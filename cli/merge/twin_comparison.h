@@ -21,23 +21,24 @@ namespace icr::cli {
 /// windows are not compared: the standby hears of them only now and then.
 [[nodiscard]] bool are_twins(const SessionRecord& a, const SessionRecord& b);
 
-/// A part of the answer of one member: what it has in the slots from the one that was asked for to `end`.
+/// A page of one member: its records in the slots from the one that was asked for up to `end`, which is not included.
 struct TwinPage {
   std::span<const SessionRecord> records;  ///< by slot
-  std::uint32_t end = 0;                   ///< first slot that is not looked at; the highest number for the last page
+  std::uint32_t end = 0;                   ///< the slot after the last one of the page; kNoMoreSlots for the last page
 };
 inline constexpr std::uint32_t kNoMoreSlots = UINT32_MAX;
 
-/// Thread: one. Pages are those of the same question to the master and to the standby.
+/// Thread: one. REQUIRES: the two pages of a call are the answers of the master and of the standby to the same
+/// question.
 class TwinComparison {
  public:
-  /// Slots that are kept to be looked at again. What differs beyond them only counts, as `not_examined`.
+  /// So many slots that differ are kept and looked at again. Further ones are only counted (not_examined()).
   static constexpr std::size_t kMostDoubts = 10'000;
 
   /// The records of a slot: of the master and of the standby, if they have one.
   struct Slot {
     std::array<std::optional<SessionRecord>, 2> records;
-    bool different = false;  ///< otherwise it is changing
+    bool different = false;  ///< the two records are proved to differ; otherwise that is not known
   };
 
   /// Takes the first look at the slots from `first` on, and returns where the next pages begin: kNoMoreSlots after the

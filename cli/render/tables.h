@@ -44,7 +44,7 @@ struct UtilizationRow {
                                                    const std::vector<SetReport>& reports, Level level,
                                                    std::optional<std::uint16_t> only = std::nullopt);
 
-/// Appends the state of a failure detector, as lines that are indented like those of a redundancy group.
+/// Appends the lines that describe a failure detector. Their indent is that of the lines of a redundancy group.
 void append_detector(const SilenceStatus& detector, std::string& out);
 
 /// Renders counters under a heading. Without `all`, renders only counters that are not zero, and nothing at all if

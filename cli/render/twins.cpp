@@ -110,6 +110,11 @@ std::string describe(const Cluster& cluster, const Twins& twins, const TwinCompa
   return out + ": " + fields.text();
 }
 
+/// Returns a number with the noun that fits it: "1 session", "2 sessions".
+std::string counted(std::uint64_t number, std::string_view noun) {
+  return fmt::format("{} {}{}", number, noun, number == 1 ? "" : "s");
+}
+
 void append_counts(std::string_view what, const TwinComparison& comparison, std::string& out) {
   const std::uint64_t compared = comparison.equal() + comparison.doubts().size() + comparison.not_examined();
   fmt::format_to(std::back_inserter(out), "   {:<14}{} compared, {} equal, {} different", what, compared,
@@ -159,12 +164,12 @@ std::string render_twins(const Cluster& cluster, const Twins& twins, const TwinC
   append_counts("Sessions:", sessions, out);
   append_counts("NAT bindings:", bindings, out);
   const std::uint64_t different = sessions.different() + bindings.different();
-  const std::uint64_t unknown =
-      sessions.changing() + bindings.changing() + sessions.not_examined() + bindings.not_examined();
   if (different > 0) {
     out += "   The twins are different\n";
-  } else if (unknown > 0) {
-    out += "   No difference is proved, but some of them changed at each look\n";
+  } else if (sessions.not_examined() + bindings.not_examined() > 0) {
+    out += "   No difference is proved, but some slots that differed were not examined\n";
+  } else if (sessions.changing() + bindings.changing() > 0) {
+    out += "   No difference is proved, but some sessions or bindings changed at each look\n";
   } else {
     out += "   The twins are equal\n";
   }
@@ -195,14 +200,14 @@ std::string refusal_of_switchover(const SetStatus& master) {
 }
 
 std::string render_dry_run(const Cluster& cluster, const SetReport& master, const std::string& refusal) {
-  std::string out;
+  std::string out = "   On the way to the standby: " + counted(master.status.pending, "changed session");
   auto to = std::back_inserter(out);
-  fmt::format_to(to, "   On the way to the standby: {} changed sessions", master.status.pending);
   if (master.status.peer) {
-    fmt::format_to(to, ", {} records ({} bytes) that it has not acknowledged",
-                   master.status.peer->unacknowledged_records, master.status.peer->unacknowledged_bytes);
+    fmt::format_to(to, ", {} ({}) that it has not acknowledged",
+                   counted(master.status.peer->unacknowledged_records, "record"),
+                   counted(master.status.peer->unacknowledged_bytes, "byte"));
   }
-  out += "; a switchover waits for them\n";
+  out += "; a switchover waits until all of this has arrived\n";
   if (!refusal.empty()) {
     fmt::format_to(to, "   {} would refuse a switchover: {}\n", cluster.chassis[master.chassis].name, refusal);
   }
@@ -211,15 +216,18 @@ std::string render_dry_run(const Cluster& cluster, const SetReport& master, cons
 
 std::string render_cost(const TwinComparison& sessions, const TwinComparison& bindings) {
   const auto lost = [](const TwinComparison& comparison) {
-    return std::count_if(comparison.doubts().begin(), comparison.doubts().end(), [](const auto& slot) {
+    const auto only_on_master = [](const auto& slot) {
       return slot.second.different && slot.second.records[0] && !slot.second.records[1];
-    });
+    };
+    return static_cast<std::uint64_t>(
+        std::count_if(comparison.doubts().begin(), comparison.doubts().end(), only_on_master));
   };
-  const auto lost_sessions = lost(sessions);
-  const auto lost_bindings = lost(bindings);
+  const std::uint64_t lost_sessions = lost(sessions);
+  const std::uint64_t lost_bindings = lost(bindings);
   if (sessions.not_examined() + bindings.not_examined() > 0) return "   What a switchover would lose is not known\n";
   if (lost_sessions + lost_bindings == 0) return "   A switchover would lose no session\n";
-  return fmt::format("   A switchover would lose {} sessions and {} NAT bindings\n", lost_sessions, lost_bindings);
+  return fmt::format("   A switchover would lose {} and {}\n", counted(lost_sessions, "session"),
+                     counted(lost_bindings, "NAT binding"));
 }
 
 }  // namespace icr::cli

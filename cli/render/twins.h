@@ -1,4 +1,4 @@
-// Renders what commands say that compare the twins of a redundancy set.
+// Renders the answers of commands that compare the twins of a redundancy set.
 #pragma once
 
 #include <cstdint>
@@ -17,8 +17,8 @@ struct Twins {
   Source master;
   Source standby;
 };
-/// Chooses them among `sources`, which have every member of the survey. The error says why the members of `set` cannot
-/// be compared.
+/// Chooses the twins of `set` among `sources`, which have every member that the survey found. The error says why the
+/// members of the set cannot be compared.
 [[nodiscard]] Result<Twins> find_twins(const Cluster& cluster, const Survey& survey, const std::vector<Source>& sources,
                                        std::uint16_t set);
 
@@ -30,9 +30,10 @@ struct Twins {
 
 /// Returns why a master with this status would refuse a switchover; empty if it would not.
 [[nodiscard]] std::string refusal_of_switchover(const SetStatus& master);
-/// Renders what is on its way to the standby, and `refusal` if it is not empty.
+/// Renders what is on its way to the standby; and unless `refusal` is empty, that and why `master` would refuse a
+/// switchover.
 [[nodiscard]] std::string render_dry_run(const Cluster& cluster, const SetReport& master, const std::string& refusal);
-/// Renders what only the master has, which a switchover would lose.
+/// Renders how many sessions and bindings only the master has, because a switchover would lose them.
 [[nodiscard]] std::string render_cost(const TwinComparison& sessions, const TwinComparison& bindings);
 
 }  // namespace icr::cli
