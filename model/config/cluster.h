@@ -235,7 +235,7 @@ struct WitnessConfig {
 
 struct Cluster {
   std::string name;
-  std::optional<WitnessConfig> witness;  ///< nullopt: there is none
+  std::optional<WitnessConfig> witness;  ///< nullopt if the cluster file names no witness
   std::vector<ChassisConfig> chassis;
   std::vector<RedundancySet> redundancy_sets;
   std::vector<ServiceSet> service_sets;

@@ -18,7 +18,7 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kComponent = "failover";
 constexpr std::string_view kExtension = ".json";
-/// A report is shorter than this.
+/// The file of a report is shorter than this.
 constexpr std::size_t kMaxBytes = 64 * 1024;
 
 /// Returns the name of a set with only such characters as a file name may have. Two sets never get the same.

@@ -26,8 +26,8 @@ namespace icr::node {
 
 class FailoverFiles {
  public:
-  /// Opens the folder, or creates it, and reads the reports in it. A file that cannot be read is logged, counted and
-  /// left alone. An error means that the folder cannot be used.
+  /// Opens the folder, or creates it, removes the unfinished files in it, and reads the reports. A file that is no
+  /// report is logged, counted and left alone. An error means that the folder cannot be used.
   [[nodiscard]] static Result<std::unique_ptr<FailoverFiles>> open(const std::filesystem::path& folder);
   ~FailoverFiles();  ///< calls stop()
   FailoverFiles(const FailoverFiles&) = delete;
@@ -40,14 +40,15 @@ class FailoverFiles {
   void start();
   /// Writes what waits, and ends the thread. Idempotent. REQUIRES: nothing is kept afterwards.
   void stop();
-  /// Has a report written. One that waits already is replaced by its newer text. Thread: any; waits for no disk.
+  /// Hands a report to the thread that writes. If the same report still waits for the disk, this newer one takes its
+  /// place. Thread: any; it never waits for the disk.
   void keep(const FailoverReport& report);
 
   /// Thread: any.
   void append_to(CounterList& out) const;
 
  private:
-  /// So many reports may wait for the disk; further ones are not written, and counted.
+  /// So many reports may wait for the disk. Further ones are not written, and are counted as such.
   static constexpr std::size_t kMostWaiting = 1024;
   using Key = std::pair<std::string, std::uint64_t>;  ///< set and number
 
@@ -60,7 +61,7 @@ class FailoverFiles {
 
   const std::filesystem::path folder_;
   std::vector<FailoverReport> found_;
-  bool failing_ = false;  ///< the log says that the disk takes no reports
+  bool failing_ = false;  ///< the last report could not be written, and the log has said so
 
   InheritingMutex mutex_;  ///< held for moments only
   ConditionVariable wake_;

@@ -41,7 +41,7 @@ class FailoverRecorder {
 
   /// Begins a report. One that is still open ends.
   void begin(const Takeover& facts, const FailoverContext& context, TimePoint now);
-  // What has happened. Each has an effect only while it is awaited.
+  // These functions tell what has happened. Each has an effect only while the open report awaits that event.
   void on_steered(TimePoint at);
   void on_former_packet(TimePoint at);
   void on_new_session(TimePoint at);
@@ -80,7 +80,7 @@ class FailoverRecorder {
   bool awaits_former_packet_ = false;
   bool settled_ = true;   ///< take_news() has told, or will tell, that the front of reports_ is settled
   bool changed_ = false;  ///< the front of reports_ has news
-  bool settles_ = false;  ///< and that it is settled is among them
+  bool settles_ = false;  ///< the news include that the front of reports_ is settled
   TimePoint heard_at_;    ///< the base of the times of the front of reports_
   TimePoint until_;
 };
