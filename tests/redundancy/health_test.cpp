@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "node/redundancy/role.h"
+#include "tests/redundancy/ignored_decisions.h"
 
 namespace icr::node {
 namespace {
@@ -83,16 +84,9 @@ TEST(SteadyHealthTest, WhatIsWrongBelowTheLimitIsToldAtOnceAndIsNoIllness) {
   EXPECT_EQ(health.health(), kWell);
 }
 
-class Decisions : public RoleOutput {
+class Decisions : public IgnoredDecisions {
  public:
   ClaimAnswer claim(std::uint64_t) override { return ClaimAnswer::granted; }
-  void on_claiming(std::uint64_t) override {}
-  void withdraw_claim() override {}
-  void persist_term(std::uint64_t) override {}
-  void on_master(std::uint64_t) override {}
-  void on_standby(std::uint64_t) override {}
-  void on_reassert(std::uint64_t) override {}
-  void on_handing_over(bool) override {}
 };
 
 class RoleHealthTest : public ::testing::Test {

@@ -16,6 +16,7 @@
 #include "model/base/counters.h"
 #include "model/base/guilt.h"
 #include "node/redundancy/role.h"
+#include "tests/redundancy/ignored_decisions.h"
 
 namespace icr::node {
 namespace {
@@ -78,7 +79,7 @@ std::uint64_t internal_faults() {
 }
 
 /// Gives a machine inputs at random, and answers its claims at random.
-class Walk : private RoleOutput {
+class Walk : private IgnoredDecisions {
  public:
   Walk(std::uint32_t seed, std::set<const RoleRule*>& made) : random_(seed), made_(made) {
     config_.index = static_cast<std::uint8_t>(seed % 2);
@@ -172,13 +173,6 @@ class Walk : private RoleOutput {
   }
 
   ClaimAnswer claim(std::uint64_t) override { return static_cast<ClaimAnswer>(any(3)); }
-  void on_claiming(std::uint64_t) override {}
-  void withdraw_claim() override {}
-  void persist_term(std::uint64_t) override {}
-  void on_master(std::uint64_t) override {}
-  void on_standby(std::uint64_t) override {}
-  void on_reassert(std::uint64_t) override {}
-  void on_handing_over(bool) override {}
 
   std::mt19937 random_;
   std::set<const RoleRule*>& made_;

@@ -69,16 +69,21 @@ class LinkTest : public ::testing::Test {
     }
     return context_;
   }
-  void open(End& end, bool left) {
-    LinkConfig config;
-    config.bind = loopback(left ? left_port_ : right_port_);
-    config.connect = loopback(left ? right_port_ : left_port_);
-    config.own_id = left ? "0/0" : "0/1";
-    config.peer_id = left ? "0/1" : "0/0";
+  /// Returns the ports and names of one of two ends that belong together.
+  [[nodiscard]] LinkConfig config(bool left) const {
+    LinkConfig out;
+    out.bind = loopback(left ? left_port_ : right_port_);
+    out.connect = loopback(left ? right_port_ : left_port_);
+    out.own_id = left ? "0/0" : "0/1";
+    out.peer_id = left ? "0/1" : "0/0";
+    return out;
+  }
+  void open_with(End& end, const LinkConfig& config) {
     auto link = Link::open(context(), config);
     ASSERT_TRUE(link) << link.error().message;
     end.link = std::move(*link);
   }
+  void open(End& end, bool left) { open_with(end, config(left)); }
   /// Waits on the descriptors as a worker does, until the condition holds.
   template <class Condition>
   bool await(std::initializer_list<End*> ends, Condition condition) {

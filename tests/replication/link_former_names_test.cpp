@@ -10,20 +10,13 @@ namespace {
 /// A link of the present release at the left port, and whoever speaks to it under names of their choice.
 class FormerNames : public LinkTest {
  protected:
-  LinkConfig config(bool left) const {
-    LinkConfig out;
-    out.bind = loopback(left ? left_port_ : right_port_);
-    out.connect = loopback(left ? right_port_ : left_port_);
+  [[nodiscard]] LinkConfig config(bool left) const {
+    LinkConfig out = LinkTest::config(left);
     out.own_id = left ? "5e7/1ef7" : "5e7/7197";
     out.peer_id = left ? "5e7/7197" : "5e7/1ef7";
     out.former_own_id = left ? "0/0" : "0/1";
     out.former_peer_id = left ? "0/1" : "0/0";
     return out;
-  }
-  void open_with(End& end, const LinkConfig& config) {
-    auto link = Link::open(context(), config);
-    ASSERT_TRUE(link) << link.error().message;
-    end.link = std::move(*link);
   }
   /// Sends one message from each of these names to the control port of left, or to the next one.
   void say(const std::vector<std::string>& names, std::uint16_t port_above = 0) {

@@ -7,18 +7,12 @@ namespace {
 class LinkKeysTest : public LinkTest {
  protected:
   void open(End& end, bool left, const std::optional<LinkKeys>& keys) {
-    LinkConfig config;
-    config.bind = loopback(left ? left_port_ : right_port_);
-    config.connect = loopback(left ? right_port_ : left_port_);
-    config.own_id = left ? "0/0" : "0/1";
-    config.peer_id = left ? "0/1" : "0/0";
+    LinkConfig config = LinkTest::config(left);
     config.former_own_id = left ? "former/0" : "former/1";
     config.former_peer_id = left ? "former/1" : "former/0";
     config.keys = keys;
     config.name = "rs1";
-    auto link = Link::open(context(), config);
-    ASSERT_TRUE(link) << link.error().message;
-    end.link = std::move(*link);
+    open_with(end, config);
   }
   [[nodiscard]] LinkKeys of_left() const { return {left_key_, {right_key_.public_key}}; }
   [[nodiscard]] LinkKeys of_right() const { return {right_key_, {left_key_.public_key}}; }

@@ -7,12 +7,11 @@
 #include <array>
 #include <vector>
 
+#include "tests/transport/take.h"
 #include "transport/socket.h"
 
 namespace icr::transport {
 namespace {
-
-using namespace std::chrono_literals;
 
 std::span<const std::uint8_t> bytes(std::string_view text) {
   return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
@@ -45,16 +44,6 @@ class CurveTest : public testing::Test {
     return out;
   }
   [[nodiscard]] Curve own() const { return {client_, server_.public_key, nullptr}; }
-  static Taken take(Socket& socket) {
-    std::array waiting = {Waiting::for_messages(socket)};
-    EXPECT_TRUE(wait(waiting, 10s));
-    return socket.take();
-  }
-  static std::optional<Event> take_event(Socket& socket) {
-    std::array waiting = {Waiting::for_events(socket)};
-    EXPECT_TRUE(wait(waiting, 10s));
-    return socket.take_event();
-  }
   /// Takes the events of the router until the list has noted so many refusals.
   bool refused(std::uint64_t count) {
     while (allowed_->refusals() < count && take_event(*router_)) {

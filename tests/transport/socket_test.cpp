@@ -12,6 +12,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "tests/transport/take.h"
+
 namespace icr::transport {
 namespace {
 
@@ -73,17 +75,6 @@ class SocketTest : public testing::Test {
     const auto connected = out.connect(peer);
     EXPECT_TRUE(connected) << connected.error().message;
     return out;
-  }
-  /// Waits for the next message, or for what take() reports in its place.
-  static Taken take(Socket& socket) {
-    std::array waiting = {Waiting::for_messages(socket)};
-    EXPECT_TRUE(wait(waiting, 10s));
-    return socket.take();
-  }
-  static std::optional<Event> take_event(Socket& socket) {
-    std::array waiting = {Waiting::for_events(socket)};
-    EXPECT_TRUE(wait(waiting, 10s));
-    return socket.take_event();
   }
 
   std::shared_ptr<Context> context_;
