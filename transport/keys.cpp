@@ -73,23 +73,30 @@ Result<std::string> read_private(const std::string& file) {
 }
 
 std::string text_of(std::string_view owner, const SecretKeys& keys) {
-  std::string out = fmt::format("# Secret key of {} (icr keys). Whoever has this file can act as {}.\n", owner, owner);
+  std::string out = fmt::format("# Secret key of {} (icr keys). Who reads this file can pose as {}.\n", owner, owner);
   for (const KeyPair& pair : keys) out += fmt::format("# public key: {}\n{}\n", pair.public_key, pair.secret_key);
   return out;
 }
 
-/// Writes all of the text to a new file, and to the disk.
+/// Writes all of the text to a file, and to the disk.
+bool write_all(int descriptor, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t put = ::write(descriptor, text.data(), text.size());
+    if (put < 0 && errno == EINTR) continue;
+    if (put <= 0) return false;
+    text.remove_prefix(static_cast<std::size_t>(put));
+  }
+  return ::fsync(descriptor) == 0;
+}
+
+/// Makes a file of this text. Leaves none if that fails.
 Result<void> write_new(const std::string& file, std::string_view text) {
   const File opened(::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (opened.descriptor() < 0) return fail("{}: cannot be written: {}", file, error_text(errno));
-  while (!text.empty()) {
-    const ssize_t put = ::write(opened.descriptor(), text.data(), text.size());
-    if (put < 0 && errno == EINTR) continue;
-    if (put <= 0) return fail("{}: cannot be written: {}", file, error_text(errno));
-    text.remove_prefix(static_cast<std::size_t>(put));
-  }
-  if (::fsync(opened.descriptor()) != 0) return fail("{}: cannot be written: {}", file, error_text(errno));
-  return {};
+  if (write_all(opened.descriptor(), text)) return {};
+  const int why = errno;
+  ::unlink(file.c_str());
+  return fail("{}: cannot be written: {}", file, error_text(why));
 }
 
 }  // namespace

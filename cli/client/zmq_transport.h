@@ -35,7 +35,8 @@ class ZmqTransport final : public Transport {
   Result<Line*> line_to(std::uint16_t chassis);
   /// Opens a socket to the chassis, which must have the key of this number (counted from 0) if it is encrypted.
   Result<transport::Socket> connect_to(std::uint16_t chassis, std::size_t key);
-  /// Tries the next key of the chassis after a handshake that failed. If there is none, all questions fail.
+  /// Called when the chassis turned out not to have the public key that was tried. Connects again with the next one
+  /// that the cluster file gives it, and sends the open questions again; without another one, they fail.
   void try_next_key(std::uint16_t chassis, Line& line);
   Result<void> wait();
   void read_answers(std::uint16_t chassis, Line& line);

@@ -95,11 +95,11 @@ struct Link::Impl {
       auto options = options_of_dealer(unique_id(link.config.own_id), high_water);
       if (link.config.keys) {
         const auto& keys = link.config.keys->of_peer;
-        if (!established) ++attempts;  // the peer may use another one of its keys
+        if (!key_fits) ++attempts;  // the peer may use another one of its keys
         key = keys[attempts % keys.size()];
         options.curve = transport::Curve{link.config.keys->own, key, nullptr};
       }
-      established = false;
+      key_fits = false;
       auto fresh = Socket::dealer(link.context, options);
       if (!fresh) return tl::unexpected(fresh.error());
       if (auto done = fresh->watch(kConnectionEvents); !done) return done;
@@ -114,7 +114,7 @@ struct Link::Impl {
     int high_water;
     std::optional<Socket> dealer;  ///< always there once the link is open
     bool ended = false;            ///< its connection has ended, or something came on it
-    bool established = true;       ///< the last handshake succeeded, or there was none yet
+    bool key_fits = true;          ///< the peer answered by `key`, or nothing was tried yet
     std::size_t attempts = 0;      ///< decides which key of the peer is tried
     std::string key{};             ///< the one that is tried, or in use
     TimePoint renew_at{};          ///< it is not replaced before
@@ -192,7 +192,8 @@ struct Link::Impl {
 
   /// Notes an event of a DEALER.
   void follow(Way& way, Event event) {
-    way.established |= event == Event::handshake_succeeded;
+    // Who refuses the key of this chassis has answered by the key that was tried.
+    way.key_fits |= event == Event::handshake_succeeded || event == Event::key_refused;
     way.ended |= event == Event::disconnected;
     if (!config.keys || (event != Event::key_refused && event != Event::handshake_failed)) return;
     ++(event == Event::key_refused ? keys_refused_by_peer : other_keys_of_peer);

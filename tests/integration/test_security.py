@@ -166,6 +166,9 @@ def test_the_key_of_a_chassis_is_exchanged_under_traffic(lab, work, commits, cha
     roles = lab.wait_for_redundancy()
     commit([former], [former, fresh])
     assert lab.wait_for_redundancy() == roles, "nobody needs to restart to know a key"
+    # Nor do the others forget the key that it uses.
+    refused = commits.commit((pattern(former, fresh), listed(fresh)), code=1)
+    assert f"chassis {chassis} uses the key {former}, which the others would know no more" in refused.stderr
     commit([former, fresh], [fresh, former])
     lab.wait_for_redundancy()
     commit([fresh, former], [fresh])

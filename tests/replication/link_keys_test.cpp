@@ -83,6 +83,17 @@ TEST_F(LinkKeysTest, APeerWithTwoKeysIsFoundByEither) {
   }
 }
 
+TEST_F(LinkKeysTest, APeerThatRefusesTheOwnKeyIsNotTakenForAnotherOne) {
+  LinkKeys left = of_left();
+  left.of_peer = {right_key_.public_key, other_key_.public_key};
+  LinkKeys right = of_right();
+  right.of_peer = {other_key_.public_key};
+  open(left_, true, left);
+  open(right_, false, right);
+  EXPECT_TRUE(await({&left_, &right_}, [&] { return counter(*left_.link, "link-keys-refused-by-peer") >= 6; }));
+  EXPECT_EQ(counter(*left_.link, "link-peer-with-another-key"), 0U) << "it uses the first of its keys";
+}
+
 TEST_F(LinkKeysTest, AKeyOfThePeerIsAddedAndRemovedWhileTheLinkRuns) {
   open(left_, true, of_left());
   open(right_, false, of_right());

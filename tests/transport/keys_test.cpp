@@ -3,8 +3,11 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 
@@ -60,6 +63,34 @@ TEST_F(KeyFile, IsNotOverwrittenUnlessItIsToBeReplaced) {
   ASSERT_TRUE(replace_secret_keys(file_, "left", second));
   EXPECT_EQ(read_secret_keys(file_)->front().secret_key, second[0].secret_key);
   EXPECT_EQ(refusal(), "");
+}
+
+TEST_F(KeyFile, OfAnotherUserIsRefused) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can give a file to another user";
+  ASSERT_TRUE(create_secret_keys(file_, "left", {make_key_pair().value()}));
+  ASSERT_EQ(::chown(file_.c_str(), 65534, 65534), 0);
+  EXPECT_THAT(refusal(), HasSubstr("belongs to another user (uid 65534)"));
+}
+
+TEST_F(KeyFile, IsNotLeftInPartWhereTheDiskIsFull) {
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  rlimit small = before;
+  small.rlim_cur = 50;
+  ASSERT_NE(::signal(SIGXFSZ, SIG_IGN), SIG_ERR);
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+  const auto written = create_secret_keys(file_, "left", {make_key_pair().value()});
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+  ::signal(SIGXFSZ, SIG_DFL);
+  ASSERT_FALSE(written);
+  EXPECT_THAT(written.error().message, HasSubstr("left.key: cannot be written: File too large"));
+  EXPECT_FALSE(std::filesystem::exists(file_)) << "the next attempt would find a file";
+}
+
+TEST_F(KeyFile, ThatIsAPipeOrADeviceIsRefusedAtOnce) {
+  ASSERT_EQ(::mkfifo(file_.c_str(), 0600), 0);
+  EXPECT_THAT(refusal(), HasSubstr("left.key: is no file"));
+  EXPECT_EQ(read_secret_keys("/dev/zero").error().message, "/dev/zero: is no file");
 }
 
 TEST_F(KeyFile, ThatOthersMayReadOrChangeIsRefused) {
