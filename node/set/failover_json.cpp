@@ -24,6 +24,9 @@ constexpr std::array kEvents = {
     Event{"table-active", &FailoverReport::active},      Event{"steering-done", &FailoverReport::steered},
     Event{"first-packet", &FailoverReport::old_session}, Event{"first-new-session", &FailoverReport::new_session}};
 
+/// The values of a report are in objects of objects.
+constexpr int kMaxDepth = 4;
+
 struct DetectorValue {
   const char* name;
   std::uint64_t SilenceStatus::*value;
@@ -153,7 +156,9 @@ std::string failover_to_json(const FailoverReport& report) {
 }
 
 Result<FailoverReport> failover_from_json(std::string_view text) {
-  const Json document = Json::parse(text, nullptr, false);
+  // What is nested more deeply than a report is dropped: a copy of such a value would take a stack of any size.
+  const auto is_shallow = [](int depth, Json::parse_event_t, const Json&) { return depth <= kMaxDepth; };
+  const Json document = Json::parse(text, is_shallow, false);
   if (!document.is_object()) return fail("it is no JSON object");
   Taker top(document);
   std::uint64_t format = 0;
