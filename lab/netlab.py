@@ -43,7 +43,10 @@ PAIRS = (
     ("inside1", "198.18.1", "2001:db8:118:", "outside1", "198.19.1", "2001:db8:119:", "203.0.113.16/28"),
 )
 SECOND_SERVER = "198.19.1.10"
-OPERATOR = "198.51.100.254"  # the switch namespace on the inter-chassis link
+# The inter-chassis networks: (the switch's name of it, the chassis' interface, its network). The second one is there for
+# cluster files that name it.
+INTER_CHASSIS = (("icl", "icl0", "198.51.100"), ("icl-b", "icl1", "192.0.2"))
+OPERATOR = "198.51.100.254"  # the switch namespace on the first inter-chassis network
 
 # What inside hosts are called outside with NPTv6 (cluster-configs/nptv6.yaml).
 NPTV6_PREFIX = "2001:db8:99::/64"
@@ -128,7 +131,7 @@ class Lab:
         pairs = self._pairs()
         switch = self.namespace("switch")
         lines = ["link set lo up"]
-        for network in ["icl"] + [interface for pair in pairs for interface in (pair[0], pair[3])]:
+        for network in self.networks():
             lines += [f"link add {network} type bridge forward_delay 0", f"link set {network} up"]
         lines.append(f"address add {OPERATOR}/24 dev icl")
         netns.ip_batch(switch, lines)
@@ -136,7 +139,8 @@ class Lab:
             for inside, net, net6, outside, far, far6, _ in pairs:
                 self._plug(name, inside, inside, [f"{net}.{host}/24", f"{net6}:{host}/64"])
                 self._plug(name, outside, outside, [f"{far}.{host}/24", f"{far6}:{host}/64"])
-            self._plug(name, "icl0", "icl", [f"198.51.100.{number}/24"])
+            for network, interface, net in self._inter_chassis():
+                self._plug(name, interface, network, [f"{net}.{number}/24"])
         for number, (inside, net, net6, outside, far, far6, pool) in enumerate(pairs):
             sink = [f"{SINK}/24"] if number == 0 else []
             self._plug("client", f"eth{number}", inside, [f"{net}.10/24", f"{net6}:10/64"])
@@ -148,6 +152,13 @@ class Lab:
                 self.namespace("server"),
                 [f"route add {pool} via {far}.1", f"route add {net6}:/64 via {far6}:1", *translated6],
             )
+
+    def networks(self):
+        """Returns the switch's names of all networks, those between the chassis first."""
+        return [each[0] for each in self._inter_chassis()] + [name for pair in self._pairs() for name in (pair[0], pair[3])]
+
+    def _inter_chassis(self):
+        return [each for each in INTER_CHASSIS if each[0] == "icl" or f"address: {each[2]}." in self._cluster_text]
 
     def _pairs(self):
         return PAIRS[: 2 if "inside1" in self._cluster_text else 1]
@@ -277,8 +288,8 @@ class Lab:
     def pull_cables(self, name, networks=None, state="down"):
         """Pulls the cables of a chassis out of their switches at once, all or those of `networks`; "up" plugs them in."""
         if networks is None:
-            # The link to the peer comes first: over it the chassis would hand over when it misses the others.
-            networks = ["icl"] + [network for pair in self._pairs() for network in (pair[0], pair[3])]
+            # The links to the peer come first: over them the chassis would hand over when it misses the others.
+            networks = self.networks()
         netns.ip_batch(self.namespace("switch"), [f"link set {name}-{network} {state}" for network in networks])
 
     def stop_chassis(self, name):
@@ -383,7 +394,9 @@ def main():
     parser.add_argument("action", choices=("up", "down", "status", "start", "stop", "kill"))
     parser.add_argument("chassis", nargs="?", choices=tuple(CHASSIS), help="for start, stop and kill")
     parser.add_argument(
-        "--prefix", default=os.environ.get("ICR_LAB", "icr"), help="name of the lab; its namespaces are PREFIX-client, ..."
+        "--prefix",
+        default=os.environ.get("ICR_LAB", "icr"),
+        help="name of the lab; its namespaces are PREFIX-client, ...",
     )
     parser.add_argument("--cluster", default=DEFAULT_CLUSTER, help="cluster file")
     parser.add_argument("--network-only", action="store_true", help="up: start no chassis")

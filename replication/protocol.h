@@ -46,6 +46,9 @@ inline constexpr std::size_t kMaxConfigurationName = 400;
 enum class Channel : std::uint8_t {
   control,
   data,
+  /// The control connections of all paths between the members, not only of the active one. What arrives there arrives
+  /// on `control`.
+  heartbeats,
   /// A control connection under the names by which the release of commit 39ebb76 knows the members. That release and
   /// this one refuse each other's messages; only heartbeats travel here, so that each learns that the other one lives.
   former

@@ -85,6 +85,13 @@ void append_peer(const PeerStatus& peer, std::string& out) {
   out += '\n';
 }
 
+void append_paths(const std::vector<PathStatus>& paths, std::string& out) {
+  for (std::size_t i = 0; i < paths.size(); ++i) {
+    fmt::format_to(std::back_inserter(out), "   Inter-chassis path {}: {} to {}, {}{}\n", i, paths[i].local.to_string(),
+                   paths[i].remote.to_string(), to_string(paths[i].state), paths[i].active ? ", active" : "");
+  }
+}
+
 /// Hours, minutes and seconds, as Junos prints an age.
 std::string age(std::uint64_t ms) {
   const std::uint64_t s = ms / 1000;
@@ -123,6 +130,9 @@ void append_block(const Cluster& cluster, const Group& group, bool extensive, st
     fmt::format_to(to, "   Claims term: {}, waits for: {}\n", status.claimed_term,
                    status.awaited.empty() ? "the next round" : status.awaited);
   }
+  const bool lost = std::any_of(status.paths.begin(), status.paths.end(),
+                                [](const PathStatus& path) { return path.state != PathState::up; });
+  if (extensive || (lost && status.connected)) append_paths(status.paths, out);
   if (!extensive) return;
   fmt::format_to(to, "   Local chassis: {}, peer chassis: {}\n", group.local->name, group.peer->name);
   if (!status.scheduling.empty()) fmt::format_to(to, "   Scheduling: {}\n", status.scheduling);

@@ -33,6 +33,12 @@ std::optional<std::uint16_t> Cluster::find_chassis(std::string_view chassis_name
   return find_by_name(chassis, chassis_name);
 }
 
+std::vector<IpAddress> ChassisConfig::inter_chassis_addresses() const {
+  std::vector<IpAddress> out{inter_chassis_address};
+  out.insert(out.end(), alternate_addresses.begin(), alternate_addresses.end());
+  return out;
+}
+
 bool Cluster::encrypted() const {
   return security == Security::curve &&
          std::any_of(chassis.begin(), chassis.end(), [](const auto& each) { return !each.public_keys.empty(); });
@@ -41,7 +47,9 @@ bool Cluster::encrypted() const {
 Result<void> Cluster::check_protected() const {
   if (security == Security::none || encrypted()) return {};
   for (const ChassisConfig& each : chassis) {
-    for (const IpAddress& address : {each.inter_chassis_address, each.query.address}) {
+    auto addresses = each.inter_chassis_addresses();
+    addresses.push_back(each.query.address);
+    for (const IpAddress& address : addresses) {
       if (is_loopback(address)) continue;
       return fail(
           "no chassis has public-keys, and {} of chassis {} can be reached from other machines: make keys with 'icr "
@@ -66,10 +74,14 @@ std::string Cluster::name_of_pool(StableId id) const {
   return index ? nat_pools[*index].name : other_name(*this, id);
 }
 
-Endpoint Cluster::control_endpoint(std::uint16_t set, std::uint16_t chassis_index) const {
+Endpoint Cluster::control_endpoint(std::uint16_t set, std::uint16_t chassis_index, std::size_t path) const {
   const auto& where = chassis[chassis_index];
-  return {where.inter_chassis_address,
+  return {where.inter_chassis_addresses().at(path),
           static_cast<std::uint16_t>(where.inter_chassis_port + 2U * (redundancy_sets[set].id - 1U))};
+}
+
+std::size_t Cluster::inter_chassis_paths(std::uint16_t set) const {
+  return 1 + chassis[redundancy_sets[set].members.front().chassis].alternate_addresses.size();
 }
 
 std::optional<std::uint16_t> Cluster::member_on(std::uint16_t set, std::uint16_t chassis_index) const {

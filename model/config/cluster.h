@@ -87,7 +87,9 @@ struct ChassisConfig {
   std::string name;
   /// One or two. The chassis uses the first; peers and clients know it by each. Empty: it has none.
   std::vector<std::string> public_keys;
-  IpAddress inter_chassis_address;       ///< where peers reach this chassis
+  IpAddress inter_chassis_address;  ///< where peers reach this chassis
+  /// Where they reach it by other paths: the path of each has its place in this list as its number, from 1 on.
+  std::vector<IpAddress> alternate_addresses;
   std::uint16_t inter_chassis_port = 0;  ///< control port of the set with id 1; see Cluster::control_endpoint()
   Endpoint query;                        ///< where `icr` asks
   std::string data_folder;               ///< checkpoints; empty: none are kept
@@ -98,6 +100,8 @@ struct ChassisConfig {
   Scheduling scheduling;
   StableId stable_id = 0;
   [[nodiscard]] const CardConfig* card(std::string_view card_name) const;
+  /// Returns the addresses where peers reach this chassis, by the number of the path: inter_chassis_address is first.
+  [[nodiscard]] std::vector<IpAddress> inter_chassis_addresses() const;
 };
 
 /// `tcp-non-syn`: what a TCP packet that belongs to no session and carries no SYN does.
@@ -271,8 +275,11 @@ struct Cluster {
   [[nodiscard]] std::string name_of_service_set(StableId id) const;
   [[nodiscard]] std::string name_of_pool(StableId id) const;
   /// Control endpoint of the member of `set` on `chassis`, which follows from the id of the set: two ports for each
-  /// number. The data endpoint is one port higher. REQUIRES: the set is not stand-alone.
-  [[nodiscard]] Endpoint control_endpoint(std::uint16_t set, std::uint16_t chassis_index) const;
+  /// number. The data endpoint is one port higher. REQUIRES: the set is not stand-alone; the chassis has an address for
+  /// this path.
+  [[nodiscard]] Endpoint control_endpoint(std::uint16_t set, std::uint16_t chassis_index, std::size_t path = 0) const;
+  /// Returns how many paths the members of `set` have to each other. REQUIRES: the set is not stand-alone.
+  [[nodiscard]] std::size_t inter_chassis_paths(std::uint16_t set) const;
   /// Digest that the two members of a redundancy set compare: of all that they must have alike.
   [[nodiscard]] std::uint64_t digest_for_peers(std::uint16_t set) const { return digest + redundancy_sets[set].parity; }
   /// Index of the member of `set` that lives on `chassis`, if any.

@@ -30,6 +30,7 @@ enum class KeyType : std::uint8_t {
   yes_no,
   word,  ///< one of a few words
   address,
+  addresses,  ///< a list of `low` to `high` addresses
   prefix,
   prefixes,     ///< a list of prefixes, or one
   ranges,       ///< a list of { low, high }, or one
@@ -87,6 +88,7 @@ inline constexpr std::uint64_t kMostRate = 1'000'000;
 inline constexpr std::uint64_t kMostPorts = 64'512;
 inline constexpr std::uint64_t kDay = 86'400;
 inline constexpr std::string_view kName = "1 to 63 characters";
+inline constexpr std::uint64_t kMostAlternateAddresses = 3;
 inline constexpr std::uint64_t kMostPublicKeys = 2;  ///< a former one and a present one, while a key is exchanged
 inline constexpr std::string_view kClientClasses = "view clear operator super-user";
 
@@ -127,6 +129,7 @@ inline constexpr auto kAll = std::to_array<Key>({
     required("a list of services cards", {"chassis[]", "cards", list, cluster, restart, 1}),
     required("an address of this chassis", {"chassis[].inter-chassis", "address", address, cluster, restart}),
     required("a TCP port", {"chassis[].inter-chassis", "port", number, cluster, restart, 1, 65'535}),
+    {"chassis[].inter-chassis", "alternate-addresses", addresses, cluster, restart, 1, kMostAlternateAddresses},
     required("an address of this chassis", {"chassis[].query", "address", address, cluster, restart}),
     required("a TCP port", {"chassis[].query", "port", number, cluster, restart, 1, 65'535}),
     {"chassis[].scheduling", "policy", word, chassis, restart, 0, 0, "real-time", "real-time nice default"},

@@ -152,7 +152,8 @@ class Finder {
   [[nodiscard]] std::vector<IpAddress> own_addresses() const {
     std::vector<IpAddress> out;
     for (const ChassisConfig& chassis : cluster_.chassis) {
-      out.push_back(chassis.inter_chassis_address);
+      const auto addresses = chassis.inter_chassis_addresses();
+      out.insert(out.end(), addresses.begin(), addresses.end());
       out.push_back(chassis.query.address);
     }
     for (const RedundancySet& set : cluster_.redundancy_sets) {

@@ -63,6 +63,9 @@ void add(const Place& at, const ChassisConfig& chassis) {
   const Place peers = at.below("inter-chassis");
   peers.value(key("chassis[].inter-chassis", "address"), chassis.inter_chassis_address);
   peers.value(key("chassis[].inter-chassis", "port"), std::uint64_t{chassis.inter_chassis_port});
+  std::vector<std::string> alternates;
+  for (const IpAddress& address : chassis.alternate_addresses) alternates.push_back(address.to_string());
+  peers.unless(key("chassis[].inter-chassis", "alternate-addresses"), alternates, {});
   const Place query = at.below("query");
   query.value(key("chassis[].query", "address"), chassis.query.address);
   query.value(key("chassis[].query", "port"), std::uint64_t{chassis.query.port});

@@ -21,6 +21,7 @@
 #include "model/query/query_generated.h"
 #include "model/query/service_set_status.h"
 #include "model/query/session_filter.h"
+#include "model/record/path.h"
 #include "model/record/record_codec.h"
 #include "model/record/role.h"
 #include "model/record/session.h"
@@ -109,6 +110,8 @@ struct RoleChange {
   friend bool operator==(const RoleChange&, const RoleChange&) = default;
 };
 inline constexpr std::size_t kMaxRoleChanges = 32;
+/// The most inter-chassis paths of a redundancy set that a status tells of.
+inline constexpr std::size_t kMaxPaths = 16;
 
 /// What a member knows of its peer, and what it has sent to it.
 struct PeerStatus {
@@ -156,6 +159,7 @@ struct SetStatus {
   bool handing_over = false;        ///< a switchover is under way
   std::optional<PeerStatus> peer;   ///< nullopt if the peer has never been heard
   std::vector<RoleChange> history;  ///< newest first; at most kMaxRoleChanges
+  std::vector<PathStatus> paths;    ///< to the peer, by number; at most kMaxPaths. None: stand-alone, or not told
   std::uint64_t digest = 0;         ///< sum of digest_of() over all sessions
   CounterList counters;             ///< of roles and replication
   std::string scheduling;           ///< how the worker of the set is scheduled, in words; empty if unknown

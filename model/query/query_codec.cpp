@@ -15,20 +15,6 @@ constexpr std::size_t kMaxSets = 64;
 constexpr std::size_t kMaxTables = 32768;
 constexpr std::size_t kMaxNames = 2 * kMaxServiceSets;
 
-fbs::Address16 to_address16(const IpAddress& address) {
-  std::uint64_t words[2];
-  std::memcpy(words, address.bytes.data(), 16);
-  return {words[0], words[1]};
-}
-
-std::optional<IpAddress> to_address(const fbs::Address16* address) {
-  if (address == nullptr) return std::nullopt;
-  const std::uint64_t words[2] = {address->high(), address->low()};
-  IpAddress out;
-  std::memcpy(out.bytes.data(), words, 16);
-  return out;
-}
-
 Result<std::optional<Prefix>> to_prefix(const fbs::Address16* in, std::uint8_t length) {
   const auto address = to_address(in);
   if (!address) return std::optional<Prefix>{};

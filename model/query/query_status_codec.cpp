@@ -1,8 +1,23 @@
 #include "model/query/query_status_codec.h"
 
 #include <algorithm>
+#include <cstring>
 
 namespace icr::query_codec {
+
+fbs::Address16 to_address16(const IpAddress& address) {
+  std::uint64_t words[2];
+  std::memcpy(words, address.bytes.data(), 16);
+  return {words[0], words[1]};
+}
+
+std::optional<IpAddress> to_address(const fbs::Address16* address) {
+  if (address == nullptr) return std::nullopt;
+  const std::uint64_t words[2] = {address->high(), address->low()};
+  IpAddress out;
+  std::memcpy(out.bytes.data(), words, 16);
+  return out;
+}
 
 std::string printable(const flatbuffers::String* text) {
   if (text == nullptr) return {};

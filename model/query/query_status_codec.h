@@ -23,6 +23,10 @@ using Vector = flatbuffers::Offset<flatbuffers::Vector<T>>;
 /// Returns a text of another process without control characters, because it is printed on an operator's terminal.
 [[nodiscard]] std::string printable(const flatbuffers::String* text);
 
+[[nodiscard]] fbs::Address16 to_address16(const IpAddress& address);
+/// Returns nullopt if there is none.
+[[nodiscard]] std::optional<IpAddress> to_address(const fbs::Address16* address);
+
 [[nodiscard]] Vector<flatbuffers::Offset<fbs::Counter>> encode_counters(const CounterList& counters, Builder& builder);
 [[nodiscard]] CounterList decode_counters(const Rows<fbs::Counter>* rows);
 

@@ -106,6 +106,28 @@ Result<std::vector<ServiceSetCount>> decode_counts(const Structs<fbs::CountOfSer
   return out;
 }
 
+Vector<const fbs::InterChassisPath*> encode_paths(const std::vector<PathStatus>& paths, Builder& builder) {
+  std::vector<fbs::InterChassisPath> rows;
+  rows.reserve(paths.size());
+  for (const auto& path : paths) {
+    rows.emplace_back(to_address16(path.local), to_address16(path.remote), static_cast<std::uint8_t>(path.state),
+                      path.active);
+  }
+  return builder.CreateVectorOfStructs(rows);
+}
+
+Result<std::vector<PathStatus>> decode_paths(const Structs<fbs::InterChassisPath>* rows) {
+  std::vector<PathStatus> out;
+  if (auto sound = check_rows(rows, kMaxPaths, "paths"); !sound) return tl::unexpected(sound.error());
+  if (rows == nullptr) return out;
+  for (const auto* row : *rows) {
+    if (row->state() >= enum_end<PathState>()) return fail("state of an inter-chassis path out of range");
+    out.push_back(
+        {*to_address(&row->local()), *to_address(&row->remote()), static_cast<PathState>(row->state()), row->active()});
+  }
+  return out;
+}
+
 flatbuffers::Offset<fbs::SetStatus> encode_status(const SetStatus& status, Builder& builder) {
   const auto reason = builder.CreateString(status.reason);
   const auto service_sets = encode_counts(status.service_sets, builder);
@@ -116,6 +138,7 @@ flatbuffers::Offset<fbs::SetStatus> encode_status(const SetStatus& status, Build
   const auto detector = encode_detector(status.detector, builder);
   const auto peer = encode_peer(status.peer, builder);
   const auto history = encode_history(status.history, builder);
+  const auto paths = encode_paths(status.paths, builder);
   const auto awaited =
       status.awaited.empty() ? flatbuffers::Offset<flatbuffers::String>{} : builder.CreateString(status.awaited);
   return fbs::CreateSetStatus(
@@ -124,7 +147,7 @@ flatbuffers::Offset<fbs::SetStatus> encode_status(const SetStatus& status, Build
       status.sent_sequence, status.acknowledged_sequence, status.applied_sequence, status.pending, status.digest,
       counters, scheduling, status.health_weight, health, status.peer_health_weight, peer_health, detector,
       status.priority, peer, history, status.set_id, service_sets, status.claimed_term, awaited,
-      status.peer_role == Role::claiming, status.handing_over);
+      status.peer_role == Role::claiming, status.handing_over, paths);
 }
 
 Result<SetStatus> decode_status(const fbs::SetStatus& in) {
@@ -139,6 +162,9 @@ Result<SetStatus> decode_status(const fbs::SetStatus& in) {
   auto history = decode_history(in.history());
   if (!history) return tl::unexpected(history.error());
   out.history = std::move(*history);
+  auto paths = decode_paths(in.paths());
+  if (!paths) return tl::unexpected(paths.error());
+  out.paths = std::move(*paths);
   out.priority = in.priority();
   out.handing_over = in.handing_over();
   if (const auto* p = in.peer()) {

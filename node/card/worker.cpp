@@ -123,7 +123,7 @@ void Worker::take_update(TimePoint now) {
   engine_->take(update_->engine);
   for (std::size_t i = 0; i < sets_.size(); ++i) {
     sets_[i]->core().take(now, *cluster_, update_->shards[i]);
-    sets_[i]->take_keys(*cluster_);
+    sets_[i]->take_paths(*cluster_);
   }
   update_waits_.store(false, std::memory_order_release);
   update_taken_.signal();

@@ -286,7 +286,7 @@ void RedundancyMember::send_heartbeat(TimePoint now) {
   if (role_.follows_peer()) beat.stream = receiver_.position();
   if (right_ != nullptr) right_->on_send(now, detector_.status(now).threshold, beat);
   const auto bytes = writer_.write(header(), beat);
-  if (link_.send(rep::Channel::control, bytes)) {
+  if (link_.send(rep::Channel::heartbeats, bytes)) {
     ++counters_.heartbeats_sent;
   } else {
     ++counters_.heartbeats_not_sent;

@@ -71,6 +71,7 @@ void SetCore::on_message(TimePoint now, replication::Channel channel, std::span<
   now_ = now;
   switch (channel) {
     case replication::Channel::control:
+    case replication::Channel::heartbeats:
       // The process may have been stopped since the round took its time, and a heartbeat may have been sent meanwhile.
       // A promise that answers it counts from no earlier than that.
       now_ = std::max(now, output_.time());

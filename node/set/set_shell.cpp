@@ -49,19 +49,20 @@ Result<void> SetShell::open(const std::shared_ptr<transport::Context>& context, 
     return tl::unexpected(done.error().in("redundancy set " + config_.name));
   }
   if (config_.stand_alone()) return {};
-  auto link = replication::Link::open(context, cluster_, core_.shard().set(), chassis_);
-  if (!link) return tl::unexpected(link.error().in("redundancy set " + config_.name));
-  link_ = std::move(*link);
+  auto paths = replication::Paths::open(context, cluster_, core_.shard().set(), chassis_, config_.detection_floor());
+  if (!paths) return tl::unexpected(paths.error().in("redundancy set " + config_.name));
+  paths_ = std::move(*paths);
   prober_ = std::make_unique<Prober>(static_cast<std::uint16_t>(boot_id_ + core_.shard().set()),
                                      address_of_peer(cluster_, config_, chassis_));
   if (!prober_->warning().empty()) log::warn("redundancy", "set={} {}", config_.name, prober_->warning());
   return {};
 }
 
-void SetShell::take_keys(const Cluster& cluster) {
-  if (!link_) return;
+void SetShell::take_paths(const Cluster& cluster) {
+  if (!paths_) return;
+  paths_->set_silence(cluster.redundancy_sets[core_.shard().set()].detection_floor());
   for (const auto& member : cluster.redundancy_sets[core_.shard().set()].members) {
-    if (member.chassis != chassis_) link_->set_peer_keys(cluster.chassis[member.chassis].public_keys);
+    if (member.chassis != chassis_) paths_->set_peer_keys(cluster.chassis[member.chassis].public_keys);
   }
 }
 
@@ -69,7 +70,7 @@ bool SetShell::poll(TimePoint now, WallMillis wall_now, bool busy) {
   now_ = now;
   const RoundLimits& limits = busy ? kBusyRound : kQuietRound;
   bool more = false;
-  if (link_) more |= link_->drain(*this, limits.messages);
+  if (paths_) more |= paths_->drain(*this, limits.messages);
   if (prober_) {
     for (const std::uint64_t nonce : prober_->take_answers(now)) core_.on_probe_answer(now, nonce);
   }
@@ -83,7 +84,7 @@ bool SetShell::poll(TimePoint now, WallMillis wall_now, bool busy) {
     if (steering_->update_warning(now)) core_.set_warning(!steering_->warning().empty());
   }
   // While a socket sends, ZeroMQ may take the event that would make its descriptor readable.
-  if (link_) more |= link_->pending();
+  if (paths_) more |= paths_->pending();
   return more;
 }
 
@@ -107,11 +108,11 @@ TimePoint SetShell::next_deadline(TimePoint now) const { return core_.next_deadl
 void SetShell::append_descriptors(TimePoint now, std::vector<int>& out) const {
   if (prober_) prober_->append_descriptors(now, out);
   if (kernel_ != nullptr) out.push_back(kernel_->descriptor());
-  if (link_) out.insert(out.end(), link_->descriptors().begin(), link_->descriptors().end());
+  if (paths_) out.insert(out.end(), paths_->descriptors().begin(), paths_->descriptors().end());
 }
 
 void SetShell::append_to(CounterList& out) const {
-  if (link_) link_->append_to(out);
+  if (paths_) paths_->append_to(out);
   if (prober_) prober_->append_to(out);
   if (steering_) steering_->append_to(out);
 }
@@ -119,14 +120,16 @@ void SetShell::append_to(CounterList& out) const {
 // -- SetOutput --
 
 bool SetShell::send(Channel channel, std::span<const std::uint8_t> message) {
-  if (!link_) return false;
+  if (!paths_) return false;
   switch (channel) {
     case Channel::control:
-      return link_->send_control(message);
+      return paths_->send_control(message);
+    case Channel::heartbeats:
+      return paths_->send_heartbeat(message);
     case Channel::data:
-      return link_->send_data(message);
+      return paths_->send_data(message);
     case Channel::former:
-      return link_->send_former(message);
+      return paths_->send_former(message);
   }
   return false;
 }

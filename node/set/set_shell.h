@@ -18,7 +18,7 @@
 #include "node/kernel/prober.h"
 #include "node/kernel/steering_thread.h"
 #include "node/set/set_core.h"
-#include "replication/zmq/link.h"
+#include "replication/zmq/paths.h"
 #include "transport/socket.h"
 
 namespace icr::node {
@@ -36,8 +36,9 @@ class SetShell final : private SetOutput, private replication::LinkVisitor {
   [[nodiscard]] Result<void> open(const std::shared_ptr<transport::Context>& context, std::function<void()> schedule,
                                   TimePoint now);
 
-  /// Takes the keys of the peer from another configuration, which is arranged() for the first one.
-  void take_keys(const Cluster& cluster);
+  /// Takes what concerns the paths to the peer (its keys, the heartbeats) from another configuration, which is
+  /// arranged() for the first one.
+  void take_paths(const Cluster& cluster);
 
   /// Does one round of everything but packets. Returns true if there is more to do at once. If `busy`, packets came
   /// just now and more may wait, so the round takes about as long as a burst; otherwise it may take some milliseconds.
@@ -59,7 +60,9 @@ class SetShell final : private SetOutput, private replication::LinkVisitor {
   [[nodiscard]] const SetCore& core() const { return core_; }
   /// Returns what is wrong with the addresses and routes that draw traffic to this chassis; empty if nothing is.
   [[nodiscard]] std::string steering_warning() const { return steering_ ? steering_->warning() : std::string(); }
-  /// Appends the counters of link, prober and steering. REQUIRES: open() has succeeded.
+  /// Returns the state of the paths to the peer, by their numbers.
+  [[nodiscard]] std::vector<PathStatus> paths() const { return paths_ ? paths_->status() : std::vector<PathStatus>(); }
+  /// Appends the counters of paths, prober and steering. REQUIRES: open() has succeeded.
   void append_to(CounterList& out) const;
 
  private:
@@ -95,9 +98,9 @@ class SetShell final : private SetOutput, private replication::LinkVisitor {
   KernelReport kernel_report_;
   TimePoint now_;  ///< of the call that is being handled: for the callbacks
   SetCore core_;
-  std::unique_ptr<replication::Link> link_;
-  std::unique_ptr<Prober> prober_;            ///< null in a stand-alone set
-  std::unique_ptr<SteeringThread> steering_;  ///< null if the set has neither virtual addresses nor return routes
+  std::unique_ptr<replication::Paths> paths_;  ///< null in a stand-alone set
+  std::unique_ptr<Prober> prober_;             ///< null in a stand-alone set
+  std::unique_ptr<SteeringThread> steering_;   ///< null if the set has neither virtual addresses nor return routes
 };
 
 }  // namespace icr::node

@@ -19,6 +19,7 @@ SetView::SetView(SetShell& shell) : shell_(shell), core_(shell.core()) {}
 void SetView::status(TimePoint now, SetStatus& out) const {
   describe(core_, now, out);
   if (!shell_.steering_warning().empty()) out.reason += "; " + shell_.steering_warning();
+  out.paths = shell_.paths();
   append_to(out.counters);
   out.scheduling = scheduling_;
 }

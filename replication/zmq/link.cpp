@@ -332,15 +332,15 @@ Result<std::unique_ptr<Link>> Link::open(const std::shared_ptr<transport::Contex
 }
 
 Result<std::unique_ptr<Link>> Link::open(const std::shared_ptr<transport::Context>& context, const Cluster& cluster,
-                                         std::uint16_t set, std::uint16_t chassis) {
+                                         std::uint16_t set, std::uint16_t chassis, std::size_t path) {
   const auto own = cluster.member_on(set, chassis);
   if (!own || cluster.redundancy_sets[set].members.size() != 2) {
     return fail("chassis {} has no peer in redundancy set {}", chassis, set);
   }
   const std::uint16_t peer = cluster.redundancy_sets[set].members[1U - *own].chassis;
   LinkConfig config;
-  config.bind = cluster.control_endpoint(set, chassis);
-  config.connect = cluster.control_endpoint(set, peer);
+  config.bind = cluster.control_endpoint(set, chassis, path);
+  config.connect = cluster.control_endpoint(set, peer, path);
   config.name = cluster.redundancy_sets[set].name;
   if (cluster.encrypted()) {
     if (!context->identity()) return fail("inter-chassis link: the chassis has no secret key");

@@ -1,4 +1,4 @@
-// The two connections (control and data) between the members of a redundancy set, over ZeroMQ.
+// The two connections (control and data) between the members of a redundancy set by one path, over ZeroMQ.
 //
 // On each of them either side has a DEALER that connects to the peer's ROUTER, and a ROUTER that binds. Messages leave
 // by the own DEALER and arrive at the own ROUTER; a ROUTER never sends. So bulk data always flows from the connecting
@@ -64,11 +64,12 @@ class Link {
   /// Binds, and begins to connect. Returns an error if an endpoint cannot be bound.
   [[nodiscard]] static Result<std::unique_ptr<Link>> open(const std::shared_ptr<transport::Context>& context,
                                                           const LinkConfig& config);
-  /// Opens the link of the member of `set` on `chassis`, which are indices into `cluster`. If the cluster is encrypted,
-  /// the identity of the context is that of the chassis. REQUIRES: the set has two members.
+  /// Opens the link of the member of `set` on `chassis`, which are indices into `cluster`, by the path of this number.
+  /// If the cluster is encrypted, the identity of the context is that of the chassis. REQUIRES: the set has two
+  /// members, and so many paths.
   [[nodiscard]] static Result<std::unique_ptr<Link>> open(const std::shared_ptr<transport::Context>& context,
                                                           const Cluster& cluster, std::uint16_t set,
-                                                          std::uint16_t chassis);
+                                                          std::uint16_t chassis, std::size_t path = 0);
   ~Link();
   Link(const Link&) = delete;
   Link& operator=(const Link&) = delete;

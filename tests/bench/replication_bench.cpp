@@ -177,7 +177,7 @@ class Side final : private node::RoleOutput,
  private:
   bool send(replication::Channel channel, std::span<const std::uint8_t> message) override {
     if (channel == replication::Channel::former) return link_->send_former(message);
-    return channel == replication::Channel::control ? link_->send_control(message) : link_->send_data(message);
+    return channel == replication::Channel::data ? link_->send_data(message) : link_->send_control(message);
   }
   node::ClaimAnswer claim(std::uint64_t) override { return node::ClaimAnswer::granted; }
   void on_claiming(std::uint64_t) override {}

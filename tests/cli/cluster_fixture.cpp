@@ -195,6 +195,7 @@ void FakeShard::status(TimePoint /*now*/, SetStatus& out) const {
   out.peer_warned = peer_warned;
   out.health_weight = health_weight;
   out.health_reasons = health_reasons;
+  out.paths = paths;
   if (role_ == Role::standby) {
     out.peer_health_weight = 100;
     out.peer_health_reasons = "checkpoints cannot be written";

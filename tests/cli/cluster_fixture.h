@@ -75,6 +75,7 @@ class FakeShard final : public node::ShardView, public SessionSource {
   std::uint64_t claims = 0;  ///< the term that it claims; 0: none
   std::uint32_t health_weight = 0;
   std::string health_reasons;
+  std::vector<PathStatus> paths;
   std::string switchover_refusal;  ///< empty: it is done
   int switchovers = 0;
   bool forced = false;                       ///< the last one was

@@ -167,6 +167,9 @@ TEST_F(Golden, RedundancyGroups) {
   // A master whose link is dead says so (shared case field.master-with-dead-link).
   fake_.shard(0, 0).health_weight = 255;
   fake_.shard(0, 0).health_reasons = "interface outside0 has no carrier";
+  // With several paths to the peer, a lost one is named.
+  fake_.shard(0, 0).paths = {{ip("198.51.100.1"), ip("198.51.100.2"), PathState::silent, false},
+                             {ip("192.0.2.1"), ip("192.0.2.2"), PathState::up, true}};
   expect("show services redundancy-group brief", "redundancy-group-ill");
   // A member that is about to take over says for what it waits.
   fake_.shard(0, 1).claims = 4;

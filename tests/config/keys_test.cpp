@@ -211,6 +211,21 @@ TEST(Keys, OfPublicKeysHaveTheirBoundsInTheReader) {
   EXPECT_EQ(seen, 2);
 }
 
+TEST(Keys, OfAddressesHaveTheirBoundsInTheReader) {
+  int seen = 0;
+  for (const Key& each : kKeys) {
+    if (each.type != KeyType::addresses) continue;
+    SCOPED_TRACE(fmt::format("{}.{}", each.section, each.name));
+    ++seen;
+    std::string many;
+    for (std::uint64_t i = 0; i <= each.high; ++i) many += fmt::format("{}192.0.2.{}", i == 0 ? "" : ", ", 65 + i);
+    EXPECT_TRUE(is_wrong(each, "[]", fmt::format("write at least {}", each.low)));
+    EXPECT_TRUE(is_wrong(each, "[" + many + "]", fmt::format("more than {} alternate addresses", each.high)));
+    EXPECT_TRUE(is_wrong(each, "[224.0.0.1]", "is no address that others can connect to"));
+  }
+  EXPECT_EQ(seen, 1);
+}
+
 TEST(Keys, HaveTheirWordsInTheReader) {
   int seen = 0;
   for (const Key& each : kKeys) {

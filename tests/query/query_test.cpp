@@ -154,6 +154,8 @@ QueryReply full_reply(BatchEncoder& sessions) {
   status.peer = PeerStatus{1, 2, 3, true, 4, 5, 6, 7};
   status.history = {{8, Role::claiming, Role::master, 9, "peer is silent"},
                     {9, Role::standby, Role::claiming, 9, "peer is silent"}};
+  status.paths = {{ip("192.0.2.1"), ip("192.0.2.2"), PathState::silent, false},
+                  {ip("2001:db8::1"), ip("2001:db8::2"), PathState::up, true}};
   status.claimed_term = 13;
   status.awaited = "its term on disk";
   reply.status = {status};
@@ -235,6 +237,7 @@ TEST(QueryCodec, AReplyComesBackInSlotOrderAndPrintable) {
   EXPECT_EQ(got->status[0].priority, 3U);
   EXPECT_EQ(got->status[0].peer, (PeerStatus{1, 2, 3, true, 4, 5, 6, 7}));
   EXPECT_EQ(got->status[0].history, sent.status[0].history);
+  EXPECT_EQ(got->status[0].paths, sent.status[0].paths);
   EXPECT_EQ(got->status[0].term, 12U);
   EXPECT_EQ(got->status[0].reason, "heartbeats missing");
   EXPECT_EQ(got->status[0].health_weight, 255U);

@@ -66,10 +66,10 @@ class Node : public node::RoleOutput, public node::ProbeOutput, public replicati
       return true;
     }
     if (rewrite) {
-      (channel == replication::Channel::control ? control : data).send(now_, rewrite(message));
+      (channel == replication::Channel::data ? data : control).send(now_, rewrite(message));
       return true;
     }
-    (channel == replication::Channel::control ? control : data).send(now_, message);
+    (channel == replication::Channel::data ? data : control).send(now_, message);
     return true;
   }
   node::ClaimAnswer claim(std::uint64_t term) override {

@@ -162,7 +162,7 @@ bool Chassis::term_kept(std::uint64_t term) const {
 
 bool Chassis::send(replication::Channel channel, std::span<const std::uint8_t> message) {
   if (channel == replication::Channel::former) return false;  // both programs are of this release
-  const bool on_control = channel == replication::Channel::control;
+  const bool on_control = channel != replication::Channel::data;
   if (on_control ? control_blocked : data_blocked) return false;
   (on_control ? control : data).send(now_, message);
   return true;

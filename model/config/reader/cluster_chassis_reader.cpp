@@ -46,13 +46,38 @@ std::optional<IpAddress> read_endpoint_address(const YamlField& field) {
   return std::nullopt;
 }
 
-/// Reads an endpoint: an address and a port. `section` is the name of the section of keys.h that describes them.
-Endpoint read_endpoint(const YamlField& field, std::string_view section, const Key& address, const Key& port) {
-  const Section map(field, section);
+/// Reads an endpoint: an address and a port.
+Endpoint read_endpoint(const Section& map, const Key& address, const Key& port) {
   Endpoint out;
   if (const auto f = map.get(address)) out.address = read_endpoint_address(*f).value_or(IpAddress{});
   map.number(port, out.port);
   return out;
+}
+
+void read_inter_chassis(const YamlField& field, ChassisConfig& out) {
+  constexpr std::string_view kSection = "chassis[].inter-chassis";
+  constexpr const Key& kAlternates = key(kSection, "alternate-addresses");
+  const Section map(field, kSection);
+  const Endpoint primary = read_endpoint(map, key(kSection, "address"), key(kSection, "port"));
+  out.inter_chassis_address = primary.address;
+  out.inter_chassis_port = primary.port;
+  const auto alternates = map.get(kAlternates);
+  if (!alternates) return;
+  const auto items = alternates->list(kAlternates.low);
+  if (items.size() > kAlternates.high) {
+    items[kAlternates.high].wrong(fmt::format("more than {} alternate addresses", kAlternates.high), "write fewer");
+    return;
+  }
+  for (const auto& item : items) {
+    const auto address = read_endpoint_address(item);
+    if (!address) continue;
+    const auto taken = out.inter_chassis_addresses();
+    if (std::find(taken.begin(), taken.end(), *address) != taken.end()) {
+      item.wrong(address->to_string() + " is an inter-chassis address of this chassis already", "write another one");
+      continue;
+    }
+    out.alternate_addresses.push_back(*address);
+  }
 }
 
 void read_tun(const YamlField& field, PacketPort& out) {
@@ -188,18 +213,13 @@ Scheduling read_scheduling(const YamlField& field) {
 
 void read_one_chassis(const YamlField& field, Draft& draft) {
   constexpr std::string_view kSection = "chassis[]";
-  constexpr std::string_view kPeers = "chassis[].inter-chassis";
   constexpr std::string_view kQuery = "chassis[].query";
   const Section map(field, kSection);
   ChassisConfig out;
   out.name = draft.chassis.define(map);
-  if (const auto f = map.get(key(kSection, "inter-chassis"))) {
-    const auto endpoint = read_endpoint(*f, kPeers, key(kPeers, "address"), key(kPeers, "port"));
-    out.inter_chassis_address = endpoint.address;
-    out.inter_chassis_port = endpoint.port;
-  }
+  if (const auto f = map.get(key(kSection, "inter-chassis"))) read_inter_chassis(*f, out);
   if (const auto f = map.get(key(kSection, "query"))) {
-    out.query = read_endpoint(*f, kQuery, key(kQuery, "address"), key(kQuery, "port"));
+    out.query = read_endpoint(Section(*f, kQuery), key(kQuery, "address"), key(kQuery, "port"));
   }
   if (map.text(key(kSection, "data-folder"), out.data_folder)) {
     const auto normal = [](const std::string& folder) {

@@ -67,7 +67,9 @@ void check_virtual_addresses(Draft& draft) {
   const auto& cluster = draft.cluster;
   std::map<IpAddress, std::string> taken;
   for (const auto& chassis : cluster.chassis) {
-    taken.emplace(chassis.inter_chassis_address, "the inter-chassis address of chassis " + chassis.name);
+    for (const IpAddress& address : chassis.inter_chassis_addresses()) {
+      taken.emplace(address, "an inter-chassis address of chassis " + chassis.name);
+    }
     taken.emplace(chassis.query.address, "the query address of chassis " + chassis.name);
   }
   for (std::size_t s = 0; s < draft.virtual_fields.size(); ++s) {
@@ -79,6 +81,22 @@ void check_virtual_addresses(Draft& draft) {
       draft.virtual_fields[s][i].wrong(fmt::format("{} is also {}", address.to_string(), entry.first->second),
                                        "write an address that nothing else has");
     }
+  }
+}
+
+/// The members of a redundancy set reach each other by paths, each from an address of one to an address of the other.
+void check_paths(Draft& draft) {
+  const auto& all = draft.cluster.chassis;
+  for (const auto& set : draft.cluster.redundancy_sets) {
+    if (set.stand_alone()) continue;
+    const auto& first = all[set.members[0].chassis];
+    const auto& second = all[set.members[1].chassis];
+    if (first.alternate_addresses.size() == second.alternate_addresses.size()) continue;
+    part(draft.chassis_fields[set.members[1].chassis], "inter-chassis")
+        .wrong(fmt::format("chassis {} has {} alternate-addresses, and its peer {} in redundancy set {} has {}",
+                           second.name, second.alternate_addresses.size(), first.name, set.name,
+                           first.alternate_addresses.size()),
+               "write as many for each, in the same order: those at the same place are the two ends of a path");
   }
 }
 
@@ -127,8 +145,10 @@ void check_endpoints(Draft& draft) {
           break;
         }
         const std::string what = fmt::format("inter-chassis of {}", chassis.name);
-        take(chassis.inter_chassis_address, first, what, field);
-        take(chassis.inter_chassis_address, first + 1, what, field);
+        for (const IpAddress& address : chassis.inter_chassis_addresses()) {
+          take(address, first, what, field);
+          take(address, first + 1, what, field);
+        }
       }
     }
     if (chassis.query.port != 0 && chassis.query.address != IpAddress{}) {
@@ -142,6 +162,7 @@ void check_whole(Draft& draft) {
   check_virtual_addresses(draft);
   // The others would take what was dropped or defaulted because of a mistake for another mistake.
   if (!draft.mistakes.empty()) return;
+  check_paths(draft);
   check_units(draft);
   check_nat(draft);
   check_limits(draft);

@@ -188,10 +188,12 @@ void add_own_addresses(Cluster& cluster) {
     }
   };
   for (const auto& chassis : cluster.chassis) {
-    const auto inter_chassis = chassis.inter_chassis_address;
-    warn(inter_chassis,
-         fmt::format("The inter-chassis address {} of chassis {}", inter_chassis.to_string(), chassis.name));
-    if (chassis.query.address == inter_chassis) continue;
+    bool is_query = false;
+    for (const IpAddress& address : chassis.inter_chassis_addresses()) {
+      is_query |= address == chassis.query.address;
+      warn(address, fmt::format("The inter-chassis address {} of chassis {}", address.to_string(), chassis.name));
+    }
+    if (is_query) continue;
     warn(chassis.query.address,
          fmt::format("The query address {} of chassis {}", chassis.query.address.to_string(), chassis.name));
   }
