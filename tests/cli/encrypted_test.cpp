@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+
 #include "cli/client/zmq_transport.h"
 #include "node/query/server.h"
 #include "tests/cli/cluster_fixture.h"
@@ -68,7 +70,7 @@ class EncryptedServer : public testing::Test {
   Cluster served_ = fake_.cluster;
   Cluster known_;  ///< what the client knows of it
   std::unique_ptr<node::QueryServer> server_;
-  int commits_ = 0;
+  std::atomic<int> commits_ = 0;  ///< written by the thread of the server
 };
 
 TEST_F(EncryptedServer, AnswersChassisAndClients) {
