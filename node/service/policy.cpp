@@ -99,7 +99,8 @@ NatDecision ServicePolicy::nat(const FlowKey& key, bool input, IcmpQuery query) 
 }
 
 bool ServicePolicy::admits_only_the_other(const FlowKey& key, bool input, IcmpQuery query) const {
-  if (!firewall_.distinguishes_queries()) return false;
+  // An ICMPv6 session can only have begun with an echo request.
+  if (!firewall_.distinguishes_queries() || key.protocol == ip_protocol::icmp6) return false;
   const IcmpQuery other = query == IcmpQuery::echo ? IcmpQuery::timestamp : IcmpQuery::echo;
   return firewall(key, input, query).action != FirewallAction::accept &&
          firewall(key, input, other).action == FirewallAction::accept;

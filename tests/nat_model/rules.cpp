@@ -23,7 +23,7 @@ bool side_matches(const std::vector<AddressRange>& in, const std::vector<Address
          std::any_of(ports.begin(), ports.end(), [&](const PortRange& p) { return p.low <= port && port <= p.high; });
 }
 
-bool matches(const Application& a, const FlowKey& key) {
+bool matches(const Application& a, const FlowKey& key, std::uint8_t query) {
   if (a.protocol && *a.protocol != key.protocol) return false;
   if ((a.source_port || a.destination_port) && !port_protocol(key.protocol)) return false;
   if (a.source_port && (key.source_port < a.source_port->low || key.source_port > a.source_port->high)) return false;
@@ -31,13 +31,12 @@ bool matches(const Application& a, const FlowKey& key) {
       (key.destination_port < a.destination_port->low || key.destination_port > a.destination_port->high)) {
     return false;
   }
-  // Here only echo requests begin sessions, with code 0: the model sends no timestamp requests.
-  if (a.icmp_type && *a.icmp_type != (key.protocol == kIcmp6 ? 128 : 8)) return false;
+  if (a.icmp_type && *a.icmp_type != (key.protocol == kIcmp6 ? 128 : query)) return false;
   return !a.icmp_code || *a.icmp_code == 0;
 }
 
 bool matches(const Cluster& cluster, const MatchConditions& from, const FlowKey& key,
-             std::optional<std::uint16_t>& application) {
+             std::optional<std::uint16_t>& application, std::uint8_t query = kEchoRequest) {
   if (!side_matches(from.source_addresses, from.source_except, from.source_ports, key.source, key.source_port,
                     key.protocol) ||
       !side_matches(from.destination_addresses, from.destination_except, from.destination_ports, key.destination,
@@ -46,7 +45,7 @@ bool matches(const Cluster& cluster, const MatchConditions& from, const FlowKey&
   }
   if (from.applications.empty()) return true;
   for (const std::uint16_t index : from.applications) {
-    if (!matches(cluster.applications[index], key)) continue;
+    if (!matches(cluster.applications[index], key, query)) continue;
     application = index;
     return true;
   }
@@ -146,14 +145,15 @@ std::vector<const NatTerm*> nat_terms(const Cluster& cluster, std::uint16_t serv
   return out;
 }
 
-FirewallWord firewall(const Cluster& cluster, std::uint16_t service_set, const FlowKey& key, bool inside) {
+FirewallWord firewall(const Cluster& cluster, std::uint16_t service_set, const FlowKey& key, bool inside,
+                      std::uint8_t query) {
   FirewallWord word;
   const ServiceSet& set = cluster.service_sets[service_set];
   if (set.firewall_rules.empty()) return word;
   for (const std::uint16_t rule : set.firewall_rules) {
     if (!on_side(cluster.firewall_rules[rule].direction, inside)) continue;
     for (const FirewallTerm& term : cluster.firewall_rules[rule].terms) {
-      if (!matches(cluster, term.from, key, word.application)) continue;
+      if (!matches(cluster, term.from, key, word.application, query)) continue;
       word.action = term.then;
       return word;
     }

@@ -16,7 +16,11 @@ struct NatWord {
   const NatTerm* term = nullptr;  ///< that translates; none: not translated
   std::optional<std::uint16_t> application;
 };
-[[nodiscard]] FirewallWord firewall(const Cluster& cluster, std::uint16_t service_set, const FlowKey& key, bool inside);
+inline constexpr std::uint8_t kEchoRequest = 8;
+inline constexpr std::uint8_t kTimestampRequest = 13;
+/// `query` is the type of an ICMPv4 query that begins a session, of code 0.
+[[nodiscard]] FirewallWord firewall(const Cluster& cluster, std::uint16_t service_set, const FlowKey& key, bool inside,
+                                    std::uint8_t query = kEchoRequest);
 [[nodiscard]] NatWord nat_rule(const Cluster& cluster, std::uint16_t service_set, const FlowKey& key, bool inside);
 
 /// Tells whether destination rules of any service set answer an endpoint.

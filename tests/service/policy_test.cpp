@@ -52,6 +52,23 @@ TEST(Policy, FirstMatchWinsAndTheRestIsDiscarded) {
   EXPECT_EQ(firewall(key("2001:db8:18:1::5", "2001:db8:19::5", 99)).action, FirewallAction::discard);
 }
 
+TEST(Policy, AQueryOfTheOtherKindIsOfIcmpV4Alone) {
+  Plan plan;
+  plan.applications =
+      "  - { name: ping, protocol: icmp, icmp-type: echo-request }\n"
+      "  - { name: ping6, protocol: icmp6, icmp-type: echo-request }\n";
+  plan.firewall_terms =
+      "      - { name: pings, from: { applications: [ping, ping6] }, then: discard }\n"
+      "      - { name: all, then: accept }\n";
+  const Cluster cluster = make_cluster(plan);
+  const ServicePolicy policy(cluster, 0);
+  EXPECT_TRUE(policy.admits_only_the_other(key(kHost, kServer, 40000, 1), true, IcmpQuery::echo));
+  EXPECT_FALSE(policy.admits_only_the_other(key(kHost, kServer, 40000, 1), true, IcmpQuery::timestamp));
+  const FlowKey six = key("2001:db8:18::5", "2001:db8:19::5", 40000, 58);
+  ASSERT_EQ(policy.firewall(six, true, IcmpQuery::echo).action, FirewallAction::discard);
+  EXPECT_FALSE(policy.admits_only_the_other(six, true, IcmpQuery::echo)) << "ICMPv6 has no timestamps";
+}
+
 TEST(Policy, Directions) {
   Cluster cluster = make_cluster({});
   const FlowKey k = key(kHost, kServer, 80);
