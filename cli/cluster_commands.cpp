@@ -128,24 +128,74 @@ std::optional<std::uint16_t> addressed_set(const Command& command, const Cluster
   return std::nullopt;
 }
 
+namespace {
+
+/// Asks a member of a redundancy set for something, and prints what it says.
+void request_of(Asking& asking, const Source& member, QueryKind kind) {
+  QueryRequest request;
+  request.kind = kind;
+  request.card = member.card;
+  request.set = member.set;
+  request.force = asking.command().force;
+  request.cancel = asking.command().cancel;
+  asking.environment().transport.ask(member.chassis, std::move(request));
+  while (auto answer = asking.environment().transport.next()) {
+    if (const auto* reply = asking.accepted(*answer)) asking.environment().out(reply->text + "\n");
+  }
+}
+
+/// Returns those members of the addressed redundancy set that answered the survey and fulfil the condition.
+template <class Condition>
+std::vector<Source> members_that(const Asking& asking, Condition condition) {
+  const auto set = *addressed_set(asking.command(), asking.cluster());
+  std::vector<Source> out;
+  for (const SetReport& report : asking.surveyed().sets) {
+    if (report.status.set != set || !condition(report.status)) continue;
+    Source member;
+    member.chassis = report.chassis;
+    member.card = report.card;
+    member.set = set;
+    out.push_back(std::move(member));
+  }
+  return out;
+}
+
+void refuse_without_master(Asking& asking) {
+  const auto set = *addressed_set(asking.command(), asking.cluster());
+  asking.refuse(fmt::format("no chassis that answers is master of redundancy set {}",
+                            asking.cluster().redundancy_sets[set].name));
+}
+
+}  // namespace
+
 void switch_over(Asking& asking) {
   const auto set = *addressed_set(asking.command(), asking.cluster());
   for (const auto& source : choose_sources(asking.cluster(), asking.surveyed(), false)) {
     if (source.set != set) continue;
     if (source.role != Role::master) break;
-    QueryRequest request;
-    request.kind = QueryKind::switchover;
-    request.card = source.card;
-    request.set = set;
-    request.force = asking.command().force;
-    asking.environment().transport.ask(source.chassis, std::move(request));
-    while (auto answer = asking.environment().transport.next()) {
-      if (const auto* reply = asking.accepted(*answer)) asking.environment().out(reply->text + "\n");
-    }
+    request_of(asking, source, QueryKind::switchover);
     return;
   }
-  asking.refuse(fmt::format("no chassis that answers is master of redundancy set {}",
-                            asking.cluster().redundancy_sets[set].name));
+  refuse_without_master(asking);
+}
+
+void drain(Asking& asking) {
+  const bool cancel = asking.command().cancel;
+  const bool one = asking.environment().only_chassis.has_value();
+  const auto members = members_that(
+      asking, [&](const SetStatus& status) { return one || (cancel ? status.drained : status.role == Role::master); });
+  // Two masters that do not hear each other are one too many to choose from.
+  if (members.size() > 1 && !cancel) {
+    asking.refuse("more than one chassis is master: name one with --chassis");
+    return;
+  }
+  for (const Source& member : members) request_of(asking, member, QueryKind::drain);
+  if (!members.empty()) return;
+  if (one || cancel) {
+    asking.refuse(one ? "the chassis is no member of the redundancy set" : "no chassis that answers is drained");
+    return;
+  }
+  refuse_without_master(asking);
 }
 
 }  // namespace icr::cli

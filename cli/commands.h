@@ -31,6 +31,7 @@ void switch_over(Asking& asking);
 void show_consistency(Asking& asking);
 /// `request services redundancy-set ... switchover dry-run`.
 void dry_run_switchover(Asking& asking);
+void drain(Asking& asking);
 
 // Commits (system_commands.cpp). These need no survey.
 void show_commits(Asking& asking);

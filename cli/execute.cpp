@@ -35,7 +35,8 @@ bool is_about_cards(Verb verb) {
 
 /// Returns an error message if the command names something that this cluster does not have, otherwise an empty text.
 std::string mistake_in(const Command& command, const Cluster& cluster) {
-  const bool addresses_set = command.verb == Verb::switchover || command.verb == Verb::switchover_dry_run;
+  const bool addresses_set =
+      command.verb == Verb::switchover || command.verb == Verb::switchover_dry_run || command.verb == Verb::drain;
   if (addresses_set && !addressed_set(command, cluster)) {
     return fmt::format("redundancy set {} not found",
                        command.set_id ? std::to_string(*command.set_id) : command.redundancy_set);
@@ -200,6 +201,9 @@ ExitCode execute(const Command& command, const Environment& environment) {
       break;
     case Verb::switchover:
       switch_over(asking);
+      break;
+    case Verb::drain:
+      drain(asking);
       break;
     case Verb::show_commits:
       show_commits(asking);

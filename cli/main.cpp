@@ -187,6 +187,7 @@ int main(int argc, char** argv) {
       "  icr clear services sessions analysis [interface NAME]\n"
       "  icr clear services nat {mappings | statistics}\n"
       "  icr request services redundancy-set {NAME | id N} switchover [force | dry-run [extensive]]\n"
+      "  icr request services redundancy-set {NAME | id N} drain [cancel]\n"
       "  icr request services redundancy-set {NAME | id N} redundancy-event E trigger [force]\n"
       "  icr check FILE\n"
       "  icr keys generate FILE [folder FOLDER]\n"

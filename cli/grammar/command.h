@@ -50,6 +50,7 @@ enum class Verb : std::uint8_t {
   clear_nat_statistics,
   switchover,
   switchover_dry_run,
+  drain,  ///< Command::cancel: take it back
   show_commits,
   compare_commits,  ///< Command::rollback says which
 };
@@ -108,6 +109,7 @@ struct Command {
   std::string redundancy_set;             ///< of a switchover: its name, unless `set_id` says which
   std::optional<std::uint32_t> set_id;    ///< of a switchover
   bool force = false;                     ///< of a switchover
+  bool cancel = false;                    ///< of a drain
   std::optional<std::uint16_t> group;     ///< the value of rg-id
   std::array<std::size_t, 2> rollback{};  ///< of compare_commits: 0 is the newest commit
 };

@@ -39,6 +39,7 @@ enum OptionBit : std::uint32_t {
   kXlatedIp = 1U << 27U,
   kXlatedPort = 1U << 28U,
   kForce = 1U << 29U,
+  kCancel = 1U << 30U,
 };
 
 using Options = std::vector<GrammarOption>;

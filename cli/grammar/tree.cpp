@@ -176,7 +176,14 @@ std::vector<GrammarNode> set_actions() {
       command("switchover", "Hand mastership to the other chassis", enter<Verb::switchover>, force);
   switchover.children = {
       command("dry-run", "Display what a switchover would cost", enter<Verb::switchover_dry_run>, levels(kExtensive))};
-  return {keyword("redundancy-event", "Act as if an event had happened", {std::move(event)}), std::move(switchover)};
+  const Options cancel = {
+      {"cancel", "Take it back into service", false, kCancel, 0, [](Command& c, std::string_view) -> Result<void> {
+         c.cancel = true;
+         return {};
+       }}};
+  return {
+      command("drain", "Take a chassis out of service: the master, or that of --chassis", enter<Verb::drain>, cancel),
+      keyword("redundancy-event", "Act as if an event had happened", {std::move(event)}), std::move(switchover)};
 }
 
 GrammarNode request_services() {

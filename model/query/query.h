@@ -48,6 +48,7 @@ enum class QueryKind : std::uint8_t {
   live = 17,              ///< matching sessions of one set by protocol and address family
   commit = 18,            ///< about the configuration of the chassis: QueryRequest::commit says what
   failovers = 19,         ///< what the takeovers of one set cost that this chassis made
+  drain = 20,             ///< take this member of one set out of service, or back into it
 };
 /// The number that the next kind of question will have.
 inline constexpr std::uint8_t kQueryKindEnd = enum_end<QueryKind, QueryKind::status>();
@@ -76,6 +77,7 @@ struct QueryRequest {
   std::optional<std::uint16_t> port;     ///< deterministic: of `translated`
   CommitRequest commit;                  ///< commit
   bool force = false;                    ///< switchover: also to a standby that is warned
+  bool cancel = false;                   ///< drain: take the member back into service
 };
 enum class QueryError : std::uint8_t {
   none = 0,
@@ -135,6 +137,7 @@ struct SetStatus {
   std::uint16_t set = 0;           ///< its place in the cluster file of whoever holds the status; not sent
   Role role = Role::initializing;  ///< a stand-alone set is always master
   bool warned = false;             ///< a standby that should not become master without need
+  bool drained = false;            ///< an operator has taken the member out of service
   std::optional<Role> peer_role;   ///< as last heard; nullopt while the peer is not heard
   bool peer_warned = false;
   bool connected = false;          ///< to the peer

@@ -147,7 +147,7 @@ flatbuffers::Offset<fbs::SetStatus> encode_status(const SetStatus& status, Build
       status.sent_sequence, status.acknowledged_sequence, status.applied_sequence, status.pending, status.digest,
       counters, scheduling, status.health_weight, health, status.peer_health_weight, peer_health, detector,
       status.priority, peer, history, status.set_id, service_sets, status.claimed_term, awaited,
-      status.peer_role == Role::claiming, status.handing_over, paths);
+      status.peer_role == Role::claiming, status.handing_over, paths, status.drained);
 }
 
 Result<SetStatus> decode_status(const fbs::SetStatus& in) {
@@ -167,6 +167,7 @@ Result<SetStatus> decode_status(const fbs::SetStatus& in) {
   out.paths = std::move(*paths);
   out.priority = in.priority();
   out.handing_over = in.handing_over();
+  out.drained = in.drained();
   if (const auto* p = in.peer()) {
     out.peer = PeerStatus{p->term(),
                           p->priority(),

@@ -33,6 +33,7 @@ ClientClass class_for(const QueryRequest& request) {
     case QueryKind::clear_analysis:
       return ClientClass::clear;
     case QueryKind::switchover:
+    case QueryKind::drain:
       return ClientClass::operate;
     case QueryKind::commit: {
       const CommitOperation operation = request.commit.operation;

@@ -58,6 +58,9 @@ class ShardView {
   /// Begins to hand mastership to the peer, with `force` also to a warned one. Returns a text for the operator, or an
   /// error with the reason why not.
   virtual Result<std::string> switchover(TimePoint now, bool force) = 0;
+  /// Takes this member out of service, or with `cancel` back into it: SetCore::drain(). Returns a text for the
+  /// operator, or an error with the reason why not.
+  virtual Result<std::string> drain(TimePoint now, bool cancel) = 0;
 
   /// Passes the sessions in slots [begin, end) that match `filter` to `visitor`, in the order of slots. Returns the
   /// first slot that was not examined. The default reads every slot; a table that can reject slots faster overrides it.

@@ -329,8 +329,7 @@ void answer_status(QueryTask& task, CardView& card, TimePoint now) {
   task.reply.utilization.add(card.utilization(now));
 }
 
-void answer_switchover(QueryTask& task, ShardView& shard, TimePoint now) {
-  auto done = shard.switchover(now, task.request.force);
+void answer_request(QueryTask& task, Result<std::string> done) {
   if (done) {
     task.reply.text = std::move(*done);
   } else {
@@ -362,7 +361,10 @@ bool work_on(QueryTask& task, CardView& card, TimePoint now, std::uint32_t max_s
     case QueryKind::clear:
       return work_on_clear(task, *shard, now, max_slots);
     case QueryKind::switchover:
-      answer_switchover(task, *shard, now);
+      answer_request(task, shard->switchover(now, task.request.force));
+      return true;
+    case QueryKind::drain:
+      answer_request(task, shard->drain(now, task.request.cancel));
       return true;
     case QueryKind::failovers:
       shard->failovers(task.reply.failovers);

@@ -117,9 +117,14 @@ Result<void> SetCore::request_switchover(TimePoint now, bool force) {
   return member_.request_switchover(now, force);
 }
 
+void SetCore::drain(TimePoint now, bool drained) {
+  drained_ = drained;
+  judge_health(now);
+}
+
 void SetCore::judge_health(TimePoint now) {
   now_ = now;
-  member_.set_health(now, health_of(kernel_report_, self_test_, store_fails_, config_->health));
+  member_.set_health(now, health_of(kernel_report_, self_test_, store_fails_, drained_, config_->health));
 }
 
 // -- The round --

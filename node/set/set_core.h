@@ -96,6 +96,11 @@ class SetCore final : private RoleOutput {
   void take(TimePoint now, const Cluster& cluster, ShardUpdate& update);
   /// Marks this member as one that should not become master without need, or takes that back.
   void set_warning(bool warned) { member_.set_warning(warned); }
+  /// Takes this member out of service at an operator's wish, or back into it: while it is drained it is ill, so that a
+  /// master hands over to a hot and healthy standby, and a standby becomes master only if nobody else is left. A new
+  /// process is not drained.
+  void drain(TimePoint now, bool drained);
+  [[nodiscard]] bool drained() const { return drained_; }
   /// Does what an operator wishes: RedundancyMember::request_switchover().
   [[nodiscard]] Result<void> request_switchover(TimePoint now, bool force = false);
 
@@ -113,6 +118,8 @@ class SetCore final : private RoleOutput {
   [[nodiscard]] const Shard& shard() const { return shard_; }
   [[nodiscard]] const Cluster& cluster() const { return *cluster_; }
   [[nodiscard]] const RedundancySet& config() const { return *config_; }
+  /// Returns the index of this chassis.
+  [[nodiscard]] std::uint16_t chassis() const { return chassis_; }
   [[nodiscard]] const RedundancyMember& member() const { return member_; }
   /// Returns the last changes of role, so that an operator sees why the member is in its role.
   [[nodiscard]] const RoleHistory& history() const { return history_; }
@@ -171,6 +178,7 @@ class SetCore final : private RoleOutput {
   storage::CheckpointOutput* disk_;
   KernelReport kernel_report_;
   std::vector<std::string> self_test_;  ///< what the self-test found wrong
+  bool drained_ = false;
   bool store_fails_ = false;
   TimePoint next_shard_tick_;
   std::uint64_t unremembered_term_ = 0;  ///< the disk has yet to take it; 0: none

@@ -2,7 +2,7 @@
 
 namespace icr::node {
 
-Health health_of(const KernelReport& kernel, const std::vector<std::string>& self_test, bool store_fails,
+Health health_of(const KernelReport& kernel, const std::vector<std::string>& self_test, bool store_fails, bool drained,
                  const HealthWeights& weights) {
   Health out;
   const auto add = [&out](std::uint32_t weight, const std::string& reason) {
@@ -10,6 +10,7 @@ Health health_of(const KernelReport& kernel, const std::vector<std::string>& sel
     if (!out.reasons.empty()) out.reasons += "; ";
     out.reasons += reason;
   };
+  if (drained) add(kIllWeight, "drained by an operator");
   for (const auto& reason : kernel.interfaces) add(weights.interface, reason);
   for (const auto& reason : kernel.kernel) add(weights.kernel, reason);
   for (const auto& reason : self_test) add(weights.self_test, reason);

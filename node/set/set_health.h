@@ -8,8 +8,9 @@
 namespace icr::node {
 
 /// Returns the sum of the weights of everything that is wrong, with all reasons, including those of weight 0.
-/// `self_test` holds what the self-test found (node/card/self_test.h).
+/// `self_test` holds what the self-test found (node/card/self_test.h). `drained`: an operator has taken the member out
+/// of service.
 [[nodiscard]] Health health_of(const KernelReport& kernel, const std::vector<std::string>& self_test, bool store_fails,
-                               const HealthWeights& weights);
+                               bool drained, const HealthWeights& weights);
 
 }  // namespace icr::node

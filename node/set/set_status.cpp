@@ -28,6 +28,7 @@ void describe(const SetCore& core, TimePoint now, SetStatus& out) {
   out.set_id = core.config().stable_id;
   out.role = member.role;
   out.warned = member.warnings != 0;
+  out.drained = core.drained();
   out.claimed_term = member.claimed_term;
   out.awaited = core.awaited();
   if (member.peer_present) {

@@ -41,6 +41,19 @@ Result<std::string> SetView::switchover(TimePoint now, bool force) {
   return fmt::format("redundancy-set {}: switchover begun", core_.config().name);
 }
 
+Result<std::string> SetView::drain(TimePoint now, bool cancel) {
+  const std::string& set = core_.config().name;
+  const std::string& chassis = core_.cluster().chassis[core_.chassis()].name;
+  if (core_.config().stand_alone()) return fail("redundancy set {} has one member only", set);
+  if (core_.drained() != cancel) {
+    return fail("chassis {} is {}drained in redundancy set {}", chassis, cancel ? "not " : "already ", set);
+  }
+  core_.drain(now, !cancel);
+  if (cancel) return fmt::format("redundancy-set {}: chassis {} is drained no more", set, chassis);
+  return fmt::format("redundancy-set {}: chassis {} is drained{}", set, chassis,
+                     is_master() ? ", and hands over as soon as its standby is hot and healthy" : "");
+}
+
 std::uint32_t SetView::scan(const SessionFilter& filter, std::uint32_t begin, std::uint32_t end, TimePoint now,
                             SessionVisitor& visitor) const {
   const SessionTable& table = shard().table();

@@ -34,6 +34,7 @@ class SetView final : public ShardView {
   [[nodiscard]] bool is_master() const override { return shard().active(); }
   bool remove(std::uint32_t slot, TimePoint now) override;
   Result<std::string> switchover(TimePoint now, bool force) override;
+  Result<std::string> drain(TimePoint now, bool cancel) override;
   std::uint32_t scan(const SessionFilter& filter, std::uint32_t begin, std::uint32_t end, TimePoint now,
                      SessionVisitor& visitor) const override;
   [[nodiscard]] std::uint32_t first_binding() const override { return shard().table().capacity(); }

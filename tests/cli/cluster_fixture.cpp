@@ -196,6 +196,7 @@ void FakeShard::status(TimePoint /*now*/, SetStatus& out) const {
   out.health_weight = health_weight;
   out.health_reasons = health_reasons;
   out.paths = paths;
+  out.drained = drained;
   if (role_ == Role::standby) {
     out.peer_health_weight = 100;
     out.peer_health_reasons = "checkpoints cannot be written";
@@ -235,6 +236,12 @@ Result<std::string> FakeShard::switchover(TimePoint /*now*/, bool force) {
   if (!switchover_refusal.empty()) return fail("{}", switchover_refusal);
   ++switchovers;
   return std::string("switchover started");
+}
+
+Result<std::string> FakeShard::drain(TimePoint /*now*/, bool cancel) {
+  if (drained != cancel) return fail("drained or not already");
+  drained = !cancel;
+  return fmt::format("drain={}", drained);
 }
 
 bool FakeShard::read(std::uint32_t slot, TimePoint /*now*/, SessionRecord& out) const {

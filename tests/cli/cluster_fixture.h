@@ -59,6 +59,7 @@ class FakeShard final : public node::ShardView, public SessionSource {
   bool is_master() const override { return role_ == Role::master; }
   bool remove(std::uint32_t slot, TimePoint now) override;
   Result<std::string> switchover(TimePoint now, bool force) override;
+  Result<std::string> drain(TimePoint now, bool cancel) override;
   std::uint32_t first_binding() const override { return kFirstBinding; }
   BindingUse use_of(std::uint32_t slot) const override;
   bool holds_binding(const SessionRecord& holder, const SessionFilter& filter, std::uint8_t kinds) const override;
@@ -78,6 +79,7 @@ class FakeShard final : public node::ShardView, public SessionSource {
   std::vector<PathStatus> paths;
   std::string switchover_refusal;  ///< empty: it is done
   int switchovers = 0;
+  bool drained = false;
   bool forced = false;                       ///< the last one was
   std::map<std::uint32_t, BindingUse> uses;  ///< by slot
   std::vector<NatPoolStatus> pools;

@@ -86,6 +86,9 @@ TEST(Grammar, UniquePrefixesStandForKeywords) {
 }
 
 TEST(Grammar, ARedundancySetIsAddressedByNameOrNumber) {
+  EXPECT_EQ(parsed("request services redundancy-set rs1 drain").verb, Verb::drain);
+  EXPECT_FALSE(parsed("request services redundancy-set rs1 drain").cancel);
+  EXPECT_TRUE(parsed("request services redundancy-set id 7 drain cancel").cancel);
   const auto by_number = parsed("request services redundancy-set id 1729176336 switchover force");
   EXPECT_EQ(by_number.verb, Verb::switchover);
   EXPECT_EQ(by_number.set_id, 1729176336U);

@@ -400,6 +400,29 @@ TEST_F(Merge, SwitchoverGoesToTheMasterOnly) {
   EXPECT_EQ(fake_.shard(0, 1).switchovers, 0);
 }
 
+TEST_F(Merge, DrainGoesToTheMasterOrTheChassisThatIsNamed) {
+  const auto run = [&](const char* line, std::optional<std::uint16_t> only = std::nullopt) {
+    auto transport = this->transport();
+    return run_line(line, fake_.cluster, transport, only);
+  };
+  constexpr auto* kDrain = "request services redundancy-set rs2 drain";
+  constexpr auto* kCancel = "request services redundancy-set rs2 drain cancel";
+  auto output = run(kCancel);
+  EXPECT_EQ(output.code, ExitCode::command_error);
+  EXPECT_EQ(output.error, "error: no chassis that answers is drained\n");
+  output = run(kDrain);
+  EXPECT_EQ(output.code, ExitCode::ok);
+  EXPECT_EQ(output.out, "drain=true\n");
+  EXPECT_TRUE(fake_.shard(1, 1).drained) << "the master";
+  EXPECT_FALSE(fake_.shard(0, 1).drained);
+  EXPECT_EQ(run(kDrain).error, "error: chassis right: drained or not already\n");
+  EXPECT_EQ(run(kDrain, 0).out, "drain=true\n");
+  EXPECT_TRUE(fake_.shard(0, 1).drained) << "the chassis that is named";
+  output = run(kCancel);
+  EXPECT_EQ(output.out, "drain=false\ndrain=false\n") << "each that is drained";
+  EXPECT_FALSE(fake_.shard(0, 1).drained || fake_.shard(1, 1).drained);
+}
+
 TEST_F(Merge, SwitchoverErrorsAreTheOperators) {
   fake_.shard(1, 1).switchover_refusal = "the standby is cold";
   auto first = transport();

@@ -46,7 +46,7 @@ def test_questions_out_of_range(chassis, attacker):
         1: (wire.question(1, cluster=wire.CLUSTER_ID + 1), wrong_cluster),
         2: (wire.question(2, cluster=0), wrong_cluster),
         3: (wire.question(3, kind=0), unknown_kind),
-        4: (wire.question(4, kind=20), unknown_kind),  # of the next release
+        4: (wire.question(4, kind=200), unknown_kind),  # of a later release
         5: (wire.question(5, kind=255), unknown_kind),
         6: (wire.question(6, card=1), unknown_target),
         7: (wire.question(7, card=0), unknown_target),

@@ -205,6 +205,34 @@ def test_late_standby_becomes_hot_without_a_pause(network, work):
     assert figures["changed_peers"] == 0
 
 
+def test_a_drained_chassis_hands_over_and_stays_out_until_that_is_cancelled(lab, work):
+    work.start_sink()
+    work.start_udp(rate=200)
+    assert work.make_sessions(2000)["changed_peers"] == 0
+    master, standby = lab.wait_for_redundancy()
+    told = lab.icr("request services redundancy-set rs1 drain").stdout
+    assert told == (
+        f"redundancy-set rs1: chassis {master} is drained, and hands over as soon as its standby is hot and healthy\n"
+    )
+    wait_for_master(lab, standby)
+    assert lab.wait_for_redundancy() == (standby, master), "its copy is kept up to date"
+    refused = lab.icr("request services redundancy-set rs1 switchover force", accept=None)
+    assert refused.returncode == 1 and "health is Failed" in refused.stderr, refused
+    refused = lab.icr("request services redundancy-set rs1 drain", chassis=master, accept=None)
+    assert refused.stderr == f"error: chassis {master}: chassis {master} is already drained in redundancy set rs1\n"
+    shown = lab.icr("show services redundancy-group brief").stdout
+    assert re.search(r"Local health status: Failed, weight 255 of 255: drained by an operator", shown), shown
+    assert work.make_sessions(2000)["changed_peers"] == 0
+
+    assert lab.icr("request services redundancy-set rs1 drain cancel").stdout == (
+        f"redundancy-set rs1: chassis {master} is drained no more\n"
+    )
+    wait_until(lambda: "Failed" not in lab.icr("show services redundancy-group brief").stdout, 20, "health")
+    assert lab.icr("request services redundancy-set rs1 switchover").returncode == 0
+    wait_for_master(lab, master)
+    assert work.stop_udp()["lost"] == 0
+
+
 def test_switchover_of_an_unknown_set_is_refused(lab):
     roles = str(lab.roles())
     answer = lab.icr("request services redundancy-set no-such-set switchover", accept=None)

@@ -74,8 +74,10 @@ TEST(Callers, MayAskWhatTheirClassPermits) {
     EXPECT_FALSE(may(kLeft, question(kind)) || may(kView, question(kind)));
     EXPECT_TRUE(may(kOther, question(kind)) && may(kSuper, question(kind)));
   }
-  EXPECT_FALSE(may(kLeft, question(switchover)) || may(kOther, question(switchover)));
-  EXPECT_TRUE(may(kSuper, question(switchover)));
+  for (const QueryKind kind : {switchover, drain}) {
+    EXPECT_FALSE(may(kLeft, question(kind)) || may(kOther, question(kind)));
+    EXPECT_TRUE(may(kSuper, question(kind)));
+  }
   for (const auto operation : {CommitOperation::list, CommitOperation::fetch}) {
     EXPECT_TRUE(may(kLeft, question(commit, operation))) << "a chassis takes the commits of its peers";
   }

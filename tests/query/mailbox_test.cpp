@@ -267,9 +267,10 @@ TEST(Counters, OfTheSameNameAreAddedWhateverTheirOrder) {
 
 TEST_F(Mailbox, ASetThatIsNotThereIsRefused) {
   fill(1);
-  for (const auto kind : {QueryKind::page, QueryKind::count, QueryKind::live, QueryKind::clear, QueryKind::switchover,
-                          QueryKind::bindings, QueryKind::clear_bindings, QueryKind::nat_pools,
-                          QueryKind::deterministic, QueryKind::statistics, QueryKind::clear_statistics}) {
+  for (const auto kind :
+       {QueryKind::page, QueryKind::count, QueryKind::live, QueryKind::clear, QueryKind::switchover, QueryKind::drain,
+        QueryKind::failovers, QueryKind::bindings, QueryKind::clear_bindings, QueryKind::nat_pools,
+        QueryKind::deterministic, QueryKind::statistics, QueryKind::clear_statistics}) {
     auto one = task(kind);
     one->request.set = 5;
     ASSERT_TRUE(mailbox_.post(one));

@@ -100,6 +100,7 @@ QueryRequest full_request() {
   request.limit = 1024;
   request.by_state = true;
   request.force = true;
+  request.cancel = true;
   request.filter.application_protocol = 5;
   request.filter.protocol = 0;  // a zero is a value, not an absence
   request.filter.source_port = 0;
@@ -140,6 +141,7 @@ QueryReply full_reply(BatchEncoder& sessions) {
   status.set_id = 0xfffffff1;
   status.role = Role::claiming;
   status.warned = true;
+  status.drained = true;
   status.peer_role = Role::master;
   status.term = 12;
   status.reason = "heartbeats missing";
@@ -202,6 +204,7 @@ TEST(QueryCodec, ARequestComesBackAsItWas) {
   EXPECT_EQ(got->limit, sent.limit);
   EXPECT_EQ(got->by_state, sent.by_state);
   EXPECT_EQ(got->force, sent.force);
+  EXPECT_EQ(got->cancel, sent.cancel);
   EXPECT_EQ(got->filter, sent.filter);
   EXPECT_EQ(got->record_kinds, sent.record_kinds);
   EXPECT_EQ(got->group, sent.group);
@@ -232,6 +235,7 @@ TEST(QueryCodec, AReplyComesBackInSlotOrderAndPrintable) {
   EXPECT_EQ(got->status[0].claimed_term, 13U);
   EXPECT_EQ(got->status[0].awaited, "its term on disk");
   EXPECT_TRUE(got->status[0].warned);
+  EXPECT_TRUE(got->status[0].drained);
   EXPECT_EQ(got->status[0].peer_role, Role::master);
   EXPECT_FALSE(got->status[0].peer_warned);
   EXPECT_EQ(got->status[0].priority, 3U);
