@@ -17,6 +17,7 @@ void Sender::start(TimePoint now, std::uint64_t epoch) {
   refresh_.clear();
   ++counters_.streams;
   epoch_ = epoch;
+  started_at_ = now;
   next_audit_ = now + limits_.audit_interval;
 }
 

@@ -95,6 +95,8 @@ class Sender {
   [[nodiscard]] bool bulk_done() const { return bulk_ == Bulk::done; }
   /// Returns the number of slots that the bulk copy has walked over.
   [[nodiscard]] std::uint32_t slots_copied() const { return cursor_; }
+  /// Returns when the stream began, and with it the bulk copy.
+  [[nodiscard]] TimePoint started_at() const { return started_at_; }
   /// Returns true if an acknowledgement is due: there is a message that the receiver has not acknowledged, or the
   /// outlet refuses the next one.
   [[nodiscard]] bool waits_for_peer() const { return active() && (!unacknowledged_.empty() || blocked()); }
@@ -164,6 +166,7 @@ class Sender {
   /// True if the receiver of this stream or the last one has acknowledged the whole copy, or if the copy was its own.
   /// It lacks only slots that are marked, or on their way.
   bool shared_ = false;
+  TimePoint started_at_;
   std::uint64_t epoch_ = 0;
   std::uint64_t base_ = 1;
   std::uint64_t next_ = 1;

@@ -1,7 +1,10 @@
 #include "cli/render/tables.h"
 
 #include <algorithm>
+#include <chrono>
 #include <iterator>
+
+#include "model/base/progress.h"
 
 namespace icr::cli {
 namespace {
@@ -81,7 +84,10 @@ void append_peer(const PeerStatus& peer, std::string& out) {
   auto to = std::back_inserter(out);
   fmt::format_to(to, "   Peer term: {}, priority: {}, heard {} ms ago\n", peer.term, peer.priority, peer.heard_ago_ms);
   fmt::format_to(to, "   Unacknowledged: {} records, {} bytes", peer.unacknowledged_records, peer.unacknowledged_bytes);
-  if (peer.copying) fmt::format_to(to, "; copy: {} of {} slots", peer.copied_slots, peer.slots_to_copy);
+  if (peer.copying) {
+    out += "; copy: " + progress_text(peer.copied_slots, peer.slots_to_copy, "slots",
+                                      std::chrono::milliseconds(static_cast<std::int64_t>(peer.copying_ms)));
+  }
   out += '\n';
 }
 

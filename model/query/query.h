@@ -120,7 +120,8 @@ struct PeerStatus {
   std::uint64_t term = 0;
   std::uint32_t priority = 0;
   std::uint64_t heard_ago_ms = 0;
-  bool copying = false;  ///< the copy for the standby is on its way: `copied_slots` of `slots_to_copy`
+  /// The copy for the standby is on its way: `copied_slots` of `slots_to_copy` in `copying_ms`.
+  bool copying = false;
   std::uint32_t copied_slots = 0;
   std::uint32_t slots_to_copy = 0;
   std::uint64_t unacknowledged_records = 0;
@@ -128,6 +129,7 @@ struct PeerStatus {
   std::uint64_t commit_number = 0;   ///< of the newest commit that the peer has; 0: it does not say
   std::uint64_t running_digest = 0;  ///< of the configuration that it runs; 0: it does not say
   bool commit_waits = false;         ///< it is master of some set, and waits to take its newest commit
+  std::uint64_t copying_ms = 0;
   friend bool operator==(const PeerStatus&, const PeerStatus&) = default;
 };
 

@@ -1,10 +1,30 @@
 #include "node/redundancy/copy_watch.h"
 
 #include "model/base/log.h"
+#include "model/base/progress.h"
 
 namespace icr::node {
 
-void CopyWatch::look_at(TimePoint now, const replication::Sender* sender) {
+void CopyWatch::tell_progress(TimePoint now, const replication::Sender& sender, std::uint32_t slots) {
+  if (std::exchange(stream_, sender.position().epoch) != sender.position().epoch) {
+    tell_at_ = now + kTellAfter;
+    told_slots_ = 0;
+    told_end_ = false;
+  }
+  const Duration elapsed = now - sender.started_at();
+  if (sender.bulk_done()) {
+    if (std::exchange(told_end_, true)) return;
+    log::info("redundancy", "set={} the copy for the standby is sent: {} slots in {} ms", set_, slots, elapsed / 1ms);
+  } else if (now >= tell_at_ && sender.slots_copied() != told_slots_) {
+    tell_at_ = now + kTellAfter;
+    told_slots_ = sender.slots_copied();
+    log::info("redundancy", "set={} the copy for the standby: {}", set_,
+              progress_text(told_slots_, slots, "slots", elapsed));
+  }
+}
+
+void CopyWatch::look_at(TimePoint now, const replication::Sender* sender, std::uint32_t slots) {
+  if (sender != nullptr && sender->active()) tell_progress(now, *sender, slots);
   const bool due = sender != nullptr && sender->waits_for_peer();
   if (sender != nullptr) sent_ = sender->progress();
   const StallWatch::Event event = sending_.look(now, due, sent_);

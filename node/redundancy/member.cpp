@@ -242,7 +242,7 @@ void RedundancyMember::tick(TimePoint now, std::size_t budget_bytes) {
   }
   merge(now, budget_bytes);
   if (may_send()) sender_.pump(now, header(), link_, budget_bytes, role_.draining());
-  copy_watch_.look_at(now, may_send() ? &sender_ : nullptr);
+  copy_watch_.look_at(now, may_send() ? &sender_ : nullptr, source_.high_water());
   copy_watch_.look_at(now, role_.follows_peer() && !merge_out_.active() ? &receiver_ : nullptr);
   if (role_.draining() && sender_.drained()) {
     role_.on_drained(now);

@@ -100,6 +100,7 @@ struct MemberStatus {
   bool copying = false;            ///< master: the copy for the standby is on its way
   std::uint32_t copied_slots = 0;  ///< slots that it has walked over
   std::uint32_t slots_to_copy = 0;
+  Duration copying_for{};
 };
 
 class RedundancyMember : public ChangeListener, private RoleOutput {

@@ -18,6 +18,7 @@ PeerStatus peer_of(const MemberStatus& member, TimePoint now) {
   out.commit_number = member.peer_commit.number;
   out.running_digest = member.peer_commit.running;
   out.commit_waits = member.peer_commit.waits;
+  out.copying_ms = millis(member.copying_for);
   return out;
 }
 

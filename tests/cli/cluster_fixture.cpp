@@ -211,6 +211,7 @@ void FakeShard::status(TimePoint /*now*/, SetStatus& out) const {
     out.peer->copying = true;
     out.peer->copied_slots = 16'384;
     out.peer->slots_to_copy = 100'000;
+    out.peer->copying_ms = 128;
   }
   out.history = {{42'000, Role::standby, role_, term_, "configured priority"},
                  {5'025'007, Role::initializing, Role::standby, term_ - 1, "peer is master"}};

@@ -83,6 +83,42 @@ TEST_F(CopyWatchTest, ACopyThatStallsIsToldByBothMembersOnce) {
   EXPECT_TRUE(right_.hot() && equal());
 }
 
+/// Takes whatever is sent.
+struct Sink final : replication::Outlet {
+  bool send(replication::Channel /*channel*/, std::span<const std::uint8_t> /*message*/) override { return true; }
+};
+
+TEST_F(CopyWatchTest, TheMasterSaysHowFarACopyIsAndThatItIsSent) {
+  left_.start();
+  ASSERT_TRUE(run_until([this] { return left_.role == "master"; }));
+  fill(left_, 400);
+  replication::SenderLimits limits;
+  limits.batch_rows = 100;
+  replication::Sender sender(*left_.table, limits);
+  CopyWatch watch("rs9");
+  Sink sink;
+  TimePoint now{100s};
+  const auto step = [&](Duration time, std::size_t bytes) {
+    now += time;
+    testing::internal::CaptureStderr();
+    if (bytes != 0) sender.pump(now, replication::Header{}, sink, bytes);
+    watch.look_at(now, &sender, left_.table->high_water());
+    return testing::internal::GetCapturedStderr();
+  };
+  sender.start(now, 7);
+  EXPECT_EQ(step(1ms, 2000), "");
+  const std::uint32_t copied = sender.slots_copied();
+  ASSERT_GT(copied, 0U);
+  ASSERT_LT(copied, 400U);
+  EXPECT_THAT(step(2s, 0),
+              HasSubstr("set=rs9 the copy for the standby: " + std::to_string(copied) + " of 400 slots ("));
+  EXPECT_THAT(step(3s, 0), Not(HasSubstr("copy for the standby"))) << "it has not moved";
+  EXPECT_THAT(step(1s, 1U << 20U), HasSubstr("set=rs9 the copy for the standby is sent: 400 slots in 6001 ms"));
+  EXPECT_THAT(step(1s, 1U << 20U), Not(HasSubstr("copy for the standby")));
+  sender.start(now, 8);
+  EXPECT_THAT(step(1s, 1U << 20U), HasSubstr("is sent: 400 slots in 1000 ms")) << "each copy is told";
+}
+
 TEST_F(CopyWatchTest, AnIdlePairLogsNothing) {
   bring_up();
   fill(left_, 10);
