@@ -49,7 +49,8 @@ Result<void> SetShell::open(const std::shared_ptr<transport::Context>& context, 
     return tl::unexpected(done.error().in("redundancy set " + config_.name));
   }
   if (config_.stand_alone()) return {};
-  auto paths = replication::Paths::open(context, cluster_, core_.shard().set(), chassis_, config_.detection_floor());
+  auto paths = replication::Paths::open(context, cluster_, core_.shard().set(), chassis_,
+                                        replication::PathTiming{config_.detection_floor()});
   if (!paths) return tl::unexpected(paths.error().in("redundancy set " + config_.name));
   paths_ = std::move(*paths);
   prober_ = std::make_unique<Prober>(static_cast<std::uint16_t>(boot_id_ + core_.shard().set()),
@@ -60,7 +61,7 @@ Result<void> SetShell::open(const std::shared_ptr<transport::Context>& context, 
 
 void SetShell::take_paths(const Cluster& cluster) {
   if (!paths_) return;
-  paths_->set_silence(cluster.redundancy_sets[core_.shard().set()].detection_floor());
+  paths_->set_timing({cluster.redundancy_sets[core_.shard().set()].detection_floor()});
   for (const auto& member : cluster.redundancy_sets[core_.shard().set()].members) {
     if (member.chassis != chassis_) paths_->set_peer_keys(cluster.chassis[member.chassis].public_keys);
   }

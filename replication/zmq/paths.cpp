@@ -30,6 +30,7 @@ class Paths::Path final : private LinkVisitor {
   /// Takes the present state. Returns true if the path was up until now.
   bool change(PathState state, TimePoint now) {
     const PathState former = std::exchange(status.state, state);
+    if (state == PathState::up && state != former) up_since = now;
     if (state == former || paths_.paths_.size() == 1) return former == PathState::up && state != former;
     if (state == PathState::up) {
       if (std::exchange(told_, true)) return false;
@@ -48,7 +49,8 @@ class Paths::Path final : private LinkVisitor {
   const std::unique_ptr<Link> link;
   PathStatus status;
   bool connected = false;
-  TimePoint heard;  ///< when the connection was made, or something came last
+  TimePoint heard;     ///< when the connection was made, or something came last
+  TimePoint up_since;  ///< if it is up
 
  private:
   void on_control(std::span<const std::uint8_t> message) override {
@@ -77,12 +79,12 @@ class Paths::Path final : private LinkVisitor {
   bool told_ = false;  ///< the log says that the path is up
 };
 
-Paths::Paths(std::string name, Duration silence) : name_(std::move(name)), silence_(silence) {}
+Paths::Paths(std::string name, const PathTiming& timing) : name_(std::move(name)), timing_(timing) {}
 Paths::~Paths() = default;
 
 Result<std::unique_ptr<Paths>> Paths::open(const std::shared_ptr<transport::Context>& context, const Cluster& cluster,
-                                           std::uint16_t set, std::uint16_t chassis, Duration silence) {
-  std::unique_ptr<Paths> out(new Paths(cluster.redundancy_sets[set].name, silence));
+                                           std::uint16_t set, std::uint16_t chassis, const PathTiming& timing) {
+  std::unique_ptr<Paths> out(new Paths(cluster.redundancy_sets[set].name, timing));
   const std::size_t number = cluster.inter_chassis_paths(set);
   for (std::size_t i = 0; i < number; ++i) {
     auto link = Link::open(context, cluster, set, chassis, i);
@@ -134,19 +136,27 @@ void Paths::judge(LinkVisitor& visitor, TimePoint now) {
   const TimePoint newest = (*std::max_element(paths_.begin(), paths_.end(), heard_before))->heard;
   const auto state_of = [&](const Path& path) {
     if (!path.connected) return PathState::down;
-    return newest - path.heard > silence_ ? PathState::silent : PathState::up;
+    return newest - path.heard > timing_.silence ? PathState::silent : PathState::up;
   };
   for (const auto& path : paths_) losses_ += path->change(state_of(*path), now) ? 1U : 0U;
-  const auto up = std::find_if(paths_.begin(), paths_.end(), [](const auto& path) { return path->up(); });
-  if (!paths_[active_]->up() && up != paths_.end()) {
+  if (const std::size_t next = best(now); next != active_) {
     paths_[active_]->status.active = false;
-    active_ = static_cast<std::size_t>(up - paths_.begin());
+    active_ = next;
     paths_[active_]->status.active = true;
     ++changes_;
   }
-  const bool connected = up != paths_.end();
+  const bool connected = paths_[active_]->up();
   if (std::exchange(connected_, connected) == connected) return;
   connected ? visitor.on_connected() : visitor.on_disconnected();
+}
+
+std::size_t Paths::best(TimePoint now) const {
+  for (std::size_t i = 0; i < paths_.size(); ++i) {
+    const Path& path = *paths_[i];
+    // One that has just come back may go again.
+    if (path.up() && (!paths_[active_]->up() || i == active_ || now - path.up_since >= timing_.stable)) return i;
+  }
+  return active_;
 }
 
 void Paths::collect_descriptors() {

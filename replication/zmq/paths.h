@@ -2,9 +2,10 @@
 // addresses.
 //
 // Heartbeats leave by every path, so that the peer is given up only when it is heard by none; the receiver passes over
-// those that it has already. Everything else leaves by one path, the active one. Another one takes its place when its
-// connection is closed, or when heartbeats go on coming by another path and none comes by it. What was on the way then
-// may be lost or come late, as with a connection that is made again (replication/protocol.fbs).
+// those that it has already. Everything else leaves by one path, the active one: the first of those that are up.
+// Another one takes its place when its connection is closed, or when heartbeats go on coming by another path and none
+// comes by it; it has its place again when it was up for some seconds. What was on the way then may be lost or come
+// late, as with a connection that is made again (replication/protocol.fbs).
 //
 // Thread: the one that opened the paths. No function blocks.
 #pragma once
@@ -24,13 +25,20 @@
 
 namespace icr::replication {
 
+struct PathTiming {
+  /// A path is silent when nothing came by it for so much longer than by another one.
+  Duration silence;
+  /// A path with a lower number than the active one becomes active when it was up for so long.
+  Duration stable = std::chrono::seconds(5);
+};
+
 class Paths final {
  public:
   /// Opens the links of the member of `set` on `chassis`, which are indices into `cluster`: as Link::open(), by each
-  /// path. A path counts as silent when nothing came by it for `silence` longer than by another one.
+  /// path.
   [[nodiscard]] static Result<std::unique_ptr<Paths>> open(const std::shared_ptr<transport::Context>& context,
                                                            const Cluster& cluster, std::uint16_t set,
-                                                           std::uint16_t chassis, Duration silence);
+                                                           std::uint16_t chassis, const PathTiming& timing);
   ~Paths();
   Paths(const Paths&) = delete;
   Paths& operator=(const Paths&) = delete;
@@ -49,7 +57,7 @@ class Paths final {
 
   /// As Link::set_peer_keys(), for every path.
   void set_peer_keys(const std::vector<std::string>& keys);
-  void set_silence(Duration silence) { silence_ = silence; }
+  void set_timing(const PathTiming& timing) { timing_ = timing; }
 
   /// Hands over what has arrived, at most `budget` messages of each path. The visitor hears that the peer is connected
   /// when the first path is up, and that it is disconnected when the last one is not up any more. Returns true if there
@@ -65,13 +73,15 @@ class Paths final {
 
  private:
   class Path;
-  Paths(std::string name, Duration silence);
+  Paths(std::string name, const PathTiming& timing);
   /// Finds out which paths are up and which is active, and tells the visitor what changed.
   void judge(LinkVisitor& visitor, TimePoint now);
+  /// Returns the number of the path that should be active.
+  [[nodiscard]] std::size_t best(TimePoint now) const;
   void collect_descriptors();
 
   const std::string name_;  ///< of the redundancy set, for the log
-  Duration silence_;
+  PathTiming timing_;
   std::vector<std::unique_ptr<Path>> paths_;  ///< by number; at least one
   std::size_t active_ = 0;
   bool connected_ = false;  ///< the visitor was told so
