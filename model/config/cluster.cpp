@@ -92,4 +92,16 @@ std::optional<std::uint16_t> Cluster::member_on(std::uint16_t set, std::uint16_t
   return std::nullopt;
 }
 
+std::optional<std::string> signal_device(const Cluster& cluster, std::uint16_t set, std::uint16_t chassis) {
+  const RedundancySet& config = cluster.redundancy_sets[set];
+  const auto member = cluster.member_on(set, chassis);
+  const CardConfig* const card = member ? cluster.chassis[chassis].card(config.members[*member].card) : nullptr;
+  if (card == nullptr) return std::nullopt;
+  for (const std::uint16_t index : config.service_sets) {
+    const PacketPort* const port = card->port(cluster.service_sets[index].outside_unit);
+    if (port != nullptr && port->kind == PacketPort::Kind::tun) return port->device;
+  }
+  return std::nullopt;
+}
+
 }  // namespace icr

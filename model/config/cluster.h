@@ -185,6 +185,14 @@ struct HealthWeights {
   std::uint32_t self_test = usual_number("redundancy-sets[].health", "self-test");
 };
 
+/// A route that exists on the chassis of the master only, so that a routing daemon which redistributes it announces
+/// that chassis (docs/steering.md).
+struct SignalRoute {
+  Prefix prefix;
+  std::uint32_t table = usual_number("redundancy-sets[].signal-routes[]", "table");  ///< number of the routing table
+  friend bool operator==(const SignalRoute&, const SignalRoute&) = default;
+};
+
 /// The unit of failover. A set with one member only does not exist in a file; a *stand-alone* set is made for the
 /// service sets of a card that are in no redundancy set.
 struct RedundancySet {
@@ -193,6 +201,7 @@ struct RedundancySet {
   std::vector<RedundancyMember> members;    ///< two, in the order of their chassis' names; one in a stand-alone set
   std::vector<std::uint16_t> service_sets;  ///< indices into Cluster::service_sets
   std::vector<VirtualAddress> virtual_addresses;
+  std::vector<SignalRoute> signal_routes;
   Duration heartbeat_interval = usual_milliseconds("redundancy-sets[]", "heartbeat-interval");
   std::uint32_t heartbeat_count = usual_number("redundancy-sets[]", "heartbeat-count");
   /// How long a starting member waits for its peer, and how long a preferred one must be hot to preempt.
@@ -285,5 +294,10 @@ struct Cluster {
   /// Index of the member of `set` that lives on `chassis`, if any.
   [[nodiscard]] std::optional<std::uint16_t> member_on(std::uint16_t set, std::uint16_t chassis_index) const;
 };
+
+/// Returns the TUN device into which the signal routes of `set` lead on `chassis`: that of the outside unit of the
+/// first of its service sets that has one there; nullopt if none has. REQUIRES: the chassis is a member of the set.
+[[nodiscard]] std::optional<std::string> signal_device(const Cluster& cluster, std::uint16_t set,
+                                                       std::uint16_t chassis);
 
 }  // namespace icr

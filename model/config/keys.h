@@ -89,7 +89,8 @@ inline constexpr std::uint64_t kMostPorts = 64'512;
 inline constexpr std::uint64_t kDay = 86'400;
 inline constexpr std::string_view kName = "1 to 63 characters";
 inline constexpr std::uint64_t kMostAlternateAddresses = 3;
-inline constexpr std::uint64_t kMostPublicKeys = 2;  ///< a former one and a present one, while a key is exchanged
+inline constexpr std::uint64_t kMostSignalTable = 9999;  ///< the tables above are for steering
+inline constexpr std::uint64_t kMostPublicKeys = 2;      ///< a former one and a present one, while a key is exchanged
 inline constexpr std::string_view kClientClasses = "view clear operator super-user";
 
 /// Marks a key that must be there wherever its section is.
@@ -167,6 +168,7 @@ inline constexpr auto kAll = std::to_array<Key>({
     required("the names of the service sets that fail over together",
              {"redundancy-sets[]", "service-sets", names, cluster, restart, 1}),
     {"redundancy-sets[]", "virtual-addresses", list, cluster, restart},
+    {"redundancy-sets[]", "signal-routes", list, cluster, restart},
     {"redundancy-sets[]", "heartbeat-interval", number, peer, live, 10, 10'000, "100"},
     {"redundancy-sets[]", "heartbeat-count", number, peer, live, 2, 100, "5"},
     {"redundancy-sets[]", "silence-limit", number, peer, live, 20, 60'000},
@@ -182,6 +184,8 @@ inline constexpr auto kAll = std::to_array<Key>({
     required("a network interface of the chassis",
              {"redundancy-sets[].virtual-addresses[]", "interface", interface, cluster, restart}),
     required("ADDRESS/LENGTH", {"redundancy-sets[].virtual-addresses[]", "address", prefix, cluster, restart}),
+    required("a prefix", {"redundancy-sets[].signal-routes[]", "prefix", prefix, cluster, restart}),
+    {"redundancy-sets[].signal-routes[]", "table", number, cluster, restart, 1, kMostSignalTable, "254"},
     {"redundancy-sets[].health", "interface", number, peer, live, 0, 255, "255"},
     {"redundancy-sets[].health", "kernel", number, peer, live, 0, 255, "255"},
     {"redundancy-sets[].health", "store", number, peer, live, 0, 255, "100"},

@@ -116,6 +116,10 @@ void add(const Place& at, const RedundancySet& set, const Cluster& cluster) {
     addresses.push_back(fmt::format("{} {}/{}", each.interface, each.address.to_string(), each.prefix_length));
   }
   at.unless(key(kSection, "virtual-addresses"), addresses, {});
+  std::vector<std::string> signals;
+  for (const auto& each : set.signal_routes)
+    signals.push_back(fmt::format("{} {}", each.prefix.to_string(), each.table));
+  at.unless(key(kSection, "signal-routes"), signals, {});
   at.value(key(kSection, "heartbeat-interval"), static_cast<std::uint64_t>(set.heartbeat_interval / 1ms));
   at.value(key(kSection, "heartbeat-count"), std::uint64_t{set.heartbeat_count});
   // The limit that is in force by default depends on the floor; written out, it means the same.

@@ -30,7 +30,7 @@ std::string own_key(const Cluster& cluster, std::uint16_t chassis) {
 
 bool same_routes(const std::vector<ReturnRoutes::Route>& a, const std::vector<ReturnRoutes::Route>& b) {
   return a.size() == b.size() && std::is_permutation(a.begin(), a.end(), b.begin(), [](const auto& x, const auto& y) {
-           return x.prefix == y.prefix && x.device == y.device;
+           return x.prefix == y.prefix && x.device == y.device && x.table == y.table;
          });
 }
 

@@ -249,8 +249,8 @@ class ReturnRoutesFact final : public Fact {
         // The worker may have stopped wanting the routes in between.
         if (!watch_.wants_return_routes()) (void)change_return_route(socket, route, RouteChange::remove);
       } else if (code != -NLE_EXIST) {
-        return {restored, fmt::format("the return route of {} into {} cannot be added: {}", route.prefix.to_string(),
-                                      route.device, netlink::describe(code))};
+        return {restored, fmt::format("the route to {} in table {} into {} cannot be added: {}",
+                                      route.prefix.to_string(), route.table, route.device, netlink::describe(code))};
       }
     }
     return {restored, {}};

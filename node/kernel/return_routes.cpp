@@ -83,6 +83,14 @@ std::vector<AddressRange> answered_destinations(const NatTerm& term, std::span<c
   return out;
 }
 
+/// Returns the first virtual address of a family: its lease ends when the worker gives no sign of life.
+std::optional<IpAddress> virtual_address(const RedundancySet& set, bool v4) {
+  for (const VirtualAddress& each : set.virtual_addresses) {
+    if (each.address.is_v4() == v4) return each.address;
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::vector<Prefix> prefixes_of(const AddressRange& range) {
@@ -148,6 +156,14 @@ Result<std::unique_ptr<ReturnRoutes>> ReturnRoutes::open(const Cluster& cluster,
       out->add(card->port(output ? service.inside_unit : service.outside_unit), translated_sources(cluster, each.term));
     }
   }
+  if (const auto device = signal_device(cluster, set, chassis)) {
+    for (const SignalRoute& each : config.signal_routes) {
+      // The kernel looks for routes from an address that goes in the main table only.
+      const bool main = each.table == kMainTable;
+      out->add(
+          {each.prefix, *device, each.table, main ? virtual_address(config, each.prefix.base.is_v4()) : std::nullopt});
+    }
+  }
   if (out->routes_.empty()) return out;
   auto socket = netlink::open_route_socket();
   if (!socket) return tl::unexpected(socket.error().in("return routes"));
@@ -158,12 +174,15 @@ Result<std::unique_ptr<ReturnRoutes>> ReturnRoutes::open(const Cluster& cluster,
 void ReturnRoutes::add(const PacketPort* port, std::span<const AddressRange> ranges) {
   if (port == nullptr || port->kind != PacketPort::Kind::tun) return;
   for (const AddressRange& range : ranges) {
-    for (const Prefix& prefix : prefixes_of(range)) {
-      const bool known =
-          std::any_of(routes_.begin(), routes_.end(), [&](const Route& route) { return route.prefix == prefix; });
-      if (!known) routes_.push_back({prefix, port->device});
-    }
+    for (const Prefix& prefix : prefixes_of(range)) add({prefix, port->device});
   }
+}
+
+void ReturnRoutes::add(const Route& route) {
+  const bool known = std::any_of(routes_.begin(), routes_.end(), [&](const Route& other) {
+    return other.prefix == route.prefix && other.table == route.table;
+  });
+  if (!known) routes_.push_back(route);
 }
 
 std::vector<ReturnRoutes::Route> return_routes_of(const Cluster& cluster, std::uint16_t set, std::uint16_t chassis) {
@@ -187,12 +206,17 @@ int change_return_route(nl_sock* socket, const ReturnRoutes::Route& route, Route
   rtnl_route_nh_set_ifindex(hop, index);
   rtnl_route_add_nexthop(request.get(), hop);  // the route owns it now
   rtnl_route_set_family(request.get(), v4 ? AF_INET : AF_INET6);
-  rtnl_route_set_table(request.get(), RT_TABLE_MAIN);
+  rtnl_route_set_table(request.get(), route.table);
   rtnl_route_set_protocol(request.get(), kSteeringProtocol);
   rtnl_route_set_type(request.get(), RTN_UNICAST);
   rtnl_route_set_scope(request.get(), v4 ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE);
   rtnl_route_set_priority(request.get(), kMetric);
   if (const int code = rtnl_route_set_dst(request.get(), destination.get()); code < 0) return code;
+  if (route.bound_to) {
+    const auto address = netlink::to_netlink(*route.bound_to, v4 ? 32 : 128);
+    if (!address) return -NLE_NOMEM;
+    if (const int code = rtnl_route_set_pref_src(request.get(), address.get()); code < 0) return code;
+  }
   if (change == RouteChange::remove) return rtnl_route_delete(socket, request.get(), 0);
   const int there = change == RouteChange::add ? NLM_F_REPLACE : NLM_F_EXCL;
   return rtnl_route_add(socket, request.get(), NLM_F_CREATE | there);
@@ -205,8 +229,8 @@ void ReturnRoutes::acquire() {
     ++(code == 0 ? added_ : refused_);
     if (code == 0 || refusal_logged_) continue;
     refusal_logged_ = true;
-    log::warn("steering", "device={} the return route of {} cannot be added, ICMP errors of this machine are lost: {}",
-              route.device, route.prefix.to_string(), netlink::describe(code));
+    log::warn("steering", "device={} table={} the route to {} cannot be added: {}", route.device, route.table,
+              route.prefix.to_string(), netlink::describe(code));
   }
 }
 

@@ -8,12 +8,16 @@
 // arrives in the card like one from a router further away, and is translated. Only the master has these routes; they
 // vanish together with the device.
 //
+// Signal routes (docs/steering.md) are kept in the same way, although they lead a packet nowhere by themselves: a
+// routing daemon that redistributes them announces the chassis of the master.
+//
 // Thread: one, which may wait for the kernel's configuration lock (steering_thread.h). Any thread may call append_to().
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -38,9 +42,13 @@ class ReturnRoutes {
   struct Route {
     Prefix prefix;
     std::string device;
+    std::uint32_t table = kMainTable;
+    /// The kernel removes the route when it removes this address; nullopt: it does not.
+    std::optional<IpAddress> bound_to{};
   };
-  /// Prepares the routes to the addresses of the set behind TUN devices of this chassis; there may be none. Adds
-  /// nothing yet.
+  static constexpr std::uint32_t kMainTable = 254;
+  /// Prepares the routes to the addresses of the set behind TUN devices of this chassis, and its signal routes; there
+  /// may be none. Adds nothing yet.
   [[nodiscard]] static Result<std::unique_ptr<ReturnRoutes>> open(const Cluster& cluster, std::uint16_t set,
                                                                   std::uint16_t chassis);
   ~ReturnRoutes();
@@ -61,6 +69,8 @@ class ReturnRoutes {
   ReturnRoutes() = default;
   /// Plans routes for these ranges by the device of a port, unless the port is null or no TUN device.
   void add(const PacketPort* port, std::span<const AddressRange> ranges);
+  /// Plans a route, unless there is one to this prefix in its table.
+  void add(const Route& route);
 
   std::vector<Route> routes_;
   std::unique_ptr<nl_sock, CloseSocket> socket_;  ///< null: there are no routes

@@ -41,6 +41,7 @@ const std::vector<std::pair<std::string_view, std::string_view>> kFileWithKeyIn 
     {"redundancy-sets[]", "redundancy-sets: [{%s}]"},
     {"redundancy-sets[].members[]", "redundancy-sets: [{members: [{%s}, {}]}]"},
     {"redundancy-sets[].virtual-addresses[]", "redundancy-sets: [{virtual-addresses: [{%s}]}]"},
+    {"redundancy-sets[].signal-routes[]", "redundancy-sets: [{signal-routes: [{%s}]}]"},
     {"redundancy-sets[].health", "redundancy-sets: [{health: {%s}}]"},
     {"service-sets[]", "service-sets: [{%s}]"},
     {"service-sets[].interface", "service-sets: [{name: a, interface: {%s}}]"},

@@ -104,6 +104,56 @@ std::string rule(const std::string& direction, const std::string& terms) {
          direction + "\n      terms: [" + terms + "]\n";
 }
 
+/// A pair with signal routes, of which one is a return route as well.
+TEST(ReturnRoutes, IncludeSignalRoutesBoundToAVirtualAddressInTheMainTable) {
+  const auto cluster = parse_cluster(R"(
+cluster: signals
+chassis:
+  - name: left
+    inter-chassis: { address: 198.51.100.1, port: 7400 }
+    query: { address: 198.51.100.1, port: 7300 }
+    cards:
+      - name: ms-0/0/0
+        ports: [{ unit: 1, type: tun, device: inside }, { unit: 2, type: tun, device: outside }]
+  - name: right
+    inter-chassis: { address: 198.51.100.2, port: 7400 }
+    query: { address: 198.51.100.2, port: 7300 }
+    cards:
+      - name: ms-0/0/0
+        ports: [{ unit: 1, type: tun, device: inside }, { unit: 2, type: tun, device: outside }]
+redundancy-sets:
+  - name: rs1
+    id: 1
+    members: [{ chassis: left, card: ms-0/0/0, priority: 200 }, { chassis: right, card: ms-0/0/0 }]
+    service-sets: [cgn]
+    virtual-addresses:
+      - { interface: inside0, address: "2001:db8:18::1/64" }
+      - { interface: outside0, address: 198.19.0.1/24 }
+    signal-routes:
+      - { prefix: 203.0.113.0/28 }
+      - { prefix: 203.0.113.0/28, table: 100 }
+      - { prefix: 192.0.2.0/24 }
+      - { prefix: "2001:db8:77::/48" }
+service-sets:
+  - { name: cgn, inside-unit: 1, outside-unit: 2, nat-rules: [translate] }
+nat:
+  pools: [{ name: pool, addresses: 203.0.113.0/28 }]
+  rules:
+    - name: translate
+      match-direction: input
+      terms: [{ name: all, then: { translated: { source-pool: pool, translation-type: napt-44 } } }]
+)",
+                                     "test");
+  ASSERT_TRUE(cluster) << cluster.error().message;
+  std::vector<std::string> out;
+  for (const auto& route : return_routes_of(*cluster, 0, 1)) {
+    out.push_back(fmt::format("{} {} {} {}", route.prefix.to_string(), route.device, route.table,
+                              route.bound_to ? route.bound_to->to_string() : "-"));
+  }
+  EXPECT_THAT(out, ElementsAre("203.0.113.0/28 outside 254 -", "203.0.113.0/28 outside 100 -",
+                               "192.0.2.0/24 outside 254 198.19.0.1", "2001:db8:77::/48 outside 254 2001:db8:18::1"));
+}
+
 TEST(ReturnRoutes, Rfc4787Req13aLeadToWhatADestinationRuleAnswersFor) {
   EXPECT_THAT(routes_for(R"(
   pools: [{ name: web, address: 198.18.0.10 }])" +

@@ -84,6 +84,31 @@ void check_virtual_addresses(Draft& draft) {
   }
 }
 
+/// Signal routes lead into a TUN device, with which they vanish when a process dies. No two sets may have the same one.
+void check_signal_routes(Draft& draft) {
+  const auto& cluster = draft.cluster;
+  std::map<std::pair<std::uint32_t, std::string>, std::string> taken;
+  for (std::size_t s = 0; s < draft.signal_fields.size(); ++s) {
+    const auto& set = cluster.redundancy_sets[s];
+    for (std::size_t i = 0; i < draft.signal_fields[s].size(); ++i) {
+      const auto& route = set.signal_routes[i];
+      const YamlField& field = draft.signal_fields[s][i];
+      const auto entry = taken.emplace(std::pair(route.table, route.prefix.to_string()), set.name);
+      if (!entry.second) {
+        field.wrong(fmt::format("{} in table {} is also a signal route of redundancy set {}", route.prefix.to_string(),
+                                route.table, entry.first->second),
+                    "write another prefix or table");
+      }
+      for (const auto& member : set.members) {
+        if (signal_device(cluster, static_cast<std::uint16_t>(s), member.chassis)) continue;
+        field.wrong(fmt::format("no service set of {} has a tun port as its outside unit on chassis {}", set.name,
+                                cluster.chassis[member.chassis].name),
+                    "give one of them a tun port there: a signal route vanishes with its device when icrd dies");
+      }
+    }
+  }
+}
+
 /// The members of a redundancy set reach each other by paths, each from an address of one to an address of the other.
 void check_paths(Draft& draft) {
   const auto& all = draft.cluster.chassis;
@@ -163,6 +188,7 @@ void check_whole(Draft& draft) {
   // The others would take what was dropped or defaulted because of a mistake for another mistake.
   if (!draft.mistakes.empty()) return;
   check_paths(draft);
+  check_signal_routes(draft);
   check_units(draft);
   check_nat(draft);
   check_limits(draft);

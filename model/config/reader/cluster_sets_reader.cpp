@@ -97,6 +97,27 @@ void read_virtual_address(const YamlField& field, RedundancySet& set, std::vecto
   places.push_back(*f);
 }
 
+void read_signal_route(const YamlField& field, RedundancySet& set, std::vector<YamlField>& places) {
+  constexpr std::string_view kSection = "redundancy-sets[].signal-routes[]";
+  constexpr std::uint32_t kDefaultTable = 253;
+  constexpr std::uint32_t kLocalTable = 255;
+  const Section map(field, kSection);
+  SignalRoute out;
+  map.number(key(kSection, "table"), out.table);
+  if (out.table == kDefaultTable || out.table == kLocalTable) {
+    map.get(key(kSection, "table"))
+        ->wrong(fmt::format("table {} is the kernel's own", out.table),
+                "write 254 for the main table, or another number");
+    return;
+  }
+  const auto f = map.get(key(kSection, "prefix"));
+  const auto prefix = f ? f->prefix() : std::nullopt;
+  if (!prefix) return;
+  out.prefix = *prefix;
+  set.signal_routes.push_back(out);
+  places.push_back(*f);
+}
+
 HealthWeights read_health(const YamlField& field) {
   constexpr std::string_view kSection = "redundancy-sets[].health";
   const Section map(field, kSection);
@@ -140,6 +161,7 @@ void read_redundancy_set(const YamlField& field, Draft& draft) {
   out.name = draft.sets.define(map);
   std::vector<YamlField> uses;
   std::vector<YamlField> places;
+  std::vector<YamlField> signals;
   if (map.number(key(kSection, "id"), out.id)) {
     const auto [other, fresh] = draft.set_ids.emplace(out.id, out.name);
     if (!fresh) {
@@ -158,6 +180,9 @@ void read_redundancy_set(const YamlField& field, Draft& draft) {
   }
   if (const auto f = map.get(key(kSection, "virtual-addresses"))) {
     for (const auto& item : f->list(0)) read_virtual_address(item, out, places);
+  }
+  if (const auto f = map.get(key(kSection, "signal-routes"))) {
+    for (const auto& item : f->list(0)) read_signal_route(item, out, signals);
   }
   map.milliseconds(key(kSection, "heartbeat-interval"), out.heartbeat_interval);
   map.number(key(kSection, "heartbeat-count"), out.heartbeat_count);
@@ -179,6 +204,7 @@ void read_redundancy_set(const YamlField& field, Draft& draft) {
   if (draft.cluster.redundancy_sets.size() == kMaxThings) return;  // too many, which is reported
   draft.set_service_uses.push_back(std::move(uses));
   draft.virtual_fields.push_back(std::move(places));
+  draft.signal_fields.push_back(std::move(signals));
   draft.cluster.redundancy_sets.push_back(std::move(out));
 }
 
@@ -272,6 +298,7 @@ void place_alone(const YamlField& interface, std::uint16_t service_set, Draft& d
   for (const auto& member : set.members) count_set(interface, member.chassis, draft);
   draft.set_service_uses.push_back({interface});
   draft.virtual_fields.emplace_back();
+  draft.signal_fields.emplace_back();
   draft.cluster.redundancy_sets.push_back(std::move(set));
 }
 
