@@ -34,7 +34,7 @@ from runner.count import ROOT, Count, one  # noqa: E402
 COPIES = ROOT / "build" / "mutations"
 WORKERS = 2
 PATCHES = ROOT / "tests" / "mutations"
-LIMIT = 600  # seconds of one test; one that hangs has noticed something, too
+LIMIT = 300  # seconds of one test; one that hangs has noticed something, too
 
 
 class Fault:
