@@ -10,7 +10,7 @@ namespace icr::replication {
 namespace {
 
 /// How often the log says that a path was lost.
-constexpr Duration kLogPause = 10s;
+constexpr Duration kPathLogPause = 10s;
 
 }  // namespace
 
@@ -38,7 +38,7 @@ class Paths::Path final : private LinkVisitor {
                 status.remote.to_string());
     } else if (former == PathState::up) {
       if (now < log_again_) return true;
-      log_again_ = now + kLogPause;
+      log_again_ = now + kPathLogPause;
       told_ = false;
       log::warn("link", "set={} the inter-chassis path from {} to {} is {}", paths_.name_, status.local.to_string(),
                 status.remote.to_string(), to_string(state));
