@@ -21,6 +21,10 @@ from runner.count import Count, failures_told, write_times  # noqa: E402
 
 CORES = os.cpu_count() or 2
 FUZZ_RUNS, LONG_FUZZ_RUNS = 2000, 50_000
+# Schedules of the simulator: the first and the last, as the release tree compiles them; and how many under sanitizers,
+# where each takes much longer.
+SCHEDULES = (1, 2000)
+SANITIZED_SCHEDULES = {"ICR_SIM_SEEDS": os.environ.get("ICR_SIM_SEEDS", "100")}
 HOSTILE_FROM = 5  # the numbers of the workers of pytest: integration has 0 to 4
 
 CPU, WAIT, ALONE = "cpu", "wait", "alone"
@@ -52,8 +56,9 @@ class Job:
         say(f"ended: {self.count}, {self.seconds:.1f} s")
 
 
-def daily_jobs():
-    """Returns the jobs in the order in which those that compute begin. Jobs that others wait for come first."""
+def daily_jobs(seeds=SCHEDULES):
+    """Returns the jobs in the order in which those that compute begin. Jobs that others wait for come first. `seeds`: the
+    first and the last schedule of the simulator."""
     names = [path for path in suites.integration_files()]
     return [
         Job("format", "format", CPU, checks.check_format),
@@ -71,10 +76,11 @@ def daily_jobs():
             lambda: suites.pytest("hostile", "sanitized and not quiet", suites.HOSTILE_LABS, HOSTILE_FROM, files=names),
             "build-sanitize-programs"),
         Job("build-sanitize", "build", CPU, lambda: suites.build("sanitize")),
-        Job("unit", "unit", CPU, lambda: suites.ctest("sanitize", CORES), "build-sanitize"),
+        Job("unit", "unit", CPU, lambda: suites.ctest("sanitize", CORES, environment=SANITIZED_SCHEDULES), "build-sanitize"),
         Job("fuzz", "fuzz", CPU, lambda: suites.fuzz(CORES, FUZZ_RUNS), "build-sanitize"),
-        Job("build-optimized", "build", CPU, lambda: suites.build("release", "icr_optimized_tests")),
+        Job("build-optimized", "build", CPU, lambda: suites.build("release", "icr_optimized_tests", "icr_sim_test")),
         Job("optimized", "unit", CPU, lambda: suites.ctest("release", CORES, label="optimized"), "build-optimized"),
+        Job("simulation", "simulation", CPU, lambda: suites.simulation(CORES, *seeds), "build-optimized"),
         Job("tidy", "tidy", CPU, lambda: checks.tidy(CORES)),
         Job("quiet", "integration", ALONE, lambda: suites.pytest("quiet", "quiet", files=names),
             "build-release", "build-sanitize-programs"),
@@ -139,8 +145,21 @@ def select(jobs, parts):
         wanted |= more
 
 
+def seeds_of(text):
+    """Returns the first and the last seed of A-B."""
+    first, _, last = text.partition("-")
+    if not (first.isdigit() and last.isdigit() and 0 < int(first) <= int(last)):
+        raise SystemExit(f"run-tests: --seeds takes A-B, two whole numbers of which the first is not the greater, not '{text}'")
+    return int(first), int(last)
+
+
 def jobs_for(names):
-    daily, long = daily_jobs(), long_jobs()
+    seeds = SCHEDULES
+    if names[1:2] == ["--seeds"]:
+        if names[0] != "simulation" or len(names) != 3:
+            raise SystemExit("run-tests: --seeds is of the part simulation: ./run-tests simulation --seeds A-B")
+        names, seeds = names[:1], seeds_of(names[2])
+    daily, long = daily_jobs(seeds), long_jobs()
     names = [OTHER_NAMES.get(name, name) for name in names]
     if names == ["long"]:
         return long

@@ -31,6 +31,11 @@ THREADED = (
 TSAN = {"TSAN_OPTIONS": f"suppressions={ROOT / 'tests' / 'tsan.supp'} die_after_fork=0 exitcode=66"}
 
 
+# The cases of icr_sim_test that live through one schedule for each seed.
+SCHEDULES = "Part/Simulation.*:Witnessed.NeverDoTwoMembersActUnderEverySeed"
+SEEDS_OF_A_PIECE = 400
+
+
 def build(preset, *targets):
     return run("lab/build", preset, *targets, background=True)
 
@@ -84,6 +89,26 @@ def fuzz(jobs, runs):
     count = Count()
     with concurrent.futures.ThreadPoolExecutor(jobs, initializer=name_thread, initargs=("fuzz",)) as pool:
         for result in pool.map(feed, targets):
+            count.add(result)
+    return count
+
+
+def simulation(jobs, first, last):
+    """Lives through the random schedules of these seeds, as the release tree compiles them, some hundreds at a time. Counts
+    each such piece as one test."""
+    program = ROOT / "build" / "release" / "bin" / "icr_sim_test"
+    pieces = [(at, min(SEEDS_OF_A_PIECE, last + 1 - at)) for at in range(first, last + 1, SEEDS_OF_A_PIECE)]
+
+    def live(piece):
+        at, number = piece
+        start = time.monotonic()
+        variables = {"ICR_SIM_FIRST": str(at), "ICR_SIM_SEEDS": str(number), "GTEST_BRIEF": "1"}
+        code = run(program, f"--gtest_filter={SCHEDULES}", background=True, env={**os.environ, **variables})
+        return one(code, f"seeds {at} to {at + number - 1}", time.monotonic() - start)
+
+    count = Count()
+    with concurrent.futures.ThreadPoolExecutor(jobs, initializer=name_thread, initargs=("simulation",)) as pool:
+        for result in pool.map(live, pieces):
             count.add(result)
     return count
 

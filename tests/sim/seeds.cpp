@@ -19,6 +19,8 @@ std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
 
 bool replays() { return std::getenv("ICR_SIM_SEED") != nullptr; }
 
+std::uint64_t first_seed() { return from_environment("ICR_SIM_FIRST", 1); }
+
 std::uint64_t all_seeds() { return from_environment("ICR_SIM_SEEDS", 300); }
 
 Seeds wanted_seeds(const Seeds& otherwise) {

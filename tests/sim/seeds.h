@@ -1,5 +1,5 @@
 // Lives of whole worlds, one for each seed. ICR_SIM_SEED replays one seed, ICR_SIM_SEEDS says how many are run (300;
-// some tests take a part of them).
+// some tests take a part of them), ICR_SIM_FIRST which is the first (1).
 #pragma once
 
 #include <cstdint>
@@ -18,6 +18,8 @@ struct Seeds {
 
 /// Returns true if ICR_SIM_SEED asks for one seed.
 [[nodiscard]] bool replays();
+/// Returns the first seed.
+[[nodiscard]] std::uint64_t first_seed();
 /// Returns how many seeds are run.
 [[nodiscard]] std::uint64_t all_seeds();
 /// Returns the seed that ICR_SIM_SEED asks for, or `otherwise` if it asks for none.

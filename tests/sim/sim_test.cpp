@@ -34,7 +34,7 @@ class Simulation : public ::testing::TestWithParam<std::uint64_t> {};
 TEST_P(Simulation, InvariantsHoldUnderEverySeed) {
   if (replays() && GetParam() != 0) return;  // the first part does it
   const std::uint64_t first = all_seeds() * GetParam() / kParts;
-  const Seeds seeds = wanted_seeds({1 + first, all_seeds() * (GetParam() + 1) / kParts - first});
+  const Seeds seeds = wanted_seeds({first_seed() + first, all_seeds() * (GetParam() + 1) / kParts - first});
   const Totals totals = live_through(seeds, live);
   const std::uint64_t count = seeds.count;
   if (count < 100) return;
@@ -81,7 +81,7 @@ Totals live_with_commits(const std::function<unsigned(std::uint64_t, bool)>& edi
                          const std::function<void(World&)>& at_end,
                          const std::function<void(const Totals&, bool)>& check) {
   log::set_level(log::Level::error);
-  const auto [first, count] = wanted_seeds({1, seeds_of_commits()});
+  const auto [first, count] = wanted_seeds({first_seed(), seeds_of_commits()});
   Totals totals;
   for (std::uint64_t seed = first; seed < first + count && !::testing::Test::HasFailure(); ++seed) {
     SCOPED_TRACE(fmt::format("ICR_SIM_SEED={}", seed));
