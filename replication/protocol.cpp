@@ -127,12 +127,12 @@ bool read_body(const fbs::Envelope& envelope, Body& out, Refusal& why) {
     }
     case fbs::Body::Ack: {
       const auto& b = *envelope.body_as_Ack();
-      out = Ack{b.epoch(), b.base(), b.applied()};
+      out = Ack{b.epoch(), b.base(), b.applied(), b.lacks()};
       return b.epoch() != 0 && b.base() < kMaxNumber && b.applied() < kMaxNumber;
     }
     case fbs::Body::Nack: {
       const auto& b = *envelope.body_as_Nack();
-      out = Nack{b.epoch(), b.base(), b.expected()};
+      out = Nack{b.epoch(), b.base(), b.expected(), b.lacks()};
       return b.epoch() != 0 && b.base() < kMaxNumber && b.expected() < kMaxNumber && b.expected() != 0;
     }
     case fbs::Body::Adopt: {
@@ -291,12 +291,12 @@ MessageWriter::Bytes MessageWriter::write(const Header& header, const Audit& b) 
 
 MessageWriter::Bytes MessageWriter::write(const Header& header, const Ack& b) {
   builder_.Clear();
-  return seal(header, fbs::CreateAck(builder_, b.epoch, b.base, b.applied));
+  return seal(header, fbs::CreateAck(builder_, b.epoch, b.base, b.applied, b.lacks));
 }
 
 MessageWriter::Bytes MessageWriter::write(const Header& header, const Nack& b) {
   builder_.Clear();
-  return seal(header, fbs::CreateNack(builder_, b.epoch, b.base, b.expected));
+  return seal(header, fbs::CreateNack(builder_, b.epoch, b.base, b.expected, b.lacks));
 }
 
 MessageWriter::Bytes MessageWriter::write(const Header& header, const Adopt& b, BatchEncoder& sessions) {

@@ -134,11 +134,13 @@ struct Ack {
   std::uint64_t epoch = 0;
   std::uint64_t base = 0;
   std::uint64_t applied = 0;
+  bool lacks = false;  ///< the receiver has refused records of this stream
 };
 struct Nack {
   std::uint64_t epoch = 0;
   std::uint64_t base = 0;
   std::uint64_t expected = 0;
+  bool lacks = false;  ///< as in Ack
 };
 
 /// How records of a merge ended, by Adopted.

@@ -318,12 +318,13 @@ void Receiver::pump(TimePoint now, const Header& header, MessageWriter& writer, 
       next_request_ = now + limits_.request_interval;
     }
   }
-  if (nack_due_ && outlet.send(Channel::control, writer.write(header, Nack{epoch_, base_, expected_}))) {
+  const bool lacks = refused_in_copy_ != 0;
+  if (nack_due_ && outlet.send(Channel::control, writer.write(header, Nack{epoch_, base_, expected_, lacks}))) {
     nack_due_ = ack_due_ = false;
     unacknowledged_ = 0;
     ++counters_.nacks;
   }
-  if (ack_due_ && outlet.send(Channel::control, writer.write(header, Ack{epoch_, base_, expected_ - 1}))) {
+  if (ack_due_ && outlet.send(Channel::control, writer.write(header, Ack{epoch_, base_, expected_ - 1, lacks}))) {
     ack_due_ = false;
     unacknowledged_ = 0;
     ++counters_.acks;

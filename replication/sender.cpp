@@ -1,6 +1,7 @@
 #include "replication/sender.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace icr::replication {
 
@@ -19,6 +20,17 @@ void Sender::start(TimePoint now, std::uint64_t epoch) {
   epoch_ = epoch;
   started_at_ = now;
   next_audit_ = now + limits_.audit_interval;
+}
+
+void Sender::remember_slots(bool remember) {
+  if (remember == !sent_in_.empty()) return;
+  sent_in_.clear();
+  sent_in_.shrink_to_fit();
+  if (!remember) return;
+  sent_in_.resize(source_.capacity());
+  // Older messages are not known any more, and those of a bulk copy never were.
+  const auto last = static_cast<std::uint32_t>(next_ - 1);
+  std::fill(sent_in_.begin(), sent_in_.end(), last);
 }
 
 void Sender::stop() {
@@ -58,6 +70,11 @@ void Sender::reset() {
   unacknowledged_bytes_ = unacknowledged_records_ = 0;
   blocked_ = {};
   state_since_ = refresh_since_ = kNever;
+  covered_ = acknowledged_changes_;
+  walk_covers_.reset();
+  walked_to_ = 0;
+  withheld_ = lacks_ = false;
+  std::fill(sent_in_.begin(), sent_in_.end(), 0U);
 }
 
 void Sender::on_ack(const Ack& ack) {
@@ -67,6 +84,7 @@ void Sender::on_ack(const Ack& ack) {
     return;
   }
   ++counters_.acks;
+  lacks_ |= ack.lacks;
   acknowledge(ack.applied);
 }
 
@@ -76,6 +94,7 @@ void Sender::on_nack(const Nack& nack) {
     return;
   }
   ++counters_.nacks;
+  lacks_ |= nack.lacks;
   acknowledge(nack.expected - 1);
   if (!unacknowledged_.empty()) rewind();
 }
@@ -86,8 +105,10 @@ void Sender::acknowledge(std::uint64_t applied) {
     if (done.kind == Kind::bulk_end) {
       ++counters_.bulks_completed;
       shared_ = true;
+      complete_from_ = last_change_;
     }
     if (done.kind != Kind::begin) ++counters_.acknowledged;
+    acknowledged_changes_ = std::max(acknowledged_changes_, done.covers);
     unacknowledged_bytes_ -= done.bytes;
     unacknowledged_records_ -= done.records;
     done.slots.clear();
@@ -95,10 +116,22 @@ void Sender::acknowledge(std::uint64_t applied) {
     unacknowledged_.pop_front();
   }
   acknowledged_ = std::max(acknowledged_, applied);
+  cover();
+}
+
+void Sender::cover() {
+  if (!state_.empty() || bulk_ != Bulk::done) return;
+  if (unacknowledged_.empty()) {
+    acknowledged_changes_ = covered_ = last_change_;
+  } else if (covered_ != last_change_) {
+    unacknowledged_.back().covers = covered_ = last_change_;
+  }
 }
 
 void Sender::rewind() {
   ++counters_.rewinds;
+  covered_ = acknowledged_changes_;
+  walk_covers_.reset();
   for (Sent& lost : unacknowledged_) {
     switch (lost.kind) {
       case Kind::begin:
@@ -151,6 +184,7 @@ void Sender::pump(TimePoint now, const Header& header, Outlet& outlet, std::size
   if (epoch_ == 0) return;
   if (!state_.empty() && state_since_ == kNever) state_since_ = now;
   if (!refresh_.empty() && refresh_since_ == kNever) refresh_since_ = now;
+  const auto in_a_hurry = [&] { return urgent || awaited_ > covered_; };
   std::size_t spent = 0;
   while (spent < budget_bytes) {
     if (blocked_.empty()) {
@@ -158,10 +192,11 @@ void Sender::pump(TimePoint now, const Header& header, Outlet& outlet, std::size
         ++counters_.window_full;
         return;
       }
-      const Kind kind = next_kind(now, urgent);
+      const Kind kind = next_kind(now, in_a_hurry());
       if (kind == Kind::nothing) return;
       batch_limit_ = std::min(limits_.batch_bytes, budget_bytes - spent);
       spent += build(kind, now, header);
+      cover();
       if (state_.empty()) state_since_ = kNever;
       if (refresh_.empty()) refresh_since_ = kNever;
       if (blocked_.empty()) continue;  // the slots held nothing to send
@@ -182,7 +217,8 @@ TimePoint Sender::next_deadline() const {
   // A blocked outlet, a full window or a bulk copy go on when the peer or the next tick says so.
   TimePoint at = source_.high_water() == 0 ? kNever : next_audit_;
   if (!state_.empty())
-    at = std::min(at, state_since_ == kNever ? TimePoint::min() : state_since_ + limits_.flush_after);
+    at = std::min(
+        at, state_since_ == kNever || awaited_ > covered_ ? TimePoint::min() : state_since_ + limits_.flush_after);
   if (!refresh_.empty() && refresh_since_ != kNever) at = std::min(at, refresh_since_ + limits_.refresh_after);
   if (begin_due_ || bulk_ == Bulk::walking) at = TimePoint::min();
   if (unacknowledged_bytes_ >= limits_.window_bytes || !blocked_.empty()) return kNever;
@@ -249,6 +285,11 @@ void Sender::collect_changes(Sent& sent, BitSet& from, bool counters, TimePoint 
     const auto slot = from.take();
     if (!slot) break;
     ++taken;
+    if (&from == &state_ && *slot <= std::exchange(walked_to_, *slot) && bulk_ == Bulk::done) {
+      sent.covers = std::max(sent.covers, walk_covers_.value_or(0));
+      walk_covers_ = last_change_;
+    }
+    if (!sent_in_.empty()) sent_in_[*slot] = static_cast<std::uint32_t>(next_);
     // The row carries the slot's newest state whatever it was marked for; counters only if they are due.
     const bool both = other.unmark(*slot);
     bool dead = false;
@@ -269,6 +310,7 @@ void Sender::collect_bulk(Sent& sent, TimePoint now) {
     const std::uint32_t slot = cursor_++;
     // An empty slot needs no tombstone (what the pass does not name is removed at its end), unless the session was
     // already named in it and has died since.
+    if (!sent_in_.empty()) sent_in_[slot] = static_cast<std::uint32_t>(next_);
     const bool marked = state_.unmark(slot);
     (void)refresh_.unmark(slot);
     bool dead = false;
@@ -288,6 +330,7 @@ bool Sender::add_row(std::uint32_t slot, bool counters, bool dead_too, TimePoint
   dead = true;
   if (live) {
     ++counters_.withheld;
+    withheld_ = true;
     // Nothing of an older session may be left there, and this one may become readable: it is not dead itself.
     --record_.ref.generation;
   }

@@ -8,6 +8,7 @@
 // Sans-I/O. Thread: the one that owns the table.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <limits>
@@ -50,6 +51,7 @@ class Sender {
 
   /// Marks a slot that has changed, and does nothing else. Takes constant time.
   void changed(std::uint32_t slot, Change change) {
+    last_change_ += change == Change::state ? 1U : 0U;
     if (epoch_ == 0 && !shared_) return;
     (void)(change == Change::state ? state_ : refresh_).mark(slot);
   }
@@ -79,6 +81,31 @@ class Sender {
   void pump(TimePoint now, const Header& header, Outlet& outlet, std::size_t budget_bytes, bool urgent = false);
   /// Returns when pump() should be called again if nothing else happens.
   [[nodiscard]] TimePoint next_deadline() const;
+
+  // What the receiver knows, for those who wait for it. Changes of state are numbered as changed() comes, from 1.
+
+  /// Returns true if the receiver of this stream has acknowledged the whole bulk copy and all changes that were made
+  /// before it was complete, and nothing was withheld from it or refused by it.
+  [[nodiscard]] bool complete() const {
+    return epoch_ != 0 && shared_ && acknowledged_changes_ >= complete_from_ && !withheld_ && !lacks_;
+  }
+  /// Tells that the receiver was away, so that nobody has waited for it. complete() returns true again when it has
+  /// acknowledged all changes until now.
+  void receiver_returned() { complete_from_ = last_change_; }
+  /// Returns the number of the last change of state.
+  [[nodiscard]] std::uint64_t last_change() const { return last_change_; }
+  /// Returns a number up to which the receiver has acknowledged all changes of state. After a loss it stands still
+  /// until what was lost has been sent again and acknowledged.
+  [[nodiscard]] std::uint64_t acknowledged_changes() const { return acknowledged_changes_; }
+  /// Remembers by which message each slot was sent last, or forgets it. It costs 4 octets per slot.
+  void remember_slots(bool remember);
+  /// Returns true if the receiver has acknowledged the newest state of `slot`. REQUIRES: remember_slots().
+  [[nodiscard]] bool has_newest(std::uint32_t slot) const {
+    return complete() && !state_.contains(slot) &&
+           static_cast<std::int32_t>(sent_in_[slot] - static_cast<std::uint32_t>(acknowledged_)) <= 0;
+  }
+  /// Tells that somebody waits for this change: pump() does not wait for more changes until it is sent.
+  void await(std::uint64_t change) { awaited_ = std::max(awaited_, change); }
 
   /// Returns true if the receiver has acknowledged the whole bulk copy and every change of state that there is.
   [[nodiscard]] bool drained() const;
@@ -137,6 +164,7 @@ class Sender {
     std::size_t records = 0;
     Kind kind = Kind::nothing;
     std::uint32_t bulk_from = 0;       ///< of a bulk batch: where the cursor stood
+    std::uint64_t covers = 0;          ///< all changes up to this one are in this message and those before it
     std::vector<std::uint32_t> slots;  ///< to mark again; of a bulk batch: its tombstones only
   };
 
@@ -149,6 +177,8 @@ class Sender {
   [[nodiscard]] bool batch_full() const { return rows_.size() >= limits_.batch_rows || rows_.bytes() >= batch_limit_; }
   [[nodiscard]] MessageWriter::Bytes write_audit(const Header& header, const Position& position, TimePoint now);
   [[nodiscard]] bool audit_range_clean() const;
+  /// Notes which changes are in the messages that were built so far.
+  void cover();
   void acknowledge(std::uint64_t applied);
   void rewind();
   void reset();
@@ -182,6 +212,19 @@ class Sender {
   std::vector<std::vector<std::uint32_t>> spare_;  ///< memory of former Sent::slots
   std::size_t batch_limit_ = 0;   ///< octets of the batch that is being built: no more than what is left of the budget
   MessageWriter::Bytes blocked_;  ///< built, but the outlet did not take it yet
+
+  std::uint64_t last_change_ = 0;
+  std::uint64_t covered_ = 0;               ///< all changes up to this one are in messages of this attempt
+  std::uint64_t acknowledged_changes_ = 0;  ///< and these are acknowledged
+  std::uint64_t complete_from_ = 0;         ///< until these are acknowledged, the receiver counts as not complete
+  std::uint64_t awaited_ = 0;
+  /// The last change at the time when the walk over state_ began anew: a whole walk later, it is in a message, however
+  /// many changes have come since. nullopt: marks may have come back behind the walk.
+  std::optional<std::uint64_t> walk_covers_;
+  std::uint32_t walked_to_ = 0;         ///< the slot that was taken from state_ last
+  std::vector<std::uint32_t> sent_in_;  ///< by slot: lower bits of the message that carried it last; or empty
+  bool withheld_ = false;               ///< a record of this stream
+  bool lacks_ = false;                  ///< the receiver has refused a record of this stream
 
   // When the first of the changes that wait was seen; max: none waits.
   static constexpr TimePoint kNever = TimePoint::max();

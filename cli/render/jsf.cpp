@@ -73,6 +73,7 @@ void append_jsf_session(const Cluster& cluster, std::uint16_t set, const Session
     fmt::format_to(std::back_inserter(out), ", Session timeout: {}", seconds_left(record.lifetime_s, record.age));
   }
   out += '\n';
+  if (extensive) out += guarantee_line(cluster, record, "  ");
   if (extensive && record.nat_type != NatType::none) append_nat(record, out);
   for (unsigned direction = 0; direction < 2; ++direction) {
     append_jsf_flow(record.flow[direction], direction == 0 ? 'I' : 'O', record.counters[direction], out);

@@ -1,5 +1,7 @@
 #include "cli/render/sessions.h"
 
+#include "model/config/keys.h"
+
 namespace icr::cli {
 
 void SessionRenderer::add(const Source& source, const SessionRecord& record, std::string& out) {
@@ -33,6 +35,15 @@ std::string policy_name(const Cluster& cluster, const SessionRecord& record) {
   }
   if (record.policy != 0) return text_of_id(record.policy) + "/0";
   return number == 0 ? "ACCEPT/0" : "UNKNOWN/0";
+}
+
+std::string guarantee_line(const Cluster& cluster, const SessionRecord& record, std::string_view indent) {
+  const auto service_set = cluster.service_set_ids.find(record.service_set);
+  if (record.newest_state == NewestState::not_said || !service_set) return {};
+  const auto guarantee = static_cast<std::size_t>(cluster.service_sets[*service_set].guarantee);
+  return fmt::format("{}Guarantee: {}, newest state at the peer: {}\n", indent,
+                     words_of(key("service-sets[]", "guarantee"))[guarantee],
+                     record.newest_state == NewestState::at_peer ? "yes" : "no");
 }
 
 std::uint32_t seconds_left(std::uint32_t limit_s, Ticks used) {

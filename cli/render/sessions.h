@@ -4,6 +4,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "cli/grammar/command.h"
 #include "cli/merge/survey.h"
@@ -46,6 +47,10 @@ void append_usf_session(const Cluster& cluster, const Source& source, const Sess
 /// the service set. Returns "ACCEPT/0" if the service set has no stateful firewall, "UNKNOWN/0" if it has one whose
 /// term is not there any more, and the identity of a term that only the chassis' file has.
 [[nodiscard]] std::string policy_name(const Cluster& cluster, const SessionRecord& record);
+
+/// Returns "Guarantee: output-commit, newest state at the peer: yes" for a session whose service set has a guarantee,
+/// with `indent` before it and a line end behind it; an empty text for all others.
+[[nodiscard]] std::string guarantee_line(const Cluster& cluster, const SessionRecord& record, std::string_view indent);
 
 /// Returns the seconds of a limit that are left after `used`, or 0 if none are left.
 [[nodiscard]] std::uint32_t seconds_left(std::uint32_t limit_s, Ticks used);

@@ -96,11 +96,12 @@ void append_extensive(const Cluster& cluster, const Source& source, const Sessio
                  "{}"
                  "Maximum timeout: {}, Current timeout: {}\n"
                  "Session State: {}\n"
+                 "{}"
                  "Start time: {}, Duration: {}\n",
                  static_cast<unsigned>(record.flag), policy_name(cluster, record),
                  source_pool == 0 ? std::string("Null") : cluster.name_of_pool(source_pool),
                  destination_pool_line(cluster, record), record.timeout_s, seconds_left(record.timeout_s, record.idle),
-                 state_word(record), wall_now / 1000 - age_s, age_s);
+                 state_word(record), guarantee_line(cluster, record, ""), wall_now / 1000 - age_s, age_s);
   append_extensive_wing(cluster, source, record, 0, out);
   append_extensive_wing(cluster, source, record, 1, out);
 }

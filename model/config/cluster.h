@@ -119,6 +119,19 @@ enum class SessionRefusal : std::uint8_t {
   reset,  ///< a RST for TCP, and as `icmp` for everything else
 };
 
+/// `guarantee`: what the peer knows of a session before a packet leaves that changed the state of that session.
+enum class Guarantee : std::uint8_t {
+  asynchronous,      ///< nothing: the packet leaves at once
+  semi_synchronous,  ///< the new state, unless the peer needs longer than `guarantee-limit` to acknowledge it
+  output_commit,     ///< the new state: the packet waits as long as the peer is there
+};
+
+/// `without-peer`: what an output-commit service set does while no peer has a complete copy.
+enum class WithoutPeer : std::uint8_t {
+  go_alone,  ///< packets leave at once, and are counted
+  stop,      ///< packets that would change a session's state are dropped
+};
+
 /// Idle timeouts, [edit interfaces IF services-options]. Seconds.
 struct Timeouts {
   std::uint32_t inactivity_s = usual_number("timeouts", "inactivity-timeout");
@@ -145,6 +158,9 @@ struct ServiceSet {
   std::optional<std::uint32_t> max_session_setup_rate;  ///< per second
   TcpNonSyn tcp_non_syn = static_cast<TcpNonSyn>(usual_word("service-sets[]", "tcp-non-syn"));
   SessionRefusal session_refusal = static_cast<SessionRefusal>(usual_word("service-sets[]", "session-refusal"));
+  Guarantee guarantee = static_cast<Guarantee>(usual_word("service-sets[]", "guarantee"));
+  std::uint32_t guarantee_limit_ms = usual_number("service-sets[]", "guarantee-limit");
+  WithoutPeer without_peer = static_cast<WithoutPeer>(usual_word("service-sets[]", "without-peer"));
   std::uint16_t tcp_mss = 0;                      ///< SYNs with a higher MSS option are rewritten; 0: none is
   std::uint32_t max_flows = 0;                    ///< a session is two flows; 0: no limit
   std::uint32_t max_sessions_per_subscriber = 0;  ///< of one inside address; 0: no limit

@@ -91,6 +91,7 @@ inline constexpr std::string_view kName = "1 to 63 characters";
 inline constexpr std::uint64_t kMostAlternateAddresses = 3;
 inline constexpr std::uint64_t kMostSignalTable = 9999;  ///< the tables above are for steering
 inline constexpr std::uint64_t kMostPublicKeys = 2;      ///< a former one and a present one, while a key is exchanged
+inline constexpr std::string_view kGuarantees = "asynchronous semi-synchronous output-commit";
 inline constexpr std::string_view kClientClasses = "view clear operator super-user";
 
 /// Marks a key that must be there wherever its section is.
@@ -206,6 +207,9 @@ inline constexpr auto kAll = std::to_array<Key>({
     {"service-sets[]", "max-session-setup-rate", thousands, peer, live, 1, 100'000'000},
     {"service-sets[]", "tcp-non-syn", word, peer, live, 0, 0, "drop-flow", "drop-flow drop-flow-send-rst allow"},
     {"service-sets[]", "session-refusal", word, peer, live, 0, 0, "icmp", "silent icmp reset"},
+    {"service-sets[]", "guarantee", word, peer, live, 0, 0, "asynchronous", kGuarantees},
+    {"service-sets[]", "guarantee-limit", number, peer, live, 1, 1000, "5"},
+    {"service-sets[]", "without-peer", word, peer, live, 0, 0, "go-alone", "go-alone stop"},
     {"service-sets[]", "tcp-mss", number, peer, live, 536, 65'535},
     {"service-sets[]", "nat-options", map, peer, live},
     {"service-sets[]", "screen", name, peer, live},

@@ -153,6 +153,9 @@ void add(const Place& at, const ServiceSet& set, const Cluster& cluster) {
   at.unless(key(kSection, "max-session-setup-rate"), std::uint64_t{set.max_session_setup_rate.value_or(0)}, kNone);
   at.word(key(kSection, "tcp-non-syn"), set.tcp_non_syn);
   at.word(key(kSection, "session-refusal"), set.session_refusal);
+  at.word(key(kSection, "guarantee"), set.guarantee);
+  at.value(key(kSection, "guarantee-limit"), std::uint64_t{set.guarantee_limit_ms});
+  at.word(key(kSection, "without-peer"), set.without_peer);
   at.unless(key(kSection, "tcp-mss"), std::uint64_t{set.tcp_mss}, kNone);
   if (set.screen) at.value(key(kSection, "screen"), cluster.screens[*set.screen].name);
   const Place options = at.below("nat-options");

@@ -14,7 +14,10 @@ constexpr std::uint16_t kPartTcp = 0x1;
 constexpr std::uint16_t kPartCounters = 0x2;
 constexpr std::uint16_t kPartInitiatedOutside = 0x4;
 constexpr std::uint16_t kPartHairpin = 0x8;
-constexpr std::uint16_t kKnownParts = kPartTcp | kPartCounters | kPartInitiatedOutside | kPartHairpin;
+constexpr std::uint16_t kPartGuarded = 0x10;
+constexpr std::uint16_t kPartAtPeer = 0x20;
+constexpr std::uint16_t kKnownParts =
+    kPartTcp | kPartCounters | kPartInitiatedOutside | kPartHairpin | kPartGuarded | kPartAtPeer;
 
 fbs::Address16 address16(const IpAddress& a) {
   std::uint64_t words[2];
@@ -59,6 +62,9 @@ void fill_core(const fbs::SessionCore& core, SessionRecord& out) {
   out.has_counters = (core.parts() & kPartCounters) != 0;
   out.initiated_outside = (core.parts() & kPartInitiatedOutside) != 0;
   out.hairpin = (core.parts() & kPartHairpin) != 0;
+  out.newest_state = (core.parts() & kPartGuarded) == 0  ? NewestState::not_said
+                     : (core.parts() & kPartAtPeer) != 0 ? NewestState::at_peer
+                                                         : NewestState::here_only;
 }
 
 /// Counts the rows that a core announces and checks the values that the verifier cannot know.
@@ -150,6 +156,8 @@ fbs::SessionCore BatchEncoder::core_of(const SessionRecord& r) {
   if (r.has_counters) parts |= kPartCounters;
   if (r.initiated_outside) parts |= kPartInitiatedOutside;
   if (r.hairpin) parts |= kPartHairpin;
+  if (r.newest_state != NewestState::not_said) parts |= kPartGuarded;
+  if (r.newest_state == NewestState::at_peer) parts |= kPartAtPeer;
   const auto nat_and_flag =
       static_cast<std::uint8_t>(static_cast<unsigned>(r.nat_type) | static_cast<unsigned>(r.flag) << 4U);
   return fbs::SessionCore(r.ref.slot, r.ref.generation, r.version, r.timeout_s, r.lifetime_s, r.idle, r.age,

@@ -130,6 +130,14 @@ inline constexpr std::uint8_t kBindingExclusive = 0x2;    ///< pairing: the host
 inline constexpr std::uint8_t kBindingInUse = 0x4;        ///< sessions use it: it does not idle
 inline constexpr std::uint8_t kKnownBindingFlags = 0x7;
 
+/// What an answer says of a session whose service set has a guarantee.
+enum class NewestState : std::uint8_t {
+  not_said,   ///< the service set has none, or this is no answer
+  here_only,  ///< the peer has not acknowledged the newest state
+  at_peer,    ///< it has
+};
+inline constexpr std::uint8_t kNewestStateCount = enum_end<NewestState>();
+
 /// A session as a value. `flow[0]` is the initiator flow (I) as it arrives on the inside or outside port where it
 /// began; `flow[1]` the responder flow (O) as it arrives on the other one. Without NAT they mirror each other; with
 /// source NAT the responder's destination is the translated source.
@@ -146,6 +154,7 @@ struct SessionRecord {
   ApplicationProtocol alg = kNoApplicationProtocol;
   bool initiated_outside = false;  ///< the initiator came in through the service set's outside port
   bool hairpin = false;            ///< the responder's packets arrive on the initiator's side
+  NewestState newest_state = NewestState::not_said;
 
   StableId service_set = 0;  ///< of the service set
   StableId policy = 0;    ///< of the firewall term that admitted it; 0: there was none, or the master has no such term

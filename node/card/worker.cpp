@@ -213,6 +213,7 @@ void Worker::run_real() {
     engine_->tick(now);
     bool more = packets_came;
     more |= poll_sets(now, packets_came);
+    release_packets(now);
     // A question may take about as long as a burst, so packets that come meanwhile wait no longer than for a burst.
     more |= mailbox_.run(*this, now, packets_came ? kBusySliceSlots : kSliceSlots);
     const TimePoint done = monotonic_now();
@@ -249,6 +250,7 @@ void Worker::run_captures() {
     take_update(virtual_now_);
     while (poll_sets(virtual_now_, false)) {
     }
+    release_packets(virtual_now_);
     engine_->tick(virtual_now_);
     const std::size_t n = next->rx_burst(packets);
     if (n != 0) engine_->process(std::span(packets.data(), n), virtual_now_, *this);
@@ -273,6 +275,12 @@ bool Worker::poll_sets(TimePoint now, bool busy) {
   return more;
 }
 
+void Worker::release_packets(TimePoint now) {
+  if (!engine_->holds_packets()) return;
+  engine_->release(now, *this);
+  for (const UnitPort& each : ports_) each.port->flush();
+}
+
 void Worker::rest() {
   std::this_thread::sleep_for(RealTimeBudget::kRest);
   budget_->rested(monotonic_now());
@@ -289,6 +297,7 @@ TimePoint Worker::wait(TimePoint now) {
   if (!captures_) {
     for (const auto& set : sets_) until = std::min(until, set->next_deadline(now));
     for (const auto& self_test : self_tests_) until = std::min(until, self_test->next_deadline());
+    until = std::min(until, engine_->next_release());
   }
   if (until <= now) return now;
   descriptors_.assign({stop_wakeup_.descriptor(), mailbox_.descriptor()});

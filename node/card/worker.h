@@ -113,6 +113,8 @@ class Worker final : public CardView, private PacketSink {
   /// Takes the update that was given, if there is one. Costs one atomic load if there is none.
   void take_update(TimePoint now);
   bool poll_sets(TimePoint now, bool busy);
+  /// Sends the packets that waited for a peer, if it has acknowledged what they changed.
+  void release_packets(TimePoint now);
   /// Sleeps until something arrives or is due. Returns the time at which something was due.
   TimePoint wait(TimePoint now);
   void rest();

@@ -55,6 +55,9 @@ constexpr std::array<Row, kDropCount> kDrops = {{
     {"handing-over", kPacket, "handing-over"},
     {"overload-new-session", kPacket, "overload-new-session"},
     {"standby-new-session", kPacket, "standby-new-session"},
+    {"output-commit-buffer-full", kPacket, "output-commit-buffer-full"},
+    {"output-commit-no-peer", kPacket, "output-commit-no-peer"},
+    {"output-commit-not-master", kPacket, "output-commit-not-master"},
     {"wrong-interface", kPacket, "wrong-interface"},
     {"ip-source-route", kPacket, "ip-source-route"},
     {"firewall-discards", kFirewall, "new-flow-counters/new-flow-discards"},
@@ -214,6 +217,9 @@ void EngineCounters::append_to(CounterList& out) const {
   out.push_back({"rejects-suppressed", rejects_suppressed});
   out.push_back({"fragments-held", fragments_held});
   out.push_back({"fragments-made", fragments_made});
+  out.push_back({"output-commit-waits", waits_for_peer});
+  out.push_back({"output-commit-late", left_late});
+  out.push_back({"output-commit-alone", left_alone});
   for (std::size_t i = 1; i < header_errors.size(); ++i) {
     out.push_back({std::string(kHeaderErrors[i].name), header_errors[i]});
   }

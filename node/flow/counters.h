@@ -19,6 +19,9 @@ enum class Drop : std::uint8_t {
   handing_over,          ///< new session while mastership is being handed over
   overload_new_session,  ///< new session while packets wait too long for the worker
   standby_new_session,   ///< it has no session, in the grace after this chassis ceased to be master
+  commit_buffer_full,    ///< it would have to wait for the peer, and there is no room for it
+  commit_no_peer,        ///< it would change a session's state, and nobody is there to know (WithoutPeer::stop)
+  commit_not_master,     ///< it waited for the peer when this chassis ceased to be master
   wrong_interface,       ///< belongs to a session, but came in on its other side
   source_route,          ///< IPv4 with a loose or strict source route (RFC 7126 sections 4.3, 4.4)
   firewall_discard,
@@ -129,6 +132,9 @@ struct EngineCounters : DropCounters {
   std::uint64_t rejects_suppressed = 0;  ///< of either kind, not sent: rate limit
   std::uint64_t fragments_held = 0;
   std::uint64_t fragments_made = 0;  ///< IPv6 fragments of one IPv4 packet, beyond the first
+  std::uint64_t waits_for_peer = 0;  ///< packets that had to wait until the peer knew what they changed
+  std::uint64_t left_late = 0;       ///< of them, those that left when their guarantee-limit was over
+  std::uint64_t left_alone = 0;      ///< packets that left without a peer that knew what they changed
   void append_to(CounterList& out) const;
 };
 

@@ -48,8 +48,9 @@ Engine::Engine(const Cluster& cluster, std::vector<Shard*> shards, std::uint64_t
       const auto shard = static_cast<std::uint16_t>(i);
       Service& service = services_.emplace_back(Service{settings_of(cluster, index), index, {}, {}});
       const bool screened = service.screen != nullptr;
-      bindings_.push_back({shard, index, true, screened, s.outside_unit, &service});
-      bindings_.push_back({shard, index, false, screened, s.inside_unit, &service});
+      const bool guarded = s.guarantee != Guarantee::asynchronous;
+      bindings_.push_back({shard, index, true, screened, guarded, s.outside_unit, &service});
+      bindings_.push_back({shard, index, false, screened, guarded, s.inside_unit, &service});
       for (const std::uint32_t unit : {s.inside_unit, s.outside_unit}) {
         if (binding_at_.size() <= unit) binding_at_.resize(unit + 1);
       }
@@ -57,11 +58,21 @@ Engine::Engine(const Cluster& cluster, std::vector<Shard*> shards, std::uint64_t
       binding_at_[s.outside_unit] = static_cast<std::uint16_t>(bindings_.size());
     }
   }
+  held_ = memory_for(std::any_of(bindings_.begin(), bindings_.end(), [](const UnitBinding& b) { return b.guarded; }));
+}
+
+std::unique_ptr<HeldPackets> Engine::memory_for(bool guarded) const {
+  return guarded && !held_ ? std::make_unique<HeldPackets>(shards_.size()) : nullptr;
 }
 
 EngineUpdate Engine::prepare(const Cluster& cluster) const {
   EngineUpdate out;
-  for (const Service& service : services_) out.services.push_back(settings_of(cluster, service.index));
+  bool guarded = false;
+  for (const Service& service : services_) {
+    out.services.push_back(settings_of(cluster, service.index));
+    guarded |= out.services.back().config->guarantee != Guarantee::asynchronous;
+  }
+  out.held = memory_for(guarded);
   return out;
 }
 
@@ -69,7 +80,11 @@ void Engine::take(EngineUpdate& update) {
   for (std::size_t i = 0; i < services_.size(); ++i) {
     std::swap(static_cast<EngineUpdate::Service&>(services_[i]), update.services[i]);
   }
-  for (UnitBinding& binding : bindings_) binding.screened = binding.service->screen != nullptr;
+  for (UnitBinding& binding : bindings_) {
+    binding.screened = binding.service->screen != nullptr;
+    binding.guarded = binding.service->config->guarantee != Guarantee::asynchronous;
+  }
+  if (!held_) std::swap(held_, update.held);
 }
 
 const Engine::UnitBinding* Engine::binding_of(std::uint32_t unit) const {
@@ -122,6 +137,10 @@ void Engine::handle_first(Packet& packet, Staged& staged, Ticks now, PacketSink&
   if (const Drop damaged = damage(packet, headers); damaged != Drop::count) {
     return drop_packet(packet, staged, damaged, now);
   }
+  if (guarded_) [[unlikely]] {
+    const Drop refused = refuse_change(binding, packet.length);
+    if (refused != Drop::count) return drop_packet(packet, staged, refused, now);
+  }
   const SetUp result = shard.set_up(headers, binding.service_set, staged.hash, binding.inside, now);
   if (!result.slot) {
     const bool non_syn = result.refused == Drop::tcp_non_syn;
@@ -155,6 +174,11 @@ bool Engine::forward(Packet& packet, Staged& staged, FlowRef flow, Ticks now, Pa
   Drop reason = Drop::count;
   if (staged.headers.protocol == ip_protocol::tcp && shard.may_change_state(session, staged.headers)) {
     reason = damage(packet, staged.headers);
+    if (guarded_ && reason == Drop::count && shard.active()) [[unlikely]] {
+      reason = refuse_change(binding, packet.length);
+      const bool stops = reason == Drop::commit_no_peer;
+      if (stops && !shard.would_change_state(flow.slot, flow.direction, staged.headers)) reason = Drop::count;
+    }
     if (reason != Drop::count) [[unlikely]] {
       drop_packet(packet, staged, reason, now);
       return true;
@@ -176,6 +200,7 @@ bool Engine::forward(Packet& packet, Staged& staged, FlowRef flow, Ticks now, Pa
 
 void Engine::pass_on(Packet& packet, Staged& staged, FlowRef flow, Ticks now, PacketSink& out) {
   const UnitBinding& binding = *staged.binding;
+  leaving_ = flow.slot;
   const Session& session = shards_[binding.shard]->table().at(flow.slot);
   std::optional<Headers> before;  // of a first fragment
   if (staged.headers.fragment && !staged.headers.later_fragment) [[unlikely]]

@@ -1,11 +1,13 @@
 // The flow engine of a services card: packets in, packets out.
 //
 // Sans-I/O: packets and the time are arguments, what leaves goes to a PacketSink. It owns nothing but the fragments in
-// between; sessions are in the shards, one for each redundancy set of the card. One thread. Nothing here allocates
-// after construction.
+// between and the packets that wait for the peer; sessions are in the shards, one for each redundancy set of the card.
+// One thread. Nothing here allocates after construction.
 #pragma once
 
 #include <array>
+#include <limits>
+#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
@@ -14,6 +16,7 @@
 #include "model/query/service_set_status.h"
 #include "node/flow/counters.h"
 #include "node/flow/fragments.h"
+#include "node/flow/held_packets.h"
 #include "node/flow/shard.h"
 #include "node/packet/nat64.h"
 #include "node/packet/packet.h"
@@ -36,7 +39,8 @@ struct EngineUpdate {
     std::vector<Prefix> nat64_prefixes;  ///< of its stateful-nat64 terms
     FragmentTable::Limits fragments;
   };
-  std::vector<Service> services;  ///< of the card, in the order of its sets
+  std::vector<Service> services;      ///< of the card, in the order of its sets
+  std::unique_ptr<HeldPackets> held;  ///< null: no service set has a guarantee, or the engine has one already
 };
 
 class Engine {
@@ -52,6 +56,14 @@ class Engine {
 
   /// Handles a burst, in order. Buffers are rewritten in place and belong to the caller again afterwards.
   void process(std::span<Packet> burst, TimePoint now, PacketSink& out);
+
+  /// Sends the packets that waited until the peer knew what they changed, if it knows that now or need not know it any
+  /// more; drops those of a shard that may not act any more. Call it after each round of the sets.
+  void release(TimePoint now, PacketSink& out);
+  /// Returns true if packets wait for the peer.
+  [[nodiscard]] bool holds_packets() const { return held_ && !held_->empty(); }
+  /// Returns when release() is needed if nothing arrives.
+  [[nodiscard]] TimePoint next_release() const { return holds_packets() ? held_->next_deadline() : TimePoint::max(); }
 
   /// Tells whether the worker is late with its packets. If so, existing sessions go on, and none is set up.
   void refuse_new_sessions(bool refuse) { overloaded_ = refuse; }
@@ -85,6 +97,7 @@ class Engine {
     std::uint16_t service_set = 0;
     bool inside = false;
     bool screened = false;  ///< packets pass screen() first
+    bool guarded = false;   ///< the service set has a guarantee
     std::uint32_t other_unit = 0;
     Service* service = nullptr;
   };
@@ -112,12 +125,25 @@ class Engine {
     const UnitBinding* binding;
     Shard* shard;  ///< null: it does not act
   };
+  /// Stands between the engine and the sink while a packet of a guarded service set is handled.
+  struct Gate final : public PacketSink {
+    explicit Gate(Engine& its_engine) : engine(its_engine) {}
+    void send(const Packet& packet) override { engine.guard(packet); }
+    Engine& engine;
+    PacketSink* out = nullptr;
+    const UnitBinding* binding = nullptr;
+    TimePoint now;
+    std::uint64_t change_before = 0;   ///< PeerCopy::last_change() when the packet came
+    std::uint64_t created_before = 0;  ///< sessions that the engine had set up then
+  };
   /// Packets of our own in the current second, so that nobody makes us a reflector.
   struct Budget {
     Ticks since = 0;
     std::uint32_t used = 0;
   };
 
+  /// Returns what the engine needs to hold packets if it needs it and does not have it; otherwise null.
+  [[nodiscard]] std::unique_ptr<HeldPackets> memory_for(bool guarded) const;
   [[nodiscard]] Service* service_of(std::uint16_t service_set);
   [[nodiscard]] const Service* service_of(std::uint16_t service_set) const;
   [[nodiscard]] const UnitBinding* binding_of(std::uint32_t unit) const;
@@ -139,6 +165,15 @@ class Engine {
   [[nodiscard]] bool forward_plain(Packet& packet, const Look& look, Ticks now, PacketSink& out);
   /// Puts the headers of a plain packet where handle() looks for them.
   static void unfold(Packet& packet, const Look& look, Staged& staged);
+  /// Stage 3 of a burst in which a service set is guarded.
+  void process_guarded(std::span<Packet> part, TimePoint now, PacketSink& out);
+  /// Sends a packet of a guarded service set, or has it wait for the peer.
+  void guard(const Packet& packet);
+  /// Returns why a packet of this length may not change the state of a session now; Drop::count: it may. REQUIRES: the
+  /// shard is active.
+  [[nodiscard]] Drop refuse_change(const UnitBinding& binding, std::uint32_t length) const;
+  /// Stage 3 of one packet while its shard awaits the first packet of a former session.
+  void handle_awaiting(Packet& packet, const Look& look, Staged& staged, Ticks now, PacketSink& out);
   /// Stage 3 of a burst while a shard awaits the first packet of a former session.
   void process_awaiting(std::span<Packet> part, Ticks now, PacketSink& out);
   /// Returns true if a packet with these headers belongs to a session for which Shard::is_former() holds.
@@ -205,6 +240,7 @@ class Engine {
                                               const Session& session, Direction direction);
 
   static constexpr std::size_t kStageSize = 64;
+  static constexpr std::uint32_t kNoSlot = std::numeric_limits<std::uint32_t>::max();
 
   std::vector<Shard*> shards_;
   std::vector<Service> services_;
@@ -220,7 +256,11 @@ class Engine {
   EngineCounters counters_;
   Ticks last_expiry_ = 0;
   bool overloaded_ = false;
-  bool awaiting_ = false;  ///< a shard of the present burst awaits the first packet of a former session
+  bool awaiting_ = false;              ///< a shard of the present burst awaits the first packet of a former session
+  bool guarded_ = false;               ///< a service set of the present burst is guarded, and its shard active
+  std::unique_ptr<HeldPackets> held_;  ///< null: no service set has had a guarantee yet
+  Gate gate_{*this};
+  std::uint32_t leaving_ = kNoSlot;  ///< the session of the packet that is sent; none for an answer of the engine
   std::optional<std::uint64_t> self_test_secret_;
   Budget rejects_;
   Budget refusals_;

@@ -13,6 +13,10 @@ void Engine::process(std::span<Packet> burst, TimePoint now, PacketSink& out) {
     burst = burst.subspan(part.size());
     read(part, now);
     look_ahead(look_up(part.size()), at);
+    if (guarded_) [[unlikely]] {
+      process_guarded(part, now, out);
+      continue;
+    }
     if (awaiting_) [[unlikely]] {
       process_awaiting(part, at, out);
       continue;
@@ -30,7 +34,7 @@ void Engine::process(std::span<Packet> burst, TimePoint now, PacketSink& out) {
   }
 }
 
-inline void Engine::unfold(Packet& packet, const Look& look, Staged& staged) {
+void Engine::unfold(Packet& packet, const Look& look, Staged& staged) {
   staged.binding = look.binding;
   staged.hash = look.hash;
   headers_of_plain(packet.data, look.headers, staged.headers);
@@ -38,17 +42,19 @@ inline void Engine::unfold(Packet& packet, const Look& look, Staged& staged) {
 
 void Engine::process_awaiting(std::span<Packet> part, Ticks now, PacketSink& out) {
   for (std::size_t i = 0; i < part.size(); ++i) {
-    const Look& look = looks_[i];
-    if (look.binding == nullptr) continue;
-    if (look.plain) unfold(part[i], look, staged_[i]);
-    const bool former = look.shard->awaits_former_packet() && is_former(look, staged_[i].headers);
-    const std::uint64_t sent = counters_.packets_out;
-    const std::uint64_t created = counters_.sessions_created;
-    handle(part[i], staged_[i], now, out);
-    // A packet that ends its session and opens the next one is not of the former one.
-    if (former && counters_.packets_out != sent && counters_.sessions_created == created) {
-      look.shard->former_packet_passed();
-    }
+    if (looks_[i].binding != nullptr) handle_awaiting(part[i], looks_[i], staged_[i], now, out);
+  }
+}
+
+void Engine::handle_awaiting(Packet& packet, const Look& look, Staged& staged, Ticks now, PacketSink& out) {
+  if (look.plain) unfold(packet, look, staged);
+  const bool former = look.shard->awaits_former_packet() && is_former(look, staged.headers);
+  const std::uint64_t sent = counters_.packets_out;
+  const std::uint64_t created = counters_.sessions_created;
+  handle(packet, staged, now, out);
+  // A packet that ends its session and opens the next one is not of the former one.
+  if (former && counters_.packets_out != sent && counters_.sessions_created == created) {
+    look.shard->former_packet_passed();
   }
 }
 
@@ -96,6 +102,7 @@ void Engine::read_passive(Packet& packet, const Arrival& arrival, TimePoint now,
 void Engine::read(std::span<Packet> burst, TimePoint now) {
   Arrival arrival = arrival_of(burst.front().unit, now);
   awaiting_ = arrival.shard != nullptr && arrival.shard->awaits_former_packet();
+  guarded_ = arrival.shard != nullptr && arrival.binding->guarded;
   counters_.packets_in += burst.size();
   for (std::size_t i = 0; i < burst.size(); ++i) {
     Packet& packet = burst[i];
@@ -105,6 +112,7 @@ void Engine::read(std::span<Packet> burst, TimePoint now) {
     if (packet.unit != arrival.unit) {
       arrival = arrival_of(packet.unit, now);
       awaiting_ |= arrival.shard != nullptr && arrival.shard->awaits_former_packet();
+      guarded_ |= arrival.shard != nullptr && arrival.binding->guarded;
     }
     if (arrival.shard == nullptr) [[unlikely]] {
       read_passive(packet, arrival, now, look, staged_[i]);

@@ -13,6 +13,7 @@
 
 #include "model/config/cluster.h"
 #include "model/record/change_listener.h"
+#include "model/record/peer_copy.h"
 #include "model/record/session.h"
 #include "node/flow/counters.h"
 #include "node/flow/ipv4_ids.h"
@@ -87,6 +88,11 @@ class Shard final : public SessionSource, public SessionSink, private NatOutput 
   /// Adds a listener to all changes, including those that a peer brings. A checkpointer listens to them on a standby as
   /// well. REQUIRES: `observer` outlives the shard.
   void add_observer(ChangeListener& observer) { observers_.push_back(&observer); }
+
+  /// Sets where it is known what the peer knows of this shard. REQUIRES: `copy` outlives the shard.
+  void set_peer_copy(PeerCopy& copy) { peer_copy_ = &copy; }
+  /// Returns null if nobody has set it: there is no peer then.
+  [[nodiscard]] PeerCopy* peer_copy() const { return peer_copy_; }
 
   // -- Configuration --
 
@@ -183,6 +189,8 @@ class Shard final : public SessionSource, public SessionSink, private NatOutput 
   /// Returns true if follow() might change the state of a TCP session, so that the checksum of the segment must be
   /// verified.
   [[nodiscard]] bool may_change_state(const Session& session, const Headers& headers) const;
+  /// Returns true if follow() of this packet would change the state of a TCP session. Takes about as long as follow().
+  [[nodiscard]] bool would_change_state(std::uint32_t slot, Direction direction, const Headers& headers) const;
   /// Returns the identifications for packets whose source is translated.
   [[nodiscard]] Ipv4Ids& ip_ids() { return ip_ids_; }
   /// Counts a packet that passes, and refreshes the idle timer of its session. follow() does this for every packet that
@@ -339,6 +347,7 @@ class Shard final : public SessionSource, public SessionSink, private NatOutput 
   std::vector<Service*> service_at_;  ///< by index in Cluster::service_sets; null: it belongs to another shard
   std::vector<ChangeListener*> listeners_;
   std::vector<ChangeListener*> observers_;
+  PeerCopy* peer_copy_ = nullptr;
   std::uint32_t pass_ = 1;
   bool awaits_former_packet_ = false;
   bool former_packet_ = false;      ///< it was forwarded, and take_former_packet() has not told yet

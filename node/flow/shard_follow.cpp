@@ -37,6 +37,13 @@ bool Shard::may_change_state(const Session& session, const Headers& headers) con
   return !headers.later_fragment && TcpTracker::may_change_state(session, headers, window_epoch_);
 }
 
+bool Shard::would_change_state(std::uint32_t slot, Direction direction, const Headers& headers) const {
+  if (headers.protocol != ip_protocol::tcp || headers.later_fragment) return false;
+  Session copy = table_.at(slot);
+  bool moved = false;
+  return TcpTracker::follow(copy, direction, headers, window_epoch_, moved) == TcpVerdict::new_connection || moved;
+}
+
 bool Shard::follow(std::uint32_t slot, Direction direction, const Headers& headers, Ticks now, Drop& drop) {
   Session& session = table_.at(slot);
   if (headers.icmp != IcmpKind::none) [[unlikely]] {

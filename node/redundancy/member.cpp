@@ -22,6 +22,12 @@ bool may_drain(const Cluster& cluster, const RedundancySet& set) {
                      [&](std::uint16_t each) { return cluster.service_sets[each].drain_time_s != 0; });
 }
 
+bool has_guarantee(const Cluster& cluster, const RedundancySet& set) {
+  return std::any_of(set.service_sets.begin(), set.service_sets.end(), [&](std::uint16_t each) {
+    return cluster.service_sets[each].guarantee != Guarantee::asynchronous;
+  });
+}
+
 }  // namespace
 
 RedundancyMember::RedundancyMember(const Cluster& cluster, std::uint16_t set, std::uint16_t chassis,
@@ -49,7 +55,9 @@ RedundancyMember::RedundancyMember(const Cluster& cluster, std::uint16_t set, st
       health_(std::max(set_->hold_time, kLeastHold)),
       commits_(start.commits),
       right_(start.right),
-      peer_address_(address_of_peer(cluster, *set_, chassis)) {}
+      peer_address_(address_of_peer(cluster, *set_, chassis)) {
+  sender_.remember_slots(has_guarantee(cluster, *set_));
+}
 
 RedundancyMember::~RedundancyMember() = default;
 
@@ -60,6 +68,7 @@ void RedundancyMember::take(TimePoint now, const Cluster& cluster, std::uint16_t
   if (digest != own_.cluster_digest) receiver_.expect_refusals(true);
   own_.cluster_digest = digest;
   may_drain_ = may_drain(cluster, *set_);
+  sender_.remember_slots(has_guarantee(cluster, *set_));
   configuration_.take(cluster);
   role_.set_config(role_config(*set_, set_->members[own_.member].chassis));
   health_.set_hold(std::max(set_->hold_time, kLeastHold));

@@ -14,6 +14,7 @@
 #include "model/base/counters.h"
 #include "model/config/cluster.h"
 #include "model/record/change_listener.h"
+#include "model/record/peer_copy.h"
 #include "model/record/session.h"
 #include "node/redundancy/acting_right.h"
 #include "node/redundancy/commit_beacon.h"
@@ -103,7 +104,7 @@ struct MemberStatus {
   Duration copying_for{};
 };
 
-class RedundancyMember : public ChangeListener, private RoleOutput {
+class RedundancyMember : public ChangeListener, public PeerCopy, private RoleOutput {
  public:
   /// `set` and `chassis` are indices into `cluster`; the chassis must be a member of the set. `source` and `sink` are
   /// the two faces of the same table. All references must outlive the member. Nothing is sent or decided before the
@@ -120,6 +121,13 @@ class RedundancyMember : public ChangeListener, private RoleOutput {
 
   /// Marks a slot that the engine has changed. Called in the middle of a packet.
   void changed(std::uint32_t slot, Change change) override { sender_.changed(slot, change); }
+
+  // -- PeerCopy: what the peer knows of the table while this member is master --
+  [[nodiscard]] bool complete() const override { return may_send() && sender_.complete(); }
+  [[nodiscard]] std::uint64_t last_change() const override { return sender_.last_change(); }
+  [[nodiscard]] std::uint64_t acknowledged_changes() const override { return sender_.acknowledged_changes(); }
+  [[nodiscard]] bool has_newest(std::uint32_t slot) const override { return complete() && sender_.has_newest(slot); }
+  void await(std::uint64_t change) override { sender_.await(change); }
 
   /// Takes one message from the peer, as it came: it may have any alignment, and nothing in it is trusted. `message` is
   /// not kept.

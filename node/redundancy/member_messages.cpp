@@ -1,5 +1,6 @@
 // What a member does with the messages of its peer.
 #include <algorithm>
+#include <utility>
 
 #include "model/base/guilt.h"
 #include "model/base/log.h"
@@ -171,7 +172,7 @@ void RedundancyMember::on_heartbeat(TimePoint now, const rep::Header& header, co
   if (!drain_grace_) heartbeat_at_ = now;
   // This heartbeat was still awaited by the former timing.
   if (timing_changes_ && header.cluster_digest == own_.cluster_digest) end_change_of_timing();
-  peer_lost_told_ = false;
+  if (std::exchange(peer_lost_told_, false)) sender_.receiver_returned();
 
   PeerReport report;
   report.term = header.term;
@@ -187,7 +188,8 @@ void RedundancyMember::on_heartbeat(TimePoint now, const rep::Header& header, co
   if (role_.role() == Role::master && report.role == Role::standby && beat.stream.epoch != 0 &&
       header.term == role_.term()) {
     // What a standby says it has applied stands for an acknowledgement that got lost.
-    sender_.on_ack({beat.stream.epoch, beat.stream.base, beat.stream.sequence});
+    const bool lacks = (beat.warnings & kWarnRefusedRecords) != 0;
+    sender_.on_ack({beat.stream.epoch, beat.stream.base, beat.stream.sequence, lacks});
   }
   if (role_.follows_peer() && !merge_out_.active()) {
     receiver_.follow(now, header.boot, header.term);

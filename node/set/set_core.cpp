@@ -41,6 +41,7 @@ SetCore::SetCore(const Cluster& cluster, std::uint16_t chassis, Shard& shard, co
   for (Claimant* const claimant : start.claimants) claims_.add(*claimant);
   if (right_) claims_.add(*right_);
   shard_.add_listener(member_);
+  shard_.set_peer_copy(member_);
   if (disk_ != nullptr) {
     checkpointer_ = std::make_unique<storage::Checkpointer>(config_->name, cluster.digest, shard_, *disk_,
                                                             start.checkpoints, start.next_sequence, start.term);

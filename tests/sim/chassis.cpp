@@ -119,6 +119,7 @@ void Chassis::run(TimePoint now) {
   disk_->run(now);
   if (key) key->run(now);
   (void)core_->round(now, wall(now), kLimits);
+  engine_->release(now, *this);
 }
 
 void Chassis::on_message(TimePoint now, replication::Channel channel, std::span<const std::uint8_t> message) {

@@ -36,9 +36,11 @@ class ChassisWatcher {
   virtual void on_claim(Chassis& chassis, std::uint64_t term) = 0;
   /// The traffic is drawn to this chassis.
   virtual void on_draw(Chassis& chassis) = 0;
+  /// A packet leaves that had to wait until the peer knew what it changed.
+  virtual void on_release(Chassis& chassis, const node::Packet& packet) = 0;
 };
 
-class Chassis final : private node::SetOutput, private ChangeListener {
+class Chassis final : private node::SetOutput, private ChangeListener, private node::PacketSink {
  public:
   Chassis(std::shared_ptr<const Snapshot> snapshot, std::uint16_t index, std::mt19937_64& random,
           ChassisWatcher& watcher);
@@ -74,6 +76,7 @@ class Chassis final : private node::SetOutput, private ChangeListener {
   [[nodiscard]] const node::RedundancyMember& member() const { return core_->member(); }
   [[nodiscard]] node::MemberStatus status() const { return core_->member().status(); }
   [[nodiscard]] const node::Shard& shard() const { return *shard_; }
+  [[nodiscard]] const node::Engine& engine() const { return *engine_; }
   /// Returns the cluster file that the sets run with.
   [[nodiscard]] const Cluster& cluster() const { return commits.cluster(); }
   [[nodiscard]] storage::MemoryStore& store() { return store_; }
@@ -122,6 +125,8 @@ class Chassis final : private node::SetOutput, private ChangeListener {
   void report_block(const node::BlockEvent& event) override { event.allocated ? ++blocks_reported : --blocks_reported; }
 
   void changed(std::uint32_t slot, Change change) override;
+  // -- PacketSink: packets that waited --
+  void send(const node::Packet& packet) override { watcher_.on_release(*this, packet); }
   void begin(TimePoint now, bool damaged);
   void end(std::size_t keep);
 

@@ -37,7 +37,7 @@ std::string list(std::vector<std::string> entries, bool turned) {
   return out;
 }
 
-std::string text_with(bool preempt, NatFlavour flavour, std::uint32_t edits) {
+std::string text_with(bool preempt, NatFlavour flavour, std::uint32_t edits, const std::string& guarantee) {
   const bool turned = (edits & kEditOrder) != 0;
   const auto has = [edits](Edit edit) { return (edits & edit) != 0; };
   const bool whole = flavour == NatFlavour::addresses;
@@ -51,8 +51,8 @@ std::string text_with(bool preempt, NatFlavour flavour, std::uint32_t edits) {
   std::vector<std::string> all_chassis = {chassis("left", 1, 'a'), chassis("right", 2, 'b')};
   std::vector<std::string> sets = {
       fmt::format("  - {{ name: cgn, inside-unit: 1, outside-unit: 2, stateful-firewall-rules: [outbound], nat-rules: "
-                  "[to-the-pool], policy-rematch: {} }}\n",
-                  has(kEditRefuses) ? "yes" : "no")};
+                  "[to-the-pool], policy-rematch: {}{}{} }}\n",
+                  has(kEditRefuses) ? "yes" : "no", guarantee.empty() ? "" : ", ", guarantee)};
   std::vector<std::string> pools = {fmt::format(
       "    - {{ name: {}, addresses: [{}], port-range: {{ low: 1024, high: {} }} }}\n", pool, addresses, last_port)};
   std::vector<std::string> rules = {fmt::format(
@@ -100,8 +100,8 @@ std::string text_with(bool preempt, NatFlavour flavour, std::uint32_t edits) {
 
 }  // namespace
 
-Cluster simulated_cluster(bool preempt, NatFlavour flavour, std::uint32_t edits) {
-  auto cluster = parse_cluster(text_with(preempt, flavour, edits), "simulated");
+Cluster simulated_cluster(bool preempt, NatFlavour flavour, std::uint32_t edits, const std::string& guarantee) {
+  auto cluster = parse_cluster(text_with(preempt, flavour, edits, guarantee), "simulated");
   if (!cluster) {
     ADD_FAILURE() << cluster.error().message;
     return {};
@@ -128,7 +128,8 @@ std::shared_ptr<const Snapshot> Files::with(std::uint32_t edits) {
   if (!made) {
     // The flavour is not in the text.
     const std::uint64_t digest = digest_of_text(fmt::format("{} {} {}", preempt_, static_cast<int>(flavour_), edits));
-    made = std::make_shared<const Snapshot>(Snapshot{{}, digest, simulated_cluster(preempt_, flavour_, edits)});
+    made = std::make_shared<const Snapshot>(
+        Snapshot{{}, digest, simulated_cluster(preempt_, flavour_, edits, guarantee_)});
   }
   return made;
 }

@@ -5,7 +5,9 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <string>
 #include <string_view>
+#include <utility>
 
 #include "model/config/cluster.h"
 #include "model/config/snapshot.h"
@@ -41,18 +43,22 @@ enum Edit : std::uint32_t {
 /// Cluster files that differ by edits. Each is made once.
 class Files {
  public:
-  Files(bool preempt, NatFlavour flavour) : preempt_(preempt), flavour_(flavour) {}
+  /// `guarantee` is a text of the service set `cgn`, as "guarantee: output-commit", or empty.
+  Files(bool preempt, NatFlavour flavour, std::string guarantee = "")
+      : preempt_(preempt), flavour_(flavour), guarantee_(std::move(guarantee)) {}
   /// Returns the file with these edits (of Edit); 0 is the first one. A file that the reader refuses fails the test.
   [[nodiscard]] std::shared_ptr<const Snapshot> with(std::uint32_t edits);
 
  private:
   bool preempt_;
   NatFlavour flavour_;
+  std::string guarantee_;
   std::map<std::uint32_t, std::shared_ptr<const Snapshot>> made_;
 };
 
 /// The cluster that is simulated: few slots and few ports, blocks and addresses, so that they run out.
-[[nodiscard]] Cluster simulated_cluster(bool preempt, NatFlavour flavour = NatFlavour::ports, std::uint32_t edits = 0);
+[[nodiscard]] Cluster simulated_cluster(bool preempt, NatFlavour flavour = NatFlavour::ports, std::uint32_t edits = 0,
+                                        const std::string& guarantee = "");
 
 /// Returns the pool that translates the sessions of the service set `cgn`, and the NAT term that says so.
 [[nodiscard]] const NatPool& pool_of(const Cluster& cluster);

@@ -4,6 +4,8 @@
 #include <tuple>
 #include <utility>
 
+#include "tests/support/flow_bed.h"
+
 namespace icr::sim {
 namespace {
 
@@ -44,6 +46,9 @@ void Oracle::on_start(Chassis& chassis, TimePoint now) {
   view.held.clear();
   view.removed.clear();
   view.born.clear();
+  view.waiting.clear();
+  // What the peer of either has is not known any more: this one is new.
+  for (View& each : views_) each.told.clear();
   view.master_since.reset();
   merges_ = {};
   SessionRecord record;
@@ -170,6 +175,7 @@ void Oracle::on_master(Chassis& chassis, const Chassis& other, std::uint64_t ter
     check_handed_over(other, chassis, now);
   }
   View& view = views_[chassis.index()];
+  if (chassis.member().takeover() && chassis.member().takeover()->how.hot) check_survivors(chassis, other, now);
   if (!view.master_since) {
     view.master_since = now;
     view.born.clear();
@@ -225,6 +231,8 @@ std::uint64_t refused_in_merges(const Chassis& chassis) {
 
 void Oracle::on_standby(Chassis& chassis, const Chassis& other, TimePoint now) {
   View& view = views_[chassis.index()];
+  view.waiting.clear();
+  view.told.clear();
   ++view.lineage;
   if (!std::exchange(view.master_since, std::nullopt)) return;
   const View& master = views_[other.index()];
@@ -312,6 +320,10 @@ std::vector<std::uint32_t> Oracle::look(Chassis& chassis, TimePoint now, std::op
     }
     view.removed.erase(removed);
   }
+  for (const Life& life : gone) {
+    const auto told = view.told.find(life.conversation);
+    if (told != view.told.end() && told->second == life) view.told.erase(told);
+  }
   std::vector<std::uint32_t> ended;
   if (!chassis.active()) return ended;
   for (const Life& life : gone) {
@@ -321,6 +333,112 @@ std::vector<std::uint32_t> Oracle::look(Chassis& chassis, TimePoint now, std::op
   }
   deaths_ += gone.size();
   return ended;
+}
+
+namespace {
+
+bool is_guarded(const Cluster& cluster) {
+  return std::any_of(cluster.service_sets.begin(), cluster.service_sets.end(),
+                     [](const ServiceSet& s) { return s.guarantee != Guarantee::asynchronous; });
+}
+
+/// Finds the session of a packet that leaves, by its host inside or by what it is outside.
+bool session_of(const Chassis& chassis, const Passed& packet, TimePoint now, SessionRecord& out) {
+  const node::test::Seen seen = node::test::look(packet.bytes);
+  const bool outwards = packet.unit == node::test::kOutside;
+  for (std::uint32_t slot = 0; slot < chassis.shard().table().high_water(); ++slot) {
+    if (!chassis.shard().read(slot, now, out) || out.protocol() != seen.protocol) continue;
+    const FlowKey& inside = out.flow[0];
+    const FlowKey& outside = out.flow[1];
+    if (outwards ? outside.destination_port == seen.source_port && outside.destination.to_string() == seen.source
+                 : inside.source_port == seen.destination_port && inside.source.to_string() == seen.destination) {
+      return true;
+    }
+  }
+  return false;
+}
+
+/// Returns true if the chassis has the bindings that this session uses.
+bool has_bindings(const Chassis& chassis, const SessionRecord& session, TimePoint now) {
+  const NatTerm& term = term_of(chassis.cluster());
+  bool mapping = !term.endpoint_independent_mapping;
+  bool block = !pool_of(chassis.cluster()).blocks.has_value();
+  bool address = term.type != NatType::dynamic_nat44;
+  SessionRecord record;
+  const std::uint32_t first = chassis.shard().table().capacity();
+  for (std::uint32_t slot = first; slot < chassis.shard().high_water(); ++slot) {
+    if (!chassis.shard().read(slot, now, record)) continue;
+    const BindingRecord& b = record.binding;
+    if (b.external != session.flow[1].destination || b.internal != session.flow[0].source) continue;
+    const std::uint16_t port = session.flow[1].destination_port;
+    if (record.kind == RecordKind::mapping) {
+      mapping |= b.external_port == port && b.protocol == session.protocol();
+    } else if (record.kind == RecordKind::port_block) {
+      block |= b.external_port <= port && port <= b.last_port;
+    } else {
+      address = true;
+    }
+  }
+  return mapping && block && address;
+}
+
+}  // namespace
+
+void Oracle::on_wait(const Chassis& chassis, std::uint32_t conversation, TimePoint now) {
+  SessionRecord record;
+  for (const auto& [slot, life] : views_[chassis.index()].held) {
+    if (life.conversation != conversation || !chassis.shard().read(slot, now, record)) continue;
+    views_[chassis.index()].waiting[conversation].push_back(record.version);
+    return;
+  }
+}
+
+void Oracle::on_leave(const Chassis& chassis, const Chassis& other, const Passed& packet, bool waited, TimePoint now) {
+  View& view = views_[chassis.index()];
+  SessionRecord record;
+  if (!is_guarded(chassis.cluster()) || !chassis.active()) return;
+  if (!session_of(chassis, packet, now, record)) return;  // it has ended since
+  const std::uint32_t conversation = conversation_of(record);
+  std::uint32_t version = record.version;
+  if (auto& versions = view.waiting[conversation]; waited && !versions.empty()) {
+    version = versions.front();
+    versions.pop_front();
+  }
+  if (!chassis.member().complete()) {
+    ++left_alone_;
+    return;
+  }
+  // A new process of the peer, or a peer that acts itself, has its own word of what the world has heard.
+  if (!other.up() || other.boot() != chassis.member().peer_boot() || other.active()) return;
+  ++left_known_;
+  left_waited_ += waited ? 1U : 0U;
+  SessionRecord there;
+  const bool known = other.shard().read(record.ref.slot, now, there) && there.ref == record.ref &&
+                     there.flow[0] == record.flow[0] && there.flow[1] == record.flow[1] && there.version >= version;
+  if (!known) {
+    violation(now,
+              fmt::format("chassis {}: a packet of conversation {} left in version {} of its session, and the peer "
+                          "has {}",
+                          chassis.index(), conversation, version,
+                          there.ref == record.ref ? fmt::format("version {}", there.version) : "nothing"));
+  } else if (!has_bindings(other, record, now)) {
+    violation(now, fmt::format("chassis {}: a packet of conversation {} left, and the peer lacks a binding of its "
+                               "session",
+                               chassis.index(), conversation));
+  }
+  view.told[conversation] = life_of(record);
+}
+
+void Oracle::check_survivors(const Chassis& chassis, const Chassis& other, TimePoint now) {
+  const View& mine = views_[chassis.index()];
+  for (const auto& [conversation, life] : std::exchange(views_[other.index()].told, {})) {
+    const auto found = mine.held.find(life.slot);
+    ++survived_;
+    if (found != mine.held.end() && found->second == life) continue;
+    violation(now, fmt::format("chassis {} has taken over with a complete copy, and does not have conversation {}, of "
+                               "which the world has heard",
+                               chassis.index(), conversation));
+  }
 }
 
 void Oracle::check_ports(const Chassis& chassis, TimePoint now) {

@@ -6,6 +6,9 @@
 //      witness, and by its disk unless that fails or took too long; sessions are set up in it by one chassis only;
 //   3  no two sessions of an active table own the same translated address, port and protocol, and each uses mappings,
 //      blocks and addresses of its own host only;
+//   1  what a packet told the world that left an output-commit service set, its peer has: the session with its
+//      translation, in the state that the packet made or found; and a standby that takes over with a complete copy has
+//      all of that, unless the session has ended since;
 //   4  a session that a chassis has seen removed does not appear in it again - unless the chassis has meanwhile become
 //      the standby of another master, whose word it then takes, or has restarted from a checkpoint that is older;
 //   -  sessions that a master set up beside the other one, before it yielded, live on there or were counted as
@@ -22,6 +25,7 @@
 #include <array>
 #include <compare>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <optional>
 #include <set>
@@ -30,6 +34,7 @@
 
 #include "tests/sim/chassis.h"
 #include "tests/sim/files.h"
+#include "tests/sim/traffic.h"
 
 namespace icr::sim {
 
@@ -57,6 +62,10 @@ class Oracle {
   /// Looks at what has changed in a table. `sent_by`: the conversation whose packet it has just handled, if any.
   /// Returns conversations whose session an active chassis has removed.
   std::vector<std::uint32_t> look(Chassis& chassis, TimePoint now, std::optional<std::uint32_t> sent_by);
+  /// A packet has come to the chassis, and waits until the peer knows what it changed.
+  void on_wait(const Chassis& chassis, std::uint32_t conversation, TimePoint now);
+  /// A packet of a session leaves the chassis, after it waited or at once.
+  void on_leave(const Chassis& chassis, const Chassis& other, const Passed& packet, bool waited, TimePoint now);
   /// Scans a whole table for translated ports with two owners, and for sessions that use what another host owns.
   void check_ports(const Chassis& chassis, TimePoint now);
 
@@ -68,6 +77,13 @@ class Oracle {
   [[nodiscard]] std::uint64_t conflicts() const { return conflicts_; }
   /// Sessions that were compared across a restart for a commit, or a switchover.
   [[nodiscard]] std::uint64_t kept() const { return kept_; }
+  /// Packets of output-commit service sets that left when the peer had what they told, those of them that had waited,
+  /// and those that left without a peer.
+  [[nodiscard]] std::uint64_t left_known() const { return left_known_; }
+  [[nodiscard]] std::uint64_t left_waited() const { return left_waited_; }
+  [[nodiscard]] std::uint64_t left_alone() const { return left_alone_; }
+  /// Sessions of which the world had heard, and that were looked for after a takeover.
+  [[nodiscard]] std::uint64_t survived() const { return survived_; }
   /// Live bindings seen by the scans.
   [[nodiscard]] std::uint64_t bindings() const { return bindings_; }
 
@@ -99,6 +115,9 @@ class Oracle {
     bool peer_at_commit = false;              ///< it heard its peer when its newest commit came
     std::vector<SessionRecord> stopped;       ///< what it had when it stopped to take a commit
     TimePoint stopped_at;
+    /// By conversation: the versions of the session in which its waiting packets left it, in order.
+    std::map<std::uint32_t, std::deque<std::uint32_t>> waiting;
+    std::map<std::uint32_t, Life> told;  ///< by conversation: what the world has heard that the peer has, too
   };
   /// A merge of a member that yielded, with the conversations that only this member has.
   struct Merge {
@@ -121,6 +140,7 @@ class Oracle {
   void violation(TimePoint now, const std::string& text);
   void check_peer(const Chassis& chassis, View& view, TimePoint now);
   void check_stopped(const Chassis& chassis, View& view, TimePoint now);
+  void check_survivors(const Chassis& chassis, const Chassis& other, TimePoint now);
   void check_handed_over(const Chassis& from, const Chassis& to, TimePoint now);
   void check_bindings(const Chassis& chassis, const std::vector<SessionRecord>& sessions, TimePoint now);
 
@@ -138,6 +158,10 @@ class Oracle {
   std::uint64_t conflicts_ = 0;
   std::uint64_t bindings_ = 0;
   std::uint64_t kept_ = 0;
+  std::uint64_t left_known_ = 0;
+  std::uint64_t left_waited_ = 0;
+  std::uint64_t left_alone_ = 0;
+  std::uint64_t survived_ = 0;
 };
 
 /// The conversation that a session belongs to, by its flow key (see Traffic).

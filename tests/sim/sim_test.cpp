@@ -12,9 +12,15 @@
 namespace icr::sim {
 namespace {
 
+/// A third of all seeds have a guarantee.
+std::string guarantee_of(std::uint64_t seed) {
+  if (seed % 3 != 1) return "";
+  return seed % 2 == 0 ? "guarantee: output-commit, without-peer: stop" : "guarantee: output-commit";
+}
+
 /// One whole life from one seed.
 std::string live(std::uint64_t seed, Totals& totals) {
-  World world(Files(seed % 4 == 3, static_cast<NatFlavour>(seed % kNatFlavourCount)), seed);
+  World world(Files(seed % 4 == 3, static_cast<NatFlavour>(seed % kNatFlavourCount), guarantee_of(seed)), seed);
   if (seed % 2 == 0) world.make_hard();
   if (seed % 7 >= 3) world.make_commits(seed % 7 == 3 ? kEditLive : kEditAll);
   world.start(0);
@@ -68,6 +74,10 @@ TEST_P(Simulation, InvariantsHoldUnderEverySeed) {
   EXPECT_GT(totals.births, 50 * count);
   EXPECT_GT(totals.deaths, 20 * count);
   EXPECT_GT(totals.bindings, 1000 * count);
+  EXPECT_GT(totals.left_known, 50 * count);
+  EXPECT_GT(totals.left_waited, 10 * count);
+  EXPECT_GT(totals.left_alone, count);
+  EXPECT_GT(totals.survived, count / 2);
 }
 
 INSTANTIATE_TEST_SUITE_P(Part, Simulation, ::testing::Range<std::uint64_t>(0, kParts));

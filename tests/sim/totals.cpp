@@ -49,6 +49,10 @@ void Totals::add(const Totals& o) {
   keys_given += o.keys_given;
   fenced += o.fenced;
   two_masters += o.two_masters;
+  left_known += o.left_known;
+  left_waited += o.left_waited;
+  left_alone += o.left_alone;
+  survived += o.survived;
 }
 
 std::string Totals::to_string() const {
@@ -62,12 +66,14 @@ std::string Totals::to_string() const {
       "{}, commits {} (to one chassis {}, from the peer {}), taken with a restart {}, without {} (by a "
       "master {}), not startable {}, "
       "switchovers for them {}, sessions that moved with them {}, that had no place {}, that were admitted no more "
-      "{}, keys given by the witness {}, masters fenced {}, moments with two masters of which one did not act {}",
+      "{}, keys given by the witness {}, masters fenced {}, moments with two masters of which one did not act {}, "
+      "packets that left with output commit {} (after a wait {}, without a peer {}), sessions that had to survive {}",
       crashes, cuts, pauses, illnesses, moved_ill, storms, disk_failures, switchovers_begun, masterships, took_over_hot,
       took_over_cold, split_brains, births, deaths, round_trips, mapping_changes, messages_lost, gaps, duplicates,
       attempts_after_loss, copies, only_there, adopted, conflicts, claims_waited, claims_refused, claims_withdrawn,
       claims_waived, damaged, commits, commits_of_one, fetched, restarts, adopted_commits, adopted_by_master,
-      failed_starts, handed_over, kept, homeless, rematched, keys_given, fenced, two_masters);
+      failed_starts, handed_over, kept, homeless, rematched, keys_given, fenced, two_masters, left_known, left_waited,
+      left_alone, survived);
 }
 
 }  // namespace icr::sim

@@ -51,6 +51,10 @@ struct Totals {
   std::uint64_t homeless = 0;       ///< sessions for which a new file had no place
   std::uint64_t keys_given = 0;     ///< by the witness
   std::uint64_t fenced = 0;         ///< masters that had to stop to act
+  std::uint64_t left_known = 0;     ///< packets that left an output-commit service set when the peer had what they told
+  std::uint64_t left_waited = 0;    ///< those of them that had waited
+  std::uint64_t left_alone = 0;     ///< packets that left one without a peer
+  std::uint64_t survived = 0;       ///< sessions of which the world had heard, and that lived on after a takeover
   std::uint64_t two_masters = 0;    ///< moments with two masters, of which one did not act
   void add(const Totals& other);
   [[nodiscard]] std::string to_string() const;

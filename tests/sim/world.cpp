@@ -67,6 +67,12 @@ void World::on_claim(Chassis& chassis, std::uint64_t term) {
 
 void World::on_draw(Chassis& chassis) { drawn_to_ = chassis.index(); }
 
+/// For its conversation the packet is lost: the client sends another one.
+void World::on_release(Chassis& chassis, const node::Packet& packet) {
+  const Passed left{Bytes(packet.data, packet.data + packet.length), packet.unit};
+  oracle_.on_leave(chassis, chassis_[1U - chassis.index()], left, true, now_);
+}
+
 void World::start(std::size_t index, bool damaged) {
   chassis_[index].start(now_, damaged);
   if (!chassis_[index].whole()) ++totals_.damaged;
@@ -157,11 +163,14 @@ std::optional<Passed> World::carry(std::uint32_t unit, const Bytes& bytes, std::
   packet.unit = unit;
   Catch out;
   const bool may_forward = chassis.shard().forwards(now_);
+  const std::uint64_t waited = chassis.engine().counters().waits_for_peer;
   chassis.process(now_, packet, out);
   if (out.out && !may_forward) {
     violations_.push_back(fmt::format("chassis {} forwards a packet, and may not", chassis.index()));
   }
   watch(chassis, conversation);
+  if (chassis.engine().counters().waits_for_peer != waited) oracle_.on_wait(chassis, conversation, now_);
+  if (out.out) oracle_.on_leave(chassis, chassis_[1U - chassis.index()], *out.out, false, now_);
   return std::move(out.out);
 }
 
@@ -496,6 +505,10 @@ Totals World::finish() {
   totals_.bindings = oracle_.bindings();
   totals_.round_trips = traffic_.round_trips();
   totals_.mapping_changes = traffic_.mapping_changes();
+  totals_.left_known = oracle_.left_known();
+  totals_.left_waited = oracle_.left_waited();
+  totals_.left_alone = oracle_.left_alone();
+  totals_.survived = oracle_.survived();
   return totals_;
 }
 

@@ -81,6 +81,7 @@ class World final : private ChassisWatcher {
   void on_standby(Chassis& chassis, std::uint64_t term) override;
   void on_claim(Chassis& chassis, std::uint64_t term) override;
   void on_draw(Chassis& chassis) override;
+  void on_release(Chassis& chassis, const node::Packet& packet) override;
 
   void note(const std::string& event);
   void deliver(Chassis& from, Chassis& to);

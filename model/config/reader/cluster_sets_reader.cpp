@@ -273,6 +273,15 @@ void read_service_set(const YamlField& field, Draft& draft) {
   if (const auto f = map.get(key(kSection, "nat-options"))) read_nat_options(*f, out);
   if (const auto f = map.get(key(kSection, "screen"))) out.screen = draft.screens.find(*f);
   map.word(key(kSection, "session-refusal"), out.session_refusal);
+  constexpr Key kGuarantee = key(kSection, "guarantee");
+  if (map.word(kGuarantee, out.guarantee) && out.guarantee != Guarantee::asynchronous &&
+      map.has(key(kSection, "interface"))) {
+    map.get(kGuarantee)
+        ->wrong("a stand-alone service set has no peer that could guarantee anything",
+                "write asynchronous, or put the service set into a redundancy set");
+  }
+  map.number(key(kSection, "guarantee-limit"), out.guarantee_limit_ms);
+  map.word(key(kSection, "without-peer"), out.without_peer);
   map.word(key(kSection, "tcp-non-syn"), out.tcp_non_syn);
   out.timeouts = draft.timeouts;
   if (const auto f = map.get(key(kSection, "timeouts"))) read_timeouts(*f, out.timeouts);

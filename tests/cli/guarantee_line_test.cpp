@@ -1,0 +1,51 @@
+// What `show services sessions extensive` says of the guarantee of a service set.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "cli/render/sessions.h"
+#include "tests/cli/cluster_fixture.h"
+
+namespace icr::test {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+class GuaranteeLine : public ::testing::Test {
+ protected:
+  std::string text(CardFamily family, bool extensive, NewestState newest) {
+    SessionRecord record;
+    record.flow[0] = key("198.18.0.10", 5000, "198.19.0.10", 53, 17);
+    record.flow[1] = record.flow[0].mirrored();
+    record.service_set = cluster_.service_sets[0].stable_id;
+    record.newest_state = newest;
+    cli::Source source;
+    source.interface = family == CardFamily::ms ? "ms-0/0/0" : "vms-2/0/0";
+    source.family = family;
+    std::string out;
+    cli::SessionRenderer(cluster_, extensive, 0).add(source, record, out);
+    return out;
+  }
+  void SetUp() override { cluster_.service_sets[0].guarantee = Guarantee::semi_synchronous; }
+
+  Cluster cluster_ = make_cluster();
+};
+
+TEST_F(GuaranteeLine, NamesTheGuaranteeAndWhetherThePeerHasTheNewestState) {
+  for (const CardFamily family : {CardFamily::ms, CardFamily::vms}) {
+    EXPECT_THAT(text(family, true, NewestState::at_peer),
+                HasSubstr("Guarantee: semi-synchronous, newest state at the peer: yes\n"));
+    EXPECT_THAT(text(family, true, NewestState::here_only),
+                HasSubstr("Guarantee: semi-synchronous, newest state at the peer: no\n"));
+  }
+}
+
+TEST_F(GuaranteeLine, IsNotThereInOtherLayoutsOrWithoutAGuarantee) {
+  for (const CardFamily family : {CardFamily::ms, CardFamily::vms}) {
+    EXPECT_THAT(text(family, false, NewestState::at_peer), Not(HasSubstr("Guarantee")));
+    EXPECT_THAT(text(family, true, NewestState::not_said), Not(HasSubstr("Guarantee")));
+  }
+}
+
+}  // namespace
+}  // namespace icr::test
