@@ -23,6 +23,8 @@ class FakePeer final : public PeerCopy, public ChangeListener {
     acknowledged_ = last_;
     unknown_.clear();
   }
+  /// It has the newest state of this slot, but not yet all that changed before.
+  void acknowledge_slot(std::uint32_t slot) { unknown_.erase(slot); }
   [[nodiscard]] bool complete() const override { return there; }
   [[nodiscard]] std::uint64_t last_change() const override { return last_; }
   [[nodiscard]] std::uint64_t acknowledged_changes() const override { return acknowledged_; }
@@ -142,6 +144,21 @@ TEST_F(EngineGuarantee, APacketOfASessionThatThePeerDoesNotKnowWaitsThoughItChan
   expect_held(kOutside, udp(kServer, 53, left.source, left.source_port));
   peer_.acknowledge();
   EXPECT_EQ(release().size(), 1U);
+}
+
+/// A first packet waits for the bindings of its session as well, which may come to the peer after the session.
+TEST_F(EngineGuarantee, APacketDoesNotOvertakeAnotherOneOfItsSessionThatWaitsForMore) {
+  expect_held(kInside, udp(kClient, 5000, kServer, 53, 20));
+  peer_.acknowledge_slot(0);
+  expect_held(kInside, udp(kClient, 5000, kServer, 53, 30));
+  // And it waits for nothing that another session has changed since.
+  expect_held(kInside, udp(kClient, 5001, kServer, 53));
+  EXPECT_TRUE(release().empty());
+  peer_.acknowledge();
+  const auto left = release();
+  ASSERT_EQ(left.size(), 3U);
+  EXPECT_EQ(look(left[0].bytes).payload.size(), 20U);
+  EXPECT_EQ(look(left[1].bytes).payload.size(), 30U);
 }
 
 TEST_F(EngineGuarantee, WhenThereIsNoRoomNothingIsChangedAndThePacketIsDropped) {
