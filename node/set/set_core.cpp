@@ -143,11 +143,7 @@ bool SetCore::round(TimePoint now, WallMillis wall_now, const RoundLimits& limit
   take_answer(now);
   member_.tick(now, limits.replication_bytes);
   guard_right();
-  // A claim that ended without mastership, now that it is clear in which role.
-  if (role_ == Role::claiming && member_.role() != role_) {
-    note_role(member_.role(), member_.term());
-    output_.report_claim(0);
-  }
+  note_withdrawal();
   if (now >= next_shard_tick_) {
     shard_.end_drains(wall_now);
     if (shard_.tick(now, limits.timers << std::min(shard_.timer_lag(now), kMostLag))) {
@@ -264,11 +260,17 @@ bool SetCore::shut_down(TimePoint now, WallMillis wall_now) {
 ClaimAnswer SetCore::claim(std::uint64_t term) { return claims_.ask(now_, term); }
 
 void SetCore::on_claiming(std::uint64_t term) {
+  note_withdrawal();
   note_role(Role::claiming, term);
   output_.report_claim(term);
 }
 
-void SetCore::withdraw_claim() { claims_.withdraw(); }
+void SetCore::withdraw_claim() {
+  claims_.withdraw();
+  if (role_ == Role::claiming) {
+    withdrawal_ = RoleTransition{now_, Role::claiming, member_.role(), member_.term(), member_.reason()};
+  }
+}
 
 void SetCore::persist_term(std::uint64_t term) {
   // Handed to the storage thread, not waited for: the disk has the term as claimed already (store_claimant.h), so no
@@ -277,6 +279,7 @@ void SetCore::persist_term(std::uint64_t term) {
 }
 
 void SetCore::on_master(std::uint64_t term) {
+  note_withdrawal();
   if (shard_.active()) {
     shard_.set_term(term);
   } else {
@@ -296,11 +299,19 @@ void SetCore::on_master(std::uint64_t term) {
 }
 
 void SetCore::on_standby(std::uint64_t term) {
+  withdrawal_.reset();  // this change of role says how the claim has ended
   output_.release_traffic();
   shard_.deactivate(now_);
   failovers_.on_mastership_lost();
   note_role(Role::standby, term);
   output_.report_role(Role::standby, term);
+}
+
+void SetCore::note_withdrawal() {
+  if (!withdrawal_) return;
+  role_ = withdrawal_->to;
+  history_.add(*std::exchange(withdrawal_, std::nullopt));
+  output_.report_claim(0);
 }
 
 void SetCore::note_role(Role role, std::uint64_t term) {

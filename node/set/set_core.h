@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -145,6 +146,9 @@ class SetCore final : private RoleOutput {
   void report_failovers(TimePoint now);
   void guard_right();
   void note_role(Role role, std::uint64_t term);
+  /// Notes that a claim has ended without mastership, if one has. A member that claims again before the next round has
+  /// ended one claim and begun another, and the history has both.
+  void note_withdrawal();
   // -- RoleOutput --
   ClaimAnswer claim(std::uint64_t term) override;
   void on_claiming(std::uint64_t term) override;
@@ -173,7 +177,8 @@ class SetCore final : private RoleOutput {
   std::uint64_t created_before_ = 0;  ///< sessions that the shard had set up before the takeover that is reported
   TimePoint round_at_;                ///< when the last round began, and the wall clock then
   WallMillis round_wall_ = 0;
-  Role role_ = Role::initializing;  ///< the last one that was noted
+  Role role_ = Role::initializing;            ///< the last one that was noted
+  std::optional<RoleTransition> withdrawal_;  ///< the end of a claim that has not been noted yet
   std::unique_ptr<storage::Checkpointer> checkpointer_;
   storage::CheckpointOutput* disk_;
   KernelReport kernel_report_;

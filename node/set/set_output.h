@@ -38,7 +38,7 @@ class SetOutput : public replication::Outlet, public ProbeOutput {
   /// Reports that the member has become master or standby in `term`, or goes on so in a new one.
   virtual void report_role(Role role, std::uint64_t term) = 0;
   /// Reports that the member, which is not master, claims `term` and waits for the answer; or with 0 that it has
-  /// withdrawn its claim and goes on in its former role.
+  /// withdrawn its claim and is back in its former role, as the newest entry of SetCore::history() says.
   virtual void report_claim(std::uint64_t term) = 0;
   /// Reports that a switchover has begun (`active`), or that it is over.
   virtual void report_handover(bool active) = 0;

@@ -165,8 +165,9 @@ void SetShell::report_role(Role role, std::uint64_t term) {
 
 void SetShell::report_claim(std::uint64_t term) {
   if (term == 0) {
+    const RoleTransition& end = core_.history().entries().front();
     log::info("role", "set={} chassis={} role={} claim=withdrawn reason=\"{}\"", config_.name,
-              cluster_.chassis[chassis_].name, to_string(core_.member().role()), core_.member().reason());
+              cluster_.chassis[chassis_].name, to_string(end.to), end.reason);
     return;
   }
   log::info("role", "set={} chassis={} role={} term={} reason=\"{}\" awaited=\"{}\"", config_.name,

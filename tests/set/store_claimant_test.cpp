@@ -211,6 +211,29 @@ TEST_F(ClaimingCore, AClaimThatEndsInTheFormerRoleIsToldToo) {
   EXPECT_EQ(side_->core->awaited(), "");
 }
 
+TEST_F(ClaimingCore, AClaimThatIsMadeAgainAtOnceIsAnotherClaim) {
+  Side left(cluster_, 0, now_);
+  side_.emplace(cluster_, 1, now_, start_);
+  run(left, *side_, 2s);
+  ASSERT_EQ(side_->core->member().status().sync, Sync::hot);
+  for (int i = 0; i < 1000 && side_->core->member().role() == Role::standby; ++i) round_at(now_ + 1ms);
+  ASSERT_EQ(side_->core->member().role(), Role::claiming);
+  side_->told.clear();
+  // Before the next round the silent master is heard again, and then its connection closes.
+  round(left);
+  deliver(left, *side_);
+  side_->core->on_disconnected(now_);
+  round_at(now_ + 2ms);
+  EXPECT_THAT(side_->told, ElementsAre("claims no more, disk 0", "claims 3, disk 0"));
+  const auto& history = side_->core->history().entries();
+  ASSERT_GE(history.size(), 3U);
+  const std::vector<std::string> reasons = {history[2].reason, history[1].reason, history[0].reason};
+  EXPECT_THAT(reasons, ElementsAre("peer is silent", "the master is heard again", "connection to the peer closed"));
+  const std::vector<Role> roles = {history[2].from, history[1].from, history[0].from, history[0].to};
+  EXPECT_THAT(roles, ElementsAre(Role::standby, Role::claiming, Role::standby, Role::claiming));
+  EXPECT_EQ(history[1].to, Role::standby);
+}
+
 /// One more who must agree, besides the disk.
 class Witness final : public Claimant {
  public:

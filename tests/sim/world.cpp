@@ -57,7 +57,8 @@ void World::on_standby(Chassis& chassis, std::uint64_t term) {
 
 void World::on_claim(Chassis& chassis, std::uint64_t term) {
   if (term == 0) {
-    note(fmt::format("chassis {} claims no more: {}", chassis.index(), chassis.member().reason()));
+    note(fmt::format("chassis {} claims no more: {}", chassis.index(),
+                     chassis.core().history().entries().front().reason));
     return;
   }
   ++totals_.claims_waited;
