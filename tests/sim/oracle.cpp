@@ -44,6 +44,7 @@ void Oracle::on_start(Chassis& chassis, TimePoint now) {
   view.heard_peer = false;
   ++view.lineage;
   view.held.clear();
+  view.heard_at.clear();
   view.removed.clear();
   view.born.clear();
   view.waiting.clear();
@@ -56,6 +57,7 @@ void Oracle::on_start(Chassis& chassis, TimePoint now) {
     if (!chassis.shard().read(slot, now, record) || record.kind != RecordKind::session) continue;
     const Life life = life_of(record);
     view.held[slot] = life;
+    view.heard_at[slot] = now;
     if (chassis.whole() && view.durable.contains(life)) {
       violation(now, fmt::format("chassis {}: conversation {} came back from a checkpoint that was written after its "
                                  "end",
@@ -269,28 +271,39 @@ void Oracle::check_merge(Chassis& chassis, TimePoint now) {
   open.reset();
 }
 
+bool Oracle::is_elder(const Life& life, TimePoint told) const {
+  const auto again = set_up_.find(life);
+  // A message takes longer than no time, so one that tells of the later session comes after its first packet.
+  return again != set_up_.end() && told <= again->second;
+}
+
 std::vector<std::uint32_t> Oracle::look(Chassis& chassis, TimePoint now, std::optional<std::uint32_t> sent_by) {
   View& view = views_[chassis.index()];
   check_peer(chassis, view, now);
   std::vector<Life> appeared;
   std::vector<Life> gone;
+  std::set<Life> elders;
   SessionRecord record;
   for (const std::uint32_t slot : chassis.take_changed_slots()) {
     if (slot >= chassis.shard().table().capacity()) continue;  // a binding
     const bool live = chassis.shard().read(slot, now, record);
     const Life life = live ? life_of(record) : Life{slot, record.ref.generation, 0, 0};
     const auto before = view.held.find(slot);
+    const TimePoint told = std::exchange(view.heard_at[slot], now);
     if (before != view.held.end()) {
       if (live && before->second == life) continue;
       gone.push_back(before->second);
+      if (!chassis.active() && is_elder(before->second, told)) elders.insert(before->second);
       view.held.erase(before);
     }
     if (live) appeared.push_back(life);
   }
   // While a copy comes in, sessions may move to the slots that the master keeps them in. What a standby lacks when it
-  // is hot is removed.
+  // is hot is removed, and does not come back. An elder session may be replaced by its namesake after it was removed.
   if (chassis.active() || chassis.status().sync == Sync::hot) {
-    for (const Life& life : gone) view.removed[life] = {view.lineage, now};
+    for (const Life& life : gone) {
+      if (!elders.contains(life)) view.removed[life] = {view.lineage, now};
+    }
   }
   for (const Life& life : appeared) {
     view.held[life.slot] = life;
@@ -299,6 +312,7 @@ std::vector<std::uint32_t> Oracle::look(Chassis& chassis, TimePoint now, std::op
       ++births_;
       if (sent_by == life.conversation) {
         view.born[life.conversation] = now;
+        set_up_[life] = now;
         const std::uint64_t term = chassis.member().term();
         if (setters_.emplace(term, chassis.index()).first->second != chassis.index()) {
           violation(now, fmt::format("both chassis set sessions up in term {}", term));

@@ -10,7 +10,9 @@
 //      translation, in the state that the packet made or found; and a standby that takes over with a complete copy has
 //      all of that, unless the session has ended since;
 //   4  a session that a chassis has seen removed does not appear in it again - unless the chassis has meanwhile become
-//      the standby of another master, whose word it then takes, or has restarted from a checkpoint that is older;
+//      the standby of another master, whose word it then takes, or has restarted from a checkpoint that is older.
+//      A standby may remove a session that its master has lost in a crash, after the master has set up another one of
+//      the same conversation in the same slot, generation and translation: that one has not been removed;
 //   -  sessions that a master set up beside the other one, before it yielded, live on there or were counted as
 //      conflicts; nothing else appears in a master without a packet;
 //   -  a chassis that has heard a new process of its peer does not go back to the former one;
@@ -103,10 +105,11 @@ class Oracle {
     TimePoint at;
   };
   struct View {
-    std::uint64_t lineage = 0;           ///< grows when the chassis begins to take another one's word
-    std::map<std::uint32_t, Life> held;  ///< by slot
-    std::map<Life, Removal> removed;     ///< when it was last seen removed
-    std::set<Life> durable;              ///< removals that must be on disk
+    std::uint64_t lineage = 0;                    ///< grows when the chassis begins to take another one's word
+    std::map<std::uint32_t, Life> held;           ///< by slot
+    std::map<std::uint32_t, TimePoint> heard_at;  ///< by slot: when it set up, or heard of, what it holds
+    std::map<Life, Removal> removed;              ///< when it was last seen removed
+    std::set<Life> durable;                       ///< removals that must be on disk
     std::optional<TimePoint> master_since;
     std::uint64_t peer_boot = 0;              ///< the process of the peer that it listens to
     std::set<std::uint64_t> peers_heard;      ///< those that it has listened to in this life
@@ -138,6 +141,9 @@ class Oracle {
   [[nodiscard]] static Standing standing_of(const Chassis& chassis, TimePoint now);
   [[nodiscard]] static Life life_of(const SessionRecord& record);
   void violation(TimePoint now, const std::string& text);
+  /// Returns true if a standby that was told of the life at `told`, and not since then, has an elder session than the
+  /// one that a packet set up last under the same slot, generation and translation.
+  [[nodiscard]] bool is_elder(const Life& life, TimePoint told) const;
   void check_peer(const Chassis& chassis, View& view, TimePoint now);
   void check_stopped(const Chassis& chassis, View& view, TimePoint now);
   void check_survivors(const Chassis& chassis, const Chassis& other, TimePoint now);
@@ -150,6 +156,7 @@ class Oracle {
   std::array<std::set<std::uint32_t>, 2> given_;  ///< all its conversations; it may die while they are on their way
   std::map<std::uint64_t, std::pair<std::uint16_t, std::uint64_t>> terms_;  ///< term -> chassis, boot
   std::map<std::uint64_t, std::uint16_t> setters_;  ///< term -> the chassis that set sessions up in it
+  std::map<Life, TimePoint> set_up_;                ///< when a packet set the life up last
   std::map<std::uint64_t, std::size_t> boots_;      ///< boot -> number of processes that had started before it
   std::vector<std::string> violations_;
   std::uint64_t births_ = 0;
