@@ -28,7 +28,7 @@ void Sender::remember_slots(bool remember) {
   sent_in_.shrink_to_fit();
   if (!remember) return;
   sent_in_.resize(source_.capacity());
-  // Older messages are not known any more, and those of a bulk copy never were.
+  // Nobody has noted which message carried each slot until now. It was the last one so far, or one before it.
   const auto last = static_cast<std::uint32_t>(next_ - 1);
   std::fill(sent_in_.begin(), sent_in_.end(), last);
 }

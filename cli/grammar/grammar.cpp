@@ -100,8 +100,8 @@ const GrammarNode* value_child(const GrammarNode& at) {
   return nullptr;
 }
 
-/// Returns the child that takes a value, as `text` would be; null if there is none, or if `text` is the whole keyword
-/// of another child. So `id` is a keyword, and `i` is the name of a redundancy set.
+/// Returns the child that takes `text` as a value, such as a name. Returns null if no child takes values, or if `text`
+/// is exactly the keyword of another child: after `redundancy-set`, `id` is a keyword, and `i` is a name.
 const GrammarNode* value_child(const GrammarNode& at, std::string_view text) {
   const bool keyword =
       std::any_of(at.children.begin(), at.children.end(), [&](const GrammarNode& child) { return child.word == text; });

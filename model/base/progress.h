@@ -13,7 +13,7 @@
 namespace icr {
 
 /// Returns, for example, "16384 of 100000 slots (16 %), 163840 slots/s, 0.5 s left". The rate and the time that is left
-/// are those of the work so far, and are absent if nothing is done yet or no time has passed.
+/// are calculated from the work so far. They are left out while nothing is done, or no time has passed.
 [[nodiscard]] inline std::string progress_text(std::uint64_t done, std::uint64_t whole, std::string_view unit,
                                                Duration elapsed) {
   const double share = whole == 0 ? 1.0 : std::min(1.0, static_cast<double>(done) / static_cast<double>(whole));

@@ -11,8 +11,8 @@
 
 namespace icr {
 
-/// The end of the name of a file that is still being written. Whoever opens a folder removes what it finds under such
-/// names.
+/// While replace_file() writes a file, the name of that file ends with this. A file with such a name that is there when
+/// a program opens the folder was left by a crash, and the program removes it.
 inline constexpr std::string_view kUnfinished = ".new";
 
 /// Replaces `file`, or makes it; then only its owner may read it. The text is written to a file beside it, whose name

@@ -24,7 +24,7 @@ using Vector = flatbuffers::Offset<flatbuffers::Vector<T>>;
 [[nodiscard]] std::string printable(const flatbuffers::String* text);
 
 [[nodiscard]] fbs::Address16 to_address16(const IpAddress& address);
-/// Returns nullopt if there is none.
+/// Returns nullopt if `address` is null.
 [[nodiscard]] std::optional<IpAddress> to_address(const fbs::Address16* address);
 
 [[nodiscard]] Vector<flatbuffers::Offset<fbs::Counter>> encode_counters(const CounterList& counters, Builder& builder);

@@ -57,8 +57,9 @@ class Engine {
   /// Handles a burst, in order. Buffers are rewritten in place and belong to the caller again afterwards.
   void process(std::span<Packet> burst, TimePoint now, PacketSink& out);
 
-  /// Sends the packets that waited until the peer knew what they changed, if it knows that now or need not know it any
-  /// more; drops those of a shard that may not act any more. Call it after each round of the sets.
+  /// Looks at the packets that wait until the peer knows what they changed. Sends each whose change the peer has
+  /// acknowledged, or that need not wait for that any more. Drops those of a shard that may not act any more. Call it
+  /// after each round of the sets.
   void release(TimePoint now, PacketSink& out);
   /// Returns true if packets wait for the peer.
   [[nodiscard]] bool holds_packets() const { return held_ && !held_->empty(); }

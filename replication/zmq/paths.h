@@ -68,7 +68,7 @@ class Paths final {
 
   /// Returns the state of each path, by its number.
   [[nodiscard]] std::vector<PathStatus> status() const;
-  /// Appends the counters of the links, those of the same name added up, and those of the paths.
+  /// Appends the counters of the paths, and of the links: for each name, the sum over all links.
   void append_to(CounterList& out) const;
 
  private:
