@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The lab: two chassis, a client and a server as network namespaces of this machine (docs/lab.md has the picture).
 
-    lab/netlab.py up           makes namespaces, links and addresses, and starts both chassis
+    lab/netlab.py up           makes namespaces, links and addresses, and starts the chassis
     lab/netlab.py down         ends what the lab started and removes all of it
     lab/netlab.py status       says what there is
     lab/netlab.py start NAME   starts a chassis that was stopped or killed
@@ -29,6 +29,7 @@ from lab import netns  # noqa: E402
 from lab.processes import Processes  # noqa: E402
 
 CHASSIS = {"left": 2, "right": 3}  # last number of a chassis' own addresses on the inside and outside networks
+SPARE = {"spare": 4}  # the same of a third chassis, which is there for cluster files that name it
 PLACES = ("switch", "left", "right", "client", "server")  # each is a namespace PREFIX-PLACE
 
 CLIENT, CLIENT_V6 = "198.18.0.10", "2001:db8:18::10"
@@ -37,7 +38,7 @@ SINK = "198.19.0.11"  # where the session generator sends to
 
 # What the cluster file's interfaces lead to: (inside interface, its network, outside interface, its network, NAT pool).
 # The second pair is there for cluster files that name it. A network's hosts are its first three numbers and .1 (the
-# cluster), .2 and .3 (the chassis), .10 (client or server).
+# cluster), .2 to .4 (the chassis), .10 (client or server).
 PAIRS = (
     ("inside0", "198.18.0", "2001:db8:18:", "outside0", "198.19.0", "2001:db8:19:", "203.0.113.0/28"),
     ("inside1", "198.18.1", "2001:db8:118:", "outside1", "198.19.1", "2001:db8:119:", "203.0.113.16/28"),
@@ -125,8 +126,8 @@ class Lab:
         for folder in (self.folder, self.data):
             make_folder(folder)
         self._write_cluster_file()
-        netns.ip_batch(None, [f"netns add {self.namespace(place)}" for place in PLACES])
-        for place in PLACES:
+        netns.ip_batch(None, [f"netns add {self.namespace(place)}" for place in self.places()])
+        for place in self.places():
             self._set_kernel_values(place)
         pairs = self._pairs()
         switch = self.namespace("switch")
@@ -135,7 +136,7 @@ class Lab:
             lines += [f"link add {network} type bridge forward_delay 0", f"link set {network} up"]
         lines.append(f"address add {OPERATOR}/24 dev icl")
         netns.ip_batch(switch, lines)
-        for number, (name, host) in enumerate(CHASSIS.items(), start=1):
+        for number, (name, host) in enumerate(self.chassis().items(), start=1):
             for inside, net, net6, outside, far, far6, _ in pairs:
                 self._plug(name, inside, inside, [f"{net}.{host}/24", f"{net6}:{host}/64"])
                 self._plug(name, outside, outside, [f"{far}.{host}/24", f"{far6}:{host}/64"])
@@ -153,6 +154,13 @@ class Lab:
                 [f"route add {pool} via {far}.1", f"route add {net6}:/64 via {far6}:1", *translated6],
             )
 
+    def chassis(self):
+        """Returns the chassis of the lab: {name: last number of its own addresses}."""
+        return {**CHASSIS, **SPARE} if re.search(r"\bname: spare\b", self._cluster_text) else CHASSIS
+
+    def places(self):
+        return PLACES + tuple(name for name in self.chassis() if name not in PLACES)
+
     def networks(self):
         """Returns the switch's names of all networks, those between the chassis first."""
         return [each[0] for each in self._inter_chassis()] + [name for pair in self._pairs() for name in (pair[0], pair[3])]
@@ -169,7 +177,7 @@ class Lab:
             values[f"ipv6/conf/{scope}/accept_dad"] = 0
             values[f"ipv6/conf/{scope}/accept_ra"] = 0
             values[f"ipv4/conf/{scope}/rp_filter"] = 0
-        if place in CHASSIS:
+        if place in self.chassis():
             values["ipv4/ip_forward"] = 1
             values["ipv6/conf/all/forwarding"] = 1
         netns.set_kernel_values(self.namespace(place), values)
@@ -224,7 +232,7 @@ class Lab:
     def down(self):
         """Ends the lab's processes, removes its namespaces and folders. Nothing happens if there is no lab."""
         self.processes.end_all()
-        for place in PLACES:
+        for place in (*PLACES, *SPARE):
             if netns.exists(self.namespace(place)):
                 subprocess.run(["ip", "netns", "delete", self.namespace(place)], check=True)
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -234,7 +242,7 @@ class Lab:
                 os.rmdir(parent)
 
     def is_up(self):
-        return all(netns.exists(self.namespace(place)) for place in PLACES)
+        return all(netns.exists(self.namespace(place)) for place in self.places())
 
     # --- programs ----------------------------------------------------------------------------------------------------
 
@@ -332,6 +340,11 @@ class Lab:
         answer = self.icr("show services redundancy-group brief", accept=None)
         return parse_roles(answer.stdout, set_name)
 
+    def redundancy_sets(self):
+        """Returns the names of the redundancy sets, in the order in which a chassis tells them."""
+        answer = self.icr("show services redundancy-group brief", accept=None)
+        return list(dict.fromkeys(re.findall(r"(?m)^\s+Redundancy set: (\S+),", answer.stdout)))
+
     def master(self, set_name="rs1"):
         """Name of the one master, or None while there is none (or more than one)."""
         masters = [role.chassis for role in self.roles(set_name).values() if role.role == "master"]
@@ -350,7 +363,7 @@ class Lab:
             return wait_until(settled, timeout, "one master and one hot standby", interval=0.05)
         except LabError as late:
             answer = self.icr("show services redundancy-group extensive", accept=None)
-            logs = "".join(f"--- {name}\n{self.log_tail(name)}" for name in CHASSIS)
+            logs = "".join(f"--- {name}\n{self.log_tail(name)}" for name in self.chassis())
             raise LabError(f"{late}\n{answer.stdout}{answer.stderr}{logs}") from None
 
     def card_counters(self, chassis):
@@ -392,7 +405,7 @@ def parse_roles(text, set_name):
 def main():
     parser = argparse.ArgumentParser(description="The lab in network namespaces.")
     parser.add_argument("action", choices=("up", "down", "status", "start", "stop", "kill"))
-    parser.add_argument("chassis", nargs="?", choices=tuple(CHASSIS), help="for start, stop and kill")
+    parser.add_argument("chassis", nargs="?", choices=(*CHASSIS, *SPARE), help="for start, stop and kill")
     parser.add_argument(
         "--prefix",
         default=os.environ.get("ICR_LAB", "icr"),
@@ -407,17 +420,18 @@ def main():
     if options.action == "up":
         lab.up()
         if not options.network_only:
-            for name in CHASSIS:
+            for name in lab.chassis():
                 lab.start_chassis(name)
-            print("master {}, hot standby {}".format(*lab.wait_for_redundancy()))
+            for name in lab.redundancy_sets():
+                print("{}: master {}, hot standby {}".format(name, *lab.wait_for_redundancy(set_name=name)))
     elif options.action == "down":
         lab.down()
     elif options.action in ("start", "stop", "kill"):
         if not options.chassis:
-            parser.error(f"{options.action}: which chassis? {' or '.join(CHASSIS)}")
+            parser.error(f"{options.action}: which chassis? {' or '.join(lab.chassis())}")
         {"start": lab.start_chassis, "stop": lab.stop_chassis, "kill": lab.kill_chassis}[options.action](options.chassis)
     else:
-        for place in PLACES:
+        for place in lab.places():
             print(f"{lab.namespace(place):16} {'up' if netns.exists(lab.namespace(place)) else 'absent'}")
         for name in lab.processes.names():
             print(f"{name:16} {lab.processes.pid(name) or 'ended'}")

@@ -13,7 +13,7 @@ sys.path.insert(0, str(ROOT))
 import captures  # noqa: E402
 
 from lab import netns  # noqa: E402
-from lab.netlab import CHASSIS, DEFAULT_CLUSTER, Lab  # noqa: E402
+from lab.netlab import DEFAULT_CLUSTER, Lab  # noqa: E402
 from lab.workload import Workload  # noqa: E402
 
 pytest.register_assert_rewrite("attack")  # fixtures that several files share
@@ -95,17 +95,17 @@ def network(request, cluster_file):
     yield lab
     report = getattr(request.node, "report_call", None)
     if report is None or report.failed:
-        for name in CHASSIS:
+        for name in lab.chassis():
             print(f"--- log of chassis {name}\n{lab.log_tail(name, 60)}")
-        if any(lab.chassis_runs(name) for name in CHASSIS):
+        if any(lab.chassis_runs(name) for name in lab.chassis()):
             print(lab.icr("show services redundancy-group extensive", accept=None).stdout)
     lab.down()
 
 
 @pytest.fixture
 def lab(network):
-    """Both chassis run; one is master, the other hot standby."""
-    for name in CHASSIS:
+    """The chassis run; one is master of rs1, another its hot standby."""
+    for name in network.chassis():
         network.start_chassis(name)
     network.wait_for_redundancy()
     return network
