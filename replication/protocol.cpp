@@ -36,6 +36,7 @@ bool read_condition(const fbs::Heartbeat& from, Heartbeat& out) {
   out.answers = from.answers();
   out.promise_us = from.promise_us();
   out.relies = from.relies();
+  out.takes_packets = from.takes_packets();
   if (out.promise_us > kMaxPromiseMicros) return false;
   if (const auto* reasons = from.health_reasons()) {
     if (reasons->size() > kMaxHealthReasons || !std::all_of(reasons->begin(), reasons->end(), printable)) return false;
@@ -161,6 +162,16 @@ bool read_body(const fbs::Envelope& envelope, Body& out, Refusal& why) {
       out = std::move(configuration);
       return sound;
     }
+    case fbs::Body::RelayedPacket: {
+      const auto& b = *envelope.body_as_RelayedPacket();
+      if (b.packet() == nullptr || b.packet()->size() == 0 || b.packet()->size() > kMaxRelayedBytes) return false;
+      out = RelayedPacket{b.service_set(),
+                          b.inside(),
+                          b.partial_checksum(),
+                          b.segment_bytes(),
+                          {b.packet()->data(), b.packet()->size()}};
+      return b.segment_bytes() == 0 || b.partial_checksum();
+    }
     case fbs::Body::NONE:
       break;
   }
@@ -252,7 +263,7 @@ MessageWriter::Bytes MessageWriter::write(const Header& header, const Heartbeat&
                                            std::min(b.health_weight, kMaxHealthWeight), reasons,
                                            std::min(b.late_us, kMaxLateMicros), addresses, b.schema, b.claimed_term,
                                            b.commit_number, b.running_digest, b.commit_waits, b.answers,
-                                           std::min(b.promise_us, kMaxPromiseMicros), b.relies));
+                                           std::min(b.promise_us, kMaxPromiseMicros), b.relies, b.takes_packets));
 }
 
 MessageWriter::Bytes MessageWriter::write(const Header& header, const Handover& b) {
@@ -330,6 +341,13 @@ MessageWriter::Bytes MessageWriter::write(const Header& header, const Configurat
   const auto [settings, setting_digests] = add(b.settings);
   return seal(header,
               fbs::CreateConfiguration(builder_, parts, part_digests, settings, setting_digests, b.has_settings));
+}
+
+MessageWriter::Bytes MessageWriter::write(const Header& header, const RelayedPacket& b) {
+  builder_.Clear();
+  const auto packet = builder_.CreateVector(b.packet.data(), b.packet.size());
+  return seal(header,
+              fbs::CreateRelayedPacket(builder_, b.service_set, b.inside, b.partial_checksum, b.segment_bytes, packet));
 }
 
 RangeDigest digest_range(const SessionSource& source, std::uint32_t first, std::uint32_t count, TimePoint now,

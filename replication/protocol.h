@@ -37,6 +37,8 @@ inline constexpr std::size_t kMaxHealthReasons = 255;
 inline constexpr std::uint32_t kMaxLateMicros = 3'600'000'000;
 /// Longest time for which a member promises not to act as master.
 inline constexpr std::uint32_t kMaxPromiseMicros = 60'000'000;
+/// The longest IP packet.
+inline constexpr std::size_t kMaxRelayedBytes = 65'535;
 inline constexpr std::size_t kMaxPeerAddresses = 8;
 inline constexpr std::size_t kMaxConfigurationEntries = 2048;
 inline constexpr std::size_t kMaxConfigurationName = 400;
@@ -103,6 +105,7 @@ struct Heartbeat {
   std::uint64_t answers = 0;         ///< a heartbeat of the receiver, to which the promise belongs
   std::uint32_t promise_us = 0;      ///< at most kMaxPromiseMicros; 0: there is no promise
   bool relies = false;               ///< the sender will act as master by promises that answer this heartbeat
+  bool takes_packets = false;        ///< as master, the sender takes a RelayedPacket
 };
 struct Handover {
   std::uint64_t epoch = 0;
@@ -168,13 +171,23 @@ struct Configuration {
   bool has_settings = false;    ///< the sender knows which parts differ
 };
 
+/// A packet that came to the standby, for the master.
+struct RelayedPacket {
+  StableId service_set = 0;
+  bool inside = false;  ///< it came by the inside unit of the service set
+  /// As in node/packet/packet.h: what the kernel that received the packet left to the one that sends it.
+  bool partial_checksum = false;
+  std::uint16_t segment_bytes = 0;         ///< not 0: `partial_checksum` is true
+  std::span<const std::uint8_t> packet{};  ///< 1 to kMaxRelayedBytes octets, in the reader's buffer or the message
+};
+
 /// A message of the stream whose kind only a later release knows. It takes a number, so it is passed over in its turn.
 struct UnknownNumbered {
   Position position;
 };
 
 using Body = std::variant<Heartbeat, Handover, SyncRequest, StreamBegin, Batch, BulkEnd, Audit, Ack, Nack, Adopt,
-                          AdoptAck, Configuration, UnknownNumbered>;
+                          AdoptAck, Configuration, RelayedPacket, UnknownNumbered>;
 struct Message {
   Header header;
   Body body;
@@ -241,6 +254,8 @@ class MessageWriter {
   Bytes write(const Header& header, const Adopt& body, BatchEncoder& sessions);
   Bytes write(const Header& header, const AdoptAck& body);
   Bytes write(const Header& header, const Configuration& body);
+  /// REQUIRES: `body` is as a reader accepts it.
+  Bytes write(const Header& header, const RelayedPacket& body);
 
  private:
   Bytes seal(const Header& header, std::uint8_t type, std::uint32_t body);

@@ -65,10 +65,11 @@ void append_jsf_flow(const FlowKey& key, char direction, const FlowCounters& cou
 void append_jsf_session(const Cluster& cluster, std::uint16_t set, const SessionRecord& record, bool extensive,
                         std::string& out) {
   fmt::format_to(std::back_inserter(out),
-                 "Service Set: {}, Session: {}, ALG: {}, Flags: 0x{:04x}, IP Action: no, Offload: no, Asymmetric: no",
+                 "Service Set: {}, Session: {}, ALG: {}, Flags: 0x{:04x}, IP Action: no, Offload: no, Asymmetric: {}",
                  cluster.name_of_service_set(record.service_set),
                  jsf_session_id(cluster.redundancy_sets[set].number(), record.ref.slot),
-                 application_protocol_keyword(record.alg), static_cast<unsigned>(record.flag));
+                 application_protocol_keyword(record.alg), static_cast<unsigned>(record.flag),
+                 record.asymmetric ? "yes" : "no");
   if (extensive && record.lifetime_s != 0) {
     fmt::format_to(std::back_inserter(out), ", Session timeout: {}", seconds_left(record.lifetime_s, record.age));
   }

@@ -209,6 +209,12 @@ struct SignalRoute {
   friend bool operator==(const SignalRoute&, const SignalRoute&) = default;
 };
 
+/// `asymmetric-traffic`: what a standby does with packets that come to it.
+enum class AsymmetricTraffic : std::uint8_t {
+  drop,
+  relay,  ///< it sends them to the master over the inter-chassis link
+};
+
 /// The unit of failover. A set with one member only does not exist in a file; a *stand-alone* set is made for the
 /// service sets of a card that are in no redundancy set.
 struct RedundancySet {
@@ -225,6 +231,8 @@ struct RedundancySet {
   bool preempt = usual_yes_no("redundancy-sets[]", "preempt");
   /// How long a takeover waits for the disk to keep the new term.
   Duration claim_limit = usual_milliseconds("redundancy-sets[]", "claim-limit");
+  AsymmetricTraffic asymmetric_traffic =
+      static_cast<AsymmetricTraffic>(usual_word("redundancy-sets[]", "asymmetric-traffic"));
   HealthWeights health;
   /// The set uses the witness of the cluster, if that has one.
   bool witness = usual_yes_no("redundancy-sets[]", "witness");

@@ -176,6 +176,7 @@ inline constexpr auto kAll = std::to_array<Key>({
     {"redundancy-sets[]", "hold-time", seconds, peer, live, 0, 1800, "3"},
     {"redundancy-sets[]", "preempt", yes_no, peer, live, 0, 0, "no"},
     {"redundancy-sets[]", "claim-limit", number, peer, live, 0, 10'000, "50"},
+    {"redundancy-sets[]", "asymmetric-traffic", word, peer, live, 0, 0, "drop", "drop relay"},
     {"redundancy-sets[]", "max-sessions", number, cluster, restart, 1024, kMaxSlots, "131072"},
     {"redundancy-sets[]", "health", map, peer, live},
     {"redundancy-sets[]", "witness", yes_no, cluster, restart, 0, 0, "yes"},

@@ -130,6 +130,7 @@ void add(const Place& at, const RedundancySet& set, const Cluster& cluster) {
   at.put(key(kSection, "hold-time"), in_seconds(set.hold_time));
   at.value(key(kSection, "preempt"), set.preempt);
   at.value(key(kSection, "claim-limit"), static_cast<std::uint64_t>(set.claim_limit / 1ms));
+  at.word(key(kSection, "asymmetric-traffic"), set.asymmetric_traffic);
   at.value(key(kSection, "max-sessions"), std::uint64_t{set.max_sessions});
   at.value(key(kSection, "witness"), set.witness);
   const Place health = at.below("health");

@@ -16,8 +16,9 @@ constexpr std::uint16_t kPartInitiatedOutside = 0x4;
 constexpr std::uint16_t kPartHairpin = 0x8;
 constexpr std::uint16_t kPartGuarded = 0x10;
 constexpr std::uint16_t kPartAtPeer = 0x20;
+constexpr std::uint16_t kPartAsymmetric = 0x40;
 constexpr std::uint16_t kKnownParts =
-    kPartTcp | kPartCounters | kPartInitiatedOutside | kPartHairpin | kPartGuarded | kPartAtPeer;
+    kPartTcp | kPartCounters | kPartInitiatedOutside | kPartHairpin | kPartGuarded | kPartAtPeer | kPartAsymmetric;
 
 fbs::Address16 address16(const IpAddress& a) {
   std::uint64_t words[2];
@@ -62,6 +63,7 @@ void fill_core(const fbs::SessionCore& core, SessionRecord& out) {
   out.has_counters = (core.parts() & kPartCounters) != 0;
   out.initiated_outside = (core.parts() & kPartInitiatedOutside) != 0;
   out.hairpin = (core.parts() & kPartHairpin) != 0;
+  out.asymmetric = (core.parts() & kPartAsymmetric) != 0;
   out.newest_state = (core.parts() & kPartGuarded) == 0  ? NewestState::not_said
                      : (core.parts() & kPartAtPeer) != 0 ? NewestState::at_peer
                                                          : NewestState::here_only;
@@ -156,6 +158,7 @@ fbs::SessionCore BatchEncoder::core_of(const SessionRecord& r) {
   if (r.has_counters) parts |= kPartCounters;
   if (r.initiated_outside) parts |= kPartInitiatedOutside;
   if (r.hairpin) parts |= kPartHairpin;
+  if (r.asymmetric) parts |= kPartAsymmetric;
   if (r.newest_state != NewestState::not_said) parts |= kPartGuarded;
   if (r.newest_state == NewestState::at_peer) parts |= kPartAtPeer;
   const auto nat_and_flag =

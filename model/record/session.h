@@ -154,6 +154,7 @@ struct SessionRecord {
   ApplicationProtocol alg = kNoApplicationProtocol;
   bool initiated_outside = false;  ///< the initiator came in through the service set's outside port
   bool hairpin = false;            ///< the responder's packets arrive on the initiator's side
+  bool asymmetric = false;         ///< a packet of it came to the standby, which sent it to the master
   NewestState newest_state = NewestState::not_said;
 
   StableId service_set = 0;  ///< of the service set

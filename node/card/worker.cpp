@@ -9,7 +9,9 @@
 #include <random>
 
 #include "model/base/clock.h"
+#include "model/base/guilt.h"
 #include "model/base/log.h"
+#include "node/ports/offload.h"
 #include "node/ports/queue_watch.h"
 
 namespace icr::node {
@@ -213,6 +215,7 @@ void Worker::run_real() {
     engine_->tick(now);
     bool more = packets_came;
     more |= poll_sets(now, packets_came);
+    more |= handle_relayed_packets(now);
     release_packets(now);
     // A question may take about as long as a burst, so packets that come meanwhile wait no longer than for a burst.
     more |= mailbox_.run(*this, now, packets_came ? kBusySliceSlots : kSliceSlots);
@@ -248,7 +251,9 @@ void Worker::run_captures() {
     virtual_now_ = earliest;
     for (const auto& [unit, port] : ports_) port->set_time(virtual_now_);
     take_update(virtual_now_);
-    while (poll_sets(virtual_now_, false)) {
+    for (bool more = true; more;) {
+      more = poll_sets(virtual_now_, false);
+      more |= handle_relayed_packets(virtual_now_);
     }
     release_packets(virtual_now_);
     engine_->tick(virtual_now_);
@@ -273,6 +278,22 @@ bool Worker::poll_sets(TimePoint now, bool busy) {
     more |= sets_[i]->poll(now, wall, busy);
   }
   return more;
+}
+
+bool Worker::handle_relayed_packets(TimePoint now) {
+  bool any = false;
+  for (const auto& set : sets_) {
+    for (Packet& packet : set->take_packets()) {
+      any = true;
+      // A port that receives such a packet has made sure of this.
+      const bool sound = !packet.partial_checksum || offload::find_transport(packet.data, packet.length);
+      if (!ICR_PEER_MUST(sound, relayed_unsound_)) continue;
+      engine_->process_relayed(std::span(&packet, 1), now, *this);
+    }
+  }
+  if (!any) return false;
+  for (const UnitPort& each : ports_) each.port->flush();
+  return true;
 }
 
 void Worker::release_packets(TimePoint now) {
@@ -391,6 +412,7 @@ void Worker::counters(std::vector<CounterGroup>& out) const {
   CounterList own;
   engine_->counters().append_to(own);
   own.push_back({"unknown-egress-interface", unknown_egress_});
+  own.push_back({"relayed-refused-checksum", relayed_unsound_});
   own.push_back({"worker-absences", absences_});
   own.push_back({"worker-rests", budget_ ? budget_->rests() : 0});
   // The card's own group comes first; what the workers before this one counted is there already.

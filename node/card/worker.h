@@ -113,6 +113,8 @@ class Worker final : public CardView, private PacketSink {
   /// Takes the update that was given, if there is one. Costs one atomic load if there is none.
   void take_update(TimePoint now);
   bool poll_sets(TimePoint now, bool busy);
+  /// Handles the packets that came to the standbys of the sets. Returns true if there were some.
+  bool handle_relayed_packets(TimePoint now);
   /// Sends the packets that waited for a peer, if it has acknowledged what they changed.
   void release_packets(TimePoint now);
   /// Sleeps until something arrives or is due. Returns the time at which something was due.
@@ -149,6 +151,7 @@ class Worker final : public CardView, private PacketSink {
   TimePoint virtual_now_;  ///< captures: their clock
   bool captures_ = false;
   std::uint64_t unknown_egress_ = 0;
+  std::uint64_t relayed_unsound_ = 0;  ///< relayed packets whose checksum or segments nobody could complete
   std::uint64_t absences_ = 0;  ///< how often the worker had no processor for so long that packets became too old
 
   // Of the last whole second.

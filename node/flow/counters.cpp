@@ -52,6 +52,9 @@ constexpr std::array<Row, kHeaderErrorCount> kHeaderErrors = {{
 constexpr std::array<Row, kDropCount> kDrops = {{
     {"unknown-interface", kPacket, "unknown-interface"},
     {"not-master", kPacket, "not-master"},
+    {"relay-no-master", kPacket, "relay-no-master"},
+    {"relay-queue-full", kPacket, "relay-queue-full"},
+    {"relay-not-master", kPacket, "relay-not-master"},
     {"handing-over", kPacket, "handing-over"},
     {"overload-new-session", kPacket, "overload-new-session"},
     {"standby-new-session", kPacket, "standby-new-session"},
@@ -210,6 +213,8 @@ void EngineCounters::append_to(CounterList& out) const {
   out.push_back({"sessions-created", sessions_created});
   out.push_back({"sessions-reused", sessions_reused});
   out.push_back({"forwarded-in-grace", forwarded_in_grace});
+  out.push_back({"packets-relayed", relayed});
+  out.push_back({"packets-relayed-here", relayed_here});
   out.push_back({"self-tests-forwarded", self_tests_forwarded});
   out.push_back({"icmp-errors-translated", icmp_errors_translated});
   out.push_back({"rejects-sent", rejects_sent});

@@ -1,5 +1,5 @@
-// What a flow engine counts. Every packet that comes in is forwarded, held, answered or dropped under exactly one of
-// these names; each is counted for the card and for the service set that it came in to.
+// What a flow engine counts. Every packet that comes in is forwarded, held, relayed, answered or dropped under exactly
+// one of these names; each is counted for the card and for the service set that it came in to.
 #pragma once
 
 #include <array>
@@ -16,6 +16,9 @@ namespace icr::node {
 enum class Drop : std::uint8_t {
   unknown_interface,     ///< the unit it came in on belongs to no service set
   not_master,            ///< this chassis is not master of the redundancy set
+  relay_no_master,       ///< the same, and there is no master to which it could be relayed
+  relay_queue_full,      ///< the same, and the queue of packets for the master is full
+  relay_not_master,      ///< it was relayed to this chassis, which has ceased to be master
   handing_over,          ///< new session while mastership is being handed over
   overload_new_session,  ///< new session while packets wait too long for the worker
   standby_new_session,   ///< it has no session, in the grace after this chassis ceased to be master
@@ -117,7 +120,8 @@ struct DropCounters {
   [[nodiscard]] std::uint64_t dropped() const;
 };
 
-/// Of the card. packets_in + rejects_sent + errors_sent + fragments_made = packets_out + dropped() + held now.
+/// Of the card. packets_in + rejects_sent + errors_sent + fragments_made = packets_out + relayed + dropped() + held
+/// now.
 struct EngineCounters : DropCounters {
   std::uint64_t packets_in = 0;
   std::uint64_t bytes_in = 0;
@@ -125,6 +129,8 @@ struct EngineCounters : DropCounters {
   std::uint64_t sessions_created = 0;
   std::uint64_t sessions_reused = 0;       ///< a SYN reused the session of a connection that was closed
   std::uint64_t forwarded_in_grace = 0;    ///< packets of known sessions in the grace; part of packets_out
+  std::uint64_t relayed = 0;               ///< packets that came to a standby, which has sent them to its master
+  std::uint64_t relayed_here = 0;          ///< packets that the standby has sent to this chassis; part of packets_in
   std::uint64_t self_tests_forwarded = 0;  ///< part of packets_out
   std::uint64_t icmp_errors_translated = 0;
   std::uint64_t rejects_sent = 0;        ///< RST or ICMP for `then reject` and tcp-non-syn

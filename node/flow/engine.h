@@ -57,6 +57,11 @@ class Engine {
   /// Handles a burst, in order. Buffers are rewritten in place and belong to the caller again afterwards.
   void process(std::span<Packet> burst, TimePoint now, PacketSink& out);
 
+  /// Handles packets that came to the standby, which has relayed them to this chassis: as process() would if they had
+  /// come in here by `unit`. Their sessions become asymmetric. What cannot be handled is dropped, and never relayed
+  /// again.
+  void process_relayed(std::span<Packet> packets, TimePoint now, PacketSink& out);
+
   /// Looks at the packets that wait until the peer knows what they changed. Sends each whose change the peer has
   /// acknowledged, or that need not wait for that any more. Drops those of a shard that may not act any more. Call it
   /// after each round of the sets.
@@ -164,6 +169,9 @@ class Engine {
   /// Stage 3 for a plain packet: forwards it if it is an ordinary one of the session it seemed to be of. False: nothing
   /// was done.
   [[nodiscard]] bool forward_plain(Packet& packet, const Look& look, Ticks now, PacketSink& out);
+  /// Relays a packet whose shard does not act to the master, or drops it. Returns false, and does neither, if it is to
+  /// be handled here: it is of a session in the grace after this chassis ceased to be master, or a test packet.
+  [[nodiscard]] bool relay_or_drop(const Packet& packet, const UnitBinding& binding, TimePoint now);
   /// Puts the headers of a plain packet where handle() looks for them.
   static void unfold(Packet& packet, const Look& look, Staged& staged);
   /// Stage 3 of a burst in which a service set is guarded.
@@ -257,6 +265,7 @@ class Engine {
   EngineCounters counters_;
   Ticks last_expiry_ = 0;
   bool overloaded_ = false;
+  bool handles_relayed_ = false;       ///< the present packet came to the standby
   bool awaiting_ = false;              ///< a shard of the present burst awaits the first packet of a former session
   bool guarded_ = false;               ///< a service set of the present burst is guarded, and its shard active
   std::unique_ptr<HeldPackets> held_;  ///< null: no service set has had a guarantee yet

@@ -92,11 +92,46 @@ bool Engine::read_whole(Packet& packet, const Arrival& arrival, const SessionTab
 void Engine::read_passive(Packet& packet, const Arrival& arrival, TimePoint now, Look& look, Staged& staged) {
   if (arrival.binding == nullptr) return counters_.drop(Drop::unknown_interface);
   Shard& shard = *shards_[arrival.binding->shard];
-  if (!shard.forwards(now) && !is_self_test(packet)) return drop(*arrival.binding, Drop::not_master);
+  if (relay_or_drop(packet, *arrival.binding, now)) return;
   look.plain = false;
   if (!read_whole(packet, arrival, shard.table(), Shard::ticks_of(now), look, staged)) return;
   look.binding = arrival.binding;
   look.shard = &shard;
+}
+
+bool Engine::relay_or_drop(const Packet& packet, const UnitBinding& binding, TimePoint now) {
+  using enum PacketRelay::Outcome;
+  const Shard& shard = *shards_[binding.shard];
+  if (handles_relayed_) {
+    drop(binding, Drop::relay_not_master);
+    return true;
+  }
+  if (is_self_test(packet)) return false;
+  const auto outcome =
+      shard.relay() == nullptr ? off : shard.relay()->relay(binding.service_set, binding.inside, packet);
+  if (outcome == relayed) {
+    ++counters_.relayed;
+    return true;
+  }
+  if (shard.forwards(now)) return false;
+  drop(binding, outcome == no_master    ? Drop::relay_no_master
+                : outcome == queue_full ? Drop::relay_queue_full
+                                        : Drop::not_master);
+  return true;
+}
+
+void Engine::process_relayed(std::span<Packet> packets, TimePoint now, PacketSink& out) {
+  handles_relayed_ = true;
+  for (Packet& packet : packets) {
+    ++counters_.relayed_here;
+    const UnitBinding* const binding = binding_of(packet.unit);
+    leaving_ = kNoSlot;
+    process(std::span(&packet, 1), now, out);
+    if (leaving_ == kNoSlot || binding == nullptr) continue;
+    Shard& shard = *shards_[binding->shard];
+    if (shard.active() && shard.table().at(leaving_).live) shard.mark_asymmetric(leaving_);
+  }
+  handles_relayed_ = false;
 }
 
 void Engine::read(std::span<Packet> burst, TimePoint now) {
@@ -199,6 +234,7 @@ bool Engine::forward_plain(Packet& packet, const Look& look, Ticks now, PacketSi
                                       h.length - detail::kPlainIp - h.tcp_header_length, look.shard->window_epoch())) {
     return false;
   }
+  leaving_ = flow.slot;
   ++look.binding->service->counters.existing_accepts;
   look.shard->touch(flow.slot, session, flow.direction, h.length, now);
   if (session.nat_type != NatType::none) {

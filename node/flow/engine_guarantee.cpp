@@ -34,9 +34,7 @@ void Engine::process_guarded(std::span<Packet> part, TimePoint now, PacketSink& 
       continue;
     }
     if (look.plain) {
-      if (look.reference != SessionTable::kNoReference) leaving_ = SessionTable::flow_of(look.reference).slot;
       if (forward_plain(part[i], look, at, sink)) continue;
-      leaving_ = kNoSlot;
       unfold(part[i], look, staged_[i]);
     }
     handle(part[i], staged_[i], at, sink);

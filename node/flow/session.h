@@ -41,6 +41,7 @@ struct alignas(64) Session {
   /// The RST was accepted because it is at the end of what was forwarded. Its receiver may not have got that far and so
   /// may have ignored it; a segment that it sends then reopens the connection.
   bool reset_unproven : 1 = false;
+  bool asymmetric : 1 = false;  ///< a packet of it came to the standby, which relayed it
   TcpState tcp_state : 4 = TcpState::none;
   /// Bits by Direction: a FIN of that side passed while its sequence numbers were in doubt. It counts once the other
   /// side has acknowledged exactly this FIN.

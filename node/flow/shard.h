@@ -17,6 +17,7 @@
 #include "model/record/session.h"
 #include "node/flow/counters.h"
 #include "node/flow/ipv4_ids.h"
+#include "node/flow/packet_relay.h"
 #include "node/flow/session_table.h"
 #include "node/flow/timer_wheel.h"
 #include "node/nat/nat_state.h"
@@ -93,6 +94,11 @@ class Shard final : public SessionSource, public SessionSink, private NatOutput 
   void set_peer_copy(PeerCopy& copy) { peer_copy_ = &copy; }
   /// Returns null if nobody has set it: there is no peer then.
   [[nodiscard]] PeerCopy* peer_copy() const { return peer_copy_; }
+
+  /// Sets where packets go that come while this shard does not act. REQUIRES: `relay` outlives the shard.
+  void set_relay(PacketRelay& relay) { relay_ = &relay; }
+  /// Returns null if nobody has set it: such packets are dropped.
+  [[nodiscard]] PacketRelay* relay() const { return relay_; }
 
   // -- Configuration --
 
@@ -203,6 +209,14 @@ class Shard final : public SessionSource, public SessionSink, private NatOutput 
       session.refreshed(now);
       changed(slot, Change::refresh);
     }
+  }
+  /// Notes that a packet of a live session came to the standby, and tells the listeners when that is new. REQUIRES: the
+  /// shard is active.
+  void mark_asymmetric(std::uint32_t slot) {
+    Session& session = table_.at(slot);
+    if (session.asymmetric) return;
+    session.asymmetric = true;
+    state_changed(slot, session);
   }
   [[nodiscard]] std::uint16_t window_epoch() const { return window_epoch_; }
 
@@ -348,6 +362,7 @@ class Shard final : public SessionSource, public SessionSink, private NatOutput 
   std::vector<ChangeListener*> listeners_;
   std::vector<ChangeListener*> observers_;
   PeerCopy* peer_copy_ = nullptr;
+  PacketRelay* relay_ = nullptr;
   std::uint32_t pass_ = 1;
   bool awaits_former_packet_ = false;
   bool former_packet_ = false;      ///< it was forwarded, and take_former_packet() has not told yet

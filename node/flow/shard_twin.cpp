@@ -46,6 +46,7 @@ bool Shard::read(std::uint32_t slot, TimePoint now, SessionRecord& out) const {
   out.alg = s.alg;
   out.initiated_outside = s.initiated_outside;
   out.hairpin = s.hairpin;
+  out.asymmetric = s.asymmetric;
   const Service& of = *service(s.service_set);
   out.service_set = of.id;
   out.policy = of.policy.id_of(s.policy);
@@ -112,6 +113,7 @@ void Shard::bring(Session& session, const SessionRecord& r, Ticks at) const {
   session.flag = r.flag;
   session.alg = r.alg;
   session.hairpin = r.hairpin;
+  session.asymmetric = r.asymmetric;
   // A term that is not here any more leaves the session without one; it lives on.
   session.policy = service(session.service_set)->policy.policy_with_id(r.policy);
   session.set_timeout_s(r.timeout_s);

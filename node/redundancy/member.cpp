@@ -291,6 +291,7 @@ void RedundancyMember::send_heartbeat(TimePoint now) {
     beat.running_digest = commits_->running.load(std::memory_order_relaxed);
     beat.commit_waits = commits_->waits.load(std::memory_order_relaxed);
   }
+  beat.takes_packets = set_->asymmetric_traffic == AsymmetricTraffic::relay;
   if (role_.role() == Role::master) beat.stream = sender_.position();
   if (role_.follows_peer()) beat.stream = receiver_.position();
   if (right_ != nullptr) right_->on_send(now, detector_.status(now).threshold, beat);
@@ -301,6 +302,14 @@ void RedundancyMember::send_heartbeat(TimePoint now) {
     ++counters_.heartbeats_not_sent;
   }
   if (now < former_until_) (void)link_.send(rep::Channel::former, bytes);
+}
+
+bool RedundancyMember::may_relay() const {
+  return role_.follows_peer() && hears_peer() && !merge_out_.active() && peer_beat_.takes_packets;
+}
+
+bool RedundancyMember::relay(const rep::RelayedPacket& packet) {
+  return link_.send(rep::Channel::data, writer_.write(header(), packet));
 }
 
 TimePoint RedundancyMember::next_deadline() const {

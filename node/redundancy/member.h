@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -156,6 +157,18 @@ class RedundancyMember : public ChangeListener, public PeerCopy, private RoleOut
   void tick(TimePoint now, std::size_t budget_bytes);
   [[nodiscard]] TimePoint next_deadline() const;
 
+  /// Returns true if the peer is the master that this standby follows, is heard, and takes packets that came here.
+  [[nodiscard]] bool may_relay() const;
+  /// Sends a packet that came to this standby to the master. Returns false if the link does not take it now; it is not
+  /// kept. Packets have a queue of their own: in this direction, the data connection carries nothing else but a merge,
+  /// during which may_relay() is false. REQUIRES: may_relay().
+  [[nodiscard]] bool relay(const replication::RelayedPacket& packet);
+  /// Returns the packet of the last message, if it was one that the peer, as standby, had for this member as master.
+  /// Valid until the next message is handed in, and as long as that message lives.
+  [[nodiscard]] std::optional<replication::RelayedPacket> take_relayed() {
+    return std::exchange(relayed_, std::nullopt);
+  }
+
   /// Begins a switchover to the peer, if this member is master; a standby asks its master for one. Returns an error
   /// with the reason if the peer is not there, or if the standby is not hot, is ill or (without `force`) warned.
   /// Success means that the switchover has begun.
@@ -227,6 +240,7 @@ class RedundancyMember : public ChangeListener, public PeerCopy, private RoleOut
   void on_stream_message(TimePoint now, const replication::Message& message);
   void on_feedback(TimePoint now, const replication::Message& message);
   void on_adopt(TimePoint now, const replication::Header& header, const replication::Adopt& adopt, bool data_link);
+  void on_relayed(const replication::Header& header, const replication::RelayedPacket& packet, bool data_link);
   void merge(TimePoint now, std::size_t budget_bytes);
   void on_stranger(TimePoint now, const std::string& what);
   void on_configuration(const replication::Header& header, const replication::Configuration& configuration);
@@ -283,6 +297,7 @@ class RedundancyMember : public ChangeListener, public PeerCopy, private RoleOut
   TimePoint grace_limit_;
   PeerBoots boots_;
   replication::Heartbeat peer_beat_;
+  std::optional<replication::RelayedPacket> relayed_;  ///< of the message that is being handled
 
   std::uint64_t number_ = 0;
   TimePoint next_heartbeat_;

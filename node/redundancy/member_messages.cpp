@@ -26,6 +26,7 @@ void RedundancyMember::on_data(TimePoint now, std::span<const std::uint8_t> mess
   ++counters_.data_messages;
   detector_.wake(now);
   if (drain_grace_) grace_until_ = std::min(now + kDrainGrace, grace_limit_);
+  relayed_.reset();
   on_message(now, message, true);
 }
 
@@ -43,6 +44,10 @@ void RedundancyMember::on_message(TimePoint now, std::span<const std::uint8_t> b
   }
   if (const auto* adopt = std::get_if<rep::Adopt>(&message->body)) {
     on_adopt(now, message->header, *adopt, data_link);
+    return;
+  }
+  if (const auto* packet = std::get_if<rep::RelayedPacket>(&message->body)) {
+    on_relayed(message->header, *packet, data_link);
     return;
   }
   const bool stream =
@@ -235,6 +240,21 @@ void RedundancyMember::on_adopt(TimePoint now, const rep::Header& header, const 
     return;
   }
   merge_in_.on_adopt(now, header.boot, adopt);
+}
+
+/// Takes a packet that came to the peer, which is standby in the current term. It is no sign of life: packets may have
+/// waited in the connection while the peer's worker stood still.
+void RedundancyMember::on_relayed(const rep::Header& header, const rep::RelayedPacket& packet, bool data_link) {
+  if (!data_link) {
+    ++counters_.wrong_link;
+    return;
+  }
+  if (!accept_boot(header.boot, 0) || !accept_term(header.term)) return;
+  if (role_.role() != Role::master || role_.peer().role != Role::standby) {
+    ++counters_.wrong_role;
+    return;
+  }
+  relayed_ = packet;
 }
 
 /// What a standby says to its master, and a master's offer to its standby.

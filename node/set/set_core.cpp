@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "model/base/guilt.h"
 #include "model/base/log.h"
 #include "node/set/set_health.h"
 
@@ -42,6 +43,7 @@ SetCore::SetCore(const Cluster& cluster, std::uint16_t chassis, Shard& shard, co
   if (right_) claims_.add(*right_);
   shard_.add_listener(member_);
   shard_.set_peer_copy(member_);
+  shard_.set_relay(*this);
   if (disk_ != nullptr) {
     checkpointer_ = std::make_unique<storage::Checkpointer>(config_->name, cluster.digest, shard_, *disk_,
                                                             start.checkpoints, start.next_sequence, start.term);
@@ -80,6 +82,7 @@ void SetCore::on_message(TimePoint now, replication::Channel channel, std::span<
       return;
     case replication::Channel::data:
       member_.on_data(now, message);
+      if (const auto packet = member_.take_relayed()) take_packet(*packet);
       return;
     case replication::Channel::former:
       member_.on_former(now, message);
@@ -255,6 +258,29 @@ bool SetCore::shut_down(TimePoint now, WallMillis wall_now) {
   return !checkpointer_ || checkpointer_->flush_all(now, wall_now, member_.term());
 }
 
+// -- Packets that came to the standby --
+
+PacketRelay::Outcome SetCore::relay(std::uint16_t service_set, bool inside, const Packet& packet) {
+  if (config_->asymmetric_traffic != AsymmetricTraffic::relay) return Outcome::off;
+  if (!member_.may_relay()) return Outcome::no_master;
+  const replication::RelayedPacket message{cluster_->service_sets[service_set].stable_id,
+                                           inside,
+                                           packet.partial_checksum,
+                                           packet.segment_bytes,
+                                           {packet.data, packet.length}};
+  return member_.relay(message) ? Outcome::relayed : Outcome::queue_full;
+}
+
+void SetCore::take_packet(const replication::RelayedPacket& packet) {
+  if (!ICR_PEER_MUST(config_->asymmetric_traffic == AsymmetricTraffic::relay, relayed_refused_)) return;
+  const auto index = cluster_->service_set_ids.find(packet.service_set);
+  const auto& own = config_->service_sets;
+  if (!ICR_PEER_MUST(index && std::find(own.begin(), own.end(), *index) != own.end(), relayed_unknown_)) return;
+  const ServiceSet& service_set = cluster_->service_sets[*index];
+  const std::uint32_t unit = packet.inside ? service_set.inside_unit : service_set.outside_unit;
+  if (!output_.take_packet(unit, packet)) ++relayed_without_room_;
+}
+
 // -- RoleOutput: what the role machine decided, after the member has done its part --
 
 ClaimAnswer SetCore::claim(std::uint64_t term) { return claims_.ask(now_, term); }
@@ -337,6 +363,9 @@ void SetCore::append_to(CounterList& out) const {
     out.push_back({"masters-fenced", fences_});
     right_->append_rest_to(now_, out);
   }
+  out.push_back({"relayed-refused-configuration", relayed_refused_});
+  out.push_back({"relayed-refused-service-set", relayed_unknown_});
+  out.push_back({"relayed-without-room", relayed_without_room_});
   if (checkpointer_) checkpointer_->counters().append_to(out);
 }
 

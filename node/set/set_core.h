@@ -17,6 +17,7 @@
 
 #include "model/base/result.h"
 #include "model/config/cluster.h"
+#include "node/flow/packet_relay.h"
 #include "node/flow/shard.h"
 #include "node/kernel/kernel_report.h"
 #include "node/redundancy/acting_right.h"
@@ -64,7 +65,7 @@ inline constexpr RoundLimits kQuietRound{16, 512 * 1024, 2048, 64};
 /// take 200 to 500, and packets that come meanwhile wait for all of it.
 inline constexpr RoundLimits kBusyRound{4, 8 * 1024, 128, 16};
 
-class SetCore final : private RoleOutput {
+class SetCore final : private RoleOutput, private PacketRelay {
  public:
   /// `chassis` is the index of this chassis, which must be a member of the set of `shard`. `shard` holds what the
   /// checkpoint brought back, if anything. All references must outlive the core. Nothing is sent or decided before the
@@ -158,6 +159,10 @@ class SetCore final : private RoleOutput {
   void on_standby(std::uint64_t term) override;
   void on_reassert(std::uint64_t term) override;
   void on_handing_over(bool active) override;
+  // -- PacketRelay: packets that came to this chassis while it is standby --
+  [[nodiscard]] Outcome relay(std::uint16_t service_set, bool inside, const Packet& packet) override;
+  /// Takes a packet that came to the standby, while this chassis is master.
+  void take_packet(const replication::RelayedPacket& packet);
 
   const Cluster* cluster_;
   const RedundancySet* config_;
@@ -170,6 +175,10 @@ class SetCore final : private RoleOutput {
   bool fenced_ = false;                            ///< it is master and may not act, and has let go of the traffic
   TimePoint acts_until_ = TimePoint::max();        ///< of a master that acts
   std::uint64_t fences_ = 0;                       ///< how often that began
+  // Packets that came to the standby and were not taken here.
+  std::uint64_t relayed_refused_ = 0;       ///< the configuration says that they are dropped
+  std::uint64_t relayed_unknown_ = 0;       ///< they name a service set that is not of this redundancy set
+  std::uint64_t relayed_without_room_ = 0;  ///< more than the owner takes in a round
   Claims claims_;
   RedundancyMember member_;
   RoleHistory history_;

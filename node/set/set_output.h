@@ -35,6 +35,10 @@ class SetOutput : public replication::Outlet, public ProbeOutput {
   /// sight, and is not any more.
   virtual void announce_again(std::uint64_t term) = 0;
 
+  /// Takes a packet that came to the standby, and which the owner gives to Engine::process_relayed() after the messages
+  /// that have arrived, as one that came in by `unit`. Returns false if there is no room for it. `packet` is not kept.
+  virtual bool take_packet(std::uint32_t unit, const replication::RelayedPacket& packet) = 0;
+
   /// Reports that the member has become master or standby in `term`, or goes on so in a new one.
   virtual void report_role(Role role, std::uint64_t term) = 0;
   /// Reports that the member, which is not master, claims `term` and waits for the answer; or with 0 that it has

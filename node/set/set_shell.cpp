@@ -1,6 +1,8 @@
 #include "node/set/set_shell.h"
 
 #include <algorithm>
+#include <cstring>
+#include <utility>
 
 #include "model/base/clock.h"
 #include "model/base/log.h"
@@ -11,6 +13,14 @@
 namespace icr::node {
 
 using replication::Channel;
+
+namespace {
+
+/// How many packets that came to the standby a round takes, beside its messages: about as long as half a burst takes.
+/// In an asymmetric network as many packets come this way as by the master's own ports.
+constexpr std::size_t kRelayedPerRound = 32;
+
+}  // namespace
 
 SetShell::SetShell(const Cluster& cluster, std::uint16_t chassis, Shard& shard, const SetStart& start,
                    KernelWatch* kernel, TimePoint now)
@@ -53,6 +63,7 @@ Result<void> SetShell::open(const std::shared_ptr<transport::Context>& context, 
                                         replication::PathTiming{config_.detection_floor()});
   if (!paths) return tl::unexpected(paths.error().in("redundancy set " + config_.name));
   paths_ = std::move(*paths);
+  make_room(config_);
   prober_ = std::make_unique<Prober>(static_cast<std::uint16_t>(boot_id_ + core_.shard().set()),
                                      address_of_peer(cluster_, config_, chassis_));
   if (!prober_->warning().empty()) log::warn("redundancy", "set={} {}", config_.name, prober_->warning());
@@ -62,16 +73,29 @@ Result<void> SetShell::open(const std::shared_ptr<transport::Context>& context, 
 void SetShell::take_paths(const Cluster& cluster) {
   if (!paths_) return;
   paths_->set_timing({cluster.redundancy_sets[core_.shard().set()].detection_floor()});
+  make_room(cluster.redundancy_sets[core_.shard().set()]);
   for (const auto& member : cluster.redundancy_sets[core_.shard().set()].members) {
     if (member.chassis != chassis_) paths_->set_peer_keys(cluster.chassis[member.chassis].public_keys);
   }
+}
+
+void SetShell::make_room(const RedundancySet& config) {
+  if (config.asymmetric_traffic == AsymmetricTraffic::relay && !room_)
+    room_.emplace(kQuietRound.messages + kRelayedPerRound);
+}
+
+std::span<Packet> SetShell::take_packets() {
+  if (packets_ == 0) return {};
+  return std::span(room_->packets()).first(std::exchange(packets_, 0));
 }
 
 bool SetShell::poll(TimePoint now, WallMillis wall_now, bool busy) {
   now_ = now;
   const RoundLimits& limits = busy ? kBusyRound : kQuietRound;
   bool more = false;
-  if (paths_) more |= paths_->drain(*this, limits.messages);
+  // Nothing but packets comes to a master in such numbers; to a standby, batches do.
+  const bool relayed = room_ && core_.member().role() == Role::master;
+  if (paths_) more |= paths_->drain(*this, limits.messages + (relayed ? kRelayedPerRound : 0));
   if (prober_) {
     for (const std::uint64_t nonce : prober_->take_answers(now)) core_.on_probe_answer(now, nonce);
   }
@@ -155,6 +179,17 @@ void SetShell::announce_again(std::uint64_t term) {
             "set={} chassis={} term={} the peer may have drawn traffic: the virtual addresses are announced again",
             config_.name, cluster_.chassis[chassis_].name, term);
   if (steering_) steering_->acquire();
+}
+
+bool SetShell::take_packet(std::uint32_t unit, const replication::RelayedPacket& packet) {
+  if (!room_ || packets_ == room_->packets().size()) return false;
+  Packet& into = room_->packets()[packets_++];
+  into.unit = unit;
+  into.length = static_cast<std::uint32_t>(packet.packet.size());
+  into.segment_bytes = packet.segment_bytes;
+  into.partial_checksum = packet.partial_checksum;
+  std::memcpy(into.data, packet.packet.data(), packet.packet.size());
+  return true;
 }
 
 void SetShell::report_role(Role role, std::uint64_t term) {

@@ -9,6 +9,8 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -17,6 +19,7 @@
 #include "node/kernel/kernel_watch.h"
 #include "node/kernel/prober.h"
 #include "node/kernel/steering_thread.h"
+#include "node/packet/packet.h"
 #include "node/set/set_core.h"
 #include "replication/zmq/paths.h"
 #include "transport/socket.h"
@@ -39,6 +42,10 @@ class SetShell final : private SetOutput, private replication::LinkVisitor {
   /// Takes what concerns the paths to the peer (its keys, the heartbeats) from another configuration, which is
   /// arranged() for the first one.
   void take_paths(const Cluster& cluster);
+
+  /// Returns the packets that came to the standby and that the peer has sent here since the last call, for
+  /// Engine::process_relayed(). They may be changed, and are valid until the next poll().
+  [[nodiscard]] std::span<Packet> take_packets();
 
   /// Does one round of everything but packets. Returns true if there is more to do at once. If `busy`, packets came
   /// just now and more may wait, so the round takes about as long as a burst; otherwise it may take some milliseconds.
@@ -66,6 +73,8 @@ class SetShell final : private SetOutput, private replication::LinkVisitor {
   void append_to(CounterList& out) const;
 
  private:
+  /// Makes room for packets that come to the standby, if the configuration wants them and there is none.
+  void make_room(const RedundancySet& config);
   /// Takes the report of the kernel guard, if there is a new one.
   void take_kernel_report(TimePoint now);
   [[nodiscard]] Result<void> open_steering_thread(std::function<void()> schedule, TimePoint now);
@@ -76,6 +85,7 @@ class SetShell final : private SetOutput, private replication::LinkVisitor {
   bool acquire_traffic() override;
   void release_traffic() override;
   void announce_again(std::uint64_t term) override;
+  bool take_packet(std::uint32_t unit, const replication::RelayedPacket& packet) override;
   void report_role(Role role, std::uint64_t term) override;
   void report_claim(std::uint64_t term) override;
   void report_handover(bool active) override;
@@ -99,6 +109,8 @@ class SetShell final : private SetOutput, private replication::LinkVisitor {
   TimePoint now_;  ///< of the call that is being handled: for the callbacks
   SetCore core_;
   std::unique_ptr<replication::Paths> paths_;  ///< null in a stand-alone set
+  std::optional<PacketBuffers> room_;          ///< for packets that came to the standby
+  std::size_t packets_ = 0;                    ///< those that are there, since take_packets()
   std::unique_ptr<Prober> prober_;             ///< null in a stand-alone set
   std::unique_ptr<SteeringThread> steering_;   ///< null if the set has neither virtual addresses nor return routes
 };

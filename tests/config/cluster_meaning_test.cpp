@@ -354,6 +354,7 @@ TEST(ClusterDigest, OfPeersDependsOnEveryValueThatOnlyTheyMustHaveAlike) {
       {"fragment-limit: 8", "fragment-limit: 9"},
       {"service-sets: [shared]\n", "service-sets: [shared]\n    silence-limit: 1501\n"},
       {"service-sets: [shared]\n", "service-sets: [shared]\n    claim-limit: 51\n"},
+      {"service-sets: [shared]\n", "service-sets: [shared]\n    asymmetric-traffic: relay\n"},
   };
   const auto usual = parsed(std::string(kText));
   std::set<std::vector<std::uint64_t>> seen = {parities(usual)};
@@ -388,6 +389,7 @@ TEST(ClusterDigest, IsTheSameWhereADefaultIsWrittenOut) {
       {"port: 7300 }\n", "port: 7300 }\n    kernel-guard: yes\n"},
       {"service-sets: [shared]\n", "service-sets: [shared]\n    heartbeat-interval: 100\n    heartbeat-count: 5\n"},
       {"service-sets: [shared]\n", "service-sets: [shared]\n    silence-limit: 1500\n    claim-limit: 50\n"},
+      {"service-sets: [shared]\n", "service-sets: [shared]\n    asymmetric-traffic: drop\n"},
       {"service-sets: [shared]\n", "service-sets: [shared]\n    hold-time: 3.0\n    max-sessions: 131072\n"},
       {"service-sets: [shared]\n", "service-sets: [shared]\n    health: { interface: 255, store: 100 }\n"},
       {"session-limit: 1000", "session-limit: 1000\n    session-refusal: icmp"},

@@ -176,7 +176,7 @@ DROPS = set(
     ip-bad-destination ip-land-attack ip-ttl-zero ip-illegal-protocol ip-multicast ip-extension-header-errors
     fragment-tiny fragment-bad-length fragment-ping-of-death tcp-header-length-errors udp-header-length-errors
     icmp-header-length-errors udp-length-errors tcp-no-flag tcp-syn-fin tcp-fin-no-ack tcp-port-zero udp-port-zero
-    unknown-interface not-master handing-over wrong-interface ip-source-route firewall-discards firewall-rejects tcp-non-syn-discard
+    unknown-interface not-master relay-no-master relay-queue-full relay-not-master handing-over wrong-interface ip-source-route firewall-discards firewall-rejects tcp-non-syn-discard
     tcp-invalid-rst-in-listen tcp-invalid-seq-win-check tcp-invalid-xmit-syn tcp-invalid-ack-win-check
     tcp-invalid-syn-ack tcp-invalid-rst tcp-invalid-rst-in-syn-sent tcp-invalid-rst-in-syn-recv
     tcp-invalid-flags-handshake nat-out-of-ports nat-out-of-addresses nat-parity-port-errors

@@ -34,6 +34,7 @@ inline SessionRecord random_record(std::mt19937& random, bool v6) {
   r.alg = static_cast<ApplicationProtocol>(up_to(static_cast<std::uint32_t>(application_protocols().size()) - 1));
   r.initiated_outside = word() % 2 == 0;
   r.hairpin = word() % 2 == 0;
+  r.asymmetric = word() % 2 == 0;
   r.newest_state = static_cast<NewestState>(up_to(kNewestStateCount - 1));
   r.service_set = word();
   r.policy = word() % 2 == 0 ? 0 : word();
@@ -96,6 +97,7 @@ inline void expect_equal(const SessionRecord& a, const SessionRecord& b) {
   EXPECT_EQ(a.alg, b.alg);
   EXPECT_EQ(a.initiated_outside, b.initiated_outside);
   EXPECT_EQ(a.hairpin, b.hairpin);
+  EXPECT_EQ(a.asymmetric, b.asymmetric);
   EXPECT_EQ(a.newest_state, b.newest_state);
   EXPECT_EQ(a.service_set, b.service_set);
   EXPECT_EQ(a.policy, b.policy);

@@ -9,7 +9,7 @@ namespace {
 
 namespace rep = icr::replication;
 
-constexpr std::uint16_t kNewPart = 0x40;           // announces a row of the new column
+constexpr std::uint16_t kNewPart = 0x80;           // announces a row of the new column
 constexpr std::uint8_t kNewNatType = 13;           // of sessions in every fifth slot
 constexpr std::uint8_t kNewKind = 40;              // in the place of audits
 constexpr flatbuffers::voffset_t kNewColumn = 18;  // SessionBatch has 4, 6, ... 16

@@ -63,11 +63,13 @@ class ProtocolTest : public ::testing::Test {
     out.push_back(keep(writer_.write(kSender, Adopt{3, 1, true, nullptr}, rows)));
     out.push_back(keep(writer_.write(kSender, AdoptAck{3, 1, {2, 1}})));
     out.push_back(keep(writer_.write(kSender, Configuration{{{"nat.pools[p]", 1}}, {{"cluster", 2}}, true})));
+    out.push_back(keep(writer_.write(kSender, RelayedPacket{77, true, true, 1400, packet_})));
     return out;
   }
 
   MessageReader reader_{kSender};
   MessageWriter writer_;
+  const Bytes packet_ = Bytes(60, 0x45);
 };
 
 TEST_F(ProtocolTest, EveryKindComesBackAsItWasWritten) {
@@ -98,6 +100,13 @@ TEST_F(ProtocolTest, EveryKindComesBackAsItWasWritten) {
   EXPECT_EQ(BatchDecoder::check(adopt.sessions, kMaxBatchRows)->sessions(), 2U);
   message = reader_.read(messages[10]);
   EXPECT_EQ(std::get<AdoptAck>(message->body).counts, (AdoptedCounts{2, 1}));
+  message = reader_.read(messages[12]);
+  const auto& relayed = std::get<RelayedPacket>(message->body);
+  EXPECT_EQ(relayed.service_set, 77U);
+  EXPECT_TRUE(relayed.inside);
+  EXPECT_TRUE(relayed.partial_checksum);
+  EXPECT_EQ(relayed.segment_bytes, 1400U);
+  EXPECT_TRUE(std::equal(relayed.packet.begin(), relayed.packet.end(), packet_.begin(), packet_.end()));
   EXPECT_EQ(refused(), 0U);
 }
 
@@ -233,6 +242,21 @@ TEST_F(ProtocolTest, NumbersOutOfRangeAreRefused) {
   EXPECT_EQ(reader_.refused(Refusal::bad_value), 15U);
 }
 
+TEST_F(ProtocolTest, ARelayedPacketIsNeitherEmptyNorLongerThanAPacketCanBe) {
+  const Bytes longest(kMaxRelayedBytes + 1);
+  const auto check = [&](std::size_t size, bool partial, std::uint16_t segment) {
+    const RelayedPacket body{1, false, partial, segment, std::span(longest).first(size)};
+    return reader_.read(writer_.write(kSender, body)) == nullptr;
+  };
+  EXPECT_FALSE(check(1, false, 0));
+  EXPECT_FALSE(check(kMaxRelayedBytes, true, 1400));
+  EXPECT_FALSE(check(kMaxRelayedBytes, true, 0));
+  EXPECT_TRUE(check(0, false, 0));
+  EXPECT_TRUE(check(kMaxRelayedBytes + 1, false, 0));
+  EXPECT_TRUE(check(3000, false, 1400)) << "nobody computes the checksum of a segment beforehand";
+  EXPECT_EQ(reader_.refused(Refusal::bad_value), 3U);
+}
+
 TEST_F(ProtocolTest, OnlyAMemberThatGaveUpALowerTermOfItsOwnAsksForAMerge) {
   const auto check = [this](const Adopt& body) {
     BatchEncoder rows;
@@ -274,6 +298,18 @@ TEST_F(ProtocolTest, AHeartbeatCarriesTheConditionOfItsSender) {
   message = reader_.read(writer_.write(kSender, beat));
   ASSERT_NE(message, nullptr);
   EXPECT_EQ(std::get<Heartbeat>(message->body).health_reasons, "caf???");
+}
+
+TEST_F(ProtocolTest, AHeartbeatSaysWhetherItsSenderTakesPackets) {
+  Heartbeat beat;
+  beat.number = 1;
+  const Message* message = reader_.read(writer_.write(kSender, beat));
+  ASSERT_NE(message, nullptr);
+  EXPECT_FALSE(std::get<Heartbeat>(message->body).takes_packets);
+  beat.takes_packets = true;
+  message = reader_.read(writer_.write(kSender, beat));
+  ASSERT_NE(message, nullptr);
+  EXPECT_TRUE(std::get<Heartbeat>(message->body).takes_packets);
 }
 
 TEST_F(ProtocolTest, AHeartbeatCarriesPromises) {

@@ -188,6 +188,7 @@ class Side : private SetOutput {
   bool acquire_traffic() override { return false; }
   void release_traffic() override {}
   void announce_again(std::uint64_t) override {}
+  bool take_packet(std::uint32_t, const replication::RelayedPacket&) override { return false; }
   void report_role(Role, std::uint64_t) override {}
   void report_claim(std::uint64_t) override {}
   void report_handover(bool) override {}

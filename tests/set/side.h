@@ -75,6 +75,8 @@ class Side : private SetOutput {
   TimePoint now_is;                     ///< of the call that is being handled
   std::vector<FailoverReport> reports;  ///< as they were reported, oldest first
   int settled_reports = 0;
+  std::vector<std::pair<std::uint32_t, std::vector<std::uint8_t>>> packets;  ///< that came to the peer, by their unit
+  std::size_t most_packets = 16;
   int announced = 0;  ///< how often the addresses were announced again
 
   [[nodiscard]] std::uint64_t term_on_disk() { return store.terms("rs1")->seen; }
@@ -104,6 +106,11 @@ class Side : private SetOutput {
   }
   void release_traffic() override { tell("release"); }
   void announce_again(std::uint64_t) override { ++announced; }
+  bool take_packet(std::uint32_t unit, const replication::RelayedPacket& packet) override {
+    if (packets.size() == most_packets) return false;
+    packets.emplace_back(unit, std::vector<std::uint8_t>(packet.packet.begin(), packet.packet.end()));
+    return true;
+  }
   void report_role(Role role, std::uint64_t term) override { tell(fmt::format("{} {}", to_string(role), term)); }
   void report_claim(std::uint64_t term) override {
     tell(term == 0 ? std::string("claims no more") : fmt::format("claims {}", term));

@@ -118,6 +118,7 @@ class Chassis final : private node::SetOutput, private ChangeListener, private n
   bool acquire_traffic() override;
   void release_traffic() override {}  // the network goes on sending here until another chassis draws the traffic
   void announce_again(std::uint64_t term) override;
+  bool take_packet(std::uint32_t, const replication::RelayedPacket&) override { return false; }  // nothing is relayed
   void report_role(Role role, std::uint64_t term) override;
   void report_claim(std::uint64_t term) override { watcher_.on_claim(*this, term); }
   void report_handover(bool) override {}

@@ -84,7 +84,7 @@ class Bed {
   [[nodiscard]] SessionRecord record(std::uint32_t slot = 0) const;
   /// Sum of digest words, computed from the records.
   [[nodiscard]] std::uint64_t slow_digest() const;
-  /// Everything that came in went out, was dropped or is held.
+  /// Everything that came in went out, was relayed, was dropped or is held.
   void expect_accounted() const;
 
   Cluster cluster;

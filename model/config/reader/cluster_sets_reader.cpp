@@ -197,6 +197,7 @@ void read_redundancy_set(const YamlField& field, Draft& draft) {
   map.seconds(key(kSection, "hold-time"), out.hold_time);
   map.yes_no(key(kSection, "preempt"), out.preempt);
   map.milliseconds(key(kSection, "claim-limit"), out.claim_limit);
+  map.word(key(kSection, "asymmetric-traffic"), out.asymmetric_traffic);
   if (const auto f = map.get(key(kSection, "health"))) out.health = read_health(*f);
   map.yes_no(key(kSection, "witness"), out.witness);
   map.number(key(kSection, "max-sessions"), out.max_sessions);
