@@ -28,6 +28,14 @@ bool sane(const Position& p) { return p.epoch != 0 && p.base != 0 && p.base <= p
 
 bool printable(char c) { return c >= ' ' && c <= '~'; }
 
+/// What a heartbeat says about its sender's table. Returns false if something is out of range.
+bool read_lag(const fbs::Heartbeat& from, std::optional<Lag>& out) {
+  const fbs::Lag* lag = from.lag();
+  if (lag == nullptr) return true;
+  out = Lag{lag->sessions(), lag->waiting(), lag->unacknowledged(), lag->oldest_us(), lag->copying()};
+  return out->sessions <= kMaxRecordSlots && out->waiting <= 2 * kMaxRecordSlots;
+}
+
 /// What a heartbeat says about its sender's state. False: something is out of range.
 bool read_condition(const fbs::Heartbeat& from, Heartbeat& out) {
   out.health_weight = from.health_weight();
@@ -88,9 +96,9 @@ bool read_body(const fbs::Envelope& envelope, Body& out, Refusal& why) {
       beat.running_digest = b.running_digest();
       beat.commit_waits = b.commit_waits();
       // A stream whose attempt has not sent anything yet stands one before its base.
-      const bool sound = read_condition(b, beat) && beat.number != 0 && b.role() < kRoleCount &&
-                         b.sync() < kSyncCount && beat.state_term <= envelope.term() && beat.stream.base < kMaxNumber &&
-                         beat.stream.sequence < kMaxNumber;
+      const bool sound = read_condition(b, beat) && read_lag(b, beat.lag) && beat.number != 0 &&
+                         b.role() < kRoleCount && b.sync() < kSyncCount && beat.state_term <= envelope.term() &&
+                         beat.stream.base < kMaxNumber && beat.stream.sequence < kMaxNumber;
       out = std::move(beat);
       return sound;
     }
@@ -113,17 +121,17 @@ bool read_body(const fbs::Envelope& envelope, Body& out, Refusal& why) {
     }
     case fbs::Body::Batch: {
       const auto& b = *envelope.body_as_Batch();
-      out = Batch{position_of(b), b.sessions()};
+      out = Batch{position_of(b), b.sessions(), b.waiting(), b.counters_only()};
       return sane(position_of(b)) && b.sessions() != nullptr;
     }
     case fbs::Body::BulkEnd: {
       const auto& b = *envelope.body_as_BulkEnd();
-      out = BulkEnd{position_of(b)};
+      out = BulkEnd{position_of(b), b.waiting()};
       return sane(position_of(b));
     }
     case fbs::Body::Audit: {
       const auto& b = *envelope.body_as_Audit();
-      out = Audit{position_of(b), b.first(), b.count(), b.sessions(), b.digest()};
+      out = Audit{position_of(b), b.first(), b.count(), b.sessions(), b.digest(), b.waiting()};
       return sane(position_of(b)) && b.count() <= kMaxAuditSlots && b.first() < kMaxRecordSlots;
     }
     case fbs::Body::Ack: {
@@ -257,13 +265,15 @@ MessageWriter::Bytes MessageWriter::write(const Header& header, const Heartbeat&
     }
     addresses = builder_.CreateVector(octets);
   }
-  return seal(header, fbs::CreateHeartbeat(builder_, b.number, b.heard_boot, static_cast<std::uint8_t>(b.role),
-                                           static_cast<std::uint8_t>(b.sync), b.priority, b.state_term, b.warnings,
-                                           b.asks_switchover, b.stream.epoch, b.stream.base, b.stream.sequence,
-                                           std::min(b.health_weight, kMaxHealthWeight), reasons,
-                                           std::min(b.late_us, kMaxLateMicros), addresses, b.schema, b.claimed_term,
-                                           b.commit_number, b.running_digest, b.commit_waits, b.answers,
-                                           std::min(b.promise_us, kMaxPromiseMicros), b.relies, b.takes_packets));
+  std::optional<fbs::Lag> lag;
+  if (b.lag) lag.emplace(b.lag->sessions, b.lag->waiting, b.lag->unacknowledged, b.lag->oldest_us, b.lag->copying);
+  return seal(header, fbs::CreateHeartbeat(
+                          builder_, b.number, b.heard_boot, static_cast<std::uint8_t>(b.role),
+                          static_cast<std::uint8_t>(b.sync), b.priority, b.state_term, b.warnings, b.asks_switchover,
+                          b.stream.epoch, b.stream.base, b.stream.sequence, std::min(b.health_weight, kMaxHealthWeight),
+                          reasons, std::min(b.late_us, kMaxLateMicros), addresses, b.schema, b.claimed_term,
+                          b.commit_number, b.running_digest, b.commit_waits, b.answers,
+                          std::min(b.promise_us, kMaxPromiseMicros), b.relies, b.takes_packets, lag ? &*lag : nullptr));
 }
 
 MessageWriter::Bytes MessageWriter::write(const Header& header, const Handover& b) {
@@ -283,21 +293,23 @@ MessageWriter::Bytes MessageWriter::write(const Header& header, const StreamBegi
   return seal(header, fbs::CreateStreamBegin(builder_, p.epoch, p.base, p.sequence, b.capacity, layout));
 }
 
-MessageWriter::Bytes MessageWriter::write(const Header& header, const Position& p, BatchEncoder& sessions) {
+MessageWriter::Bytes MessageWriter::write(const Header& header, const Batch& b, BatchEncoder& sessions) {
   builder_.Clear();
+  const Position& p = b.position;
   const auto rows = sessions.finish(builder_);
-  return seal(header, fbs::CreateBatch(builder_, p.epoch, p.base, p.sequence, rows));
+  return seal(header, fbs::CreateBatch(builder_, p.epoch, p.base, p.sequence, rows, b.waiting, b.counters_only));
 }
 
 MessageWriter::Bytes MessageWriter::write(const Header& header, const BulkEnd& b) {
   builder_.Clear();
-  return seal(header, fbs::CreateBulkEnd(builder_, b.position.epoch, b.position.base, b.position.sequence));
+  return seal(header, fbs::CreateBulkEnd(builder_, b.position.epoch, b.position.base, b.position.sequence, b.waiting));
 }
 
 MessageWriter::Bytes MessageWriter::write(const Header& header, const Audit& b) {
   builder_.Clear();
   const Position& p = b.position;
-  return seal(header, fbs::CreateAudit(builder_, p.epoch, p.base, p.sequence, b.first, b.count, b.sessions, b.digest));
+  return seal(header, fbs::CreateAudit(builder_, p.epoch, p.base, p.sequence, b.first, b.count, b.sessions, b.digest,
+                                       b.waiting));
 }
 
 MessageWriter::Bytes MessageWriter::write(const Header& header, const Ack& b) {

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -83,6 +84,16 @@ struct Position {
   std::uint64_t sequence = 0;
 };
 
+/// What a master tells of its table, and of what its standby may lack. Slots are those of sessions and NAT bindings.
+struct Lag {
+  std::uint32_t sessions = 0;        ///< that it has
+  std::uint32_t waiting = 0;         ///< slots whose newest state is in no message of the stream
+  std::uint32_t unacknowledged = 0;  ///< slots whose newest state is in a message that is not acknowledged
+  std::uint32_t oldest_us = 0;       ///< for how long the oldest change has not been acknowledged; 0: there is none
+  bool copying = false;              ///< the standby lacks more: the copy is not complete
+  friend bool operator==(const Lag&, const Lag&) = default;
+};
+
 struct Heartbeat {
   std::uint64_t number = 0;
   std::uint64_t heard_boot = 0;
@@ -106,6 +117,7 @@ struct Heartbeat {
   std::uint32_t promise_us = 0;      ///< at most kMaxPromiseMicros; 0: there is no promise
   bool relies = false;               ///< the sender will act as master by promises that answer this heartbeat
   bool takes_packets = false;        ///< as master, the sender takes a RelayedPacket
+  std::optional<Lag> lag;            ///< of a master; nullopt: the sender is none, or its release does not tell
 };
 struct Handover {
   std::uint64_t epoch = 0;
@@ -122,9 +134,12 @@ struct StreamBegin {
 struct Batch {
   Position position;
   const fbs::SessionBatch* sessions = nullptr;  ///< in the reader's buffer or the message; verified, rows unchecked
+  std::uint32_t waiting = 0;                    ///< as in Lag, when the message was made; 0 if the sender does not tell
+  bool counters_only = false;                   ///< nothing in it is a change of state
 };
 struct BulkEnd {
   Position position;
+  std::uint32_t waiting = 0;  ///< as in Batch
 };
 struct Audit {
   Position position;
@@ -132,6 +147,7 @@ struct Audit {
   std::uint32_t count = 0;
   std::uint32_t sessions = 0;
   std::uint64_t digest = 0;
+  std::uint32_t waiting = 0;  ///< as in Batch
 };
 struct Ack {
   std::uint64_t epoch = 0;
@@ -244,8 +260,8 @@ class MessageWriter {
   Bytes write(const Header& header, const Handover& body);
   Bytes write(const Header& header, const SyncRequest& body);
   Bytes write(const Header& header, const StreamBegin& body);
-  /// Takes the records out of `sessions`.
-  Bytes write(const Header& header, const Position& position, BatchEncoder& sessions);
+  /// Takes the records out of `sessions`; `body.sessions` means nothing.
+  Bytes write(const Header& header, const Batch& body, BatchEncoder& sessions);
   Bytes write(const Header& header, const BulkEnd& body);
   Bytes write(const Header& header, const Audit& body);
   Bytes write(const Header& header, const Ack& body);

@@ -29,6 +29,7 @@ void Receiver::stop() {
   announced_ = announced_base_ = 0;
   gap_ = pass_open_ = ack_due_ = nack_due_ = capacity_differs_ = false;
   unacknowledged_ = 0;
+  word_ = {};
 }
 
 void Receiver::request_new_stream(TimePoint now) {
@@ -36,6 +37,7 @@ void Receiver::request_new_stream(TimePoint now) {
   sync_ = Sync::cold;
   requested_ = true;
   skipped_.reset();
+  lacking_.reset();
   epoch_ = ++last_name_;
   next_request_ = now;
   request_interval_ = limits_.request_interval;
@@ -88,6 +90,11 @@ void Receiver::took_one(TimePoint now) {
   stalls_ = 0;
 }
 
+void Receiver::took_word(TimePoint now, const Position& position, std::uint32_t waiting) {
+  word_ = {position, now, waiting};
+  took_one(now);
+}
+
 void Receiver::on_begin(TimePoint now, const StreamBegin& message) {
   if (!admit(now, message.position)) return;
   if (message.layout.empty() && message.capacity != table_.capacity()) {
@@ -127,7 +134,8 @@ void Receiver::on_batch(TimePoint now, const Batch& message) {
   rows->for_each_unknown([this, now](SessionRef unknown) { skip(unknown, now); });
   counters_.unknown_records += rows->unknown().records;
   counters_.reduced_records += rows->unknown().reduced;
-  took_one(now);
+  if (!message.counters_only) changed_at_ = now;
+  took_word(now, message.position, message.waiting);
 }
 
 void Receiver::take(const SessionRecord& record, TimePoint now) {
@@ -144,6 +152,7 @@ void Receiver::take(const SessionRecord& record, TimePoint now) {
   }
   count(applied);
   if (applied != Applied::refused) return;
+  mark_lacking(record.ref.slot);
   end_former(record.ref, now);
   if (refusals_expected_) mark_skipped(record.ref.slot);
 }
@@ -163,7 +172,14 @@ void Receiver::mark_skipped(std::uint32_t slot) {
   (void)skipped_->mark(slot);
 }
 
+void Receiver::mark_lacking(std::uint32_t slot) {
+  if (slot >= their_slots_) return;
+  if (!lacking_) lacking_.emplace(their_slots_);
+  (void)lacking_->mark(slot);
+}
+
 void Receiver::skip(SessionRef unknown, TimePoint now) {
+  mark_lacking(unknown.slot);
   mark_skipped(unknown.slot);
   end_former(unknown, now);
 }
@@ -192,6 +208,7 @@ RangeDigest Receiver::own_digest(const Audit& audit, TimePoint now) const {
 
 void Receiver::is_known(std::uint32_t slot) {
   if (skipped_ && slot < skipped_->capacity()) (void)skipped_->unmark(slot);
+  if (lacking_ && slot < lacking_->capacity()) (void)lacking_->unmark(slot);
 }
 
 bool Receiver::skipped_in(std::uint32_t first, std::uint32_t count) const {
@@ -225,12 +242,12 @@ void Receiver::on_bulk_end(TimePoint now, const BulkEnd& message) {
     ++counters_.passes;
     sync_ = Sync::hot;
   }
-  took_one(now);
+  took_word(now, message.position, message.waiting);
 }
 
 void Receiver::on_audit(TimePoint now, const Audit& message) {
   if (!admit(now, message.position)) return;
-  took_one(now);
+  took_word(now, message.position, message.waiting);
   if (sync_ != Sync::hot) return;
   if (skipped_in(message.first, message.count)) {
     ++counters_.audits_not_compared;

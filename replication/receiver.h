@@ -59,6 +59,19 @@ class Receiver {
   [[nodiscard]] bool requested() const { return requested_; }
   /// Returns the place of the last message that was applied; its epoch is 0 if nobody is followed.
   [[nodiscard]] Position position() const { return {epoch_, base_, expected_ - 1}; }
+  /// Returns true if a message has come after one that has not come.
+  [[nodiscard]] bool gap() const { return gap_; }
+  /// Returns how many slots of the master hold something that was refused or skipped, so that the copy lacks it.
+  [[nodiscard]] std::uint32_t lacking() const { return lacking_ ? lacking_->size() : 0; }
+  /// What the last message that was applied has told of the master's table.
+  struct Word {
+    Position position;          ///< of the message; epoch 0: none of this stream has told anything
+    TimePoint at;               ///< when it was applied
+    std::uint32_t waiting = 0;  ///< Batch::waiting
+  };
+  [[nodiscard]] const Word& word() const { return word_; }
+  /// Returns when changes of state, or a part of the copy, were applied last; TimePoint() if never.
+  [[nodiscard]] TimePoint changed_at() const { return changed_at_; }
   /// Returns how many records of the present copy the sink has refused.
   [[nodiscard]] std::uint64_t refused_in_copy() const { return refused_in_copy_; }
   /// Returns true if the master's table is of another size, and the master does not say how its slots are divided.
@@ -106,6 +119,8 @@ class Receiver {
   bool admit(TimePoint now, const Position& position);
   void adopt_attempt(TimePoint now, std::uint64_t base);
   void took_one(TimePoint now);
+  void took_word(TimePoint now, const Position& position, std::uint32_t waiting);
+  void mark_lacking(std::uint32_t slot);
   void request_new_stream(TimePoint now);
   void count(Applied applied);
   void take(const SessionRecord& record, TimePoint now);
@@ -143,6 +158,10 @@ class Receiver {
   std::uint32_t their_slots_ = 0;  ///< number of the master's slots
   /// The master's slots whose newest record was skipped; there are none, and no memory for them, before the first.
   std::optional<BitSet> skipped_;
+  /// The same of those whose newest record was skipped or refused.
+  std::optional<BitSet> lacking_;
+  Word word_;
+  TimePoint changed_at_;
 
   bool ack_due_ = false;
   bool nack_due_ = false;

@@ -1,6 +1,7 @@
 #include "replication/sender.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 namespace icr::replication {
@@ -67,13 +68,15 @@ void Sender::reset() {
   cursor_ = changes_since_walk_ = audit_cursor_ = 0;
   changes_in_a_row_ = 0;
   unacknowledged_.clear();
-  unacknowledged_bytes_ = unacknowledged_records_ = 0;
+  unacknowledged_bytes_ = unacknowledged_records_ = unacknowledged_states_ = 0;
   blocked_ = {};
   state_since_ = refresh_since_ = kNever;
   covered_ = acknowledged_changes_;
   walk_covers_.reset();
   walked_to_ = 0;
   withheld_ = lacks_ = false;
+  withheld_slots_.reset();
+  ages_.clear();
   std::fill(sent_in_.begin(), sent_in_.end(), 0U);
 }
 
@@ -111,6 +114,7 @@ void Sender::acknowledge(std::uint64_t applied) {
     acknowledged_changes_ = std::max(acknowledged_changes_, done.covers);
     unacknowledged_bytes_ -= done.bytes;
     unacknowledged_records_ -= done.records;
+    unacknowledged_states_ -= done.states;
     done.slots.clear();
     if (done.slots.capacity() != 0 && spare_.size() < 64) spare_.push_back(std::move(done.slots));
     unacknowledged_.pop_front();
@@ -154,7 +158,7 @@ void Sender::rewind() {
     for (const std::uint32_t slot : lost.slots) (void)state_.mark(slot);
   }
   unacknowledged_.clear();
-  unacknowledged_bytes_ = unacknowledged_records_ = 0;
+  unacknowledged_bytes_ = unacknowledged_records_ = unacknowledged_states_ = 0;
   blocked_ = {};
   changes_since_walk_ = 0;
   base_ = next_;
@@ -184,6 +188,7 @@ void Sender::pump(TimePoint now, const Header& header, Outlet& outlet, std::size
   if (epoch_ == 0) return;
   if (!state_.empty() && state_since_ == kNever) state_since_ = now;
   if (!refresh_.empty() && refresh_since_ == kNever) refresh_since_ = now;
+  ages_.see(now, last_change_, acknowledged_changes_);
   const auto in_a_hurry = [&] { return urgent || awaited_ > covered_; };
   std::size_t spent = 0;
   while (spent < budget_bytes) {
@@ -259,7 +264,7 @@ std::size_t Sender::build(Kind kind, TimePoint now, const Header& header) {
       break;
     case Kind::bulk_end:
       bulk_ = Bulk::done;
-      blocked_ = writer_.write(header, BulkEnd{position});
+      blocked_ = writer_.write(header, BulkEnd{position, waiting()});
       break;
     case Kind::audit:
       blocked_ = write_audit(header, position, now);
@@ -267,12 +272,16 @@ std::size_t Sender::build(Kind kind, TimePoint now, const Header& header) {
       break;
   }
   sent.records = rows_.size();
-  if (!rows_.empty()) blocked_ = writer_.write(header, position, rows_);
+  if (!rows_.empty()) {
+    blocked_ =
+        writer_.write(header, Batch{position, nullptr, waiting(), kind == Kind::refresh && sent.states == 0}, rows_);
+  }
   if (blocked_.empty()) return std::max<std::size_t>(cost, 1);
   sent.sequence = next_++;
   sent.bytes = blocked_.size();
   unacknowledged_bytes_ += sent.bytes;
   unacknowledged_records_ += sent.records;
+  unacknowledged_states_ += sent.states;
   unacknowledged_.push_back(std::move(sent));
   return 0;
 }
@@ -293,7 +302,9 @@ void Sender::collect_changes(Sent& sent, BitSet& from, bool counters, TimePoint 
     // The row carries the slot's newest state whatever it was marked for; counters only if they are due.
     const bool both = other.unmark(*slot);
     bool dead = false;
-    if (add_row(*slot, counters || both, true, now, dead)) sent.slots.push_back(*slot);
+    if (!add_row(*slot, counters || both, true, now, dead)) continue;
+    sent.slots.push_back(*slot);
+    if (&from == &state_ || both) ++sent.states;
   }
   if (&from != &state_) return;
   ++changes_in_a_row_;
@@ -314,14 +325,18 @@ void Sender::collect_bulk(Sent& sent, TimePoint now) {
     const bool marked = state_.unmark(slot);
     (void)refresh_.unmark(slot);
     bool dead = false;
-    if (add_row(slot, true, marked, now, dead) && dead) sent.slots.push_back(slot);
+    if (!add_row(slot, true, marked, now, dead)) continue;
+    if (dead) sent.slots.push_back(slot);
+    if (marked) ++sent.states;
   }
   counters_.bulk_sessions += rows_.size() - sent.slots.size();
 }
 
 bool Sender::add_row(std::uint32_t slot, bool counters, bool dead_too, TimePoint now, bool& dead) {
   const bool live = source_.read(slot, now, record_);
-  if (live && schema_.admits(record_)) {
+  const bool readable = live && schema_.admits(record_);
+  if (withheld_slots_ && (readable || !live)) (void)withheld_slots_->unmark(slot);
+  if (readable) {
     record_.has_counters = record_.has_counters && counters;
     rows_.add(record_);
     ++counters_.sessions;
@@ -331,6 +346,8 @@ bool Sender::add_row(std::uint32_t slot, bool counters, bool dead_too, TimePoint
   if (live) {
     ++counters_.withheld;
     withheld_ = true;
+    if (!withheld_slots_) withheld_slots_.emplace(source_.capacity());
+    (void)withheld_slots_->mark(slot);
     // Nothing of an older session may be left there, and this one may become readable: it is not dead itself.
     --record_.ref.generation;
   }
@@ -361,7 +378,21 @@ MessageWriter::Bytes Sender::write_audit(const Header& header, const Position& p
   }
   ++counters_.audits;
   const RangeDigest range = digest_range(source_, first, limits_.audit_slots, now, schema_);
-  return writer_.write(header, Audit{position, first, limits_.audit_slots, range.sessions, range.digest});
+  return writer_.write(header, Audit{position, first, limits_.audit_slots, range.sessions, range.digest, waiting()});
+}
+
+Lag Sender::lag(TimePoint now) const {
+  Lag out;
+  out.sessions = source_.live_sessions();
+  out.copying = epoch_ == 0 || bulk_ != Bulk::done;
+  out.waiting = waiting();
+  out.unacknowledged = static_cast<std::uint32_t>(
+      std::min<std::size_t>(unacknowledged_states_, std::numeric_limits<std::uint32_t>::max()));
+  if (const auto since = ages_.oldest(acknowledged_changes_)) {
+    const auto micros = std::clamp<Duration::rep>((now - *since) / 1us, 1, std::numeric_limits<std::uint32_t>::max());
+    out.oldest_us = static_cast<std::uint32_t>(micros);
+  }
+  return out;
 }
 
 bool Sender::drained() const {

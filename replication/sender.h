@@ -20,6 +20,7 @@
 #include "model/record/change_listener.h"
 #include "model/record/record_codec.h"
 #include "model/record/session.h"
+#include "replication/change_ages.h"
 #include "replication/protocol.h"
 
 namespace icr::replication {
@@ -107,6 +108,8 @@ class Sender {
   /// Tells that somebody waits for this change: pump() does not wait for more changes until it is sent.
   void await(std::uint64_t change) { awaited_ = std::max(awaited_, change); }
 
+  /// Returns what the receiver may lack now. Counters and idle times do not count.
+  [[nodiscard]] Lag lag(TimePoint now) const;
   /// Returns true if the receiver has acknowledged the whole bulk copy and every change of state that there is.
   [[nodiscard]] bool drained() const;
   /// Returns the place of the last message of the stream; its epoch is 0 if there is no stream.
@@ -162,6 +165,7 @@ class Sender {
     std::uint64_t sequence = 0;
     std::size_t bytes = 0;
     std::size_t records = 0;
+    std::size_t states = 0;  ///< slots in it that were marked because their state had changed
     Kind kind = Kind::nothing;
     std::uint32_t bulk_from = 0;       ///< of a bulk batch: where the cursor stood
     std::uint64_t covers = 0;          ///< all changes up to this one are in this message and those before it
@@ -174,6 +178,10 @@ class Sender {
   void collect_bulk(Sent& sent, TimePoint now);
   /// Adds the record of the slot, or its tombstone if `dead_too`. Returns true if there is a row for it.
   bool add_row(std::uint32_t slot, bool counters, bool dead_too, TimePoint now, bool& dead);
+  /// Returns the number of slots whose newest state is in no message, or was withheld from the receiver.
+  [[nodiscard]] std::uint32_t waiting() const {
+    return state_.size() + (withheld_slots_ ? withheld_slots_->size() : 0);
+  }
   [[nodiscard]] bool batch_full() const { return rows_.size() >= limits_.batch_rows || rows_.bytes() >= batch_limit_; }
   [[nodiscard]] MessageWriter::Bytes write_audit(const Header& header, const Position& position, TimePoint now);
   [[nodiscard]] bool audit_range_clean() const;
@@ -209,6 +217,8 @@ class Sender {
   std::deque<Sent> unacknowledged_;
   std::size_t unacknowledged_bytes_ = 0;
   std::size_t unacknowledged_records_ = 0;
+  std::size_t unacknowledged_states_ = 0;  ///< sum of Sent::states
+  ChangeAges ages_;
   std::vector<std::vector<std::uint32_t>> spare_;  ///< memory of former Sent::slots
   std::size_t batch_limit_ = 0;   ///< octets of the batch that is being built: no more than what is left of the budget
   MessageWriter::Bytes blocked_;  ///< built, but the outlet did not take it yet
@@ -221,10 +231,11 @@ class Sender {
   /// The last change at the time when the walk over state_ began anew: a whole walk later, it is in a message, however
   /// many changes have come since. nullopt: marks may have come back behind the walk.
   std::optional<std::uint64_t> walk_covers_;
-  std::uint32_t walked_to_ = 0;         ///< the slot that was taken from state_ last
-  std::vector<std::uint32_t> sent_in_;  ///< by slot: lower bits of the message that carried it last; or empty
-  bool withheld_ = false;               ///< a record of this stream
-  bool lacks_ = false;                  ///< the receiver has refused a record of this stream
+  std::uint32_t walked_to_ = 0;           ///< the slot that was taken from state_ last
+  std::vector<std::uint32_t> sent_in_;    ///< by slot: lower bits of the message that carried it last; or empty
+  bool withheld_ = false;                 ///< a record of this stream
+  std::optional<BitSet> withheld_slots_;  ///< whose newest record was withheld; no memory before the first
+  bool lacks_ = false;                    ///< the receiver has refused a record of this stream
 
   // When the first of the changes that wait was seen; max: none waits.
   static constexpr TimePoint kNever = TimePoint::max();

@@ -28,8 +28,9 @@ std::optional<FailoverKind> failover_kind(std::string_view name) {
 
 bool has_possible_times(const FailoverReport& report) {
   const auto possible = [](std::int64_t micros) { return micros >= -kFarthest && micros <= kFarthest; };
-  const std::array events = {report.heartbeat, report.closed,  report.decided,     report.granted,
-                             report.active,    report.steered, report.old_session, report.new_session};
+  const std::array events = {report.heartbeat, report.closed,      report.decided,     report.granted,
+                             report.active,    report.steered,     report.old_session, report.new_session,
+                             report.last_word, report.last_change, report.risk.unseen};
   return possible(report.heard) && std::all_of(events.begin(), events.end(), [&](const FailoverReport::Micros& time) {
            return !time || possible(*time);
          });

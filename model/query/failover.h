@@ -39,6 +39,39 @@ enum class FailoverKind : std::uint8_t {
 /// Returns the kind that to_string() names so; nullopt if there is none.
 [[nodiscard]] std::optional<FailoverKind> failover_kind(std::string_view name);
 
+/// What of the former master's table may be missing at the new one. Slots are those of sessions and of NAT bindings. A
+/// session that has ended has a slot until the other member knows of that.
+struct FailoverRisk {
+  using Micros = std::optional<std::int64_t>;
+  using Count = std::optional<std::uint64_t>;
+
+  /// At most so many sessions, or newest states of them, did the new master lack of what the former one had at its last
+  /// word (FailoverReport::last_word).
+  Count sessions;
+  /// For so long the former master may have gone on after its last word: until its connection closed, or until
+  /// mastership was claimed. What it did in this time is not known.
+  Micros unseen;
+  Count former_sessions;      ///< sessions of the former master, as its heartbeats told last
+  Count waiting;              ///< slots whose newest state it had not sent, as its heartbeats told last
+  Count unacknowledged;       ///< slots whose newest state it had sent, and this member had not acknowledged; likewise
+  Count oldest_us;            ///< for how long the oldest change had not been acknowledged, likewise; 0: there was none
+  Count missing;              ///< messages that it had sent, as its heartbeats told last, and that were not applied
+  bool gap = false;           ///< a message came after one that did not come
+  std::uint64_t lacking = 0;  ///< slots whose record this member refused, or could not read
+  std::uint64_t ended = 0;    ///< sessions that ended when the table became active: a part of them had not come
+
+  /// What the former master sent when it came back, of what the new one could not know.
+  struct Merge {
+    std::uint64_t returned = 0;  ///< sessions and bindings that the new master did not have, and has now
+    std::uint64_t updated = 0;   ///< those of which it had an older state
+    std::uint64_t known = 0;     ///< those of which it had the newest state
+    std::uint64_t refused = 0;   ///< those that it could not take, so they are lost
+    friend bool operator==(const Merge&, const Merge&) = default;
+  };
+  std::optional<Merge> merge;  ///< nullopt: it has not come back with what it had
+  friend bool operator==(const FailoverRisk&, const FailoverRisk&) = default;
+};
+
 /// The report of one takeover. What is not known is nullopt, and nothing is guessed. Times of events are microseconds
 /// after `heard`, the last sign of life of the former master.
 struct FailoverReport {
@@ -66,11 +99,14 @@ struct FailoverReport {
   Micros steered;                      ///< the kernel has the virtual addresses and return routes
   Micros old_session;  ///< the first packet of a session that this member had not set up itself has been forwarded
   Micros new_session;  ///< the first new session has been set up
+  Micros last_word;    ///< the last message came with which the former master told what this member lacked
+  Micros last_change;  ///< changes of sessions came last
 
   // -- State --
   std::uint64_t sessions = 0;  ///< of this member when it became active
   std::uint64_t applied = 0;   ///< last number of the former master's stream that was applied; 0: there was none
   Count sent;                  ///< last number that it said it had sent; nullopt if it did not say
+  FailoverRisk risk;
 
   SilenceStatus detector;  ///< when mastership was claimed
   friend bool operator==(const FailoverReport&, const FailoverReport&) = default;

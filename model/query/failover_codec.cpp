@@ -4,12 +4,52 @@
 namespace icr::query_codec {
 namespace {
 
+flatbuffers::Offset<fbs::FailoverRisk> encode(const FailoverRisk& in, Builder& builder) {
+  fbs::FailoverRiskBuilder out(builder);
+  if (in.sessions) out.add_sessions(*in.sessions);
+  if (in.unseen) out.add_unseen(*in.unseen);
+  if (in.former_sessions) out.add_former_sessions(*in.former_sessions);
+  if (in.waiting) out.add_waiting(*in.waiting);
+  if (in.unacknowledged) out.add_unacknowledged(*in.unacknowledged);
+  if (in.oldest_us) out.add_oldest_us(*in.oldest_us);
+  if (in.missing) out.add_missing(*in.missing);
+  out.add_gap(in.gap);
+  out.add_lacking(in.lacking);
+  out.add_ended(in.ended);
+  if (in.merge) {
+    out.add_returned(in.merge->returned);
+    out.add_updated(in.merge->updated);
+    out.add_known(in.merge->known);
+    out.add_refused(in.merge->refused);
+  }
+  return out.Finish();
+}
+
+FailoverRisk decode(const fbs::FailoverRisk& in) {
+  FailoverRisk out;
+  out.sessions = optional_of(in.sessions());
+  out.unseen = optional_of(in.unseen());
+  out.former_sessions = optional_of(in.former_sessions());
+  out.waiting = optional_of(in.waiting());
+  out.unacknowledged = optional_of(in.unacknowledged());
+  out.oldest_us = optional_of(in.oldest_us());
+  out.missing = optional_of(in.missing());
+  out.gap = in.gap();
+  out.lacking = in.lacking();
+  out.ended = in.ended();
+  if (const auto returned = optional_of(in.returned())) {
+    out.merge = FailoverRisk::Merge{*returned, in.updated(), in.known(), in.refused()};
+  }
+  return out;
+}
+
 flatbuffers::Offset<fbs::Failover> encode(const FailoverReport& in, Builder& builder) {
   const auto set = builder.CreateString(in.set);
   const auto chassis = builder.CreateString(in.chassis);
   const auto peer = builder.CreateString(in.peer);
   const auto reason = builder.CreateString(in.reason);
   const auto detector = encode_detector(in.detector, builder);
+  const auto risk = encode(in.risk, builder);
   fbs::FailoverBuilder out(builder);
   out.add_number(in.number);
   out.add_set(set);
@@ -34,6 +74,9 @@ flatbuffers::Offset<fbs::Failover> encode(const FailoverReport& in, Builder& bui
   out.add_applied(in.applied);
   if (in.sent) out.add_sent(*in.sent);
   out.add_detector(detector);
+  if (in.last_word) out.add_last_word(*in.last_word);
+  if (in.last_change) out.add_last_change(*in.last_change);
+  out.add_risk(risk);
   return out.Finish();
 }
 
@@ -59,6 +102,9 @@ Result<FailoverReport> decode(const fbs::Failover& in) {
   out.steered = optional_of(in.steered());
   out.old_session = optional_of(in.old_session());
   out.new_session = optional_of(in.new_session());
+  out.last_word = optional_of(in.last_word());
+  out.last_change = optional_of(in.last_change());
+  if (in.risk() != nullptr) out.risk = decode(*in.risk());
   if (!has_possible_times(out)) return fail("times of a takeover out of range");
   out.sessions = in.sessions();
   out.applied = in.applied();

@@ -218,6 +218,8 @@ class SessionSource {
   virtual ~SessionSource() = default;
   /// Slots are 0..capacity()-1: first those of sessions, then those of bindings.
   [[nodiscard]] virtual std::uint32_t capacity() const = 0;
+  /// Returns the number of sessions. Bindings do not count.
+  [[nodiscard]] virtual std::uint32_t live_sessions() const = 0;
   /// Returns how the slots are divided, which never changes. Empty: they are all of sessions.
   [[nodiscard]] virtual const SlotLayout& layout() const {
     static const SlotLayout none;

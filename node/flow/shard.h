@@ -254,6 +254,7 @@ class Shard final : public SessionSource, public SessionSink, private NatOutput 
 
   // -- SessionSource --
   [[nodiscard]] std::uint32_t capacity() const override { return table_.capacity() + nat_.rows(); }
+  [[nodiscard]] std::uint32_t live_sessions() const override { return sessions(); }
   [[nodiscard]] const SlotLayout& layout() const override { return layout_; }
   [[nodiscard]] std::uint32_t high_water() const override {
     return nat_.high_water() == 0 ? table_.high_water() : table_.capacity() + nat_.high_water();

@@ -104,16 +104,35 @@ void RedundancyMember::withdraw_claim() {
 void RedundancyMember::persist_term(std::uint64_t term) { decisions_.persist_term(term); }
 
 Takeover RedundancyMember::describe_takeover(const RoleMachine::Takeover& how) const {
-  Takeover out{how, heard_at_, heartbeat_at_, {}, detector_.status(last_tick_), receiver_.position().sequence, {}};
+  Takeover out{how, heard_at_,      heartbeat_at_, {}, detector_.status(last_tick_), receiver_.position().sequence,
+               {},  describe_risk()};
   if (!connected_ && closed_at_ != TimePoint()) out.closed_at = closed_at_;
   const rep::Position& said = peer_beat_.stream;
   if (said.epoch != 0 && said.epoch == receiver_.position().epoch) out.sent = said.sequence;
   return out;
 }
 
+CopyRisk RedundancyMember::describe_risk() const {
+  CopyRisk out;
+  if (told_) {
+    out.told = told_->lag;
+    out.told_of = told_->stream;
+    out.told_at = told_->at;
+  }
+  out.applied = receiver_.position();
+  out.word = receiver_.word();
+  out.gap = receiver_.gap();
+  out.lacking = receiver_.lacking();
+  out.changed_at = receiver_.changed_at();
+  return out;
+}
+
 void RedundancyMember::on_master(std::uint64_t term) {
   takeover_.reset();
   if (role_.takeover()) takeover_ = describe_takeover(*role_.takeover());
+  if (takeover_) former_boot_ = boots_.present();
+  merged_.reset();
+  told_.reset();
   // What the peer knows: what this member had from it, if it had all; a master that goes on knows from its stream.
   const bool whole_copy = receiver_.sync() == Sync::hot;
   receiver_.stop();
@@ -128,6 +147,7 @@ void RedundancyMember::on_master(std::uint64_t term) {
 void RedundancyMember::on_standby(std::uint64_t term) {
   receiver_.stop();
   sender_.stop();
+  former_boot_ = 0;
   if (const std::uint64_t former = std::exchange(master_in_, 0); former != 0) merge_out_.start(former);
   heartbeat_now_ = true;
   decisions_.on_standby(term);
@@ -157,7 +177,10 @@ std::uint16_t RedundancyMember::warnings() const {
 void RedundancyMember::merge(TimePoint now, std::size_t budget_bytes) {
   if (role_.role() == Role::master) {
     merge_in_.pump(header(), writer_, link_);
-    if (const auto taken = merge_in_.take_outcome()) log_merge(set_->name, *taken);
+    if (const auto taken = merge_in_.take_outcome()) {
+      log_merge(set_->name, *taken);
+      if (former_boot_ != 0 && std::exchange(former_boot_, 0) == boots_.present()) merged_ = taken->counts;
+    }
     return;
   }
   if (!role_.follows_peer()) return;
@@ -292,7 +315,10 @@ void RedundancyMember::send_heartbeat(TimePoint now) {
     beat.commit_waits = commits_->waits.load(std::memory_order_relaxed);
   }
   beat.takes_packets = set_->asymmetric_traffic == AsymmetricTraffic::relay;
-  if (role_.role() == Role::master) beat.stream = sender_.position();
+  if (role_.role() == Role::master) {
+    beat.stream = sender_.position();
+    beat.lag = sender_.lag(now);
+  }
   if (role_.follows_peer()) beat.stream = receiver_.position();
   if (right_ != nullptr) right_->on_send(now, detector_.status(now).threshold, beat);
   const auto bytes = writer_.write(header(), beat);

@@ -190,6 +190,9 @@ class RedundancyMember : public ChangeListener, public PeerCopy, private RoleOut
   [[nodiscard]] std::uint64_t peer_boot() const { return boots_.present(); }
   /// Returns true while the peer is heard.
   [[nodiscard]] bool hears_peer() const { return heard_ever_ && !peer_lost_told_; }
+  /// Returns what became of the records of the former master that this member took over from, if that one has come back
+  /// and sent those that this member could not know. Returns it once.
+  [[nodiscard]] std::optional<replication::AdoptedCounts> take_merged() { return std::exchange(merged_, std::nullopt); }
   /// Returns what this member knew when it became master, if it was standby before; otherwise nullopt. Valid in
   /// RoleOutput::on_master().
   [[nodiscard]] const std::optional<Takeover>& takeover() const { return takeover_; }
@@ -252,6 +255,7 @@ class RedundancyMember : public ChangeListener, public PeerCopy, private RoleOut
   void send_offer();
   void after_receiver(TimePoint now);
   [[nodiscard]] Takeover describe_takeover(const RoleMachine::Takeover& how) const;
+  [[nodiscard]] CopyRisk describe_risk() const;
   [[nodiscard]] replication::Header header() const;
   [[nodiscard]] std::uint16_t warnings() const;
   [[nodiscard]] bool may_send() const;
@@ -276,6 +280,8 @@ class RedundancyMember : public ChangeListener, public PeerCopy, private RoleOut
   std::uint64_t master_in_ = 0;  ///< the term in which this member is master; 0 if it is not
   RoleMachine role_;
   std::optional<Takeover> takeover_;
+  std::uint64_t former_boot_ = 0;  ///< the process that was master before this member, until it has sent what it had
+  std::optional<replication::AdoptedCounts> merged_;
 
   // Liveness.
   bool connected_ = false;
@@ -298,6 +304,13 @@ class RedundancyMember : public ChangeListener, public PeerCopy, private RoleOut
   PeerBoots boots_;
   replication::Heartbeat peer_beat_;
   std::optional<replication::RelayedPacket> relayed_;  ///< of the message that is being handled
+  /// The last heartbeat in which a master told of its lag.
+  struct Told {
+    replication::Lag lag;
+    replication::Position stream;
+    TimePoint at;
+  };
+  std::optional<Told> told_;
 
   std::uint64_t number_ = 0;
   TimePoint next_heartbeat_;

@@ -162,6 +162,7 @@ void RedundancyMember::on_heartbeat(TimePoint now, const rep::Header& header, co
     if (beat.relies ? promises : peer_beat_.relies) heartbeat_now_ = true;
   }
   peer_beat_ = beat;
+  if (beat.lag) told_ = Told{*beat.lag, beat.stream, now};
   sender_.set_schema(record_schema(beat.schema));
   if (heard_ever_ && peer_lost_told_) log::info("redundancy", "set={} peer is heard again", set_->name);
   heard_ever_ = true;

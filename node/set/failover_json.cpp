@@ -22,7 +22,17 @@ constexpr std::array kEvents = {
     Event{"last-heartbeat", &FailoverReport::heartbeat}, Event{"connection-closed", &FailoverReport::closed},
     Event{"decided", &FailoverReport::decided},          Event{"claim-granted", &FailoverReport::granted},
     Event{"table-active", &FailoverReport::active},      Event{"steering-done", &FailoverReport::steered},
-    Event{"first-packet", &FailoverReport::old_session}, Event{"first-new-session", &FailoverReport::new_session}};
+    Event{"first-packet", &FailoverReport::old_session}, Event{"first-new-session", &FailoverReport::new_session},
+    Event{"last-word", &FailoverReport::last_word},      Event{"last-change", &FailoverReport::last_change}};
+
+struct RiskValue {
+  const char* name;
+  FailoverRisk::Count FailoverRisk::*value;
+};
+constexpr std::array kRisk = {
+    RiskValue{"former-sessions", &FailoverRisk::former_sessions}, RiskValue{"not-sent", &FailoverRisk::waiting},
+    RiskValue{"not-acknowledged", &FailoverRisk::unacknowledged},
+    RiskValue{"oldest-change-us", &FailoverRisk::oldest_us}, RiskValue{"missing-messages", &FailoverRisk::missing}};
 
 /// The values of a report are in objects of objects.
 constexpr int kMaxDepth = 4;
@@ -45,6 +55,24 @@ constexpr std::array kDetector = {DetectorValue{"floor-us", &SilenceStatus::floo
 template <class T>
 Json or_null(const std::optional<T>& value) {
   return value ? Json(*value) : Json(nullptr);
+}
+
+Json risk_to_json(const FailoverRisk& risk) {
+  Json out;
+  out["unseen-us"] = or_null(risk.unseen);
+  for (const RiskValue& each : kRisk) out[each.name] = or_null(risk.*each.value);
+  out["gap"] = risk.gap;
+  out["lacking-records"] = risk.lacking;
+  out["ended-sessions"] = risk.ended;
+  Json merge;
+  if (risk.merge) {
+    merge["returned"] = risk.merge->returned;
+    merge["updated"] = risk.merge->updated;
+    merge["known"] = risk.merge->known;
+    merge["refused"] = risk.merge->refused;
+  }
+  out["merge"] = std::move(merge);
+  return out;
 }
 
 /// Takes values out of an object, and remembers the first that is not what it should be.
@@ -118,6 +146,27 @@ Json detector_to_json(const SilenceStatus& detector) {
   return out;
 }
 
+/// Returns what is wrong; empty if nothing is. A report of a former release has none of it.
+std::string take_risk(const Json& from, FailoverRisk& out) {
+  Taker taker(from, "risk.");
+  taker.known("unseen-us", out.unseen);
+  for (const RiskValue& each : kRisk) taker.known(each.name, out.*each.value);
+  taker.known("gap", out.gap);
+  taker.known("lacking-records", out.lacking);
+  taker.known("ended-sessions", out.ended);
+  if (const Json* merge = taker.object("merge")) {
+    Taker counts(*merge, "risk.merge.");
+    FailoverRisk::Merge known;
+    counts.required("returned", known.returned);
+    counts.required("updated", known.updated);
+    counts.required("known", known.known);
+    counts.required("refused", known.refused);
+    if (!counts.fault().empty()) return counts.fault();
+    out.merge = known;
+  }
+  return taker.fault();
+}
+
 }  // namespace
 
 std::string failover_to_json(const FailoverReport& report) {
@@ -151,6 +200,8 @@ std::string failover_to_json(const FailoverReport& report) {
   out["sessions"] = report.sessions;
   out["applied-sequence"] = report.applied;
   out["sent-sequence"] = or_null(report.sent);
+  out["sessions-at-risk"] = or_null(report.risk.sessions);
+  out["risk"] = risk_to_json(report.risk);
   out["detector"] = detector_to_json(report.detector);
   return out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
@@ -194,6 +245,10 @@ Result<FailoverReport> failover_from_json(std::string_view text) {
       if (!taker.fault().empty()) return fail("{}", taker.fault());
     }
     if (!each.fault().empty()) return fail("{}", each.fault());
+  }
+  top.known("sessions-at-risk", out.risk.sessions);
+  if (const Json* risk = top.object("risk")) {
+    if (const std::string fault = take_risk(*risk, out.risk); !fault.empty()) return fail("{}", fault);
   }
   if (const Json* detector = top.object("detector")) {
     Taker taker(*detector, "detector.");

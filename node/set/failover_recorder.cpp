@@ -22,6 +22,28 @@ FailoverKind kind_of(RoleCause cause) {
   }
 }
 
+/// Adds what the takeover put at risk.
+void add_risk(const Takeover& facts, FailoverReport& report) {
+  const auto after = [&](TimePoint at) { return (at - facts.heard_at) / 1us; };
+  const CopyRisk& known = facts.risk;
+  if (known.changed_at != TimePoint()) report.last_change = after(known.changed_at);
+  FailoverRisk& risk = report.risk;
+  risk.gap = known.gap;
+  risk.lacking = known.lacking;
+  risk.missing = known.missing();
+  if (known.told) {
+    risk.former_sessions = known.told->sessions;
+    risk.waiting = known.told->waiting;
+    risk.unacknowledged = known.told->unacknowledged;
+    risk.oldest_us = known.told->oldest_us;
+  }
+  const auto bound = known.bound(facts.how.hot);
+  if (!bound) return;
+  risk.sessions = bound->slots;
+  report.last_word = after(bound->at);
+  risk.unseen = std::max<Duration::rep>((facts.closed_at.value_or(facts.how.decided_at) - bound->at) / 1us, 0);
+}
+
 }  // namespace
 
 FailoverRecorder::FailoverRecorder(std::vector<FailoverReport> former) {
@@ -55,10 +77,13 @@ void FailoverRecorder::begin(const Takeover& facts, const FailoverContext& conte
   report.sessions = context.sessions;
   report.applied = facts.applied;
   report.sent = facts.sent;
+  add_risk(facts, report);
+  report.risk.ended = context.ended;
+  if (report.risk.sessions) *report.risk.sessions += context.ended;
   report.detector = silence_of(facts.detector, report.kind != FailoverKind::takeover);
   if (reports_.size() == kMaxFailovers) reports_.pop_back();
   reports_.push_front(std::move(report));
-  open_ = changed_ = true;
+  open_ = reigns_ = changed_ = true;
   settled_ = settles_ = false;
   awaits_steering_ = context.steers;
   awaits_former_packet_ = context.sessions != 0;
@@ -100,7 +125,17 @@ void FailoverRecorder::end() {
   if (!std::exchange(settled_, true)) settles_ = true;
 }
 
+void FailoverRecorder::on_merged(const replication::AdoptedCounts& counts) {
+  if (!reigns_) return;
+  const auto of = [&](Adopted how) { return counts[static_cast<std::size_t>(how)]; };
+  FailoverRisk::Merge merge{of(Adopted::created), of(Adopted::updated), of(Adopted::known), 0};
+  for (std::size_t i = static_cast<std::size_t>(Adopted::invalid); i < counts.size(); ++i) merge.refused += counts[i];
+  reports_.front().risk.merge = merge;
+  changed_ = true;
+}
+
 void FailoverRecorder::on_mastership_lost() {
+  reigns_ = false;
   if (open_) end();
 }
 

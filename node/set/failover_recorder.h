@@ -25,6 +25,7 @@ struct FailoverContext {
   std::string peer;
   std::uint64_t term = 0;
   std::uint64_t sessions = 0;  ///< of this member
+  std::uint64_t ended = 0;     ///< sessions that ended when its table became active
   TimePoint granted_at;
   TimePoint active_at;
   std::int64_t wall_heard = 0;  ///< wall clock of Takeover::heard_at, microseconds since the Unix epoch
@@ -45,6 +46,8 @@ class FailoverRecorder {
   void on_steered(TimePoint at);
   void on_former_packet(TimePoint at);
   void on_new_session(TimePoint at);
+  /// Tells what became of the records that the former master has sent since it came back.
+  void on_merged(const replication::AdoptedCounts& counts);
   /// Tells that the member is not master any more.
   void on_mastership_lost();
   /// Ends the report that has been open for kPatience.
@@ -75,7 +78,8 @@ class FailoverRecorder {
 
   std::deque<FailoverReport> reports_;
   std::uint64_t next_number_ = 1;
-  bool open_ = false;  ///< the front of reports_ awaits something
+  bool open_ = false;    ///< the front of reports_ awaits something
+  bool reigns_ = false;  ///< the member is still master since the front of reports_
   bool awaits_steering_ = false;
   bool awaits_former_packet_ = false;
   bool settled_ = true;   ///< take_news() has told, or will tell, that the front of reports_ is settled

@@ -171,6 +171,7 @@ void SetCore::begin_report(std::uint64_t term, TimePoint active_at, bool steers)
   context.peer = cluster_->chassis[members[members[0].chassis == chassis_ ? 1 : 0].chassis].name;
   context.term = term;
   context.sessions = shard_.sessions();
+  context.ended = had_before_ - std::min(had_before_, context.sessions);
   context.granted_at = now_;
   context.active_at = active_at;
   context.wall_heard = round_wall_ * 1000 + (facts.heard_at - round_at_) / 1us;
@@ -189,6 +190,7 @@ void SetCore::look_for_packets() {
 
 void SetCore::report_failovers(TimePoint now) {
   failovers_.tick(now);
+  if (const auto merged = member_.take_merged()) failovers_.on_merged(*merged);
   const auto news = failovers_.take_news();
   if (!news) return;
   if (!failovers_.awaits_former_packet()) shard_.await_no_packet();
@@ -306,6 +308,7 @@ void SetCore::persist_term(std::uint64_t term) {
 
 void SetCore::on_master(std::uint64_t term) {
   note_withdrawal();
+  had_before_ = shard_.sessions();
   if (shard_.active()) {
     shard_.set_term(term);
   } else {

@@ -183,6 +183,7 @@ class SetCore final : private RoleOutput, private PacketRelay {
   RedundancyMember member_;
   RoleHistory history_;
   FailoverRecorder failovers_;
+  std::uint64_t had_before_ = 0;      ///< sessions of the shard before its table became active
   std::uint64_t created_before_ = 0;  ///< sessions that the shard had set up before the takeover that is reported
   TimePoint round_at_;                ///< when the last round began, and the wall clock then
   WallMillis round_wall_ = 0;

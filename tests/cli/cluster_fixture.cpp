@@ -170,6 +170,11 @@ void FakeShard::put(const SessionRecord& record) {
   slots_[record.ref.slot] = record;
 }
 
+std::uint32_t FakeShard::live_sessions() const {
+  return static_cast<std::uint32_t>(std::count_if(
+      slots_.begin(), slots_.end(), [](const auto& slot) { return slot && slot->kind == RecordKind::session; }));
+}
+
 std::uint64_t FakeShard::sessions_of(StableId service_set) const {
   std::uint64_t count = 0;
   for (const auto& slot : slots_) {

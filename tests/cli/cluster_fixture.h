@@ -69,6 +69,7 @@ class FakeShard final : public node::ShardView, public SessionSource {
 
   std::uint32_t capacity() const override { return static_cast<std::uint32_t>(slots_.size()); }
   std::uint32_t high_water() const override { return static_cast<std::uint32_t>(slots_.size()); }
+  std::uint32_t live_sessions() const override;
   bool read(std::uint32_t slot, TimePoint now, SessionRecord& out) const override;
 
   Sync sync = Sync::hot;

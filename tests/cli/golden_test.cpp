@@ -194,6 +194,8 @@ TEST_F(Golden, Failovers) {
   report.hot = report.complete = false;
   report.closed = report.steered = report.old_session = report.new_session = std::nullopt;
   report.sent = std::nullopt;
+  report.last_word = report.last_change = std::nullopt;
+  report.risk = {};
   fake_.shard(0, 0).reports = {report};
   report.set = "rs2";
   fake_.shard(0, 1).reports = {report};

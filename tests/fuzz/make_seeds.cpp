@@ -167,11 +167,14 @@ void messages() {
   beat.role = Role::standby;
   beat.sync = Sync::hot;
   keep("heartbeat", writer.write(header, beat));
+  beat.role = Role::master;
+  beat.lag = Lag{1, 2, 3, 4, true};
+  keep("heartbeat-of-a-master", writer.write(header, beat));
   keep("handover", writer.write(header, Handover{5, 9}));
   keep("sync-request", writer.write(header, SyncRequest{5}));
   keep("stream-begin", writer.write(header, StreamBegin{position, 1024}));
   BatchEncoder encoder = batch();
-  keep("batch", writer.write(header, position, encoder));
+  keep("batch", writer.write(header, Batch{position}, encoder));
   keep("bulk-end", writer.write(header, BulkEnd{position}));
   keep("audit", writer.write(header, Audit{position, 0, 64, 3, 99}));
   keep("ack", writer.write(header, Ack{5, 1, 2}));

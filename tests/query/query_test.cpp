@@ -346,7 +346,8 @@ TEST(QueryCodec, ReportsOfTakeoversComeBackAsTheyWere) {
   encode_reply(reply, none, builder);
   EXPECT_FALSE(decode_reply(builder.GetBufferPointer(), builder.GetSize()));
 
-  for (auto time : {&FailoverReport::heartbeat, &FailoverReport::new_session}) {
+  for (auto time : {&FailoverReport::heartbeat, &FailoverReport::new_session, &FailoverReport::last_word,
+                    &FailoverReport::last_change}) {
     reply.failovers = {unknown};
     reply.failovers[0].*time = std::numeric_limits<std::int64_t>::max();
     encode_reply(reply, none, builder);

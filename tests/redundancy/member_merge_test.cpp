@@ -48,6 +48,11 @@ TEST_F(MergeTest, AfterASplitTheHigherTermHasWhatBothSetUpAndBothAreTwinsAgain) 
   EXPECT_EQ(left_.counter("merge-sent-created"), 1U);
   EXPECT_EQ(right_.counter("merge-created"), 1U);
   EXPECT_EQ(left_.counter("merge-not-sent"), 0U);
+  const auto merged = right_.member->take_merged();
+  ASSERT_TRUE(merged);
+  EXPECT_EQ((*merged)[static_cast<std::size_t>(Adopted::created)], 1U);
+  EXPECT_FALSE(right_.member->take_merged()) << "it is told once";
+  EXPECT_FALSE(left_.member->take_merged());
 }
 
 TEST_F(MergeTest, OfASessionThatBothKnowTheStateThatWasUsedLastWins) {

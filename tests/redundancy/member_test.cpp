@@ -68,6 +68,41 @@ TEST_F(MemberTest, SilenceMakesAHotStandbyMasterAfterTheConfiguredTime) {
   EXPECT_LE(now_ - begin, detection() + 10ms);
 }
 
+TEST_F(MemberTest, WhoTakesOverKnowsWhatItsMasterToldLast) {
+  bring_up();
+  fill(left_, 200);
+  run_for(1s);
+  cut(true);
+  fill(left_, 210);  // ten new ones, and all others changed
+  ASSERT_TRUE(run_until([this] { return right_.role == "master"; }));
+  ASSERT_TRUE(right_.member->takeover());
+  const CopyRisk& risk = right_.member->takeover()->risk;
+  ASSERT_TRUE(risk.told);
+  EXPECT_EQ(risk.told->sessions, 200U);
+  EXPECT_EQ(risk.missing(), 0U);
+  const auto bound = risk.bound(true);
+  ASSERT_TRUE(bound);
+  EXPECT_EQ(bound->slots, 0U) << "what was changed after its last word is not known";
+  EXPECT_LE(bound->at, right_.member->takeover()->heard_at);
+  EXPECT_GE(bound->at, right_.member->takeover()->heard_at - 100ms);
+}
+
+TEST_F(MemberTest, WhatTheMasterCannotSendIsAtRisk) {
+  bring_up();
+  fill(left_, 200);
+  run_for(1s);
+  left_.data.faults.cut = true;
+  for (std::uint32_t slot = 200; slot < 210; ++slot) left_.table->create(slot, udp_session(slot), now_);
+  run_for(150ms);  // a heartbeat says so
+  cut(true);
+  ASSERT_TRUE(run_until([this] { return right_.role == "master"; }));
+  const CopyRisk& risk = right_.member->takeover()->risk;
+  EXPECT_EQ(risk.bound(true)->slots, 10U);
+  EXPECT_EQ(risk.told->sessions, 210U);
+  EXPECT_GE(risk.missing(), 1U);
+  EXPECT_GE(risk.told->oldest_us, 40'000U);
+}
+
 TEST_F(MemberTest, AColdStandbyDoesNotBelieveAClosedConnectionAlone) {
   left_.start();
   right_.start();

@@ -130,6 +130,8 @@ TEST_F(NextRelease, ANewColumnANewValueAndANewKindOfMessageDoNotPartAPair) {
   // A switchover, and back to back copies in the other direction.
   ASSERT_TRUE(left_.member->request_switchover(now_));
   ASSERT_TRUE(run_until([this] { return right_.role == "master" && left_.hot(); }, 10s));
+  ASSERT_TRUE(right_.member->takeover());
+  EXPECT_FALSE(right_.member->takeover()->risk.bound(true)) << "that release does not tell its lag";
   ASSERT_TRUE(run_until([this] { return equal(); }, 10s));
   EXPECT_EQ(right_.table->size(), 239U);
   ASSERT_TRUE(run_until([this] { return right_.member->status().peer_sync == Sync::hot; }, 10s));

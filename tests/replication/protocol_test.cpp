@@ -37,6 +37,7 @@ class ProtocolTest : public ::testing::Test {
     beat.health_weight = 100;
     beat.health_reasons = "disk is full";
     beat.addresses.resize(2);
+    beat.lag = Lag{1, 2, 3, 4, true};
     std::vector<Bytes> out;
     out.push_back(keep(writer_.write(kSender, beat)));
     out.push_back(keep(writer_.write(kSender, Handover{11, 4})));
@@ -50,9 +51,9 @@ class ProtocolTest : public ::testing::Test {
       rows.add(record);
     }
     rows.add_tombstone({7, 2});
-    out.push_back(keep(writer_.write(kSender, Position{11, 1, 2}, rows)));
-    out.push_back(keep(writer_.write(kSender, BulkEnd{{11, 1, 3}})));
-    out.push_back(keep(writer_.write(kSender, Audit{{11, 1, 4}, 0, 64, 3, 99})));
+    out.push_back(keep(writer_.write(kSender, Batch{{11, 1, 2}, nullptr, 7, true}, rows)));
+    out.push_back(keep(writer_.write(kSender, BulkEnd{{11, 1, 3}, 8})));
+    out.push_back(keep(writer_.write(kSender, Audit{{11, 1, 4}, 0, 64, 3, 99, 9})));
     out.push_back(keep(writer_.write(kSender, Ack{11, 1, 3})));
     out.push_back(keep(writer_.write(kSender, Nack{11, 1, 3})));
     for (std::uint32_t i = 0; i < 2; ++i) {
@@ -374,7 +375,7 @@ TEST_F(ProtocolTest, TheConditionOfASenderIsOptionalAndChecked) {
 TEST_F(ProtocolTest, HugeCountsAreRefused) {
   BatchEncoder rows;
   for (std::uint32_t i = 0; i <= kMaxBatchRows; ++i) rows.add_tombstone({i, 1});
-  const Bytes bytes = keep(writer_.write(kSender, Position{1, 1, 1}, rows));
+  const Bytes bytes = keep(writer_.write(kSender, Batch{{1, 1, 1}}, rows));
   const Message* message = reader_.read(bytes);
   ASSERT_NE(message, nullptr);
   EXPECT_FALSE(BatchDecoder::check(std::get<Batch>(message->body).sessions, kMaxBatchRows));

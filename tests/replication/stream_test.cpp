@@ -305,7 +305,7 @@ TEST_F(StreamTest, InvalidRowsAreRefusedAsAWhole) {
   Position p = receiver_.position();
   ++p.sequence;
   MessageWriter writer;
-  const auto bytes = writer.write(kMaster, p, rows);
+  const auto bytes = writer.write(kMaster, Batch{p}, rows);
   const Message* message = from_master_.read(bytes);
   ASSERT_NE(message, nullptr);
   receiver_.on_batch(now_, std::get<Batch>(message->body));

@@ -34,6 +34,8 @@ TEST(FailoverJson, WhatIsNotKnownIsNullAndComesBackSo) {
   const std::string text = failover_to_json(report);
   EXPECT_THAT(text, HasSubstr("\"first-packet\": null"));
   EXPECT_THAT(text, HasSubstr("\"sent-sequence\": null"));
+  EXPECT_THAT(text, HasSubstr("\"sessions-at-risk\": null"));
+  EXPECT_THAT(text, HasSubstr("\"merge\": null"));
   const auto back = failover_from_json(text);
   ASSERT_TRUE(back) << back.error().message;
   EXPECT_EQ(*back, report);
@@ -59,6 +61,16 @@ TEST(FailoverJson, AReportOfALaterReleaseIsReadWithoutWhatIsNew) {
   EXPECT_EQ(*back, report);
 }
 
+TEST(FailoverJson, AReportOfAFormerReleaseSaysNothingOfTheRisk) {
+  std::string text = failover_to_json(icr::test::sample_failover());
+  const auto from = text.find("  \"sessions-at-risk\"");
+  text.erase(from, text.find("  \"detector\"") - from);
+  const auto back = failover_from_json(text);
+  ASSERT_TRUE(back) << back.error().message;
+  EXPECT_EQ(back->risk, FailoverRisk());
+  EXPECT_EQ(back->sent, 53U);
+}
+
 TEST(FailoverJson, WhatIsWrongIsNamed) {
   const std::string good = failover_to_json(icr::test::sample_failover());
   const auto error_of = [](const std::string& text) {
@@ -79,6 +91,11 @@ TEST(FailoverJson, WhatIsWrongIsNamed) {
             "'last-sign-of-life.unix-us' is missing, or of another type");
   EXPECT_EQ(error_of(with(good, "\"probe\": \"not asked\"", "\"probe\": 3")),
             "'detector.probe' is missing, or of another type");
+  EXPECT_EQ(error_of(with(good, "\"sessions-at-risk\": 5", "\"sessions-at-risk\": -5")),
+            "'sessions-at-risk' is missing, or of another type");
+  EXPECT_EQ(error_of(with(good, "\"not-sent\": 2", "\"not-sent\": []")),
+            "'risk.not-sent' is missing, or of another type");
+  EXPECT_EQ(error_of(with(good, "\"returned\": 21,", "")), "'risk.merge.returned' is missing, or of another type");
 }
 
 /// A report with such a number would be the last one, and sums of such times overflow.
@@ -127,7 +144,8 @@ TEST(FailoverLog, TheLineHasTheFiguresInOneSentenceAfterAnother) {
       "\"Failed\". The last sign of life came at 2026-11-30T08:35:03.695762Z. After it: connection closed 38.200 "
       "ms, decision 40.246 ms, claim granted 41.238 ms, table active 41.259 ms, steering done 41.799 ms, first "
       "packet of a session 42.741 ms, first new session 99.000 ms. The table had 20000 sessions, and its copy was "
-      "complete.");
+      "complete. At most 5 of the 20003 sessions of left are at risk, by its last word at -1.250 ms; it may have gone "
+      "on for 39.450 ms after that.");
 }
 
 TEST(FailoverLog, WhatIsNotKnownIsSaidToBeUnknown) {
@@ -139,6 +157,8 @@ TEST(FailoverLog, WhatIsNotKnownIsSaidToBeUnknown) {
   EXPECT_THAT(line, Not(HasSubstr("connection closed")));
   EXPECT_THAT(line, HasSubstr("first packet of a session unknown,"));
   EXPECT_THAT(line, HasSubstr("its copy was not complete."));
+  report.risk = {};
+  EXPECT_THAT(failover_line(report), HasSubstr("complete. How many sessions are at risk is unknown."));
 }
 
 }  // namespace

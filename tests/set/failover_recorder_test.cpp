@@ -118,6 +118,74 @@ TEST_F(FailoverRecorderTest, AMemberThatIsNotMasterAnyMoreAwaitsNothing) {
   EXPECT_FALSE(recorder_.take_news());
 }
 
+TEST_F(FailoverRecorderTest, WhatTheFormerMasterToldSaysWhatIsAtRisk) {
+  Takeover taken = facts();
+  taken.risk.told = replication::Lag{100, 2, 3, 870, false};
+  taken.risk.told_of = {5, 1, 9};
+  taken.risk.told_at = kHeard - 1ms;
+  taken.risk.applied = {5, 1, 8};
+  taken.risk.changed_at = kHeard - 3ms;
+  taken.risk.lacking = 4;
+  FailoverContext with_ended = context();
+  with_ended.ended = 10;
+  recorder_.begin(taken, with_ended, kHeard + 42ms);
+  EXPECT_EQ(newest().risk.sessions, 19U) << "not sent, not acknowledged, refused and ended";
+  EXPECT_EQ(newest().last_word, -1'000);
+  EXPECT_EQ(newest().last_change, -3'000);
+  EXPECT_EQ(newest().risk.unseen, 39'000) << "until the connection closed";
+  EXPECT_EQ(newest().risk.former_sessions, 100U);
+  EXPECT_EQ(newest().risk.waiting, 2U);
+  EXPECT_EQ(newest().risk.unacknowledged, 3U);
+  EXPECT_EQ(newest().risk.oldest_us, 870U);
+  EXPECT_EQ(newest().risk.missing, 1U);
+
+  // A message that was made after the heartbeat has the last word.
+  taken.risk.applied = {5, 1, 10};
+  taken.risk.word = {{5, 1, 10}, kHeard + 5ms, 1};
+  taken.risk.lacking = 0;
+  taken.closed_at.reset();
+  recorder_.begin(taken, context(), kHeard + 42ms);
+  EXPECT_EQ(newest().risk.sessions, 1U);
+  EXPECT_EQ(newest().last_word, 5'000);
+  EXPECT_EQ(newest().risk.unseen, 35'000) << "until the decision";
+  EXPECT_EQ(newest().risk.missing, 0U);
+
+  // All sessions are at risk if the copy is not complete.
+  taken.how.hot = false;
+  recorder_.begin(taken, context(), kHeard + 42ms);
+  EXPECT_EQ(newest().risk.sessions, 100U);
+  EXPECT_EQ(newest().last_word, -1'000);
+}
+
+TEST_F(FailoverRecorderTest, WithoutAWordOfTheFormerMasterTheRiskIsUnknown) {
+  recorder_.begin(facts(), context(), kHeard + 42ms);
+  EXPECT_FALSE(newest().risk.sessions || newest().last_word || newest().risk.unseen || newest().risk.former_sessions);
+  EXPECT_FALSE(newest().last_change || newest().risk.missing);
+}
+
+TEST_F(FailoverRecorderTest, WhatTheFormerMasterBroughtBackIsAddedAlsoToACompleteReport) {
+  replication::AdoptedCounts counts{};
+  counts[static_cast<std::size_t>(Adopted::created)] = 3;
+  counts[static_cast<std::size_t>(Adopted::updated)] = 4;
+  counts[static_cast<std::size_t>(Adopted::known)] = 5;
+  counts[static_cast<std::size_t>(Adopted::port_taken)] = 6;
+  counts[static_cast<std::size_t>(Adopted::table_full)] = 1;
+  recorder_.on_merged(counts);
+  EXPECT_FALSE(recorder_.take_news()) << "there was no takeover";
+  recorder_.begin(facts(), context(), kHeard + 42ms);
+  recorder_.tick(kHeard + 1min);
+  (void)recorder_.take_news();
+  EXPECT_FALSE(newest().risk.merge);
+  recorder_.on_merged(counts);
+  const auto news = recorder_.take_news();
+  ASSERT_TRUE(news);
+  EXPECT_FALSE(news->settled);
+  EXPECT_EQ(newest().risk.merge, (FailoverRisk::Merge{3, 4, 5, 7}));
+  recorder_.on_mastership_lost();
+  recorder_.on_merged({});
+  EXPECT_FALSE(recorder_.take_news()) << "a merge of a later mastership of the peer is not about this takeover";
+}
+
 TEST_F(FailoverRecorderTest, EachCauseHasItsKind) {
   const auto kind_after = [this](RoleCause cause) {
     Takeover taken = facts();

@@ -2,6 +2,7 @@
 // of SessionSource and SessionSink, nothing fast.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -25,6 +26,10 @@ class FakeTable final : public SessionSource, public SessionSink {
   // SessionSource
   [[nodiscard]] std::uint32_t capacity() const override { return static_cast<std::uint32_t>(slots_.size()); }
   [[nodiscard]] std::uint32_t high_water() const override { return high_water_; }
+  [[nodiscard]] std::uint32_t live_sessions() const override {
+    return static_cast<std::uint32_t>(std::count_if(
+        slots_.begin(), slots_.end(), [](const Slot& s) { return s.live && s.record.kind == RecordKind::session; }));
+  }
   bool read(std::uint32_t slot, TimePoint now, SessionRecord& out) const override {
     const Slot& s = slots_[slot];
     if (!s.live) {

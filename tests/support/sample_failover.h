@@ -29,6 +29,19 @@ inline FailoverReport sample_failover(std::uint64_t number = 7, const char* set 
   out.sessions = 20'000;
   out.applied = 54;
   out.sent = 53;
+  out.last_word = -1'250;
+  out.last_change = -3'100;
+  out.risk.sessions = 5;
+  out.risk.unseen = 39'450;
+  out.risk.former_sessions = 20'003;
+  out.risk.waiting = 2;
+  out.risk.unacknowledged = 4;
+  out.risk.oldest_us = 870;
+  out.risk.missing = 6;
+  out.risk.gap = true;
+  out.risk.lacking = 8;
+  out.risk.ended = 9;
+  out.risk.merge = FailoverRisk::Merge{21, 22, 23, 24};
   out.detector = {500'000, 1'500'000, 500'001, 41'015, 7'465, 138, 4'536, 3, 12, 10, "peer is lost", "not asked"};
   return out;
 }
