@@ -72,6 +72,8 @@ void Chassis::begin(TimePoint now, bool damaged) {
   core_ = std::make_unique<node::SetCore>(cluster, *cluster.find_chassis(commits.name()), *shard_, start,
                                           static_cast<node::SetOutput&>(*this), now);
   shard_->add_observer(*this);
+  life_.begin(boot_, cluster.digest);
+  table_size_ = shard_->table().capacity();
   changed_slots_.clear();
   data_blocked = control_blocked = paused = false;
   probed_.reset();
@@ -99,9 +101,11 @@ void Chassis::take(TimePoint now) {
   core_->take(now, commits.next()->cluster, update_->shard);
   update_.reset();  // the former parts; they name the former file, which is still there
   commits.on_taken();
+  life_.set_cluster_digest(cluster().digest);
 }
 
 void Chassis::end(std::size_t keep) {
+  life_.end(*shard_, table_size_, now_);
   update_.reset();
   core_.reset();
   engine_.reset();
@@ -164,6 +168,7 @@ bool Chassis::term_kept(std::uint64_t term) const {
 bool Chassis::send(replication::Channel channel, std::span<const std::uint8_t> message) {
   if (channel == replication::Channel::former) return false;  // both programs are of this release
   const bool on_control = channel != replication::Channel::data;
+  life_.on_send(message);
   if (on_control ? control_blocked : data_blocked) return false;
   (on_control ? control : data).send(now_, message);
   return true;
@@ -182,6 +187,9 @@ void Chassis::report_role(Role role, std::uint64_t term) {
   role == Role::master ? watcher_.on_master(*this, term) : watcher_.on_standby(*this, term);
 }
 
-void Chassis::changed(std::uint32_t slot, Change) { changed_slots_.insert(slot); }
+void Chassis::changed(std::uint32_t slot, Change change) {
+  changed_slots_.insert(slot);
+  life_.on_change(slot, change);
+}
 
 }  // namespace icr::sim

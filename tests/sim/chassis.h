@@ -18,6 +18,7 @@
 #include "node/set/set_core.h"
 #include "tests/sim/commit_host.h"
 #include "tests/sim/key_service.h"
+#include "tests/sim/report_oracle.h"
 #include "tests/sim/slow.h"
 #include "tests/support/memory_store.h"
 #include "tests/support/virtual_wire.h"
@@ -77,6 +78,11 @@ class Chassis final : private node::SetOutput, private ChangeListener, private n
   [[nodiscard]] node::MemberStatus status() const { return core_->member().status(); }
   [[nodiscard]] const node::Shard& shard() const { return *shard_; }
   [[nodiscard]] const node::Engine& engine() const { return *engine_; }
+  [[nodiscard]] const std::deque<FailoverReport>& failovers() const { return core_->failovers().reports(); }
+  /// Returns what this life has changed and said; if the chassis is down, the last one.
+  [[nodiscard]] const LifeLog& life() const { return life_; }
+  /// Returns the number of slots of sessions, also of a life that has ended.
+  [[nodiscard]] std::uint32_t table_size() const { return table_size_; }
   /// Returns the cluster file that the sets run with.
   [[nodiscard]] const Cluster& cluster() const { return commits.cluster(); }
   [[nodiscard]] storage::MemoryStore& store() { return store_; }
@@ -148,6 +154,8 @@ class Chassis final : private node::SetOutput, private ChangeListener, private n
   std::unique_ptr<node::SetCore> core_;
   std::optional<Update> update_;
   std::set<std::uint32_t> changed_slots_;
+  LifeLog life_;
+  std::uint32_t table_size_ = 0;
   std::uint64_t boot_ = 0;
   bool whole_ = true;
   std::optional<std::uint64_t> probed_;  ///< the last probe that the peer's machine has yet to answer

@@ -78,6 +78,9 @@ TEST_P(Simulation, InvariantsHoldUnderEverySeed) {
   EXPECT_GT(totals.left_waited, 10 * count);
   EXPECT_GT(totals.left_alone, count);
   EXPECT_GT(totals.survived, count / 2);
+  EXPECT_GT(totals.reports, count / 2);
+  EXPECT_GT(totals.lost_at_risk, 0U);
+  EXPECT_GT(totals.at_risk, totals.lost_at_risk);
 }
 
 INSTANTIATE_TEST_SUITE_P(Part, Simulation, ::testing::Range<std::uint64_t>(0, kParts));
@@ -187,6 +190,7 @@ class Scenario : public ::testing::TestWithParam<NatFlavour> {
 
 TEST_P(Scenario, TakeoverKeepsEverySessionAndEveryMapping) {
   quiesce();
+  run(1s);
   const auto sessions = world_.chassis(0).shard().sessions();
   const auto digest = world_.chassis(0).shard().digest();
   ASSERT_GT(sessions, 10U);
@@ -194,6 +198,11 @@ TEST_P(Scenario, TakeoverKeepsEverySessionAndEveryMapping) {
   ASSERT_TRUE(run_until([this] { return world_.chassis(1).active(); }, 10ms));
   EXPECT_EQ(world_.chassis(1).shard().sessions(), sessions);
   EXPECT_EQ(world_.chassis(1).shard().digest(), digest);
+  const FailoverReport& report = world_.chassis(1).failovers().front();
+  EXPECT_EQ(report.risk.sessions, 0U) << "the master had nothing to say";
+  EXPECT_EQ(report.risk.former_sessions, sessions);
+  EXPECT_EQ(report.risk.missing, 0U);
+  EXPECT_EQ(report.risk.oldest_us, 0U);
   const auto changed = world_.traffic().mapping_changes();
   const auto trips = world_.traffic().round_trips();
   world_.set_traffic(0.001);  // the conversations go on, new ones do not begin
@@ -295,7 +304,12 @@ TEST_P(Scenario, AfterASplitWhatEitherMasterSetUpLivesOrIsCountedAsAConflict) {
   // The oracle compares what the member that yielded had with what lives at the master afterwards, and what was
   // refused.
   ASSERT_TRUE(run_until([this] { return world_.chassis(0).counter("merges-completed") == 1; }, 2s));
-  EXPECT_GT(world_.chassis(1).counter("merge-created"), 5U);
+  const std::uint64_t created = world_.chassis(1).counter("merge-created");
+  EXPECT_GT(created, 5U);
+  const FailoverReport& report = world_.chassis(1).failovers().front();
+  ASSERT_TRUE(report.risk.merge);
+  EXPECT_EQ(report.risk.merge->returned, created);
+  EXPECT_EQ(report.risk.merge->updated, world_.chassis(1).counter("merge-updated"));
   EXPECT_EQ(world_.chassis(0).counter("merge-not-sent"), 0U);
   EXPECT_EQ(world_.chassis(0).counter("merges-given-up"), 0U);
   ASSERT_EQ(world_.master(), 1U);

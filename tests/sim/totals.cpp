@@ -53,6 +53,10 @@ void Totals::add(const Totals& o) {
   left_waited += o.left_waited;
   left_alone += o.left_alone;
   survived += o.survived;
+  reports += o.reports;
+  at_risk += o.at_risk;
+  lost_at_risk += o.lost_at_risk;
+  changed_unseen += o.changed_unseen;
 }
 
 std::string Totals::to_string() const {
@@ -67,13 +71,14 @@ std::string Totals::to_string() const {
       "master {}), not startable {}, "
       "switchovers for them {}, sessions that moved with them {}, that had no place {}, that were admitted no more "
       "{}, keys given by the witness {}, masters fenced {}, moments with two masters of which one did not act {}, "
-      "packets that left with output commit {} (after a wait {}, without a peer {}), sessions that had to survive {}",
+      "packets that left with output commit {} (after a wait {}, without a peer {}), sessions that had to survive {}, "
+      "reports of takeovers checked {}, sessions at risk {}, of which lost {}, changed after the last word {}",
       crashes, cuts, pauses, illnesses, moved_ill, storms, disk_failures, switchovers_begun, masterships, took_over_hot,
       took_over_cold, split_brains, births, deaths, round_trips, mapping_changes, messages_lost, gaps, duplicates,
       attempts_after_loss, copies, only_there, adopted, conflicts, claims_waited, claims_refused, claims_withdrawn,
       claims_waived, damaged, commits, commits_of_one, fetched, restarts, adopted_commits, adopted_by_master,
       failed_starts, handed_over, kept, homeless, rematched, keys_given, fenced, two_masters, left_known, left_waited,
-      left_alone, survived);
+      left_alone, survived, reports, at_risk, lost_at_risk, changed_unseen);
 }
 
 }  // namespace icr::sim

@@ -55,7 +55,11 @@ struct Totals {
   std::uint64_t left_waited = 0;    ///< those of them that had waited
   std::uint64_t left_alone = 0;     ///< packets that left one without a peer
   std::uint64_t survived = 0;       ///< sessions of which the world had heard, and that lived on after a takeover
-  std::uint64_t two_masters = 0;    ///< moments with two masters, of which one did not act
+  std::uint64_t reports = 0;        ///< reports of takeovers whose bound was compared with what was lost
+  std::uint64_t at_risk = 0;        ///< sessions that they said were at risk at most
+  std::uint64_t lost_at_risk = 0;   ///< those that were lost
+  std::uint64_t changed_unseen = 0;  ///< sessions that the former master changed after its last word
+  std::uint64_t two_masters = 0;     ///< moments with two masters, of which one did not act
   void add(const Totals& other);
   [[nodiscard]] std::string to_string() const;
 };

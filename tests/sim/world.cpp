@@ -47,6 +47,9 @@ void World::on_master(Chassis& chassis, std::uint64_t term) {
   note(fmt::format("chassis {} is master in term {}: {}", chassis.index(), term, chassis.status().reason));
   ++totals_.masterships;
   oracle_.on_master(chassis, chassis_[1U - chassis.index()], term, now_);
+  if (std::string wrong = check_report(chassis, chassis_[1U - chassis.index()], now_, totals_); !wrong.empty()) {
+    violations_.push_back(fmt::format("{} ms: {}", now_.time_since_epoch() / Duration(1ms), wrong));
+  }
   if (strict_) excuse(chassis.cluster());
 }
 
