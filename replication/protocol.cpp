@@ -368,7 +368,7 @@ RangeDigest digest_range(const SessionSource& source, std::uint32_t first, std::
   SessionRecord record;
   const std::uint32_t end = std::min(source.capacity(), first + count);
   for (std::uint32_t slot = first; slot < end; ++slot) {
-    if (!source.read(slot, now, record) || !schema.admits(record)) continue;
+    if (source.is_withheld(slot) || !source.read(slot, now, record) || !schema.admits(record)) continue;
     ++out.sessions;
     out.digest += digest_of(record);
   }

@@ -35,6 +35,13 @@ void Sender::remember_slots(bool remember) {
 }
 
 void Sender::stop() {
+  // Nobody knows the sessions that were withheld either.
+  std::uint32_t withheld = source_.withheld();
+  for (std::uint32_t slot = 0; withheld != 0 && slot < source_.high_water(); ++slot) {
+    if (!source_.is_withheld(slot)) continue;
+    (void)state_.mark(slot);
+    --withheld;
+  }
   for (const Sent& lost : unacknowledged_) {
     for (const std::uint32_t slot : lost.slots) (void)state_.mark(slot);
   }
@@ -334,8 +341,9 @@ void Sender::collect_bulk(Sent& sent, TimePoint now) {
 
 bool Sender::add_row(std::uint32_t slot, bool counters, bool dead_too, TimePoint now, bool& dead) {
   const bool live = source_.read(slot, now, record_);
-  const bool readable = live && schema_.admits(record_);
-  if (withheld_slots_ && (readable || !live)) (void)withheld_slots_->unmark(slot);
+  const bool too_young = live && source_.is_withheld(slot);
+  const bool readable = live && !too_young && schema_.admits(record_);
+  if (withheld_slots_ && (readable || !live || too_young)) (void)withheld_slots_->unmark(slot);
   if (readable) {
     record_.has_counters = record_.has_counters && counters;
     rows_.add(record_);
@@ -344,10 +352,12 @@ bool Sender::add_row(std::uint32_t slot, bool counters, bool dead_too, TimePoint
   }
   dead = true;
   if (live) {
-    ++counters_.withheld;
-    withheld_ = true;
-    if (!withheld_slots_) withheld_slots_.emplace(source_.capacity());
-    (void)withheld_slots_->mark(slot);
+    if (!too_young) {
+      ++counters_.withheld;
+      withheld_ = true;
+      if (!withheld_slots_) withheld_slots_.emplace(source_.capacity());
+      (void)withheld_slots_->mark(slot);
+    }
     // Nothing of an older session may be left there, and this one may become readable: it is not dead itself.
     --record_.ref.generation;
   }

@@ -102,7 +102,7 @@ class Sender {
   void remember_slots(bool remember);
   /// Returns true if the receiver has acknowledged the newest state of `slot`. REQUIRES: remember_slots().
   [[nodiscard]] bool has_newest(std::uint32_t slot) const {
-    return complete() && !state_.contains(slot) &&
+    return complete() && !state_.contains(slot) && !source_.is_withheld(slot) &&
            static_cast<std::int32_t>(sent_in_[slot] - static_cast<std::uint32_t>(acknowledged_)) <= 0;
   }
   /// Tells that somebody waits for this change: pump() does not wait for more changes until it is sent.
@@ -178,9 +178,10 @@ class Sender {
   void collect_bulk(Sent& sent, TimePoint now);
   /// Adds the record of the slot, or its tombstone if `dead_too`. Returns true if there is a row for it.
   bool add_row(std::uint32_t slot, bool counters, bool dead_too, TimePoint now, bool& dead);
-  /// Returns the number of slots whose newest state is in no message, or was withheld from the receiver.
+  /// Returns the number of slots whose newest state is in no message, or was withheld from the receiver: because it
+  /// cannot read it, or because the session is too young.
   [[nodiscard]] std::uint32_t waiting() const {
-    return state_.size() + (withheld_slots_ ? withheld_slots_->size() : 0);
+    return state_.size() + (withheld_slots_ ? withheld_slots_->size() : 0) + source_.withheld();
   }
   [[nodiscard]] bool batch_full() const { return rows_.size() >= limits_.batch_rows || rows_.bytes() >= batch_limit_; }
   [[nodiscard]] MessageWriter::Bytes write_audit(const Header& header, const Position& position, TimePoint now);

@@ -59,6 +59,8 @@ std::uint32_t TwinComparison::look(std::uint32_t first, const TwinPage& master, 
     if (slot < first) continue;
     if (of_master != nullptr && of_standby != nullptr && cli::are_twins(*of_master, *of_standby)) {
       ++equal_;
+    } else if (of_standby == nullptr && of_master->newest_state == NewestState::withheld) {
+      ++withheld_;
     } else {
       doubt(slot, of_master, of_standby);
     }
@@ -77,8 +79,9 @@ std::uint32_t TwinComparison::look_again(std::uint32_t first, const TwinPage& ma
   for (auto slot = doubts_.lower_bound(first); slot != doubts_.end() && slot->first < end;) {
     Slot& kept = slot->second;
     std::array<std::optional<SessionRecord>, 2> now{at(master, slot->first), at(standby, slot->first)};
-    if (!kept.different && are_twins(now[0], now[1])) {
-      if (now[0]) ++equal_;
+    const bool withheld = now[0] && !now[1] && now[0]->newest_state == NewestState::withheld;
+    if (!kept.different && (withheld || are_twins(now[0], now[1]))) {
+      if (now[0]) ++(withheld ? withheld_ : equal_);
       slot = doubts_.erase(slot);
       continue;
     }

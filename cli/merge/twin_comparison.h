@@ -50,6 +50,9 @@ class TwinComparison {
   [[nodiscard]] std::uint32_t look_again(std::uint32_t first, const TwinPage& master, const TwinPage& standby);
 
   [[nodiscard]] std::uint64_t equal() const { return equal_; }
+  /// Returns the number of the master's sessions that are withheld from the standby (replication-threshold), and that
+  /// the standby does not have.
+  [[nodiscard]] std::uint64_t withheld() const { return withheld_; }
   [[nodiscard]] std::uint64_t different() const;
   [[nodiscard]] std::uint64_t changing() const;
   [[nodiscard]] std::uint64_t not_examined() const { return not_examined_; }
@@ -58,6 +61,7 @@ class TwinComparison {
 
  private:
   std::uint64_t equal_ = 0;
+  std::uint64_t withheld_ = 0;
   std::uint64_t not_examined_ = 0;
   std::map<std::uint32_t, Slot> doubts_;
 };

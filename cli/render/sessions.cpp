@@ -40,7 +40,12 @@ std::string policy_name(const Cluster& cluster, const SessionRecord& record) {
 std::string guarantee_line(const Cluster& cluster, const SessionRecord& record, std::string_view indent) {
   const auto service_set = cluster.service_set_ids.find(record.service_set);
   if (record.newest_state == NewestState::not_said || !service_set) return {};
-  const auto guarantee = static_cast<std::size_t>(cluster.service_sets[*service_set].guarantee);
+  const ServiceSet& config = cluster.service_sets[*service_set];
+  if (record.newest_state == NewestState::withheld) {
+    return fmt::format("{}Replication threshold: {} s, not reached: the peer does not have the session\n", indent,
+                       config.replication_threshold_s);
+  }
+  const auto guarantee = static_cast<std::size_t>(config.guarantee);
   return fmt::format("{}Guarantee: {}, newest state at the peer: {}\n", indent,
                      words_of(key("service-sets[]", "guarantee"))[guarantee],
                      record.newest_state == NewestState::at_peer ? "yes" : "no");

@@ -49,7 +49,8 @@ void append_usf_session(const Cluster& cluster, const Source& source, const Sess
 [[nodiscard]] std::string policy_name(const Cluster& cluster, const SessionRecord& record);
 
 /// Returns "Guarantee: output-commit, newest state at the peer: yes" for a session whose service set has a guarantee,
-/// with `indent` before it and a line end behind it; an empty text for all others.
+/// or "Replication threshold: 180 s, not reached: the peer does not have the session" for one that is withheld from the
+/// peer, with `indent` before it and a line end behind it; an empty text for all others.
 [[nodiscard]] std::string guarantee_line(const Cluster& cluster, const SessionRecord& record, std::string_view indent);
 
 /// Returns the seconds of a limit that are left after `used`, or 0 if none are left.

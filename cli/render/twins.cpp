@@ -124,6 +124,9 @@ void append_counts(std::string_view what, const TwinComparison& comparison, std:
   if (comparison.not_examined() > 0) {
     fmt::format_to(std::back_inserter(out), ", {} not examined", comparison.not_examined());
   }
+  if (comparison.withheld() > 0) {
+    fmt::format_to(std::back_inserter(out), "; {} below the replication-threshold", comparison.withheld());
+  }
   out += "\n";
 }
 

@@ -161,6 +161,8 @@ struct ServiceSet {
   Guarantee guarantee = static_cast<Guarantee>(usual_word("service-sets[]", "guarantee"));
   std::uint32_t guarantee_limit_ms = usual_number("service-sets[]", "guarantee-limit");
   WithoutPeer without_peer = static_cast<WithoutPeer>(usual_word("service-sets[]", "without-peer"));
+  /// The peer is told of a session when it has lived for so long.
+  std::uint32_t replication_threshold_s = usual_number("service-sets[]", "replication-threshold");
   std::uint16_t tcp_mss = 0;                      ///< SYNs with a higher MSS option are rewritten; 0: none is
   std::uint32_t max_flows = 0;                    ///< a session is two flows; 0: no limit
   std::uint32_t max_sessions_per_subscriber = 0;  ///< of one inside address; 0: no limit

@@ -211,6 +211,7 @@ inline constexpr auto kAll = std::to_array<Key>({
     {"service-sets[]", "guarantee", word, peer, live, 0, 0, "asynchronous", kGuarantees},
     {"service-sets[]", "guarantee-limit", number, peer, live, 1, 1000, "5"},
     {"service-sets[]", "without-peer", word, peer, live, 0, 0, "go-alone", "go-alone stop"},
+    {"service-sets[]", "replication-threshold", number, peer, live, 0, kDay, "0"},
     {"service-sets[]", "tcp-mss", number, peer, live, 536, 65'535},
     {"service-sets[]", "nat-options", map, peer, live},
     {"service-sets[]", "screen", name, peer, live},

@@ -157,6 +157,7 @@ void add(const Place& at, const ServiceSet& set, const Cluster& cluster) {
   at.word(key(kSection, "guarantee"), set.guarantee);
   at.value(key(kSection, "guarantee-limit"), std::uint64_t{set.guarantee_limit_ms});
   at.word(key(kSection, "without-peer"), set.without_peer);
+  at.value(key(kSection, "replication-threshold"), std::uint64_t{set.replication_threshold_s});
   at.unless(key(kSection, "tcp-mss"), std::uint64_t{set.tcp_mss}, kNone);
   if (set.screen) at.value(key(kSection, "screen"), cluster.screens[*set.screen].name);
   const Place options = at.below("nat-options");

@@ -64,9 +64,12 @@ void fill_core(const fbs::SessionCore& core, SessionRecord& out) {
   out.initiated_outside = (core.parts() & kPartInitiatedOutside) != 0;
   out.hairpin = (core.parts() & kPartHairpin) != 0;
   out.asymmetric = (core.parts() & kPartAsymmetric) != 0;
-  out.newest_state = (core.parts() & kPartGuarded) == 0  ? NewestState::not_said
-                     : (core.parts() & kPartAtPeer) != 0 ? NewestState::at_peer
-                                                         : NewestState::here_only;
+  const bool guarded = (core.parts() & kPartGuarded) != 0;
+  if ((core.parts() & kPartAtPeer) != 0) {
+    out.newest_state = guarded ? NewestState::at_peer : NewestState::withheld;
+  } else {
+    out.newest_state = guarded ? NewestState::here_only : NewestState::not_said;
+  }
 }
 
 /// Counts the rows that a core announces and checks the values that the verifier cannot know.
@@ -159,8 +162,9 @@ fbs::SessionCore BatchEncoder::core_of(const SessionRecord& r) {
   if (r.initiated_outside) parts |= kPartInitiatedOutside;
   if (r.hairpin) parts |= kPartHairpin;
   if (r.asymmetric) parts |= kPartAsymmetric;
-  if (r.newest_state != NewestState::not_said) parts |= kPartGuarded;
-  if (r.newest_state == NewestState::at_peer) parts |= kPartAtPeer;
+  const bool withheld = r.newest_state == NewestState::withheld;
+  if (r.newest_state != NewestState::not_said && !withheld) parts |= kPartGuarded;
+  if (r.newest_state == NewestState::at_peer || withheld) parts |= kPartAtPeer;
   const auto nat_and_flag =
       static_cast<std::uint8_t>(static_cast<unsigned>(r.nat_type) | static_cast<unsigned>(r.flag) << 4U);
   return fbs::SessionCore(r.ref.slot, r.ref.generation, r.version, r.timeout_s, r.lifetime_s, r.idle, r.age,

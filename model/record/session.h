@@ -130,11 +130,12 @@ inline constexpr std::uint8_t kBindingExclusive = 0x2;    ///< pairing: the host
 inline constexpr std::uint8_t kBindingInUse = 0x4;        ///< sessions use it: it does not idle
 inline constexpr std::uint8_t kKnownBindingFlags = 0x7;
 
-/// What an answer says of a session whose service set has a guarantee.
+/// What an answer says of a session whose service set has a guarantee, or a replication-threshold.
 enum class NewestState : std::uint8_t {
   not_said,   ///< the service set has none, or this is no answer
   here_only,  ///< the peer has not acknowledged the newest state
   at_peer,    ///< it has
+  withheld,   ///< the session has not reached the replication-threshold, so that the peer is not told of it yet
 };
 inline constexpr std::uint8_t kNewestStateCount = enum_end<NewestState>();
 
@@ -230,6 +231,11 @@ class SessionSource {
   /// True: `out` is the session (or binding) in `slot`, counters and TCP windows included. False: the slot is empty,
   /// and `out.ref` carries its number and last generation (0: never used) - which is its tombstone.
   virtual bool read(std::uint32_t slot, TimePoint now, SessionRecord& out) const = 0;
+  /// Returns true if the peer is not told of the session in `slot` yet, because it is younger than the
+  /// replication-threshold of its service set. Once the peer has been told of a session, this stays false.
+  [[nodiscard]] virtual bool is_withheld(std::uint32_t /*slot*/) const { return false; }
+  /// Returns the number of such sessions.
+  [[nodiscard]] virtual std::uint32_t withheld() const { return 0; }
 };
 
 /// What became of a record that was offered to a sink.

@@ -106,6 +106,7 @@ Shard::Shard(const Cluster& cluster, std::uint16_t set, std::uint64_t seed, Time
       services_.back().screen = std::make_unique<ScreenGuard>(cluster.screens[*screen], table_.capacity(),
                                                               icr::detail::mix(seed + index, 0x2545f4914f6cdd1dULL));
     }
+    if (cluster.service_sets[index].replication_threshold_s != 0 && !withheld_) withheld_.emplace(table_.capacity());
   }
 }
 
@@ -126,6 +127,8 @@ void Shard::activate(TimePoint now, std::uint64_t term) {
 
 void Shard::deactivate(TimePoint now) {
   if (acts(now)) grace_until_ = now + kForwardingGrace;
+  // From now on the table is a copy, of which nothing is kept from anybody.
+  (void)share_withheld(withheld());
   active_ = false;
   nat_.deactivate();
   refuse_new_ = false;
@@ -257,7 +260,8 @@ SetUp Shard::set_up(const Headers& headers, std::uint16_t service_set, std::uint
   } else if (table_.size() == table_.capacity()) {
     session.flag = SessionFlag::no_session_id;
   }
-  wheel_.arm(*slot, deadline_of(session));
+  if (s->config->replication_threshold_s != 0) (void)withheld_->mark(*slot);
+  arm(*slot, session);
   changed(*slot, Change::state);
   return {slot, Drop::count, false};
 }
@@ -280,10 +284,33 @@ bool Shard::insert_with_another_port(std::uint32_t slot, Ticks now) {
 }
 
 void Shard::remove(std::uint32_t slot) {
+  const bool never_told = is_withheld(slot);
   unlink(slot);
   table_.release(slot);
   ++removed_;
   changed(slot, Change::state);
+  if (!never_told) return;
+  (void)withheld_->unmark(slot);
+  ++counters_.never_told;
+}
+
+void Shard::arm(std::uint32_t slot, const Session& session) {
+  Ticks at = deadline_of(session);
+  if (is_withheld(slot) && static_cast<std::int32_t>(told_at(session) - at) < 0) at = told_at(session);
+  wheel_.arm(slot, at);
+}
+
+void Shard::share(std::uint32_t slot) {
+  (void)withheld_->unmark(slot);
+  changed(slot, Change::state);
+}
+
+bool Shard::share_withheld(std::uint32_t budget) {
+  if (!withheld_) return true;
+  for (; budget != 0 && !withheld_->empty(); --budget) {
+    if (const auto slot = withheld_->take()) changed(*slot, Change::state);
+  }
+  return withheld_->empty();
 }
 
 bool Shard::tick(TimePoint now, std::uint32_t budget) {
@@ -295,7 +322,7 @@ bool Shard::tick(TimePoint now, std::uint32_t budget) {
   std::uint32_t armed = 0;
   for (; arm_cursor_ < arm_end_ && armed < budget; ++arm_cursor_, ++armed) {
     const Session& session = table_.at(arm_cursor_);
-    if (session.live) wheel_.arm(arm_cursor_, deadline_of(session));
+    if (session.live) arm(arm_cursor_, session);
   }
   for (; armed < budget && arm_binding_ < nat_.high_water(); ++arm_binding_, ++armed) nat_.arm(arm_binding_);
   const bool all_armed = arm_cursor_ >= arm_end_ && arm_binding_ >= nat_.high_water();
@@ -309,7 +336,8 @@ bool Shard::tick(TimePoint now, std::uint32_t budget) {
     if (!session.live) return;
     const Ticks deadline = deadline_of(session);
     if (static_cast<std::int32_t>(deadline - wheel_.now()) > 0) {
-      wheel_.arm(slot, deadline);
+      if (is_withheld(slot) && static_cast<std::int32_t>(told_at(session) - wheel_.now()) <= 0) share(slot);
+      arm(slot, session);
       return;
     }
     ++counters_.expired;
@@ -449,7 +477,8 @@ void Shard::digest_slot(std::uint32_t slot) {
   std::uint64_t word = 0;
   if (slot < table_.capacity()) {
     const Session& s = table_.at(slot);
-    if (s.live) {
+    // The twin of a session that is withheld is an empty slot.
+    if (s.live && !is_withheld(slot)) {
       const StableId of = service(s.service_set)->id;
       word =
           session_digest({{slot, s.generation}, s.version, of, s.tcp_state, s.nat_type}, s.initiator(), s.responder());
@@ -463,7 +492,9 @@ void Shard::digest_slot(std::uint32_t slot) {
 
 void Shard::changed(std::uint32_t slot, Change change) {
   if (change == Change::state) digest_slot(slot);
-  for (ChangeListener* listener : listeners_) listener->changed(slot, change);
+  if (!is_withheld(slot)) {
+    for (ChangeListener* listener : listeners_) listener->changed(slot, change);
+  }
   observed(slot, change);
 }
 
@@ -477,7 +508,7 @@ void Shard::state_changed(std::uint32_t slot, Session& session) {
   const bool shorter = timeout < session.timeout_s();
   session.set_timeout_s(timeout);
   // Lengthening is lazy (the wheel asks again); shortening is not.
-  if (shorter) wheel_.arm(slot, deadline_of(session));
+  if (shorter) arm(slot, session);
   changed(slot, Change::state);
 }
 

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "model/base/bit_set.h"
 #include "model/config/cluster.h"
 #include "model/record/change_listener.h"
 #include "model/record/peer_copy.h"
@@ -43,8 +44,9 @@ struct ShardCounters {
   std::uint64_t refused_index = 0;    ///< records for which the flow index had no room
   std::uint64_t swept = 0;            ///< sessions that a pass did not name
   std::uint64_t expired = 0;
-  std::uint64_t drained = 0;    ///< sessions that ended because the drain-time of their NAT pool was over
-  std::uint64_t rematched = 0;  ///< sessions that ended because the firewall does not admit them any more
+  std::uint64_t never_told = 0;  ///< sessions that ended before they reached the replication-threshold
+  std::uint64_t drained = 0;     ///< sessions that ended because the drain-time of their NAT pool was over
+  std::uint64_t rematched = 0;   ///< sessions that ended because the firewall does not admit them any more
   std::uint64_t contested_resolved =
       0;  ///< sessions removed at activation because their translated port had two owners
   void append_to(CounterList& out) const;
@@ -73,6 +75,8 @@ struct ShardUpdate {
   const Cluster* cluster = nullptr;
   NatRules nat;
   std::vector<Service> services;  ///< of the set, in its order
+  /// Room for Shard::withheld_, if it is needed for the first time.
+  std::optional<BitSet> withheld;
 };
 
 class Shard final : public SessionSource, public SessionSink, private NatOutput {
@@ -83,8 +87,8 @@ class Shard final : public SessionSource, public SessionSink, private NatOutput 
   [[nodiscard]] std::uint16_t set() const { return set_; }
   [[nodiscard]] static Ticks ticks_of(TimePoint t) { return static_cast<Ticks>(t.time_since_epoch() / kTick); }
 
-  /// Adds a listener to all changes that this shard makes by itself, but not to those of apply() and erase(). REQUIRES:
-  /// `listener` outlives the shard.
+  /// Adds a listener to all changes that this shard makes by itself, but not to those of apply() and erase(), and not
+  /// to those of sessions that are withheld (is_withheld()). REQUIRES: `listener` outlives the shard.
   void add_listener(ChangeListener& listener) { listeners_.push_back(&listener); }
   /// Adds a listener to all changes, including those that a peer brings. A checkpointer listens to them on a standby as
   /// well. REQUIRES: `observer` outlives the shard.
@@ -140,6 +144,10 @@ class Shard final : public SessionSource, public SessionSink, private NatOutput 
   /// Stops (or resumes) setting up sessions. Used while mastership is handed over; existing sessions go on.
   void refuse_new_sessions(bool refuse) { refuse_new_ = refuse; }
   [[nodiscard]] bool refuses_new_sessions() const { return refuse_new_; }
+
+  /// Tells the listeners of at most `budget` sessions that were withheld from them because of their age. Returns true
+  /// if none is left. Used while mastership is handed over, so that the peer has all of them.
+  bool share_withheld(std::uint32_t budget);
 
   // -- The first packet after a takeover --
 
@@ -249,7 +257,8 @@ class Shard final : public SessionSource, public SessionSink, private NatOutput 
   [[nodiscard]] std::optional<BlockEvent> next_block_event() { return nat_.next_block_event(); }
   [[nodiscard]] const ShardCounters& counters() const { return counters_; }
   [[nodiscard]] std::size_t memory() const {
-    return table_.memory() + nat_.memory() + wheel_.memory() + digest_words_.bytes();
+    const std::size_t withheld = withheld_ ? table_.capacity() / 8 : 0;
+    return table_.memory() + nat_.memory() + wheel_.memory() + digest_words_.bytes() + withheld;
   }
 
   // -- SessionSource --
@@ -260,6 +269,10 @@ class Shard final : public SessionSource, public SessionSink, private NatOutput 
     return nat_.high_water() == 0 ? table_.high_water() : table_.capacity() + nat_.high_water();
   }
   bool read(std::uint32_t slot, TimePoint now, SessionRecord& out) const override;
+  [[nodiscard]] bool is_withheld(std::uint32_t slot) const override {
+    return withheld_ && slot < table_.capacity() && withheld_->contains(slot);
+  }
+  [[nodiscard]] std::uint32_t withheld() const override { return withheld_ ? withheld_->size() : 0; }
 
   // -- SessionSink --
   void begin_pass(TimePoint now) override;
@@ -310,6 +323,14 @@ class Shard final : public SessionSource, public SessionSink, private NatOutput 
   /// Returns the idle timeout of the session in its present state. Finds its application if that is unknown.
   [[nodiscard]] std::uint32_t timeout_for_state(Session& session) const;
   [[nodiscard]] Ticks deadline_of(const Session& session) const;
+  /// Returns when a session is old enough for the peer.
+  [[nodiscard]] Ticks told_at(const Session& session) const {
+    return session.created + service(session.service_set)->config->replication_threshold_s * 10;
+  }
+  /// Sets the timer of the session: to the time at which it expires, or at which the peer is told of it.
+  void arm(std::uint32_t slot, const Session& session);
+  /// Has the peer told of a session that was withheld.
+  void share(std::uint32_t slot);
   /// Has tick() walk over the sessions that there are now.
   void begin_review();
   /// Walks over at most `budget` of them, and gives them what the configuration says of them.
@@ -360,6 +381,9 @@ class Shard final : public SessionSource, public SessionSink, private NatOutput 
   TimerWheel wheel_;
   std::vector<Service> services_;
   std::vector<Service*> service_at_;  ///< by index in Cluster::service_sets; null: it belongs to another shard
+  /// The slots of the sessions that is_withheld() tells of. There is no room for it before a service set has a
+  /// replication-threshold.
+  std::optional<BitSet> withheld_;
   std::vector<ChangeListener*> listeners_;
   std::vector<ChangeListener*> observers_;
   PeerCopy* peer_copy_ = nullptr;

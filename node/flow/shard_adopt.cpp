@@ -64,6 +64,8 @@ Adopted Shard::adopt_session(const SessionRecord& r, const NatSession& view, Tic
 }
 
 Adopted Shard::compare(std::uint32_t slot, const SessionRecord& r, Ticks at) {
+  // The other member has it, so there is nothing to withhold from it.
+  if (is_withheld(slot)) share(slot);
   Session& session = table_.at(slot);
   const Session before = session;
   const std::uint32_t idle_here = at - before.last_activity;

@@ -10,6 +10,10 @@ ShardUpdate Shard::prepare(const Cluster& cluster, const std::vector<PoolReserva
   ShardUpdate out;
   out.cluster = &cluster;
   out.nat = NatRules(cluster, set_, reservations);
+  const bool withholds = std::any_of(services_.begin(), services_.end(), [&](const Service& s) {
+    return cluster.service_sets[s.index].replication_threshold_s != 0;
+  });
+  if (withholds && !withheld_) out.withheld.emplace(table_.capacity());
   for (const Service& s : services_) {
     const ServiceSet& config = cluster.service_sets[s.index];
     out.services.push_back({&config, ServicePolicy(cluster, s.index, &s.policy), nullptr});
@@ -24,15 +28,20 @@ ShardUpdate Shard::prepare(const Cluster& cluster, const std::vector<PoolReserva
 void Shard::take(ShardUpdate& update) {
   std::swap(cluster_, update.cluster);
   nat_.take(update.nat);
+  if (update.withheld && !withheld_) withheld_ = std::move(update.withheld);
+  bool guarantees = false;
   for (std::size_t i = 0; i < services_.size(); ++i) {
     Service& s = services_[i];
     ShardUpdate::Service& next = update.services[i];
     if (next.screen && s.screen) next.screen->inherit(*s.screen);
+    guarantees |= next.config->guarantee != Guarantee::asynchronous && s.config->guarantee == Guarantee::asynchronous;
     std::swap(s.config, next.config);
     std::swap(s.policy, next.policy);
     std::swap(s.screen, next.screen);
     s.likely_nat = {};
   }
+  // A guarantee begins with a peer that knows each session.
+  if (guarantees) (void)share_withheld(withheld());
   begin_review();
   arm_binding_ = 0;
   next_drain_end_ = 0;
@@ -79,8 +88,9 @@ void Shard::review_session(std::uint32_t slot) {
     session.set_timeout_s(timeout);
     changed(slot, Change::refresh);
   }
-  // Also where the timeout stays: the session-timeout may be a shorter one.
-  wheel_.arm(slot, deadline_of(session));
+  if (is_withheld(slot) && static_cast<std::int32_t>(told_at(session) - wheel_.now()) <= 0) share(slot);
+  // Also where the timeout stays: the session-timeout or the replication-threshold may be a shorter one.
+  arm(slot, session);
 }
 
 bool Shard::admits(const Service& s, const FlowKey& initiator, bool initiated_outside) {

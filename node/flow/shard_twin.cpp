@@ -19,6 +19,7 @@ void ShardCounters::append_to(CounterList& out) const {
   out.push_back({"sessions-expired", expired});
   out.push_back({"sessions-ended-by-policy-rematch", rematched});
   out.push_back({"sessions-ended-by-drain-time", drained});
+  out.push_back({"sessions-ended-below-replication-threshold", never_told});
 }
 
 bool Shard::read(std::uint32_t slot, TimePoint now, SessionRecord& out) const {

@@ -276,7 +276,7 @@ void RedundancyMember::tick(TimePoint now, std::size_t budget_bytes) {
   if (may_send()) sender_.pump(now, header(), link_, budget_bytes, role_.draining());
   copy_watch_.look_at(now, may_send() ? &sender_ : nullptr, source_.high_water());
   copy_watch_.look_at(now, role_.follows_peer() && !merge_out_.active() ? &receiver_ : nullptr);
-  if (role_.draining() && sender_.drained()) {
+  if (role_.draining() && source_.withheld() == 0 && sender_.drained()) {
     role_.on_drained(now);
     // The owner stops to act before the next heartbeat says so (SetCore::round).
     if (right_ != nullptr) heartbeat_now_ = true;

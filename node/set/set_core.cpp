@@ -144,6 +144,8 @@ bool SetCore::round(TimePoint now, WallMillis wall_now, const RoundLimits& limit
     judge_health(now);
   }
   take_answer(now);
+  // A master that hands over stops to set sessions up, and its standby is to know all of those that there are.
+  if (shard_.refuses_new_sessions() && !shard_.share_withheld(limits.shared)) more = true;
   member_.tick(now, limits.replication_bytes);
   guard_right();
   note_withdrawal();
@@ -248,6 +250,7 @@ TimePoint SetCore::next_deadline(TimePoint now) const {
   next = std::min({next, claims_.next_deadline(), failovers_.next_deadline()});
   if (right_) next = std::min(next, fenced_ ? now + kFencedLook : std::min(right_->next_tick(), acts_until_));
   if (checkpointer_) next = std::min(next, now + kShardTick);
+  if (shard_.refuses_new_sessions() && shard_.withheld() != 0) next = now;
   return next;
 }
 
@@ -359,6 +362,7 @@ void SetCore::on_handing_over(bool active) {
 
 void SetCore::append_to(CounterList& out) const {
   shard_.counters().append_to(out);
+  out.push_back({"sessions-below-replication-threshold", shard_.withheld()});
   shard_.nat().counters().append_to(out);
   member_.append_to(out);
   claims_.append_to(out);

@@ -72,6 +72,7 @@ std::uint32_t SetView::scan(const SessionFilter& filter, std::uint32_t begin, st
 }
 
 NewestState SetView::newest_state_of(std::uint16_t service_set, std::uint32_t slot) const {
+  if (shard().is_withheld(slot)) return NewestState::withheld;
   if (core_.cluster().service_sets[service_set].guarantee == Guarantee::asynchronous) return NewestState::not_said;
   return core_.member().has_newest(slot) ? NewestState::at_peer : NewestState::here_only;
 }

@@ -40,6 +40,16 @@ TEST_F(GuaranteeLine, NamesTheGuaranteeAndWhetherThePeerHasTheNewestState) {
   }
 }
 
+TEST_F(GuaranteeLine, OfAWithheldSessionSaysThatThePeerDoesNotHaveIt) {
+  cluster_.service_sets[0].guarantee = Guarantee::asynchronous;
+  cluster_.service_sets[0].replication_threshold_s = 180;
+  for (const CardFamily family : {CardFamily::ms, CardFamily::vms}) {
+    EXPECT_THAT(text(family, true, NewestState::withheld),
+                HasSubstr("Replication threshold: 180 s, not reached: the peer does not have the session\n"));
+    EXPECT_THAT(text(family, true, NewestState::not_said), Not(HasSubstr("threshold")));
+  }
+}
+
 TEST_F(GuaranteeLine, IsNotThereInOtherLayoutsOrWithoutAGuarantee) {
   for (const CardFamily family : {CardFamily::ms, CardFamily::vms}) {
     EXPECT_THAT(text(family, false, NewestState::at_peer), Not(HasSubstr("Guarantee")));

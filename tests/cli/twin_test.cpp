@@ -248,6 +248,25 @@ TEST_F(Twins, OnlyForceIsForce) {
   }
 }
 
+/// The standby is not told of a session below the replication-threshold, which is no difference. Of any other session,
+/// its absence is one.
+TEST(TwinComparison, SessionsThatAreWithheldAreNotMissing) {
+  cli::TwinComparison comparison;
+  std::vector<SessionRecord> records(4);
+  for (std::uint32_t i = 0; i < records.size(); ++i) records[i].ref = {i, 1};
+  records[1].newest_state = NewestState::withheld;
+  std::vector<SessionRecord> there = {records[0]};
+  const auto end = cli::kNoMoreSlots;
+  EXPECT_EQ(comparison.look(0, {records, end}, {there, end}), end);
+  EXPECT_EQ(comparison.withheld(), 1U);
+  ASSERT_EQ(comparison.doubts().size(), 2U);
+  records[2].newest_state = NewestState::withheld;  // another session, which has taken the slot since
+  EXPECT_EQ(comparison.look_again(2, {records, end}, {there, end}), end);
+  EXPECT_EQ(comparison.withheld(), 2U);
+  EXPECT_EQ(comparison.different(), 1U);
+  EXPECT_EQ(comparison.equal(), 1U);
+}
+
 /// However much differs, the memory for it is bounded, and the rest is said to be unknown.
 TEST(TwinComparison, KeepsABoundedNumberOfDoubts) {
   cli::TwinComparison comparison;

@@ -43,7 +43,8 @@ enum Edit : std::uint32_t {
 /// Cluster files that differ by edits. Each is made once.
 class Files {
  public:
-  /// `guarantee` is a text of the service set `cgn`, as "guarantee: output-commit", or empty.
+  /// `guarantee` is a text of the service set `cgn`, as "guarantee: output-commit" or "replication-threshold: 2", or
+  /// empty.
   Files(bool preempt, NatFlavour flavour, std::string guarantee = "")
       : preempt_(preempt), flavour_(flavour), guarantee_(std::move(guarantee)) {}
   /// Returns the file with these edits (of Edit); 0 is the first one. A file that the reader refuses fails the test.

@@ -283,6 +283,18 @@ void read_service_set(const YamlField& field, Draft& draft) {
   }
   map.number(key(kSection, "guarantee-limit"), out.guarantee_limit_ms);
   map.word(key(kSection, "without-peer"), out.without_peer);
+  constexpr Key kThreshold = key(kSection, "replication-threshold");
+  if (map.number(kThreshold, out.replication_threshold_s) && out.replication_threshold_s != 0) {
+    if (map.has(key(kSection, "interface"))) {
+      map.get(kThreshold)
+          ->wrong("a stand-alone service set has no peer to which sessions could be replicated",
+                  "write 0, or put the service set into a redundancy set");
+    } else if (out.guarantee != Guarantee::asynchronous) {
+      map.get(kThreshold)
+          ->wrong("a guarantee needs the peer to know each session at once, and with this the peer does not",
+                  "write 0, or guarantee: asynchronous");
+    }
+  }
   map.word(key(kSection, "tcp-non-syn"), out.tcp_non_syn);
   out.timeouts = draft.timeouts;
   if (const auto f = map.get(key(kSection, "timeouts"))) read_timeouts(*f, out.timeouts);
