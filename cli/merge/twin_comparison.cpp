@@ -8,7 +8,7 @@ namespace {
 
 auto facts_of(const SessionRecord& r) {
   return std::tie(r.ref, r.version, r.kind, r.flow, r.tcp_state, r.nat_type, r.alg, r.initiated_outside, r.hairpin,
-                  r.asymmetric, r.service_set, r.policy, r.nat_pool, r.timeout_s, r.lifetime_s);
+                  r.service_set, r.policy, r.nat_pool, r.timeout_s, r.lifetime_s);
 }
 
 auto facts_of(const BindingRecord& b) {

@@ -66,7 +66,6 @@ void compare_sessions(const Cluster& cluster, const SessionRecord& a, const Sess
   fields.compare("application protocol", std::uint64_t{a.alg}, std::uint64_t{b.alg});
   fields.compare("initiated outside", a.initiated_outside ? "yes" : "no", b.initiated_outside ? "yes" : "no");
   fields.compare("hairpin", a.hairpin ? "yes" : "no", b.hairpin ? "yes" : "no");
-  fields.compare("asymmetric", a.asymmetric ? "yes" : "no", b.asymmetric ? "yes" : "no");
   fields.compare("service set", cluster.name_of_service_set(a.service_set), cluster.name_of_service_set(b.service_set));
   fields.compare("policy", policy_name(cluster, a), policy_name(cluster, b));
   fields.compare("NAT pool", cluster.name_of_pool(a.nat_pool), cluster.name_of_pool(b.nat_pool));

@@ -218,13 +218,14 @@ class Shard final : public SessionSource, public SessionSink, private NatOutput 
       changed(slot, Change::refresh);
     }
   }
-  /// Notes that a packet of a live session came to the standby, and tells the listeners when that is new. REQUIRES: the
-  /// shard is active.
+  /// Notes that a packet of a live session came to the standby, and tells the listeners when that is new. No takeover
+  /// depends on it, so peer and disk hear of it as they hear of counters: it has no version of its own, and no packet
+  /// waits until the peer knows it. REQUIRES: the shard is active.
   void mark_asymmetric(std::uint32_t slot) {
     Session& session = table_.at(slot);
     if (session.asymmetric) return;
     session.asymmetric = true;
-    state_changed(slot, session);
+    changed(slot, Change::refresh);
   }
   [[nodiscard]] std::uint16_t window_epoch() const { return window_epoch_; }
 
