@@ -36,6 +36,9 @@ struct CopyRisk {
   /// Returns how many messages the master said it had sent in its present attempt, and that were not applied; nullopt
   /// if it told nothing of this stream.
   [[nodiscard]] std::optional<std::uint64_t> missing() const;
+
+ private:
+  [[nodiscard]] bool told_is_applied() const;
 };
 
 struct Takeover {

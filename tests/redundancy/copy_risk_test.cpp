@@ -215,6 +215,23 @@ TEST_F(CopyRiskTest, AMasterThatTellsNothingLeavesItUnknown) {
   EXPECT_FALSE(nothing.missing());
 }
 
+/// What the standby stands before then is the first message of the later attempt, whatever it lacks of the former one.
+TEST(CopyRisk, AnAttemptOfWhichNothingWasAppliedProvesNothing) {
+  CopyRisk risk;
+  risk.told = Lag{100, 2, 28, 0, false};
+  risk.told_of = {5, 1, 50};
+  risk.word = {{5, 1, 40}, TimePoint(1s), 0};
+  risk.applied = {5, 60, 59};
+  EXPECT_EQ(risk.bound(true)->slots, 30U);
+  EXPECT_EQ(risk.missing(), 10U);
+  risk.word.position.sequence = 50;
+  EXPECT_EQ(risk.bound(true)->slots, 2U) << "all of the former attempt had come";
+  EXPECT_EQ(risk.missing(), 0U);
+  risk.word = {{5, 60, 60}, TimePoint(1s), 1};
+  EXPECT_EQ(risk.bound(true)->slots, 1U) << "a message of the later attempt has the last word";
+  EXPECT_EQ(risk.missing(), 0U);
+}
+
 TEST(ChangeAges, TheOldestChangeThatIsNotAcknowledgedCounts) {
   ChangeAges ages;
   EXPECT_FALSE(ages.oldest(0));
