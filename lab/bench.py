@@ -9,9 +9,11 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 # Benchmarks in the lab, which needs root: what their results' names begin with, and the program.
 IN_THE_LAB = {
-    "port.tcp_ratio": "bench_tcp.py",
-    "replication.busy": "bench_busy.py",
-    "replication.takeover_ms": "bench_takeover.py",
+    "port.tcp_ratio": ["bench_tcp.py"],
+    "replication.busy": ["bench_busy.py"],
+    "replication.commit_latency_us": ["bench_commit_latency.py"],
+    "replication.takeover_1m_ms": ["bench_takeover.py", "--sessions", "1000000"],
+    "replication.takeover_ms": ["bench_takeover.py"],
 }
 
 
@@ -20,15 +22,15 @@ def programs(names):
     for program in sorted((ROOT / "build" / "release" / "bin").glob("icr_*_bench")):
         yield [str(program), *names]
     as_root = [] if os.geteuid() == 0 else ["sudo", "--"]
-    for prefix, program in IN_THE_LAB.items():
+    for prefix, (program, *arguments) in IN_THE_LAB.items():
         if not names or any(prefix.startswith(name) or name.startswith(prefix) for name in names):
-            yield [*as_root, sys.executable, str(ROOT / "lab" / program)]
+            yield [*as_root, sys.executable, str(ROOT / "lab" / program), *arguments]
 
 
 def main(names):
     results, failed = [], []
     for command in programs(names):
-        print("== " + os.path.basename(command[-1] if command[-1].endswith(".py") else command[0]), flush=True)
+        print("== " + os.path.basename(next((word for word in command if word.endswith(".py")), command[0])), flush=True)
         with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as child:
             for line in child.stdout:
                 words = line.split()
