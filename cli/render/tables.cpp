@@ -9,8 +9,8 @@
 namespace icr::cli {
 namespace {
 
-constexpr std::string_view kInterface = "Interface";
-constexpr std::string_view kServiceSet = "Service set";
+constexpr std::string_view kInterfaceColumn = "Interface";
+constexpr std::string_view kServiceSetColumn = "Service set";
 
 bool has_family(const std::vector<ServiceSetRow>& rows, CardFamily family) {
   return std::any_of(rows.begin(), rows.end(), [&](const ServiceSetRow& row) { return row.family == family; });
@@ -19,7 +19,7 @@ bool has_family(const std::vector<ServiceSetRow>& rows, CardFamily family) {
 void append_jsf_counts(const std::vector<ServiceSetRow>& rows, std::string& out) {
   constexpr auto* kFormat = "{:<12}{:<28}{:>16}\n";
   auto to = std::back_inserter(out);
-  fmt::format_to(to, fmt::runtime(kFormat), kInterface, kServiceSet, "Sessions count");
+  fmt::format_to(to, fmt::runtime(kFormat), kInterfaceColumn, kServiceSetColumn, "Sessions count");
   for (const auto& row : rows) {
     if (row.family == CardFamily::ms) {
       fmt::format_to(to, fmt::runtime(kFormat), row.interface, row.service_set, row.count.total());
@@ -31,7 +31,8 @@ void append_usf_counts(const std::vector<ServiceSetRow>& rows, std::string& out)
   constexpr auto* kFormat = "{:<12}{:<28}{:>12}{:>13}{:>13}{:>13}\n";
   auto to = std::back_inserter(out);
   out += '\n';
-  fmt::format_to(to, fmt::runtime(kFormat), kInterface, kServiceSet, "Valid", "Invalid", "Pending", "Other state");
+  fmt::format_to(to, fmt::runtime(kFormat), kInterfaceColumn, kServiceSetColumn, "Valid", "Invalid", "Pending",
+                 "Other state");
   for (const auto& row : rows) {
     if (row.family != CardFamily::vms) continue;
     const auto& by_state = row.count.by_state;
@@ -180,7 +181,7 @@ std::string render_cleared(const std::vector<ServiceSetRow>& rows, std::string_v
   constexpr auto* kFormat = "{:<12}{:<28}{:>30}\n";
   std::string out;
   auto to = std::back_inserter(out);
-  fmt::format_to(to, fmt::runtime(kFormat), kInterface, kServiceSet, what);
+  fmt::format_to(to, fmt::runtime(kFormat), kInterfaceColumn, kServiceSetColumn, what);
   for (const auto& row : rows) {
     fmt::format_to(to, fmt::runtime(kFormat), row.interface, row.service_set, per_session * row.count.total());
   }

@@ -43,16 +43,18 @@ Insertion beside_name(std::string_view text, const YamlNode::Entry& name, std::s
   return {end + 1, own_line};
 }
 
+bool is_only(const std::vector<std::string>& keys, std::string_view key) { return keys.size() == 1 && keys[0] == key; }
+
 /// Returns true if the file has these keys, and none else.
 bool has_exactly(const Cluster& cluster, const std::map<std::string, std::string>& of_chassis, std::string_view client,
                  std::string_view client_key) {
   const auto has_its_key = [&](const ChassisConfig& each) {
     const auto wanted = of_chassis.find(each.name);
-    return wanted != of_chassis.end() && each.public_keys == std::vector{wanted->second};
+    return wanted != of_chassis.end() && is_only(each.public_keys, wanted->second);
   };
   return std::all_of(cluster.chassis.begin(), cluster.chassis.end(), has_its_key) && cluster.clients.size() == 1 &&
          cluster.clients[0].name == client && cluster.clients[0].permitted == ClientClass::super_user &&
-         cluster.clients[0].public_keys == std::vector{std::string(client_key)};
+         is_only(cluster.clients[0].public_keys, client_key);
 }
 
 }  // namespace

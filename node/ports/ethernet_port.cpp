@@ -34,7 +34,7 @@ namespace {
 
 constexpr int kSocketBuffer = 16 * 1024 * 1024;
 /// A burst ends here: what was received shall still be in the cache of the core when it is sent.
-constexpr std::size_t kBurstBytes = 256 * 1024;
+constexpr std::size_t kFrameBurstBytes = 256 * 1024;
 /// How often routes, neighbours, MTU and losses are looked at while packets come without a pause.
 constexpr Duration kLookInterval = 100ms;
 constexpr Duration kLongestWait = 3s;
@@ -151,7 +151,7 @@ std::size_t EthernetPort::rx_burst(std::span<Packet> packets) {
   look_around(false);
   std::size_t count = errors_.take(packets);
   std::size_t bytes = 0;
-  while (count < packets.size() && bytes < kBurstBytes) {
+  while (count < packets.size() && bytes < kFrameBurstBytes) {
     const std::size_t room = std::min(packets.size() - count, kBatch);
     for (std::size_t i = 0; i < room; ++i) {
       Packet& packet = packets[count + i];
