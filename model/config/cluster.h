@@ -203,6 +203,21 @@ struct HealthWeights {
   std::uint32_t self_test = usual_number("redundancy-sets[].health", "self-test");
 };
 
+/// An address that both members ask whether it answers (docs/steering.md). One that does not has a weight in the health
+/// of the member.
+struct AddressProbe {
+  IpAddress address;
+  std::string interface;  ///< by which requests leave; empty: the routes decide
+  Duration interval = usual_milliseconds("redundancy-sets[].probes[]", "interval");
+  std::uint32_t count = usual_number("redundancy-sets[].probes[]", "count");  ///< missed answers in a row
+  std::uint32_t weight = usual_number("redundancy-sets[].probes[]", "weight");
+  friend bool operator==(const AddressProbe&, const AddressProbe&) = default;
+};
+/// So many addresses a redundancy set probes at most.
+inline constexpr std::size_t kMostProbes = 16;
+/// AddressProbe::count is at most this.
+inline constexpr std::size_t kMostProbeCount = keys_detail::kMostProbeCount;
+
 /// A route that exists on the chassis of the master only, so that a routing daemon which redistributes it announces
 /// that chassis (docs/steering.md).
 struct SignalRoute {
@@ -236,6 +251,7 @@ struct RedundancySet {
   AsymmetricTraffic asymmetric_traffic =
       static_cast<AsymmetricTraffic>(usual_word("redundancy-sets[]", "asymmetric-traffic"));
   HealthWeights health;
+  std::vector<AddressProbe> probes;
   /// The set uses the witness of the cluster, if that has one.
   bool witness = usual_yes_no("redundancy-sets[]", "witness");
   std::optional<Duration> silence_limit;  ///< as written in the file; nullopt if the key is missing

@@ -89,6 +89,7 @@ inline constexpr std::uint64_t kMostPorts = 64'512;
 inline constexpr std::uint64_t kDay = 86'400;
 inline constexpr std::string_view kName = "1 to 63 characters";
 inline constexpr std::uint64_t kMostAlternateAddresses = 3;
+inline constexpr std::uint64_t kMostProbeCount = 20;
 inline constexpr std::uint64_t kMostSignalTable = 9999;  ///< the tables above are for steering
 inline constexpr std::uint64_t kMostPublicKeys = 2;      ///< a former one and a present one, while a key is exchanged
 inline constexpr std::string_view kGuarantees = "asynchronous semi-synchronous output-commit";
@@ -179,6 +180,7 @@ inline constexpr auto kAll = std::to_array<Key>({
     {"redundancy-sets[]", "asymmetric-traffic", word, peer, live, 0, 0, "drop", "drop relay"},
     {"redundancy-sets[]", "max-sessions", number, cluster, restart, 1024, kMaxSlots, "131072"},
     {"redundancy-sets[]", "health", map, peer, live},
+    {"redundancy-sets[]", "probes", list, peer, live},
     {"redundancy-sets[]", "witness", yes_no, cluster, restart, 0, 0, "yes"},
     required("the name of a chassis", {"redundancy-sets[].members[]", "chassis", name, cluster, restart}),
     required("the name of a card of that chassis", {"redundancy-sets[].members[]", "card", name, cluster, restart}),
@@ -192,6 +194,11 @@ inline constexpr auto kAll = std::to_array<Key>({
     {"redundancy-sets[].health", "kernel", number, peer, live, 0, 255, "255"},
     {"redundancy-sets[].health", "store", number, peer, live, 0, 255, "100"},
     {"redundancy-sets[].health", "self-test", number, peer, live, 0, 255, "255"},
+    required("the address that has to answer", {"redundancy-sets[].probes[]", "address", address, peer, live}),
+    {"redundancy-sets[].probes[]", "interface", interface, peer, live},
+    {"redundancy-sets[].probes[]", "interval", number, peer, live, 100, 60'000, "1000"},
+    {"redundancy-sets[].probes[]", "count", number, peer, live, 1, kMostProbeCount, "3"},
+    {"redundancy-sets[].probes[]", "weight", number, peer, live, 0, 255, "255"},
 
     required(kName, {"service-sets[]", "name", name, cluster, restart}),
     required("the unit that faces the inside network",

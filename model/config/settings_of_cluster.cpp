@@ -138,6 +138,15 @@ void add(const Place& at, const RedundancySet& set, const Cluster& cluster) {
   health.value(key("redundancy-sets[].health", "kernel"), std::uint64_t{set.health.kernel});
   health.value(key("redundancy-sets[].health", "store"), std::uint64_t{set.health.store});
   health.value(key("redundancy-sets[].health", "self-test"), std::uint64_t{set.health.self_test});
+  constexpr std::string_view kProbes = "redundancy-sets[].probes[]";
+  for (const AddressProbe& each : set.probes) {
+    const std::string address = each.address.to_string();
+    const Place probe = at.item("probes", each.interface.empty() ? address : address + " " + each.interface);
+    probe.exists(Scope::peer, Applies::live);
+    probe.value(key(kProbes, "interval"), static_cast<std::uint64_t>(each.interval / 1ms));
+    probe.value(key(kProbes, "count"), std::uint64_t{each.count});
+    probe.value(key(kProbes, "weight"), std::uint64_t{each.weight});
+  }
 }
 
 void add(const Place& at, const ServiceSet& set, const Cluster& cluster) {

@@ -126,6 +126,7 @@ void Worker::take_update(TimePoint now) {
   for (std::size_t i = 0; i < sets_.size(); ++i) {
     sets_[i]->core().take(now, *cluster_, update_->shards[i]);
     sets_[i]->take_paths(*cluster_);
+    sets_[i]->take_probes(*cluster_);
   }
   update_waits_.store(false, std::memory_order_release);
   update_taken_.signal();

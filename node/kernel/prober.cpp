@@ -1,5 +1,8 @@
 #include "node/kernel/prober.h"
 
+// clang-format off
+#include <net/if.h>  // before headers of the kernel, which have the same enumerators
+// clang-format on
 #include <arpa/inet.h>
 #include <linux/icmp.h>
 #include <netinet/icmp6.h>
@@ -12,6 +15,7 @@
 #include <cerrno>
 #include <cstring>
 #include <span>
+#include <utility>
 
 #include "model/base/result.h"
 #include "node/packet/checksum.h"
@@ -47,6 +51,12 @@ Prober::Prober(std::uint16_t identifier, const IpAddress& far) : identifier_(ide
   open(v6_, AF_INET6);
 }
 
+Prober::Prober(std::uint16_t identifier, Anywhere /*anywhere*/, std::string interface)
+    : identifier_(identifier), anywhere_(true), interface_(std::move(interface)) {
+  open(v4_, AF_INET);
+  open(v6_, AF_INET6);
+}
+
 Prober::~Prober() {
   for (const Socket* socket : {&v4_, &v6_}) {
     if (socket->descriptor >= 0) ::close(socket->descriptor);
@@ -61,7 +71,8 @@ void Prober::open(Socket& socket, int family) {
   socket.raw = true;
   if (socket.descriptor < 0) {
     if (errno == EAFNOSUPPORT) return;  // the machine does not have this address family, so no address of it either
-    warning_ = fmt::format("the peer's machine cannot be asked whether it lives: {} (grant CAP_NET_RAW)",
+    warning_ = fmt::format("{} cannot be asked whether {}: {} (grant CAP_NET_RAW)",
+                           anywhere_ ? "addresses" : "the peer's machine", anywhere_ ? "they answer" : "it lives",
                            std::strerror(errno));
     return;
   }
@@ -106,9 +117,17 @@ void Prober::send(TimePoint now, const IpAddress& address, std::uint64_t nonce) 
     auto* in = reinterpret_cast<sockaddr_in6*>(&to);
     in->sin6_family = AF_INET6;
     std::copy(address.bytes.begin(), address.bytes.end(), in->sin6_addr.s6_addr);
+    // A link-local address means something on one link only.
+    if (!interface_.empty()) in->sin6_scope_id = if_nametoindex(interface_.c_str());
     length = sizeof *in;
   }
-  const int hops = address == far_ ? kFarHops : 1;
+  // Each time, because an interface of this name may be another one by now.
+  if (!interface_.empty() && ::setsockopt(socket.descriptor, SOL_SOCKET, SO_BINDTODEVICE, interface_.data(),
+                                          static_cast<socklen_t>(interface_.size())) != 0) {
+    ++not_sent_;
+    return;
+  }
+  const int hops = anywhere_ || address == far_ ? kFarHops : 1;
   const bool limited = v4 ? ::setsockopt(socket.descriptor, IPPROTO_IP, IP_TTL, &hops, sizeof hops) == 0
                           : ::setsockopt(socket.descriptor, IPPROTO_IPV6, IPV6_UNICAST_HOPS, &hops, sizeof hops) == 0;
   if (!limited) {

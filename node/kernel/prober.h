@@ -1,6 +1,8 @@
-// Asks the kernel of the peer's machine whether it is alive: ICMP and ICMPv6 echo (RFC 792, RFC 4443 section 4.1).
+// Asks the kernel of the peer's machine whether it is alive, or another address whether it answers: ICMP and ICMPv6
+// echo (RFC 792, RFC 4443 section 4.1). The kernel finds a neighbour by ARP or ND before it can send.
 //
-// This class does the I/O only; the detector (detector.h) decides when to ask and what an answer means. A ping socket
+// This class does the I/O only; the detector (detector.h) or AddressProbes (address_probes.h) decides when to ask and
+// what an answer means. A ping socket
 // is used where the machine allows it (net.ipv4.ping_group_range), otherwise a raw socket (CAP_NET_RAW). Without either
 // no request is sent, and warning() says so.
 //
@@ -30,6 +32,10 @@ class Prober {
   /// `identifier` tells this prober's requests from those of others on the machine. `far` is an address that may be
   /// behind routers.
   Prober(std::uint16_t identifier, const IpAddress& far);
+  struct Anywhere {};
+  /// For addresses that the cluster file names: each of them may be behind routers. Requests leave by `interface`, a
+  /// network interface or a VRF, if it is not empty.
+  Prober(std::uint16_t identifier, Anywhere anywhere, std::string interface);
   ~Prober();
   Prober(const Prober&) = delete;
   Prober& operator=(const Prober&) = delete;
@@ -41,7 +47,7 @@ class Prober {
   [[nodiscard]] std::span<const std::uint64_t> take_answers(TimePoint now);
   /// Appends the descriptors that become readable when answers arrive; none while no answer is expected.
   void append_descriptors(TimePoint now, std::vector<int>& out) const;
-  /// Returns why the peer's machine cannot be asked; empty if it can.
+  /// Returns why nobody can be asked; empty if somebody can.
   [[nodiscard]] const std::string& warning() const { return warning_; }
   void append_to(CounterList& out) const;
 
@@ -58,6 +64,8 @@ class Prober {
 
   const std::uint16_t identifier_;
   const IpAddress far_;
+  const bool anywhere_ = false;
+  const std::string interface_;
   std::uint16_t sequence_ = 0;
   Socket v4_;
   Socket v6_;

@@ -111,6 +111,11 @@ void SetCore::on_kernel_report(TimePoint now, const KernelReport& report) {
   judge_health(now);
 }
 
+void SetCore::on_probe_report(TimePoint now, std::vector<ProbeTrouble> troubles) {
+  probe_troubles_ = std::move(troubles);
+  judge_health(now);
+}
+
 void SetCore::on_self_test(TimePoint now, std::vector<std::string> wrong) {
   self_test_ = std::move(wrong);
   judge_health(now);
@@ -128,7 +133,8 @@ void SetCore::drain(TimePoint now, bool drained) {
 
 void SetCore::judge_health(TimePoint now) {
   now_ = now;
-  member_.set_health(now, health_of(kernel_report_, self_test_, store_fails_, drained_, config_->health));
+  member_.set_health(now,
+                     health_of(kernel_report_, self_test_, store_fails_, drained_, config_->health, probe_troubles_));
 }
 
 // -- The round --

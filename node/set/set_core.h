@@ -21,6 +21,7 @@
 #include "node/flow/shard.h"
 #include "node/kernel/kernel_report.h"
 #include "node/redundancy/acting_right.h"
+#include "node/redundancy/address_probes.h"
 #include "node/redundancy/claimant.h"
 #include "node/redundancy/member.h"
 #include "node/redundancy/role_history.h"
@@ -91,6 +92,8 @@ class SetCore final : private RoleOutput, private PacketRelay {
   /// Takes what the kernel guard found: a part of the health, and the addresses at which the peer can probe this
   /// machine.
   void on_kernel_report(TimePoint now, const KernelReport& report);
+  /// Takes the probed addresses that do not answer.
+  void on_probe_report(TimePoint now, std::vector<ProbeTrouble> troubles);
   /// Takes what the self-test found wrong, which is part of the health.
   void on_self_test(TimePoint now, std::vector<std::string> wrong);
   /// Runs with another configuration from now on; sessions, roles and streams stay. `update` is what Shard::prepare()
@@ -193,6 +196,7 @@ class SetCore final : private RoleOutput, private PacketRelay {
   std::unique_ptr<storage::Checkpointer> checkpointer_;
   storage::CheckpointOutput* disk_;
   KernelReport kernel_report_;
+  std::vector<ProbeTrouble> probe_troubles_;
   std::vector<std::string> self_test_;  ///< what the self-test found wrong
   bool drained_ = false;
   bool store_fails_ = false;

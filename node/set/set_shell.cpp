@@ -67,6 +67,7 @@ Result<void> SetShell::open(const std::shared_ptr<transport::Context>& context, 
   prober_ = std::make_unique<Prober>(static_cast<std::uint16_t>(boot_id_ + core_.shard().set()),
                                      address_of_peer(cluster_, config_, chassis_));
   if (!prober_->warning().empty()) log::warn("redundancy", "set={} {}", config_.name, prober_->warning());
+  take_probes(cluster_);
   return {};
 }
 
@@ -89,6 +90,29 @@ std::span<Packet> SetShell::take_packets() {
   return std::span(room_->packets()).first(std::exchange(packets_, 0));
 }
 
+void SetShell::take_probes(const Cluster& cluster) {
+  const RedundancySet& set = cluster.redundancy_sets[core_.shard().set()];
+  if (probes_) {
+    probes_->take(set.probes);
+    return;
+  }
+  if (set.probes.empty()) return;
+  auto thread = ProbeThread::start(
+      {set.name, static_cast<std::uint16_t>(boot_id_ + core_.shard().set()), boot_id_ ^ set.stable_id}, set.probes);
+  if (thread) {
+    probes_ = std::move(*thread);
+    return;
+  }
+  // What nobody watches may be dead.
+  log::error("redundancy", "set={} {}", set.name, thread.error().message);
+  core_.on_probe_report(now_, {{kIllWeight, thread.error().message}});
+}
+
+void SetShell::take_probe_report(TimePoint now) {
+  std::vector<ProbeTrouble> troubles;
+  if (probes_ && probes_->take_report(troubles)) core_.on_probe_report(now, std::move(troubles));
+}
+
 bool SetShell::poll(TimePoint now, WallMillis wall_now, bool busy) {
   now_ = now;
   const RoundLimits& limits = busy ? kBusyRound : kQuietRound;
@@ -100,6 +124,7 @@ bool SetShell::poll(TimePoint now, WallMillis wall_now, bool busy) {
     for (const std::uint64_t nonce : prober_->take_answers(now)) core_.on_probe_answer(now, nonce);
   }
   take_kernel_report(now);
+  take_probe_report(now);
   if (steering_ && core_.failovers().awaits_steering()) {
     if (const auto drawn = steering_->drawn()) core_.on_steered(*drawn);
   }
@@ -133,12 +158,14 @@ TimePoint SetShell::next_deadline(TimePoint now) const { return core_.next_deadl
 void SetShell::append_descriptors(TimePoint now, std::vector<int>& out) const {
   if (prober_) prober_->append_descriptors(now, out);
   if (kernel_ != nullptr) out.push_back(kernel_->descriptor());
+  if (probes_) out.push_back(probes_->descriptor());
   if (paths_) out.insert(out.end(), paths_->descriptors().begin(), paths_->descriptors().end());
 }
 
 void SetShell::append_to(CounterList& out) const {
   if (paths_) paths_->append_to(out);
   if (prober_) prober_->append_to(out);
+  if (probes_) probes_->append_to(out);
   if (steering_) steering_->append_to(out);
 }
 

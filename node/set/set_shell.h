@@ -1,7 +1,8 @@
 // Runs a SetCore on a card's worker: the link to the peer, the traffic of the service networks, the kernel guard, the
 // log. It carries out what the core decides (SetOutput) and hands in what arrives.
 //
-//   Link, Prober, KernelWatch --messages and events--> SetCore --SetOutput--> Link, Prober, SteeringThread, log
+//   Link, Prober, ProbeThread, KernelWatch --messages and events--> SetCore
+//   SetCore --SetOutput--> Link, Prober, SteeringThread, log
 //
 // Thread: the card's worker. Nothing waits for the kernel's configuration lock, which is why traffic is drawn and
 // released by a thread of its own (node/kernel/steering_thread.h).
@@ -20,6 +21,7 @@
 #include "node/kernel/prober.h"
 #include "node/kernel/steering_thread.h"
 #include "node/packet/packet.h"
+#include "node/set/probe_thread.h"
 #include "node/set/set_core.h"
 #include "replication/zmq/paths.h"
 #include "transport/socket.h"
@@ -42,6 +44,8 @@ class SetShell final : private SetOutput, private replication::LinkVisitor {
   /// Takes what concerns the paths to the peer (its keys, the heartbeats) from another configuration, which is
   /// arranged() for the first one.
   void take_paths(const Cluster& cluster);
+  /// Takes the addresses to probe from another configuration.
+  void take_probes(const Cluster& cluster);
 
   /// Returns the packets that came to the standby and that the peer has sent here since the last call, for
   /// Engine::process_relayed(). They may be changed, and are valid until the next poll().
@@ -77,6 +81,7 @@ class SetShell final : private SetOutput, private replication::LinkVisitor {
   void make_room(const RedundancySet& config);
   /// Takes the report of the kernel guard, if there is a new one.
   void take_kernel_report(TimePoint now);
+  void take_probe_report(TimePoint now);
   [[nodiscard]] Result<void> open_steering_thread(std::function<void()> schedule, TimePoint now);
   // -- SetOutput --
   bool send(replication::Channel channel, std::span<const std::uint8_t> message) override;
@@ -112,6 +117,7 @@ class SetShell final : private SetOutput, private replication::LinkVisitor {
   std::optional<PacketBuffers> room_;          ///< for packets that came to the standby
   std::size_t packets_ = 0;                    ///< those that are there, since take_packets()
   std::unique_ptr<Prober> prober_;             ///< null in a stand-alone set
+  std::unique_ptr<ProbeThread> probes_;        ///< null if the set has not had an address to probe yet
   std::unique_ptr<SteeringThread> steering_;   ///< null if the set has neither virtual addresses nor return routes
 };
 

@@ -43,6 +43,7 @@ const std::vector<std::pair<std::string_view, std::string_view>> kFileWithKeyIn 
     {"redundancy-sets[].virtual-addresses[]", "redundancy-sets: [{virtual-addresses: [{%s}]}]"},
     {"redundancy-sets[].signal-routes[]", "redundancy-sets: [{signal-routes: [{%s}]}]"},
     {"redundancy-sets[].health", "redundancy-sets: [{health: {%s}}]"},
+    {"redundancy-sets[].probes[]", "redundancy-sets: [{probes: [{%s}]}]"},
     {"service-sets[]", "service-sets: [{%s}]"},
     {"service-sets[].interface", "service-sets: [{name: a, interface: {%s}}]"},
     {"service-sets[].nat-options", "service-sets: [{nat-options: {%s}}]"},

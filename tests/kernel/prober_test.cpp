@@ -125,5 +125,27 @@ TEST_F(ProberTest, AFloodOfAnswersKeepsTheWorkerForAFewMessagesOnly) {
   ::close(raw);
 }
 
+TEST_F(ProberTest, AddressesOfTheClusterFileMayBeBehindRoutersAndBehindOneInterface) {
+  const test::Wire other_end("in0p");
+  output_of("ip link add out0 type veth peer name out0p && ip link set out0 up && ip link set out0p up");
+  output_of("ip addr add 198.19.0.1/24 dev out0 && ip addr add 2001:db8:19::1/64 dev out0 nodad");
+  output_of("ip neigh add 198.18.0.2 lladdr 02:00:00:00:00:02 dev out0");
+  const test::Wire elsewhere("out0p");
+  Prober any(7, Prober::Anywhere{}, "");
+  any.send(now_, address("192.0.2.8"), kNonce);
+  EXPECT_EQ(hop_limit(other_end), 64);
+  Prober bound(7, Prober::Anywhere{}, "out0");
+  bound.send(now_, address("198.18.0.2"), kNonce);  // which the routes would send by in0
+  EXPECT_EQ(hop_limit(elsewhere), 64);
+  Prober nowhere(7, Prober::Anywhere{}, "gone0");
+  nowhere.send(now_, address("198.18.0.2"), kNonce);
+  EXPECT_EQ(count(nowhere, "probes-not-sent"), 1U);
+  output_of("ip link add gone0 type veth peer name gone0p && ip link set gone0 up && ip link set gone0p up");
+  output_of("ip addr add 203.0.113.1/24 dev gone0 && ip neigh add 198.18.0.2 lladdr 02:00:00:00:00:02 dev gone0");
+  const test::Wire late("gone0p");
+  nowhere.send(now_, address("198.18.0.2"), kNonce);
+  EXPECT_EQ(hop_limit(late), 64) << "the interface has come";
+}
+
 }  // namespace
 }  // namespace icr::node

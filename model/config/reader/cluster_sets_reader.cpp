@@ -129,6 +129,43 @@ HealthWeights read_health(const YamlField& field) {
   return out;
 }
 
+void read_probe(const YamlField& field, RedundancySet& set) {
+  constexpr std::string_view kSection = "redundancy-sets[].probes[]";
+  const Section map(field, kSection);
+  AddressProbe out;
+  map.interface_name(key(kSection, "interface"), out.interface);
+  map.milliseconds(key(kSection, "interval"), out.interval);
+  map.number(key(kSection, "count"), out.count);
+  map.number(key(kSection, "weight"), out.weight);
+  const auto f = map.get(key(kSection, "address"));
+  const auto address = f ? f->address() : std::nullopt;
+  if (!address) return;
+  out.address = *address;
+  const bool four = address->is_v4();
+  const bool unusable =
+      four ? address->to_v4() >> 24 == 0 || address->to_v4() >> 24 == 127 || address->to_v4() >> 28 >= 14
+           : address->bytes[0] == 0xff || *address == IpAddress{} ||
+                 *address == IpAddress::parse("::1").value_or(IpAddress{});
+  const bool link_local = !four && address->bytes[0] == 0xfe && (address->bytes[1] & 0xc0U) == 0x80;
+  if (unusable) {
+    f->wrong(address->to_string() + " is no address of another host", "write the address of a host or router");
+  } else if (link_local && out.interface.empty()) {
+    f->wrong(address->to_string() + " exists on each link", "add the interface of the link");
+  } else if (std::any_of(set.probes.begin(), set.probes.end(), [&out](const AddressProbe& p) {
+               return p.address == out.address && p.interface == out.interface;
+             })) {
+    f->wrong(address->to_string() + " is probed already", "remove one of both, or name another interface");
+  } else if (std::any_of(set.virtual_addresses.begin(), set.virtual_addresses.end(),
+                         [&out](const VirtualAddress& v) { return v.address == out.address; })) {
+    f->wrong(address->to_string() + " is a virtual address of the set, which the master itself answers for",
+             "write the address of another host");
+  } else if (set.probes.size() == kMostProbes) {
+    f->wrong(fmt::format("{} addresses are probed already", kMostProbes), "remove some");
+  } else {
+    set.probes.push_back(std::move(out));
+  }
+}
+
 /// Reads http://ADDRESS:PORT, with an IPv6 address in brackets.
 std::optional<Endpoint> read_url(const YamlField& field) {
   constexpr std::string_view kScheme = "http://";
@@ -199,6 +236,9 @@ void read_redundancy_set(const YamlField& field, Draft& draft) {
   map.milliseconds(key(kSection, "claim-limit"), out.claim_limit);
   map.word(key(kSection, "asymmetric-traffic"), out.asymmetric_traffic);
   if (const auto f = map.get(key(kSection, "health"))) out.health = read_health(*f);
+  if (const auto f = map.get(key(kSection, "probes"))) {
+    for (const auto& item : f->list(0)) read_probe(item, out);
+  }
   map.yes_no(key(kSection, "witness"), out.witness);
   map.number(key(kSection, "max-sessions"), out.max_sessions);
   for (const auto& member : out.members) count_set(field, member.chassis, draft);
