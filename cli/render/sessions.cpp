@@ -37,6 +37,20 @@ std::string policy_name(const Cluster& cluster, const SessionRecord& record) {
   return number == 0 ? "ACCEPT/0" : "UNKNOWN/0";
 }
 
+namespace {
+
+/// Returns the guarantee of a session: that of the firewall term that admitted it, or of its service set.
+Guarantee guarantee_of(const Cluster& cluster, const ServiceSet& set, StableId policy) {
+  for (const auto rule : set.firewall_rules) {
+    for (const auto& term : cluster.firewall_rules[rule].terms) {
+      if (term.stable_id == policy) return term.guarantee.value_or(set.guarantee);
+    }
+  }
+  return set.guarantee;
+}
+
+}  // namespace
+
 std::string guarantee_line(const Cluster& cluster, const SessionRecord& record, std::string_view indent) {
   const auto service_set = cluster.service_set_ids.find(record.service_set);
   if (record.newest_state == NewestState::not_said || !service_set) return {};
@@ -45,7 +59,7 @@ std::string guarantee_line(const Cluster& cluster, const SessionRecord& record, 
     return fmt::format("{}Replication threshold: {} s, not reached: the peer does not have the session\n", indent,
                        config.replication_threshold_s);
   }
-  const auto guarantee = static_cast<std::size_t>(config.guarantee);
+  const auto guarantee = static_cast<std::size_t>(guarantee_of(cluster, config, record.policy));
   return fmt::format("{}Guarantee: {}, newest state at the peer: {}\n", indent,
                      words_of(key("service-sets[]", "guarantee"))[guarantee],
                      record.newest_state == NewestState::at_peer ? "yes" : "no");

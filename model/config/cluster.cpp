@@ -104,4 +104,14 @@ std::optional<std::string> signal_device(const Cluster& cluster, std::uint16_t s
   return std::nullopt;
 }
 
+bool may_guarantee(const Cluster& cluster, const ServiceSet& set) {
+  if (set.guarantee != Guarantee::asynchronous) return true;
+  return std::any_of(set.firewall_rules.begin(), set.firewall_rules.end(), [&cluster](std::uint16_t rule) {
+    const auto& terms = cluster.firewall_rules[rule].terms;
+    return std::any_of(terms.begin(), terms.end(), [](const FirewallTerm& term) {
+      return term.guarantee.value_or(Guarantee::asynchronous) != Guarantee::asynchronous;
+    });
+  });
+}
+
 }  // namespace icr

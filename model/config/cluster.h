@@ -119,13 +119,6 @@ enum class SessionRefusal : std::uint8_t {
   reset,  ///< a RST for TCP, and as `icmp` for everything else
 };
 
-/// `guarantee`: what the peer knows of a session before a packet leaves that changed the state of that session.
-enum class Guarantee : std::uint8_t {
-  asynchronous,      ///< nothing: the packet leaves at once
-  semi_synchronous,  ///< the new state, unless the peer needs longer than `guarantee-limit` to acknowledge it
-  output_commit,     ///< the new state: the packet waits as long as the peer is there
-};
-
 /// `without-peer`: what an output-commit service set does while no peer has a complete copy.
 enum class WithoutPeer : std::uint8_t {
   go_alone,  ///< packets leave at once, and are counted
@@ -158,6 +151,7 @@ struct ServiceSet {
   std::optional<std::uint32_t> max_session_setup_rate;  ///< per second
   TcpNonSyn tcp_non_syn = static_cast<TcpNonSyn>(usual_word("service-sets[]", "tcp-non-syn"));
   SessionRefusal session_refusal = static_cast<SessionRefusal>(usual_word("service-sets[]", "session-refusal"));
+  /// Of the sessions whose firewall term does not have another one.
   Guarantee guarantee = static_cast<Guarantee>(usual_word("service-sets[]", "guarantee"));
   std::uint32_t guarantee_limit_ms = usual_number("service-sets[]", "guarantee-limit");
   WithoutPeer without_peer = static_cast<WithoutPeer>(usual_word("service-sets[]", "without-peer"));
@@ -272,6 +266,9 @@ struct RedundancySet {
   /// it is above every id.
   [[nodiscard]] std::uint32_t number() const { return id != 0 ? id : 0x10000U | (stable_id & 0xffffU); }
 };
+
+/// Returns true if some session of the service set may have a guarantee other than `asynchronous`.
+[[nodiscard]] bool may_guarantee(const Cluster& cluster, const ServiceSet& set);
 
 /// The use of a NAT pool by a service set that a commit has ended, and whose sessions go on (model/config/drain.h).
 struct DrainedUse {

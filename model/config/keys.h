@@ -249,6 +249,7 @@ inline constexpr auto kAll = std::to_array<Key>({
     {"stateful-firewall.rules[].terms[]", "from", map, cluster, new_sessions},
     required("what is done with packets that match", {"stateful-firewall.rules[].terms[]", "then", word, cluster,
                                                       new_sessions, 0, 0, "", "accept discard reject"}),
+    {"stateful-firewall.rules[].terms[]", "guarantee", word, cluster, live, 0, 0, "", kGuarantees},
     {"from", "source-address", prefixes, cluster, new_sessions},
     {"from", "source-address-range", ranges, cluster, new_sessions},
     {"from", "source-prefix-list", names, cluster, new_sessions},

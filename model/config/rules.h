@@ -62,13 +62,21 @@ struct MatchConditions {
   [[nodiscard]] bool matches_addresses_and_ports(const FlowKey& key) const;
 };
 
+/// `guarantee`: what the peer knows of a session before a packet leaves that changed the state of that session.
+enum class Guarantee : std::uint8_t {
+  asynchronous,      ///< nothing: the packet leaves at once
+  semi_synchronous,  ///< the new state, unless the peer needs longer than `guarantee-limit` to acknowledge it
+  output_commit,     ///< the new state: the packet waits as long as the peer is there
+};
+
 enum class FirewallAction : std::uint8_t { accept, discard, reject };
 
 struct FirewallTerm {
   std::string name;
   MatchConditions from;
   FirewallAction then = FirewallAction::discard;
-  StableId stable_id = 0;  ///< of the rule's and the term's name
+  std::optional<Guarantee> guarantee;  ///< of the sessions that the term admits; nullopt: that of their service set
+  StableId stable_id = 0;              ///< of the rule's and the term's name
 };
 
 struct FirewallRule {

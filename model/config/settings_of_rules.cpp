@@ -60,6 +60,7 @@ void add(const Place& at, const FirewallRule& rule, const Cluster& cluster) {
     on_term.exists(key("rules[]", "terms"));
     add(on_term.below("from"), term.from, cluster);
     on_term.word(key("stateful-firewall.rules[].terms[]", "then"), term.then);
+    if (term.guarantee) on_term.word(key("stateful-firewall.rules[].terms[]", "guarantee"), *term.guarantee);
   }
 }
 

@@ -28,7 +28,7 @@ std::vector<Prefix> nat64_prefixes(const Cluster& cluster, const ServiceSet& s) 
 EngineUpdate::Service settings_of(const Cluster& cluster, std::uint16_t index) {
   const ServiceSet& s = cluster.service_sets[index];
   return {&s, s.screen ? &cluster.screens[*s.screen] : nullptr, nat64_prefixes(cluster, s),
-          FragmentTable::Limits{s.timeouts.fragment_limit, s.timeouts.reassembly_s}};
+          FragmentTable::Limits{s.timeouts.fragment_limit, s.timeouts.reassembly_s}, may_guarantee(cluster, s)};
 }
 
 }  // namespace
@@ -48,7 +48,7 @@ Engine::Engine(const Cluster& cluster, std::vector<Shard*> shards, std::uint64_t
       const auto shard = static_cast<std::uint16_t>(i);
       Service& service = services_.emplace_back(Service{settings_of(cluster, index), index, {}, {}});
       const bool screened = service.screen != nullptr;
-      const bool guarded = s.guarantee != Guarantee::asynchronous;
+      const bool guarded = may_guarantee(cluster, s);
       bindings_.push_back({shard, index, true, screened, guarded, s.outside_unit, &service});
       bindings_.push_back({shard, index, false, screened, guarded, s.inside_unit, &service});
       for (const std::uint32_t unit : {s.inside_unit, s.outside_unit}) {
@@ -70,7 +70,7 @@ EngineUpdate Engine::prepare(const Cluster& cluster) const {
   bool guarded = false;
   for (const Service& service : services_) {
     out.services.push_back(settings_of(cluster, service.index));
-    guarded |= out.services.back().config->guarantee != Guarantee::asynchronous;
+    guarded |= out.services.back().guarded;
   }
   out.held = memory_for(guarded);
   return out;
@@ -82,7 +82,7 @@ void Engine::take(EngineUpdate& update) {
   }
   for (UnitBinding& binding : bindings_) {
     binding.screened = binding.service->screen != nullptr;
-    binding.guarded = binding.service->config->guarantee != Guarantee::asynchronous;
+    binding.guarded = binding.service->guarded;
   }
   if (!held_) std::swap(held_, update.held);
 }
@@ -138,7 +138,9 @@ void Engine::handle_first(Packet& packet, Staged& staged, Ticks now, PacketSink&
     return drop_packet(packet, staged, damaged, now);
   }
   if (guarded_) [[unlikely]] {
-    const Drop refused = refuse_change(binding, packet.length);
+    const Guarantee guarantee = binding.guarded ? shard.guarantee_of_first(headers, binding.service_set, binding.inside)
+                                                : Guarantee::asynchronous;
+    const Drop refused = refuse_change(binding, guarantee, packet.length);
     if (refused != Drop::count) return drop_packet(packet, staged, refused, now);
   }
   const SetUp result = shard.set_up(headers, binding.service_set, staged.hash, binding.inside, now);
@@ -175,7 +177,7 @@ bool Engine::forward(Packet& packet, Staged& staged, FlowRef flow, Ticks now, Pa
   if (staged.headers.protocol == ip_protocol::tcp && shard.may_change_state(session, staged.headers)) {
     reason = damage(packet, staged.headers);
     if (guarded_ && reason == Drop::count && shard.active()) [[unlikely]] {
-      reason = refuse_change(binding, packet.length);
+      reason = refuse_change(binding, shard.guarantee_of(session), packet.length);
       const bool stops = reason == Drop::commit_no_peer;
       if (stops && !shard.would_change_state(flow.slot, flow.direction, staged.headers)) reason = Drop::count;
     }

@@ -38,6 +38,7 @@ struct EngineUpdate {
     const Screen* screen = nullptr;      ///< null: none
     std::vector<Prefix> nat64_prefixes;  ///< of its stateful-nat64 terms
     FragmentTable::Limits fragments;
+    bool guarded = false;  ///< some session of it may have a guarantee
   };
   std::vector<Service> services;      ///< of the card, in the order of its sets
   std::unique_ptr<HeldPackets> held;  ///< null: no service set has a guarantee, or the engine has one already
@@ -103,7 +104,7 @@ class Engine {
     std::uint16_t service_set = 0;
     bool inside = false;
     bool screened = false;  ///< packets pass screen() first
-    bool guarded = false;   ///< the service set has a guarantee
+    bool guarded = false;   ///< some session of the service set may have a guarantee
     std::uint32_t other_unit = 0;
     Service* service = nullptr;
   };
@@ -180,7 +181,7 @@ class Engine {
   void guard(const Packet& packet);
   /// Returns why a packet of this length may not change the state of a session now; Drop::count: it may. REQUIRES: the
   /// shard is active.
-  [[nodiscard]] Drop refuse_change(const UnitBinding& binding, std::uint32_t length) const;
+  [[nodiscard]] Drop refuse_change(const UnitBinding& binding, Guarantee guarantee, std::uint32_t length) const;
   /// Stage 3 of one packet while its shard awaits the first packet of a former session.
   void handle_awaiting(Packet& packet, const Look& look, Staged& staged, Ticks now, PacketSink& out);
   /// Stage 3 of a burst while a shard awaits the first packet of a former session.

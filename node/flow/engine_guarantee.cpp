@@ -7,8 +7,8 @@ namespace {
 /// A packet grows by at most this much on its way through the engine (node/packet/packet.h).
 constexpr std::uint32_t kGrowth = kPacketHeadroom;
 
-bool stops_without_peer(const ServiceSet& config) {
-  return config.guarantee == Guarantee::output_commit && config.without_peer == WithoutPeer::stop;
+bool stops_without_peer(Guarantee guarantee, const ServiceSet& config) {
+  return guarantee == Guarantee::output_commit && config.without_peer == WithoutPeer::stop;
 }
 
 }  // namespace
@@ -41,11 +41,11 @@ void Engine::process_guarded(std::span<Packet> part, TimePoint now, PacketSink& 
   }
 }
 
-Drop Engine::refuse_change(const UnitBinding& binding, std::uint32_t length) const {
-  if (!binding.guarded) return Drop::count;
+Drop Engine::refuse_change(const UnitBinding& binding, Guarantee guarantee, std::uint32_t length) const {
+  if (guarantee == Guarantee::asynchronous) return Drop::count;
   const PeerCopy* const peer = shards_[binding.shard]->peer_copy();
   if (peer == nullptr || !peer->complete()) {
-    return stops_without_peer(*binding.service->config) ? Drop::commit_no_peer : Drop::count;
+    return stops_without_peer(guarantee, *binding.service->config) ? Drop::commit_no_peer : Drop::count;
   }
   return held_->has_room(length + kGrowth) ? Drop::count : Drop::commit_buffer_full;
 }
@@ -64,6 +64,10 @@ void Engine::guard(const Packet& packet) {
   if (!behind) {
     const bool known = complete && !changed && (peer->acknowledged_changes() == change || peer->has_newest(leaving_));
     if (known) return gate_.out->send(packet);
+  }
+  const Guarantee guarantee = shard.guarantee_of(shard.table().at(leaving_));
+  if (!behind) {
+    if (guarantee == Guarantee::asynchronous) return gate_.out->send(packet);
     if (!complete) {
       counters_.left_alone += changed ? 1U : 0U;
       return gate_.out->send(packet);
@@ -76,7 +80,7 @@ void Engine::guard(const Packet& packet) {
   if (behind && !changed) return held_->add_behind(packet, owner);
   HeldPackets::Head head{owner, change, TimePoint::max(), static_cast<std::uint16_t>(&binding - bindings_.data()),
                          counters_.sessions_created != gate_.created_before};
-  if (config.guarantee == Guarantee::semi_synchronous) head.until = gate_.now + config.guarantee_limit_ms * 1ms;
+  if (guarantee == Guarantee::semi_synchronous) head.until = gate_.now + config.guarantee_limit_ms * 1ms;
   held_->add(packet, head);
   peer->await(change);
 }
@@ -94,8 +98,12 @@ void Engine::release(TimePoint now, PacketSink& out) {
       if (!acts) return dropped;
       if (head.change <= acknowledged) return leaves;
       const ServiceSet& config = *bindings_[head.binding].service->config;
-      if (!complete) return stops_without_peer(config) ? dropped : leaves;
-      return now >= head.until || config.guarantee == Guarantee::asynchronous ? leaves : waits;
+      // A session that has ended since keeps the guarantee of its service set.
+      const Session& session = shard.table().at(head.owner.session.slot);
+      const bool lives = session.live && session.generation == head.owner.session.generation;
+      const Guarantee guarantee = lives ? shard.guarantee_of(session) : config.guarantee;
+      if (!complete) return stops_without_peer(guarantee, config) ? dropped : leaves;
+      return now >= head.until || guarantee == Guarantee::asynchronous ? leaves : waits;
     };
     const auto leave = [&](const HeldPackets::Head& head, HeldPackets::Verdict verdict, const Packet& packet) {
       if (verdict == HeldPackets::Verdict::dropped) {

@@ -266,6 +266,11 @@ SetUp Shard::set_up(const Headers& headers, std::uint16_t service_set, std::uint
   return {slot, Drop::count, false};
 }
 
+Guarantee Shard::guarantee_of_first(const Headers& headers, std::uint16_t service_set, bool inside) const {
+  const ServicePolicy& policy = service(service_set)->policy;
+  return policy.guarantee_of(policy.firewall(headers.key, inside, query_of(headers.icmp)).policy);
+}
+
 bool Shard::insert_with_another_port(std::uint32_t slot, Ticks now) {
   Session& session = table_.at(slot);
   const NatSession view = nat_view(session);

@@ -205,6 +205,12 @@ class Shard final : public SessionSource, public SessionSink, private NatOutput 
   [[nodiscard]] bool may_change_state(const Session& session, const Headers& headers) const;
   /// Returns true if follow() of this packet would change the state of a TCP session. Takes about as long as follow().
   [[nodiscard]] bool would_change_state(std::uint32_t slot, Direction direction, const Headers& headers) const;
+  /// Returns the guarantee that packets of the session have.
+  [[nodiscard]] Guarantee guarantee_of(const Session& session) const {
+    return service(session.service_set)->policy.guarantee_of(session.policy);
+  }
+  /// Returns the guarantee of the session that the packet would begin, were it admitted.
+  [[nodiscard]] Guarantee guarantee_of_first(const Headers& headers, std::uint16_t service_set, bool inside) const;
   /// Returns the identifications for packets whose source is translated.
   [[nodiscard]] Ipv4Ids& ip_ids() { return ip_ids_; }
   /// Counts a packet that passes, and refreshes the idle timer of its session. follow() does this for every packet that

@@ -34,7 +34,7 @@ void Shard::take(ShardUpdate& update) {
     Service& s = services_[i];
     ShardUpdate::Service& next = update.services[i];
     if (next.screen && s.screen) next.screen->inherit(*s.screen);
-    guarantees |= next.config->guarantee != Guarantee::asynchronous && s.config->guarantee == Guarantee::asynchronous;
+    guarantees |= next.policy.may_guarantee() && !s.policy.may_guarantee();
     std::swap(s.config, next.config);
     std::swap(s.policy, next.policy);
     std::swap(s.screen, next.screen);

@@ -23,9 +23,8 @@ bool may_drain(const Cluster& cluster, const RedundancySet& set) {
 }
 
 bool has_guarantee(const Cluster& cluster, const RedundancySet& set) {
-  return std::any_of(set.service_sets.begin(), set.service_sets.end(), [&](std::uint16_t each) {
-    return cluster.service_sets[each].guarantee != Guarantee::asynchronous;
-  });
+  return std::any_of(set.service_sets.begin(), set.service_sets.end(),
+                     [&](std::uint16_t each) { return may_guarantee(cluster, cluster.service_sets[each]); });
 }
 
 }  // namespace

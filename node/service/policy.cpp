@@ -18,7 +18,9 @@ RuleClassifier::Rule rule_of(const NatTerm& term, MatchDirection direction) {
 }  // namespace
 
 ServicePolicy::ServicePolicy(const Cluster& cluster, std::uint16_t service_set, const ServicePolicy* former)
-    : cluster_(&cluster) {
+    : cluster_(&cluster),
+      guarantee_(cluster.service_sets[service_set].guarantee),
+      may_guarantee_(icr::may_guarantee(cluster, cluster.service_sets[service_set])) {
   if (former != nullptr) {
     term_ids_ = former->term_ids_;
     for (std::size_t i = 0; i < term_ids_.size(); ++i) {

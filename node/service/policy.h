@@ -45,6 +45,14 @@ class ServicePolicy {
   /// The application by which a firewall term (FirewallDecision::policy) matched the key: what the decision said when
   /// the session began, without evaluating the rules again.
   [[nodiscard]] std::optional<std::uint16_t> firewall_application(std::uint16_t policy, const FlowKey& key) const;
+  /// Returns the guarantee of a session that the term admitted which FirewallDecision::policy names: that of the
+  /// service set, unless the term is there and has another one.
+  [[nodiscard]] Guarantee guarantee_of(std::uint16_t policy) const {
+    const FirewallTerm* const term = policy == 0 || policy > term_at_.size() ? nullptr : term_at_[policy - 1U];
+    return term == nullptr ? guarantee_ : term->guarantee.value_or(guarantee_);
+  }
+  /// Returns true if some session of the service set may have a guarantee other than `asynchronous`.
+  [[nodiscard]] bool may_guarantee() const { return may_guarantee_; }
   /// Returns the identity of the term that FirewallDecision::policy names, or 0 for none. The term may have been
   /// removed since.
   [[nodiscard]] StableId id_of(std::uint16_t policy) const { return policy == 0 ? 0 : term_ids_[policy - 1U]; }
@@ -57,6 +65,8 @@ class ServicePolicy {
   [[nodiscard]] std::uint16_t number_of(const FirewallTerm& term);
 
   const Cluster* cluster_;
+  Guarantee guarantee_;
+  bool may_guarantee_;
   RuleClassifier firewall_;
   RuleClassifier nat_;
   std::vector<const FirewallTerm*> firewall_terms_;           ///< all rules' terms, in order

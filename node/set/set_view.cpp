@@ -65,15 +65,15 @@ std::uint32_t SetView::scan(const SessionFilter& filter, std::uint32_t begin, st
     // Most sessions are rejected on the line that is in the cache, without a record being made.
     if (!session.live || !filter.admits(session.initiator())) continue;
     if (!shard().read(slot, now, record) || !filter.matches(record)) continue;
-    record.newest_state = newest_state_of(session.service_set, slot);
+    record.newest_state = newest_state_of(slot);
     if (!visitor.visit(record)) return slot + 1;
   }
   return std::max(begin, end);
 }
 
-NewestState SetView::newest_state_of(std::uint16_t service_set, std::uint32_t slot) const {
+NewestState SetView::newest_state_of(std::uint32_t slot) const {
   if (shard().is_withheld(slot)) return NewestState::withheld;
-  if (core_.cluster().service_sets[service_set].guarantee == Guarantee::asynchronous) return NewestState::not_said;
+  if (shard().guarantee_of(shard().table().at(slot)) == Guarantee::asynchronous) return NewestState::not_said;
   return core_.member().has_newest(slot) ? NewestState::at_peer : NewestState::here_only;
 }
 

@@ -46,7 +46,7 @@ class SetView final : public ShardView {
   std::uint32_t deterministic(const QueryRequest& request, std::vector<DeterministicRow>& out) const override;
 
  private:
-  [[nodiscard]] NewestState newest_state_of(std::uint16_t service_set, std::uint32_t slot) const;
+  [[nodiscard]] NewestState newest_state_of(std::uint32_t slot) const;
   [[nodiscard]] Shard& shard() { return core_.shard(); }
   [[nodiscard]] const Shard& shard() const { return core_.shard(); }
 

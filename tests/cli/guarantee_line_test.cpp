@@ -19,6 +19,7 @@ class GuaranteeLine : public ::testing::Test {
     record.flow[1] = record.flow[0].mirrored();
     record.service_set = cluster_.service_sets[0].stable_id;
     record.newest_state = newest;
+    record.policy = policy_;
     cli::Source source;
     source.interface = family == CardFamily::ms ? "ms-0/0/0" : "vms-2/0/0";
     source.family = family;
@@ -29,6 +30,7 @@ class GuaranteeLine : public ::testing::Test {
   void SetUp() override { cluster_.service_sets[0].guarantee = Guarantee::semi_synchronous; }
 
   Cluster cluster_ = make_cluster();
+  StableId policy_ = 0;
 };
 
 TEST_F(GuaranteeLine, NamesTheGuaranteeAndWhetherThePeerHasTheNewestState) {
@@ -38,6 +40,17 @@ TEST_F(GuaranteeLine, NamesTheGuaranteeAndWhetherThePeerHasTheNewestState) {
     EXPECT_THAT(text(family, true, NewestState::here_only),
                 HasSubstr("Guarantee: semi-synchronous, newest state at the peer: no\n"));
   }
+}
+
+TEST_F(GuaranteeLine, NamesTheGuaranteeOfTheTermThatAdmittedTheSession) {
+  FirewallTerm term;
+  term.guarantee = Guarantee::output_commit;
+  term.stable_id = policy_ = 7;
+  cluster_.service_sets[0].firewall_rules = {static_cast<std::uint16_t>(cluster_.firewall_rules.size())};
+  cluster_.firewall_rules.push_back({"rule", MatchDirection::input, {term}});
+  EXPECT_THAT(text(CardFamily::ms, true, NewestState::at_peer), HasSubstr("Guarantee: output-commit, newest"));
+  policy_ = 1;
+  EXPECT_THAT(text(CardFamily::ms, true, NewestState::at_peer), HasSubstr("Guarantee: semi-synchronous, newest"));
 }
 
 TEST_F(GuaranteeLine, OfAWithheldSessionSaysThatThePeerDoesNotHaveIt) {

@@ -91,6 +91,7 @@ const std::vector<std::pair<std::string_view, std::string_view>> kFileWithKeyIn 
 /// Files in which the reader comes as far as keys that it reads only after others.
 const std::vector<std::pair<std::string_view, std::string_view>> kFurtherFileWithKeyIn = {
     {"chassis[].cards[].ports[] (tun)", "chassis: [{cards: [{ports: [{%s}]}]}]"},
+    {"stateful-firewall.rules[].terms[]", "stateful-firewall: {rules: [{terms: [{then: accept, %s}]}]}"},
     {"translated", "nat: {rules: [{terms: [{then: {translated: {translation-type: dnat-44, %s}}}]}]}"},
     {"translated", "nat: {rules: [{terms: [{then: {translated: {translation-type: napt-44, %s}}}]}]}"},
 };

@@ -11,6 +11,9 @@
 namespace icr::node::test {
 namespace {
 
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
 /// A peer that acknowledges when it is told to.
 class FakePeer final : public PeerCopy, public ChangeListener {
  public:
@@ -48,7 +51,9 @@ Plan plan_with(const std::string& options) {
 
 class EngineGuarantee : public ::testing::Test {
  protected:
-  explicit EngineGuarantee(const std::string& options = "guarantee: output-commit") : bed_(plan_with(options)) {
+  explicit EngineGuarantee(const std::string& options = "guarantee: output-commit")
+      : EngineGuarantee(plan_with(options)) {}
+  explicit EngineGuarantee(const Plan& plan) : bed_(plan) {
     bed_.shard->add_listener(peer_);
     bed_.shard->set_peer_copy(peer_);
   }
@@ -280,6 +285,75 @@ TEST_F(StopsWithoutPeer, ASessionOfWhichNobodyHasHeardEndsWithItsFirstPacket) {
   EXPECT_EQ(bed_.drops(Drop::commit_no_peer), 2U);
   EXPECT_EQ(bed_.shard->sessions(), 1U) << "the connection goes on";
   bed_.expect_accounted();
+}
+
+/// Terms whose guarantee is not that of the service set.
+class GuaranteeOfATerm : public EngineGuarantee {
+ protected:
+  static constexpr const char* kTerms =
+      "      - { name: dns, from: { applications: dns }, then: accept, guarantee: output-commit }\n"
+      "      - { name: ntp, from: { applications: ntp }, then: accept, guarantee: asynchronous }\n"
+      "      - { name: all, then: accept }\n";
+  static Plan plan_of(const std::string& options, const char* terms = kTerms) {
+    Plan plan = plan_with(options);
+    plan.firewall_terms = terms;
+    plan.applications =
+        "  - { name: dns, protocol: udp, destination-port: 53 }\n  - { name: ntp, protocol: udp, destination-port: 123 "
+        "}\n";
+    return plan;
+  }
+  explicit GuaranteeOfATerm(const std::string& options = "") : EngineGuarantee(plan_of(options)) {}
+};
+
+class GuaranteeOfATermAmongOthers : public GuaranteeOfATerm {
+ protected:
+  GuaranteeOfATermAmongOthers() : GuaranteeOfATerm("guarantee: output-commit\nwithout-peer: stop") {}
+};
+
+TEST_F(GuaranteeOfATerm, HoldsForTheSessionsThatItAdmits) {
+  EXPECT_THAT(bed_.send(kInside, udp(kClient, 1, kServer, 53)), IsEmpty());
+  EXPECT_THAT(bed_.send(kInside, udp(kClient, 1, kServer, 123)), SizeIs(1));
+  EXPECT_THAT(bed_.send(kInside, udp(kClient, 1, kServer, 999)), SizeIs(1)) << "the service set has none";
+  peer_.acknowledge();
+  EXPECT_THAT(release(), SizeIs(1));
+}
+
+TEST_F(GuaranteeOfATermAmongOthers, ATermMayAskForLessThanItsServiceSet) {
+  EXPECT_THAT(bed_.send(kInside, udp(kClient, 1, kServer, 53)), IsEmpty());
+  EXPECT_THAT(bed_.send(kInside, udp(kClient, 1, kServer, 123)), SizeIs(1));
+  EXPECT_THAT(bed_.send(kInside, udp(kClient, 1, kServer, 999)), IsEmpty());
+  peer_.acknowledge();
+  EXPECT_THAT(release(), SizeIs(2));
+  peer_.there = false;
+  EXPECT_THAT(bed_.send(kInside, udp(kClient, 2, kServer, 123)), SizeIs(1)) << "no peer is needed";
+  bed_.expect_drop(kInside, udp(kClient, 2, kServer, 53), Drop::commit_no_peer);
+  bed_.expect_drop(kInside, udp(kClient, 2, kServer, 999), Drop::commit_no_peer);
+}
+
+TEST_F(GuaranteeOfATerm, HoldsAtTheStandbyThatTakesOver) {
+  (void)bed_.send(kInside, udp(kClient, 1, kServer, 53));
+  (void)bed_.send(kInside, udp(kClient, 1, kServer, 999));
+  Bed twin(plan_of(""), 2, false);
+  SessionRecord record;
+  twin.shard->begin_pass(twin.now);
+  for (std::uint32_t slot = 0; slot < 2; ++slot) {
+    ASSERT_TRUE(bed_.shard->read(slot, bed_.now, record));
+    ASSERT_EQ(twin.shard->apply(record, twin.now), Applied::created);
+  }
+  twin.shard->activate(twin.now, 2);
+  EXPECT_EQ(twin.shard->guarantee_of(twin.shard->table().at(0)), Guarantee::output_commit);
+  EXPECT_EQ(twin.shard->guarantee_of(twin.shard->table().at(1)), Guarantee::asynchronous);
+}
+
+TEST_F(GuaranteeOfATerm, BeginsAndEndsWithACommit) {
+  (void)bed_.send(kInside, udp(kClient, 1, kServer, 53));
+  peer_.acknowledge();
+  (void)release();
+  bed_.take(plan_of("", "      - { name: dns, then: accept }\n"));
+  EXPECT_THAT(bed_.send(kInside, udp(kClient, 2, kServer, 53)), SizeIs(1));
+  EXPECT_EQ(bed_.shard->guarantee_of(bed_.shard->table().at(0)), Guarantee::asynchronous);
+  bed_.take(plan_of(""));
+  EXPECT_THAT(bed_.send(kInside, udp(kClient, 3, kServer, 53)), IsEmpty());
 }
 
 }  // namespace

@@ -66,7 +66,8 @@ TEST_F(AddressProbesTest, ASingleLossIsForgotten) {
   probes_.take(now_, {probe("192.0.2.1", 255, 1s, 2)});
   for (int i = 0; i < 20; ++i) {
     run(1s);
-    i % 2 == 0 ? alive_.clear() : alive_.insert("192.0.2.1");
+    alive_.clear();
+    if (i % 2 != 0) alive_.insert("192.0.2.1");
     EXPECT_THAT(dead(), IsEmpty()) << i;
   }
 }

@@ -37,7 +37,13 @@ std::string list(std::vector<std::string> entries, bool turned) {
   return out;
 }
 
-std::string text_with(bool preempt, NatFlavour flavour, std::uint32_t edits, const std::string& guarantee) {
+std::string text_with(bool preempt, NatFlavour flavour, std::uint32_t edits, std::string guarantee, bool by_term) {
+  std::string of_term;
+  if (by_term) {
+    const auto rest = guarantee.find(", ");
+    of_term = ", " + guarantee.substr(0, rest);
+    guarantee = rest == std::string::npos ? "" : guarantee.substr(rest + 2);
+  }
   const bool turned = (edits & kEditOrder) != 0;
   const auto has = [edits](Edit edit) { return (edits & edit) != 0; };
   const bool whole = flavour == NatFlavour::addresses;
@@ -81,27 +87,30 @@ std::string text_with(bool preempt, NatFlavour flavour, std::uint32_t edits, con
     service_sets = turned ? "another, cgn" : "cgn, another";
   }
   if (has(kEditRules)) {
-    first_term +=
-        "{ name: never, from: { applications: never }, then: discard }, { name: echo, from: { applications: "
-        "echo }, then: accept }, ";
+    first_term += fmt::format(
+        "{{ name: never, from: {{ applications: never }}, then: discard }}, {{ name: echo, from: {{ applications: echo "
+        "}}, then: accept{} }}, ",
+        of_term);
     applications.emplace_back("  - { name: never, protocol: udp, destination-port: 9 }\n");
   }
   if (has(kEditChassis)) all_chassis.push_back(chassis("third", 3, 'c'));
   return fmt::format(
       "cluster: simulated\nchassis:\n{}redundancy-sets:\n  - {{ name: rs1, id: 1, members: [ {} ], service-sets: [{}], "
       "heartbeat-interval: {}, heartbeat-count: 3, hold-time: 1, preempt: {} }}\nservice-sets:\n{}stateful-firewall:\n"
-      "  rules:\n    - {{ name: outbound, match-direction: input, terms: [ {}{{ name: all, then: accept }} ] }}\nnat:\n"
+      "  rules:\n    - {{ name: outbound, match-direction: input, terms: [ {}{{ name: all, then: accept{} }} ] "
+      "}}\nnat:\n"
       "  pools:\n{}  rules:\n{}applications:\n{}timeouts: {{ inactivity-timeout: {}, open-timeout: 4, close-timeout: "
       "1 }}\n",
       list(all_chassis, turned), members, service_sets, has(kEditHeartbeat) ? 80 : 100, preempt ? "yes" : "no",
-      list(sets, turned), first_term, list(pools, turned), list(rules, turned), list(applications, turned),
+      list(sets, turned), first_term, of_term, list(pools, turned), list(rules, turned), list(applications, turned),
       has(kEditTimeouts) ? 6 : 4);
 }
 
 }  // namespace
 
-Cluster simulated_cluster(bool preempt, NatFlavour flavour, std::uint32_t edits, const std::string& guarantee) {
-  auto cluster = parse_cluster(text_with(preempt, flavour, edits, guarantee), "simulated");
+Cluster simulated_cluster(bool preempt, NatFlavour flavour, std::uint32_t edits, const std::string& guarantee,
+                          bool by_term) {
+  auto cluster = parse_cluster(text_with(preempt, flavour, edits, guarantee, by_term), "simulated");
   if (!cluster) {
     ADD_FAILURE() << cluster.error().message;
     return {};
@@ -129,7 +138,7 @@ std::shared_ptr<const Snapshot> Files::with(std::uint32_t edits) {
     // The flavour is not in the text.
     const std::uint64_t digest = digest_of_text(fmt::format("{} {} {}", preempt_, static_cast<int>(flavour_), edits));
     made = std::make_shared<const Snapshot>(
-        Snapshot{{}, digest, simulated_cluster(preempt_, flavour_, edits, guarantee_)});
+        Snapshot{{}, digest, simulated_cluster(preempt_, flavour_, edits, guarantee_, by_term_)});
   }
   return made;
 }

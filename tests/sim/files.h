@@ -45,8 +45,9 @@ class Files {
  public:
   /// `guarantee` is a text of the service set `cgn`, as "guarantee: output-commit" or "replication-threshold: 2", or
   /// empty.
-  Files(bool preempt, NatFlavour flavour, std::string guarantee = "")
-      : preempt_(preempt), flavour_(flavour), guarantee_(std::move(guarantee)) {}
+  /// `by_term`: the guarantee is one of the firewall term that admits the sessions.
+  Files(bool preempt, NatFlavour flavour, std::string guarantee = "", bool by_term = false)
+      : preempt_(preempt), flavour_(flavour), guarantee_(std::move(guarantee)), by_term_(by_term) {}
   /// Returns the file with these edits (of Edit); 0 is the first one. A file that the reader refuses fails the test.
   [[nodiscard]] std::shared_ptr<const Snapshot> with(std::uint32_t edits);
 
@@ -54,12 +55,13 @@ class Files {
   bool preempt_;
   NatFlavour flavour_;
   std::string guarantee_;
+  bool by_term_;
   std::map<std::uint32_t, std::shared_ptr<const Snapshot>> made_;
 };
 
 /// The cluster that is simulated: few slots and few ports, blocks and addresses, so that they run out.
 [[nodiscard]] Cluster simulated_cluster(bool preempt, NatFlavour flavour = NatFlavour::ports, std::uint32_t edits = 0,
-                                        const std::string& guarantee = "");
+                                        const std::string& guarantee = "", bool by_term = false);
 
 /// Returns the pool that translates the sessions of the service set `cgn`, and the NAT term that says so.
 [[nodiscard]] const NatPool& pool_of(const Cluster& cluster);

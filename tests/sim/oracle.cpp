@@ -353,7 +353,7 @@ namespace {
 
 bool is_guarded(const Cluster& cluster) {
   return std::any_of(cluster.service_sets.begin(), cluster.service_sets.end(),
-                     [](const ServiceSet& s) { return s.guarantee != Guarantee::asynchronous; });
+                     [&cluster](const ServiceSet& s) { return may_guarantee(cluster, s); });
 }
 
 /// Finds the session of a packet that leaves, by its host inside or by what it is outside.

@@ -21,7 +21,8 @@ std::string guarantee_of(std::uint64_t seed) {
 
 /// One whole life from one seed.
 std::string live(std::uint64_t seed, Totals& totals) {
-  World world(Files(seed % 4 == 3, static_cast<NatFlavour>(seed % kNatFlavourCount), guarantee_of(seed)), seed);
+  World world(Files(seed % 4 == 3, static_cast<NatFlavour>(seed % kNatFlavourCount), guarantee_of(seed), seed % 9 == 4),
+              seed);
   if (seed % 2 == 0) world.make_hard();
   if (seed % 7 >= 3) world.make_commits(seed % 7 == 3 ? kEditLive : kEditAll);
   world.start(0);

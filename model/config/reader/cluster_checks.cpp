@@ -110,6 +110,29 @@ void check_signal_routes(Draft& draft) {
 }
 
 /// The members of a redundancy set reach each other by paths, each from an address of one to an address of the other.
+/// A guarantee needs a peer that is told of each session at once.
+void check_guarantees(Draft& draft) {
+  const Cluster& cluster = draft.cluster;
+  for (const auto& [rule, field] : draft.guarantee_fields) {
+    for (const RedundancySet& set : cluster.redundancy_sets) {
+      for (const std::uint16_t index : set.service_sets) {
+        const ServiceSet& service = cluster.service_sets[index];
+        const auto& rules = service.firewall_rules;
+        if (std::find(rules.begin(), rules.end(), rule) == rules.end()) continue;
+        if (set.stand_alone()) {
+          field.wrong(fmt::format("the stand-alone service set {} uses this rule, and has no peer", service.name),
+                      "write asynchronous, or give that service set another rule");
+        } else if (service.replication_threshold_s != 0) {
+          field.wrong(fmt::format("service set {} uses this rule, and its replication-threshold keeps young sessions "
+                                  "from the peer",
+                                  service.name),
+                      "write asynchronous, or replication-threshold: 0");
+        }
+      }
+    }
+  }
+}
+
 void check_paths(Draft& draft) {
   const auto& all = draft.cluster.chassis;
   for (const auto& set : draft.cluster.redundancy_sets) {
@@ -188,6 +211,7 @@ void check_whole(Draft& draft) {
   // The others would take what was dropped or defaulted because of a mistake for another mistake.
   if (!draft.mistakes.empty()) return;
   check_paths(draft);
+  check_guarantees(draft);
   check_signal_routes(draft);
   check_units(draft);
   check_nat(draft);

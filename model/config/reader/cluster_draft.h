@@ -105,7 +105,9 @@ struct Draft {
       interface_fields;  ///< of service sets: where one runs that is in no redundancy set
   std::vector<std::vector<YamlField>> set_service_uses;  ///< of each redundancy set, parallel to its service_sets
   std::vector<std::vector<YamlField>> virtual_fields;    ///< of each redundancy set, parallel to its virtual_addresses
-  std::vector<std::vector<YamlField>> signal_fields;     ///< of each redundancy set, parallel to its signal_routes
+  /// The guarantees of firewall terms other than `asynchronous`, each with the index of its rule.
+  std::vector<std::pair<std::uint16_t, YamlField>> guarantee_fields;
+  std::vector<std::vector<YamlField>> signal_fields;  ///< of each redundancy set, parallel to its signal_routes
 };
 
 // Each takes the value of the top-level key of that name.

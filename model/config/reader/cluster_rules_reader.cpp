@@ -11,10 +11,21 @@ void read_firewall_rule(const YamlField& field, Draft& draft) {
   FirewallRule out;
   out.name = draft.firewall_rules.define(map);
   out.direction = read_direction(map);
-  out.terms = read_terms<FirewallTerm>(map, kTerm, draft,
-                                       [](const YamlField& /*then*/, const Section& term_map, FirewallTerm& term) {
-                                         term_map.word(key(kTerm, "then"), term.then);
-                                       });
+  const auto rule = static_cast<std::uint16_t>(draft.cluster.firewall_rules.size());
+  out.terms = read_terms<FirewallTerm>(
+      map, kTerm, draft, [&draft, rule](const YamlField& /*then*/, const Section& term_map, FirewallTerm& term) {
+        term_map.word(key(kTerm, "then"), term.then);
+        constexpr Key kGuarantee = key(kTerm, "guarantee");
+        Guarantee guarantee{};
+        if (!term_map.word(kGuarantee, guarantee)) return;
+        term.guarantee = guarantee;
+        const auto field = *term_map.get(kGuarantee);
+        if (term.then != FirewallAction::accept) {
+          field.wrong("a term that admits no session has nothing to guarantee", "remove it, or write then: accept");
+        } else if (guarantee != Guarantee::asynchronous) {
+          draft.guarantee_fields.emplace_back(rule, field);
+        }
+      });
   draft.cluster.firewall_rules.push_back(std::move(out));
 }
 
