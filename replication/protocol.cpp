@@ -75,6 +75,30 @@ bool read_entries(const flatbuffers::Vector<flatbuffers::Offset<flatbuffers::Str
   return true;
 }
 
+bool read_digests(const fbs::Envelope& envelope, Digests& out) {
+  const auto& b = *envelope.body_as_Digests();
+  const auto* digests = b.digests();
+  out.position = position_of(envelope);
+  out.first = b.first();
+  out.range_slots = b.range_slots();
+  if (!sane(out.position) || digests == nullptr || digests->size() == 0 || digests->size() > kMaxDigests ||
+      out.range_slots == 0 || out.range_slots > kMaxAuditSlots ||
+      out.first + std::uint64_t{out.range_slots} * (digests->size() - 1) >= kMaxRecordSlots) {
+    return false;
+  }
+  out.digests.resize(digests->size());
+  std::memcpy(out.digests.data(), digests->Data(), out.digests.size() * sizeof(std::uint64_t));  // it may be unaligned
+  return true;
+}
+
+bool read_compared(const fbs::Compared& from, Compared& out) {
+  const auto* equal = from.equal();
+  out.position = position_of(from);
+  if (!sane(out.position) || equal == nullptr || equal->size() == 0 || equal->size() > kMaxDigests / 8) return false;
+  out.equal.assign(equal->begin(), equal->end());
+  return true;
+}
+
 bool read_body(const fbs::Envelope& envelope, Body& out, Refusal& why) {
   why = Refusal::bad_value;
   switch (envelope.body_type()) {
@@ -109,7 +133,7 @@ bool read_body(const fbs::Envelope& envelope, Body& out, Refusal& why) {
     }
     case fbs::Body::SyncRequest: {
       const auto& b = *envelope.body_as_SyncRequest();
-      out = SyncRequest{b.epoch()};
+      out = SyncRequest{b.epoch(), b.compares(), b.age_ms()};
       return b.epoch() != 0;
     }
     case fbs::Body::StreamBegin: {
@@ -180,6 +204,18 @@ bool read_body(const fbs::Envelope& envelope, Body& out, Refusal& why) {
                           {b.packet()->data(), b.packet()->size()}};
       return b.segment_bytes() == 0 || b.partial_checksum();
     }
+    case fbs::Body::Digests: {
+      Digests digests;
+      const bool sound = read_digests(envelope, digests);
+      out = std::move(digests);
+      return sound;
+    }
+    case fbs::Body::Compared: {
+      Compared compared;
+      const bool sound = read_compared(*envelope.body_as_Compared(), compared);
+      out = std::move(compared);
+      return sound;
+    }
     case fbs::Body::NONE:
       break;
   }
@@ -235,17 +271,20 @@ void MessageReader::append_to(CounterList& out) const {
 
 MessageWriter::MessageWriter() : builder_(1024) {}
 
-MessageWriter::Bytes MessageWriter::seal(const Header& header, std::uint8_t type, std::uint32_t body) {
+MessageWriter::Bytes MessageWriter::seal(const Header& header, std::uint8_t type, std::uint32_t body,
+                                         const Position& place) {
+  // A place of zeros is not written.
+  const Position at = place.epoch == 0 ? Position{0, 0, 0} : place;
   fbs::FinishEnvelopeBuffer(
       builder_, fbs::CreateEnvelope(builder_, header.cluster_digest, header.boot, header.term, header.member,
-                                    static_cast<fbs::Body>(type), flatbuffers::Offset<void>(body), 0, 0, 0,
-                                    header.cluster, header.set, header.sender));
+                                    static_cast<fbs::Body>(type), flatbuffers::Offset<void>(body), at.epoch, at.base,
+                                    at.sequence, header.cluster, header.set, header.sender));
   return {builder_.GetBufferPointer(), builder_.GetSize()};
 }
 
 template <class Table>
-MessageWriter::Bytes MessageWriter::seal(const Header& header, flatbuffers::Offset<Table> body) {
-  return seal(header, static_cast<std::uint8_t>(fbs::BodyTraits<Table>::enum_value), body.o);
+MessageWriter::Bytes MessageWriter::seal(const Header& header, flatbuffers::Offset<Table> body, const Position& place) {
+  return seal(header, static_cast<std::uint8_t>(fbs::BodyTraits<Table>::enum_value), body.o, place);
 }
 
 MessageWriter::Bytes MessageWriter::write(const Header& header, const Heartbeat& b) {
@@ -283,7 +322,7 @@ MessageWriter::Bytes MessageWriter::write(const Header& header, const Handover& 
 
 MessageWriter::Bytes MessageWriter::write(const Header& header, const SyncRequest& b) {
   builder_.Clear();
-  return seal(header, fbs::CreateSyncRequest(builder_, b.epoch));
+  return seal(header, fbs::CreateSyncRequest(builder_, b.epoch, b.compares, b.age_ms));
 }
 
 MessageWriter::Bytes MessageWriter::write(const Header& header, const StreamBegin& b) {
@@ -310,6 +349,19 @@ MessageWriter::Bytes MessageWriter::write(const Header& header, const Audit& b) 
   const Position& p = b.position;
   return seal(header, fbs::CreateAudit(builder_, p.epoch, p.base, p.sequence, b.first, b.count, b.sessions, b.digest,
                                        b.waiting));
+}
+
+MessageWriter::Bytes MessageWriter::write(const Header& header, const Digests& b) {
+  builder_.Clear();
+  const auto digests = builder_.CreateVector(b.digests);
+  return seal(header, fbs::CreateDigests(builder_, b.first, b.range_slots, digests), b.position);
+}
+
+MessageWriter::Bytes MessageWriter::write(const Header& header, const Compared& b) {
+  builder_.Clear();
+  const Position& p = b.position;
+  const auto equal = builder_.CreateVector(b.equal);
+  return seal(header, fbs::CreateCompared(builder_, p.epoch, p.base, p.sequence, equal));
 }
 
 MessageWriter::Bytes MessageWriter::write(const Header& header, const Ack& b) {

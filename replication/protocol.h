@@ -29,6 +29,8 @@ inline constexpr std::size_t kMaxMessageBytes = 1U << 20;
 inline constexpr std::size_t kMaxBatchRows = 4096;
 /// The most slots of an audit that a receiver accepts.
 inline constexpr std::uint32_t kMaxAuditSlots = 4096;
+/// The most digests of a message of a copy that a receiver accepts.
+inline constexpr std::size_t kMaxDigests = 16384;
 /// Terms and sequence numbers end far below 2^64, so that adding to one cannot wrap.
 inline constexpr std::uint64_t kMaxNumber = std::uint64_t{1} << 62;
 
@@ -124,7 +126,10 @@ struct Handover {
   std::uint64_t sequence = 0;
 };
 struct SyncRequest {
+  static constexpr std::uint32_t kUnknownAge = 0xffffffffU;
   std::uint64_t epoch = 0;
+  bool compares = false;               ///< the receiver has sessions, and compares them with digests of the sender's
+  std::uint32_t age_ms = kUnknownAge;  ///< so old are its counters and idle times, at most
 };
 struct StreamBegin {
   Position position;
@@ -148,6 +153,19 @@ struct Audit {
   std::uint32_t sessions = 0;
   std::uint64_t digest = 0;
   std::uint32_t waiting = 0;  ///< as in Batch
+};
+/// Digests of consecutive ranges of slots, as SessionSource::digests() computes them.
+struct Digests {
+  Position position;
+  std::uint32_t first = 0;             ///< slot
+  std::uint32_t range_slots = 0;       ///< of each range; 1..kMaxAuditSlots
+  std::vector<std::uint64_t> digests;  ///< 1..kMaxDigests
+};
+/// The answer to Digests.
+struct Compared {
+  Position position;                ///< of the message that is answered
+  std::vector<std::uint8_t> equal;  ///< bit n of it: range n is equal; as many octets as it takes
+  [[nodiscard]] bool is_equal(std::size_t range) const { return (equal[range / 8] >> (range % 8) & 1U) != 0; }
 };
 struct Ack {
   std::uint64_t epoch = 0;
@@ -203,7 +221,7 @@ struct UnknownNumbered {
 };
 
 using Body = std::variant<Heartbeat, Handover, SyncRequest, StreamBegin, Batch, BulkEnd, Audit, Ack, Nack, Adopt,
-                          AdoptAck, Configuration, RelayedPacket, UnknownNumbered>;
+                          AdoptAck, Configuration, RelayedPacket, Digests, Compared, UnknownNumbered>;
 struct Message {
   Header header;
   Body body;
@@ -264,6 +282,8 @@ class MessageWriter {
   Bytes write(const Header& header, const Batch& body, BatchEncoder& sessions);
   Bytes write(const Header& header, const BulkEnd& body);
   Bytes write(const Header& header, const Audit& body);
+  Bytes write(const Header& header, const Digests& body);
+  Bytes write(const Header& header, const Compared& body);
   Bytes write(const Header& header, const Ack& body);
   Bytes write(const Header& header, const Nack& body);
   /// Takes the records out of `sessions`; `body.sessions` means nothing.
@@ -274,9 +294,10 @@ class MessageWriter {
   Bytes write(const Header& header, const RelayedPacket& body);
 
  private:
-  Bytes seal(const Header& header, std::uint8_t type, std::uint32_t body);
+  /// `place` is that of a message whose kind the first release did not know; the others carry theirs in the body.
+  Bytes seal(const Header& header, std::uint8_t type, std::uint32_t body, const Position& place);
   template <class Table>
-  Bytes seal(const Header& header, flatbuffers::Offset<Table> body);
+  Bytes seal(const Header& header, flatbuffers::Offset<Table> body, const Position& place = {});
 
   flatbuffers::FlatBufferBuilder builder_;
 };

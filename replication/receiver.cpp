@@ -1,6 +1,7 @@
 #include "replication/receiver.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace icr::replication {
 namespace {
@@ -27,9 +28,10 @@ void Receiver::stop() {
   epoch_ = 0;
   base_ = expected_ = 1;
   announced_ = announced_base_ = 0;
-  gap_ = pass_open_ = ack_due_ = nack_due_ = capacity_differs_ = false;
+  gap_ = pass_open_ = ack_due_ = nack_due_ = capacity_differs_ = compared_ = false;
   unacknowledged_ = 0;
   word_ = {};
+  answers_.clear();
 }
 
 void Receiver::request_new_stream(TimePoint now) {
@@ -52,6 +54,7 @@ void Receiver::adopt_attempt(TimePoint now, std::uint64_t base) {
   base_ = base;
   expected_ = std::max(expected_, base_);
   gap_ = nack_due_ = false;
+  answers_.clear();
   progress_at_ = now;
 }
 
@@ -88,6 +91,7 @@ void Receiver::took_one(TimePoint now) {
   progress_at_ = now;
   stall_after_ = limits_.stall_after;
   stalls_ = 0;
+  if (sync_ == Sync::hot && now - hot_at_ >= limits_.settle_after) right_at_ = now;
 }
 
 void Receiver::took_word(TimePoint now, const Position& position, std::uint32_t waiting) {
@@ -241,6 +245,8 @@ void Receiver::on_bulk_end(TimePoint now, const BulkEnd& message) {
     counters_.swept += sink_.end_pass(now);
     ++counters_.passes;
     sync_ = Sync::hot;
+    hot_at_ = now;
+    whole_copy_ = false;
   }
   took_word(now, message.position, message.waiting);
 }
@@ -262,7 +268,44 @@ void Receiver::on_audit(TimePoint now, const Audit& message) {
   if (now < no_audit_restart_before_) return;
   no_audit_restart_before_ = now + limits_.audit_restart_interval;
   ++counters_.restarts;
+  // What was kept may be what is wrong; nobody compares twice in vain.
+  whole_copy_ = compared_;
   request_new_stream(now);
+}
+
+void Receiver::on_digests(TimePoint now, const Digests& message) {
+  if (!admit(now, message.position)) return;
+  if (requested_) {
+    ++counters_.before_begin;
+    return;
+  }
+  const std::size_t ranges = message.digests.size();
+  Compared answer{message.position, std::vector<std::uint8_t>((ranges + 7) / 8, 0)};
+  ++counters_.digest_messages;
+  counters_.ranges_compared += ranges;
+  own_digests_.resize(ranges);
+  table_.digests(message.first, message.range_slots, own_digests_);
+  // Digests name slots, so where slots have other numbers here, nothing is equal.
+  for (std::size_t i = 0; i < ranges && map_.is_identity();) {
+    std::size_t same = i;
+    for (; same < ranges && own_digests_[same] == message.digests[same]; ++same) {
+      answer.equal[same / 8] = static_cast<std::uint8_t>(answer.equal[same / 8] | 1U << (same % 8));
+    }
+    if (const auto count = static_cast<std::uint32_t>(same - i); count != 0) {
+      compared_ = true;
+      counters_.ranges_kept += count;
+      if (pass_open_) {
+        sink_.keep(message.first + static_cast<std::uint32_t>(i) * message.range_slots, count * message.range_slots);
+      }
+    }
+    i = same + 1;
+  }
+  if (answers_.size() < limits_.answers) {
+    answers_.push_back(std::move(answer));
+  } else {
+    ++counters_.answers_dropped;
+  }
+  took_one(now);
 }
 
 void Receiver::count(Applied applied) {
@@ -323,11 +366,29 @@ void Receiver::check_stall(TimePoint now) {
   nack_due_ = behind();
 }
 
+SyncRequest Receiver::request(TimePoint now) const {
+  SyncRequest out{epoch_};
+  out.compares = table_.high_water() != 0 && !whole_copy_;
+  // Members with different cluster files may have given a session different timeouts.
+  if (!right_at_ || refusals_expected_) return out;
+  const auto age = std::max<Duration>(now - *right_at_, Duration(0)) / 1ms;
+  out.age_ms = static_cast<std::uint32_t>(std::min<Duration::rep>(age, SyncRequest::kUnknownAge));
+  return out;
+}
+
+bool Receiver::send_answers(const Header& header, MessageWriter& writer, Outlet& outlet) {
+  while (!answers_.empty()) {
+    if (!outlet.send(Channel::control, writer.write(header, answers_.front()))) return false;
+    answers_.pop_front();
+  }
+  return true;
+}
+
 void Receiver::pump(TimePoint now, const Header& header, MessageWriter& writer, Outlet& outlet) {
   if (sync_ == Sync::off) return;
   check_stall(now);
   if (requested_ && now >= next_request_) {
-    if (outlet.send(Channel::control, writer.write(header, SyncRequest{epoch_}))) {
+    if (outlet.send(Channel::control, writer.write(header, request(now)))) {
       ++counters_.requests;
       next_request_ = now + request_interval_;
       request_interval_ = std::min(request_interval_ * 2, limits_.slowest);
@@ -335,6 +396,8 @@ void Receiver::pump(TimePoint now, const Header& header, MessageWriter& writer, 
       next_request_ = now + limits_.request_interval;
     }
   }
+  // An acknowledgement without the answer would say that nothing is equal.
+  if (!send_answers(header, writer, outlet)) return;
   const bool lacks = refused_in_copy_ != 0;
   if (nack_due_ && outlet.send(Channel::control, writer.write(header, Nack{epoch_, base_, expected_, lacks}))) {
     nack_due_ = ack_due_ = false;
@@ -386,6 +449,9 @@ void Receiver::append_to(CounterList& out) const {
   out.push_back({"messages-unknown", c.unknown_messages});
   out.push_back({"audits-not-compared", c.audits_not_compared});
   out.push_back({"slots-without-counterpart", c.unmapped});
+  out.push_back({"digests-compared", c.ranges_compared});
+  out.push_back({"digests-equal", c.ranges_kept});
+  out.push_back({"answers-dropped", c.answers_dropped});
 }
 
 }  // namespace icr::replication

@@ -3,12 +3,15 @@
 // A stream is named by the receiver (epoch), so what is left over from a former one is recognised. Messages are applied
 // only in sequence; a duplicate is counted and ignored, a gap is counted and reported (Nack), and nothing after it is
 // applied until the sender has begun a new attempt. The first stream from a master, and every stream after a change of
-// master, is a whole copy: a pass over the sink (SessionSink::begin_pass) that ends hot.
+// master, begins with a copy: a pass over the sink (SessionSink::begin_pass) that ends hot. Where the sink has sessions
+// already, whatever they came from, it keeps those of ranges whose digests are the master's (comparison.h).
 // Sans-I/O. Thread: the one that owns the table.
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <optional>
+#include <vector>
 
 #include "model/base/bit_set.h"
 #include "model/base/counters.h"
@@ -24,6 +27,8 @@ struct ReceiverLimits {
   unsigned stalls_before_restart = 6;     ///< so many reports without progress: ask for a new stream
   std::uint64_t ack_every = 8;            ///< messages; sooner at the next pump()
   Duration audit_restart_interval = 60s;  ///< a failed audit asks for a new copy at most so often
+  Duration settle_after = 10s;            ///< so long after a copy, counters and idle times have been sent as well
+  std::size_t answers = 64;               ///< to comparisons, that wait until the outlet takes them; more are dropped
 };
 
 class Receiver {
@@ -35,12 +40,15 @@ class Receiver {
   void follow(TimePoint now, std::uint64_t boot, std::uint64_t term);
   /// Follows nobody any more. A pass that is open stays unfinished.
   void stop();
+  /// Tells that counters and idle times in the table were right at this time. Without a call it is not known when.
+  void table_is_of(TimePoint then) { right_at_ = then; }
 
   // The stream, in the order of arrival.
   void on_begin(TimePoint now, const StreamBegin& message);
   void on_batch(TimePoint now, const Batch& message);
   void on_bulk_end(TimePoint now, const BulkEnd& message);
   void on_audit(TimePoint now, const Audit& message);
+  void on_digests(TimePoint now, const Digests& message);
   /// Passes over a message of a kind that only a later release knows, and counts it.
   void on_unknown(TimePoint now, const UnknownNumbered& message);
   /// Takes what the master says of how far its stream is, so that the loss of the last message is noticed too.
@@ -104,6 +112,10 @@ class Receiver {
     std::uint64_t restarts = 0;
     std::uint64_t audits_passed = 0;
     std::uint64_t audits_failed = 0;
+    std::uint64_t digest_messages = 0;
+    std::uint64_t ranges_compared = 0;  ///< with digests of the master's, in copies
+    std::uint64_t ranges_kept = 0;      ///< of those: equal, so they need not be copied
+    std::uint64_t answers_dropped = 0;  ///< to comparisons, because the outlet took none
     // Of a peer of a later release, what this one does not know:
     std::uint64_t unknown_records = 0;      ///< skipped
     std::uint64_t reduced_records = 0;      ///< taken without a column, flag or application protocol
@@ -132,6 +144,9 @@ class Receiver {
   void is_known(std::uint32_t slot);
   [[nodiscard]] bool skipped_in(std::uint32_t first, std::uint32_t count) const;
   void check_stall(TimePoint now);
+  /// Returns false if the outlet does not take all answers.
+  bool send_answers(const Header& header, MessageWriter& writer, Outlet& outlet);
+  [[nodiscard]] SyncRequest request(TimePoint now) const;
   [[nodiscard]] bool behind() const { return gap_ || announced_ >= expected_; }
 
   SessionSink& sink_;
@@ -150,6 +165,12 @@ class Receiver {
   std::uint64_t announced_base_ = 0;  ///< and in which attempt
   bool gap_ = false;                  ///< something of this attempt was missed; nothing of it can be applied any more
   bool pass_open_ = false;
+  bool compared_ = false;         ///< the present copy has ranges that were kept
+  bool whole_copy_ = false;       ///< comparing is not to be trusted: ask for all
+  std::deque<Compared> answers_;  ///< that were not sent yet
+  std::vector<std::uint64_t> own_digests_;
+  std::optional<TimePoint> right_at_;  ///< no counter or idle time in the table is older
+  TimePoint hot_at_;
   bool capacity_differs_ = false;
   bool refusals_expected_ = false;
   std::uint64_t refused_in_copy_ = 0;

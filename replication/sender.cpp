@@ -10,16 +10,28 @@ Sender::Sender(const SessionSource& source, const SenderLimits& limits)
     : source_(source), limits_(limits), state_(source.capacity()), refresh_(source.capacity()) {
   limits_.audit_slots = std::min(limits_.audit_slots, kMaxAuditSlots);
   limits_.batch_rows = std::min(limits_.batch_rows, kMaxBatchRows);
+  limits_.range_slots = std::clamp(limits_.range_slots, 1U, kMaxAuditSlots);
+  limits_.message_ranges = std::min<std::uint32_t>(limits_.message_ranges, kMaxDigests);
 }
 
-void Sender::start(TimePoint now, std::uint64_t epoch) {
+void Sender::start(TimePoint now, const SyncRequest& request) {
+  for (const Sent& lost : unacknowledged_) {
+    for (const std::uint32_t slot : lost.slots) (void)refresh_.mark(slot);
+  }
   reset();
   shared_ = false;  // the bulk copy brings everything
   state_.clear();
-  refresh_.clear();
   ++counters_.streams;
-  epoch_ = epoch;
-  started_at_ = now;
+  epoch_ = request.epoch;
+  started_at_ = now_ = now;
+  // Digests are of all records. A receiver that cannot read some of them would find differences that are none.
+  if (request.compares && schema_ == kRecordSchemas.back() && source_.high_water() != 0) {
+    comparison_.emplace(source_.high_water(), limits_.range_slots);
+    age_.reset();
+    if (request.age_ms != SyncRequest::kUnknownAge) age_ = std::chrono::milliseconds(request.age_ms);
+  }
+  // An equal session may still have to tell what its digest does not cover.
+  if (!comparison_) refresh_.clear();
   next_audit_ = now + limits_.audit_interval;
 }
 
@@ -72,6 +84,8 @@ void Sender::reset() {
   acknowledged_ = 0;
   begin_due_ = true;
   bulk_ = Bulk::walking;
+  comparison_.reset();
+  compared_ = {};
   cursor_ = changes_since_walk_ = audit_cursor_ = 0;
   changes_in_a_row_ = 0;
   unacknowledged_.clear();
@@ -96,6 +110,7 @@ void Sender::on_ack(const Ack& ack) {
   ++counters_.acks;
   lacks_ |= ack.lacks;
   acknowledge(ack.applied);
+  if (shared_) followed_at_ = now_;
 }
 
 void Sender::on_nack(const Nack& nack) {
@@ -116,7 +131,9 @@ void Sender::acknowledge(std::uint64_t applied) {
       ++counters_.bulks_completed;
       shared_ = true;
       complete_from_ = last_change_;
+      comparison_.reset();
     }
+    if (done.kind == Kind::digests) take_answer(done);
     if (done.kind != Kind::begin) ++counters_.acknowledged;
     acknowledged_changes_ = std::max(acknowledged_changes_, done.covers);
     unacknowledged_bytes_ -= done.bytes;
@@ -148,6 +165,9 @@ void Sender::rewind() {
       case Kind::begin:
         begin_due_ = true;
         break;
+      case Kind::digests:
+        comparison_->lost(lost.piece);
+        break;
       case Kind::bulk:
         cursor_ = std::min(cursor_, lost.bulk_from);
         bulk_ = Bulk::walking;
@@ -174,15 +194,17 @@ void Sender::rewind() {
 Sender::Kind Sender::next_kind(TimePoint now, bool urgent) {
   if (begin_due_) return Kind::begin;
   const bool walking = bulk_ == Bulk::walking;
+  const Kind copy = walking ? next_of_copy() : Kind::nothing;
   if (!state_.empty()) {
     const bool due = urgent || walking || state_.size() >= limits_.flush_rows ||
                      (state_since_ != kNever && now - state_since_ >= limits_.flush_after);
-    if (due && !(walking && cursor_ < source_.high_water() && changes_in_a_row_ >= 3)) {
+    const bool copy_goes_on = copy == Kind::digests || copy == Kind::bulk;
+    if (due && !(copy_goes_on && changes_in_a_row_ >= 3)) {
       // Whatever was marked when the cursor reached the end has gone out after one more round over the table.
-      if (!walking || cursor_ < source_.high_water() || changes_since_walk_ < source_.high_water()) return Kind::state;
+      if (copy != Kind::bulk_end || changes_since_walk_ < source_.high_water()) return Kind::state;
     }
   }
-  if (walking) return cursor_ < source_.high_water() ? Kind::bulk : Kind::bulk_end;
+  if (walking) return copy;
   if (!refresh_.empty() && (refresh_.size() >= limits_.batch_rows ||
                             (refresh_since_ != kNever && now - refresh_since_ >= limits_.refresh_after))) {
     return Kind::refresh;
@@ -193,6 +215,7 @@ Sender::Kind Sender::next_kind(TimePoint now, bool urgent) {
 
 void Sender::pump(TimePoint now, const Header& header, Outlet& outlet, std::size_t budget_bytes, bool urgent) {
   if (epoch_ == 0) return;
+  now_ = now;
   if (!state_.empty() && state_since_ == kNever) state_since_ = now;
   if (!refresh_.empty() && refresh_since_ == kNever) refresh_since_ = now;
   ages_.see(now, last_change_, acknowledged_changes_);
@@ -226,14 +249,15 @@ void Sender::pump(TimePoint now, const Header& header, Outlet& outlet, std::size
 
 TimePoint Sender::next_deadline() const {
   if (epoch_ == 0) return kNever;
-  // A blocked outlet, a full window or a bulk copy go on when the peer or the next tick says so.
-  TimePoint at = source_.high_water() == 0 ? kNever : next_audit_;
-  if (!state_.empty())
-    at = std::min(
-        at, state_since_ == kNever || awaited_ > covered_ ? TimePoint::min() : state_since_ + limits_.flush_after);
-  if (!refresh_.empty() && refresh_since_ != kNever) at = std::min(at, refresh_since_ + limits_.refresh_after);
-  if (begin_due_ || bulk_ == Bulk::walking) at = TimePoint::min();
+  // A blocked outlet, a full window and a copy that waits for answers go on when the peer or the next tick says so.
   if (unacknowledged_bytes_ >= limits_.window_bytes || !blocked_.empty()) return kNever;
+  TimePoint at = kNever;
+  if (!state_.empty())
+    at = state_since_ == kNever || awaited_ > covered_ ? TimePoint::min() : state_since_ + limits_.flush_after;
+  if (begin_due_) return TimePoint::min();
+  if (bulk_ == Bulk::walking) return next_of_copy() == Kind::nothing ? at : TimePoint::min();
+  if (source_.high_water() != 0) at = std::min(at, next_audit_);
+  if (!refresh_.empty() && refresh_since_ != kNever) at = std::min(at, refresh_since_ + limits_.refresh_after);
   return at;
 }
 
@@ -263,6 +287,10 @@ std::size_t Sender::build(Kind kind, TimePoint now, const Header& header) {
     case Kind::refresh:
       collect_changes(sent, kind == Kind::state ? state_ : refresh_, kind == Kind::refresh, now);
       cost = 64 * sent.slots.size();
+      break;
+    case Kind::digests:
+      blocked_ = write_digests(sent, header, position);
+      cost = limits_.scan_slots;
       break;
     case Kind::bulk:
       sent.bulk_from = cursor_;
@@ -315,17 +343,18 @@ void Sender::collect_changes(Sent& sent, BitSet& from, bool counters, TimePoint 
   }
   if (&from != &state_) return;
   ++changes_in_a_row_;
-  if (cursor_ >= source_.high_water()) changes_since_walk_ += static_cast<std::uint32_t>(taken);
+  if (walked()) changes_since_walk_ += static_cast<std::uint32_t>(taken);
 }
 
 void Sender::collect_bulk(Sent& sent, TimePoint now) {
   changes_in_a_row_ = 0;
   changes_since_walk_ = 0;
-  const std::uint32_t end = source_.high_water();
+  const std::uint32_t end = walk_end();
   const auto steps = static_cast<std::uint32_t>(std::min<std::size_t>(limits_.scan_slots, batch_limit_));
   const std::uint32_t stop_at = end - cursor_ > steps ? cursor_ + steps : end;
   while (cursor_ < stop_at && !batch_full()) {
     const std::uint32_t slot = cursor_++;
+    if (comparison_ && !comparison_->differs(slot)) continue;  // if it is marked, it is sent as a change
     // An empty slot needs no tombstone (what the pass does not name is removed at its end), unless the session was
     // already named in it and has died since.
     if (!sent_in_.empty()) sent_in_[slot] = static_cast<std::uint32_t>(next_);
@@ -431,6 +460,11 @@ void Sender::append_to(CounterList& out) const {
   out.push_back({"audits-sent", counters_.audits});
   out.push_back({"audits-skipped", counters_.audits_skipped});
   out.push_back({"records-withheld", counters_.withheld});
+  out.push_back({"ranges-compared", counters_.ranges.compared});
+  out.push_back({"ranges-equal", counters_.ranges.equal});
+  out.push_back({"ranges-not-answered", counters_.not_compared});
+  out.push_back({"equal-sessions-refreshed", counters_.refreshed});
+  out.push_back({"comparisons-ignored", counters_.answers_ignored});
 }
 
 }  // namespace icr::replication

@@ -5,6 +5,8 @@
 // slot numbers only. When the receiver misses something, those slots are marked again and go out in a new attempt.
 //
 // Order: state changes first; the bulk copy to a cold peer in between (at least one batch in four); counters last.
+//
+// A receiver that has sessions already gets a copy of what differs only (comparison.h).
 // Sans-I/O. Thread: the one that owns the table.
 #pragma once
 
@@ -21,6 +23,7 @@
 #include "model/record/record_codec.h"
 #include "model/record/session.h"
 #include "replication/change_ages.h"
+#include "replication/comparison.h"
 #include "replication/protocol.h"
 
 namespace icr::replication {
@@ -35,6 +38,14 @@ struct SenderLimits {
   Duration refresh_after = 20ms;     ///< the same for counters
   std::uint32_t audit_slots = 1024;
   Duration audit_interval = 50ms;
+  std::uint32_t range_slots = 4;        ///< slots of a range that is compared and, if it differs, copied
+  std::uint32_t message_ranges = 4096;  ///< ranges whose digests one message carries at most
+};
+
+/// How much of a copy was spared, in ranges of slots that the receiver compared.
+struct ComparedRanges {
+  std::uint64_t compared = 0;
+  std::uint64_t equal = 0;
 };
 
 class Sender {
@@ -43,8 +54,8 @@ class Sender {
 
   /// Says which records the receiver can read: others are left out, and their slots look empty to it.
   void set_schema(const RecordSchema& schema) { schema_ = schema; }
-  /// Begins a new stream, for a receiver that asked for it under this name; the former one is forgotten.
-  void start(TimePoint now, std::uint64_t epoch);
+  /// Begins a new stream, for a receiver that asked for it; the former one is forgotten.
+  void start(TimePoint now, const SyncRequest& request);
   /// Tells that there is no receiver any more. The sender remembers which slots the receiver does not know
   /// (take_unshared()).
   void stop();
@@ -76,6 +87,7 @@ class Sender {
   // effect.
   void on_ack(const Ack& ack);
   void on_nack(const Nack& nack);
+  void on_compared(const Compared& answer);
 
   /// Sends the messages that are due, until the outlet blocks, the window is full or about `budget_bytes` are spent; a
   /// batch is no larger than what is left of them. With `urgent` it does not wait for more changes to put into a batch.
@@ -125,6 +137,11 @@ class Sender {
   [[nodiscard]] bool bulk_done() const { return bulk_ == Bulk::done; }
   /// Returns the number of slots that the bulk copy has walked over.
   [[nodiscard]] std::uint32_t slots_copied() const { return cursor_; }
+  /// Returns what the receiver of this stream has compared so far.
+  [[nodiscard]] const ComparedRanges& compared() const { return compared_; }
+  /// Returns when a receiver with a complete copy has acknowledged something last; nullopt if none ever has. It was
+  /// nobody's master then.
+  [[nodiscard]] std::optional<TimePoint> followed_at() const { return followed_at_; }
   /// Returns when the stream began, and with it the bulk copy.
   [[nodiscard]] TimePoint started_at() const { return started_at_; }
   /// Returns true if an acknowledgement is due: there is a message that the receiver has not acknowledged, or the
@@ -153,13 +170,17 @@ class Sender {
     std::uint64_t audits = 0;
     std::uint64_t audits_skipped = 0;
     std::uint64_t withheld = 0;  ///< records that the receiver's release cannot read
+    ComparedRanges ranges;
+    std::uint64_t not_compared = 0;     ///< ranges for which no answer came
+    std::uint64_t refreshed = 0;        ///< slots of equal ranges whose counters are sent again
+    std::uint64_t answers_ignored = 0;  ///< to a comparison that is not open, or of another number of ranges
   };
   [[nodiscard]] const Counters& counters() const { return counters_; }
   void append_to(CounterList& out) const;
 
  private:
   enum class Bulk : std::uint8_t { walking, done };
-  enum class Kind : std::uint8_t { nothing, begin, state, bulk, bulk_end, refresh, audit };
+  enum class Kind : std::uint8_t { nothing, begin, state, digests, bulk, bulk_end, refresh, audit };
   /// A message that is not acknowledged yet, and what must be sent again if it is lost.
   struct Sent {
     std::uint64_t sequence = 0;
@@ -170,12 +191,25 @@ class Sender {
     std::uint32_t bulk_from = 0;       ///< of a bulk batch: where the cursor stood
     std::uint64_t covers = 0;          ///< all changes up to this one are in this message and those before it
     std::vector<std::uint32_t> slots;  ///< to mark again; of a bulk batch: its tombstones only
+    Comparison::Piece piece;           ///< of digests
+    std::vector<std::uint8_t> equal;   ///< the answer to them, which counts once they are acknowledged; empty: none yet
   };
 
   [[nodiscard]] Kind next_kind(TimePoint now, bool urgent);
+  /// Returns what the copy sends next; nothing while answers are awaited.
+  [[nodiscard]] Kind next_of_copy() const;
+  /// Returns the slot up to which the cursor can walk.
+  [[nodiscard]] std::uint32_t walk_end() const {
+    return comparison_ && !comparison_->done() ? std::min(comparison_->known_to(), source_.high_water())
+                                               : source_.high_water();
+  }
+  /// Returns true if the cursor has walked over everything.
+  [[nodiscard]] bool walked() const { return (!comparison_ || comparison_->done()) && cursor_ >= source_.high_water(); }
+  void take_answer(const Sent& sent);
   [[nodiscard]] std::size_t build(Kind kind, TimePoint now, const Header& header);
   void collect_changes(Sent& sent, BitSet& from, bool counters, TimePoint now);
   void collect_bulk(Sent& sent, TimePoint now);
+  [[nodiscard]] MessageWriter::Bytes write_digests(Sent& sent, const Header& header, const Position& position);
   /// Adds the record of the slot, or its tombstone if `dead_too`. Returns true if there is a row for it.
   bool add_row(std::uint32_t slot, bool counters, bool dead_too, TimePoint now, bool& dead);
   /// Returns the number of slots whose newest state is in no message, or was withheld from the receiver: because it
@@ -206,6 +240,8 @@ class Sender {
   /// It lacks only slots that are marked, or on their way.
   bool shared_ = false;
   TimePoint started_at_;
+  TimePoint now_;  ///< of the last pump()
+  std::optional<TimePoint> followed_at_;
   std::uint64_t epoch_ = 0;
   std::uint64_t base_ = 1;
   std::uint64_t next_ = 1;
@@ -213,6 +249,11 @@ class Sender {
   bool begin_due_ = false;
   Bulk bulk_ = Bulk::walking;
   std::uint32_t cursor_ = 0;
+  std::optional<Comparison> comparison_;  ///< of a copy of what differs
+  Digests digests_;                       ///< of the message that is built
+  ComparedRanges compared_;
+  std::optional<Duration>
+      age_;  ///< of counters and idle times of the receiver, when the stream began; nullopt: not known
   std::uint32_t changes_since_walk_ = 0;  ///< rows of changes sent since the cursor reached the end
   unsigned changes_in_a_row_ = 0;         ///< batches of changes since the last bulk batch
   std::deque<Sent> unacknowledged_;

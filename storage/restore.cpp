@@ -11,6 +11,8 @@
 namespace icr::storage {
 namespace {
 
+/// An older copy is as good as one whose age is not known. (A message to the peer has no room for more.)
+constexpr std::uint64_t kLongestAgeMillis = std::numeric_limits<std::uint32_t>::max();
 constexpr std::uint64_t kMaxBaseRecords = 1U << 24U;
 
 Ticks later(Ticks ticks, std::uint64_t by) {
@@ -71,6 +73,7 @@ class Replay {
   std::vector<std::uint64_t> used_;  ///< sequences of the records to use, in order
   std::vector<std::uint32_t> last_;  ///< by slot: 1 + index into used_ of the last record that names it; 0: none
   std::vector<std::uint64_t> words_;
+  WallMillis newest_ = 0;  ///< when the newest of them was written
   BatchView view_;
   SlotLayout layout_;  ///< of view_, for which map_ was made
   SlotMap map_;
@@ -176,6 +179,7 @@ void Replay::apply(SessionSink& sink, TimePoint now, WallMillis wall_now) {
     if (view_.header.cluster_digest != digest_) ++out_.other_configuration;
     const auto record_number = static_cast<std::uint32_t>(index + 1);
     const WallMillis written = view_.header.written_ms;
+    newest_ = std::max(newest_, written);
     std::uint64_t passed = 0;
     if (written > wall_now) {
       ++out_.clock_went_back;
@@ -214,6 +218,10 @@ void Replay::apply(SessionSink& sink, TimePoint now, WallMillis wall_now) {
       (void)sink.erase({*slot, dead.generation}, now);
     });
   }
+  // Sessions that were written under another cluster file may have lost what is not in the present one.
+  const bool certain = out_.damage.empty() && out_.clock_went_back == 0 && out_.other_configuration == 0;
+  const std::uint64_t passed = static_cast<std::uint64_t>(wall_now) - static_cast<std::uint64_t>(newest_);
+  if (out_.batches != 0 && certain && passed < kLongestAgeMillis) out_.age = std::chrono::milliseconds(passed);
 }
 
 }  // namespace

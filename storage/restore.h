@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "model/base/result.h"
@@ -27,6 +28,9 @@ struct Restored {
   std::uint64_t cut_off = 0;              ///< records behind a hole, which are not used
   std::uint64_t clock_went_back = 0;      ///< records with a time in the future, which count as written now
   bool has_manifest = false;
+  /// So old are counters and idle times, at most, apart from what a session tells late anyway. nullopt: it is not
+  /// known, because nothing was restored, something was damaged, clocks disagree, or the cluster file has changed.
+  std::optional<Duration> age;
   /// Describes what was damaged; empty if nothing was. If it is not empty, the caller calls Store::set_aside() once all
   /// sets are restored.
   std::string damage;

@@ -89,6 +89,10 @@ void append_peer(const PeerStatus& peer, std::string& out) {
     out += "; copy: " + progress_text(peer.copied_slots, peer.slots_to_copy, "slots",
                                       std::chrono::milliseconds(static_cast<std::int64_t>(peer.copying_ms)));
   }
+  if (peer.compared_ranges != 0) {
+    fmt::format_to(to, "{} {} of {} ranges are equal", peer.copying ? "," : "; last copy:", peer.equal_ranges,
+                   peer.compared_ranges);
+  }
   out += '\n';
 }
 

@@ -12,7 +12,7 @@ flatbuffers::Offset<fbs::PeerStatus> encode_peer(const std::optional<PeerStatus>
   if (!p) return {};
   return fbs::CreatePeerStatus(builder, p->term, p->priority, p->heard_ago_ms, p->copying, p->copied_slots,
                                p->slots_to_copy, p->unacknowledged_records, p->unacknowledged_bytes, p->commit_number,
-                               p->running_digest, p->commit_waits, p->copying_ms);
+                               p->running_digest, p->commit_waits, p->copying_ms, p->compared_ranges, p->equal_ranges);
 }
 
 constexpr std::uint8_t kUnknownRole = 0;
@@ -169,10 +169,20 @@ Result<SetStatus> decode_status(const fbs::SetStatus& in) {
   out.handing_over = in.handing_over();
   out.drained = in.drained();
   if (const auto* p = in.peer()) {
-    out.peer =
-        PeerStatus{p->term(),          p->priority(),       p->heard_ago_ms(),           p->copying(),
-                   p->copied_slots(),  p->slots_to_copy(),  p->unacknowledged_records(), p->unacknowledged_bytes(),
-                   p->commit_number(), p->running_digest(), p->commit_waits(),           p->copying_ms()};
+    out.peer = PeerStatus{p->term(),
+                          p->priority(),
+                          p->heard_ago_ms(),
+                          p->copying(),
+                          p->copied_slots(),
+                          p->slots_to_copy(),
+                          p->unacknowledged_records(),
+                          p->unacknowledged_bytes(),
+                          p->commit_number(),
+                          p->running_digest(),
+                          p->commit_waits(),
+                          p->copying_ms(),
+                          p->compared_ranges(),
+                          p->equal_ranges()};
   }
   out.set_id = in.set_id();
   out.role = *role;

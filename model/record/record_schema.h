@@ -17,6 +17,7 @@ struct RecordSchema {
   std::uint8_t tcp_states = 0;    ///< values of TcpState
   std::uint8_t nat_types = 0;     ///< values of NatType
   std::uint8_t record_kinds = 0;  ///< values of RecordKind
+  friend bool operator==(const RecordSchema&, const RecordSchema&) = default;
   /// Returns true if a release of this schema can read the record.
   [[nodiscard]] bool admits(const SessionRecord& record) const {
     if (record.kind != RecordKind::session) return static_cast<std::uint8_t>(record.kind) < record_kinds;

@@ -110,6 +110,26 @@ std::uint64_t digest_of(const SessionRecord& record) {
                         record.flow[0], record.flow[1]);
 }
 
+void SessionSource::digests(std::uint32_t first, std::uint32_t range_slots, std::span<std::uint64_t> out) const {
+  SessionRecord record;
+  std::uint64_t slot = first;
+  for (std::uint64_t& sum : out) {
+    sum = 0;
+    for (const std::uint64_t end = slot + range_slots; slot < end; ++slot) {
+      // A digest covers no times, so any time will do.
+      const auto each = static_cast<std::uint32_t>(slot);
+      if (slot < capacity() && !is_withheld(each) && read(each, TimePoint{}, record)) sum += digest_of(record);
+    }
+  }
+}
+
+bool SessionSource::used_within(std::uint32_t slot, TimePoint now, Ticks span) const {
+  SessionRecord record;
+  if (!read(slot, now, record)) return false;
+  if (record.kind == RecordKind::session) return record.idle <= span;
+  return (record.binding.flags & kBindingInUse) == 0 && record.binding.idle <= span;
+}
+
 std::uint32_t jsf_session_id(std::uint32_t set_number, std::uint32_t slot) {
   return ((set_number - 1) % 63 + 1) << 26 | slot;
 }

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 #include "model/base/enum_end.h"
@@ -236,6 +237,13 @@ class SessionSource {
   [[nodiscard]] virtual bool is_withheld(std::uint32_t /*slot*/) const { return false; }
   /// Returns the number of such sessions.
   [[nodiscard]] virtual std::uint32_t withheld() const { return 0; }
+  /// Computes the digests of consecutive ranges of `range_slots` slots each, the first of which begins at `first`: sums
+  /// of digest_of() of what is in the slots. Slots that are withheld, or that the table does not have, count as empty.
+  /// A table that keeps digests up to date answers without reading its records.
+  virtual void digests(std::uint32_t first, std::uint32_t range_slots, std::span<std::uint64_t> out) const;
+  /// Returns true if there is a session in `slot` whose last packet is at most `span` old, or a binding that no session
+  /// uses and that was in use so recently: its idle time and its counters may have changed since then.
+  [[nodiscard]] virtual bool used_within(std::uint32_t slot, TimePoint now, Ticks span) const;
 };
 
 /// What became of a record that was offered to a sink.
@@ -271,9 +279,9 @@ class SessionSink {
   virtual ~SessionSink() = default;
   /// Opens a new pass (bulk copy or restore): what it does not name by the time of end_pass() is gone.
   virtual void begin_pass(TimePoint now) = 0;
-  /// Takes `record` if its slot was not yet named in this pass, or if (generation, version) is newer than what is held.
-  /// A session that stands in the way (same flow key or same translated port in another slot) must be dead where the
-  /// record comes from; it is displaced, and counted.
+  /// Takes `record` if its slot was not yet named in this pass, or if (generation, version) is not older than what is
+  /// held. A session that stands in the way (same flow key or same translated port in another slot) must be dead where
+  /// the record comes from; it is displaced, and counted.
   virtual Applied apply(const SessionRecord& record, TimePoint now) = 0;
   /// Takes over a session or binding that another master set up, or followed, while both were master. If the same flows
   /// have a session here, the state that was used last wins. Otherwise the record gets a slot that this table chooses,
@@ -282,6 +290,9 @@ class SessionSink {
   virtual Adopted adopt(const SessionRecord& record, TimePoint now) = 0;
   /// Deletes the session in the slot unless its generation is newer than the tombstone's.
   virtual Applied erase(SessionRef tombstone, TimePoint now) = 0;
+  /// Counts what is in these slots as named in this pass: it is known to be what the peer has. What digests() leaves
+  /// out is not.
+  virtual void keep(std::uint32_t first, std::uint32_t count) = 0;
   /// Ends the pass: every session that was not named in it is removed. Returns how many.
   virtual std::uint32_t end_pass(TimePoint now) = 0;
 };

@@ -235,6 +235,7 @@ Result<CardSet> Chassis::make_set(std::uint16_t set, const Prepared& card, stora
   out.start.term = restored->term;
   out.start.claimed = restored->claimed;
   out.start.next_sequence = restored->next_sequence;
+  out.start.age = restored->age;
   log::info("checkpoint", "set={} restored sessions={} expired={} term={} records={} from-the-future={} took={}ms",
             config.name, restored->sessions, restored->expired, restored->term, restored->batches,
             restored->clock_went_back, restored->took / 1ms);

@@ -280,11 +280,14 @@ class Shard final : public SessionSource, public SessionSink, private NatOutput 
     return withheld_ && slot < table_.capacity() && withheld_->contains(slot);
   }
   [[nodiscard]] std::uint32_t withheld() const override { return withheld_ ? withheld_->size() : 0; }
+  void digests(std::uint32_t first, std::uint32_t range_slots, std::span<std::uint64_t> out) const override;
+  [[nodiscard]] bool used_within(std::uint32_t slot, TimePoint now, Ticks span) const override;
 
   // -- SessionSink --
   void begin_pass(TimePoint now) override;
   Applied apply(const SessionRecord& record, TimePoint now) override;
   Applied erase(SessionRef tombstone, TimePoint now) override;
+  void keep(std::uint32_t first, std::uint32_t count) override;
   std::uint32_t end_pass(TimePoint now) override;
   Adopted adopt(const SessionRecord& record, TimePoint now) override;
 

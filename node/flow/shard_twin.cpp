@@ -63,6 +63,24 @@ bool Shard::read(std::uint32_t slot, TimePoint now, SessionRecord& out) const {
   return true;
 }
 
+void Shard::digests(std::uint32_t first, std::uint32_t range_slots, std::span<std::uint64_t> out) const {
+  const bool any_withheld = withheld() != 0;
+  std::size_t slot = std::min<std::size_t>(first, digest_words_.size());
+  for (std::uint64_t& sum : out) {
+    sum = 0;
+    const std::size_t end = std::min(slot + range_slots, digest_words_.size());
+    for (; slot < end; ++slot) {
+      if (!any_withheld || !is_withheld(static_cast<std::uint32_t>(slot))) sum += digest_words_[slot];
+    }
+  }
+}
+
+bool Shard::used_within(std::uint32_t slot, TimePoint now, Ticks span) const {
+  if (slot >= table_.capacity()) return SessionSource::used_within(slot, now, span);
+  const Session& session = table_.at(slot);
+  return session.live && ticks_of(now) - session.last_activity <= span;
+}
+
 void Shard::twin_changed(std::uint32_t slot) {
   digest_slot(slot);
   observed(slot, Change::state);
@@ -219,6 +237,17 @@ Applied Shard::erase(SessionRef dead, TimePoint now) {
   session.pass = pass_;
   twin_changed(dead.slot);
   return was_live ? Applied::deleted : Applied::unchanged;
+}
+
+void Shard::keep(std::uint32_t first, std::uint32_t count) {
+  const std::uint64_t last = std::uint64_t{first} + count;
+  const auto end = static_cast<std::uint32_t>(std::min<std::uint64_t>(last, capacity()));
+  std::uint32_t slot = first;
+  for (const std::uint32_t sessions_end = std::min(end, table_.high_water()); slot < sessions_end; ++slot) {
+    // The slot of a session has a word, and no other slot has one. Reading it saves a miss for each empty slot.
+    if (digest_words_[slot] != 0 && !is_withheld(slot)) table_.at(slot).pass = pass_;
+  }
+  for (slot = std::max(slot, table_.capacity()); slot < end; ++slot) nat_.keep(slot - table_.capacity());
 }
 
 std::uint32_t Shard::end_pass(TimePoint now) {

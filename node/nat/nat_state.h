@@ -122,6 +122,10 @@ class NatState {
   bool read(std::uint32_t row, Ticks now, SessionRecord& out) const;
   /// These functions work as those of SessionSink; slots are rows.
   void begin_pass() { ++pass_; }
+  /// Counts what is in the row as named in this pass.
+  void keep(std::uint32_t row) {
+    if (rows_[row].live) rows_[row].pass = pass_;
+  }
   Applied apply(std::uint32_t row, const SessionRecord& record, Ticks now);
   Applied erase(std::uint32_t row, std::uint32_t generation, Ticks now);
   std::uint32_t end_pass(Ticks now);

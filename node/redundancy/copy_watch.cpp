@@ -4,6 +4,15 @@
 #include "model/base/progress.h"
 
 namespace icr::node {
+namespace {
+
+/// Returns how much of a copy is spared, or nothing if nothing was compared.
+std::string compared_text(const replication::ComparedRanges& ranges) {
+  if (ranges.compared == 0) return {};
+  return fmt::format(", {} of {} ranges are equal and not copied", ranges.equal, ranges.compared);
+}
+
+}  // namespace
 
 void CopyWatch::tell_progress(TimePoint now, const replication::Sender& sender, std::uint32_t slots) {
   if (std::exchange(stream_, sender.position().epoch) != sender.position().epoch) {
@@ -14,12 +23,13 @@ void CopyWatch::tell_progress(TimePoint now, const replication::Sender& sender, 
   const Duration elapsed = now - sender.started_at();
   if (sender.bulk_done()) {
     if (std::exchange(told_end_, true)) return;
-    log::info("redundancy", "set={} the copy for the standby is sent: {} slots in {} ms", set_, slots, elapsed / 1ms);
+    log::info("redundancy", "set={} the copy for the standby is sent: {} slots in {} ms{}", set_, slots, elapsed / 1ms,
+              compared_text(sender.compared()));
   } else if (now >= tell_at_ && sender.slots_copied() != told_slots_) {
     tell_at_ = now + kTellAfter;
     told_slots_ = sender.slots_copied();
-    log::info("redundancy", "set={} the copy for the standby: {}", set_,
-              progress_text(told_slots_, slots, "slots", elapsed));
+    log::info("redundancy", "set={} the copy for the standby: {}{}", set_,
+              progress_text(told_slots_, slots, "slots", elapsed), compared_text(sender.compared()));
   }
 }
 
@@ -43,7 +53,8 @@ void CopyWatch::look_at(TimePoint now, const replication::Sender* sender, std::u
 
 void CopyWatch::look_at(TimePoint now, const replication::Receiver* receiver) {
   const bool due = receiver != nullptr && receiver->sync() == Sync::cold;
-  if (receiver != nullptr) received_ = receiver->counters().batches + receiver->counters().passes;
+  if (receiver != nullptr)
+    received_ = receiver->counters().batches + receiver->counters().digest_messages + receiver->counters().passes;
   const StallWatch::Event event = receiving_.look(now, due, received_);
   if (event == StallWatch::Event::none) return;
   if (event == StallWatch::Event::resumed) {

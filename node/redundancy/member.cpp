@@ -56,6 +56,7 @@ RedundancyMember::RedundancyMember(const Cluster& cluster, std::uint16_t set, st
       right_(start.right),
       peer_address_(address_of_peer(cluster, *set_, chassis)) {
   sender_.remember_slots(has_guarantee(cluster, *set_));
+  if (start.age) receiver_.table_is_of(now - *start.age);
 }
 
 RedundancyMember::~RedundancyMember() = default;
@@ -147,7 +148,11 @@ void RedundancyMember::on_standby(std::uint64_t term) {
   receiver_.stop();
   sender_.stop();
   former_boot_ = 0;
-  if (const std::uint64_t former = std::exchange(master_in_, 0); former != 0) merge_out_.start(former);
+  if (const std::uint64_t former = std::exchange(master_in_, 0); former != 0) {
+    merge_out_.start(former);
+    // Since the peer was heard to follow, it may have been master, and sessions may have been used there.
+    if (sender_.followed_at()) receiver_.table_is_of(*sender_.followed_at());
+  }
   heartbeat_now_ = true;
   decisions_.on_standby(term);
 }

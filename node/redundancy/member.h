@@ -42,6 +42,7 @@ struct MemberStart {
   replication::SenderLimits stream{};
   const CommitBeacon* commits = nullptr;  ///< what heartbeats say about commits; null: nothing
   ActingRight* right = nullptr;           ///< with a witness; null: without. It outlives the member
+  std::optional<Duration> age{};          ///< of the counters and idle times that were restored; nullopt: not known
 };
 
 /// What a member speaks to. It calls these from inside its functions; they must not call back into it, and must outlive
@@ -103,6 +104,7 @@ struct MemberStatus {
   std::uint32_t copied_slots = 0;  ///< slots that it has walked over
   std::uint32_t slots_to_copy = 0;
   Duration copying_for{};
+  replication::ComparedRanges compared;  ///< master: what the standby has compared of the last copy
 };
 
 class RedundancyMember : public ChangeListener, public PeerCopy, private RoleOutput {

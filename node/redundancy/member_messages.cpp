@@ -53,6 +53,7 @@ void RedundancyMember::on_message(TimePoint now, std::span<const std::uint8_t> b
   const bool stream =
       std::holds_alternative<rep::StreamBegin>(message->body) || std::holds_alternative<rep::Batch>(message->body) ||
       std::holds_alternative<rep::BulkEnd>(message->body) || std::holds_alternative<rep::Audit>(message->body) ||
+      std::holds_alternative<rep::Digests>(message->body) ||
       std::holds_alternative<rep::UnknownNumbered>(message->body);
   if (stream != data_link) {
     ++counters_.wrong_link;
@@ -219,6 +220,8 @@ void RedundancyMember::on_stream_message(TimePoint now, const rep::Message& mess
     receiver_.on_bulk_end(now, *end);
   } else if (const auto* audit = std::get_if<rep::Audit>(&message.body)) {
     receiver_.on_audit(now, *audit);
+  } else if (const auto* digests = std::get_if<rep::Digests>(&message.body)) {
+    receiver_.on_digests(now, *digests);
   } else if (const auto* unknown = std::get_if<rep::UnknownNumbered>(&message.body)) {
     receiver_.on_unknown(now, *unknown);
   }
@@ -287,12 +290,15 @@ void RedundancyMember::on_feedback(TimePoint now, const rep::Message& message) {
       ++counters_.late_requests;
       return;
     }
-    sender_.start(now, request->epoch);
-    log::info("redundancy", "set={} peer asks for a copy: {} slots to walk", set_->name, source_.high_water());
+    sender_.start(now, *request);
+    log::info("redundancy", "set={} peer asks for a copy{}: {} slots to walk", set_->name,
+              request->compares ? " of what differs" : "", source_.high_water());
   } else if (const auto* ack = std::get_if<rep::Ack>(&message.body)) {
     sender_.on_ack(*ack);
   } else if (const auto* nack = std::get_if<rep::Nack>(&message.body)) {
     sender_.on_nack(*nack);
+  } else if (const auto* compared = std::get_if<rep::Compared>(&message.body)) {
+    sender_.on_compared(*compared);
   }
 }
 

@@ -42,6 +42,7 @@ MemberStatus RedundancyMember::status() const {
     out.copying = sender_.active() && !sender_.bulk_done();
     out.copied_slots = sender_.slots_copied();
     out.slots_to_copy = source_.high_water();
+    out.compared = sender_.compared();
     if (out.copying) out.copying_for = last_tick_ - sender_.started_at();
   } else {
     out.epoch = receiver_.position().epoch;

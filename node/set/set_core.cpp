@@ -32,9 +32,10 @@ SetCore::SetCore(const Cluster& cluster, std::uint16_t chassis, Shard& shard, co
       now_(now),
       right_(start.key == nullptr ? nullptr
                                   : std::make_unique<ActingRight>(*start.key, config_->longest_silence(), now)),
-      member_(cluster, shard.set(), chassis,
-              {start.boot_id, start.term, start.claimed, start.whole, start.stream, start.commits, right_.get()}, shard,
-              shard, {*this, output, output}, now),
+      member_(
+          cluster, shard.set(), chassis,
+          {start.boot_id, start.term, start.claimed, start.whole, start.stream, start.commits, right_.get(), start.age},
+          shard, shard, {*this, output, output}, now),
       failovers_(start.failovers),
       round_at_(now),
       disk_(start.disk),

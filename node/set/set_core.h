@@ -51,6 +51,7 @@ struct SetStart {
   std::vector<FailoverReport> failovers{};  ///< the reports that are on disk
   FailoverFiles* failover_files = nullptr;  ///< keeps reports; null: they end with the process
   WitnessKey* key = nullptr;  ///< the key of the set at its witness, which outlives the core; null: it has no witness
+  std::optional<Duration> age{};  ///< of the counters and idle times that were restored; nullopt: not known
 };
 
 /// How much of each kind of work one round does before packets have their turn again.

@@ -19,6 +19,8 @@ PeerStatus peer_of(const MemberStatus& member, TimePoint now) {
   out.running_digest = member.peer_commit.running;
   out.commit_waits = member.peer_commit.waits;
   out.copying_ms = millis(member.copying_for);
+  out.compared_ranges = member.compared.compared;
+  out.equal_ranges = member.compared.equal;
   return out;
 }
 

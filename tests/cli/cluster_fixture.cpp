@@ -217,6 +217,8 @@ void FakeShard::status(TimePoint /*now*/, SetStatus& out) const {
     out.peer->copied_slots = 16'384;
     out.peer->slots_to_copy = 100'000;
     out.peer->copying_ms = 128;
+    out.peer->compared_ranges = 4'096;
+    out.peer->equal_ranges = 4'000;
   }
   out.history = {{42'000, Role::standby, role_, term_, "configured priority"},
                  {5'025'007, Role::initializing, Role::standby, term_ - 1, "peer is master"}};

@@ -59,6 +59,77 @@ SessionRecord record_of(std::uint32_t slot, std::uint32_t generation, std::uint1
   return r;
 }
 
+/// What a table says that reads its records.
+class Reader final : public SessionSource {
+ public:
+  explicit Reader(const SessionSource& table) : table_(table) {}
+  [[nodiscard]] std::uint32_t capacity() const override { return table_.capacity(); }
+  [[nodiscard]] std::uint32_t live_sessions() const override { return table_.live_sessions(); }
+  [[nodiscard]] std::uint32_t high_water() const override { return table_.high_water(); }
+  bool read(std::uint32_t slot, TimePoint now, SessionRecord& out) const override {
+    return table_.read(slot, now, out);
+  }
+
+ private:
+  const SessionSource& table_;
+};
+
+TEST(Twin, DigestsOfRangesAreThoseOfTheRecords) {
+  Bed bed;
+  for (std::uint16_t i = 0; i < 20; ++i) {
+    (void)bed.pass(kInside, udp(kClient, static_cast<std::uint16_t>(5000 + i), kServer, 53));
+    bed.now += 1s;
+  }
+  bed.shard->remove(3);
+  const Reader reader(*bed.shard);
+  const std::uint32_t ranges = bed.shard->capacity() / 4 + 2;  // beyond the last slot as well
+  std::vector<std::uint64_t> kept(ranges), read(ranges);
+  for (const std::uint32_t first : {0U, 1U, bed.shard->capacity() - 8, bed.shard->capacity() + 8}) {
+    bed.shard->digests(first, 4, kept);
+    reader.digests(first, 4, read);
+    EXPECT_EQ(kept, read) << first;
+  }
+  bed.shard->digests(0, 4, kept);
+  EXPECT_NE(kept[0], 0U);
+  for (std::uint32_t slot = 0; slot < bed.shard->high_water(); ++slot) {
+    for (const Ticks span : {0U, 50U, 100U, ~0U}) {
+      EXPECT_EQ(bed.shard->used_within(slot, bed.now, span), reader.used_within(slot, bed.now, span)) << slot;
+    }
+  }
+  EXPECT_TRUE(bed.shard->used_within(19, bed.now, 10));
+  EXPECT_FALSE(bed.shard->used_within(0, bed.now, 10));
+  EXPECT_FALSE(bed.shard->used_within(3, bed.now, ~0U)) << "it is empty";
+}
+
+TEST(Twin, WhatIsKeptOutlivesThePass) {
+  Pair pair;
+  for (std::uint16_t i = 0; i < 12; ++i) {
+    (void)pair.master.pass(kInside, udp(kClient, static_cast<std::uint16_t>(5000 + i), kServer, 53));
+  }
+  copy(pair.master, pair.standby);
+  Shard& shard = *pair.standby.shard;
+  ASSERT_EQ(shard.sessions(), 12U);
+  shard.begin_pass(pair.standby.now);
+  shard.keep(0, 4);
+  shard.keep(8, 2);
+  shard.keep(shard.capacity() - 1, 0xffffffffU);  // beyond the last slot: ignored
+  EXPECT_EQ(shard.end_pass(pair.standby.now), 6U);
+  for (std::uint32_t slot = 0; slot < 12; ++slot) {
+    EXPECT_EQ(shard.table().at(slot).live, slot < 4 || slot == 8 || slot == 9) << slot;
+  }
+}
+
+/// The generation of an empty slot is not compared, so it may be later than that of the peer.
+TEST(Twin, ASlotThatIsEmptyIsNotKept) {
+  Bed standby{{}, 2, false};
+  Shard& shard = *standby.shard;
+  shard.begin_pass(standby.now);
+  (void)shard.erase({5, 9}, standby.now);
+  shard.begin_pass(standby.now);
+  shard.keep(0, 8);
+  EXPECT_EQ(shard.apply(record_of(5, 2, 5000, 6000), standby.now), Applied::created);
+}
+
 TEST(Twin, ReadsBackWhatWasApplied) {
   Pair p;
   (void)p.master.pass(kInside, udp(kClient, 5000, kServer, 53));

@@ -172,6 +172,9 @@ void messages() {
   keep("heartbeat-of-a-master", writer.write(header, beat));
   keep("handover", writer.write(header, Handover{5, 9}));
   keep("sync-request", writer.write(header, SyncRequest{5}));
+  keep("sync-request-that-compares", writer.write(header, SyncRequest{5, true, 3000}));
+  keep("digests", writer.write(header, Digests{position, 64, 4, {1, 2, 3}}));
+  keep("compared", writer.write(header, Compared{position, {5}}));
   keep("stream-begin", writer.write(header, StreamBegin{position, 1024}));
   BatchEncoder encoder = batch();
   keep("batch", writer.write(header, Batch{position}, encoder));

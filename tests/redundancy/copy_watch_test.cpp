@@ -105,7 +105,7 @@ TEST_F(CopyWatchTest, TheMasterSaysHowFarACopyIsAndThatItIsSent) {
     watch.look_at(now, &sender, left_.table->high_water());
     return testing::internal::GetCapturedStderr();
   };
-  sender.start(now, 7);
+  sender.start(now, {7});
   EXPECT_EQ(step(1ms, 2000), "");
   const std::uint32_t copied = sender.slots_copied();
   ASSERT_GT(copied, 0U);
@@ -115,7 +115,7 @@ TEST_F(CopyWatchTest, TheMasterSaysHowFarACopyIsAndThatItIsSent) {
   EXPECT_THAT(step(3s, 0), Not(HasSubstr("copy for the standby"))) << "it has not moved";
   EXPECT_THAT(step(1s, 1U << 20U), HasSubstr("set=rs9 the copy for the standby is sent: 400 slots in 6001 ms"));
   EXPECT_THAT(step(1s, 1U << 20U), Not(HasSubstr("copy for the standby")));
-  sender.start(now, 8);
+  sender.start(now, {8});
   EXPECT_THAT(step(1s, 1U << 20U), HasSubstr("is sent: 400 slots in 1000 ms")) << "each copy is told";
 }
 

@@ -65,6 +65,8 @@ class ProtocolTest : public ::testing::Test {
     out.push_back(keep(writer_.write(kSender, AdoptAck{3, 1, {2, 1}})));
     out.push_back(keep(writer_.write(kSender, Configuration{{{"nat.pools[p]", 1}}, {{"cluster", 2}}, true})));
     out.push_back(keep(writer_.write(kSender, RelayedPacket{77, true, true, 1400, packet_})));
+    out.push_back(keep(writer_.write(kSender, Digests{{11, 1, 5}, 64, 4, {7, 0, ~0ULL}})));
+    out.push_back(keep(writer_.write(kSender, Compared{{11, 1, 5}, {5}})));
     return out;
   }
 
@@ -108,6 +110,19 @@ TEST_F(ProtocolTest, EveryKindComesBackAsItWasWritten) {
   EXPECT_TRUE(relayed.partial_checksum);
   EXPECT_EQ(relayed.segment_bytes, 1400U);
   EXPECT_TRUE(std::equal(relayed.packet.begin(), relayed.packet.end(), packet_.begin(), packet_.end()));
+  message = reader_.read(messages[13]);
+  const auto& digests = std::get<Digests>(message->body);
+  EXPECT_EQ(digests.position.sequence, 5U);
+  EXPECT_EQ(digests.first, 64U);
+  EXPECT_EQ(digests.range_slots, 4U);
+  EXPECT_EQ(digests.digests, (std::vector<std::uint64_t>{7, 0, ~0ULL}));
+  message = reader_.read(messages[14]);
+  const auto& compared = std::get<Compared>(message->body);
+  EXPECT_EQ(compared.position.sequence, 5U);
+  EXPECT_EQ(compared.equal, std::vector<std::uint8_t>{5});
+  message = reader_.read(keep(writer_.write(kSender, SyncRequest{11, true, 77})));
+  EXPECT_TRUE(std::get<SyncRequest>(message->body).compares);
+  EXPECT_EQ(std::get<SyncRequest>(message->body).age_ms, 77U);
   EXPECT_EQ(refused(), 0U);
 }
 
@@ -224,6 +239,18 @@ TEST_F(ProtocolTest, NumbersOutOfRangeAreRefused) {
   EXPECT_TRUE(check(BulkEnd{{1, 1, kMaxNumber}}));
   EXPECT_TRUE(check(Audit{{1, 1, 1}, 0, kMaxAuditSlots + 1, 0, 0}));
   EXPECT_TRUE(check(Audit{{1, 1, 1}, kMaxRecordSlots, 1, 0, 0}));
+  EXPECT_TRUE(check(Digests{{0, 1, 1}, 0, 4, {1}}));
+  EXPECT_TRUE(check(Digests{{1, 1, kMaxNumber}, 0, 4, {1}}));
+  EXPECT_TRUE(check(Digests{{1, 1, 1}, 0, 0, {1}}));
+  EXPECT_TRUE(check(Digests{{1, 1, 1}, 0, kMaxAuditSlots + 1, {1}}));
+  EXPECT_TRUE(check(Digests{{1, 1, 1}, 0, 4, {}}));
+  EXPECT_TRUE(check(Digests{{1, 1, 1}, 0, 4, std::vector<std::uint64_t>(kMaxDigests + 1)}));
+  EXPECT_TRUE(check(Digests{{1, 1, 1}, kMaxRecordSlots - 4, 4, {1, 2}}));
+  EXPECT_FALSE(check(Digests{{1, 1, 1}, kMaxRecordSlots - 4, 4, {1}}));
+  EXPECT_FALSE(check(Digests{{1, 1, 1}, 0, 4, std::vector<std::uint64_t>(kMaxDigests)}));
+  EXPECT_TRUE(check(Compared{{1, 2, 1}, {1}}));
+  EXPECT_TRUE(check(Compared{{1, 1, 1}, {}}));
+  EXPECT_TRUE(check(Compared{{1, 1, 1}, std::vector<std::uint8_t>(kMaxDigests / 8 + 1)}));
   EXPECT_TRUE(check(Ack{1, 1, kMaxNumber}));
   EXPECT_TRUE(check(Nack{1, 1, 0}));
   EXPECT_TRUE(check(AdoptAck{0, 1, {}}));
@@ -240,7 +267,7 @@ TEST_F(ProtocolTest, NumbersOutOfRangeAreRefused) {
   beat.sync = Sync::off;
   beat.state_term = kSender.term + 1;  // claims a state of a term that it does not know
   EXPECT_TRUE(check(beat));
-  EXPECT_EQ(reader_.refused(Refusal::bad_value), 15U);
+  EXPECT_EQ(reader_.refused(Refusal::bad_value), 25U);
 }
 
 TEST_F(ProtocolTest, ARelayedPacketIsNeitherEmptyNorLongerThanAPacketCanBe) {

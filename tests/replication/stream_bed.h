@@ -50,6 +50,7 @@ inline SenderLimits small_limits() {
   limits.flush_rows = 4;
   limits.audit_slots = 64;
   limits.audit_interval = 5ms;
+  limits.message_ranges = 16;
   return limits;
 }
 
@@ -77,16 +78,19 @@ class StreamTest : public ::testing::Test {
     if (const auto* b = std::get_if<Batch>(&m->body)) receiver_.on_batch(now_, *b);
     if (const auto* b = std::get_if<BulkEnd>(&m->body)) receiver_.on_bulk_end(now_, *b);
     if (const auto* b = std::get_if<Audit>(&m->body)) receiver_.on_audit(now_, *b);
+    if (const auto* b = std::get_if<Digests>(&m->body)) receiver_.on_digests(now_, *b);
     if (const auto* b = std::get_if<UnknownNumbered>(&m->body)) receiver_.on_unknown(now_, *b);
   }
   void deliver_to_master(const VirtualWire::Bytes& bytes) {
     const Message* m = from_standby_.read(bytes);
     ASSERT_NE(m, nullptr);
     if (const auto* b = std::get_if<SyncRequest>(&m->body)) {
-      if (!sender_.active() || b->epoch > sender_.position().epoch) sender_.start(now_, b->epoch);
+      const SyncRequest request = former_request_ ? SyncRequest{b->epoch} : *b;
+      if (!sender_.active() || b->epoch > sender_.position().epoch) sender_.start(now_, request);
     }
     if (const auto* b = std::get_if<Ack>(&m->body)) sender_.on_ack(*b);
     if (const auto* b = std::get_if<Nack>(&m->body)) sender_.on_nack(*b);
+    if (const auto* b = std::get_if<Compared>(&m->body); b != nullptr && !drop_answers_) sender_.on_compared(*b);
   }
   bool in_step() const {
     return receiver_.sync() == Sync::hot && sender_.drained() && master_.digest() == standby_.digest();
@@ -143,6 +147,8 @@ class StreamTest : public ::testing::Test {
   MessageWriter standby_writer_;
   int steps_ = 0;
   std::size_t budget_ = 1U << 20U;
+  bool drop_answers_ = false;    ///< to comparisons
+  bool former_request_ = false;  ///< the master reads a request as the former release does
 };
 
 }  // namespace icr::replication

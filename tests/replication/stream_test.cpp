@@ -176,7 +176,7 @@ TEST_F(StreamTest, TheWindowBoundsWhatIsOnItsWay) {
   limits.window_bytes = 8192;
   Sender sender(master_, limits);
   fill(1000);
-  sender.start(now_, 5);
+  sender.start(now_, {5});
   backward_.faults.cut = true;
   for (int i = 0; i < 50; ++i) sender.pump(now_, kMaster, out_outlet_, 1U << 20U);
   EXPECT_LT(sender.unacknowledged_bytes(), limits.window_bytes + 4096U);
@@ -191,7 +191,7 @@ TEST_F(StreamTest, AMessageIsNoLargerThanWhatMayBeSpent) {
   // A worker between two bursts of packets must not stand still for a batch of a thousand sessions.
   const auto largest = [this](std::size_t budget, SenderLimits limits) {
     Sender sender(master_, limits);
-    sender.start(now_, 1);
+    sender.start(now_, {1});
     WireOutlet out(forward_, now_);
     std::size_t most = 0;
     for (int i = 0; i < 5000 && !sender.drained(); ++i) {
@@ -318,7 +318,7 @@ TEST_F(StreamTest, ANewSessionCostsAtMostTheRowAndATraceOfAnEnvelope) {
   Sender sender(big);
   Marks marks(sender);
   big.listen(&marks);
-  sender.start(now_, 5);
+  sender.start(now_, {5});
   const auto pump = [&] {
     sender.pump(now_, kMaster, out_outlet_, 1U << 20U, true);
     sender.on_ack({5, 1, sender.position().sequence});

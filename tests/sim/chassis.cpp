@@ -13,6 +13,8 @@ namespace {
 /// Small enough that a copy and a checkpoint take several rounds, and changes several messages, of which some are lost.
 constexpr node::RoundLimits kLimits{16, 1U << 16U, 64, 64};
 constexpr std::size_t kRowsOfABatch = 4;
+constexpr std::uint32_t kSlotsOfARange = 2;
+constexpr std::uint32_t kRangesOfAMessage = 8;
 /// A chassis that stops tries so often to write its last checkpoint.
 constexpr int kPatience = 100;
 
@@ -61,6 +63,7 @@ void Chassis::begin(TimePoint now, bool damaged) {
   disk_->run(now);
   node::SetStart start{boot_, restored->term, disk_.get(), restored->next_sequence, whole_, {}, {}};
   start.claimed = restored->claimed;
+  start.age = restored->age;
   start.commits = &commits.beacon();
   start.claimants = {&witness};
   if (key) key->forget();
@@ -69,6 +72,8 @@ void Chassis::begin(TimePoint now, bool damaged) {
   start.checkpoints.refresh_interval = 1s;
   start.checkpoints.retry_interval = 500ms;
   start.stream.batch_rows = kRowsOfABatch;
+  start.stream.range_slots = kSlotsOfARange;
+  start.stream.message_ranges = kRangesOfAMessage;
   core_ = std::make_unique<node::SetCore>(cluster, *cluster.find_chassis(commits.name()), *shard_, start,
                                           static_cast<node::SetOutput&>(*this), now);
   shard_->add_observer(*this);

@@ -295,6 +295,33 @@ TEST_P(Scenario, AStandbyThatStartsLateBecomesHotWhileTrafficRuns) {
   quiesce();
 }
 
+TEST_P(Scenario, AStandbyThatComesBackGetsOnlyWhatDiffers) {
+  quiesce();
+  run(1500ms);
+  world_.crash(1, true, false);
+  world_.set_traffic(5);
+  run(300ms);
+  world_.start(1);
+  const Chassis& standby = world_.chassis(1);
+  ASSERT_TRUE(run_until([&] { return standby.status().sync == Sync::hot; }, 3s));
+  quiesce();
+  const auto equal = standby.counter("digests-equal");
+  EXPECT_GT(equal, 5U);
+  // Of some, the acknowledgement overtakes the answer: they are copied.
+  EXPECT_GT(world_.chassis(0).counter("ranges-equal"), 0U);
+  EXPECT_LE(world_.chassis(0).counter("ranges-equal"), equal);
+  EXPECT_LT(equal, standby.counter("digests-compared")) << "traffic went on meanwhile";
+}
+
+TEST_P(Scenario, AfterASwitchoverAlmostNothingIsCopied) {
+  quiesce();
+  ASSERT_TRUE(world_.chassis(0).core().request_switchover(world_.now()));
+  ASSERT_TRUE(run_until([&] { return world_.master() == 1U && world_.twins(); }, 2s));
+  const Chassis& former = world_.chassis(0);
+  EXPECT_GT(former.counter("digests-equal"), 5U);
+  EXPECT_LE(former.counter("digests-compared") - former.counter("digests-equal"), 2U);
+}
+
 TEST_P(Scenario, AfterASplitWhatEitherMasterSetUpLivesOrIsCountedAsAConflict) {
   ASSERT_TRUE(run_until([this] { return world_.twins(); }, 5s));
   world_.split();

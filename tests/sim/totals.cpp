@@ -25,6 +25,8 @@ void Totals::add(const Totals& o) {
   duplicates += o.duplicates;
   attempts_after_loss += o.attempts_after_loss;
   copies += o.copies;
+  ranges_compared += o.ranges_compared;
+  ranges_equal += o.ranges_equal;
   claims_refused += o.claims_refused;
   claims_withdrawn += o.claims_withdrawn;
   claims_waived += o.claims_waived;
@@ -65,7 +67,8 @@ std::string Totals::to_string() const {
       "{}, masterships {} (hot takeovers {}, "
       "cold {}), two masters met {}, sessions born {}, ended {}, round trips {}, mappings changed {}, messages lost "
       "{}, "
-      "gaps {}, duplicates {}, attempts after loss {}, copies {}, sessions only at a member that yielded {}, taken "
+      "gaps {}, duplicates {}, attempts after loss {}, copies {} (ranges compared {}, equal {}), sessions only at a "
+      "member that yielded {}, taken "
       "over {}, conflicts {}, claims that waited {}, refused {}, withdrawn {}, waived {}, starts from damaged stores "
       "{}, commits {} (to one chassis {}, from the peer {}), taken with a restart {}, without {} (by a "
       "master {}), not startable {}, "
@@ -75,10 +78,10 @@ std::string Totals::to_string() const {
       "reports of takeovers checked {}, sessions at risk {}, of which lost {}, changed after the last word {}",
       crashes, cuts, pauses, illnesses, moved_ill, storms, disk_failures, switchovers_begun, masterships, took_over_hot,
       took_over_cold, split_brains, births, deaths, round_trips, mapping_changes, messages_lost, gaps, duplicates,
-      attempts_after_loss, copies, only_there, adopted, conflicts, claims_waited, claims_refused, claims_withdrawn,
-      claims_waived, damaged, commits, commits_of_one, fetched, restarts, adopted_commits, adopted_by_master,
-      failed_starts, handed_over, kept, homeless, rematched, keys_given, fenced, two_masters, left_known, left_waited,
-      left_alone, survived, reports, at_risk, lost_at_risk, changed_unseen);
+      attempts_after_loss, copies, ranges_compared, ranges_equal, only_there, adopted, conflicts, claims_waited,
+      claims_refused, claims_withdrawn, claims_waived, damaged, commits, commits_of_one, fetched, restarts,
+      adopted_commits, adopted_by_master, failed_starts, handed_over, kept, homeless, rematched, keys_given, fenced,
+      two_masters, left_known, left_waited, left_alone, survived, reports, at_risk, lost_at_risk, changed_unseen);
 }
 
 }  // namespace icr::sim

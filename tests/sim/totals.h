@@ -28,6 +28,8 @@ struct Totals {
   std::uint64_t duplicates = 0;
   std::uint64_t attempts_after_loss = 0;
   std::uint64_t copies = 0;
+  std::uint64_t ranges_compared = 0;  ///< in copies, by a standby that had sessions already
+  std::uint64_t ranges_equal = 0;     ///< of those: they were not copied
   std::uint64_t mapping_changes = 0;
   std::uint64_t bindings = 0;
   std::uint64_t only_there = 0;  ///< sessions that only a member that yielded had

@@ -123,6 +123,8 @@ void World::count_of(Chassis& c) {
   totals_.duplicates += c.counter("duplicate-messages");
   totals_.attempts_after_loss += c.counter("attempts-after-loss");
   totals_.copies += c.counter("copies-completed");
+  totals_.ranges_compared += c.counter("digests-compared");
+  totals_.ranges_equal += c.counter("digests-equal");
   totals_.split_brains += c.counter("met-another-master");
   totals_.adopted += c.counter("merge-created");
   totals_.claims_refused += c.counter("claims-refused");

@@ -65,6 +65,30 @@ TEST(Restore, TimePassesWhileNobodyWatches) {
   EXPECT_EQ(back.timeout_s, 30U);
 }
 
+TEST(Restore, KnowsHowOldTheNewestRecordIsUnlessThereIsDoubt) {
+  const auto age = [](MemoryStore& store) {
+    FakeTable table(16);
+    return restored_into(table, store, kWall).age;
+  };
+  MemoryStore store;
+  EXPECT_EQ(age(store), std::nullopt) << "nothing was restored";
+  Log(store).row(session(1), 1, 1).write(1, kWall - 90'000);
+  Log(store).row(session(2), 2, 1).write(2, kWall - 20'000);
+  EXPECT_EQ(age(store), Duration(20s));
+  Log(store, kDigest + 1).row(session(3), 3, 1).write(3, kWall - 10'000);
+  EXPECT_EQ(age(store), std::nullopt) << "another cluster file";
+  MemoryStore damaged;
+  for (std::uint32_t i = 1; i <= 2; ++i) Log(damaged).row(session(i), i, 1).write(i);
+  damaged.flip_bit("rs-1", 2, 400);
+  EXPECT_EQ(age(damaged), std::nullopt);
+  MemoryStore ahead;
+  Log(ahead).row(session(1), 1, 1).write(1, kWall + 1);
+  EXPECT_EQ(age(ahead), std::nullopt);
+  MemoryStore old;
+  Log(old).row(session(1), 1, 1).write(1, 0);
+  EXPECT_EQ(age(old), std::nullopt) << "too old to be told";
+}
+
 TEST(Restore, WhoIsOverItsTimeoutIsATombstone) {
   MemoryStore store;
   SessionRecord r = session(1);

@@ -53,7 +53,7 @@ class FakeTable final : public SessionSource, public SessionSink {
     Slot& s = slots_[slot];
     const bool named = s.named;
     s.named = true;
-    if (named && !newer(record, s)) return Applied::unchanged;
+    if (named && older(record, s)) return Applied::unchanged;
     const bool same = s.live && s.generation == record.ref.generation;
     if (s.live) bury(slot);
     for (const FlowKey& key : keys_of(record)) {
@@ -113,6 +113,11 @@ class FakeTable final : public SessionSource, public SessionSink {
     if (tombstone.slot >= high_water_) high_water_ = tombstone.slot + 1;
     tell(tombstone.slot, Change::state);
     return Applied::deleted;
+  }
+  void keep(std::uint32_t first, std::uint32_t count) override {
+    for (std::uint32_t slot = first; slot < first + count && slot < slots_.size(); ++slot) {
+      if (slots_[slot].live) slots_[slot].named = true;
+    }
   }
   std::uint32_t end_pass(TimePoint) override {
     std::uint32_t removed = 0;
@@ -198,9 +203,9 @@ class FakeTable final : public SessionSource, public SessionSink {
     return std::span(record.flow).first(record.kind == RecordKind::session ? 2 : 0);
   }
   static Ticks ticks(Duration d) { return static_cast<Ticks>(d / kTick); }
-  static bool newer(const SessionRecord& record, const Slot& s) {
-    if (record.ref.generation != s.generation) return record.ref.generation > s.generation;
-    return s.live && record.version > s.record.version;
+  static bool older(const SessionRecord& record, const Slot& s) {
+    if (record.ref.generation != s.generation) return record.ref.generation < s.generation;
+    return !s.live || record.version < s.record.version;  // of the same version, counters may be newer
   }
   void settle(std::uint32_t slot, const SessionRecord& record, TimePoint now) {
     Slot& s = slots_[slot];
