@@ -197,6 +197,8 @@ def test_bodies_out_of_range(chassis, peer):
         ("Ack", wire.numbers(1, 1, big)),
         ("Nack", wire.numbers(1, 1, 0)),
         ("Nack", wire.numbers(1, 1, big)),
+        ("Compared", wire.numbers(1, 1, 1)),
+        ("RelayedPacket", wire.Table(("I", 1), ("B", 1))),
     ]
     streamed = [
         ("StreamBegin", wire.numbers(1, 0, 1)),
@@ -206,8 +208,9 @@ def test_bodies_out_of_range(chassis, peer):
         ("BulkEnd", wire.numbers(1, 1, big)),
         ("Audit", wire.Table(("Q", 1), ("Q", 1), ("Q", 1), ("I", 0), ("I", 4097))),
         ("Audit", wire.Table(("Q", 1), ("Q", 1), ("Q", 1), ("I", 2**32 - 1), ("I", 4096))),
+        ("Digests", wire.Table(("I", 0), ("I", 4))),
     ]
-    unknown = [(0, wire.numbers(1)), (13, wire.numbers(1)), (255, wire.numbers(1)), ("Ack", None)]
+    unknown = [(0, wire.numbers(1)), (len(wire.BODIES), wire.numbers(1)), (255, wire.numbers(1)), ("Ack", None)]
     crossed = [("BulkEnd", wire.numbers(1, 1, 1)), ("Batch", wire.batch(1, 1, 1))]
     grown = Grown(chassis)
     for kind, body in values + unknown + crossed:

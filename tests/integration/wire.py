@@ -6,7 +6,8 @@ given in the order of the schema, as (struct format, value) or as Table or Vecto
 import struct
 
 ROLE_INITIALIZING, ROLE_STANDBY, ROLE_MASTER = range(3)
-BODIES = "NONE Heartbeat Handover SyncRequest StreamBegin Batch BulkEnd Audit Ack Nack".split()
+BODIES = "NONE Heartbeat Handover SyncRequest StreamBegin Batch BulkEnd Audit Ack Nack Adopt AdoptAck Configuration".split()
+BODIES += "RelayedPacket Digests Compared".split()
 NAMED_CLUSTER, NAMED_CHASSIS, NAMED_CARD, NAMED_SET, NAMED_SERVICE_SET, NAMED_TERM, NAMED_POOL = range(1, 8)
 QUERY_STATUS, QUERY_PAGE, QUERY_COUNT, QUERY_CLEAR, QUERY_SWITCHOVER, QUERY_COUNTERS, QUERY_SERVER_COUNTERS = range(1, 8)
 
