@@ -39,6 +39,9 @@ void Oracle::violation(TimePoint now, const std::string& text) {
 void Oracle::on_start(Chassis& chassis, TimePoint now) {
   View& view = views_[chassis.index()];
   boots_.emplace(chassis.boot(), boots_.size());
+  for (const ServiceSet& set : chassis.cluster().service_sets) {
+    threshold_ = std::max<Duration>(threshold_, std::chrono::seconds(set.replication_threshold_s));
+  }
   view.peer_boot = 0;
   view.peers_heard.clear();
   view.heard_peer = false;
@@ -271,10 +274,13 @@ void Oracle::check_merge(Chassis& chassis, TimePoint now) {
   open.reset();
 }
 
-bool Oracle::is_elder(const Life& life, TimePoint told) const {
+bool Oracle::is_elder(const Life& life, TimePoint told, TimePoint now) const {
   const auto again = set_up_.find(life);
+  if (again == set_up_.end()) return false;
   // A message takes longer than no time, so one that tells of the later session comes after its first packet.
-  return again != set_up_.end() && told <= again->second;
+  if (told <= again->second) return true;
+  // What the standby has is from its checkpoint then: no master tells of a session that is so young.
+  return now - again->second < threshold_;
 }
 
 std::vector<std::uint32_t> Oracle::look(Chassis& chassis, TimePoint now, std::optional<std::uint32_t> sent_by) {
@@ -293,7 +299,7 @@ std::vector<std::uint32_t> Oracle::look(Chassis& chassis, TimePoint now, std::op
     if (before != view.held.end()) {
       if (live && before->second == life) continue;
       gone.push_back(before->second);
-      if (!chassis.active() && is_elder(before->second, told)) elders.insert(before->second);
+      if (!chassis.active() && is_elder(before->second, told, now)) elders.insert(before->second);
       view.held.erase(before);
     }
     if (live) appeared.push_back(life);

@@ -12,7 +12,8 @@
 //   4  a session that a chassis has seen removed does not appear in it again - unless the chassis has meanwhile become
 //      the standby of another master, whose word it then takes, or has restarted from a checkpoint that is older.
 //      A standby may remove a session that its master has lost in a crash, after the master has set up another one of
-//      the same conversation in the same slot, generation and translation: that one has not been removed;
+//      the same conversation in the same slot, generation and translation: that one has not been removed. A master with
+//      a replication-threshold may tell of that other one long after a copy has removed the lost one;
 //   -  sessions that a master set up beside the other one, before it yielded, live on there or were counted as
 //      conflicts; nothing else appears in a master without a packet;
 //   -  a chassis that has heard a new process of its peer does not go back to the former one;
@@ -143,7 +144,7 @@ class Oracle {
   void violation(TimePoint now, const std::string& text);
   /// Returns true if a standby that was told of the life at `told`, and not since then, has an elder session than the
   /// one that a packet set up last under the same slot, generation and translation.
-  [[nodiscard]] bool is_elder(const Life& life, TimePoint told) const;
+  [[nodiscard]] bool is_elder(const Life& life, TimePoint told, TimePoint now) const;
   void check_peer(const Chassis& chassis, View& view, TimePoint now);
   void check_stopped(const Chassis& chassis, View& view, TimePoint now);
   void check_survivors(const Chassis& chassis, const Chassis& other, TimePoint now);
@@ -157,7 +158,8 @@ class Oracle {
   std::map<std::uint64_t, std::pair<std::uint16_t, std::uint64_t>> terms_;  ///< term -> chassis, boot
   std::map<std::uint64_t, std::uint16_t> setters_;  ///< term -> the chassis that set sessions up in it
   std::map<Life, TimePoint> set_up_;                ///< when a packet set the life up last
-  std::map<std::uint64_t, std::size_t> boots_;      ///< boot -> number of processes that had started before it
+  Duration threshold_{};  ///< the longest replication-threshold of all files that chassis started with
+  std::map<std::uint64_t, std::size_t> boots_;  ///< boot -> number of processes that had started before it
   std::vector<std::string> violations_;
   std::uint64_t births_ = 0;
   std::uint64_t deaths_ = 0;
