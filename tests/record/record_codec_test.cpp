@@ -218,7 +218,7 @@ TEST(RecordCodec, SkipsOrReducesWhatOnlyALaterReleaseKnows) {
   std::vector<CoreFields> fields(7);
   for (std::uint32_t i = 0; i < fields.size(); ++i) fields[i].slot = 10 + i;
   for (auto& each : fields) each.parts = each.slot == 10 ? 0 : 2;
-  fields[1].parts |= 64;
+  fields[1].parts |= 0x80;
   fields[2].nat_type_flag = kSessionFlagCount << 4U | 1;
   fields[3].alg = static_cast<std::uint8_t>(application_protocols().size());
   fields[4].tcp_state = kTcpStateCount;
