@@ -178,6 +178,8 @@ Result<std::uint64_t> CommitDesk::take(std::string text, std::string_view name, 
     return tl::unexpected(sound.error());
   }
   entry.digest = (*snapshot)->digest;
+  const bool prepared = entry.number == candidate_.number && entry.digest == candidate_.snapshot->digest;
+  if (prepared) overtaken_ = candidate_.id;
   commit.text = (*snapshot)->text;
   commit.entry = std::move(entry);
   const std::uint64_t number = commit.entry.number;
@@ -446,6 +448,8 @@ Result<void> CommitDesk::prepare(const CommitRequest& request, WallMillis now) {
 }
 
 Result<void> CommitDesk::activate(const CommitRequest& request, WallMillis now) {
+  // The peer of a redundancy set was asked first, and told this chassis of the commit before the client did.
+  if (request.candidate != 0 && request.candidate == overtaken_) return {};
   if (request.candidate == 0 || candidate_.id != request.candidate) {
     return fail("this chassis has not prepared this commit, or has forgotten it after {} s", kCandidateLife / 1000);
   }

@@ -178,6 +178,8 @@ class CommitDesk {
   std::vector<SetFact> facts_ ICR_GUARDED_BY(mutex_);
   std::map<std::uint64_t, Upload> uploads_ ICR_GUARDED_BY(mutex_);
   Candidate candidate_ ICR_GUARDED_BY(mutex_);  ///< id 0: none is prepared
+  /// The prepared candidate that came from a peer, as its commit, before its client activated it here.
+  std::uint64_t overtaken_ ICR_GUARDED_BY(mutex_) = 0;
   WallMillis no_rollback_before_ ICR_GUARDED_BY(mutex_) = 0;
 };
 

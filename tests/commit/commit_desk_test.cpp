@@ -299,6 +299,15 @@ TEST_F(CommitDeskTest, APeerThatActivatedTheCandidateIsFollowed) {
   ASSERT_EQ(ask(CommitOperation::prepare, 9, 2).error, QueryError::none);
   EXPECT_TRUE(desk_.take(file("60"), "commit 2 of chassis right", {2, 0, kNow, "operator", "cli", "", 0}, kNow));
   EXPECT_EQ(desk_.newest().number, 2U);
+  EXPECT_EQ(ask(CommitOperation::activate, 9).error, QueryError::none) << "it is what the client wants";
+  EXPECT_EQ(desk_.newest().number, 2U);
+  EXPECT_EQ(ask(CommitOperation::activate, 8).error, QueryError::refused);
+}
+
+TEST_F(CommitDeskTest, AnotherCommitOfAPeerUnderTheNumberOfTheCandidateIsNotTheClients) {
+  put(9, file("60"));
+  ASSERT_EQ(ask(CommitOperation::prepare, 9, 2).error, QueryError::none);
+  EXPECT_TRUE(desk_.take(file("61"), "commit 2 of chassis right", {2, 0, kNow, "operator", "cli", "", 0}, kNow));
   EXPECT_EQ(ask(CommitOperation::activate, 9).error, QueryError::refused);
 }
 
