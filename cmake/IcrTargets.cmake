@@ -5,10 +5,13 @@ target_include_directories(icr_options INTERFACE ${PROJECT_SOURCE_DIR})
 target_compile_options(icr_options INTERFACE
   -Wall -Wextra -Wconversion -Wnon-virtual-dtor -Wold-style-cast -Woverloaded-virtual -Wcast-qual)
 # Where several sources are compiled as one, g++ compares local names with those of neighbours, too, and takes sources for
-# headers, where unnamed namespaces would be wrong. clang does not.
+# headers, where unnamed namespaces would be wrong. clang does not. clang-tidy, which reads the commands of the preset
+# `tidy`, would stumble over an option that it does not know.
 set(joined_by_gcc $<AND:$<CXX_COMPILER_ID:GNU>,$<BOOL:$<TARGET_PROPERTY:UNITY_BUILD>>>)
-target_compile_options(icr_options INTERFACE
-  $<IF:${joined_by_gcc},-Wno-subobject-linkage,-Wshadow>)
+target_compile_options(icr_options INTERFACE $<$<NOT:${joined_by_gcc}>:-Wshadow>)
+if(NOT CMAKE_UNITY_BUILD)
+  target_compile_options(icr_options INTERFACE $<${joined_by_gcc}:-Wno-subobject-linkage>)
+endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   # What a mutex guards is used only while the mutex is held (model/base/thread_annotations.h).
   target_compile_options(icr_options INTERFACE -Wthread-safety -Werror=thread-safety)
