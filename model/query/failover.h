@@ -63,8 +63,8 @@ struct FailoverRisk {
   /// What the former master sent when it came back, of what the new one could not know.
   struct Merge {
     std::uint64_t returned = 0;  ///< sessions and bindings that the new master did not have, and has now
-    std::uint64_t updated = 0;   ///< those of which it had an older state
-    std::uint64_t known = 0;     ///< those of which it had the newest state
+    std::uint64_t updated = 0;   ///< sessions and bindings of which the new master had an older state
+    std::uint64_t known = 0;     ///< sessions and bindings of which the new master had the newest state
     std::uint64_t refused = 0;   ///< those that it could not take, so they are lost
     friend bool operator==(const Merge&, const Merge&) = default;
   };

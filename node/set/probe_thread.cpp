@@ -112,7 +112,7 @@ void ProbeThread::send_due(TimePoint now) {
 
 void ProbeThread::read_answers(TimePoint now) {
   for (const auto& [interface, prober] : probers_) {
-    // A look reads a bounded number of messages, and answers may wait behind those of strangers.
+    // take_answers() reads a bounded number of ICMP messages, and answers may wait behind messages of other hosts.
     for (int look = 0; look < kLooksAtAnswers; ++look) {
       for (const std::uint64_t nonce : prober->take_answers(now)) probes_->on_answer(nonce);
     }
