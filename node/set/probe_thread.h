@@ -24,7 +24,7 @@ class ProbeThread {
  public:
   struct Parts {
     std::string set;               ///< name of the redundancy set, for the log
-    std::uint16_t identifier = 0;  ///< ICMP identifier: distinguishes the thread's echo requests from those of other programs
+    std::uint16_t identifier = 0;  ///< ICMP identifier of the requests that the thread sends
     std::uint64_t seed = 0;        ///< of AddressProbes
   };
   [[nodiscard]] static Result<std::unique_ptr<ProbeThread>> start(Parts parts, std::vector<AddressProbe> probes);
