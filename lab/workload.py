@@ -149,7 +149,9 @@ class Workload:
         return self._ping_text().count("bytes from")
 
     def stop_ping(self):
-        """Ends ping the way a person does (SIGINT), so that it prints its summary."""
+        """Ends ping the way a person does (SIGINT), so that it prints its summary, while answers still come."""
+        before = self.ping_answers()
+        wait_until(lambda: self.ping_answers() > before, 10, "one more ping answer")
         self.lab.processes.signal("ping", 2)
         self.lab.processes.wait("ping", 10)
         return ping_log.figures(self._ping_text())

@@ -16,7 +16,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from model.run import models  # noqa: E402
 from mutations.run import mutations  # noqa: E402
 from runner import checks, suites  # noqa: E402
-from runner.command import end_all, name_thread, say  # noqa: E402
+from runner.command import end_all, name_thread, processor_seconds, say  # noqa: E402
 from runner.count import Count, failures_told, write_times  # noqa: E402
 
 CORES = os.cpu_count() or 2
@@ -53,7 +53,7 @@ class Job:
         self.seconds = time.monotonic() - self.start
         if self.count.failed and not self.count.failures:
             self.count.failures.append((self.name, "Its output above says why."))
-        say(f"ended: {self.count}, {self.seconds:.1f} s")
+        say(f"ended: {self.count}, {self.seconds:.1f} s, {processor_seconds(self.name):.1f} s of processors")
 
 
 def daily_jobs(seeds=SCHEDULES):
@@ -221,16 +221,16 @@ def main(names):
         return 130
     parts = {}
     for job in jobs:
-        count, seconds = parts.setdefault(job.part, (Count(), 0.0))
+        count, seconds, processor = parts.setdefault(job.part, (Count(), 0.0, 0.0))
         count.add(job.count)
         if job.part == "build":
             count.times.append((job.seconds, job.name))
-        parts[job.part] = count, seconds + job.seconds
+        parts[job.part] = count, seconds + job.seconds, processor + processor_seconds(job.name)
     write_times(parts)
     total = Count()
-    for name, (count, seconds) in parts.items():
+    for name, (count, seconds, processor) in parts.items():
         total.add(count)
-        print(f"\n{name:12} {str(count):40} {seconds:6.1f} s")
+        print(f"\n{name:12} {str(count):40} {seconds:6.1f} s, {processor:6.1f} s of processors")
         for time_of_case, case in count.slowest:
             print(f"    {time_of_case:7.1f} s  {case}")
     print(f"\n{time.monotonic() - start:.0f} s from begin to end, times of every part in build/test-results/times.json")

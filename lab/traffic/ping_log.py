@@ -5,9 +5,14 @@ import re
 _answer = re.compile(r"^\[(\d+\.\d+)\] .*icmp_seq=(\d+) ")
 _summary = re.compile(r"(\d+) packets transmitted, (\d+) received")
 
+# When ping is interrupted, the answers to its newest requests are still under way. On a busy machine that can be several.
+UNDER_WAY = 10
+
 
 def figures(text):
-    last, longest, received = None, 0.0, 0
+    """Counts the requests. Those after the last answer count as lost only if they are more than can be under way. `missing`
+    has the sequence numbers of the first that got no answer."""
+    last, longest, answered = None, 0.0, set()
     for line in text.splitlines():
         answer = _answer.match(line)
         if not answer or "bytes from" not in line or "DUP!" in line:
@@ -16,7 +21,12 @@ def figures(text):
         if last is not None:
             longest = max(longest, now - last)
         last = now
-        received += 1
+        answered.add(int(answer.group(2)))
+    newest = max(answered, default=0)
     summary = _summary.search(text)
-    sent = int(summary.group(1)) if summary else received
-    return {"sent": sent, "received": received, "lost": sent - received, "longest_gap_ms": round(longest * 1000, 1)}
+    sent = int(summary.group(1)) if summary else newest
+    if sent - newest <= UNDER_WAY:
+        sent = newest
+    missing = sorted(set(range(1, sent + 1)) - answered)
+    return {"sent": sent, "received": len(answered), "lost": len(missing), "missing": missing[:10],
+            "longest_gap_ms": round(longest * 1000, 1)}  # fmt: skip

@@ -11,6 +11,7 @@ from runner.count import ROOT
 _here = threading.local()  # the name of this thread's job
 _print = threading.Lock()
 _running = set()
+_used = {}  # processor time of the commands of each job that have ended
 
 
 def name_thread(job):
@@ -20,6 +21,22 @@ def name_thread(job):
 def say(text):
     with _print:
         print(f"[{getattr(_here, 'job', 'run-tests')}] {text}", flush=True)
+
+
+def processor_seconds(job):
+    """Returns the processor time of the commands of a job that have ended, with all that they started and waited for."""
+    with _print:
+        return _used.get(job, 0.0)
+
+
+def _wait(process):
+    """Waits until a process has ended, adds its processor time to that of this thread's job, and returns its exit code."""
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    job = getattr(_here, "job", None)
+    with _print:
+        _used[job] = _used.get(job, 0.0) + usage.ru_utime + usage.ru_stime
+    return process.returncode
 
 
 def _give_way():
@@ -42,7 +59,7 @@ def run(*command, background=False, quiet=False, folder=ROOT, **options):
         kept = []
         for line in process.stdout:
             (kept.append if quiet else say)(line.rstrip("\n"))
-        code = process.wait()
+        code = _wait(process)
         for line in kept if code != 0 else ():
             say(line)
         return code

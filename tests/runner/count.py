@@ -74,16 +74,18 @@ def failures_told(failures):
 
 
 def write_times(parts):
-    """Leaves build/test-results/times.json: {part: its sums and its slowest cases}. `parts`: {name: (Count, seconds)}."""
+    """Leaves build/test-results/times.json: {part: its sums and its slowest cases}. `parts`: {name: (Count, seconds,
+    seconds of processors)}."""
     OUT.mkdir(parents=True, exist_ok=True)
     told = {
         name: {
             "seconds": round(seconds, 1),
+            "processor_seconds": round(processor, 1),
             "passed": count.passed,
             "failed": count.failed,
             "skipped": count.skipped,
             "slowest": [{"name": case, "seconds": round(time, 2)} for time, case in count.slowest],
         }
-        for name, (count, seconds) in parts.items()
+        for name, (count, seconds, processor) in parts.items()
     }
     (OUT / "times.json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
