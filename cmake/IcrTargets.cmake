@@ -86,6 +86,24 @@ endfunction()
 # An optimized program has to pass these tests as well: what they measure or count means nothing under a sanitizer.
 add_custom_target(icr_optimized_tests)
 
+# Trees for tests read the headers that most tests include once for all tests that have the same options. That saves a quarter
+# of the time that compiling them takes. Other trees compile every test without this, so each still includes what it uses.
+function(icr_share_headers name kind)
+  set(shared icr_test_headers_${kind})
+  if(NOT TARGET ${shared})
+    set(source ${CMAKE_BINARY_DIR}/${shared}.cpp)
+    file(CONFIGURE OUTPUT ${source} CONTENT "// Nothing but the headers that tests share.\n")
+    add_library(${shared} OBJECT ${source})
+    target_link_libraries(${shared} PRIVATE icr_options fmt::fmt GTest::gtest GTest::gmock)
+    # Without the time in it, the result is the same each time, so ccache finds what was compiled with it.
+    target_compile_options(${shared} PRIVATE ${ARGN} "SHELL:-Xclang -fno-pch-timestamp")
+    target_precompile_headers(${shared} PRIVATE <gmock/gmock.h> <gtest/gtest.h> <fmt/format.h> <algorithm> <array> <chrono>
+      <filesystem> <fstream> <functional> <map> <memory> <optional> <random> <set> <span> <sstream> <string> <thread>
+      <unordered_map> <variant> <vector>)
+  endif()
+  target_precompile_headers(${name} REUSE_FROM ${shared})
+endfunction()
+
 # icr_test(NAME [OPTIMIZED] [FAST] [SHARDS N] [COST SECONDS] SOURCES ... [ALONE ...] LINK ...): a GoogleTest program, registered with
 # CTest as one test, or as N tests that share its cases. A test with a higher COST (about its seconds) starts earlier.
 # The sources of a test are not optimized unless it is FAST or OPTIMIZED: compiling them is most of what a build takes, and
@@ -100,6 +118,13 @@ function(icr_test name)
     set(labels optimized)
   elseif(NOT A_FAST)
     target_compile_options(${name} PRIVATE -O0)
+  endif()
+  if(CMAKE_UNITY_BUILD AND ICR_SANITIZE)
+    if(A_OPTIMIZED OR A_FAST)
+      icr_share_headers(${name} optimized)
+    else()
+      icr_share_headers(${name} plain -O0)
+    endif()
   endif()
   if(ICR_UNITY_UNLESS_HOT)
     set_target_properties(${name} PROPERTIES UNITY_BUILD ON)

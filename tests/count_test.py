@@ -32,6 +32,17 @@ class Counts(unittest.TestCase):
             [("Lab.fails", "first line\nE  late by 80 ms"), ("Lab.cannot_begin", "no device"), ("Lab.ended", "")],
         )
 
+    def test_a_case_that_passes_alone_counts_as_passed(self):
+        count = Count()
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / "results.xml"
+            path.write_text(RESULTS, encoding="utf-8")
+            count.add(read_junit(path, lambda group, case: (lambda: 0) if case == "fails" else None))
+        self.assertEqual(list(count.again), ["Lab.fails"])
+        count.passed_alone("Lab.fails")
+        self.assertEqual(str(count), "2 passed, 2 failed, 1 skipped")
+        self.assertEqual([name for name, _ in count.failures], ["Lab.cannot_begin", "Lab.ended"])
+
     def test_sums_keep_the_failures(self):
         sum_of_two = Count()
         sum_of_two.add(one(2, "black"))

@@ -143,7 +143,6 @@ class Model {
   std::map<std::uint16_t, std::map<FlowKey, Flow, KeyOrder>>
       flows_;  ///< by service set: hosts of two may be called the same
   Ticks activated_ = 0;
-  unsigned takeovers_ = 0;
   std::map<std::pair<unsigned, std::uint16_t>, std::pair<std::uint64_t, Ticks>> setup_tokens_;
   std::vector<Ticks> rejects_;   ///< when the last were sent
   std::vector<Ticks> refusals_;  ///< the same

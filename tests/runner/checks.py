@@ -3,12 +3,13 @@
 import concurrent.futures
 import hashlib
 import json
+import os
 import pathlib
 import re
 import sys
 import time
 
-from runner.command import name_thread, run, say
+from runner.command import MUCH_MEMORY, name_thread, run, say
 from runner.count import ROOT, Count, one
 
 CODE_FOLDERS = ("model", "transport", "replication", "storage", "node", "cli", "tests")
@@ -110,7 +111,7 @@ def tidy(jobs):
         start = time.monotonic()
         checks = ["--checks=-*,clang-diagnostic-*,bugprone-use-after-move"] if sources_of_it[0].startswith("tests/") else []
         code = run("clang-tidy-14", "--quiet", "--warnings-as-errors=*", *checks, "-p", "build/tidy", unit,
-                   background=True, quiet=True)  # fmt: skip
+                   background=True, quiet=True, env={**os.environ, **MUCH_MEMORY})  # fmt: skip
         count = one(code, " ".join(sources_of_it), time.monotonic() - start)
         if code == 0:
             stamp.touch()

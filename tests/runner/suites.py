@@ -1,8 +1,10 @@
 """Suites of tests: programs of GoogleTest by CTest, fuzz targets, labs by pytest."""
 
 import concurrent.futures
+import functools
 import json
 import os
+import pathlib
 import re
 import subprocess
 import time
@@ -33,6 +35,7 @@ TSAN = {"TSAN_OPTIONS": f"suppressions={ROOT / 'tests' / 'tsan.supp'} die_after_
 
 # The cases of icr_sim_test that live through one schedule for each seed.
 SCHEDULES = "Part/Simulation.*:Witnessed.NeverDoTwoMembersActUnderEverySeed"
+SEEDS_OF_SCENARIOS = 300  # some scenarios take a part of them
 SEEDS_OF_A_PIECE = 1000  # the rarest events that the cases ask for happen in so many
 
 
@@ -52,12 +55,21 @@ def ctest(preset, jobs, label=None, patterns=(), environment=None, seconds=CASE_
     command += ["-L", label] if label else []
     command += ["-R", "|".join(patterns)] if patterns else []
     code = run(*command, background=True, env={**os.environ, "GTEST_BRIEF": "1", **(environment or {})})
+    programs = programs_of_tests(folder)
+
+    def again(test, group, case):
+        """Returns what runs a case of a program alone. A program that died has said nothing about its cases."""
+        environment_of_it = {**os.environ, **(environment or {}), "GTEST_TOTAL_SHARDS": "1", "GTEST_SHARD_INDEX": "0"}
+        return lambda: run("timeout", seconds, programs[test], f"--gtest_filter={group}.{case}", env=environment_of_it)
+
     count = Count()
     # A program counts as many tests as it contains. One that died or failed counts as at least one failure.
     for case in xml.parse(results / "ctest.xml").getroot().iter("testcase"):
         inside = results / f"{case.get('name')}.xml"
         bad = case.get("status") == "fail" or case.find("failure") is not None
-        part = read_junit(inside) if inside.exists() else Count(passed=0 if bad else 1)
+        part = Count(passed=0 if bad else 1)
+        if inside.exists():
+            part = read_junit(inside, functools.partial(again, case.get("name")))
         if bad and part.failed == 0:
             part.failed = 1
             part.failures.append((case.get("name"), case.findtext("system-out") or ""))
@@ -65,6 +77,12 @@ def ctest(preset, jobs, label=None, patterns=(), environment=None, seconds=CASE_
     if code != 0 and count.failed == 0 and count.total:
         count.failed = 1
     return count
+
+
+def programs_of_tests(folder):
+    """Returns {name of a test of CTest: its program}."""
+    listed = subprocess.run(["ctest", "--test-dir", folder, "--show-only=json-v1"], capture_output=True, text=True, check=True)
+    return {test["name"]: test["command"][0] for test in json.loads(listed.stdout)["tests"] if "command" in test}
 
 
 def programs_of(preset, patterns):
@@ -93,9 +111,9 @@ def fuzz(jobs, runs):
     return count
 
 
-def simulation(jobs, first, last):
-    """Lives through the random schedules of these seeds, as the release tree compiles them, some hundreds at a time. Counts
-    each such piece as one test."""
+def simulation(jobs, first, last, scenarios=True):
+    """Lives through the random schedules of these seeds, as the release tree compiles them, some hundreds at a time, and
+    through the `scenarios`, which are all other cases. Counts each such piece, and the scenarios, as one test."""
     program = ROOT / "build" / "release" / "bin" / "icr_sim_test"
     pieces = [(at, min(SEEDS_OF_A_PIECE, last + 1 - at)) for at in range(first, last + 1, SEEDS_OF_A_PIECE)]
 
@@ -106,10 +124,19 @@ def simulation(jobs, first, last):
         code = run(program, f"--gtest_filter={SCHEDULES}", background=True, env={**os.environ, **variables})
         return one(code, f"seeds {at} to {at + number - 1}", time.monotonic() - start)
 
+    def live_scenarios():
+        start = time.monotonic()
+        variables = {"ICR_SIM_SEEDS": str(SEEDS_OF_SCENARIOS), "GTEST_BRIEF": "1"}
+        code = run(program, f"--gtest_filter=-{SCHEDULES}", background=True, env={**os.environ, **variables})
+        return one(code, "scenarios", time.monotonic() - start)
+
     count = Count()
     with concurrent.futures.ThreadPoolExecutor(jobs, initializer=name_thread, initargs=("simulation",)) as pool:
+        other = pool.submit(live_scenarios) if scenarios else None
         for result in pool.map(live, pieces):
             count.add(result)
+        if other:
+            count.add(other.result())
     return count
 
 
@@ -134,15 +161,21 @@ def pytest(name, markers, workers=0, first=0, patterns=(), files=("tests/integra
     junit.unlink(missing_ok=True)
     as_root = [] if os.geteuid() == 0 else ["sudo", "--preserve-env=" + ",".join(KEPT)]
     case, part = (LONG_SECONDS, LONG_SECONDS) if long else (CASE_SECONDS, PART_SECONDS)
-    command = [*as_root, "timeout", "--kill-after=30", part, "/usr/bin/python3", "-m", "pytest", "-p", "no:cacheprovider",
-               "-v", "-rs", "--durations=10", f"--timeout={case}", "--timeout-method=thread", f"--junit-xml={junit}",
-               "-m", markers, *files]  # fmt: skip
+    common = [*as_root, "timeout", "--kill-after=30", part, "/usr/bin/python3", "-m", "pytest", "-p", "no:cacheprovider",
+              "-v", "-rs", f"--timeout={case}", "--timeout-method=thread"]  # fmt: skip
+    command = [*common, "--durations=10", f"--junit-xml={junit}", "-m", markers, *files]
     command += ["-n", workers] if workers else []
     command += ["-k", " or ".join(patterns)] if patterns else []
-    code = run(*command, env={**os.environ, **(environment or {}), "ICR_TEST_FIRST_WORKER": str(first)})
+    variables = {**os.environ, **(environment or {}), "ICR_TEST_FIRST_WORKER": str(first)}
+    code = run(*command, env=variables)
     if not junit.exists():
         return Count(failed=1)
-    count = read_junit(junit)
+
+    def again(module, test):
+        file = pathlib.Path(*module.split(".")).with_suffix(".py")
+        return (lambda: run(*common, f"{file}::{test}", env=variables)) if (ROOT / file).is_file() else None
+
+    count = read_junit(junit, again)
     if code not in (0, 5) and count.failed == 0:  # 5: nothing selected
         count.failed = 1
     return count
