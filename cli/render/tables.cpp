@@ -85,6 +85,8 @@ void append_peer(const PeerStatus& peer, std::string& out) {
   auto to = std::back_inserter(out);
   fmt::format_to(to, "   Peer term: {}, priority: {}, heard {} ms ago\n", peer.term, peer.priority, peer.heard_ago_ms);
   fmt::format_to(to, "   Unacknowledged: {} records, {} bytes", peer.unacknowledged_records, peer.unacknowledged_bytes);
+  if (peer.oldest_change_us != 0)
+    fmt::format_to(to, ", oldest change {:.1f} ms ago", milliseconds(peer.oldest_change_us));
   if (peer.copying) {
     out += "; copy: " + progress_text(peer.copied_slots, peer.slots_to_copy, "slots",
                                       std::chrono::milliseconds(static_cast<std::int64_t>(peer.copying_ms)));

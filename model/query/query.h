@@ -130,8 +130,9 @@ struct PeerStatus {
   std::uint64_t running_digest = 0;  ///< of the configuration that it runs; 0: it does not say
   bool commit_waits = false;         ///< it is master of some set, and waits to take its newest commit
   std::uint64_t copying_ms = 0;
-  std::uint64_t compared_ranges = 0;  ///< of slots, in the last copy, which the standby has compared
-  std::uint64_t equal_ranges = 0;     ///< of those: they were not copied
+  std::uint64_t compared_ranges = 0;   ///< of slots, in the last copy, which the standby has compared
+  std::uint64_t equal_ranges = 0;      ///< of those: they were not copied
+  std::uint32_t oldest_change_us = 0;  ///< for how long the oldest change has not been acknowledged; 0: there is none
   friend bool operator==(const PeerStatus&, const PeerStatus&) = default;
 };
 

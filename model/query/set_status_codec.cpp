@@ -12,7 +12,8 @@ flatbuffers::Offset<fbs::PeerStatus> encode_peer(const std::optional<PeerStatus>
   if (!p) return {};
   return fbs::CreatePeerStatus(builder, p->term, p->priority, p->heard_ago_ms, p->copying, p->copied_slots,
                                p->slots_to_copy, p->unacknowledged_records, p->unacknowledged_bytes, p->commit_number,
-                               p->running_digest, p->commit_waits, p->copying_ms, p->compared_ranges, p->equal_ranges);
+                               p->running_digest, p->commit_waits, p->copying_ms, p->compared_ranges, p->equal_ranges,
+                               p->oldest_change_us);
 }
 
 constexpr std::uint8_t kUnknownRole = 0;
@@ -182,7 +183,8 @@ Result<SetStatus> decode_status(const fbs::SetStatus& in) {
                           p->commit_waits(),
                           p->copying_ms(),
                           p->compared_ranges(),
-                          p->equal_ranges()};
+                          p->equal_ranges(),
+                          p->oldest_change_us()};
   }
   out.set_id = in.set_id();
   out.role = *role;

@@ -100,8 +100,9 @@ struct MemberStatus {
   std::uint32_t pending_state = 0;  ///< sessions whose newest state has not been sent
   std::size_t unacknowledged_bytes = 0;
   std::size_t unacknowledged_records = 0;
-  bool copying = false;            ///< master: the copy for the standby is on its way
-  std::uint32_t copied_slots = 0;  ///< slots that it has walked over
+  std::uint32_t oldest_change_us = 0;  ///< for how long the oldest change has not been acknowledged; 0: there is none
+  bool copying = false;                ///< master: the copy for the standby is on its way
+  std::uint32_t copied_slots = 0;      ///< slots that it has walked over
   std::uint32_t slots_to_copy = 0;
   Duration copying_for{};
   replication::ComparedRanges compared;  ///< master: what the standby has compared of the last copy

@@ -39,6 +39,7 @@ MemberStatus RedundancyMember::status() const {
     out.pending_state = sender_.pending_state();
     out.unacknowledged_bytes = sender_.unacknowledged_bytes();
     out.unacknowledged_records = sender_.unacknowledged_records();
+    out.oldest_change_us = sender_.lag(last_tick_).oldest_us;
     out.copying = sender_.active() && !sender_.bulk_done();
     out.copied_slots = sender_.slots_copied();
     out.slots_to_copy = source_.high_water();

@@ -21,6 +21,7 @@ PeerStatus peer_of(const MemberStatus& member, TimePoint now) {
   out.copying_ms = millis(member.copying_for);
   out.compared_ranges = member.compared.compared;
   out.equal_ranges = member.compared.equal;
+  out.oldest_change_us = member.oldest_change_us;
   return out;
 }
 

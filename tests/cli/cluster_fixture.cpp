@@ -219,6 +219,7 @@ void FakeShard::status(TimePoint /*now*/, SetStatus& out) const {
     out.peer->copying_ms = 128;
     out.peer->compared_ranges = 4'096;
     out.peer->equal_ranges = 4'000;
+    out.peer->oldest_change_us = 2'100;
   }
   out.history = {{42'000, Role::standby, role_, term_, "configured priority"},
                  {5'025'007, Role::initializing, Role::standby, term_ - 1, "peer is master"}};

@@ -103,6 +103,23 @@ TEST_F(MemberTest, WhatTheMasterCannotSendIsAtRisk) {
   EXPECT_GE(risk.told->oldest_us, 40'000U);
 }
 
+TEST_F(MemberTest, AMasterSaysHowLongAChangeWaitsForItsAcknowledgement) {
+  bring_up();
+  fill(left_, 10);
+  ASSERT_TRUE(run_until([this] { return equal() && left_.member->status().unacknowledged_bytes == 0; }));
+  EXPECT_EQ(left_.member->status().oldest_change_us, 0U);
+  cut(true);
+  left_.table->create(10, udp_session(10), now_);
+  run_for(30ms);
+  const std::uint32_t first = left_.member->status().oldest_change_us;
+  EXPECT_GE(first, 29'000U);
+  EXPECT_LE(first, 31'000U);
+  left_.table->create(11, udp_session(11), now_);
+  run_for(20ms);
+  EXPECT_GE(left_.member->status().oldest_change_us, first + 19'000U) << "the older one counts";
+  EXPECT_EQ(right_.member->status().oldest_change_us, 0U) << "a standby owes nothing";
+}
+
 TEST_F(MemberTest, AColdStandbyDoesNotBelieveAClosedConnectionAlone) {
   left_.start();
   right_.start();
