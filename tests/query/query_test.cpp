@@ -153,7 +153,7 @@ QueryReply full_reply(BatchEncoder& sessions) {
   status.service_sets = {{2, {5, 0, 0, 0}}};
   status.counters = {{"a", 1}, {"b", 2}};
   status.priority = 3;
-  status.peer = PeerStatus{1, 2, 3, true, 4, 5, 6, 7, 8, 9, true, 10, 12, 11};
+  status.peer = PeerStatus{1, 2, 3, true, 4, 5, 6, 7, 8, 9, true, 10, 12, 11, 13};
   status.history = {{8, Role::claiming, Role::master, 9, "peer is silent"},
                     {9, Role::standby, Role::claiming, 9, "peer is silent"}};
   status.paths = {{ip("192.0.2.1"), ip("192.0.2.2"), PathState::silent, false},
