@@ -35,6 +35,7 @@ bool is_about_cards(Verb verb) {
 
 /// Returns an error message if the command names something that this cluster does not have, otherwise an empty text.
 std::string mistake_in(const Command& command, const Cluster& cluster) {
+  if (command.display != Display::text) return "this command has no form but text: `| display` is not possible";
   const bool addresses_set =
       command.verb == Verb::switchover || command.verb == Verb::switchover_dry_run || command.verb == Verb::drain;
   if (addresses_set && !addressed_set(command, cluster)) {

@@ -43,9 +43,12 @@ ROOMS = {
     # floor 4
     "cli/client": MODEL | {"transport"},
     "cli/grammar": MODEL,
+    "cli/pipes": {"model/base", "cli/grammar"},
     "cli/merge": MODEL | {"cli/client", "cli/grammar"},
     "cli/render": MODEL | {"cli/grammar", "cli/merge"},
-    "cli": MODEL | {"transport", "cli/client", "cli/grammar", "cli/merge", "cli/render"},
+    # The commands, and above them the program and its shell.
+    "cli": MODEL | {"transport", "cli/client", "cli/grammar", "cli/merge", "cli/pipes", "cli/render"},
+    "cli/shell": MODEL | {"transport", "cli", "cli/client", "cli/grammar", "cli/merge", "cli/pipes", "cli/render"},
 }
 # Folders that only one room may include: the inside of that room.
 PRIVATE = {"model/config/reader": "model/config"}

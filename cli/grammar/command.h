@@ -5,7 +5,9 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "cli/grammar/pipe.h"
 #include "model/record/address.h"
 #include "model/record/protocol.h"
 
@@ -112,6 +114,8 @@ struct Command {
   bool cancel = false;                    ///< of a drain
   std::optional<std::uint16_t> group;     ///< the value of rg-id
   std::array<std::size_t, 2> rollback{};  ///< of compare_commits: 0 is the newest commit
+  Display display = Display::text;        ///< of the pipe `display`
+  std::vector<Pipe> pipes;                ///< all others, in their order
 };
 
 }  // namespace icr::cli

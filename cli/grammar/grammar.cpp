@@ -1,27 +1,10 @@
 #include "cli/grammar/grammar.h"
 
 #include <algorithm>
+#include <optional>
 
 namespace icr::cli {
 namespace {
-
-struct Word {
-  std::string_view text;
-  std::size_t column;
-};
-
-std::vector<Word> split(std::string_view line) {
-  std::vector<Word> words;
-  std::size_t at = 0;
-  while (at < line.size()) {
-    const std::size_t begin = line.find_first_not_of(" \t", at);
-    if (begin == std::string_view::npos) break;
-    const std::size_t end = std::min(line.find_first_of(" \t", begin), line.size());
-    words.push_back({line.substr(begin, end - begin), begin});
-    at = end;
-  }
-  return words;
-}
 
 /// The keywords, names and values for which a word may stand at one position.
 struct Candidate {
@@ -56,6 +39,7 @@ const GrammarOption* bare_value(const GrammarNode& at, std::uint32_t used) {
 
 std::vector<Candidate> matching(const std::vector<Candidate>& all, std::string_view text) {
   std::vector<Candidate> out;
+  if (text.empty()) return out;  // `""` abbreviates nothing
   for (const auto& candidate : all) {
     if (candidate.word == text) return {candidate};
     if (candidate.word.substr(0, text.size()) == text) out.push_back(candidate);
@@ -70,11 +54,11 @@ SyntaxError ambiguous(const Word& word, std::vector<Candidate> matches) {
     const std::size_t width = std::max<std::size_t>(21, match.word.size() + 2);
     message += fmt::format("\n  {:<{}}{}", match.word, width, match.help);
   }
-  return {word.column, std::move(message)};
+  return {word.end, std::move(message)};
 }
 
 constexpr std::string_view kExpectingCommand = "syntax error, expecting <command>.";
-constexpr std::string_view kValueMissing = "syntax error.";
+constexpr std::string_view kExpectingData = "syntax error, expecting <data>.";
 
 /// Stores the value of an option. Returns an error if the value must be a name and is not one.
 Result<void> take_value(const GrammarOption& option, std::string_view text, const Names* names, Command& command) {
@@ -116,65 +100,101 @@ bool Names::has(NameOf what, std::string_view name) const {
   return name == "all" || std::find(all.begin(), all.end(), name) != all.end();
 }
 
-std::string SyntaxError::shown(std::string_view prompt, std::string_view line) const {
-  return fmt::format("{}{}\n{:>{}}\n{}\n", prompt, line, '^', prompt.size() + column + 1, message);
-}
+namespace {
 
-tl::expected<Command, SyntaxError> parse_command(std::string_view line, const Names* names) {
-  const std::vector<Word> words = split(line);
-  const GrammarNode* at = &grammar();
-  std::uint32_t used = 0;
-  Command command;
-  for (std::size_t i = 0; i < words.size(); ++i) {
-    const Word& word = words[i];
-    if (const auto* any = value_child(*at, word.text)) {
-      if (auto taken = any->take(command, word.text); !taken) {
-        return tl::unexpected(SyntaxError{word.column, taken.error().message});
-      }
-      at = any;
-      if (at->enter != nullptr) at->enter(command);
-      continue;
+/// The parser of one line: the command, and the pipes behind it.
+class Parser {
+ public:
+  Parser(std::string_view line, const Names* names) : line_(line), names_(names) {}
+
+  tl::expected<Command, SyntaxError> parse() {
+    auto words = split_words(line_);
+    if (!words) return tl::unexpected(std::move(words.error()));
+    words_ = std::move(*words);
+    while (next_ < words_.size()) {
+      if (auto error = take()) return tl::unexpected(std::move(*error));
     }
-    const auto matches = matching(candidates(*at, used), word.text);
-    const auto* const bare = bare_value(*at, used);
+    if (auto error = incomplete(line_.size())) return tl::unexpected(std::move(*error));
+    return std::move(command_);
+  }
+
+ private:
+  using Mistake = std::optional<SyntaxError>;
+
+  /// Takes the next word, or a keyword with its value.
+  Mistake take() {
+    const Word& word = words_[next_++];
+    if (word.is_pipe()) return take_pipe(word);
+    if (const auto* any = value_child(*at_, word.text)) {
+      if (auto taken = any->take(command_, word.text); !taken) return SyntaxError{word.column, taken.error().message};
+      reach(*any);
+      return {};
+    }
+    const auto matches = matching(candidates(*at_, used_), word.text);
+    const auto* const bare = bare_value(*at_, used_);
     const bool whole_keyword = matches.size() == 1 && matches[0].word == word.text;
-    const bool whole_name = bare != nullptr && names != nullptr && names->has(bare->names, word.text);
+    const bool whole_name = bare != nullptr && names_ != nullptr && names_->has(bare->names, word.text);
     if (bare != nullptr && (matches.empty() || (whole_name && !whole_keyword))) {
       if (!whole_name && word.text != "all" && is_option_word(grammar(), word.text)) {
-        return tl::unexpected(SyntaxError{word.column, std::string(kExpectingCommand)});
+        return SyntaxError{word.column, std::string(kExpectingCommand)};
       }
-      used |= bare->bit;
-      if (auto taken = take_value(*bare, word.text, names, command); !taken) {
-        return tl::unexpected(SyntaxError{word.column, taken.error().message});
-      }
-      continue;
+      return take_option(*bare, word);
     }
     if (matches.empty()) {
-      return tl::unexpected(SyntaxError{word.column, std::string(i == 0 ? "unknown command." : kExpectingCommand)});
+      return SyntaxError{word.column, std::string(next_ == 1 ? "unknown command." : kExpectingCommand)};
     }
-    if (matches.size() > 1) return tl::unexpected(ambiguous(word, matches));
+    if (matches.size() > 1) return ambiguous(word, matches);
     if (matches[0].node != nullptr) {
-      at = matches[0].node;
-      used = 0;
-      if (at->enter != nullptr) at->enter(command);
-      continue;
+      reach(*matches[0].node);
+      return {};
     }
     const GrammarOption& option = *matches[0].option;
-    used |= option.bit;
-    Word value{{}, word.column};
-    if (option.has_value) {
-      if (++i == words.size()) return tl::unexpected(SyntaxError{line.size(), std::string(kValueMissing)});
-      value = words[i];
-    }
-    if (auto taken = take_value(option, value.text, names, command); !taken) {
-      return tl::unexpected(SyntaxError{value.column, taken.error().message});
-    }
+    if (!option.has_value) return take_option(option, {{}, word.column});
+    if (next_ == words_.size()) return SyntaxError{line_.size(), std::string(kExpectingData)};
+    if (words_[next_].is_pipe()) return SyntaxError{words_[next_].column, std::string(kExpectingData)};
+    return take_option(option, words_[next_++]);
   }
-  if (!at->complete) {
-    const bool value_missing = value_child(*at) != nullptr;
-    return tl::unexpected(SyntaxError{line.size(), std::string(value_missing ? kValueMissing : kExpectingCommand)});
+
+  Mistake take_option(const GrammarOption& option, const Word& value) {
+    used_ |= option.bit;
+    if (auto taken = take_value(option, value.text, names_, command_); !taken) {
+      return SyntaxError{value.column, taken.error().message};
+    }
+    return {};
   }
-  return command;
+
+  Mistake take_pipe(const Word& word) {
+    if (auto error = incomplete(word.column)) return error;
+    at_ = &pipe_grammar();
+    used_ = 0;
+    return {};
+  }
+
+  /// Returns an error that points at `column` if neither a command nor a pipe may end here.
+  [[nodiscard]] Mistake incomplete(std::size_t column) const {
+    if (at_->complete) return {};
+    return SyntaxError{column, std::string(value_child(*at_) != nullptr ? kExpectingData : kExpectingCommand)};
+  }
+
+  void reach(const GrammarNode& node) {
+    at_ = &node;
+    used_ = 0;
+    if (node.enter != nullptr) node.enter(command_);
+  }
+
+  std::string_view line_;
+  const Names* names_;
+  std::vector<Word> words_;
+  std::size_t next_ = 0;  ///< index into words_
+  const GrammarNode* at_ = &grammar();
+  std::uint32_t used_ = 0;  ///< bits of the options of at_ that were given
+  Command command_;
+};
+
+}  // namespace
+
+tl::expected<Command, SyntaxError> parse_command(std::string_view line, const Names* names) {
+  return Parser(line, names).parse();
 }
 
 }  // namespace icr::cli

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "cli/grammar/command.h"
+#include "cli/grammar/words.h"
 #include "model/base/result.h"
 
 namespace icr::cli {
@@ -55,16 +56,8 @@ struct GrammarNode {
 
 /// Returns the root of the tree; its children are the first words of commands.
 [[nodiscard]] const GrammarNode& grammar();
-
-/// The reason why a line is not a command.
-struct SyntaxError {
-  std::size_t column = 0;  ///< position of the offending word in the line, from 0
-  std::string message;     ///< one or more lines, without a trailing newline
-
-  /// Returns the text that Junos shows: the echoed line with its prompt, a caret under the offending word, and the
-  /// message.
-  [[nodiscard]] std::string shown(std::string_view prompt, std::string_view line) const;
-};
+/// Returns the root of the tree of pipes; its children are the words that may follow `|`.
+[[nodiscard]] const GrammarNode& pipe_grammar();
 
 /// Parses `line`. With `names`, a word that could only be a name but is none of `names` is an error, and an exact name
 /// has precedence over an abbreviated keyword. Without `names`, any word is accepted where a name may stand.

@@ -12,6 +12,14 @@ bool is_alnum(char c) { return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A
 
 bool all_digits(std::string_view text) { return !text.empty() && std::all_of(text.begin(), text.end(), is_digit); }
 
+/// Returns true for the first one to three numbers of an IPv4 address.
+bool is_short_v4(std::string_view text) {
+  return !text.empty() && is_digit(text.front()) && is_digit(text.back()) &&
+         text.find("..") == std::string_view::npos &&
+         std::all_of(text.begin(), text.end(), [](char c) { return is_digit(c) || c == '.'; }) &&
+         std::count(text.begin(), text.end(), '.') < 3;
+}
+
 /// Returns the only word of which `text` is a prefix.
 Result<std::string_view> unique_word(const std::vector<std::string_view>& words, std::string_view text,
                                      std::string_view option) {
@@ -33,6 +41,7 @@ Result<std::string_view> unique_word(const std::vector<std::string_view>& words,
 Result<std::uint64_t> parse_number(std::string_view text, std::uint64_t low, std::uint64_t high) {
   std::uint64_t number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (!all_digits(text)) return fail("Invalid numeric value: '{}'", text);
   if (error != std::errc{} || end != text.data() + text.size() || number < low || number > high) {
     return fail("number: {}: Value must be a number from {} to {} at {}", text, low, high, text);
   }
@@ -41,7 +50,11 @@ Result<std::uint64_t> parse_number(std::string_view text, std::uint64_t low, std
 
 Result<Prefix> parse_prefix(std::string_view text) {
   const std::size_t slash = text.find('/');
-  const auto address = IpAddress::parse(text.substr(0, slash));
+  std::string padded(text.substr(0, slash));
+  if (slash != std::string_view::npos && is_short_v4(padded)) {
+    for (auto dots = std::count(padded.begin(), padded.end(), '.'); dots < 3; ++dots) padded += ".0";
+  }
+  const auto address = IpAddress::parse(padded);
   if (!address) return fail("invalid ip address '{}'", text.substr(0, slash));
   const unsigned longest = address->is_v4() ? 32 : 128;
   if (slash == std::string_view::npos) return Prefix::of(*address, static_cast<std::uint8_t>(longest));

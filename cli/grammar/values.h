@@ -12,7 +12,8 @@ namespace icr::cli {
 
 /// Returns a decimal number from `low` to `high`.
 [[nodiscard]] Result<std::uint64_t> parse_number(std::string_view text, std::uint64_t low, std::uint64_t high);
-/// Returns the prefix "192.0.2.0/24", or the prefix of a single address.
+/// Returns the prefix "192.0.2.0/24", or the prefix of a single address. The last numbers of an IPv4 prefix may be left
+/// out: "198.18/16".
 [[nodiscard]] Result<Prefix> parse_prefix(std::string_view text);
 /// Returns an address; a prefix length is an error.
 [[nodiscard]] Result<IpAddress> parse_address(std::string_view text);

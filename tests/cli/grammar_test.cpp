@@ -67,6 +67,16 @@ TEST(Grammar, FiltersComeInAnyOrder) {
   }
 }
 
+TEST(Grammar, AnIpv4PrefixMayBeShort) {
+  const auto prefix = [](const std::string& text) {
+    return parsed("show services sessions source-prefix " + text).source_prefix->to_string();
+  };
+  EXPECT_EQ(prefix("198.18/16"), "198.18.0.0/16");
+  EXPECT_EQ(prefix("10/8"), "10.0.0.0/8");
+  EXPECT_EQ(prefix("192.0.2/24"), "192.0.2.0/24");
+  EXPECT_EQ(prefix("0/0"), "0.0.0.0/0");
+}
+
 TEST(Grammar, UniquePrefixesStandForKeywords) {
   EXPECT_EQ(parsed("sh serv sess c").verb, Verb::count_sessions);
   EXPECT_EQ(parsed("show service session count").verb, Verb::count_sessions);
@@ -265,15 +275,16 @@ TEST(Grammar, CaretStandsUnderTheOffendingWord) {
   EXPECT_EQ(refused("show services sessions source-port"),
             "user@icr> show services sessions source-port\n"
             "                                            ^\n"
-            "syntax error.\n");
+            "syntax error, expecting <data>.\n");
   EXPECT_EQ(refused("show services nat deterministic-nat internal-host"),
             "user@icr> show services nat deterministic-nat internal-host\n"
             "                                                           ^\n"
-            "syntax error.\n");
-  EXPECT_THAT(refused("show services nat deterministic-nat nat-port-block"), HasSubstr("\nsyntax error.\n"));
-  EXPECT_THAT(refused("request services redundancy-set"), HasSubstr("\nsyntax error.\n"));
+            "syntax error, expecting <data>.\n");
+  EXPECT_THAT(refused("show services nat deterministic-nat nat-port-block"),
+              HasSubstr("\nsyntax error, expecting <data>.\n"));
+  EXPECT_THAT(refused("request services redundancy-set"), HasSubstr("\nsyntax error, expecting <data>.\n"));
   EXPECT_THAT(refused("request services redundancy-set rs1"), HasSubstr("\nsyntax error, expecting <command>.\n"));
-  EXPECT_THAT(refused("show services redundancy-group rg-id"), HasSubstr("\nsyntax error.\n"));
+  EXPECT_THAT(refused("show services redundancy-group rg-id"), HasSubstr("\nsyntax error, expecting <data>.\n"));
   EXPECT_EQ(refused("show services"),
             "user@icr> show services\n"
             "                       ^\n"
@@ -287,7 +298,7 @@ TEST(Grammar, CaretStandsUnderTheOffendingWord) {
 TEST(Grammar, AmbiguousPrefixesListTheirCompletions) {
   EXPECT_EQ(refused("show services sessions source-p 5"),
             "user@icr> show services sessions source-p 5\n"
-            "                                 ^\n"
+            "                                         ^\n"
             "'source-p' is ambiguous.\n"
             "Possible completions:\n"
             "  source-port          Source port (0..65535)\n"
@@ -314,8 +325,14 @@ TEST(Grammar, WrongValuesAreNamed) {
               HasSubstr("\ninvalid value 'quake' for application-protocol\n"));
   EXPECT_THAT(refused(sessions + "limit 0"),
               HasSubstr("\nnumber: 0: Value must be a number from 1 to 4294967295 at 0\n"));
-  EXPECT_THAT(refused(sessions + "destination-port -1"),
-              HasSubstr("\nnumber: -1: Value must be a number from 0 to 65535 at -1\n"));
+  EXPECT_THAT(refused(sessions + "destination-port -1"), HasSubstr("\nInvalid numeric value: '-1'\n"));
+  EXPECT_THAT(refused(sessions + "source-port abc"), HasSubstr("\nInvalid numeric value: 'abc'\n"));
+  EXPECT_THAT(refused(sessions + "source-port 99999999999999999999"), HasSubstr("Value must be a number from 0 to"));
+  EXPECT_THAT(refused(sessions + "source-prefix 198.18"), HasSubstr("\ninvalid ip address '198.18'\n"));
+  EXPECT_THAT(refused(sessions + "source-prefix 198..1/16"), HasSubstr("\ninvalid ip address '198..1'\n"));
+  EXPECT_THAT(refused(sessions + "source-prefix 198./16"), HasSubstr("\ninvalid ip address '198.'\n"));
+  EXPECT_THAT(refused(sessions + "source-prefix 300.1/16"), HasSubstr("\ninvalid ip address '300.1'\n"));
+  EXPECT_THAT(refused(sessions + "source-prefix /16"), HasSubstr("\ninvalid ip address ''\n"));
   EXPECT_THAT(refused(sessions + "interface 0/0/0"), HasSubstr("\ninvalid value '0/0/0' for interface\n"));
   EXPECT_THAT(refused(sessions + "interface ms-0/0/0.x"), HasSubstr("\ninvalid value 'ms-0/0/0.x' for interface\n"));
   EXPECT_THAT(refused(sessions + "service-set -a"), HasSubstr("\ninvalid value '-a' for service-set\n"));

@@ -1,27 +1,20 @@
 // icr: the command line of the cluster, with the commands of Junos.
-#include <pwd.h>
-#include <unistd.h>
-
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <cstdio>
-#include <cstdlib>
 #include <memory>
 
-#include "cli/client/own_key.h"
 #include "cli/client/zmq_transport.h"
 #include "cli/commit.h"
-#include "cli/execute.h"
-#include "cli/grammar/grammar.h"
+#include "cli/grammar/words.h"
 #include "cli/keys.h"
-#include "cli/merge/nat_selection.h"
+#include "cli/shell/ask.h"
 #include "model/config/cluster_file.h"
 
 namespace {
 
 using icr::cli::ExitCode;
 
-constexpr const char* kDefaultClusterFile = "/etc/icr/cluster.yaml";
 constexpr std::string_view kPrompt = "user@icr> ";
 
 void write_to(std::FILE* file, std::string_view text) { std::fwrite(text.data(), 1, text.size(), file); }
@@ -32,18 +25,6 @@ int finish(ExitCode code) {
   if (written) return static_cast<int>(code);
   write_to(stderr, "error: the answer could not be written completely\n");
   return static_cast<int>(ExitCode::incomplete);
-}
-
-struct Options {
-  std::string cluster_file;
-  std::string key_file;
-  std::string chassis;
-  unsigned timeout_ms = 2000;
-};
-
-std::string default_cluster_file() {
-  const char* from_environment = std::getenv("ICR_CLUSTER");
-  return from_environment != nullptr && *from_environment != '\0' ? from_environment : kDefaultClusterFile;
 }
 
 ExitCode check(const std::string& file) {
@@ -65,22 +46,7 @@ ExitCode check(const std::string& file) {
   return ExitCode::ok;
 }
 
-std::string user_name() {
-  const char* user = std::getenv("USER");
-  const passwd* account = ::getpwuid(::geteuid());
-  return account != nullptr ? account->pw_name : user != nullptr ? user : "unknown";
-}
-
-/// Returns the key with which to ask `cluster`, or an error if it cannot be asked.
-icr::Result<std::optional<icr::transport::KeyPair>> key_for(const icr::Cluster& cluster, const Options& options) {
-  const std::string file = options.cluster_file.empty() ? default_cluster_file() : options.cluster_file;
-  if (auto is_protected = cluster.check_protected(); !is_protected) {
-    return tl::unexpected(is_protected.error().in(file));
-  }
-  return icr::cli::read_own_key(cluster, file, options.key_file, user_name());
-}
-
-ExitCode commit(const std::vector<std::string>& words, const Options& options) {
+ExitCode commit(const std::vector<std::string>& words, const icr::cli::Settings& options) {
   const auto command = icr::cli::parse_commit(words);
   if (!command) {
     write_to(stderr, command.error().message + "\n");
@@ -90,17 +56,16 @@ ExitCode commit(const std::vector<std::string>& words, const Options& options) {
     write_to(stderr, "error: a commit is for every chassis: --chassis is not accepted\n");
     return ExitCode::command_error;
   }
-  const auto cluster =
-      icr::load_cluster_file(options.cluster_file.empty() ? default_cluster_file() : options.cluster_file);
+  const auto cluster = icr::load_cluster_file(options.file());
   icr::cli::CommitEnvironment environment;
   if (cluster) {
-    if (const auto key = key_for(*cluster, options); !key) {
+    if (const auto key = icr::cli::key_for(*cluster, options); !key) {
       write_to(stderr, fmt::format("error: {}\n", key.error().message));
       return ExitCode::command_error;
     }
   }
   environment.connect = [&](const icr::Cluster& to) {
-    auto key = key_for(to, options);
+    auto key = icr::cli::key_for(to, options);
     // Without a key it says of each chassis of an encrypted cluster that it cannot be asked.
     return std::make_unique<icr::cli::ZmqTransport>(to, std::chrono::milliseconds(options.timeout_ms),
                                                     key ? std::move(*key) : std::nullopt);
@@ -111,7 +76,7 @@ ExitCode commit(const std::vector<std::string>& words, const Options& options) {
   } else if (kind == icr::cli::CommitCommand::Kind::confirm || kind == icr::cli::CommitCommand::Kind::rollback) {
     write_to(stderr, cluster.error().message + "\n");
   }
-  environment.user = user_name();
+  environment.user = icr::cli::user_name();
   environment.out = [](std::string_view text) {
     write_to(stdout, text);
     std::fflush(stdout);  // so that an operator sees each step when it is done
@@ -121,51 +86,6 @@ ExitCode commit(const std::vector<std::string>& words, const Options& options) {
     write_to(stderr, text);
   };
   return icr::cli::execute_commit(*command, environment);
-}
-
-ExitCode ask(const std::string& line, const Options& options) {
-  const std::string file = options.cluster_file.empty() ? default_cluster_file() : options.cluster_file;
-  const auto cluster = icr::load_cluster_file(file);
-  // Names come from the cluster file. A line that is wrong whatever names exist is reported before that file is read.
-  std::optional<icr::cli::Names> names;
-  if (cluster) names = icr::cli::names_of(*cluster);
-  const auto command = icr::cli::parse_command(line, names ? &*names : nullptr);
-  if (!command) {
-    write_to(stderr, command.error().shown(kPrompt, line));
-    return ExitCode::command_error;
-  }
-  if (!cluster) {
-    write_to(stderr, cluster.error().message + "\n");
-    return ExitCode::bad_cluster_file;
-  }
-  std::optional<std::uint16_t> only;
-  if (!options.chassis.empty()) {
-    only = cluster->find_chassis(options.chassis);
-    if (!only) {
-      write_to(stderr, fmt::format("error: chassis {} not found in {}\n", options.chassis, file));
-      return ExitCode::command_error;
-    }
-  }
-  auto key = key_for(*cluster, options);
-  if (!key) {
-    write_to(stderr, fmt::format("error: {}\n", key.error().message));
-    return ExitCode::command_error;
-  }
-  icr::cli::ZmqTransport transport(*cluster, std::chrono::milliseconds(options.timeout_ms), std::move(*key));
-  const auto since_epoch = std::chrono::system_clock::now().time_since_epoch();
-  return icr::cli::execute(
-      *command, {*cluster, transport, only, std::chrono::duration_cast<std::chrono::milliseconds>(since_epoch).count(),
-                 [](std::string_view text) { write_to(stdout, text); },
-                 [](std::string_view text) {
-                   std::fflush(stdout);
-                   write_to(stderr, text);
-                 }});
-}
-
-std::string joined(const std::vector<std::string>& words) {
-  std::string line;
-  for (const auto& word : words) line += (line.empty() ? "" : " ") + word;
-  return line;
 }
 
 }  // namespace
@@ -201,7 +121,7 @@ int main(int argc, char** argv) {
       "Exit codes: 0 done, 1 command error, 2 wrong cluster file, 3 a chassis did not answer, or the\nanswer could not "
       "be written.\n",
       "icr");
-  Options options;
+  icr::cli::Settings options;
   app.add_option("--cluster", options.cluster_file, "Cluster file; default: $ICR_CLUSTER, then /etc/icr/cluster.yaml");
   app.add_option(
          "--secret-key", options.key_file,
@@ -234,5 +154,5 @@ int main(int argc, char** argv) {
         [](std::string_view text) { write_to(stderr, text); }));
   }
   if (words[0] == "commit" || words[0] == "rollback") return finish(commit(words, options));
-  return finish(ask(joined(words), options));
+  return finish(icr::cli::ask(icr::cli::line_of(words), options, kPrompt));
 }

@@ -1,0 +1,113 @@
+// The words behind `|`.
+#include "cli/grammar/grammar.h"
+#include "cli/grammar/options.h"
+#include "cli/grammar/pattern.h"
+#include "cli/grammar/values.h"
+
+namespace icr::cli {
+namespace {
+
+constexpr std::uint64_t kMostLines = 1'000'000;
+constexpr std::uint32_t kRefreshSeconds = 5;
+
+template <Pipe::Kind kind>
+void add_pipe(Command& c) {
+  c.pipes.push_back({kind, {}, kind == Pipe::Kind::refresh ? kRefreshSeconds : 0});
+}
+
+template <Display display>
+void set_display(Command& c) {
+  c.display = display;
+}
+
+Result<void> take_pattern(Command& c, std::string_view v) {
+  auto pattern = Pattern::compile(v);
+  if (!pattern) return tl::unexpected(pattern.error());
+  c.pipes.back().text = v;
+  return {};
+}
+
+Result<void> take_file(Command& c, std::string_view v) {
+  if (v.empty() || v.find('\0') != std::string_view::npos) return fail("invalid filename '{}'", v);
+  c.pipes.back().text = v;
+  return {};
+}
+
+template <std::uint64_t low, std::uint64_t high>
+Result<void> take_count(Command& c, std::string_view v) {
+  const auto number = parse_number(v, low, high);
+  if (!number) return tl::unexpected(number.error());
+  c.pipes.back().number = static_cast<std::uint32_t>(*number);
+  return {};
+}
+
+using Take = Result<void> (*)(Command&, std::string_view);
+
+GrammarNode value(std::string_view help, Take take) {
+  GrammarNode node;
+  node.help = help;
+  node.complete = true;
+  node.take = take;
+  return node;
+}
+
+/// Returns a pipe that needs a value.
+GrammarNode with_value(std::string_view word, std::string_view help, void (*enter)(Command&), GrammarNode needed) {
+  GrammarNode node = keyword(word, help, {std::move(needed)});
+  node.enter = enter;
+  return node;
+}
+
+/// Returns a pipe that may have a value.
+GrammarNode with_optional_value(std::string_view word, std::string_view help, void (*enter)(Command&),
+                                GrammarNode optional) {
+  GrammarNode node = with_value(word, help, enter, std::move(optional));
+  node.complete = true;
+  return node;
+}
+
+GrammarNode display() {
+  GrammarNode xml = command("xml", "Show output as XML tags", set_display<Display::xml>, {});
+  xml.children = {command("rpc", "Show xml rpc for the command", set_display<Display::xml_rpc>, {})};
+  return keyword("display", "Show additional kinds of information",
+                 {
+                     command("json", "Show output as JSON", set_display<Display::json>, {}),
+                     command("set", "Show 'set' commands that create configuration", set_display<Display::set>, {}),
+                     std::move(xml),
+                 });
+}
+
+GrammarNode build_pipes() {
+  using Kind = Pipe::Kind;
+  const auto pattern = [] { return value("Pattern to search for", take_pattern); };
+  const auto file = [] { return value("Name of the file", take_file); };
+  return keyword(
+      "", "",
+      {
+          with_value("append", "Append output text to file", add_pipe<Kind::append>, file()),
+          command("count", "Count occurrences", add_pipe<Kind::count>, {}),
+          display(),
+          with_value("except", "Show only text that does not match a pattern", add_pipe<Kind::except>, pattern()),
+          with_value("find", "Search for first occurrence of pattern", add_pipe<Kind::find>, pattern()),
+          command("hold", "Hold text without exiting the --More-- prompt", add_pipe<Kind::hold>, {}),
+          with_optional_value("last", "Display end of output only", add_pipe<Kind::last>,
+                              value("Number of lines (1..1000000)", take_count<1, kMostLines>)),
+          with_value("match", "Show only text that matches a pattern", add_pipe<Kind::match>, pattern()),
+          command("no-more", "Don't paginate output", add_pipe<Kind::no_more>, {}),
+          with_optional_value("refresh", "Refresh a continuous display of the command", add_pipe<Kind::refresh>,
+                              value("Seconds between refreshes (1..604800)", take_count<1, 604800>)),
+          with_value("save", "Save output text to file", add_pipe<Kind::save>, file()),
+          with_value("tee", "Write to standard output and file", add_pipe<Kind::tee>, file()),
+          with_value("trim", "Trim specified number of columns from start of line", add_pipe<Kind::trim>,
+                     value("Number of columns (1..65535)", take_count<1, 65535>)),
+      });
+}
+
+}  // namespace
+
+const GrammarNode& pipe_grammar() {
+  static const GrammarNode root = build_pipes();
+  return root;
+}
+
+}  // namespace icr::cli

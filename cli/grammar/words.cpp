@@ -1,0 +1,93 @@
+#include "cli/grammar/words.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace icr::cli {
+namespace {
+
+constexpr std::string_view kBlanks = " \t\r\n";
+
+bool is_blank(char c) { return kBlanks.find(c) != std::string_view::npos; }
+
+/// Returns the text as a terminal can show it: each control octet becomes one visible octet, so that columns stay.
+std::string printable(std::string_view text, bool keep_newlines) {
+  std::string out(text);
+  for (char& c : out) {
+    const auto octet = static_cast<unsigned char>(c);
+    if (c == '\n' && keep_newlines) continue;
+    if (is_blank(c)) c = ' ';
+    if (octet < 0x20 || octet == 0x7f) c = is_blank(c) ? ' ' : '?';
+  }
+  return out;
+}
+
+/// Returns the width of UTF-8 text: octets that continue a character take no column.
+std::size_t width_of(std::string_view text) {
+  return static_cast<std::size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0U) != 0x80U; }));
+}
+
+std::string quoted(const std::string& text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out + '"';
+}
+
+}  // namespace
+
+std::string SyntaxError::shown(std::string_view prompt, std::string_view line) const {
+  const std::size_t caret = width_of(prompt) + width_of(line.substr(0, column));
+  return fmt::format("{}{}\n{:>{}}\n{}\n", prompt, printable(line, false), '^', caret + 1, printable(message, true));
+}
+
+tl::expected<std::vector<Word>, SyntaxError> split_words(std::string_view line) {
+  std::vector<Word> words;
+  std::size_t at = 0;
+  while ((at = line.find_first_not_of(kBlanks, at)) != std::string_view::npos) {
+    Word word;
+    word.column = at;
+    if (line[at] == '|') {
+      word.text = "|";
+      word.end = ++at;
+      words.push_back(std::move(word));
+      continue;
+    }
+    bool inside = false;
+    for (; at < line.size() && (inside || (!is_blank(line[at]) && line[at] != '|')); ++at) {
+      if (line[at] == '"') {
+        inside = !inside;
+        word.quoted = true;
+      } else if (inside && line[at] == '\\' && at + 1 < line.size() && (line[at + 1] == '"' || line[at + 1] == '\\')) {
+        word.text += line[++at];
+      } else {
+        word.text += line[at];
+      }
+    }
+    if (inside) return tl::unexpected(SyntaxError{line.size(), "syntax error, expecting closing quote."});
+    word.end = at;
+    words.push_back(std::move(word));
+  }
+  return words;
+}
+
+std::string line_of(const std::vector<std::string>& arguments) {
+  std::string line;
+  bool in_pipes = false;
+  for (const auto& argument : arguments) {
+    const bool own_syntax = argument.find('"') != std::string::npos ||
+                            (!argument.empty() && (argument.front() == '|' || argument.back() == '|'));
+    const bool needs_quotes =
+        argument.empty() || (in_pipes && !own_syntax && argument.find_first_of(" \t|") != std::string::npos);
+    if (!line.empty()) line += ' ';
+    line += needs_quotes ? quoted(argument) : argument;
+    if (argument.find('|') != std::string::npos) in_pipes = true;
+  }
+  return line;
+}
+
+}  // namespace icr::cli

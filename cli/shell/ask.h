@@ -1,0 +1,19 @@
+// Asks the cluster what a line says: parses it, carries it out with its pipes, and prints the answer.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "cli/execute.h"
+#include "cli/shell/settings.h"
+
+namespace icr::cli {
+
+/// Executes one line. The answer goes to standard output, errors go to standard error. `prompt` stands in front of a
+/// line that is wrong. Returns the exit code of `icr`.
+[[nodiscard]] ExitCode ask(std::string_view line, const Settings& settings, std::string_view prompt);
+
+/// Returns the number of lines of the terminal, or 24 if standard output is none.
+[[nodiscard]] std::uint32_t screen_lines();
+
+}  // namespace icr::cli
