@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <map>
 
+#include "cli/result/junos.h"
+
 namespace icr::cli {
 namespace {
 
@@ -27,11 +29,15 @@ void Asking::survey() {
 ExitCode Asking::finish() {
   std::sort(unreachable_.begin(), unreachable_.end(),
             [](const Unreachable& a, const Unreachable& b) { return a.chassis < b.chassis; });
+  std::vector<std::string> errors = refusals_;
+  face_.flush();
   for (const auto& each : unreachable_) {
-    env_.error(fmt::format("error: chassis {} did not answer: {}\n", cluster().chassis[each.chassis].name, each.why));
+    errors.push_back(fmt::format("chassis {} did not answer: {}", cluster().chassis[each.chassis].name, each.why));
+    env_.error(fmt::format("error: {}\n", errors.back()));
   }
+  for (const auto& each : errors) add_error(face_, each);
   if (!unreachable_.empty()) return ExitCode::incomplete;
-  if (refused_) return ExitCode::command_error;
+  if (!refusals_.empty()) return ExitCode::command_error;
   return different_ ? ExitCode::different : ExitCode::ok;
 }
 
@@ -103,7 +109,7 @@ const QueryReply* Asking::accepted(const Answer& answer) {
 }
 
 void Asking::refuse(std::string_view why) {
-  refused_ = true;
+  refusals_.emplace_back(why);
   env_.error(fmt::format("error: {}\n", why));
 }
 
@@ -123,6 +129,14 @@ void Asking::stream(const std::vector<Read>& reads, std::optional<std::uint32_t>
       },
       unreachable_);
   flush(text, true);
+}
+
+void Asking::read(const std::vector<Read>& reads, std::optional<std::uint32_t> limit, const RecordPrinter& take) {
+  stream_records(cluster(), env_.transport, reads, limit, take, unreachable_);
+}
+
+void Asking::read_pages(const std::vector<Read>& reads, const PagePrinter& take) {
+  cli::stream_pages(cluster(), env_.transport, reads, take, unreachable_);
 }
 
 void Asking::stream_pages(const std::vector<Read>& reads, const AppendPage& append) {

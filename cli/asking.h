@@ -8,28 +8,34 @@
 #include <utility>
 #include <vector>
 
+#include "cli/builders/counts.h"
 #include "cli/execute.h"
+#include "cli/faces/face.h"
 #include "cli/merge/session_stream.h"
 #include "cli/merge/survey.h"
-#include "cli/render/tables.h"
 
 namespace icr::cli {
 
-/// The execution of one command. REQUIRES: command and environment outlive it. Thread: one.
+/// The execution of one command. REQUIRES: command, environment and face outlive it. Thread: one.
 class Asking {
  public:
-  Asking(const Command& command, const Environment& environment)
-      : command_(command), env_(environment), cluster_(&environment.cluster) {}
+  Asking(const Command& command, const Environment& environment, Face& face)
+      : command_(command), env_(environment), face_(face), cluster_(&environment.cluster) {}
 
   /// Asks every card for its status. REQUIRES: called first.
   void survey();
-  /// Prints an error for each chassis that did not answer. Returns the exit code of `icr`.
+  /// Prints an error for each chassis that did not answer, and puts all errors into the tree of the answer. Returns the
+  /// exit code of `icr`. REQUIRES: the elements of the answer have ended.
   [[nodiscard]] ExitCode finish();
 
   [[nodiscard]] const Command& command() const { return command_; }
   /// Returns the cluster file, with the names that chassis with another file told in the survey.
   [[nodiscard]] const Cluster& cluster() const { return *cluster_; }
   [[nodiscard]] const Environment& environment() const { return env_; }
+  /// Returns what takes the tree of the answer.
+  [[nodiscard]] Tree& tree() const { return face_; }
+  /// Returns true if the answer is printed as text.
+  [[nodiscard]] bool is_text() const { return command_.display == Display::text; }
   [[nodiscard]] const Survey& surveyed() const { return survey_; }
   [[nodiscard]] std::vector<Unreachable>& unreachable() { return unreachable_; }
 
@@ -61,6 +67,10 @@ class Asking {
   using Append =
       std::function<void(const Read& read, const SessionRecord& record, const BindingUse& use, std::string& out)>;
   void stream(const std::vector<Read>& reads, std::optional<std::uint32_t> limit, const Append& append);
+  /// Reads at most `limit` records, one page at a time from each chassis, and calls `take` for each.
+  void read(const std::vector<Read>& reads, std::optional<std::uint32_t> limit, const RecordPrinter& take);
+  /// Reads all pages, and calls `take` for each.
+  void read_pages(const std::vector<Read>& reads, const PagePrinter& take);
   /// Reads all pages and prints what `append` makes of each, in pieces.
   using AppendPage = std::function<void(const Read& read, const QueryReply& page, std::string& out)>;
   void stream_pages(const std::vector<Read>& reads, const AppendPage& append);
@@ -70,11 +80,12 @@ class Asking {
 
   const Command& command_;
   const Environment& env_;
+  Face& face_;
   const Cluster* cluster_;
   std::unique_ptr<const Cluster> learned_;  ///< the cluster with further names, if any were told
   Survey survey_;
   std::vector<Unreachable> unreachable_;
-  bool refused_ = false;
+  std::vector<std::string> refusals_;
   bool different_ = false;
 };
 

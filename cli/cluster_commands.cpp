@@ -3,8 +3,10 @@
 #include <map>
 #include <tuple>
 
+#include "cli/builders/cards.h"
 #include "cli/commands.h"
 #include "cli/render/failovers.h"
+#include "cli/render/tables.h"
 
 namespace icr::cli {
 
@@ -17,7 +19,7 @@ void show_utilization(Asking& asking) {
   }
   std::stable_sort(rows.begin(), rows.end(),
                    [](const UtilizationRow& a, const UtilizationRow& b) { return a.interface < b.interface; });
-  if (!rows.empty()) asking.environment().out(render_utilization(rows));
+  build_utilization(asking.tree(), rows);
 }
 
 void show_redundancy_groups(Asking& asking) {

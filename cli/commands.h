@@ -12,9 +12,8 @@ void count_sessions(Asking& asking);
 /// `show services flows`; with `conversations` `show services stateful-firewall conversations`.
 void show_flows(Asking& asking, bool conversations);
 void count_flows(Asking& asking);
-/// Clears sessions for the three commands that do so. `what` is the heading of the numbers, and a session counts as
-/// `per_session` of them (two flows, or one).
-void clear_sessions(Asking& asking, std::string_view what, unsigned per_session);
+/// Clears sessions for the three commands that do so, whose answers differ in their names.
+void clear_sessions(Asking& asking, const ClearedNames& names);
 
 // Cards, redundancy sets and all counters (cluster_commands.cpp).
 void show_utilization(Asking& asking);

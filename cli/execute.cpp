@@ -3,6 +3,9 @@
 #include <algorithm>
 
 #include "cli/commands.h"
+#include "cli/render/layouts.h"
+#include "cli/result/junos.h"
+#include "cli/rpc.h"
 
 namespace icr::cli {
 
@@ -35,7 +38,6 @@ bool is_about_cards(Verb verb) {
 
 /// Returns an error message if the command names something that this cluster does not have, otherwise an empty text.
 std::string mistake_in(const Command& command, const Cluster& cluster) {
-  if (command.display != Display::text) return "this command has no form but text: `| display` is not possible";
   const bool addresses_set =
       command.verb == Verb::switchover || command.verb == Verb::switchover_dry_run || command.verb == Verb::drain;
   if (addresses_set && !addressed_set(command, cluster)) {
@@ -79,15 +81,47 @@ std::string mistake_in(const Command& command, const Cluster& cluster) {
   return {};
 }
 
-}  // namespace
+/// Returns true if a command builds a tree, so that its answer can be printed in every form.
+bool has_tree(const Command& command) { return layout_of(command.verb, command.level) != nullptr; }
 
-ExitCode execute(const Command& command, const Environment& environment) {
-  if (const std::string mistake = mistake_in(command, environment.cluster); !mistake.empty()) {
-    environment.error(fmt::format("error: {}\n", mistake));
-    return ExitCode::command_error;
+/// Returns an error message if the command cannot be displayed as it asks for, otherwise an empty text.
+std::string mistake_in_display(const Command& command) {
+  switch (command.display) {
+    case Display::text:
+      break;
+    case Display::xml:
+    case Display::json:
+      if (!has_tree(command)) return "this command has no form but text: `| display` is not possible";
+      break;
+    case Display::xml_rpc:
+      if (rpc_name(command).empty()) return "xml rpc equivalent of this command is not available";
+      break;
+    case Display::set:
+      return "this command shows no configuration: `| display set` is not possible";
   }
-  Asking asking(command, environment);
-  if (needs_survey(command.verb)) asking.survey();
+  return {};
+}
+
+std::unique_ptr<Face> face_for(const Command& command, const Printer& out) {
+  static const Layout nothing;
+  switch (command.display) {
+    case Display::text:
+    case Display::set:
+      break;
+    case Display::xml:
+    case Display::xml_rpc:
+      return make_xml_face(out);
+    case Display::json:
+      return make_json_face(out);
+  }
+  const Layout* layout = layout_of(command.verb, command.level);
+  return make_text_face(out, layout == nullptr ? nothing : *layout);
+}
+
+/// Carries out the command. Its answer goes to the face of `asking`, or, if its text is not made of a tree, to the
+/// output.
+void carry_out(Asking& asking) {
+  const Command& command = asking.command();
   switch (command.verb) {
     case Verb::show_sessions:
       show_sessions(asking);
@@ -96,7 +130,7 @@ ExitCode execute(const Command& command, const Environment& environment) {
       count_sessions(asking);
       break;
     case Verb::clear_sessions:
-      clear_sessions(asking, "Sessions marked for deletion", 1);
+      clear_sessions(asking, kClearedSessions);
       break;
     case Verb::show_flows:
       show_flows(asking, false);
@@ -108,10 +142,10 @@ ExitCode execute(const Command& command, const Environment& environment) {
       count_flows(asking);
       break;
     case Verb::clear_flows:
-      clear_sessions(asking, "Flows removed", 2);
+      clear_sessions(asking, kClearedFlows);
       break;
     case Verb::clear_conversations:
-      clear_sessions(asking, "Conversations removed", 1);
+      clear_sessions(asking, kClearedConversations);
       break;
     case Verb::show_utilization:
       show_utilization(asking);
@@ -213,7 +247,29 @@ ExitCode execute(const Command& command, const Environment& environment) {
       compare_commits(asking);
       break;
   }
-  return asking.finish();
+}
+
+}  // namespace
+
+ExitCode execute(const Command& command, const Environment& environment) {
+  std::string mistake = mistake_in_display(command);
+  if (mistake.empty() && command.display != Display::xml_rpc) mistake = mistake_in(command, environment.cluster);
+  if (!mistake.empty()) {
+    environment.error(fmt::format("error: {}\n", mistake));
+    return ExitCode::command_error;
+  }
+  const auto face = face_for(command, environment.out);
+  auto code = ExitCode::ok;
+  if (command.display == Display::xml_rpc) {
+    add_rpc(*face, command);
+  } else {
+    Asking asking(command, environment, *face);
+    if (needs_survey(command.verb)) asking.survey();
+    carry_out(asking);
+    code = asking.finish();
+  }
+  face->finish();
+  return code;
 }
 
 }  // namespace icr::cli

@@ -419,14 +419,7 @@ void clear_mappings(Asking& asking) {
     request.record_kinds = kinds_of(asking.command().mappings);
     restrict_to_addresses(asking.command(), request.filter);
   });
-  if (rows.empty()) return;
-  std::string out = render_cleared_mappings_columns();
-  for (const auto& row : rows) {
-    out += render_cleared_mappings(row.interface, row.service_set,
-                                   row.count.by_state[static_cast<std::size_t>(SessionState::valid)],
-                                   row.count.by_state[static_cast<std::size_t>(SessionState::invalid)]);
-  }
-  asking.environment().out(out);
+  if (!rows.empty()) build_cleared_mappings(asking.tree(), rows);
 }
 
 }  // namespace icr::cli

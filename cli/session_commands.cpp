@@ -1,6 +1,6 @@
+#include "cli/builders/flows.h"
+#include "cli/builders/sessions.h"
 #include "cli/commands.h"
-#include "cli/render/flows.h"
-#include "cli/render/sessions.h"
 
 namespace icr::cli {
 namespace {
@@ -41,16 +41,17 @@ void show_sessions(Asking& asking) {
   const Selection selection = select(asking.cluster(), asking.command());
   std::vector<Read> reads;
   for (auto& source : asking.sources(selection)) reads.push_back(read_sessions(std::move(source), selection.filter));
-  SessionRenderer renderer(asking.cluster(), asking.command().level == Level::extensive, asking.environment().wall_now);
-  asking.stream(reads, asking.command().limit,
-                [&](const Read& read, const SessionRecord& record, const BindingUse& /*none*/, std::string& out) {
-                  renderer.add(read.source, record, out);
-                });
+  SessionBuilder builder(asking.cluster(), asking.tree(), asking.command().level == Level::extensive,
+                         asking.environment().wall_now);
+  asking.read(reads, asking.command().limit, [&](const Read& read, const SessionRecord& record, const BindingUse&) {
+    builder.add(read.source, record);
+  });
+  builder.finish(empty_family(asking));
 }
 
 void count_sessions(Asking& asking) {
   const auto rows = count(asking);
-  if (!nobody_answered(asking)) asking.environment().out(render_counts(rows, empty_family(asking)));
+  if (!nobody_answered(asking)) build_counts(asking.tree(), rows, empty_family(asking));
 }
 
 void show_flows(Asking& asking, bool conversations) {
@@ -58,23 +59,23 @@ void show_flows(Asking& asking, bool conversations) {
   const auto reads = reads_by_service_set(asking.cluster(), asking.sources(selection), selection.filter);
   std::optional<std::uint32_t> sessions = asking.command().limit;
   if (sessions && !conversations) sessions = *sessions / 2 + *sessions % 2;
-  FlowRenderer renderer(asking.cluster(), asking.command().level, conversations, asking.command().limit);
-  asking.stream(reads, sessions,
-                [&](const Read& read, const SessionRecord& record, const BindingUse& /*none*/, std::string& out) {
-                  renderer.add(read.source, record, out);
-                });
+  FlowBuilder builder(asking.cluster(), asking.tree(), asking.command().level, conversations, asking.command().limit);
+  asking.read(reads, sessions, [&](const Read& read, const SessionRecord& record, const BindingUse&) {
+    builder.add(read.source, record);
+  });
+  builder.finish();
 }
 
 void count_flows(Asking& asking) {
   const auto rows = count(asking);
-  if (!nobody_answered(asking)) asking.environment().out(render_flow_counts(rows));
+  if (!nobody_answered(asking)) build_flow_counts(asking.tree(), rows);
 }
 
-void clear_sessions(Asking& asking, std::string_view what, unsigned per_session) {
+void clear_sessions(Asking& asking, const ClearedNames& names) {
   const Selection selection = select(asking.cluster(), asking.command());
   const auto sources = asking.masters(selection, "sessions");
   const auto rows = asking.ask_for_rows(sources, filtered(QueryKind::clear, selection.filter));
-  if (!rows.empty()) asking.environment().out(render_cleared(rows, what, per_session));
+  if (!rows.empty()) build_cleared(asking.tree(), rows, names);
 }
 
 }  // namespace icr::cli

@@ -2,8 +2,9 @@
 #include <map>
 #include <set>
 
+#include "cli/builders/cards.h"
+#include "cli/builders/statistics.h"
 #include "cli/commands.h"
-#include "cli/render/statistics.h"
 
 namespace icr::cli {
 namespace {
@@ -58,14 +59,18 @@ std::vector<Read> reads_of(Asking& asking, StatisticsGroup group) {
   return out;
 }
 
-void show_group(Asking& asking, const View& view) {
-  StatisticsRenderer renderer;
-  asking.stream_pages(reads_of(asking, view.group), [&](const Read& read, const QueryReply& page, std::string& out) {
+/// Shows the counters of a view. Service sets without any are left out, unless `all` are asked for.
+void show_group(Asking& asking, const View& view, const StatisticsNames& names, bool all = false) {
+  StatisticsBuilder builder(asking.tree(), names);
+  asking.read_pages(reads_of(asking, view.group), [&](const Read& read, const QueryReply& page) {
     for (const auto& status : page.statistics) {
-      renderer.add(read.source.interface, asking.cluster().name_of_service_set(status.service_set),
-                   shown(status.group(view.group), view), out);
+      const CounterList counters = shown(status.group(view.group), view);
+      if (counters.empty() && !all) continue;
+      builder.add(read.source.interface, asking.cluster().name_of_service_set(status.service_set), counters);
     }
+    return true;
   });
+  builder.finish();
 }
 
 /// Returns the cards that answered and that the command selects, in the order of their names.
@@ -140,25 +145,17 @@ std::map<std::pair<std::uint16_t, std::uint16_t>, LiveSessions> live_on_cards(As
 
 }  // namespace
 
-void show_service_set_statistics(Asking& asking) { show_group(asking, view_of(asking.command().statistics)); }
+void show_service_set_statistics(Asking& asking) {
+  const StatisticsView view = asking.command().statistics;
+  show_group(asking, view_of(view), names_of(view));
+}
 
-void show_nat_statistics(Asking& asking) { show_group(asking, {StatisticsGroup::nat, {}}); }
+void show_nat_statistics(Asking& asking) { show_group(asking, {StatisticsGroup::nat, {}}, names_of_nat_statistics()); }
 
 void show_firewall_statistics(Asking& asking) {
   const Level level = asking.command().level;
-  if (level == Level::detail || level == Level::extensive) {
-    return show_group(asking, {StatisticsGroup::stateful_firewall, {}});
-  }
-  const auto reads = reads_of(asking, StatisticsGroup::stateful_firewall);
-  bool first = true;
-  asking.stream_pages(reads, [&](const Read& read, const QueryReply& page, std::string& out) {
-    for (const auto& status : page.statistics) {
-      if (first) out += render_firewall_columns();
-      first = false;
-      out += render_firewall_line(read.source.interface, asking.cluster().name_of_service_set(status.service_set),
-                                  firewall_totals(status.group(StatisticsGroup::stateful_firewall)));
-    }
-  });
+  const bool table = level != Level::detail && level != Level::extensive;
+  show_group(asking, {StatisticsGroup::stateful_firewall, {}}, names_of_firewall_statistics(), table);
 }
 
 void clear_statistics(Asking& asking, StatisticsGroup group) {
@@ -174,44 +171,37 @@ void clear_statistics(Asking& asking, StatisticsGroup group) {
 }
 
 void show_service_set_summary(Asking& asking) {
-  std::optional<CardFamily> heading;
+  std::vector<SummaryRow> rows;
   ask_cards(asking, QueryKind::usage, [&](const CardReport& report, const CardConfig& card, const QueryReply& reply) {
-    if (heading != card.family) {
-      asking.environment().out((heading ? "\n" : "") + render_summary_columns(card.family));
-    }
-    heading = card.family;
-    asking.environment().out(
-        render_summary_line({card.family, card.name, service_sets_of(asking.cluster(), report.chassis, card).size(),
-                             reply.usage, report.utilization.cpu_permyriad}));
+    rows.push_back({card.family, card.name, service_sets_of(asking.cluster(), report.chassis, card).size(), reply.usage,
+                    report.utilization.cpu_permyriad});
   });
+  build_summary(asking.tree(), rows);
 }
 
 void show_memory_usage(Asking& asking) {
   const Selection selection = select(asking.cluster(), asking.command());
-  if (selection.nothing) return;
-  std::string out;
-  ask_cards(asking, QueryKind::usage, [&](const CardReport&, const CardConfig& card, const QueryReply& reply) {
-    std::uint64_t of_service_sets = 0;
-    std::string rows;
-    for (const auto& use : reply.usage.service_sets) {
-      of_service_sets += use.bytes;
-      if (!selection.filter.has_service_set(use.service_set)) continue;
-      rows += render_memory_line(card.name, asking.cluster().name_of_service_set(use.service_set), use.bytes);
-    }
-    if (selection.filter.service_sets.empty()) {
-      rows += render_memory_line(card.name, "system", reply.usage.used - std::min(reply.usage.used, of_service_sets));
-    }
-    out += rows;
-  });
-  if (!out.empty()) asking.environment().out(render_memory_columns() + out);
+  std::vector<UsageRow> rows;
+  if (!selection.nothing) {
+    ask_cards(asking, QueryKind::usage, [&](const CardReport&, const CardConfig& card, const QueryReply& reply) {
+      std::uint64_t of_service_sets = 0;
+      for (const auto& use : reply.usage.service_sets) {
+        of_service_sets += use.bytes;
+        if (!selection.filter.has_service_set(use.service_set)) continue;
+        rows.push_back({card.name, asking.cluster().name_of_service_set(use.service_set), use.bytes});
+      }
+      if (!selection.filter.service_sets.empty()) return;
+      rows.push_back({card.name, "system", reply.usage.used - std::min(reply.usage.used, of_service_sets)});
+    });
+  }
+  build_memory(asking.tree(), rows);
 }
 
 void show_cpu_usage(Asking& asking) {
   // A worker does everything in turn, so its time cannot be divided among service sets, unless there is only one.
   const Selection selection = select(asking.cluster(), asking.command());
-  if (selection.nothing) return;
-  std::string out;
-  for (const auto& report : cards_of(asking)) {
+  std::vector<UsageRow> rows;
+  for (const auto& report : selection.nothing ? std::vector<CardReport>() : cards_of(asking)) {
     const auto& card = asking.cluster().chassis[report.chassis].cards[report.card];
     const std::uint32_t busy = std::min(10000U, report.utilization.cpu_permyriad);
     const auto service_sets = service_sets_of(asking.cluster(), report.chassis, card);
@@ -219,7 +209,7 @@ void show_cpu_usage(Asking& asking) {
     const bool meant = std::any_of(service_sets.begin(), service_sets.end(), [&](std::uint16_t each) {
       return selection.filter.has_service_set(asking.cluster().service_sets[each].stable_id);
     });
-    if (told && meant) out += render_cpu_line(card.name, asking.cluster().service_sets[service_sets[0]].name, busy);
+    if (told && meant) rows.push_back({card.name, asking.cluster().service_sets[service_sets[0]].name, busy});
     if (!selection.filter.service_sets.empty()) {
       if (meant && !told) {
         asking.refuse(fmt::format(
@@ -228,23 +218,22 @@ void show_cpu_usage(Asking& asking) {
       }
       continue;
     }
-    out += render_cpu_line(card.name, "System", told ? 0 : busy);
-    out += render_cpu_line(card.name, "Idle", 10000 - busy);
+    rows.push_back({card.name, "System", told ? 0 : busy});
+    rows.push_back({card.name, "Idle", 10000 - busy});
   }
-  if (!out.empty()) asking.environment().out(render_cpu_columns() + out);
+  build_cpu(asking.tree(), rows);
 }
 
 void show_analysis(Asking& asking) {
   const auto live = live_on_cards(asking, cards_of(asking));
-  bool first = true;
+  std::vector<AnalysisRow> rows;
   ask_cards(asking, QueryKind::analysis,
             [&](const CardReport& report, const CardConfig& card, const QueryReply& reply) {
               const auto sessions = live.find({report.chassis, report.card});
               if (sessions == live.end()) return;
-              asking.environment().out((first ? "" : "\n") + render_analysis(card.family, card.name, sessions->second,
-                                                                             report.utilization, reply.analysis));
-              first = false;
+              rows.push_back({card.family, card.name, sessions->second, report.utilization, reply.analysis});
             });
+  build_analysis(asking.tree(), rows);
 }
 
 void clear_analysis(Asking& asking) {

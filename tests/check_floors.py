@@ -45,9 +45,14 @@ ROOMS = {
     "cli/grammar": MODEL,
     "cli/pipes": {"model/base", "cli/grammar"},
     "cli/merge": MODEL | {"cli/client", "cli/grammar"},
-    "cli/render": MODEL | {"cli/grammar", "cli/merge"},
+    "cli/result": {"model/base"},
+    "cli/faces": {"model/base", "cli/result"},
+    "cli/builders": MODEL | {"cli/grammar", "cli/merge", "cli/result"},
+    "cli/render": MODEL | {"cli/grammar", "cli/merge", "cli/result", "cli/faces", "cli/builders"},
     # The commands, and above them the program and its shell.
-    "cli": MODEL | {"transport", "cli/client", "cli/grammar", "cli/merge", "cli/pipes", "cli/render"},
+    "cli": MODEL
+    | {"transport", "cli/client", "cli/grammar", "cli/merge", "cli/pipes", "cli/result", "cli/faces", "cli/builders"}
+    | {"cli/render"},
     "cli/shell": MODEL | {"transport", "cli", "cli/client", "cli/grammar", "cli/merge", "cli/pipes", "cli/render"},
 }
 # Folders that only one room may include: the inside of that room.

@@ -2,8 +2,8 @@
 
 #include <iterator>
 
+#include "cli/builders/sessions.h"
 #include "cli/render/nat.h"
-#include "cli/render/sessions.h"
 
 namespace icr::cli {
 namespace {
@@ -114,15 +114,6 @@ std::string render_block_row(const SessionRecord& record, const BindingUse& use)
       fmt::format(fmt::runtime(kBlockRow), b.internal.to_string(), b.external.to_string(),
                   fmt::format("{}-{}", b.external_port, b.last_port), use.ports, b.last_port - b.external_port + 1, 1);
   return fmt::format("{:<108}{}/{}\n", row, active ? "Active" : "Inactive", left);
-}
-
-std::string render_cleared_mappings_columns() {
-  return fmt::format("{:<12}{:<28}{:>18}{:>19}\n", "Interface", "Service set", "Mappings removed", "Sessions cleared");
-}
-
-std::string render_cleared_mappings(const std::string& interface, const std::string& service_set,
-                                    std::uint64_t mappings, std::uint64_t sessions) {
-  return fmt::format("{:<12}{:<28}{:>18}{:>19}\n", interface, service_set, mappings, sessions);
 }
 
 }  // namespace icr::cli

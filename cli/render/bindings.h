@@ -47,9 +47,4 @@ struct MappingTotals {
 [[nodiscard]] std::string render_block_head(const NatPool& pool, const NatPoolStatus& status);
 [[nodiscard]] std::string render_block_row(const SessionRecord& record, const BindingUse& use);
 
-/// Renders a line of `clear services nat mappings`.
-[[nodiscard]] std::string render_cleared_mappings(const std::string& interface, const std::string& service_set,
-                                                  std::uint64_t mappings, std::uint64_t sessions);
-[[nodiscard]] std::string render_cleared_mappings_columns();
-
 }  // namespace icr::cli

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
-#include <iterator>
-#include <map>
-#include <utility>
-#include <vector>
+#include <charconv>
+
+#include "cli/builders/statistics.h"
+#include "cli/render/layouts.h"
 
 namespace icr::cli {
 namespace {
@@ -16,58 +16,78 @@ constexpr std::array<std::string_view, 30> kCapitals = {
     "icmpv6", "id",    "ids", "ip",  "ipv4", "ipv6", "mss", "nat", "nat44", "nat64",
     "napt",   "nptv6", "pba", "rst", "syn",  "tcp",  "tfo", "ttl", "udp",   "dns"};
 
-/// Leaves that Junos shows first in their container, in its order. The others follow in the order of the answer.
-constexpr std::array<std::string_view, 3> kFirstLeaves = {"new-flow-accepts", "new-flow-discards", "new-flow-rejects"};
-
-/// A counter name like "tcp-open-close-counters/tcp-first-pkt-rst", divided into its container and its leaf.
-std::pair<std::string_view, std::string_view> split_name(std::string_view name) {
-  const auto slash = name.rfind('/');
-  if (slash == std::string_view::npos) return {{}, name};
-  return {name.substr(0, slash), name.substr(slash + 1)};
+/// Appends the counters of a service set, each with its label, below the label of its container. `prefix` stands in
+/// front of the names of leaves.
+void append_service_set(const ElementRange& row, std::string_view prefix, std::string& out) {
+  const Element& element = *row.element;
+  out += fmt::format("  Service set: {}\n", row.value("service-set-name"));
+  for (std::uint32_t i = row.first; i < row.last; ++i) {
+    const std::string_view name = element.name(i);
+    if (name == "interface-name" || name == "service-set-name") continue;
+    if (!element.item(i).is_leaf) {
+      out += fmt::format("    {}:\n", label_of(name));
+      const std::uint32_t after = element.item(i).after;
+      while (++i < after) out += fmt::format("      {}: {}\n", label_of(element.name(i)), element.value(i));
+      --i;
+      continue;
+    }
+    out += fmt::format("    {}: {}\n", label_of(std::string(prefix) + std::string(name)), element.value(i));
+  }
 }
 
-/// Returns the counters in the order of their lines: one container after the other.
-std::vector<const NamedCounter*> in_order(const CounterList& counters) {
-  std::vector<const NamedCounter*> out;
-  std::map<std::string_view, std::size_t> containers;
-  for (const auto& counter : counters) {
-    out.push_back(&counter);
-    containers.emplace(split_name(counter.name).first, containers.size());
-  }
-  const auto rank = [&](const NamedCounter* counter) {
-    const auto [in, leaf] = split_name(counter->name);
-    return std::pair{containers.at(in), std::find(kFirstLeaves.begin(), kFirstLeaves.end(), leaf)};
-  };
-  std::stable_sort(out.begin(), out.end(),
-                   [&](const NamedCounter* a, const NamedCounter* b) { return rank(a) < rank(b); });
+RowLayout service_set_row(std::string_view element, std::string_view prefix = {}) {
+  RowLayout row;
+  row.element = element;
+  row.render = [prefix](const ElementRange& range, std::string& out) { append_service_set(range, prefix, out); };
+  return row;
+}
+
+/// Returns the layout of an answer with an element for each interface.
+Layout by_interface(std::string_view interface, std::string_view service_set) {
+  return {{{interface, Template("Interface: {interface-name}\n"), "\n", false, {service_set_row(service_set)}}}, {}};
+}
+
+/// Returns the layout of an answer whose rows name their interface. Without `answer`, the rows are answers.
+Layout flat(std::string_view answer, std::string_view service_set, std::string_view prefix = {}) {
+  RowLayout row = service_set_row(service_set, prefix);
+  row.heading = Template("Interface: {interface-name}\n");
+  return {{{answer, Template(), {}, false, {std::move(row)}}}, "\n"};
+}
+
+std::uint64_t number(std::string_view text) {
+  std::uint64_t out = 0;
+  std::from_chars(text.data(), text.data() + text.size(), out);
   return out;
 }
 
-double percent(std::uint64_t part, std::uint64_t whole) {
-  return whole == 0 ? 0.0 : 100.0 * static_cast<double>(part) / static_cast<double>(whole);
-}
+std::string_view or_zero(std::string_view value) { return value.empty() ? "0" : value; }
 
-void append(std::string& out, std::string_view label, std::uint64_t value) {
-  fmt::format_to(std::back_inserter(out), "  {:<40}:{:<13}\n", label, value);
-}
-
-void append_protocol(std::string& out, std::string_view word, const LiveSessions::OfProtocol& live, bool tunnels) {
-  if (tunnels) {
-    append(out, "  Tunneled Sessions Active", 0);
-    append(out, "  Regular Sessions Active", live.total);
+/// Appends the line of `show services stateful-firewall statistics`: all kinds of errors are added.
+void append_firewall_line(const ElementRange& row, std::string_view interface, std::string& out) {
+  std::uint64_t errors = 0;
+  const std::uint32_t containers = row.find("error-counters");
+  if (containers != row.last) {
+    const ElementRange inside = row.inside(containers);
+    for (std::uint32_t i = inside.first; i < inside.last; ++i) errors += number(row.element->value(i));
   }
-  append(out, fmt::format("  IPv4 active Session{}", word), live.ipv4);
-  append(out, fmt::format("  IPv6 active Session{}", word), live.total - std::min(live.total, live.ipv4));
+  out += fmt::format("{:<12}{:<28}{:>13}{:>13}{:>13}{:>13}\n", interface, row.value("service-set-name"),
+                     or_zero(row.value("total-flow-accepts")), or_zero(row.value("total-flow-discards")),
+                     or_zero(row.value("total-flow-rejects")), errors);
 }
 
-void append_histogram(std::string& out, std::string_view operation, const RateHistogram& histogram) {
-  static constexpr std::array<std::string_view, RateHistogram::kFrom.size()> kLabels = {
-      "400000+",        "350000+",        "300000+",        "250000+",        "200000+",       "150000+",  "50000+",
-      "40000+ - 50000", "30000+ - 40000", "20000+ - 30000", "10000+ - 20000", "1000+ - 10000", "0 - 1000", "0"};
-  fmt::format_to(std::back_inserter(out), "  Session Operation :{}\n", operation);
-  for (std::size_t i = 0; i < kLabels.size(); ++i) {
-    fmt::format_to(std::back_inserter(out), "    {:<17}:{}\n", kLabels[i], histogram.seconds[i]);
-  }
+/// Returns the layout of the counters of the firewall as a table.
+Layout firewall_table() {
+  RowLayout row;
+  row.element = "service-sfw-statistics-entry";
+  row.heading =
+      Template("Interface   Service set                        Accept      Discard       Reject       Errors\n");
+  row.render = [](const ElementRange& card, std::string& out) {
+    for (std::uint32_t i = card.first; i < card.last; i = card.element->item(i).after) {
+      if (card.element->name(i) != "sfw-stats-service-set-entry") continue;
+      append_firewall_line(card.inside(i), card.value("interface-name"), out);
+    }
+  };
+  return {{{"service-sfw-statistics-information", Template(), {}, false, {std::move(row)}}}, {}};
 }
 
 }  // namespace
@@ -90,115 +110,24 @@ std::string label_of(std::string_view leaf) {
   return out;
 }
 
-void StatisticsRenderer::add(const std::string& interface, const std::string& service_set, const CounterList& counters,
-                             std::string& out) {
-  if (counters.empty()) return;
-  auto to = std::back_inserter(out);
-  if (interface != interface_) {
-    fmt::format_to(to, "{}Interface: {}\n", interface_.empty() ? "" : "\n", interface);
-    interface_ = interface;
+void add_statistics_layouts(Layouts& layouts) {
+  const auto firewall = by_interface("service-sfw-statistics-entry", "sfw-stats-service-set-entry");
+  layouts[{Verb::show_firewall_statistics, Level::none}] = firewall_table();
+  layouts[{Verb::show_firewall_statistics, Level::detail}] = firewall;
+  layouts[{Verb::show_firewall_statistics, Level::extensive}] = firewall;
+  layouts[{Verb::show_nat_statistics, Level::none}] = flat("", "service-nat-statistics-information");
+  // The views of the statistics of service sets have different elements.
+  Layout views;
+  for (const auto view :
+       {StatisticsView::drop_flow_limit, StatisticsView::integrity_drops, StatisticsView::tcp, StatisticsView::tcp_mss,
+        StatisticsView::screen_drops, StatisticsView::screen_session_limits}) {
+    const StatisticsNames& names = names_of(view);
+    Layout layout = names.of_interface.empty() ? flat(names.answer, names.of_service_set, names.prefix)
+                                               : by_interface(names.of_interface, names.of_service_set);
+    views.groups.push_back(std::move(layout.groups[0]));
   }
-  fmt::format_to(to, "  Service set: {}\n", service_set);
-  std::string_view container;
-  for (const NamedCounter* counter : in_order(counters)) {
-    const auto [in, leaf] = split_name(counter->name);
-    if (in != container && !in.empty()) fmt::format_to(to, "    {}:\n", label_of(in));
-    container = in;
-    fmt::format_to(to, "{}{}: {}\n", in.empty() ? "    " : "      ", label_of(leaf), counter->value);
-  }
-}
-
-FirewallTotals firewall_totals(const CounterList& counters) {
-  FirewallTotals out;
-  for (const auto& counter : counters) {
-    const auto [in, leaf] = split_name(counter.name);
-    if (in == "error-counters") {
-      out.errors += counter.value;
-    } else if (leaf == "total-flow-accepts") {
-      out.accepts = counter.value;
-    } else if (leaf == "total-flow-discards") {
-      out.discards = counter.value;
-    } else if (leaf == "total-flow-rejects") {
-      out.rejects = counter.value;
-    }
-  }
-  return out;
-}
-
-std::string render_firewall_columns() {
-  return fmt::format("{:<12}{:<28}{:>13}{:>13}{:>13}{:>13}\n", "Interface", "Service set", "Accept", "Discard",
-                     "Reject", "Errors");
-}
-
-std::string render_firewall_line(const std::string& interface, const std::string& service_set,
-                                 const FirewallTotals& totals) {
-  return fmt::format("{:<12}{:<28}{:>13}{:>13}{:>13}{:>13}\n", interface, service_set, totals.accepts, totals.discards,
-                     totals.rejects, totals.errors);
-}
-
-std::string render_summary_columns(CardFamily family) {
-  if (family == CardFamily::vms) {
-    return "             Service sets                                                                           CPU\n"
-           "Interface    configured             Bytes used        Session bytes used     Policy bytes used      "
-           "utilization\n";
-  }
-  return "             Service sets                                                    CPU\n"
-         "Interface    configured             Bytes used        Policy bytes used      utilization\n";
-}
-
-std::string render_summary_line(const SummaryRow& row) {
-  const auto& u = row.usage;
-  std::string out =
-      fmt::format("{:<10}{:>10}{:>21} ({:5.2f}%)", row.interface, row.service_sets, u.used, percent(u.used, u.machine));
-  if (row.family == CardFamily::vms) {
-    out += fmt::format("{:>12} ({:5.2f}%)", u.sessions, percent(u.sessions, u.sessions_max));
-  }
-  return out + fmt::format("{:>14} ({:5.2f}%){:>13.2f} %\n", u.policies, percent(u.policies, u.machine),
-                           row.cpu_permyriad / 100.0);
-}
-
-std::string render_memory_columns() {
-  return fmt::format("{:<12}{:<28}{:>16}\n", "Interface", "Service set", "Bytes used");
-}
-
-std::string render_memory_line(const std::string& interface, const std::string& name, std::uint64_t bytes) {
-  return fmt::format("{:<12}{:<28}{:>16}\n", interface, name, bytes);
-}
-
-std::string render_cpu_columns() {
-  return fmt::format("{:<12}{:<28}{:>16}\n", "Interface", "Service set", "CPU utilization");
-}
-
-std::string render_cpu_line(const std::string& interface, const std::string& name, std::uint32_t permyriad) {
-  return fmt::format("{:<12}{:<28}{:>14.2f} %\n", interface, name, permyriad / 100.0);
-}
-
-std::string render_analysis(CardFamily family, const std::string& interface, const LiveSessions& live,
-                            const CardUtilization& rates, const CardAnalysis& analysis) {
-  std::string out = fmt::format("  {}   {}\n\nSession Analysis Statistics:\n",
-                                family == CardFamily::vms ? "Interface:" : "Services PIC Name:", interface);
-  const LiveSessions::OfProtocol other{live.all.total - std::min(live.all.total, live.tcp.total + live.udp.total),
-                                       live.all.ipv4 - std::min(live.all.ipv4, live.tcp.ipv4 + live.udp.ipv4)};
-  append(out, "Total Sessions Active", live.all.total);
-  append(out, "Total TCP Sessions Active", live.tcp.total);
-  append_protocol(out, "", live.tcp, true);
-  append(out, "Total UDP sessions Active", live.udp.total);
-  append_protocol(out, "", live.udp, true);
-  append(out, "Total Other Sessions Active", other.total);
-  append_protocol(out, "", other, false);
-  append(out, "Created Sessions per Second", rates.setup_rate);
-  append(out, "Deleted Sessions per Second", rates.teardown_rate);
-  append(out, "Peak Total Sessions Active", analysis.peak_sessions);
-  append(out, "Peak Created Sessions per Second", analysis.peak_created_per_second);
-  append(out, "Peak Deleted Sessions per Second", analysis.peak_deleted_per_second);
-  append(out, "Packets received", analysis.packets_received);
-  append(out, "Packets transmitted", analysis.packets_transmitted);
-  append(out, "Slow path forward", analysis.slow_path_forward);
-  append(out, "Slow path discard", analysis.slow_path_discard);
-  fmt::format_to(std::back_inserter(out), "\nSession Rate Data:\n  Number of Samples: {}\n", analysis.samples);
-  append_histogram(out, "Creation", analysis.created);
-  append_histogram(out, "Deletion", analysis.deleted);
-  return out;
+  views.between_headings = "\n";
+  layouts[{Verb::show_service_set_statistics, Level::none}] = std::move(views);
 }
 
 }  // namespace icr::cli

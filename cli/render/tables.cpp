@@ -9,47 +9,6 @@
 namespace icr::cli {
 namespace {
 
-constexpr std::string_view kInterfaceColumn = "Interface";
-constexpr std::string_view kServiceSetColumn = "Service set";
-
-bool has_family(const std::vector<ServiceSetRow>& rows, CardFamily family) {
-  return std::any_of(rows.begin(), rows.end(), [&](const ServiceSetRow& row) { return row.family == family; });
-}
-
-void append_jsf_counts(const std::vector<ServiceSetRow>& rows, std::string& out) {
-  constexpr auto* kFormat = "{:<12}{:<28}{:>16}\n";
-  auto to = std::back_inserter(out);
-  fmt::format_to(to, fmt::runtime(kFormat), kInterfaceColumn, kServiceSetColumn, "Sessions count");
-  for (const auto& row : rows) {
-    if (row.family == CardFamily::ms) {
-      fmt::format_to(to, fmt::runtime(kFormat), row.interface, row.service_set, row.count.total());
-    }
-  }
-}
-
-void append_usf_counts(const std::vector<ServiceSetRow>& rows, std::string& out) {
-  constexpr auto* kFormat = "{:<12}{:<28}{:>12}{:>13}{:>13}{:>13}\n";
-  auto to = std::back_inserter(out);
-  out += '\n';
-  fmt::format_to(to, fmt::runtime(kFormat), kInterfaceColumn, kServiceSetColumn, "Valid", "Invalid", "Pending",
-                 "Other state");
-  for (const auto& row : rows) {
-    if (row.family != CardFamily::vms) continue;
-    const auto& by_state = row.count.by_state;
-    fmt::format_to(to, fmt::runtime(kFormat), row.interface, row.service_set,
-                   by_state[static_cast<std::size_t>(SessionState::valid)],
-                   by_state[static_cast<std::size_t>(SessionState::invalid)],
-                   by_state[static_cast<std::size_t>(SessionState::pending)],
-                   by_state[static_cast<std::size_t>(SessionState::other)]);
-  }
-}
-
-/// Returns the zone that Junos prints behind the CPU load. Its limits are not documented, and chosen here.
-std::string_view cpu_zone(std::uint32_t permyriad) {
-  if (permyriad < 8500) return "Green";
-  return permyriad < 9500 ? "Yellow" : "Red";
-}
-
 const SetStatus* status_of(const std::vector<SetReport>& reports, std::uint16_t chassis, std::uint16_t set) {
   for (const auto& report : reports) {
     if (report.chassis == chassis && report.status.set == set) return &report.status;
@@ -173,44 +132,6 @@ void append_detector(const SilenceStatus& d, std::string& out) {
                  milliseconds(d.own_late), milliseconds(d.peer_late), milliseconds(d.peer_says));
   fmt::format_to(to, "   Takeovers avoided: {}, probes sent: {}, answered: {}, probe: {}\n", d.avoided, d.probes_sent,
                  d.probes_answered, d.probe);
-}
-
-std::string render_counts(const std::vector<ServiceSetRow>& rows, CardFamily empty_family) {
-  std::string out;
-  const bool usf = has_family(rows, CardFamily::vms) || (rows.empty() && empty_family == CardFamily::vms);
-  if (has_family(rows, CardFamily::ms) || !usf) append_jsf_counts(rows, out);
-  if (usf) append_usf_counts(rows, out);
-  return out;
-}
-
-std::string render_cleared(const std::vector<ServiceSetRow>& rows, std::string_view what, unsigned per_session) {
-  constexpr auto* kFormat = "{:<12}{:<28}{:>30}\n";
-  std::string out;
-  auto to = std::back_inserter(out);
-  fmt::format_to(to, fmt::runtime(kFormat), kInterfaceColumn, kServiceSetColumn, what);
-  for (const auto& row : rows) {
-    fmt::format_to(to, fmt::runtime(kFormat), row.interface, row.service_set, per_session * row.count.total());
-  }
-  return out;
-}
-
-std::string render_utilization(const std::vector<UtilizationRow>& rows) {
-  std::string out =
-      "             Session  %Memory  Setup   %Rate   Drop     Teardown   %CPU\n"
-      "Interface    Count             Rate            Rate     Rate\n";
-  for (const auto& row : rows) {
-    const auto& u = row.utilization;
-    const double memory = u.slots == 0 ? 0.0 : 100.0 * static_cast<double>(u.sessions) / static_cast<double>(u.slots);
-    // The rate is blank if there is no limit with which to compare it.
-    const std::string rate = u.setup_rate_limit == 0
-                                 ? std::string()
-                                 : fmt::format("{:.2f}", 100.0 * static_cast<double>(u.setup_rate) /
-                                                             static_cast<double>(u.setup_rate_limit));
-    fmt::format_to(std::back_inserter(out), "{:<13}{:<9}{:<9.2f}{:<8}{:<8}{:<9}{:<11}{:.2f} {}\n", row.interface,
-                   u.sessions, memory, u.setup_rate, rate, u.drop_rate, u.teardown_rate, u.cpu_permyriad / 100.0,
-                   cpu_zone(u.cpu_permyriad));
-  }
-  return out;
 }
 
 std::string render_redundancy_groups(const Cluster& cluster, std::uint16_t chassis,

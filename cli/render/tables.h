@@ -16,28 +16,6 @@ namespace icr::cli {
 /// The sum of weights from which on a member's health is Failed, as in Junos interface monitoring.
 inline constexpr std::uint32_t kIllWeight = 255;
 
-/// The figures of a line of a table of service sets.
-struct ServiceSetRow {
-  CardFamily family = CardFamily::ms;
-  std::string interface;
-  std::string service_set;
-  ServiceSetCount count;
-};
-
-/// Renders `count`: a table for ms- cards (one number), then a table for vms- cards (by state), each only if it has
-/// rows. Without any rows, renders the heading of the table for `empty_family`.
-[[nodiscard]] std::string render_counts(const std::vector<ServiceSetRow>& rows, CardFamily empty_family);
-/// Renders the result of the commands that clear sessions. `what` is the heading of the numbers, and a session counts
-/// as `per_session` of them.
-[[nodiscard]] std::string render_cleared(const std::vector<ServiceSetRow>& rows, std::string_view what,
-                                         unsigned per_session);
-
-struct UtilizationRow {
-  std::string interface;
-  CardUtilization utilization;
-};
-[[nodiscard]] std::string render_utilization(const std::vector<UtilizationRow>& rows);
-
 /// Renders the answer of one chassis to `show services redundancy-group`, with `only` restricted to one group. Returns
 /// an empty text if the chassis is in none.
 [[nodiscard]] std::string render_redundancy_groups(const Cluster& cluster, std::uint16_t chassis,

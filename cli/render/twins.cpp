@@ -6,7 +6,7 @@
 #include <iterator>
 #include <string_view>
 
-#include "cli/render/sessions.h"
+#include "cli/builders/sessions.h"
 #include "cli/render/tables.h"
 
 namespace icr::cli {

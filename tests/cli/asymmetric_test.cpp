@@ -2,8 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "cli/render/sessions.h"
 #include "tests/cli/cluster_fixture.h"
+#include "tests/cli/session_text.h"
 
 namespace icr::test {
 namespace {
@@ -22,9 +22,8 @@ TEST(Asymmetric, IsSaidInEveryLayoutOfJsf) {
   for (const bool asymmetric : {false, true}) {
     record.asymmetric = asymmetric;
     for (const bool extensive : {false, true}) {
-      std::string out;
-      cli::SessionRenderer(cluster, extensive, 0).add(source, record, out);
-      EXPECT_THAT(out, HasSubstr(asymmetric ? "Offload: no, Asymmetric: yes\n" : "Offload: no, Asymmetric: no\n"));
+      EXPECT_THAT(text_of_session(cluster, source, record, extensive),
+                  HasSubstr(asymmetric ? "Offload: no, Asymmetric: yes\n" : "Offload: no, Asymmetric: no\n"));
     }
   }
 }

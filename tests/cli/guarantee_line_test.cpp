@@ -2,8 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "cli/render/sessions.h"
 #include "tests/cli/cluster_fixture.h"
+#include "tests/cli/session_text.h"
 
 namespace icr::test {
 namespace {
@@ -23,9 +23,7 @@ class GuaranteeLine : public ::testing::Test {
     cli::Source source;
     source.interface = family == CardFamily::ms ? "ms-0/0/0" : "vms-2/0/0";
     source.family = family;
-    std::string out;
-    cli::SessionRenderer(cluster_, extensive, 0).add(source, record, out);
-    return out;
+    return text_of_session(cluster_, source, record, extensive);
   }
   void SetUp() override { cluster_.service_sets[0].guarantee = Guarantee::semi_synchronous; }
 

@@ -2,6 +2,8 @@
 // those of captures; the rest is inferred from leaf names (docs/cli.md).
 #include <gtest/gtest.h>
 
+#include "cli/builders/statistics.h"
+#include "cli/render/layouts.h"
 #include "cli/render/statistics.h"
 #include "tests/cli/golden.h"
 
@@ -142,17 +144,20 @@ TEST(Labels, AreReadable) {
 }
 
 TEST(StatisticsLayout, ContainersStandTogetherAndTheirFirstLeavesAreThoseOfJunos) {
-  cli::StatisticsRenderer renderer;
   std::string out;
-  renderer.add("ms-0/0/0", "cgn",
-               {{"total-flow-accepts", 1},
-                {"new-flow-counters/rejects-answered", 2},
-                {"new-flow-counters/new-flow-rejects", 3},
-                {"drop_counters/ip-option", 4},
-                {"new-flow-counters/new-flow-accepts", 5},
-                {"total-flow-discards", 6},
-                {"new-flow-counters/new-flow-discards", 7}},
-               out);
+  const auto face = cli::make_text_face([&](std::string_view text) { out += text; },
+                                        *cli::layout_of(cli::Verb::show_firewall_statistics, cli::Level::extensive));
+  cli::StatisticsBuilder builder(*face, cli::names_of_firewall_statistics());
+  builder.add("ms-0/0/0", "cgn",
+              {{"total-flow-accepts", 1},
+               {"new-flow-counters/rejects-answered", 2},
+               {"new-flow-counters/new-flow-rejects", 3},
+               {"drop_counters/ip-option", 4},
+               {"new-flow-counters/new-flow-accepts", 5},
+               {"total-flow-discards", 6},
+               {"new-flow-counters/new-flow-discards", 7}});
+  builder.finish();
+  face->finish();
   EXPECT_EQ(out,
             "Interface: ms-0/0/0\n"
             "  Service set: cgn\n"

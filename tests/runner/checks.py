@@ -39,6 +39,7 @@ def check_floors():
     count = timed("floors", sys.executable, "tests/check_floors.py")
     count.add(timed("floors_test", sys.executable, "tests/floors_test.py"))
     count.add(timed("count_test", sys.executable, "tests/count_test.py"))
+    count.add(timed("golden_files_test", sys.executable, "tests/golden_files_test.py"))
     return count
 
 
