@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include "cli/builders/cards.h"
+#include "cli/builders/groups.h"
 #include "cli/commands.h"
 #include "cli/render/failovers.h"
 #include "cli/render/tables.h"
@@ -23,6 +24,10 @@ void show_utilization(Asking& asking) {
 }
 
 void show_redundancy_groups(Asking& asking) {
+  if (!asking.is_text()) {
+    return build_redundancy_groups(asking.tree(), asking.cluster(), asking.surveyed().sets, asking.command().level,
+                                   asking.command().group);
+  }
   bool first = true;
   for (std::size_t i = 0; i < asking.cluster().chassis.size(); ++i) {
     const auto text = render_redundancy_groups(asking.cluster(), static_cast<std::uint16_t>(i), asking.surveyed().sets,
@@ -48,7 +53,9 @@ void show_failovers(Asking& asking) {
           rows.push_back({asking.cluster().redundancy_sets[source.set].id, report});
         }
       });
-  asking.environment().out(render_failovers(std::move(rows), asking.command().level == Level::extensive));
+  const bool extensive = asking.command().level == Level::extensive;
+  if (!asking.is_text()) return build_failovers(asking.tree(), std::move(rows), extensive);
+  asking.environment().out(render_failovers(std::move(rows), extensive));
 }
 
 namespace {
@@ -78,6 +85,14 @@ std::map<std::pair<std::uint16_t, std::uint16_t>, std::vector<CounterGroup>> pac
 }  // namespace
 
 void show_packet_drops(Asking& asking) {
+  if (!asking.is_text()) {
+    std::vector<DropsRow> rows;
+    for (const auto& [where, groups] : packet_drops_of_service_sets(asking)) {
+      const auto& card = asking.cluster().chassis[where.first].cards[where.second];
+      for (const auto& each : groups) rows.push_back({card.name, each.service_set, each.counters});
+    }
+    return build_packet_drops(asking.tree(), rows);
+  }
   // The survey showed which cards answer. The counters of the query server belong to no card.
   std::vector<std::uint16_t> chassis;
   for (const auto& report : asking.surveyed().cards) {

@@ -2,10 +2,13 @@
 #include <map>
 #include <utility>
 
+#include "cli/builders/bindings.h"
+#include "cli/builders/nat.h"
 #include "cli/commands.h"
 #include "cli/merge/nat_selection.h"
-#include "cli/render/bindings.h"
 #include "cli/render/nat.h"
+#include "cli/result/inferred.h"
+#include "cli/result/junos.h"
 
 namespace icr::cli {
 namespace {
@@ -111,34 +114,29 @@ PoolsBySource ask_for_pools(Asking& asking, const NatSelection& selected) {
   return out;
 }
 
-/// Prints a block for each service set that has any text, with empty lines between blocks.
-class Blocks {
- public:
-  explicit Blocks(Asking& asking) : asking_(asking) {}
-  void add(const Source& source, std::uint16_t service_set, const std::string& text) {
-    if (!text.empty()) asking_.environment().out(block(source, service_set, text));
-  }
-  /// Returns the text that add() prints.
-  [[nodiscard]] std::string block(const Source& source, std::uint16_t service_set, const std::string& text) {
-    const std::string_view between = first_ ? "" : "\n";
-    first_ = false;
-    return std::string(between) + nat_heading(source.interface, asking_.cluster().service_sets[service_set].name) +
-           text;
-  }
-
- private:
-  Asking& asking_;
-  bool first_ = true;
-};
-
 using RenderPools = std::function<std::string(std::uint16_t service_set, const std::vector<PoolRow>& rows)>;
+using BuildPools = void (*)(Tree& tree, const Cluster& cluster, const PoolGroups& groups);
 
-void show_pools_with(Asking& asking, const RenderPools& render) {
+/// Shows the selected pools as the text that `render` makes of those of a service set, or as the tree that `build`
+/// makes of all.
+void show_pools_with(Asking& asking, const RenderPools& render, BuildPools build) {
   const NatSelection selected = select_nat(asking);
-  const auto pools = ask_for_pools(asking, selected);
-  Blocks blocks(asking);
+  auto pools = ask_for_pools(asking, selected);
+  if (!asking.is_text()) {
+    PoolGroups groups;
+    for (auto& [where, rows] : pools) {
+      groups.push_back({selected.sources[where.first].interface, where.second, std::move(rows)});
+    }
+    return build(asking.tree(), asking.cluster(), groups);
+  }
+  bool first = true;
   for (const auto& [where, rows] : pools) {
-    blocks.add(selected.sources[where.first], where.second, render(where.second, rows));
+    const std::string text = render(where.second, rows);
+    if (text.empty()) continue;
+    asking.environment().out(
+        (first ? "" : "\n") +
+        nat_heading(selected.sources[where.first].interface, asking.cluster().service_sets[where.second].name) + text);
+    first = false;
   }
 }
 
@@ -186,8 +184,7 @@ bool overlap(const Prefix& a, const Prefix& b) { return a.contains(b.base) || b.
 /// Shows the prefixes that NPTv6 translates. They come from the configuration, because NPTv6 has no state.
 void show_nptv6(Asking& asking, const NatSelection& selected) {
   const Cluster& cluster = asking.cluster();
-  MappingRenderer renderer(cluster);
-  std::string out;
+  std::vector<PrefixRow> rows;
   for (const auto& each : selected.service_sets) {
     for (const auto& use : terms_of(cluster, each.service_set, NatRules::fixed)) {
       if (use.term->type != NatType::nptv6 || !use.term->source_prefix || use.term->from.source_addresses.empty()) {
@@ -199,10 +196,11 @@ void show_nptv6(Asking& asking, const NatSelection& selected) {
       const auto& wanted_to = asking.command().public_prefix;
       if (wanted_from && !overlap(from, *wanted_from)) continue;
       if (wanted_to && !overlap(to, *wanted_to)) continue;
-      renderer.add_prefix(selected.sources[each.source], each.service_set, from.to_string(), to.to_string(), out);
+      const Source& source = selected.sources[each.source];
+      rows.push_back({source.interface, cluster.service_sets[each.service_set].name, from.to_string(), to.to_string()});
     }
   }
-  asking.environment().out(out);
+  build_nptv6(asking.tree(), rows);
 }
 
 /// Returns a question for bindings for each pool of each service set, so that the answers are grouped.
@@ -227,58 +225,83 @@ std::vector<Read> reads_by_pool(const Cluster& cluster, const NatSelection& sele
 
 void show_nat_pools(Asking& asking) {
   const bool detail = asking.command().level == Level::detail;
-  show_pools_with(asking, [&](std::uint16_t, const std::vector<PoolRow>& rows) {
-    std::string out;
-    if (!detail && !rows.empty()) out = render_pool_columns();
-    for (const auto& row : rows) {
-      out += detail ? render_pool_detail(asking.cluster(), row.use, row.status)
-                    : render_pool_brief(asking.cluster(), row.use, row.status);
-    }
-    return out;
-  });
+  const BuildPools build = [](Tree& tree, const Cluster& cluster, const PoolGroups& groups) {
+    build_nat_pools(tree, cluster, groups, false);
+  };
+  const BuildPools build_detail = [](Tree& tree, const Cluster& cluster, const PoolGroups& groups) {
+    build_nat_pools(tree, cluster, groups, true);
+  };
+  show_pools_with(
+      asking,
+      [&](std::uint16_t, const std::vector<PoolRow>& rows) {
+        std::string out;
+        if (!detail && !rows.empty()) out = render_pool_columns();
+        for (const auto& row : rows) {
+          out += detail ? render_pool_detail(asking.cluster(), row.use, row.status)
+                        : render_pool_brief(asking.cluster(), row.use, row.status);
+        }
+        return out;
+      },
+      detail ? build_detail : build);
 }
 
 void show_source_pools(Asking& asking) {
-  show_pools_with(asking, [&](std::uint16_t, std::vector<PoolRow> rows) {
-    keep(rows, false);
-    std::string out;
-    for (const auto& row : rows) {
-      out += (out.empty() ? "" : "\n") + render_source_pool(asking.cluster(), row.use, row.status);
-    }
-    return out;
-  });
+  show_pools_with(
+      asking,
+      [&](std::uint16_t, std::vector<PoolRow> rows) {
+        keep(rows, false);
+        std::string out;
+        for (const auto& row : rows) {
+          out += (out.empty() ? "" : "\n") + render_source_pool(asking.cluster(), row.use, row.status);
+        }
+        return out;
+      },
+      build_source_pools);
 }
 
 void show_destination_pools(Asking& asking) {
-  show_pools_with(asking, [&](std::uint16_t, std::vector<PoolRow> rows) {
-    keep(rows, true);
-    std::string out;
-    for (const auto& row : rows) out += (out.empty() ? "" : "\n") + render_destination_pool(asking.cluster(), row.use);
-    return out;
-  });
+  show_pools_with(
+      asking,
+      [&](std::uint16_t, std::vector<PoolRow> rows) {
+        keep(rows, true);
+        std::string out;
+        for (const auto& row : rows)
+          out += (out.empty() ? "" : "\n") + render_destination_pool(asking.cluster(), row.use);
+        return out;
+      },
+      build_destination_pools);
 }
 
 void show_source_summary(Asking& asking) {
-  show_pools_with(asking, [&](std::uint16_t service_set, std::vector<PoolRow> rows) {
-    keep(rows, false);
-    return render_source_summary(asking.cluster(), service_set, rows);
-  });
+  show_pools_with(
+      asking,
+      [&](std::uint16_t service_set, std::vector<PoolRow> rows) {
+        keep(rows, false);
+        return render_source_summary(asking.cluster(), service_set, rows);
+      },
+      build_source_summary);
 }
 
 void show_destination_summary(Asking& asking) {
-  show_pools_with(asking, [&](std::uint16_t service_set, std::vector<PoolRow> rows) {
-    keep(rows, true);
-    return render_destination_summary(asking.cluster(), service_set, rows);
-  });
+  show_pools_with(
+      asking,
+      [&](std::uint16_t service_set, std::vector<PoolRow> rows) {
+        keep(rows, true);
+        return render_destination_summary(asking.cluster(), service_set, rows);
+      },
+      build_destination_summary);
 }
 
 void show_pool_usage(Asking& asking) {
-  show_pools_with(asking, [&](std::uint16_t, std::vector<PoolRow> rows) {
-    keep(rows, false);
-    const auto elsewhere = [](const PoolRow& row) { return row.use.counted_with.has_value(); };
-    rows.erase(std::remove_if(rows.begin(), rows.end(), elsewhere), rows.end());
-    return rows.empty() ? std::string() : render_pool_usage(asking.cluster(), rows);
-  });
+  show_pools_with(
+      asking,
+      [&](std::uint16_t, std::vector<PoolRow> rows) {
+        keep(rows, false);
+        const auto elsewhere = [](const PoolRow& row) { return row.use.counted_with.has_value(); };
+        rows.erase(std::remove_if(rows.begin(), rows.end(), elsewhere), rows.end());
+        return rows.empty() ? std::string() : render_pool_usage(asking.cluster(), rows);
+      },
+      build_pool_usage);
 }
 
 void show_nat_rules(Asking& asking) {
@@ -286,28 +309,36 @@ void show_nat_rules(Asking& asking) {
   const NatRules which = asking.command().rules;
   const Selection selection = select(cluster, asking.command());
   const auto sources = asking.sources(selection);
-  Blocks blocks(asking);
+  std::vector<RuleGroup> groups;
   for (const auto& each : service_sets_of(cluster, sources, selection.filter)) {
-    std::string out;
-    std::size_t rules = 0;
-    for (const auto& use : terms_of(cluster, each.service_set, which)) {
-      if (asking.command().name && *asking.command().name != use.rule->name) continue;
-      ++rules;
-      out += "\n" + render_nat_rule(cluster, each.service_set, use, which);
-    }
-    if (rules != 0) blocks.add(sources[each.source], each.service_set, fmt::format("Total rules: {}\n", rules) + out);
+    RuleGroup group{sources[each.source].interface, each.service_set, terms_of(cluster, each.service_set, which)};
+    std::erase_if(group.terms, [&](const TermUse& use) {
+      return asking.command().name && *asking.command().name != use.rule->name;
+    });
+    groups.push_back(std::move(group));
+  }
+  if (!asking.is_text()) return build_nat_rules(asking.tree(), cluster, groups, which);
+  bool first = true;
+  for (const auto& [interface, service_set, terms] : groups) {
+    if (terms.empty()) continue;
+    std::string out = first ? "" : "\n";
+    first = false;
+    out += nat_heading(interface, cluster.service_sets[service_set].name);
+    out += fmt::format("Total rules: {}\n", terms.size());
+    for (const auto& use : terms) out += "\n" + render_nat_rule(cluster, service_set, use, which);
+    asking.environment().out(out);
   }
 }
 
 void show_mappings(Asking& asking) {
   const NatSelection selected = select_nat(asking);
   if (asking.command().mappings == Mappings::nptv6) return show_nptv6(asking, selected);
-  MappingRenderer renderer(asking.cluster());
-  asking.stream(reads_by_pool(asking.cluster(), selected, kinds_of(asking.command().mappings), asking.command()),
-                std::nullopt,
-                [&](const Read& read, const SessionRecord& record, const BindingUse& use, std::string& out) {
-                  renderer.add(read.source, record, use, out);
-                });
+  MappingBuilder builder(asking.cluster(), asking.tree());
+  asking.read(reads_by_pool(asking.cluster(), selected, kinds_of(asking.command().mappings), asking.command()),
+              std::nullopt, [&](const Read& read, const SessionRecord& record, const BindingUse& use) {
+                builder.add(read.source, record, use);
+              });
+  builder.finish();
 }
 
 void show_mappings_summary(Asking& asking) {
@@ -321,39 +352,75 @@ void show_mappings_summary(Asking& asking) {
       if (lets_in(asking.cluster(), selected.sources[where.first].set, use.pool)) total.filters += status.mappings;
     }
   }
-  bool first = true;
-  for (const auto& [interface, total] : totals) {
-    asking.environment().out((first ? "" : "\n") + render_mapping_totals(interface, total));
-    first = false;
-  }
+  build_mapping_totals(asking.tree(), totals);
 }
 
-void show_port_blocks(Asking& asking) {
+namespace {
+
+/// A pool of a table of blocks, which begins with its first block, or at once if no blocks are selected: a pool without
+/// any of the selected blocks is not shown.
+class BlockTable {
+ public:
+  BlockTable(Asking& asking, const Source& source, const PoolRow& row, std::uint16_t service_set)
+      : asking_(asking), source_(source), row_(row), service_set_(service_set) {
+    if (!asks_for_some(asking.command())) begin();
+  }
+  BlockTable(const BlockTable&) = delete;
+  BlockTable& operator=(const BlockTable&) = delete;
+  ~BlockTable() {
+    if (begun_) asking_.tree().end();
+  }
+  /// Returns what takes the next block.
+  Tree& tree() {
+    if (!begun_) begin();
+    return asking_.tree();
+  }
+
+ private:
+  void begin() {
+    begun_ = true;
+    begin_block_pool(asking_.tree(), asking_.cluster(), source_.interface, service_set_, row_.use.pool, row_.status);
+  }
+
+  Asking& asking_;
+  const Source& source_;
+  const PoolRow& row_;
+  const std::uint16_t service_set_;
+  bool begun_ = false;
+};
+
+/// Shows the blocks of each selected pool that is used in that way. `show` asks for them and adds them to the table.
+void show_blocks(Asking& asking, std::string_view answer, NatPoolUse use,
+                 const std::function<void(const Read& read, const PoolRow& row, BlockTable& table)>& show) {
   const NatSelection selected = select_nat(asking);
-  const auto pools = ask_for_pools(asking, selected);
-  Blocks blocks(asking);
-  for (const auto& [where, rows] : pools) {
+  begin_answer(asking.tree(), answer);
+  for (const auto& [where, rows] : ask_for_pools(asking, selected)) {
+    const auto& source = selected.sources[where.first];
     for (const auto& row : rows) {
-      if (row.status.use != NatPoolUse::port_blocks) continue;
-      const auto& source = selected.sources[where.first];
-      const std::uint16_t service_set = where.second;
-      std::string head = render_block_head(asking.cluster().nat_pools[row.use.pool], row.status);
-      // A pool without any of the selected blocks is not shown.
-      if (!asks_for_some(asking.command())) blocks.add(source, where.second, std::exchange(head, {}));
+      if (row.status.use != use) continue;
       Read read = read_of(source, QueryKind::bindings, {});
-      read.request.filter.source_prefix = host_prefix(asking.command());
-      read.request.filter.xlated_prefix = asking.command().xlated_ip;
-      read.request.filter.xlated_port = asking.command().xlated_port;
-      read.request.record_kinds = kind_bit(RecordKind::port_block);
-      read.request.filter.service_sets = {asking.cluster().service_sets[service_set].stable_id};
+      read.request.filter.service_sets = {asking.cluster().service_sets[where.second].stable_id};
       read.request.filter.nat_pool = asking.cluster().nat_pools[row.use.pool].stable_id;
-      asking.stream({read}, std::nullopt,
-                    [&](const Read&, const SessionRecord& record, const BindingUse& use, std::string& out) {
-                      if (!head.empty()) out += blocks.block(source, service_set, std::exchange(head, {}));
-                      out += render_block_row(record, use);
-                    });
+      BlockTable table(asking, source, row, where.second);
+      show(read, row, table);
     }
   }
+  asking.tree().end();
+}
+
+}  // namespace
+
+void show_port_blocks(Asking& asking) {
+  show_blocks(asking, inferred::kPortBlocks, NatPoolUse::port_blocks,
+              [&](Read read, const PoolRow&, BlockTable& table) {
+                read.request.filter.source_prefix = host_prefix(asking.command());
+                read.request.filter.xlated_prefix = asking.command().xlated_ip;
+                read.request.filter.xlated_port = asking.command().xlated_port;
+                read.request.record_kinds = kind_bit(RecordKind::port_block);
+                asking.read({read}, std::nullopt, [&](const Read&, const SessionRecord& record, const BindingUse& use) {
+                  add_port_block(table.tree(), record, use);
+                });
+              });
 }
 
 void show_deterministic(Asking& asking) {
@@ -365,49 +432,40 @@ void show_deterministic(Asking& asking) {
     reads.back().request.translated = asking.command().translated;
     reads.back().request.port = asking.command().port;
   }
-  asking.stream_pages(reads, [&](const Read& read, const QueryReply& page, std::string& out) {
+  asking.read_pages(reads, [&](const Read& read, const QueryReply& page) {
     for (const auto& row : page.deterministic) {
       if (!read.request.filter.has_service_set(row.service_set)) continue;
-      out += render_deterministic(asking.cluster(), read.source.interface, row);
+      build_deterministic(asking.tree(), asking.cluster(), read.source.interface, row);
     }
+    return true;
   });
 }
 
 void show_deterministic_usf(Asking& asking) {
-  const NatSelection selected = select_nat(asking);
-  const auto pools = ask_for_pools(asking, selected);
-  Blocks blocks(asking);
-  for (const auto& [where, rows] : pools) {
-    for (const auto& row : rows) {
-      if (row.status.use != NatPoolUse::deterministic) continue;
-      const auto& source = selected.sources[where.first];
-      const Command& command = asking.command();
-      const std::uint16_t service_set = where.second;
-      std::string head = render_deterministic_head(asking.cluster().nat_pools[row.use.pool], row.status);
-      if (!asks_for_some(command)) blocks.add(source, where.second, std::exchange(head, {}));
-      Read read = read_of(source, QueryKind::deterministic, {});
-      read.request.host = command.host;
-      // The chassis looks up a single address; all other selections are applied here.
-      if (!command.host && is_host(command.xlated_ip)) read.request.translated = command.xlated_ip->base;
-      if (read.request.translated) read.request.port = command.xlated_port;
-      read.request.filter.service_sets = {asking.cluster().service_sets[service_set].stable_id};
-      read.request.filter.nat_pool = asking.cluster().nat_pools[row.use.pool].stable_id;
-      asking.stream_pages({read}, [&](const Read&, const QueryReply& page, std::string& out) {
-        for (const auto& block : page.deterministic) {
-          const auto& b = block.binding;
-          if (command.xlated_ip && !command.xlated_ip->contains(IpAddress::v4(b.external))) continue;
-          if (command.xlated_port && (*command.xlated_port < b.first_port || *command.xlated_port > b.last_port)) {
-            continue;
+  const Command& command = asking.command();
+  show_blocks(
+      asking, inferred::kDeterministic, NatPoolUse::deterministic,
+      [&](Read read, const PoolRow& row, BlockTable& table) {
+        read.request.kind = QueryKind::deterministic;
+        read.request.host = command.host;
+        // The chassis looks up a single address; all other selections are applied here.
+        if (!command.host && is_host(command.xlated_ip)) read.request.translated = command.xlated_ip->base;
+        if (read.request.translated) read.request.port = command.xlated_port;
+        asking.read_pages({read}, [&](const Read&, const QueryReply& page) {
+          for (const auto& block : page.deterministic) {
+            const auto& b = block.binding;
+            if (command.xlated_ip && !command.xlated_ip->contains(IpAddress::v4(b.external))) continue;
+            if (command.xlated_port && (*command.xlated_port < b.first_port || *command.xlated_port > b.last_port)) {
+              continue;
+            }
+            // As in Junos, only blocks in use are shown. A block selected by host or by port is shown in any case.
+            const bool one = command.host || (command.xlated_port && is_host(command.xlated_ip));
+            if (block.ports_in_use == 0 && !one) continue;
+            add_deterministic_block(table.tree(), block, row.status.block_size);
           }
-          // As in Junos, only blocks in use are shown. A block selected by host or by port is shown in any case.
-          const bool one = command.host || (command.xlated_port && is_host(command.xlated_ip));
-          if (block.ports_in_use == 0 && !one) continue;
-          if (!head.empty()) out += blocks.block(source, service_set, std::exchange(head, {}));
-          out += render_deterministic_row(block, row.status.block_size);
-        }
+          return true;
+        });
       });
-    }
-  }
 }
 
 void clear_mappings(Asking& asking) {

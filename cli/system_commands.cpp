@@ -2,6 +2,7 @@
 #include <set>
 #include <vector>
 
+#include "cli/builders/groups.h"
 #include "cli/commands.h"
 #include "cli/commit_client.h"
 #include "cli/render/commits.h"
@@ -30,6 +31,7 @@ void show_commits(Asking& asking) {
   for (auto& [chassis, answer] : ask(asking)) {
     if (answer.reply) rows.push_back({asking.cluster().chassis[chassis].name, std::move(*answer.reply)});
   }
+  if (!asking.is_text()) return build_commits(asking.tree(), rows);
   asking.environment().out(render_commits(rows, asking.environment().wall_now));
 }
 

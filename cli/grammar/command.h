@@ -114,6 +114,7 @@ struct Command {
   bool cancel = false;                    ///< of a drain
   std::optional<std::uint16_t> group;     ///< the value of rg-id
   std::array<std::size_t, 2> rollback{};  ///< of compare_commits: 0 is the newest commit
+  std::optional<std::string> member;      ///< the chassis that is asked alone; "all": each of them by itself
   Display display = Display::text;        ///< of the pipe `display`
   std::vector<Pipe> pipes;                ///< all others, in their order
 };

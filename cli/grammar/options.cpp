@@ -95,6 +95,16 @@ Options limit_option(std::string_view help) {
            [](Command& c, std::string_view v) { return store(parse_number(v, 1, 4294967295), c.limit); }}};
 }
 
+Options member_option() {
+  return {{"member", "Name of a chassis, or 'all' for each by itself", true, kMember, 0,
+           [](Command& c, std::string_view v) -> Result<void> {
+             auto name = parse_name(v, "member");
+             if (!name) return tl::unexpected(name.error());
+             c.member = std::move(*name);
+             return {};
+           }}};
+}
+
 GrammarOption verb_option(std::string_view word, std::string_view help, std::uint32_t bit, std::uint32_t excluded,
                           Result<void> (*take)(Command& command, std::string_view value)) {
   return {word, help, false, bit, excluded, take};

@@ -40,6 +40,7 @@ enum OptionBit : std::uint32_t {
   kXlatedPort = 1U << 28U,
   kForce = 1U << 29U,
   kCancel = 1U << 30U,
+  kMember = 1U << 31U,
 };
 
 using Options = std::vector<GrammarOption>;
@@ -52,6 +53,8 @@ using Options = std::vector<GrammarOption>;
 /// Returns the filters that `show` and `clear` of sessions and flows share.
 [[nodiscard]] Options session_filters();
 [[nodiscard]] Options limit_option(std::string_view help);
+/// Returns the option that asks one chassis, or each by itself.
+[[nodiscard]] Options member_option();
 /// Returns an option without a value, whose `take` changes the verb.
 [[nodiscard]] GrammarOption verb_option(std::string_view word, std::string_view help, std::uint32_t bit,
                                         std::uint32_t excluded,

@@ -234,11 +234,20 @@ GrammarNode show_system() {
        keyword("rollback", "Display former commits", {keyword("compare", "Compare two of them", {std::move(first)})})});
 }
 
+/// Adds `member` to every command below a node, but those that compare the members with each other.
+void add_member_option(GrammarNode& node) {
+  if (node.word == "consistency") return;
+  if (node.complete) node.options = std::move(node.options) + member_option();
+  for (auto& child : node.children) add_member_option(child);
+}
+
 GrammarNode build() {
+  GrammarNode services = show_services();
+  add_member_option(services);
   return keyword("", "",
                  {keyword("clear", "Clear information in the system", {clear_services()}),
                   keyword("request", "Make system-level requests", {request_services()}),
-                  keyword("show", "Show system information", {show_services(), show_system()})});
+                  keyword("show", "Show system information", {std::move(services), show_system()})});
 }
 
 }  // namespace

@@ -84,4 +84,33 @@ std::vector<TermUse> terms_of(const Cluster& cluster, std::uint16_t service_set,
   return out;
 }
 
+bool has_port_range(const NatPoolStatus& status) {
+  return status.use == NatPoolUse::ports || status.use == NatPoolUse::port_blocks ||
+         status.use == NatPoolUse::deterministic;
+}
+
+bool counts_users(const Cluster& cluster, std::uint16_t index, const NatPoolStatus& status) {
+  if (status.use != NatPoolUse::ports || cluster.nat_pools[index].limit_ports_per_host != 0) return true;
+  const auto pairs = [&](const NatTerm& term) {
+    const auto& pools = term.source_pools;
+    const bool used = term.overload_pool == index || std::find(pools.begin(), pools.end(), index) != pools.end();
+    return used && term.address_pooling_paired;
+  };
+  return std::any_of(cluster.nat_rules.begin(), cluster.nat_rules.end(),
+                     [&](const NatRule& rule) { return std::any_of(rule.terms.begin(), rule.terms.end(), pairs); });
+}
+
+std::string action_of(const Cluster& cluster, const NatTerm& term, NatRules which) {
+  if (term.type == NatType::none) return "off";
+  if (which == NatRules::destination) {
+    return term.destination_pool ? cluster.nat_pools[*term.destination_pool].name
+                                 : term.destination_prefix->to_string();
+  }
+  if (which == NatRules::fixed && term.source_prefix) return term.source_prefix->to_string();
+  std::string out;
+  for (const auto pool : term.source_pools) out += (out.empty() ? "" : ", ") + cluster.nat_pools[pool].name;
+  if (term.overload_pool) out += ", " + cluster.nat_pools[*term.overload_pool].name + " (overload)";
+  return out;
+}
+
 }  // namespace icr::cli

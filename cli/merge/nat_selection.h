@@ -6,6 +6,7 @@
 
 #include "cli/grammar/grammar.h"
 #include "model/config/cluster.h"
+#include "model/query/query.h"
 
 namespace icr::cli {
 
@@ -19,6 +20,18 @@ struct PoolUse {
   std::optional<std::uint16_t>
       counted_with;  ///< the service set that shares the pool and shows its figures, if that is another one
 };
+
+/// A pool of a service set with its figures on a card.
+struct PoolRow {
+  PoolUse use;
+  NatPoolStatus status;
+};
+
+/// Returns true if ports of the pool are translated, so that it has a range of ports.
+[[nodiscard]] bool has_port_range(const NatPoolStatus& status);
+/// Returns true if the engine counts the hosts that use the pool. In other pools it does not, and the count is always
+/// 0.
+[[nodiscard]] bool counts_users(const Cluster& cluster, std::uint16_t pool, const NatPoolStatus& status);
 
 /// Returns the pools of a service set in the order of its rules, each at most once as source and once as destination.
 [[nodiscard]] std::vector<PoolUse> pools_of(const Cluster& cluster, std::uint16_t service_set);
@@ -46,5 +59,7 @@ struct TermUse {
 };
 /// Returns the terms of a service set that translate sources, destinations, or one address to another, as `which` says.
 [[nodiscard]] std::vector<TermUse> terms_of(const Cluster& cluster, std::uint16_t service_set, NatRules which);
+/// Returns what a term does to the addresses that `which` is about: the names of its pools, a prefix, or "off".
+[[nodiscard]] std::string action_of(const Cluster& cluster, const NatTerm& term, NatRules which);
 
 }  // namespace icr::cli

@@ -13,6 +13,9 @@
 
 namespace icr::cli {
 
+/// The sum of weights from which on a member's health is Failed, as in Junos interface monitoring.
+inline constexpr std::uint32_t kIllWeight = 255;
+
 /// A chassis whose answer, or a part of it, is missing from the result, with the reason.
 struct Unreachable {
   std::uint16_t chassis = 0;

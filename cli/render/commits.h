@@ -4,16 +4,12 @@
 #include <string>
 #include <vector>
 
+#include "cli/builders/groups.h"
 #include "model/base/time.h"
 #include "model/config/difference.h"
 #include "model/query/commit.h"
 
 namespace icr::cli {
-
-struct CommitsOfChassis {
-  std::string chassis;
-  CommitReply reply;
-};
 
 /// Returns the commits, newest first, and a line for each chassis that says what it runs. Chassis with the same commits
 /// share one list. Times are those of the local time zone.

@@ -8,12 +8,6 @@
 namespace icr::cli {
 namespace {
 
-/// Returns true if ports are translated, so that the pool has a range of ports.
-bool has_port_range(const NatPoolStatus& status) {
-  return status.use == NatPoolUse::ports || status.use == NatPoolUse::port_blocks ||
-         status.use == NatPoolUse::deterministic;
-}
-
 template <class Value>
 void line(std::string& out, std::string_view label, const Value& value, int width = 19) {
   fmt::format_to(std::back_inserter(out), "{:<{}}: {}\n", label, width, value);
@@ -44,19 +38,6 @@ void append_blocks(const NatPool& pool, const NatPoolStatus& s, std::string& out
                  s.block_size, s.max_blocks_per_host, pool.blocks ? pool.blocks->active_block_timeout_s : 0,
                  pool.port_low, whole == 0 ? pool.port_high : pool.port_low + whole * s.block_size - 1, s.blocks,
                  s.blocks * s.block_size);
-}
-
-/// Returns true if the engine counts the hosts that use the pool. In other pools it does not, and the count is always
-/// 0.
-bool counts_users(const Cluster& cluster, std::uint16_t index, const NatPoolStatus& status) {
-  if (status.use != NatPoolUse::ports || cluster.nat_pools[index].limit_ports_per_host != 0) return true;
-  const auto pairs = [&](const NatTerm& term) {
-    const auto& pools = term.source_pools;
-    const bool used = term.overload_pool == index || std::find(pools.begin(), pools.end(), index) != pools.end();
-    return used && term.address_pooling_paired;
-  };
-  return std::any_of(cluster.nat_rules.begin(), cluster.nat_rules.end(),
-                     [&](const NatRule& rule) { return std::any_of(rule.terms.begin(), rule.terms.end(), pairs); });
 }
 
 void append_port_figures(const Cluster& cluster, std::uint16_t index, const NatPoolStatus& s, std::string& out) {

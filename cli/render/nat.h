@@ -24,11 +24,6 @@ namespace icr::cli {
 [[nodiscard]] std::string render_source_pool(const Cluster& cluster, const PoolUse& use, const NatPoolStatus& status);
 [[nodiscard]] std::string render_destination_pool(const Cluster& cluster, const PoolUse& use);
 
-/// A pool of a service set with its figures on a card.
-struct PoolRow {
-  PoolUse use;
-  NatPoolStatus status;
-};
 // Render `show services nat source summary`, `destination summary` and `resource-usage source-pool` for one service
 // set.
 [[nodiscard]] std::string render_source_summary(const Cluster& cluster, std::uint16_t service_set,

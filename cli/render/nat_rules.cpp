@@ -27,19 +27,6 @@ std::string spaced_range(const AddressRange& range) {
 }
 std::string port_range(const PortRange& range) { return fmt::format("{} - {}", range.low, range.high); }
 
-std::string action_of(const Cluster& cluster, const NatTerm& term, NatRules which) {
-  if (term.type == NatType::none) return "off";
-  if (which == NatRules::destination) {
-    return term.destination_pool ? cluster.nat_pools[*term.destination_pool].name
-                                 : term.destination_prefix->to_string();
-  }
-  if (which == NatRules::fixed && term.source_prefix) return term.source_prefix->to_string();
-  std::string out;
-  for (const auto pool : term.source_pools) out += (out.empty() ? "" : ", ") + cluster.nat_pools[pool].name;
-  if (term.overload_pool) out += ", " + cluster.nat_pools[*term.overload_pool].name + " (overload)";
-  return out;
-}
-
 std::string first_range(const NatPool& pool) { return pool.addresses.empty() ? "" : range_text(pool.addresses[0]); }
 
 void append_rule_table(const Cluster& cluster, std::uint16_t service_set, NatRules which, std::string& out) {

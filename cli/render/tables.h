@@ -13,9 +13,6 @@
 
 namespace icr::cli {
 
-/// The sum of weights from which on a member's health is Failed, as in Junos interface monitoring.
-inline constexpr std::uint32_t kIllWeight = 255;
-
 /// Renders the answer of one chassis to `show services redundancy-group`, with `only` restricted to one group. Returns
 /// an empty text if the chassis is in none.
 [[nodiscard]] std::string render_redundancy_groups(const Cluster& cluster, std::uint16_t chassis,

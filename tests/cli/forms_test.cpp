@@ -170,6 +170,40 @@ TEST_F(Forms, ACommandWithoutATreeSaysSo) {
   EXPECT_EQ(fake_.shard(0, 0).switchovers, 0) << "nothing was asked";
 }
 
+// An SRX cluster answers so, node by node; the heading of its text has exactly 74 dashes (SRX-F).
+TEST_F(Forms, EachChassisByItself) {
+  const std::string line = "show services sessions count member all";
+  expect_forms(fake_, line, "sessions-count-member-all");
+  expect_golden(fake_, line, "sessions-count-member-all");
+  const auto reply = xml(line);
+  const auto results = reply.node("multi-routing-engine-results");
+  std::vector<std::string> names;
+  for (const auto& item : results.children("multi-routing-engine-item")) {
+    names.emplace_back(item.child("re-name").text().get());
+  }
+  EXPECT_THAT(names, ElementsAre("left", "right"));
+  // One of them by itself is no list.
+  EXPECT_EQ(xml("show services sessions count member right")
+                .value("service-msp-sess-count-information/service-msp-sess-count/interface-name"),
+            "ms-1/0/0");
+  EXPECT_EQ(answer(fake_, "show services sessions member middle").error, "error: member middle not found\n");
+}
+
+TEST_F(Forms, AnErrorIsInTheItemOfItsChassis) {
+  FakeTransport transport([&](std::uint16_t chassis, const QueryRequest& request) -> Result<QueryReply> {
+    if (chassis == 0) return fail("silence");
+    return answer_from(fake_, chassis, request);
+  });
+  const auto output = run_line("show services sessions count member all | display xml", fake_.cluster, transport);
+  EXPECT_EQ(output.code, cli::ExitCode::incomplete);
+  const Reply reply(output.out);
+  const auto items = reply.node("multi-routing-engine-results").children("multi-routing-engine-item");
+  ASSERT_EQ(std::distance(items.begin(), items.end()), 2);
+  EXPECT_FALSE(std::next(items.begin())->child("rpc-error"));
+  EXPECT_STREQ(items.begin()->child("rpc-error").child("error-message").text().get(),
+               "chassis left did not answer: silence");
+}
+
 TEST_F(Forms, AChassisThatDiesInTheMiddleIsAnErrorInAWellFormedTree) {
   for (std::uint32_t slot = 10; slot < 3000; ++slot) {
     fake_.put_everywhere(

@@ -164,6 +164,7 @@ TEST_F(Golden, RedundancyGroups) {
   expect("show services redundancy-group brief", "redundancy-group-brief");
   expect("show services redundancy-group extensive", "redundancy-group-extensive");
   expect("show services redundancy-group rg-id 2", "redundancy-group-one");
+  expect_forms(fake_, "show services redundancy-group", "redundancy-group-terse");
   // A master whose link is dead says so (shared case field.master-with-dead-link).
   fake_.shard(0, 0).health_weight = 255;
   fake_.shard(0, 0).health_reasons = "interface outside0 has no carrier";
@@ -174,6 +175,7 @@ TEST_F(Golden, RedundancyGroups) {
   // A member that is about to take over says for what it waits.
   fake_.shard(0, 1).claims = 4;
   expect("show services redundancy-group rg-id 2 extensive", "redundancy-group-claiming");
+  expect_forms(fake_, "show services redundancy-group rg-id 2 extensive", "redundancy-group-claiming");
   for (const std::string number : {"3", "9"}) {  // a stand-alone set is none
     const auto output = answer(fake_, "show services redundancy-group rg-id " + number);
     EXPECT_EQ(output.code, cli::ExitCode::command_error);
@@ -202,6 +204,8 @@ TEST_F(Golden, Failovers) {
   expect("show services redundancy-group failovers", "failovers");
   expect("show services redundancy-group failovers rg-id 2", "failovers-one");
   expect("show services redundancy-group failovers rg-id 1 extensive", "failovers-extensive");
+  expect_forms(fake_, "show services redundancy-group failovers", "failovers");
+  expect_forms(fake_, "show services redundancy-group failovers rg-id 1 extensive", "failovers-extensive");
   const auto refused = answer(fake_, "show services redundancy-group failovers rg-id 3");  // a stand-alone set is none
   EXPECT_EQ(refused.error, "error: redundancy group 3 not found\n");
 }
@@ -209,6 +213,7 @@ TEST_F(Golden, Failovers) {
 TEST_F(Golden, PacketDrops) {
   expect("show services service-sets statistics packet-drops", "packet-drops");
   expect("show services service-sets statistics packet-drops extensive", "packet-drops-extensive");
+  expect_forms(fake_, "show services service-sets statistics packet-drops", "packet-drops");
 }
 
 }  // namespace

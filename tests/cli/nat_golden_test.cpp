@@ -185,6 +185,8 @@ TEST_F(NatGolden, PoolsAsMsCardsShowThem) {
   expect("show services nat pool", "nat-pool-brief");
   expect("show services nat pool brief", "nat-pool-brief");
   expect("show services nat pool all", "nat-pool-brief");
+  expect_forms(fake_, "show services nat pool brief", "nat-pool-brief");
+  expect_forms(fake_, "show services nat pool detail", "nat-pool-detail");
   expect("show services nat pool detail", "nat-pool-detail");
   expect("show services nat pool dpool1 brief", "nat-pool-one");
   expect("show services nat pool service-set ss1 dpool1 interface ms-0/0/0", "nat-pool-one");
@@ -317,10 +319,15 @@ TEST_F(NatGolden, APoolMayBeCalledLikeTheBeginningOfAKeyword) {
 TEST_F(NatGolden, PoolsAsVmsCardsShowThem) {
   expect("show services nat source pool all", "nat-source-pool");
   expect("show services nat source pool PIC1_0", "nat-source-pool-one");
+  expect_forms(fake_, "show services nat source pool PIC1_0", "nat-source-pool-one");
   expect("show services nat destination pool all", "nat-destination-pool");
   expect("show services nat resource-usage source-pool all", "nat-resource-usage");
   expect("show services nat source summary", "nat-source-summary");
   expect("show services nat destination summary", "nat-destination-summary");
+  expect_forms(fake_, "show services nat destination pool all", "nat-destination-pool");
+  expect_forms(fake_, "show services nat resource-usage source-pool all", "nat-resource-usage");
+  expect_forms(fake_, "show services nat source summary", "nat-source-summary");
+  expect_forms(fake_, "show services nat destination summary", "nat-destination-summary");
 }
 
 TEST_F(NatGolden, Rules) {
@@ -328,6 +335,9 @@ TEST_F(NatGolden, Rules) {
   expect("show services nat source rule four", "nat-source-rule-one");
   expect("show services nat destination rule", "nat-destination-rule");
   expect("show services nat static rule all", "nat-static-rule");
+  expect_forms(fake_, "show services nat source rule all", "nat-source-rule");
+  expect_forms(fake_, "show services nat destination rule", "nat-destination-rule");
+  expect_forms(fake_, "show services nat static rule all", "nat-static-rule");
 }
 
 TEST_F(NatGolden, MappingsAreGroupedByPool) {
@@ -348,6 +358,9 @@ TEST_F(NatGolden, MappingsAreGroupedByPool) {
   expect("show services nat mappings nptv6 public 2001:db8:2:3::/64", "nat-mappings-nptv6");
   expect("show services nat mappings nptv6 public 2001:db8:1::7", "nothing");
   expect("show services nat mappings nptv6 private 2001:db8:8::/47", "nothing");
+  expect_forms(fake_, "show services nat mappings", "nat-mappings");
+  expect_forms(fake_, "show services nat mappings nptv6", "nat-mappings-nptv6");
+  expect_forms(fake_, "show services nat mappings summary", "nat-mappings-summary");
   expect("show services nat mappings summary", "nat-mappings-summary");
 }
 
@@ -357,6 +370,35 @@ TEST_F(NatGolden, BlocksOfPorts) {
   expect("show services nat deterministic-nat internal-host 192.0.2.13", "nat-deterministic-host");
   expect("show services nat deterministic-nat nat-port-block 203.0.113.107 port 47200", "nat-deterministic-host");
   expect("show services nat deterministic-nat internal-host 192.0.2.99", "nothing");
+  expect_forms(fake_, "show services nat source port-block", "nat-port-block");
+  expect_forms(fake_, "show services nat source deterministic", "nat-source-deterministic");
+  expect_forms(fake_, "show services nat deterministic-nat internal-host 192.0.2.13", "nat-deterministic-host");
+}
+
+// Shared case "Two answers to one question": one name for one reason. The forms of ms- and of vms- cards tell the same
+// counters of one pool, under the names of each form.
+TEST_F(NatGolden, RefusalsAreTheSameInEveryFormOfAPool) {
+  for (const std::string form : {"xml", "json"}) {
+    const auto jsf = answer(fake_, "show services nat pool detail blocks | display " + form).out;
+    const auto usf = answer(fake_, "show services nat source pool blocks | display " + form).out;
+    const auto leaf = [&](const std::string& name, int value) {
+      return form == "xml" ? fmt::format("<{0}>{1}</{0}>", name, value) : fmt::format("\"{}\" : [", name);
+    };
+    EXPECT_THAT(jsf, testing::HasSubstr(leaf("port-block-allocation-errors", 1)));
+    EXPECT_THAT(usf, testing::HasSubstr(leaf("out-of-blk-error", 1)));
+    EXPECT_THAT(jsf, testing::HasSubstr(leaf("port-blocks-limit-exceeded-errors", 4)));
+    EXPECT_THAT(usf, testing::HasSubstr(leaf("blk-exceed-limit-error", 4)));
+    EXPECT_THAT(jsf, testing::HasSubstr(leaf("pool-app-exceed-port-limit-errors", 0)));
+    EXPECT_THAT(usf, testing::HasSubstr(leaf("app-exceed-port-limit-error", 0)));
+  }
+}
+
+// Shared case "Options of the real command": host-ip selects the row of the host, in every form.
+TEST_F(NatGolden, HostIpSelectsOneBlockInEveryForm) {
+  expect_forms(fake_, "show services nat source deterministic host-ip 192.0.2.13", "nat-source-deterministic-host");
+  expect_forms(fake_, "show services nat source port-block host-ip 192.0.2.1", "nat-port-block-host");
+  const auto none = answer(fake_, "show services nat source port-block host-ip 192.0.2.99 | display xml");
+  EXPECT_EQ(none.out.find("source-nat-block-pool"), std::string::npos) << "as in text, a pool without such a block";
 }
 
 TEST_F(NatGolden, EveryBlockOfAnAddressIsShown) {
