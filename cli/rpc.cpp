@@ -175,6 +175,7 @@ void add_rpc(Tree& tree, const Command& command) {
   add_nat_arguments(tree, command);
   argument(tree, "id", command.verb == Verb::switchover ? command.set_id : std::nullopt);
   argument(tree, "id", command.group);
+  argument(tree, "member", command.member);
 }
 
 }  // namespace icr::cli

@@ -38,17 +38,19 @@ std::string joined(std::initializer_list<std::string_view> texts) {
   return out;
 }
 
+constexpr std::string_view kJsfHeader =
+    "Service Set: {service-set-name}, Session: {session-id}, ALG: {sess-alg}, Flags: {sess-flags}, "
+    "IP Action: {sess-ip-action}, Offload: {sess-offload}, Asymmetric: {sess-asymmetric}"
+    "{#sess-timeout}, Session timeout: {.}{/sess-timeout}\n"
+    "{#sess-replication-threshold}"
+    "  Replication threshold: {.} s, not reached: the peer does not have the session\n"
+    "{/sess-replication-threshold}"
+    "{#sess-guarantee}  Guarantee: {.}, newest state at the peer: {sess-newest-state-at-peer}\n{/sess-guarantee}"
+    "{#sess-nat-type}NAT PLugin Data:\n  NAT Action:   Translation Type - {.}\n{/sess-nat-type}";
+
 const std::string& jsf_session() {
-  static const std::string text = joined(
-      {"Service Set: {service-set-name}, Session: {session-id}, ALG: {sess-alg}, Flags: {sess-flags}, "
-       "IP Action: {sess-ip-action}, Offload: {sess-offload}, Asymmetric: {sess-asymmetric}"
-       "{#sess-timeout}, Session timeout: {.}{/sess-timeout}\n"
-       "{#sess-replication-threshold}"
-       "  Replication threshold: {.} s, not reached: the peer does not have the session\n"
-       "{/sess-replication-threshold}"
-       "{#sess-guarantee}  Guarantee: {.}, newest state at the peer: {sess-newest-state-at-peer}\n{/sess-guarantee}"
-       "{#sess-nat-type}NAT PLugin Data:\n  NAT Action:   Translation Type - {.}\n{/sess-nat-type}",
-       kTranslationLine, "{#sfw-flow-entry}", kFlowLine, kFlowDetails, "{/sfw-flow-entry}"});
+  static const std::string text =
+      joined({kJsfHeader, kTranslationLine, "{#sfw-flow-entry}", kFlowLine, kFlowDetails, "{/sfw-flow-entry}"});
   return text;
 }
 
@@ -62,13 +64,15 @@ const std::string& flow_heading() {
   return text;
 }
 
+constexpr std::string_view kConversationHeader =
+    "\nConversation: ALG protocol: {sfw-flow-table-conv-alg}\n"
+    "  Number of initiators: {sfw-flow-table-conv-initiator}, "
+    "Number of responders: {sfw-flow-table-conv-responder}\n"
+    "{#service-sfw-flow-table}";
+
 const std::string& conversation() {
-  static const std::string text =
-      joined({"\nConversation: ALG protocol: {sfw-flow-table-conv-alg}\n"
-              "  Number of initiators: {sfw-flow-table-conv-initiator}, "
-              "Number of responders: {sfw-flow-table-conv-responder}\n"
-              "{#service-sfw-flow-table}",
-              kFlowColumns, "{#sfw-flow-entry}", flow(), "{/sfw-flow-entry}{/service-sfw-flow-table}"});
+  static const std::string text = joined(
+      {kConversationHeader, kFlowColumns, "{#sfw-flow-entry}", flow(), "{/sfw-flow-entry}{/service-sfw-flow-table}"});
   return text;
 }
 
