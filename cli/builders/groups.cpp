@@ -25,6 +25,43 @@ void add_health(Tree& tree, std::string_view whose, std::uint32_t weight, const 
   if (!reasons.empty()) tree.leaf(inferred::kReason, reasons);
 }
 
+std::string in_ms(std::uint64_t micros) { return fmt::format("{:.1f}", static_cast<double>(micros) / 1000); }
+
+/// Adds what is known of the peer, and how far it is behind.
+void add_peer(Tree& tree, const PeerStatus& peer) {
+  const Scope one(tree, inferred::kPeer);
+  tree.leaf(inferred::kGroupTerm, peer.term);
+  tree.leaf(inferred::kPriority, peer.priority);
+  tree.leaf(inferred::kAgo, peer.heard_ago_ms);
+  tree.leaf(inferred::kUnacknowledgedRecords, peer.unacknowledged_records);
+  tree.leaf(inferred::kUnacknowledgedBytes, peer.unacknowledged_bytes);
+  if (peer.oldest_change_us != 0) tree.leaf(inferred::kOldestChange, in_ms(peer.oldest_change_us));
+  if (peer.copying) {
+    tree.leaf(inferred::kCopiedSlots, peer.copied_slots);
+    tree.leaf(inferred::kSlotsToCopy, peer.slots_to_copy);
+  }
+  if (peer.compared_ranges != 0) {
+    tree.leaf(inferred::kEqualRanges, peer.equal_ranges);
+    tree.leaf(inferred::kComparedRanges, peer.compared_ranges);
+  }
+}
+
+/// Adds the failure detector. Times are in milliseconds.
+void add_detector(Tree& tree, const SilenceStatus& d) {
+  const Scope one(tree, inferred::kDetector);
+  tree.leaf(inferred::kDetectorState, d.state);
+  tree.leaf(inferred::kTolerates, in_ms(d.threshold));
+  tree.leaf(inferred::kAtLeast, in_ms(d.floor));
+  tree.leaf(inferred::kAtMost, in_ms(d.limit));
+  tree.leaf(inferred::kOwnDelay, in_ms(d.own_late));
+  tree.leaf(inferred::kPeerDelay, in_ms(d.peer_late));
+  tree.leaf(inferred::kPeerSays, in_ms(d.peer_says));
+  tree.leaf(inferred::kAvoided, d.avoided);
+  tree.leaf(inferred::kProbesSent, d.probes_sent);
+  tree.leaf(inferred::kProbesAnswered, d.probes_answered);
+  tree.leaf(inferred::kProbe, d.probe);
+}
+
 void add_details(Tree& tree, const Cluster& cluster, const SetStatus& status) {
   tree.leaf(inferred::kPriority, status.priority);
   tree.leaf(inferred::kGroupTerm, status.term);
@@ -39,6 +76,9 @@ void add_details(Tree& tree, const Cluster& cluster, const SetStatus& status) {
   tree.leaf(inferred::kAcknowledged, status.acknowledged_sequence);
   tree.leaf(inferred::kApplied, status.applied_sequence);
   tree.leaf(inferred::kPending, status.pending);
+  if (!status.scheduling.empty()) tree.leaf(inferred::kScheduling, status.scheduling);
+  if (status.peer) add_peer(tree, *status.peer);
+  if (status.detector.floor != 0) add_detector(tree, status.detector);
   for (const auto& change : status.history) {
     const Scope one(tree, inferred::kRoleChange);
     tree.leaf(inferred::kAgo, change.ago_ms);
@@ -142,6 +182,7 @@ void add_report(Tree& tree, const FailoverRow& row, bool extensive) {
   add_known(tree, inferred::kSent, r.sent);
   tree.leaf(inferred::kApplied, r.applied);
   add_known(tree, inferred::kMissing, r.risk.missing);
+  add_detector(tree, r.detector);
 }
 
 std::uint64_t counter_of(const CounterList& counters, std::string_view name) {

@@ -155,6 +155,27 @@ inline constexpr std::string_view kTo = "to-state";
 inline constexpr std::string_view kCounter = "rs-counter";
 inline constexpr std::string_view kCounterName = "counter-name";
 inline constexpr std::string_view kCounterValue = "counter-value";
+inline constexpr std::string_view kPeer = "rs-peer";
+inline constexpr std::string_view kUnacknowledgedRecords = "unacknowledged-records";
+inline constexpr std::string_view kUnacknowledgedBytes = "unacknowledged-bytes";
+inline constexpr std::string_view kOldestChange = "oldest-change-ms";
+inline constexpr std::string_view kCopiedSlots = "copied-slots";
+inline constexpr std::string_view kSlotsToCopy = "slots-to-copy";
+inline constexpr std::string_view kEqualRanges = "equal-ranges";
+inline constexpr std::string_view kComparedRanges = "compared-ranges";
+inline constexpr std::string_view kDetector = "failure-detector";
+inline constexpr std::string_view kDetectorState = "detector-state";
+inline constexpr std::string_view kTolerates = "tolerated-silence-ms";
+inline constexpr std::string_view kAtLeast = "tolerated-at-least-ms";
+inline constexpr std::string_view kAtMost = "tolerated-at-most-ms";
+inline constexpr std::string_view kOwnDelay = "worst-own-delay-ms";
+inline constexpr std::string_view kPeerDelay = "worst-peer-delay-ms";
+inline constexpr std::string_view kPeerSays = "worst-delay-peer-says-ms";
+inline constexpr std::string_view kAvoided = "takeovers-avoided";
+inline constexpr std::string_view kProbesSent = "probes-sent";
+inline constexpr std::string_view kProbesAnswered = "probes-answered";
+inline constexpr std::string_view kProbe = "probe";
+inline constexpr std::string_view kScheduling = "scheduling";
 
 // Reports of takeovers (not in Junos).
 inline constexpr std::string_view kFailovers = "rg-failover-information";
@@ -308,6 +329,27 @@ inline constexpr std::array kNames = {
     Name{kCounter, "a counter of a redundancy set"},
     Name{kCounterName, "its name"},
     Name{kCounterValue, "its value"},
+    Name{kPeer, "what is known of the peer"},
+    Name{kUnacknowledgedRecords, "`Unacknowledged:`"},
+    Name{kUnacknowledgedBytes, "the same in octets"},
+    Name{kOldestChange, "`oldest change`"},
+    Name{kCopiedSlots, "how far a copy is"},
+    Name{kSlotsToCopy, "how far it has to go"},
+    Name{kEqualRanges, "ranges of slots that a copy did not need to carry"},
+    Name{kComparedRanges, "ranges of slots that were compared"},
+    Name{kDetector, "`Failure detector:`"},
+    Name{kDetectorState, "its state"},
+    Name{kTolerates, "`tolerates`"},
+    Name{kAtLeast, "`at least`"},
+    Name{kAtMost, "`at most`"},
+    Name{kOwnDelay, "`Worst delay of the last minute: own`"},
+    Name{kPeerDelay, "the same of the peer, as it is seen here"},
+    Name{kPeerSays, "`peer says`"},
+    Name{kAvoided, "`Takeovers avoided:`"},
+    Name{kProbesSent, "`probes sent:`"},
+    Name{kProbesAnswered, "`answered:`"},
+    Name{kProbe, "`probe:`"},
+    Name{kScheduling, "`Scheduling:`"},
     Name{kFailovers, "the answer of `redundancy-group failovers`"},
     Name{kFailover, "a report"},
     Name{kHeard, "`Last sign of life`"},
