@@ -267,6 +267,14 @@ void carry_out(Asking& asking) {
     case Verb::compare_commits:
       compare_commits(asking);
       break;
+    case Verb::leave:
+    case Verb::help:
+    case Verb::set_cli:
+    case Verb::check:
+    case Verb::commit:
+    case Verb::roll_back:
+    case Verb::keys:
+      break;  // the program executes them itself (cli/shell)
   }
 }
 

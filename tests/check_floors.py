@@ -59,6 +59,7 @@ ROOMS = {
 PRIVATE = {"model/config/reader": "model/config"}
 # Libraries that stay in one room or two, by the first part of the names of their headers.
 ROOM_OF_LIBRARY = {
+    "histedit.h": "cli/shell",
     "zmq": "transport",
     "rocksdb": "storage/rocks",
     "netlink": "node/kernel",

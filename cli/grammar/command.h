@@ -55,7 +55,18 @@ enum class Verb : std::uint8_t {
   drain,  ///< Command::cancel: take it back
   show_commits,
   compare_commits,  ///< Command::rollback says which
+  // These do not ask the cluster, or not with one question.
+  leave,    ///< `exit`, `quit`
+  help,     ///< how to use the shell
+  set_cli,  ///< Command::setting says what
+  check,    ///< Command::words, without the first word of the command, for this and the next ones
+  commit,
+  roll_back,
+  keys,
 };
+
+/// What `set cli` changes.
+enum class CliSetting : std::uint8_t { screen_length, screen_width, complete_on_space, timestamp };
 
 enum class Level : std::uint8_t { none, terse, brief, detail, extensive, summary };
 
@@ -115,8 +126,11 @@ struct Command {
   std::optional<std::uint16_t> group;     ///< the value of rg-id
   std::array<std::size_t, 2> rollback{};  ///< of compare_commits: 0 is the newest commit
   std::optional<std::string> member;      ///< the chassis that is asked alone; "all": each of them by itself
-  Display display = Display::text;        ///< of the pipe `display`
-  std::vector<Pipe> pipes;                ///< all others, in their order
+  CliSetting setting = CliSetting::screen_length;
+  std::uint32_t value = 0;          ///< of `setting`; for one that is on or off, 1 or 0
+  std::vector<std::string> words;   ///< of check, commit, rollback and keys
+  Display display = Display::text;  ///< of the pipe `display`
+  std::vector<Pipe> pipes;          ///< all others, in their order
 };
 
 }  // namespace icr::cli

@@ -1,40 +1,14 @@
 #include "cli/grammar/grammar.h"
 
 #include <algorithm>
-#include <optional>
+
+#include "cli/grammar/parser.h"
 
 namespace icr::cli {
 namespace {
 
-/// The keywords, names and values for which a word may stand at one position.
-struct Candidate {
-  std::string_view word;
-  std::string_view help;
-  const GrammarNode* node = nullptr;
-  const GrammarOption* option = nullptr;
-};
-
 bool offered(const GrammarOption& option, std::uint32_t used) {
   return (used & (option.bit | option.excluded)) == 0 && (option.required == 0 || (used & option.required) != 0);
-}
-
-std::vector<Candidate> candidates(const GrammarNode& at, std::uint32_t used) {
-  std::vector<Candidate> out;
-  for (const auto& child : at.children) {
-    if (used == 0 && !child.word.empty()) out.push_back({child.word, child.help, &child, nullptr});
-  }
-  for (const auto& option : at.options) {
-    if (offered(option, used) && !option.word.empty()) out.push_back({option.word, option.help, nullptr, &option});
-  }
-  return out;
-}
-
-/// Returns the option that takes a value without a keyword, or null if it cannot follow here.
-const GrammarOption* bare_value(const GrammarNode& at, std::uint32_t used) {
-  for (const auto& option : at.options) {
-    if (option.word.empty() && offered(option, used)) return &option;
-  }
-  return nullptr;
 }
 
 std::vector<Candidate> matching(const std::vector<Candidate>& all, std::string_view text) {
@@ -47,26 +21,6 @@ std::vector<Candidate> matching(const std::vector<Candidate>& all, std::string_v
   return out;
 }
 
-SyntaxError ambiguous(const Word& word, std::vector<Candidate> matches) {
-  std::sort(matches.begin(), matches.end(), [](const Candidate& a, const Candidate& b) { return a.word < b.word; });
-  std::string message = fmt::format("'{}' is ambiguous.\nPossible completions:", word.text);
-  for (const auto& match : matches) {
-    const std::size_t width = std::max<std::size_t>(21, match.word.size() + 2);
-    message += fmt::format("\n  {:<{}}{}", match.word, width, match.help);
-  }
-  return {word.end, std::move(message)};
-}
-
-constexpr std::string_view kExpectingCommand = "syntax error, expecting <command>.";
-constexpr std::string_view kExpectingData = "syntax error, expecting <data>.";
-
-/// Stores the value of an option. Returns an error if the value must be a name and is not one.
-Result<void> take_value(const GrammarOption& option, std::string_view text, const Names* names, Command& command) {
-  if (auto taken = option.take(command, text); !taken) return taken;
-  if (names == nullptr || option.names == NameOf::nothing || names->has(option.names, text)) return {};
-  return fail("{} {} not found", option.names == NameOf::nat_pool ? "NAT pool" : "NAT rule", text);
-}
-
 /// Returns true if some command has an option or level with this name or abbreviation. In a wrong place such a word is
 /// a syntax error, not the name of an unknown pool or rule.
 bool is_option_word(const GrammarNode& at, std::string_view text) {
@@ -76,125 +30,162 @@ bool is_option_word(const GrammarNode& at, std::string_view text) {
                      [&](const GrammarNode& child) { return is_option_word(child, text); });
 }
 
-/// Returns the child of `node` that accepts any word, or null.
-const GrammarNode* value_child(const GrammarNode& at) {
-  for (const auto& child : at.children) {
-    if (child.word.empty()) return &child;
+}  // namespace
+
+const std::vector<std::string>& Names::of(NameOf what) const {
+  static const std::vector<std::string> none;
+  switch (what) {
+    case NameOf::nothing:
+      break;
+    case NameOf::nat_pool:
+      return nat_pools;
+    case NameOf::nat_rule:
+      return nat_rules;
+    case NameOf::service_set:
+      return service_sets;
+    case NameOf::interface:
+      return interfaces;
+    case NameOf::redundancy_set:
+      return redundancy_sets;
+    case NameOf::set_id:
+      return set_ids;
+    case NameOf::group_id:
+      return group_ids;
+  }
+  return none;
+}
+
+bool Names::has(NameOf what, std::string_view name) const {
+  if (what == NameOf::nothing) return false;
+  const auto& all = of(what);
+  return name == "all" || std::find(all.begin(), all.end(), name) != all.end();
+}
+
+std::string listed(std::string_view word, std::string_view help) {
+  if (help.empty()) return fmt::format("  {}", word);
+  return fmt::format("  {:<{}}{}", word, std::max<std::size_t>(21, word.size() + 2), help);
+}
+
+std::string ambiguous(std::string_view text, std::vector<ValueWord> matches) {
+  std::sort(matches.begin(), matches.end(), [](const ValueWord& a, const ValueWord& b) { return a.word < b.word; });
+  std::string message = fmt::format("'{}' is ambiguous.\nPossible completions:", text);
+  for (const auto& match : matches) message += "\n" + listed(match.word, match.help);
+  return message;
+}
+
+std::vector<Candidate> Parser::candidates() const {
+  std::vector<Candidate> out;
+  for (const auto& child : at_->children) {
+    if (used_ == 0 && !child.word.empty()) out.push_back({child.word, child.help, &child, nullptr});
+  }
+  for (const auto& option : at_->options) {
+    if (offered(option, used_) && !option.word.empty()) out.push_back({option.word, option.help, nullptr, &option});
+  }
+  return out;
+}
+
+const GrammarOption* Parser::bare_value() const {
+  for (const auto& option : at_->options) {
+    if (option.word.empty() && offered(option, used_)) return &option;
   }
   return nullptr;
 }
 
-/// Returns the child that takes `text` as a value, such as a name. Returns null if no child takes values, or if `text`
-/// is exactly the keyword of another child: after `redundancy-set`, `id` is a keyword, and `i` is a name.
-const GrammarNode* value_child(const GrammarNode& at, std::string_view text) {
-  const bool keyword =
-      std::any_of(at.children.begin(), at.children.end(), [&](const GrammarNode& child) { return child.word == text; });
-  return keyword ? nullptr : value_child(at);
-}
-
-}  // namespace
-
-bool Names::has(NameOf what, std::string_view name) const {
-  if (what == NameOf::nothing) return false;
-  const auto& all = what == NameOf::nat_pool ? nat_pools : nat_rules;
-  return name == "all" || std::find(all.begin(), all.end(), name) != all.end();
-}
-
-namespace {
-
-/// The parser of one line: the command, and the pipes behind it.
-class Parser {
- public:
-  Parser(std::string_view line, const Names* names) : line_(line), names_(names) {}
-
-  tl::expected<Command, SyntaxError> parse() {
-    auto words = split_words(line_);
-    if (!words) return tl::unexpected(std::move(words.error()));
-    words_ = std::move(*words);
-    while (next_ < words_.size()) {
-      if (auto error = take()) return tl::unexpected(std::move(*error));
-    }
-    if (auto error = incomplete(line_.size())) return tl::unexpected(std::move(*error));
-    return std::move(command_);
+const GrammarNode* Parser::value_child() const {
+  if (at_->repeats) return at_;
+  for (const auto& child : at_->children) {
+    if (child.word.empty() && used_ == 0) return &child;
   }
+  return nullptr;
+}
 
- private:
-  using Mistake = std::optional<SyntaxError>;
-
-  /// Takes the next word, or a keyword with its value.
-  Mistake take() {
-    const Word& word = words_[next_++];
-    if (word.is_pipe()) return take_pipe(word);
-    if (const auto* any = value_child(*at_, word.text)) {
-      if (auto taken = any->take(command_, word.text); !taken) return SyntaxError{word.column, taken.error().message};
-      reach(*any);
-      return {};
+std::optional<SyntaxError> Parser::take(const Word& word) {
+  const bool first = first_;
+  first_ = false;
+  if (word.is_pipe()) return take_pipe(word);
+  if (pending_ != nullptr) return take_option(*pending_, word);
+  const auto all = candidates();
+  // After `redundancy-set`, `id` is a keyword, and `i` is a name.
+  const bool keyword = std::any_of(all.begin(), all.end(), [&](const Candidate& c) { return c.word == word.text; });
+  if (const auto* any = value_child(); any != nullptr && !keyword) {
+    if (auto taken = any->take(command_, word.text); !taken) return SyntaxError{word.column, taken.error().message};
+    if (any != at_) reach(*any);
+    return {};
+  }
+  const auto matches = matching(all, word.text);
+  const auto* const bare = bare_value();
+  const bool whole_name = bare != nullptr && names_ != nullptr && names_->has(bare->names, word.text);
+  if (bare != nullptr && (matches.empty() || (whole_name && !keyword))) {
+    if (!whole_name && word.text != "all" && is_option_word(grammar(), word.text)) {
+      return SyntaxError{word.column, std::string(kExpectingCommand)};
     }
-    const auto matches = matching(candidates(*at_, used_), word.text);
-    const auto* const bare = bare_value(*at_, used_);
-    const bool whole_keyword = matches.size() == 1 && matches[0].word == word.text;
-    const bool whole_name = bare != nullptr && names_ != nullptr && names_->has(bare->names, word.text);
-    if (bare != nullptr && (matches.empty() || (whole_name && !whole_keyword))) {
-      if (!whole_name && word.text != "all" && is_option_word(grammar(), word.text)) {
-        return SyntaxError{word.column, std::string(kExpectingCommand)};
+    return take_option(*bare, word);
+  }
+  if (matches.empty()) return SyntaxError{word.column, std::string(first ? kUnknownCommand : kExpectingCommand)};
+  if (matches.size() > 1) {
+    std::vector<ValueWord> words;
+    for (const auto& match : matches) words.push_back({match.word, match.help});
+    return SyntaxError{word.end, ambiguous(word.text, std::move(words))};
+  }
+  if (matches[0].node != nullptr) {
+    reach(*matches[0].node);
+    return {};
+  }
+  if (!matches[0].option->has_value) return take_option(*matches[0].option, {{}, word.column});
+  pending_ = matches[0].option;
+  return {};
+}
+
+std::optional<SyntaxError> Parser::take_option(const GrammarOption& option, const Word& value) {
+  pending_ = nullptr;
+  used_ |= option.bit;
+  std::string_view text = value.text;
+  if (option.value_words != nullptr && !text.empty()) {
+    std::vector<ValueWord> matches;
+    for (const auto& each : option.value_words()) {
+      if (each.word == text) {
+        matches = {each};
+        break;
       }
-      return take_option(*bare, word);
+      if (each.word.substr(0, text.size()) == text) matches.push_back(each);
     }
-    if (matches.empty()) {
-      return SyntaxError{word.column, std::string(next_ == 1 ? "unknown command." : kExpectingCommand)};
-    }
-    if (matches.size() > 1) return ambiguous(word, matches);
-    if (matches[0].node != nullptr) {
-      reach(*matches[0].node);
-      return {};
-    }
-    const GrammarOption& option = *matches[0].option;
-    if (!option.has_value) return take_option(option, {{}, word.column});
-    if (next_ == words_.size()) return SyntaxError{line_.size(), std::string(kExpectingData)};
-    if (words_[next_].is_pipe()) return SyntaxError{words_[next_].column, std::string(kExpectingData)};
-    return take_option(option, words_[next_++]);
+    if (matches.size() > 1) return SyntaxError{value.end, ambiguous(text, std::move(matches))};
+    if (matches.size() == 1) text = matches[0].word;
   }
+  if (auto taken = option.take(command_, text); !taken) return SyntaxError{value.column, taken.error().message};
+  if (names_ == nullptr || option.names == NameOf::nothing || names_->has(option.names, text)) return {};
+  return SyntaxError{value.column,
+                     fmt::format("{} {} not found", option.names == NameOf::nat_pool ? "NAT pool" : "NAT rule", text)};
+}
 
-  Mistake take_option(const GrammarOption& option, const Word& value) {
-    used_ |= option.bit;
-    if (auto taken = take_value(option, value.text, names_, command_); !taken) {
-      return SyntaxError{value.column, taken.error().message};
-    }
-    return {};
-  }
+std::optional<SyntaxError> Parser::take_pipe(const Word& word) {
+  if (auto error = incomplete(word.column)) return error;
+  at_ = &pipe_grammar();
+  used_ = 0;
+  return {};
+}
 
-  Mistake take_pipe(const Word& word) {
-    if (auto error = incomplete(word.column)) return error;
-    at_ = &pipe_grammar();
-    used_ = 0;
-    return {};
-  }
+std::optional<SyntaxError> Parser::incomplete(std::size_t column) const {
+  if (pending_ != nullptr) return SyntaxError{column, std::string(kExpectingData)};
+  if (at_->complete) return {};
+  return SyntaxError{column, std::string(value_child() != nullptr ? kExpectingData : kExpectingCommand)};
+}
 
-  /// Returns an error that points at `column` if neither a command nor a pipe may end here.
-  [[nodiscard]] Mistake incomplete(std::size_t column) const {
-    if (at_->complete) return {};
-    return SyntaxError{column, std::string(value_child(*at_) != nullptr ? kExpectingData : kExpectingCommand)};
-  }
-
-  void reach(const GrammarNode& node) {
-    at_ = &node;
-    used_ = 0;
-    if (node.enter != nullptr) node.enter(command_);
-  }
-
-  std::string_view line_;
-  const Names* names_;
-  std::vector<Word> words_;
-  std::size_t next_ = 0;  ///< index into words_
-  const GrammarNode* at_ = &grammar();
-  std::uint32_t used_ = 0;  ///< bits of the options of at_ that were given
-  Command command_;
-};
-
-}  // namespace
+void Parser::reach(const GrammarNode& node) {
+  at_ = &node;
+  used_ = 0;
+  if (node.enter != nullptr) node.enter(command_);
+}
 
 tl::expected<Command, SyntaxError> parse_command(std::string_view line, const Names* names) {
-  return Parser(line, names).parse();
+  const auto words = split_words(line);
+  if (!words) return tl::unexpected(words.error());
+  Parser parser(names);
+  for (const auto& word : *words) {
+    if (auto error = parser.take(word)) return tl::unexpected(std::move(*error));
+  }
+  if (auto error = parser.incomplete(line.size())) return tl::unexpected(std::move(*error));
+  return std::move(parser.command());
 }
 
 }  // namespace icr::cli

@@ -2,7 +2,8 @@
 //
 // The children of a node lead deeper into the tree. The options of a node may follow in any order, each once, and the
 // parser stays at the node. A child cannot follow an option. Any unique prefix of a keyword stands for the keyword. The
-// tree is data, so a shell can complete words from the same tree.
+// tree is data: help and completion (completion.h) and the reference of commands (reference.h) are made of the same
+// tree.
 #pragma once
 
 #include <cstdint>
@@ -16,15 +17,37 @@
 
 namespace icr::cli {
 
-/// The kind of thing that a word without a keyword names.
-enum class NameOf : std::uint8_t { nothing, nat_pool, nat_rule };
+/// The kind of thing that a word names.
+enum class NameOf : std::uint8_t {
+  nothing,
+  nat_pool,
+  nat_rule,
+  service_set,
+  interface,
+  redundancy_set,
+  set_id,
+  group_id
+};
 
 /// The names that the cluster file defines.
 struct Names {
   std::vector<std::string> nat_pools;
   std::vector<std::string> nat_rules;
+  std::vector<std::string> service_sets;
+  std::vector<std::string> interfaces;  ///< cards, and their units
+  std::vector<std::string> redundancy_sets;
+  std::vector<std::string> set_ids;
+  std::vector<std::string> group_ids;
+  /// Returns the names of things of kind `what`.
+  [[nodiscard]] const std::vector<std::string>& of(NameOf what) const;
   /// Returns true if `name` is the name of a thing of kind `what`.
   [[nodiscard]] bool has(NameOf what, std::string_view name) const;
+};
+
+/// One of the words that an option takes as its value.
+struct ValueWord {
+  std::string_view word;
+  std::string_view help;
 };
 
 /// A keyword with or without a value, which may stand in any order with the other options of its node.
@@ -37,8 +60,11 @@ struct GrammarOption {
   /// Stores the value (empty if has_value is false) in the command. Returns an error with the message that Junos
   /// prints.
   Result<void> (*take)(Command& command, std::string_view value) = nullptr;
-  std::uint32_t required = 0;  ///< bits of options; accepted only after one of them, if there are any
-  NameOf names = NameOf::nothing;
+  std::uint32_t required = 0;       ///< bits of options; accepted only after one of them, if there are any
+  NameOf names = NameOf::nothing;   ///< a value must be such a name
+  NameOf offers = NameOf::nothing;  ///< such names complete a value, which may be another one as well
+  /// Returns the words that may be abbreviated in a value. Other values are passed to `take` as they are.
+  const std::vector<ValueWord>& (*value_words)() = nullptr;
 };
 
 /// A keyword of the tree with everything that can follow it.
@@ -52,6 +78,9 @@ struct GrammarNode {
   Result<void> (*take)(Command& command, std::string_view word) = nullptr;
   std::vector<GrammarNode> children;
   std::vector<GrammarOption> options;
+  std::string_view value = "value";  ///< what help calls the word of a node without a keyword: <value>
+  NameOf offers = NameOf::nothing;   ///< such names complete the word of a node without a keyword
+  bool repeats = false;              ///< of a node without a keyword: further words are passed to `take`, too
 };
 
 /// Returns the root of the tree; its children are the first words of commands.

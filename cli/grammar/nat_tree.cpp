@@ -6,10 +6,6 @@
 namespace icr::cli {
 namespace {
 
-template <Verb verb>
-void enter(Command& c) {
-  c.verb = verb;
-}
 template <Mappings which>
 void enter_mappings(Command& c) {
   c.verb = Verb::show_mappings;
@@ -83,6 +79,7 @@ GrammarNode address_command(std::string_view word, std::string_view help,
                             Result<void> (*take)(Command&, std::string_view), Options options) {
   GrammarNode value;
   value.help = help;
+  value.value = word;
   value.complete = true;
   value.take = take;
   value.options = std::move(options);

@@ -21,6 +21,24 @@ Result<void> store(Result<Prefix> value, std::optional<Prefix>& target) {
   return {};
 }
 
+const std::vector<ValueWord>& protocol_words() {
+  static const std::vector<ValueWord> words = [] {
+    std::vector<ValueWord> out;
+    for (const auto& name : protocol_names()) out.push_back({name.keyword, {}});
+    return out;
+  }();
+  return words;
+}
+
+const std::vector<ValueWord>& application_protocol_words() {
+  static const std::vector<ValueWord> words = [] {
+    std::vector<ValueWord> out = {{"sql", "The same as sqlnet"}};
+    for (const auto& word : application_protocols()) out.push_back({word, {}});
+    return out;
+  }();
+  return words;
+}
+
 template <Level level>
 Result<void> set_level(Command& c, std::string_view /*none*/) {
   c.level = level;
@@ -51,13 +69,14 @@ Options levels(std::uint32_t bits, std::uint32_t excluded) {
 }
 
 Options interface_option() {
-  return {{"interface", "Name of the services interface", true, kInterface, 0,
+  return {{"interface", "Name of extension provider interface", true, kInterface, 0,
            [](Command& c, std::string_view v) -> Result<void> {
              auto name = parse_interface(v);
              if (!name) return tl::unexpected(name.error());
              c.interface = std::move(*name);
              return {};
-           }}};
+           },
+           0, NameOf::nothing, NameOf::interface}};
 }
 
 Options service_set_option() {
@@ -67,7 +86,8 @@ Options service_set_option() {
              if (!name) return tl::unexpected(name.error());
              c.service_set = std::move(*name);
              return {};
-           }}};
+           },
+           0, NameOf::nothing, NameOf::service_set}};
 }
 
 Options session_filters() {
@@ -75,14 +95,16 @@ Options session_filters() {
       {"application-protocol", "Application protocol (ALG) of the session", true, kApplicationProtocol, kUtilization,
        [](Command& c, std::string_view v) {
          return store(parse_application_protocol_value(v), c.application_protocol);
-       }},
-      {"destination-port", "Destination port (0..65535)", true, kDestinationPort, kUtilization,
+       },
+       0, NameOf::nothing, NameOf::nothing, application_protocol_words},
+      {"destination-port", "Destination port to use as filter (0..65535)", true, kDestinationPort, kUtilization,
        [](Command& c, std::string_view v) { return store(parse_number(v, 0, 65535), c.destination_port); }},
       {"destination-prefix", "Destination address or prefix", true, kDestinationPrefix, kUtilization,
        [](Command& c, std::string_view v) { return store(parse_prefix(v), c.destination_prefix); }},
       {"protocol", "IP protocol, by name or number (0..255)", true, kProtocol, kUtilization,
-       [](Command& c, std::string_view v) { return store(parse_protocol_value(v), c.protocol); }},
-      {"source-port", "Source port (0..65535)", true, kSourcePort, kUtilization,
+       [](Command& c, std::string_view v) { return store(parse_protocol_value(v), c.protocol); }, 0, NameOf::nothing,
+       NameOf::nothing, protocol_words},
+      {"source-port", "Source port to use as filter (0..65535)", true, kSourcePort, kUtilization,
        [](Command& c, std::string_view v) { return store(parse_number(v, 0, 65535), c.source_port); }},
       {"source-prefix", "Source address or prefix", true, kSourcePrefix, kUtilization,
        [](Command& c, std::string_view v) { return store(parse_prefix(v), c.source_prefix); }},
@@ -118,7 +140,7 @@ Options bare_name(NameOf what, std::uint32_t required) {
              if (*name != "all") c.name = std::move(*name);
              return {};
            },
-           required, what}};
+           required, what, what}};
 }
 
 Options xlated_options(std::uint32_t excluded) {

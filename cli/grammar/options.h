@@ -43,6 +43,12 @@ enum OptionBit : std::uint32_t {
   kMember = 1U << 31U,
 };
 
+/// The `enter` of a node that decides what the command does.
+template <Verb verb>
+void enter(Command& c) {
+  c.verb = verb;
+}
+
 using Options = std::vector<GrammarOption>;
 [[nodiscard]] Options operator+(Options a, const Options& b);
 
@@ -75,5 +81,7 @@ using Options = std::vector<GrammarOption>;
 /// Return the nodes of `show services nat` and `clear services nat`.
 [[nodiscard]] GrammarNode show_nat();
 [[nodiscard]] GrammarNode clear_nat();
+/// Returns the commands about the program itself, and those that read files of this machine.
+[[nodiscard]] std::vector<GrammarNode> local_commands();
 
 }  // namespace icr::cli

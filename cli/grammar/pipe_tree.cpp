@@ -43,8 +43,9 @@ Result<void> take_count(Command& c, std::string_view v) {
 
 using Take = Result<void> (*)(Command&, std::string_view);
 
-GrammarNode value(std::string_view help, Take take) {
+GrammarNode value(std::string_view name, std::string_view help, Take take) {
   GrammarNode node;
+  node.value = name;
   node.help = help;
   node.complete = true;
   node.take = take;
@@ -79,8 +80,8 @@ GrammarNode display() {
 
 GrammarNode build_pipes() {
   using Kind = Pipe::Kind;
-  const auto pattern = [] { return value("Pattern to search for", take_pattern); };
-  const auto file = [] { return value("Name of the file", take_file); };
+  const auto pattern = [] { return value("pattern", "Pattern to search for", take_pattern); };
+  const auto file = [] { return value("filename", "Name of the file", take_file); };
   return keyword(
       "", "",
       {
@@ -91,15 +92,15 @@ GrammarNode build_pipes() {
           with_value("find", "Search for first occurrence of pattern", add_pipe<Kind::find>, pattern()),
           command("hold", "Hold text without exiting the --More-- prompt", add_pipe<Kind::hold>, {}),
           with_optional_value("last", "Display end of output only", add_pipe<Kind::last>,
-                              value("Number of lines (1..1000000)", take_count<1, kMostLines>)),
+                              value("lines", "Number of lines (1..1000000)", take_count<1, kMostLines>)),
           with_value("match", "Show only text that matches a pattern", add_pipe<Kind::match>, pattern()),
           command("no-more", "Don't paginate output", add_pipe<Kind::no_more>, {}),
           with_optional_value("refresh", "Refresh a continuous display of the command", add_pipe<Kind::refresh>,
-                              value("Seconds between refreshes (1..604800)", take_count<1, 604800>)),
+                              value("seconds", "Seconds between refreshes (1..604800)", take_count<1, 604800>)),
           with_value("save", "Save output text to file", add_pipe<Kind::save>, file()),
           with_value("tee", "Write to standard output and file", add_pipe<Kind::tee>, file()),
           with_value("trim", "Trim specified number of columns from start of line", add_pipe<Kind::trim>,
-                     value("Number of columns (1..65535)", take_count<1, 65535>)),
+                     value("columns", "Number of columns (1..65535)", take_count<1, 65535>)),
       });
 }
 

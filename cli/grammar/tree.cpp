@@ -12,10 +12,6 @@ namespace {
 constexpr std::uint32_t kSessionLevels = kBrief | kExtensive | kTerse;
 
 template <Verb verb>
-void enter(Command& c) {
-  c.verb = verb;
-}
-template <Verb verb>
 Result<void> become(Command& c, std::string_view /*none*/) {
   c.verb = verb;
   return {};
@@ -46,12 +42,13 @@ Options show_session_options() {
          if (!name) return tl::unexpected(name.error());
          c.source_nat_pool = std::move(*name);
          return {};
-       }},
+       },
+       0, NameOf::nothing, NameOf::nat_pool},
   };
   Options out = levels(kSessionLevels, kUtilization) + session_filters() + nat + xlated_options(kUtilization);
   out.push_back(verb_option("count", "Display the number of matching sessions", kCount, kUtilization,
                             become<Verb::count_sessions>));
-  out = std::move(out) + limit_option("Maximum number of sessions to display");
+  out = std::move(out) + limit_option("Maximum number of entries to display");
   out.push_back(verb_option("utilization", "Display statistical details about session utilization", kUtilization,
                             ~std::uint32_t{kInterface}, become<Verb::show_utilization>));
   return out;
@@ -114,7 +111,8 @@ Options group_option() {
              if (!number) return tl::unexpected(number.error());
              c.group = static_cast<std::uint16_t>(*number);
              return {};
-           }}};
+           },
+           0, NameOf::nothing, NameOf::group_id}};
 }
 
 GrammarNode show_services() {
@@ -166,6 +164,7 @@ std::vector<GrammarNode> set_actions() {
        }}};
   GrammarNode event;
   event.help = "Name of the event";
+  event.value = "redundancy-event";
   event.take = [](Command&, std::string_view v) -> Result<void> {
     auto name = parse_name(v, "redundancy-event");
     if (!name) return tl::unexpected(name.error());
@@ -189,6 +188,8 @@ std::vector<GrammarNode> set_actions() {
 GrammarNode request_services() {
   GrammarNode name;
   name.help = "Name of the redundancy set";
+  name.value = "redundancy-set";
+  name.offers = NameOf::redundancy_set;
   name.take = [](Command& c, std::string_view v) -> Result<void> {
     auto name = parse_name(v, "redundancy-set");
     if (!name) return tl::unexpected(name.error());
@@ -198,6 +199,8 @@ GrammarNode request_services() {
   name.children = set_actions();
   GrammarNode number;
   number.help = "Number of the redundancy set";
+  number.value = "id";
+  number.offers = NameOf::set_id;
   number.take = [](Command& c, std::string_view v) -> Result<void> {
     const auto number = parse_number(v, 1, std::numeric_limits<std::uint32_t>::max());
     if (!number) return tl::unexpected(number.error());
@@ -221,11 +224,13 @@ Result<void> take_rollback(Command& c, std::string_view v) {
 GrammarNode show_system() {
   GrammarNode second;
   second.help = "Number of a former commit (0..49)";
+  second.value = "rollback";
   second.take = take_rollback<1>;
   second.complete = true;
   second.enter = enter<Verb::compare_commits>;
   GrammarNode first;
   first.help = second.help;
+  first.value = second.value;
   first.take = take_rollback<0>;
   first.children = {std::move(second)};
   return keyword(
@@ -244,10 +249,11 @@ void add_member_option(GrammarNode& node) {
 GrammarNode build() {
   GrammarNode services = show_services();
   add_member_option(services);
-  return keyword("", "",
-                 {keyword("clear", "Clear information in the system", {clear_services()}),
-                  keyword("request", "Make system-level requests", {request_services()}),
-                  keyword("show", "Show system information", {std::move(services), show_system()})});
+  std::vector<GrammarNode> first = {keyword("clear", "Clear information in the system", {clear_services()}),
+                                    keyword("request", "Make system-level requests", {request_services()}),
+                                    keyword("show", "Show system information", {std::move(services), show_system()})};
+  for (auto& each : local_commands()) first.push_back(std::move(each));
+  return keyword("", "", std::move(first));
 }
 
 }  // namespace

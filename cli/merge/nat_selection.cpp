@@ -1,6 +1,7 @@
 #include "cli/merge/nat_selection.h"
 
 #include <algorithm>
+#include <set>
 
 namespace icr::cli {
 namespace {
@@ -60,6 +61,21 @@ Names names_of(const Cluster& cluster) {
   Names out;
   for (const auto& pool : cluster.nat_pools) out.nat_pools.push_back(pool.name);
   for (const auto& rule : cluster.nat_rules) out.nat_rules.push_back(rule.name);
+  for (const auto& service_set : cluster.service_sets) out.service_sets.push_back(service_set.name);
+  std::set<std::string> interfaces;  // chassis may have cards of the same name
+  for (const auto& chassis : cluster.chassis) {
+    for (const auto& card : chassis.cards) {
+      interfaces.insert(card.name);
+      for (const auto& port : card.ports) interfaces.insert(fmt::format("{}.{}", card.name, port.unit));
+    }
+  }
+  out.interfaces.assign(interfaces.begin(), interfaces.end());
+  for (const auto& set : cluster.redundancy_sets) {
+    if (set.stand_alone()) continue;
+    out.redundancy_sets.push_back(set.name);
+    out.set_ids.push_back(std::to_string(set.id));
+  }
+  out.group_ids = out.set_ids;
   return out;
 }
 

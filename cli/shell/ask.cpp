@@ -1,8 +1,6 @@
 #include "cli/shell/ask.h"
 
 #include <fmt/chrono.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -11,9 +9,11 @@
 #include <thread>
 
 #include "cli/client/zmq_transport.h"
-#include "cli/grammar/grammar.h"
+#include "cli/grammar/completion.h"
 #include "cli/merge/nat_selection.h"
 #include "cli/pipes/chain.h"
+#include "cli/shell/local.h"
+#include "cli/shell/terminal.h"
 #include "model/base/clock.h"
 #include "model/config/cluster_file.h"
 
@@ -41,6 +41,87 @@ std::optional<std::chrono::seconds> interval_of(const Command& command) {
   return out;
 }
 
+std::uint32_t screen_lines(const Settings& settings) {
+  return settings.screen_lines != 0 ? settings.screen_lines : static_cast<std::uint32_t>(screen_size().rows);
+}
+
+constexpr std::string_view kHelp =
+    "Type a part of a command and ? to see what may follow, with what it means.\n"
+    "The space bar completes a word, Tab also completes names of the cluster file.\n"
+    "Any unique beginning of a word stands for it. `|` behind a command filters its answer.\n\n"
+    "  show services sessions                       sessions of the whole cluster\n"
+    "  show services sessions source-prefix 192.0.2.1 extensive\n"
+    "  show services sessions count                 how many, by service set\n"
+    "  show services redundancy-group               who is master, and why\n"
+    "  show services nat pool                       translated addresses and ports\n"
+    "  show services sessions | match tcp | count\n\n"
+    "All commands: docs/commands.md and docs/cli.md\n";
+
+/// Says what `set cli` did. The shell does it.
+std::string said(const Command& command) {
+  switch (command.setting) {
+    case CliSetting::screen_length:
+      return fmt::format("Screen length set to {}\n", command.value);
+    case CliSetting::screen_width:
+      return fmt::format("Screen width set to {}\n", command.value);
+    case CliSetting::complete_on_space:
+      return fmt::format("{} complete-on-space\n", command.value != 0 ? "Enabling" : "Disabling");
+    case CliSetting::timestamp:
+      return command.value != 0 ? "CLI timestamp set to: %b %d %T\n" : "CLI timestamp disabled\n";
+  }
+  return {};
+}
+
+/// Executes a command that does not ask the cluster one question. Returns nothing for any other.
+std::optional<ExitCode> run_here(const Command& command, const Settings& settings) {
+  const char* first = nullptr;
+  switch (command.verb) {
+    case Verb::leave:
+      return ExitCode::ok;
+    case Verb::help:
+      print(kHelp);
+      return ExitCode::ok;
+    case Verb::set_cli:
+      print(said(command));
+      return ExitCode::ok;
+    case Verb::check:
+      first = "check";
+      break;
+    case Verb::commit:
+      first = "commit";
+      break;
+    case Verb::roll_back:
+      first = "rollback";
+      break;
+    case Verb::keys:
+      first = "keys";
+      break;
+    default:
+      return std::nullopt;
+  }
+  if (!command.pipes.empty() || command.display != Display::text) {
+    print_error("error: pipes are for commands that ask the cluster\n");
+    return ExitCode::command_error;
+  }
+  std::vector<std::string> words = {first};
+  words.insert(words.end(), command.words.begin(), command.words.end());
+  return run_local(words, settings);
+}
+
+/// Shows what may follow, if `line` ends with `?`.
+bool show_help(std::string_view line, const Names* names, std::string_view prompt, ExitCode& code) {
+  if (line.empty() || line.back() != '?' || !split_words(line)) return false;
+  const std::string_view before = line.substr(0, line.size() - 1);
+  const Completions found = complete(before, names);
+  code = found.error ? ExitCode::command_error : ExitCode::ok;
+  if (found.error) {
+    print_error(found.error->shown(prompt, before));
+  } else {
+    print(found.shown());
+  }
+  return true;
+}
+
 /// Asks once, with everything that is needed for it.
 class Round {
  public:
@@ -50,7 +131,7 @@ class Round {
 
   [[nodiscard]] ExitCode run() const {
     // Files are opened before anything is asked: a name that is wrong is known at once.
-    auto chain = Chain::open(command_.pipes, screen_lines(), print);
+    auto chain = Chain::open(command_.pipes, screen_lines(settings_), print);
     if (!chain) {
       print_error(fmt::format("error: {}\n", chain.error().message));
       return ExitCode::command_error;
@@ -74,22 +155,19 @@ class Round {
 
 }  // namespace
 
-std::uint32_t screen_lines() {
-  winsize size{};
-  if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_row == 0) return 24;
-  return size.ws_row;
-}
-
 ExitCode ask(std::string_view line, const Settings& settings, std::string_view prompt) {
   const auto cluster = load_cluster_file(settings.file());
   // Names come from the cluster file. A line that is wrong whatever names exist is reported before that file is read.
   std::optional<Names> names;
   if (cluster) names = names_of(*cluster);
-  const auto command = parse_command(line, names ? &*names : nullptr);
+  const Names* known = names ? &*names : nullptr;
+  if (ExitCode code{}; show_help(line, known, prompt, code)) return code;
+  const auto command = parse_command(line, known);
   if (!command) {
     print_error(command.error().shown(prompt, line));
     return ExitCode::command_error;
   }
+  if (const auto code = run_here(*command, settings)) return *code;
   if (!cluster) {
     print_error(cluster.error().message + "\n");
     return ExitCode::bad_cluster_file;
@@ -117,6 +195,17 @@ ExitCode ask(std::string_view line, const Settings& settings, std::string_view p
     if (code == ExitCode::command_error || std::fflush(stdout) != 0) return code;
     begin = std::max(begin + *interval, std::chrono::steady_clock::now());
   }
+}
+
+ExitCode print_completions(std::string_view line, const Settings& settings) {
+  std::optional<Names> names;
+  if (const auto cluster = load_cluster_file(settings.file())) names = names_of(*cluster);
+  const auto found = complete(line, names ? &*names : nullptr);
+  for (const auto& each : found.all) {
+    if (each.kind != Completion::Kind::name && each.kind != Completion::Kind::keyword) continue;
+    print(fmt::format("{}\t{}\n", each.word, each.help));
+  }
+  return found.error ? ExitCode::command_error : ExitCode::ok;
 }
 
 }  // namespace icr::cli

@@ -13,7 +13,8 @@ namespace icr::cli {
 /// line that is wrong. Returns the exit code of `icr`.
 [[nodiscard]] ExitCode ask(std::string_view line, const Settings& settings, std::string_view prompt);
 
-/// Returns the number of lines of the terminal, or 24 if standard output is none.
-[[nodiscard]] std::uint32_t screen_lines();
+/// Prints the words and names that may stand at the end of `line`, each with a tab and what it means, for the
+/// completion of the user's shell. Prints nothing if the line is wrong.
+[[nodiscard]] ExitCode print_completions(std::string_view line, const Settings& settings);
 
 }  // namespace icr::cli

@@ -1,6 +1,7 @@
 // What the options and the environment of `icr` say: which cluster is asked, and with which key.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -15,6 +16,7 @@ struct Settings {
   std::string key_file;      ///< empty: the usual places beside the cluster file
   std::string chassis;       ///< empty: all
   unsigned timeout_ms = 2000;
+  std::uint32_t screen_lines = 0;  ///< what `| last` shows; 0: as many as the terminal has
 
   /// Returns the path of the cluster file.
   [[nodiscard]] std::string file() const;

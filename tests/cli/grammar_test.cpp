@@ -214,7 +214,9 @@ TEST(Grammar, ANameMayStandAmongOptions) {
 }
 
 TEST(Grammar, ExactNamesComeBeforeAbbreviatedKeywords) {
-  const Names names{{"det", "s", "detail", "p1"}, {"r1"}};
+  Names names;
+  names.nat_pools = {"det", "s", "detail", "p1"};
+  names.nat_rules = {"r1"};
   const auto name_in = [&](const std::string& line) {
     const auto command = parse_command(line, &names);
     EXPECT_TRUE(command) << line;
@@ -301,7 +303,7 @@ TEST(Grammar, AmbiguousPrefixesListTheirCompletions) {
             "                                         ^\n"
             "'source-p' is ambiguous.\n"
             "Possible completions:\n"
-            "  source-port          Source port (0..65535)\n"
+            "  source-port          Source port to use as filter (0..65535)\n"
             "  source-prefix        Source address or prefix\n");
   EXPECT_THAT(refused("show services sessions s x"), HasSubstr("  service-set          "));
   EXPECT_THAT(refused("show services se"), HasSubstr("'se' is ambiguous.\nPossible completions:\n  service-sets "));

@@ -360,6 +360,18 @@ void sequences() {
         1,       0x54,   1, 0, 0,    0x30, 0, 0, kOutside6, kWhole, 0, 0, 0x50, 1, 0, 0, 0x10, 0, 0});
 }
 
+void commands() {
+  const auto seed = [](const std::string& name, const std::string& text) {
+    write("icr_command_fuzz", name, Bytes(text.begin(), text.end()));
+  };
+  seed("filters", "show services sessions extensive protocol tcp source-prefix 198.18/16 limit 5\n");
+  seed("pipes",
+       "show services flows | match \"tcp|udp\" | except ^a{1,3} | find [0-9]+$ | trim 2 | last 3\ntcp 1\nudp 2\n");
+  seed("nat", "sh serv nat map det p1 serv ss1 | count\na\nb");
+  seed("request", "request services redundancy-set id 1 switchover dry-run extensive\n");
+  seed("local", "commit confirmed 5 \"a file\" comment x\n");
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -372,6 +384,7 @@ int main(int argc, char** argv) {
   checkpoints();
   nat64();
   sequences();
+  commands();
   const std::string whole = std::string(fuzz::kClusterHead).append(fuzz::kClusterTail);
   write("icr_cluster_file_fuzz", "cluster",
         bytes_of(reinterpret_cast<const std::uint8_t*>(whole.data()), whole.size()));

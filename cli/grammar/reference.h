@@ -1,0 +1,13 @@
+// What is written about the commands, made from the tree of the grammar: docs/commands.md and the manual page.
+#pragma once
+
+#include <string>
+
+namespace icr::cli {
+
+/// Returns the reference of all commands in Markdown.
+[[nodiscard]] std::string reference_in_markdown();
+/// Returns the manual page icr(1) in the language of man(7).
+[[nodiscard]] std::string manual_page();
+
+}  // namespace icr::cli
