@@ -267,6 +267,8 @@ void carry_out(Asking& asking) {
     case Verb::compare_commits:
       compare_commits(asking);
       break;
+    case Verb::show_configuration:
+    case Verb::show_version:
     case Verb::leave:
     case Verb::help:
     case Verb::set_cli:

@@ -56,6 +56,8 @@ enum class Verb : std::uint8_t {
   show_commits,
   compare_commits,  ///< Command::rollback says which
   // These do not ask the cluster, or not with one question.
+  show_configuration,  ///< Command::words is the path
+  show_version,
   leave,    ///< `exit`, `quit`
   help,     ///< how to use the shell
   set_cli,  ///< Command::setting says what
@@ -128,7 +130,7 @@ struct Command {
   std::optional<std::string> member;      ///< the chassis that is asked alone; "all": each of them by itself
   CliSetting setting = CliSetting::screen_length;
   std::uint32_t value = 0;          ///< of `setting`; for one that is on or off, 1 or 0
-  std::vector<std::string> words;   ///< of check, commit, rollback and keys
+  std::vector<std::string> words;   ///< of check, commit, rollback and keys, and of show_configuration
   Display display = Display::text;  ///< of the pipe `display`
   std::vector<Pipe> pipes;          ///< all others, in their order
 };

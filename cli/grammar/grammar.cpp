@@ -51,6 +51,10 @@ const std::vector<std::string>& Names::of(NameOf what) const {
       return set_ids;
     case NameOf::group_id:
       return group_ids;
+    case NameOf::firewall_rule:
+      return firewall_rules;
+    case NameOf::application:
+      return applications;
   }
   return none;
 }

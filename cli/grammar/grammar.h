@@ -26,7 +26,9 @@ enum class NameOf : std::uint8_t {
   interface,
   redundancy_set,
   set_id,
-  group_id
+  group_id,
+  firewall_rule,
+  application,
 };
 
 /// The names that the cluster file defines.
@@ -38,6 +40,8 @@ struct Names {
   std::vector<std::string> redundancy_sets;
   std::vector<std::string> set_ids;
   std::vector<std::string> group_ids;
+  std::vector<std::string> firewall_rules;
+  std::vector<std::string> applications;
   /// Returns the names of things of kind `what`.
   [[nodiscard]] const std::vector<std::string>& of(NameOf what) const;
   /// Returns true if `name` is the name of a thing of kind `what`.

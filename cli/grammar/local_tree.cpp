@@ -72,7 +72,58 @@ GrammarNode set_cli() {
           })});
 }
 
+/// Returns a stanza of a configuration with those inside it.
+GrammarNode stanza(std::string_view word, std::string_view help, void (*enter)(Command&),
+                   std::vector<GrammarNode> children) {
+  GrammarNode node = command(word, help, enter, {});
+  node.children = std::move(children);
+  return node;
+}
+
+/// Returns a stanza that has a name, or without it all stanzas of that kind.
+GrammarNode named_stanza(std::string_view word, std::string_view help, void (*enter)(Command&), NameOf names) {
+  GrammarNode name;
+  name.value = word;
+  name.help = "Name";
+  name.offers = names;
+  name.take = take_word;
+  name.complete = true;
+  return stanza(word, help, enter, {std::move(name)});
+}
+
 }  // namespace
+
+GrammarNode show_configuration() {
+  return stanza(
+      "configuration", "Show current configuration", enter<Verb::show_configuration>,
+      {
+          stanza("applications", "Define applications by protocol characteristics",
+                 [](Command& c) { c.words.emplace_back("applications"); },
+                 {named_stanza(
+                     "application", "Define an application", [](Command& c) { c.words.emplace_back("application"); },
+                     NameOf::application)}),
+          stanza("interfaces", "Interface configuration", [](Command& c) { c.words.emplace_back("interfaces"); }, {}),
+          stanza("services", "System services", [](Command& c) { c.words.emplace_back("services"); },
+                 {
+                     stanza("nat", "Configure Network Address Translation",
+                            [](Command& c) { c.words.emplace_back("nat"); },
+                            {named_stanza(
+                                 "pool", "Define a NAT pool", [](Command& c) { c.words.emplace_back("pool"); },
+                                 NameOf::nat_pool),
+                             named_stanza(
+                                 "rule", "Define a NAT rule", [](Command& c) { c.words.emplace_back("rule"); },
+                                 NameOf::nat_rule)}),
+                     named_stanza(
+                         "service-set", "Define a service set", [](Command& c) { c.words.emplace_back("service-set"); },
+                         NameOf::service_set),
+                     stanza("stateful-firewall", "Configure a stateful firewall",
+                            [](Command& c) { c.words.emplace_back("stateful-firewall"); },
+                            {named_stanza(
+                                "rule", "Define a rule", [](Command& c) { c.words.emplace_back("rule"); },
+                                NameOf::firewall_rule)}),
+                 }),
+      });
+}
 
 std::vector<GrammarNode> local_commands() {
   return {

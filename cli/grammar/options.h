@@ -83,5 +83,7 @@ using Options = std::vector<GrammarOption>;
 [[nodiscard]] GrammarNode clear_nat();
 /// Returns the commands about the program itself, and those that read files of this machine.
 [[nodiscard]] std::vector<GrammarNode> local_commands();
+/// Returns the node of `show configuration`.
+[[nodiscard]] GrammarNode show_configuration();
 
 }  // namespace icr::cli

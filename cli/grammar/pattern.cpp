@@ -85,11 +85,13 @@ bool Pattern::matches(std::string_view line) const {
                        [](char a, char b) { return lower(a) == b; }) != line.end() ||
            plain_.empty();
   }
-  // REG_STARTEND spares a copy of the line with a zero at its end.
+  // REG_STARTEND says where the line ends, which may contain zero octets. The copy is for what looks for a zero all the
+  // same: the checks of AddressSanitizer.
+  scratch_ = line;
   regmatch_t part{};
   part.rm_so = 0;
   part.rm_eo = static_cast<regoff_t>(line.size());
-  return regexec(&compiled_->expression, line.data(), 0, &part, REG_STARTEND) == 0;
+  return regexec(&compiled_->expression, scratch_.c_str(), 0, &part, REG_STARTEND) == 0;
 }
 
 }  // namespace icr::cli

@@ -25,6 +25,7 @@ class Pattern {
 
   std::string plain_;  ///< in lower case; of a pattern without special characters
   std::shared_ptr<const Compiled> compiled_;
+  mutable std::string scratch_;  ///< used again, so that its memory is
 };
 
 }  // namespace icr::cli

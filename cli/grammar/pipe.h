@@ -10,6 +10,7 @@ namespace icr::cli {
 struct Pipe {
   enum class Kind : std::uint8_t {
     append,   ///< to the file `text`
+    compare,  ///< a configuration with the former commit `number`
     count,    ///< the number of lines
     except,   ///< lines that do not match the pattern `text`
     find,     ///< from the first line on that matches `text`

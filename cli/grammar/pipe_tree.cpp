@@ -3,6 +3,7 @@
 #include "cli/grammar/options.h"
 #include "cli/grammar/pattern.h"
 #include "cli/grammar/values.h"
+#include "model/query/commit.h"
 
 namespace icr::cli {
 namespace {
@@ -78,6 +79,13 @@ GrammarNode display() {
                  });
 }
 
+GrammarNode compare() {
+  GrammarNode rollback =
+      with_value("rollback", "Compare with prior rollback number", add_pipe<Pipe::Kind::compare>,
+                 value("rollback", "Number of a former commit (0..49)", take_count<0, kMaxCommits - 1>));
+  return keyword("compare", "Compare configuration changes with prior version", {std::move(rollback)});
+}
+
 GrammarNode build_pipes() {
   using Kind = Pipe::Kind;
   const auto pattern = [] { return value("pattern", "Pattern to search for", take_pattern); };
@@ -86,6 +94,7 @@ GrammarNode build_pipes() {
       "", "",
       {
           with_value("append", "Append output text to file", add_pipe<Kind::append>, file()),
+          compare(),
           command("count", "Count occurrences", add_pipe<Kind::count>, {}),
           display(),
           with_value("except", "Show only text that does not match a pattern", add_pipe<Kind::except>, pattern()),

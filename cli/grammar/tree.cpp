@@ -249,9 +249,12 @@ void add_member_option(GrammarNode& node) {
 GrammarNode build() {
   GrammarNode services = show_services();
   add_member_option(services);
-  std::vector<GrammarNode> first = {keyword("clear", "Clear information in the system", {clear_services()}),
-                                    keyword("request", "Make system-level requests", {request_services()}),
-                                    keyword("show", "Show system information", {std::move(services), show_system()})};
+  std::vector<GrammarNode> first = {
+      keyword("clear", "Clear information in the system", {clear_services()}),
+      keyword("request", "Make system-level requests", {request_services()}),
+      keyword("show", "Show system information",
+              {show_configuration(), std::move(services), show_system(),
+               command("version", "Show software process revision levels", enter<Verb::show_version>, {})})};
   for (auto& each : local_commands()) first.push_back(std::move(each));
   return keyword("", "", std::move(first));
 }

@@ -175,6 +175,7 @@ Result<std::unique_ptr<PipeStage>> stage_of(const Pipe& pipe, std::uint32_t scre
     case Pipe::Kind::save:
     case Pipe::Kind::tee:
       return file_stage(pipe);
+    case Pipe::Kind::compare:
     case Pipe::Kind::hold:
     case Pipe::Kind::no_more:
     case Pipe::Kind::refresh:

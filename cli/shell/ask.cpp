@@ -6,12 +6,15 @@
 #include <chrono>
 #include <cstdio>
 #include <ctime>
+#include <set>
 #include <thread>
 
 #include "cli/client/zmq_transport.h"
+#include "cli/commit_client.h"
 #include "cli/grammar/completion.h"
 #include "cli/merge/nat_selection.h"
 #include "cli/pipes/chain.h"
+#include "cli/render/configuration.h"
 #include "cli/shell/local.h"
 #include "cli/shell/terminal.h"
 #include "model/base/clock.h"
@@ -108,6 +111,68 @@ std::optional<ExitCode> run_here(const Command& command, const Settings& setting
   return run_local(words, settings);
 }
 
+/// Returns the former commit that `| compare rollback N` names, from the first chassis that answers.
+Result<Cluster> former_commit(std::uint32_t rollback, const Settings& settings, const Cluster& cluster,
+                              std::optional<std::uint16_t> only) {
+  auto key = key_for(cluster, settings);
+  if (!key) return tl::unexpected(key.error());
+  ZmqTransport transport(cluster, std::chrono::milliseconds(settings.timeout_ms), std::move(*key));
+  std::set<std::uint16_t> chassis;
+  for (std::uint16_t i = 0; i < cluster.chassis.size(); ++i) {
+    if (only.value_or(i) == i) chassis.insert(i);
+  }
+  std::string why = "there is no chassis";
+  for (const auto& [index, answer] : ask_commit(transport, chassis, {})) {
+    if (!answer.reply) {
+      why = fmt::format("chassis {} did not answer: {}", cluster.chassis[index].name, answer.why);
+      continue;
+    }
+    if (rollback >= answer.reply->entries.size()) return fail("there is no rollback {}", rollback);
+    return fetch_commit(transport, index, answer.reply->entries[rollback]).and_then([&](const std::string& text) {
+      return parse_cluster(text, fmt::format("rollback {}", rollback));
+    });
+  }
+  return tl::unexpected(Error{std::move(why)});
+}
+
+/// Prints what the cluster file says, which this program reads itself. Returns nothing for any other command.
+std::optional<ExitCode> show_file(const Command& command, const Settings& settings, const Cluster& cluster,
+                                  std::optional<std::uint16_t> only) {
+  std::string text;
+  if (command.verb == Verb::show_configuration) {
+    const auto compared = std::find_if(command.pipes.begin(), command.pipes.end(),
+                                       [](const Pipe& pipe) { return pipe.kind == Pipe::Kind::compare; });
+    if (compared == command.pipes.end()) {
+      text = render_configuration(configuration_of(cluster, only), command.words, command.display == Display::set);
+    } else {
+      const auto former = former_commit(compared->number, settings, cluster, only);
+      if (!former) {
+        print_error(fmt::format("error: {}\n", former.error().message));
+        return ExitCode::command_error;
+      }
+      text = render_comparison(configuration_of(*former, only), configuration_of(cluster, only));
+    }
+  } else if (command.verb == Verb::show_version) {
+    text = fmt::format("Hostname: {}\nModel: icr\nicr: {}\n", cluster.name, ICR_VERSION);
+  } else {
+    return std::nullopt;
+  }
+  if (command.display != Display::text && (command.display != Display::set || command.verb == Verb::show_version)) {
+    print_error("error: this command has no form but text: `| display` is not possible\n");
+    return ExitCode::command_error;
+  }
+  auto chain = Chain::open(command.pipes, screen_lines(settings), print);
+  if (!chain) {
+    print_error(fmt::format("error: {}\n", chain.error().message));
+    return ExitCode::command_error;
+  }
+  chain->write(text);
+  const auto finished = chain->finish();
+  if (finished) return ExitCode::ok;
+  print_error(fmt::format("error: {}\n", finished.error().message));
+  return ExitCode::incomplete;
+}
+
 /// Shows what may follow, if `line` ends with `?`.
 bool show_help(std::string_view line, const Names* names, std::string_view prompt, ExitCode& code) {
   if (line.empty() || line.back() != '?' || !split_words(line)) return false;
@@ -180,9 +245,15 @@ ExitCode ask(std::string_view line, const Settings& settings, std::string_view p
       return ExitCode::command_error;
     }
   }
+  if (const auto code = show_file(*command, settings, *cluster, only)) return *code;
   const auto key = key_for(*cluster, settings);
   if (!key) {
     print_error(fmt::format("error: {}\n", key.error().message));
+    return ExitCode::command_error;
+  }
+  if (std::any_of(command->pipes.begin(), command->pipes.end(),
+                  [](const Pipe& pipe) { return pipe.kind == Pipe::Kind::compare; })) {
+    print_error("error: `| compare` is for `show configuration`\n");
     return ExitCode::command_error;
   }
   const Round round(*command, settings, *cluster, only, *key);

@@ -79,8 +79,8 @@ TEST(Completion, NamesComeFromTheClusterFile) {
 
 TEST(Completion, PipesFollowACommand) {
   EXPECT_THAT(offered_for("show services sessions | "),
-              ElementsAre("append", "count", "display", "except", "find", "hold", "last", "match", "no-more", "refresh",
-                          "save", "tee", "trim"));
+              ElementsAre("append", "compare", "count", "display", "except", "find", "hold", "last", "match", "no-more",
+                          "refresh", "save", "tee", "trim"));
   EXPECT_THAT(offered_for("show services sessions |"), Contains("match"));
   EXPECT_THAT(offered_for("show services sessions | match "), ElementsAre("<pattern>"));
   EXPECT_THAT(offered_for("show services sessions | display x"), ElementsAre("xml"));

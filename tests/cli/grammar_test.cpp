@@ -198,6 +198,16 @@ TEST(Grammar, EveryCommandOfNatHasItsVerb) {
   EXPECT_EQ(parsed("show services service-sets statistics tcp").statistics, StatisticsView::tcp);
 }
 
+TEST(Grammar, PathsOfAConfiguration) {
+  const auto path = [](const std::string& line) { return parsed("show configuration" + line).words; };
+  EXPECT_EQ(path("").size(), 0U);
+  EXPECT_EQ(path(" services nat pool p1"), (std::vector<std::string>{"services", "nat", "pool", "p1"}));
+  EXPECT_EQ(path(" serv state rule"), (std::vector<std::string>{"services", "stateful-firewall", "rule"}));
+  EXPECT_EQ(path(" services service-set a | display set").size(), 3U);
+  EXPECT_EQ(parsed("show configuration | display set | match nat").display, Display::set);
+  EXPECT_THAT(refused("show configuration bogus"), HasSubstr("syntax error, expecting <command>."));
+}
+
 TEST(Grammar, ANameMayStandAmongOptions) {
   for (const char* line :
        {"show services nat pool p1 detail service-set a", "show services nat pool detail p1 service-set a",

@@ -8,7 +8,7 @@ import time
 
 import pexpect
 import pytest
-from captures import CASES, CHASSIS, HOST, SERVER, built, program, with_free_ports, write_capture
+from captures import CASES, CHASSIS, HOST, ROOT, SERVER, built, program, with_free_ports, write_capture
 from scapy.all import IP, UDP
 
 SESSIONS = 60
@@ -343,3 +343,45 @@ def test_one_shot_help(chassis):
                           cwd=chassis, text=True, capture_output=True, timeout=60)  # fmt: skip
     assert done.returncode == 0
     assert done.stdout == "Possible completions:\n  <service-set>        Name of the service set\n  cases\n"
+
+
+def one_shot(folder, *words):
+    return subprocess.run([program("icr"), "--cluster", "cluster.yaml", *words], cwd=folder, text=True,
+                          capture_output=True, timeout=60)  # fmt: skip
+
+
+def test_what_is_configured(chassis):
+    shown = one_shot(chassis, "show", "configuration", "services", "service-set", "cases")
+    assert shown.returncode == 0 and "stateful-firewall-rules everything;\n" in shown.stdout
+    assert "inside-service-interface ms-0/0/0.1;" in shown.stdout
+    commands = one_shot(chassis, "show configuration | display set | match firewall").stdout.splitlines()
+    assert "set services service-set cases stateful-firewall-rules everything" in commands
+    assert "set services stateful-firewall rule everything term all then accept" in commands
+    refused = one_shot(chassis, "show", "version", "|", "display", "set")
+    assert refused.returncode == 1 and "`| display` is not possible" in refused.stderr
+    assert one_shot(chassis, "show", "version").stdout.startswith("Hostname: cases\n")
+
+
+def test_bash_completes_commands_and_names(chassis):
+    script = f"""
+        source {ROOT}/cli/completion/icr.bash
+        COMP_WORDS=({program("icr")} --cluster cluster.yaml show serv sess service-set c)
+        COMP_CWORD=7
+        _icr
+        echo "${{COMPREPLY[@]}}"
+        COMP_WORDS=({program("icr")} --cluster cluster.yaml cl)
+        COMP_CWORD=3
+        _icr
+        echo "${{COMPREPLY[@]}}"
+        """
+    done = subprocess.run(["bash", "-c", script], cwd=chassis, text=True, capture_output=True, timeout=60)
+    assert done.stdout.splitlines() == ["cases", "clear"], done
+
+
+def test_the_manual_pages_name_every_option():
+    for name, section in (("icr", 1), ("icrd", 8)):
+        page = (ROOT / "docs" / "man" / f"{name}.{section}").read_text().replace("\\-", "-")
+        options = re.findall(r"--[a-z-]+", subprocess.run([program(name), "--help"], text=True, capture_output=True).stdout)
+        assert options
+        for option in set(options) - ({"--help"} if name == "icr" else set()):
+            assert option in page, f"{name}({section}) does not say what {option} is"

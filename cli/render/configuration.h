@@ -1,0 +1,32 @@
+// Shows a cluster file as Junos shows a configuration: `show configuration`.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/config/cluster.h"
+
+namespace icr::cli {
+
+/// A statement of a configuration, or a stanza of them.
+struct Stanza {
+  std::string words;  ///< "pool pool1", "address 203.0.113.0/28"
+  std::vector<Stanza> children;
+  bool statement = false;  ///< it ends with a semicolon and has no braces
+};
+
+/// Returns what Junos has words for: interfaces, service sets, rules, pools and applications. The cards are those of
+/// every chassis, or of `only_chassis`. Values that are the default are left out, as in a configuration that somebody
+/// typed.
+[[nodiscard]] Stanza configuration_of(const Cluster& cluster, std::optional<std::uint16_t> only_chassis);
+
+/// Returns the part of a configuration that `path` names ("services", "nat", "pool", "pool1"), with braces, or with
+/// `as_set` as commands that make it. Returns an empty text if there is no such part.
+[[nodiscard]] std::string render_configuration(const Stanza& root, const std::vector<std::string>& path, bool as_set);
+
+/// Returns what `present` has and `former` has not (+), and the other way round (-), under the path where it is. Order
+/// is not compared.
+[[nodiscard]] std::string render_comparison(const Stanza& former, const Stanza& present);
+
+}  // namespace icr::cli
