@@ -24,7 +24,7 @@ void collect(const GrammarNode& node, const std::string& words, std::string_view
   for (const auto& child : node.children) {
     const std::string word = child.word.empty() ? value_of(child.value) : std::string(child.word);
     const std::string repeated = child.repeats ? word + " ..." : word;
-    collect(child, words.empty() ? repeated : words + " " + repeated, own, out);
+    collect(child, words.empty() ? repeated : fmt::format("{} {}", words, repeated), own, out);
   }
 }
 

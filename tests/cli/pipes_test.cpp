@@ -105,7 +105,9 @@ TEST(Pattern, IsRefusedIfWrongOrTooLarge) {
        {"(", "[a", "a{2,1}", "*(", "(a)\\1", "a{9999999999999999999999}", "a{257}", "((a{16}){16}){2}", "\\"}) {
     const auto compiled = Pattern::compile(pattern);
     EXPECT_FALSE(compiled) << pattern;
-    if (!compiled) EXPECT_THAT(compiled.error().message, HasSubstr("invalid pattern")) << pattern;
+    if (!compiled) {
+      EXPECT_THAT(compiled.error().message, HasSubstr("invalid pattern")) << pattern;
+    }
   }
   EXPECT_FALSE(Pattern::compile(std::string(513, 'a')));
   EXPECT_FALSE(Pattern::compile(std::string("a\0b", 3)));
