@@ -55,6 +55,8 @@ const std::vector<std::string>& Names::of(NameOf what) const {
       return firewall_rules;
     case NameOf::application:
       return applications;
+    case NameOf::chassis:
+      return chassis;
   }
   return none;
 }

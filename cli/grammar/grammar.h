@@ -29,6 +29,7 @@ enum class NameOf : std::uint8_t {
   group_id,
   firewall_rule,
   application,
+  chassis,
 };
 
 /// The names that the cluster file defines.
@@ -42,6 +43,7 @@ struct Names {
   std::vector<std::string> group_ids;
   std::vector<std::string> firewall_rules;
   std::vector<std::string> applications;
+  std::vector<std::string> chassis;
   /// Returns the names of things of kind `what`.
   [[nodiscard]] const std::vector<std::string>& of(NameOf what) const;
   /// Returns true if `name` is the name of a thing of kind `what`.

@@ -124,7 +124,8 @@ Options member_option() {
              if (!name) return tl::unexpected(name.error());
              c.member = std::move(*name);
              return {};
-           }}};
+           },
+           0, NameOf::nothing, NameOf::chassis}};
 }
 
 GrammarOption verb_option(std::string_view word, std::string_view help, std::uint32_t bit, std::uint32_t excluded,

@@ -76,6 +76,7 @@ Names names_of(const Cluster& cluster) {
     out.set_ids.push_back(std::to_string(set.id));
   }
   out.group_ids = out.set_ids;
+  for (const auto& chassis : cluster.chassis) out.chassis.push_back(chassis.name);
   for (const auto& rule : cluster.firewall_rules) out.firewall_rules.push_back(rule.name);
   for (const auto& application : cluster.applications) out.applications.push_back(application.name);
   return out;

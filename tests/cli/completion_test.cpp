@@ -101,7 +101,7 @@ TEST(Completion, AWrongWordBeforeIsNamed) {
 
 TEST(Completion, ListsAreThoseOfJunos) {
   const Names names = some_names();
-  EXPECT_EQ(complete("show services nat mappings summary ", &names).shown(),
+  EXPECT_EQ(complete("clear services nat statistics ", &names).shown(),
             "Possible completions:\n"
             "  <[Enter]>            Execute this command\n"
             "  interface            Name of extension provider interface\n"
