@@ -27,7 +27,7 @@ SCHEDULES = (1, 2000)
 SANITIZED_SCHEDULES = {"ICR_SIM_SEEDS": os.environ.get("ICR_SIM_SEEDS", "100")}
 HOSTILE_FROM = 5  # the numbers of the workers of pytest: integration has 0 to 4
 
-FEW = 5  # so many failures are tried again
+FEW = 5  # if no more cases than these failed, they are tried again
 
 CPU, WAIT, ALONE = "cpu", "wait", "alone"
 
@@ -215,16 +215,19 @@ def carry_out(jobs):
 
 
 def try_again(jobs):
-    """Runs the cases that failed once more, each alone, if they are few. A case that passes then counts as passed, and is
-    named in the end: [(name, what it said the first time)]. Labs and unit tests share two processors with compilers, so a
-    case may fail because it had to wait; one that is wrong fails alone as well."""
+    """Runs the cases that failed once more, each alone, if all that failed are few and of the kinds that may be tried again
+    (runner/suites.py). A case that passes then counts as passed, and is named in the end: [(name, what it said the first
+    time)]. These cases share two processors with compilers, so they may fail because they had to wait."""
     name_thread("again")
     if sum(job.count.failed for job in jobs) > FEW:
         return []
     unsteady = []
     for job in jobs:
         for name, text in list(job.count.failures):
-            if name in job.count.again and job.count.again[name]() == 0:
+            if name not in job.count.again:
+                continue
+            result = job.count.again[name]()
+            if (result.passed, result.total) == (1, 1):
                 job.count.passed_alone(name)
                 unsteady.append((name, text))
     return unsteady
@@ -246,7 +249,7 @@ def main(names):
         if job.part == "build":
             count.times.append((job.seconds, job.name))
         parts[job.part] = count, seconds + job.seconds, processor + processor_seconds(job.name)
-    write_times(parts)
+    write_times(parts, [name for name, _ in unsteady])
     total = Count()
     for name, (count, seconds, processor) in parts.items():
         total.add(count)

@@ -12,7 +12,8 @@ FAILURES, LINES, COLUMNS = 10, 40, 300  # what is shown of failures: so many, of
 
 class Count:
     """Sums of test cases, [(seconds, name)] of those whose time is known, and [(name, what it said)] of those that failed.
-    `again`: {name: a function that runs this case alone, and returns its exit code}, of cases that failed."""
+    `again`: {name: a function that runs this case alone, and returns its Count}, of cases that failed and may be tried again.
+    """
 
     def __init__(self, passed=0, failed=0, skipped=0, times=(), failures=()):
         self.passed, self.failed, self.skipped = passed, failed, skipped
@@ -50,13 +51,14 @@ def one(code, name, seconds=0.0):
     return Count(passed=int(code == 0), failed=int(code != 0), times=[(seconds, name)], failures=failures)
 
 
-def read_junit(path, again=None):
+def read_junit(path, again=None, program=""):
     """Counts the test cases of a JUnit file, as CTest, GoogleTest and pytest write it. `again` takes the class and the name of
-    a case, and returns a function that runs it alone, or None."""
+    a case, and returns a function that runs it alone, or None. The names of cases begin with the `program`, if there is
+    one."""
     count = Count()
     for case in xml.parse(path).getroot().iter("testcase"):
         state = case.get("status", "")
-        name = f"{case.get('classname', '')}.{case.get('name')}"
+        name = f"{program}{case.get('classname', '')}.{case.get('name')}"
         failures = [*case.iter("failure"), *case.iter("error")]
         if failures or state == "fail":
             count.failed += 1
@@ -85,9 +87,9 @@ def failures_told(failures, word="FAILED"):
     return lines
 
 
-def write_times(parts):
+def write_times(parts, unsteady):
     """Leaves build/test-results/times.json: {part: its sums and its slowest cases}. `parts`: {name: (Count, seconds,
-    seconds of processors)}."""
+    seconds of processors)}. `unsteady`: names of cases that passed only alone."""
     OUT.mkdir(parents=True, exist_ok=True)
     told = {
         name: {
@@ -100,4 +102,5 @@ def write_times(parts):
         }
         for name, (count, seconds, processor) in parts.items()
     }
+    told["passed-only-alone"] = sorted(unsteady)
     (OUT / "times.json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
