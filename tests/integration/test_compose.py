@@ -63,7 +63,7 @@ def test_compose_lab_survives_a_docker_kill_of_the_master(containers):
     client = engine.container("client")
 
     engine.run("docker", "exec", client, "bash", "-c",
-               f"(curl -sf --max-time 100 'http://198.19.0.10:8000/download?size={SIZE}&rate=4000000'"
+               f"(curl -sf --max-time 100 'http://198.19.0.10:8000/download?size={SIZE}&rate=2500000'"
                " | sha256sum > /tmp/sum; echo $? >> /tmp/sum; mv /tmp/sum /tmp/done) >/dev/null 2>&1 &")  # fmt: skip
     shown = wait_until(
         lambda: (text := icr(engine, standby, "show", "services", "sessions").stdout) and "198.19.0.10" in text and text,
