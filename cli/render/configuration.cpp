@@ -324,40 +324,6 @@ void append_set(const Stanza& stanza, const std::string& before, std::string& ou
   for (const auto& child : stanza.children) append_set(child, words, out);
 }
 
-/// Returns the child of `parent` with the same words as `child`, or null.
-const Stanza* same_in(const Stanza& parent, const Stanza& child) {
-  for (const auto& each : parent.children) {
-    if (each.words == child.words && each.statement == child.statement) return &each;
-  }
-  return nullptr;
-}
-
-/// Appends the lines of a stanza that one side alone has, each with the mark of that side.
-void append_marked(const Stanza& stanza, char mark, std::string& out) {
-  std::string text;
-  append_braces({&stanza}, 0, text);
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t end = text.find('\n', at);
-    out += fmt::format("{}   {}\n", mark, std::string_view(text).substr(at, end - at));
-    at = end + 1;
-  }
-}
-
-void append_comparison(const Stanza& former, const Stanza& present, const std::string& path, std::string& out) {
-  std::string changes;
-  for (const auto& child : former.children) {
-    if (same_in(present, child) == nullptr) append_marked(child, '-', changes);
-  }
-  for (const auto& child : present.children) {
-    if (same_in(former, child) == nullptr) append_marked(child, '+', changes);
-  }
-  if (!changes.empty()) out += fmt::format("[edit{}]\n{}", path, changes);
-  for (const auto& child : present.children) {
-    const Stanza* before = child.statement ? nullptr : same_in(former, child);
-    if (before != nullptr) append_comparison(*before, child, path + " " + child.words, out);
-  }
-}
-
 }  // namespace
 
 Stanza configuration_of(const Cluster& cluster, std::optional<std::uint16_t> only_chassis) {
@@ -416,9 +382,9 @@ std::string render_configuration(const Stanza& root, const std::vector<std::stri
   return out;
 }
 
-std::string render_comparison(const Stanza& former, const Stanza& present) {
+std::string with_braces(const Stanza& stanza) {
   std::string out;
-  append_comparison(former, present, "", out);
+  append_braces({&stanza}, 0, out);
   return out;
 }
 

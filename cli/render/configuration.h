@@ -25,8 +25,7 @@ struct Stanza {
 /// `as_set` as commands that make it. Returns an empty text if there is no such part.
 [[nodiscard]] std::string render_configuration(const Stanza& root, const std::vector<std::string>& path, bool as_set);
 
-/// Returns what `present` has and `former` has not (+), and the other way round (-), under the path where it is. Order
-/// is not compared.
-[[nodiscard]] std::string render_comparison(const Stanza& former, const Stanza& present);
+/// Returns one stanza or statement as it stands in a configuration.
+[[nodiscard]] std::string with_braces(const Stanza& stanza);
 
 }  // namespace icr::cli

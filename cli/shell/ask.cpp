@@ -14,6 +14,7 @@
 #include "cli/grammar/completion.h"
 #include "cli/merge/nat_selection.h"
 #include "cli/pipes/chain.h"
+#include "cli/render/comparison.h"
 #include "cli/render/configuration.h"
 #include "cli/shell/local.h"
 #include "cli/shell/terminal.h"
@@ -111,9 +112,11 @@ std::optional<ExitCode> run_here(const Command& command, const Settings& setting
   return run_local(words, settings);
 }
 
-/// Returns the former commit that `| compare rollback N` names, from the first chassis that answers.
+/// Returns the former commit that `| compare rollback N` names, from the first chassis that answers. On failure, `code`
+/// is the exit code.
 Result<Cluster> former_commit(std::uint32_t rollback, const Settings& settings, const Cluster& cluster,
-                              std::optional<std::uint16_t> only) {
+                              std::optional<std::uint16_t> only, ExitCode& code) {
+  code = ExitCode::command_error;
   auto key = key_for(cluster, settings);
   if (!key) return tl::unexpected(key.error());
   ZmqTransport transport(cluster, std::chrono::milliseconds(settings.timeout_ms), std::move(*key));
@@ -121,54 +124,61 @@ Result<Cluster> former_commit(std::uint32_t rollback, const Settings& settings, 
   for (std::uint16_t i = 0; i < cluster.chassis.size(); ++i) {
     if (only.value_or(i) == i) chassis.insert(i);
   }
-  std::string why = "there is no chassis";
+  std::string why;
   for (const auto& [index, answer] : ask_commit(transport, chassis, {})) {
-    if (!answer.reply) {
-      why = fmt::format("chassis {} did not answer: {}", cluster.chassis[index].name, answer.why);
-      continue;
-    }
-    if (rollback >= answer.reply->entries.size()) return fail("there is no rollback {}", rollback);
-    return fetch_commit(transport, index, answer.reply->entries[rollback]).and_then([&](const std::string& text) {
-      return parse_cluster(text, fmt::format("rollback {}", rollback));
-    });
+    if (answer.reply && rollback >= answer.reply->entries.size()) return fail("there is no rollback {}", rollback);
+    auto text = answer.reply ? fetch_commit(transport, index, answer.reply->entries[rollback])
+                             : Result<std::string>(fail("{}", answer.why));
+    if (text) return parse_cluster(*text, fmt::format("rollback {}", rollback));
+    why = fmt::format("chassis {} did not answer: {}", cluster.chassis[index].name, text.error().message);
   }
+  code = ExitCode::incomplete;
   return tl::unexpected(Error{std::move(why)});
+}
+
+bool compares(const Pipe& pipe) { return pipe.kind == Pipe::Kind::compare; }
+
+/// Returns an error message if a command about what this program reads itself has pipes that it cannot have, otherwise
+/// an empty text.
+std::string mistake_in_pipes(const Command& command) {
+  const bool is_configuration = command.verb == Verb::show_configuration;
+  const auto comparisons = std::count_if(command.pipes.begin(), command.pipes.end(), compares);
+  if (comparisons != 0 && !is_configuration) return "`| compare` is for `show configuration`";
+  if (comparisons > 1) return "`| compare` is possible once";
+  if (command.display == Display::text) return {};
+  if (comparisons != 0) return "a comparison has no form but text: `| display` is not possible";
+  if (command.display == Display::set && is_configuration) return {};
+  return "this command has no form but text: `| display` is not possible";
 }
 
 /// Prints what the cluster file says, which this program reads itself. Returns nothing for any other command.
 std::optional<ExitCode> show_file(const Command& command, const Settings& settings, const Cluster& cluster,
                                   std::optional<std::uint16_t> only) {
-  std::string text;
-  if (command.verb == Verb::show_configuration) {
-    const auto compared = std::find_if(command.pipes.begin(), command.pipes.end(),
-                                       [](const Pipe& pipe) { return pipe.kind == Pipe::Kind::compare; });
-    if (compared == command.pipes.end()) {
-      text = render_configuration(configuration_of(cluster, only), command.words, command.display == Display::set);
-    } else {
-      const auto former = former_commit(compared->number, settings, cluster, only);
-      if (!former) {
-        print_error(fmt::format("error: {}\n", former.error().message));
-        return ExitCode::command_error;
-      }
-      text = render_comparison(configuration_of(*former, only), configuration_of(cluster, only));
-    }
-  } else if (command.verb == Verb::show_version) {
-    text = fmt::format("Hostname: {}\nModel: icr\nicr: {}\n", cluster.name, ICR_VERSION);
-  } else {
-    return std::nullopt;
-  }
-  if (command.display != Display::text && (command.display != Display::set || command.verb == Verb::show_version)) {
-    print_error("error: this command has no form but text: `| display` is not possible\n");
+  if (command.verb != Verb::show_configuration && command.verb != Verb::show_version) return std::nullopt;
+  if (const std::string mistake = mistake_in_pipes(command); !mistake.empty()) {
+    print_error(fmt::format("error: {}\n", mistake));
     return ExitCode::command_error;
   }
+  // Files are opened before anything is asked: a name that is wrong is known at once.
   auto chain = Chain::open(command.pipes, screen_lines(settings), print);
   if (!chain) {
     print_error(fmt::format("error: {}\n", chain.error().message));
     return ExitCode::command_error;
   }
-  chain->write(text);
+  auto code = ExitCode::ok;
+  const auto compared = std::find_if(command.pipes.begin(), command.pipes.end(), compares);
+  if (command.verb == Verb::show_version) {
+    chain->write(fmt::format("Hostname: {}\nModel: icr\nicr: {}\n", cluster.name, ICR_VERSION));
+  } else if (compared == command.pipes.end()) {
+    chain->write(render_configuration(configuration_of(cluster, only), command.words, command.display == Display::set));
+  } else if (const auto former = former_commit(compared->number, settings, cluster, only, code)) {
+    code = ExitCode::ok;
+    chain->write(render_comparison(*former, cluster, command.words, only));
+  } else {
+    print_error(fmt::format("error: {}\n", former.error().message));
+  }
   const auto finished = chain->finish();
-  if (finished) return ExitCode::ok;
+  if (finished) return code;
   print_error(fmt::format("error: {}\n", finished.error().message));
   return ExitCode::incomplete;
 }
@@ -251,8 +261,7 @@ ExitCode ask(std::string_view line, const Settings& settings, std::string_view p
     print_error(fmt::format("error: {}\n", key.error().message));
     return ExitCode::command_error;
   }
-  if (std::any_of(command->pipes.begin(), command->pipes.end(),
-                  [](const Pipe& pipe) { return pipe.kind == Pipe::Kind::compare; })) {
+  if (std::any_of(command->pipes.begin(), command->pipes.end(), compares)) {
     print_error("error: `| compare` is for `show configuration`\n");
     return ExitCode::command_error;
   }

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <sstream>
 
+#include "cli/render/comparison.h"
 #include "model/config/cluster_file.h"
 
 namespace icr::cli {
@@ -82,10 +83,10 @@ TEST(Configuration, AddressesAndApplicationsAreLists) {
 TEST(Configuration, IsComparedWithAFormerOne) {
   const Cluster former = cluster_of("cluster-configs/two-chassis.yaml");
   Cluster present = former;
-  EXPECT_EQ(render_comparison(configuration_of(former, {}), configuration_of(present, {})), "");
+  EXPECT_EQ(render_comparison(former, present, {}, {}), "");
   present.service_sets[0].max_sessions = 7;
   present.firewall_rules[0].terms[1].name = "everybody";
-  EXPECT_EQ(render_comparison(configuration_of(former, 0), configuration_of(present, 0)),
+  EXPECT_EQ(render_comparison(former, present, {}, 0),
             "[edit services service-set cgn service-set-options session-limit]\n"
             "-   maximum 250000;\n"
             "+   maximum 7;\n"
@@ -112,6 +113,83 @@ TEST(Configuration, IsComparedWithAFormerOne) {
             "+           accept;\n"
             "+       }\n"
             "+   }\n");
+}
+
+TEST(Configuration, AComparisonTellsOfEverySetting) {
+  const Cluster former = cluster_of("cluster-configs/two-chassis.yaml");
+  struct Case {
+    void (*change)(Cluster&);
+    std::string_view shown;
+  };
+  const std::vector<Case> cases = {
+      {[](Cluster& c) { c.chassis[0].inter_chassis_port = 7777; },
+       "[edit chassis[left]]\n-   inter-chassis.port: 7400\n+   inter-chassis.port: 7777\n"},
+      {[](Cluster& c) { c.redundancy_sets[0].members[0].priority = 3; },
+       "[edit redundancy-sets[rs1]]\n-   members[left].priority: 200\n+   members[left].priority: 3\n"},
+      {[](Cluster& c) { c.redundancy_sets[0].heartbeat_interval = 70ms; }, "+   heartbeat-interval: 70\n"},
+      {[](Cluster& c) { c.redundancy_sets[0].heartbeat_count = 7; }, "+   heartbeat-count: 7\n"},
+      {[](Cluster& c) { c.redundancy_sets[0].hold_time = 17s; }, "+   hold-time: 17\n"},
+      {[](Cluster& c) { c.redundancy_sets[0].id = 9; }, "+   id: 9\n"},
+      {[](Cluster& c) { c.redundancy_sets[0].max_sessions = 4096; }, "+   max-sessions: 4096\n"},
+      {[](Cluster& c) { c.service_sets[0].max_sessions_per_subscriber = 12; },
+       "[edit service-sets[cgn]]\n+   nat-options.max-sessions-per-subscriber: 12\n"},
+      {[](Cluster& c) { c.service_sets[0].timeouts.fragment_limit = 12; }, "+   timeouts.fragment-limit: 12\n"},
+      {[](Cluster& c) { c.service_sets[0].timeouts.open_s = 12; },
+       "[edit services service-set cgn service-set-options]\n+   tcp-session {\n+       open-timeout 12;\n+   }\n"},
+      {[](Cluster& c) { c.firewall_rules[0].terms[0].guarantee = Guarantee::output_commit; },
+       "[edit stateful-firewall.rules[outbound]]\n+   terms[known-applications].guarantee: output-commit\n"},
+      {[](Cluster& c) { std::swap(c.firewall_rules[0].terms[0], c.firewall_rules[0].terms[1]); },
+       "[edit stateful-firewall.rules[outbound]]\n-   terms: known-applications inside-hosts\n"
+       "+   terms: inside-hosts known-applications\n"},
+      {[](Cluster& c) { c.nat_pools[0].reuse_hold_s = 7; }, "[edit nat.pools[pool1]]\n+   port-reuse-hold: 7\n"},
+      {[](Cluster& c) { c.nat_pools[0].port_low = 2000; },
+       "[edit services nat pool pool1]\n+   port {\n+       range low 2000 high 65535;\n+   }\n"},
+      {[](Cluster& c) { c.screens.push_back({.name = "edge", .sessions_per_source = 5}); },
+       "[edit screens[edge]]\n+   all of it\n+   limit-session.source-ip-based: 5\n"},
+      {[](Cluster& c) {
+         c.applications.emplace_back();
+         c.applications.back().name = "anything";
+       },
+       "[edit applications[anything]]\n+   all of it\n"},
+  };
+  for (const auto& each : cases) {
+    Cluster present = former;
+    each.change(present);
+    EXPECT_THAT(render_comparison(former, present, {}, {}), HasSubstr(std::string(each.shown)));
+    const bool in_words = each.shown.starts_with("[edit services ");
+    EXPECT_EQ(render_comparison(former, present, {}, {}).find("[edit services ") != std::string::npos, in_words)
+        << each.shown;
+    if (in_words) EXPECT_THAT(render_comparison(former, present, {}, {}), testing::EndsWith(std::string(each.shown)));
+  }
+}
+
+TEST(Configuration, AComparisonIsOfThePartThatThePathNames) {
+  const Cluster former = cluster_of("cluster-configs/two-chassis.yaml");
+  Cluster present = former;
+  present.nat_pools[0].port_low = 2000;
+  present.nat_pools[0].reuse_hold_s = 7;
+  present.service_sets[0].max_flows = 5;
+  present.chassis[0].cards[0].workers = 2;
+  present.redundancy_sets[0].heartbeat_count = 7;
+  NatPool added = present.nat_pools[0];
+  added.name = "more";
+  present.nat_pools.push_back(added);
+  const auto compared = [&](const std::vector<std::string>& path, std::optional<std::uint16_t> only = {}) {
+    return render_comparison(former, present, path, only);
+  };
+  EXPECT_EQ(compared({"services", "nat", "pool", "pool1"}),
+            "[edit services nat pool pool1]\n+   port {\n+       range low 2000 high 65535;\n+   }\n"
+            "[edit nat.pools[pool1]]\n+   port-reuse-hold: 7\n");
+  EXPECT_THAT(compared({"services", "nat", "pool", "more"}), HasSubstr("[edit services nat]\n+   pool more {\n"));
+  EXPECT_EQ(compared({"services", "nat", "pool"}), compared({"services", "nat"}));
+  EXPECT_THAT(compared({"services", "nat"}), Not(HasSubstr("max-flows")));
+  EXPECT_EQ(compared({"services", "service-set", "cgn"}), "[edit services service-set cgn]\n+   max-flows 5;\n");
+  EXPECT_EQ(compared({"services", "stateful-firewall"}), "");
+  EXPECT_EQ(compared({"interfaces"}), "[edit chassis[left]]\n+   cards[ms-0/0/0].workers: 2\n");
+  EXPECT_EQ(compared({"interfaces"}, 1), "");
+  EXPECT_THAT(compared({}), HasSubstr("heartbeat-count"));
+  EXPECT_THAT(compared({"services"}), Not(HasSubstr("heartbeat-count")));
+  EXPECT_EQ(render_comparison(former, former, {}, 1), "");
 }
 
 TEST(Configuration, BothFormsSayTheSameOfEveryFile) {

@@ -90,5 +90,30 @@ TEST(Program, TheClusterFileComesFromTheEnvironment) {
   EXPECT_THAT(unprotected.text, StartsWith("error: " + kGoodFile + ": no chassis has public-keys"));
 }
 
+TEST(Program, AComparisonIsRefusedBeforeAChassisIsAsked) {
+  const auto file = std::filesystem::path(testing::TempDir()) / "icr-compared-cluster.yaml";
+  std::ofstream(file) << std::ifstream(kGoodFile).rdbuf() << "security: none\n";
+  const auto shown = [&](const std::string& pipes) {
+    return run("--timeout 300 'show configuration services nat " + pipes + "'", "ICR_CLUSTER=" + file.string());
+  };
+  const auto alone = shown("| compare rollback 0");
+  EXPECT_EQ(alone.code, 3) << "no chassis answers";
+  EXPECT_THAT(alone.text, HasSubstr("did not answer: "));
+  for (const auto& [pipes, text] : {
+           std::pair{"| compare rollback 0 | compare rollback 1", "error: `| compare` is possible once\n"},
+           std::pair{"| compare rollback 0 | display set",
+                     "error: a comparison has no form but text: `| display` is not possible\n"},
+           std::pair{"| display xml | compare rollback 0",
+                     "error: a comparison has no form but text: `| display` is not possible\n"},
+           std::pair{"| compare rollback 0 | save /nonexistent/file",
+                     "error: could not open '/nonexistent/file': No such file or directory\n"},
+       }) {
+    const auto refused = shown(pipes);
+    EXPECT_EQ(refused.code, 1) << pipes;
+    EXPECT_EQ(refused.text, text) << pipes;
+  }
+  std::filesystem::remove(file);
+}
+
 }  // namespace
 }  // namespace icr::test
