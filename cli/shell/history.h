@@ -10,7 +10,8 @@ namespace icr::cli {
 inline constexpr std::size_t kHistoryLines = 1000;
 
 /// A file of lines. Shells that run at the same time add to it in turn. What cannot be read or written is left out:
-/// nobody is kept from working by it.
+/// nobody is kept from working by it. A name of something else than a regular file of the user himself, such as
+/// /dev/null, means that nothing is kept.
 class HistoryFile {
  public:
   /// `name` may be empty: then nothing is kept.

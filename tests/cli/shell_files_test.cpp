@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -70,6 +71,36 @@ TEST_F(ShellFiles, AHistoryThatCannotBeKeptDisturbsNobody) {
   std::filesystem::create_symlink(path("elsewhere"), path("link"));
   HistoryFile(path("link")).add("x");
   EXPECT_FALSE(std::filesystem::exists(path("elsewhere"))) << "a link of somebody else is not followed";
+}
+
+TEST_F(ShellFiles, WhatIsNoFileOfOursIsNoHistory) {
+  // A FIFO without anybody at its other end, and a device that never ends: neither holds up the shell.
+  ASSERT_EQ(::mkfifo(path("fifo").c_str(), 0644), 0);
+  for (const auto& name : {path("fifo"), std::string("/dev/zero"), std::string("/dev/null")}) {
+    const unsigned mode = mode_of(name);
+    const HistoryFile history(name);
+    EXPECT_TRUE(history.read().empty()) << name;
+    history.add("x");
+    EXPECT_EQ(mode_of(name), mode) << name << " is left as it is";
+  }
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can make a file of somebody else";
+  std::ofstream(path("of somebody else")) << "old\n";
+  ASSERT_EQ(::chmod(path("of somebody else").c_str(), 0644), 0);
+  ASSERT_EQ(::chown(path("of somebody else").c_str(), 12345, 12345), 0);
+  const HistoryFile other(path("of somebody else"));
+  other.add("x");
+  EXPECT_TRUE(other.read().empty());
+  EXPECT_EQ(mode_of(path("of somebody else")), 0644U);
+  EXPECT_EQ(std::filesystem::file_size(path("of somebody else")), 4U);
+}
+
+TEST_F(ShellFiles, OfAHugeHistoryOnlyTheEndIsRead) {
+  {
+    std::ofstream file(path("history"));
+    file << std::string(8 << 20, 'x') << "\nlast\n";
+  }
+  EXPECT_THAT(HistoryFile(path("history")).read(), ElementsAre("last"));
+  EXPECT_EQ(std::filesystem::file_size(path("history")), 5U) << "the file was shortened";
 }
 
 TEST_F(ShellFiles, TheSpoolKeepsEveryLine) {
