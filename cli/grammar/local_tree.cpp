@@ -94,6 +94,9 @@ GrammarNode named_stanza(std::string_view word, std::string_view help, void (*en
 }  // namespace
 
 GrammarNode show_configuration() {
+  GrammarNode groups = named_stanza(
+      "groups", "Configuration groups", [](Command& c) { c.words.emplace_back("groups"); }, NameOf::chassis);
+  groups.children[0].value = "chassis";
   return stanza(
       "configuration", "Show current configuration", enter<Verb::show_configuration>,
       {
@@ -102,6 +105,7 @@ GrammarNode show_configuration() {
                  {named_stanza(
                      "application", "Define an application", [](Command& c) { c.words.emplace_back("application"); },
                      NameOf::application)}),
+          std::move(groups),
           stanza("interfaces", "Interface configuration", [](Command& c) { c.words.emplace_back("interfaces"); }, {}),
           stanza("services", "System services", [](Command& c) { c.words.emplace_back("services"); },
                  {

@@ -24,6 +24,7 @@ const Stanza* same_in(const Stanza& parent, const Stanza& child) {
 
 /// Appends the lines of a stanza that one side alone has, each with the mark of that side.
 void append_marked(const Stanza& stanza, char mark, std::string& out) {
+  if (!stanza.statement && stanza.children.empty()) return;
   const std::string text = with_braces(stanza);
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t end = text.find('\n', at);
@@ -47,7 +48,8 @@ void append_comparison(const Stanza& former, const Stanza& present, const std::s
   }
 }
 
-/// Returns `whole` with nothing but what is on the path, from its word `depth` on, and below it.
+/// Returns `whole` with nothing but what is on the path, from its word `depth` on, and below it. Groups have paths of
+/// their own inside.
 Stanza only_path(const Stanza& whole, const std::vector<std::string>& path, std::size_t depth) {
   if (depth == path.size()) return whole;
   Stanza out{whole.words, {}, whole.statement};
@@ -59,6 +61,9 @@ Stanza only_path(const Stanza& whole, const std::vector<std::string>& path, std:
     } else if (is_last ? child.words.starts_with(of_that_kind) : child.words == of_that_kind + path[depth + 1]) {
       // "pool" without a name is every pool.
       out.children.push_back(only_path(child, path, std::min(depth + 2, path.size())));
+    } else if (depth == 0 && child.words == "groups") {
+      out.children.push_back({child.words, {}, false});
+      for (const auto& group : child.children) out.children.back().children.push_back(only_path(group, path, 0));
     }
   }
   return out;
@@ -129,6 +134,9 @@ bool is_below(const ConfigChange& change, const std::vector<std::string>& path) 
                               : change.part.starts_with(std::string(list) + "[");
   };
   if (path.empty()) return true;
+  if (path[0] == "groups") {
+    return change.path.find(path.size() > 1 ? fmt::format(".members[{}]", path[1]) : ".members[") != std::string::npos;
+  }
   if (path[0] == "interfaces") return is_one_of("chassis", 1) && change.path.find("].cards[") != std::string::npos;
   if (path[0] == "applications") return is_one_of("applications", 2);
   if (path[0] != "services") return false;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 namespace icr::cli {
@@ -25,6 +26,7 @@ class Block {
     if (!child.stanza_.children.empty()) stanza_.children.push_back(std::move(child.stanza_));
     return *this;
   }
+  [[nodiscard]] bool is_empty() const { return stanza_.children.empty(); }
   [[nodiscard]] Stanza done() { return std::move(stanza_); }
 
  private:
@@ -206,6 +208,13 @@ Block options_of(const ServiceSet& set) {
   return out;
 }
 
+Block next_hop(const ServiceSet& set, std::string_view card) {
+  Block out("next-hop-service");
+  out.say("inside-service-interface {}.{}", card, set.inside_unit);
+  out.say("outside-service-interface {}.{}", card, set.outside_unit);
+  return out;
+}
+
 Block service_set(const Cluster& cluster, std::uint16_t index, std::optional<std::uint16_t> only) {
   const ServiceSet& set = cluster.service_sets[index];
   Block out("service-set " + set.name);
@@ -226,41 +235,72 @@ Block service_set(const Cluster& cluster, std::uint16_t index, std::optional<std
   }
   for (const auto rule : set.firewall_rules) out.say("stateful-firewall-rules {}", cluster.firewall_rules[rule].name);
   for (const auto rule : set.nat_rules) out.say("nat-rules {}", cluster.nat_rules[rule].name);
-  Block next_hop("next-hop-service");
-  for (const auto& card : cards_of(cluster, index, only)) {
-    next_hop.say("inside-service-interface {}.{}", card, set.inside_unit);
-    next_hop.say("outside-service-interface {}.{}", card, set.outside_unit);
-  }
-  out.add(std::move(next_hop));
+  // Each of the two statements has one value. Cards of different names are in groups.
+  if (const auto cards = cards_of(cluster, index, only); cards.size() == 1) out.add(next_hop(set, *cards.begin()));
   return out;
 }
 
-/// Returns the interfaces of the cards. Chassis may have cards of the same name.
+/// Returns the interfaces of the cards. Chassis may have cards of the same name, which have the units of all of them.
 Block interfaces_of(const Cluster& cluster, std::optional<std::uint16_t> only) {
-  Block out("interfaces");
-  std::set<std::string> seen;
+  struct Units {
+    std::set<std::uint32_t> all, inside, outside;
+  };
+  std::map<std::string, Units> cards;
+  std::vector<std::string> in_order;
   for (std::uint16_t i = 0; i < cluster.chassis.size(); ++i) {
     if (only.value_or(i) != i) continue;
     for (const auto& card : cluster.chassis[i].cards) {
-      if (!seen.insert(card.name).second) continue;
-      Block block(card.name);
-      for (const auto& port : card.ports) {
-        Block unit(fmt::format("unit {}", port.unit));
-        unit.say("family inet");
-        unit.say("family inet6");
-        const auto has = [&](std::uint32_t ServiceSet::*side) {
-          return std::any_of(cluster.service_sets.begin(), cluster.service_sets.end(),
-                             [&](const ServiceSet& set) { return set.*side == port.unit; });
-        };
-        if (has(&ServiceSet::inside_unit)) {
-          unit.say("service-domain inside");
-        } else if (has(&ServiceSet::outside_unit)) {
-          unit.say("service-domain outside");
-        }
-        block.add(std::move(unit));
-      }
-      out.add(std::move(block));
+      const auto [at, is_new] = cards.try_emplace(card.name);
+      if (is_new) in_order.push_back(card.name);
+      for (const auto& port : card.ports) at->second.all.insert(port.unit);
     }
+  }
+  for (const auto& set : cluster.redundancy_sets) {
+    for (const auto& member : set.members) {
+      if (only.value_or(member.chassis) != member.chassis) continue;
+      for (const auto index : set.service_sets) {
+        cards[member.card].inside.insert(cluster.service_sets[index].inside_unit);
+        cards[member.card].outside.insert(cluster.service_sets[index].outside_unit);
+      }
+    }
+  }
+  Block out("interfaces");
+  for (const auto& name : in_order) {
+    const Units& units = cards[name];
+    Block block(name);
+    for (const auto number : units.all) {
+      Block unit(fmt::format("unit {}", number));
+      unit.say("family inet");
+      unit.say("family inet6");
+      if (units.inside.count(number) != 0) {
+        unit.say("service-domain inside");
+      } else if (units.outside.count(number) != 0) {
+        unit.say("service-domain outside");
+      }
+      block.add(std::move(unit));
+    }
+    out.add(std::move(block));
+  }
+  return out;
+}
+
+/// Returns what each chassis has for itself: the interfaces of service sets that live on cards of different names.
+Block groups_of(const Cluster& cluster, std::optional<std::uint16_t> only) {
+  std::vector<Block> services(cluster.chassis.size(), Block("services"));
+  for (std::uint16_t i = 0; i < cluster.service_sets.size(); ++i) {
+    if (cards_of(cluster, i, only).size() < 2) continue;
+    const ServiceSet& set = cluster.service_sets[i];
+    for (const auto& each : cluster.redundancy_sets) {
+      if (std::find(each.service_sets.begin(), each.service_sets.end(), i) == each.service_sets.end()) continue;
+      for (const auto& member : each.members) {
+        if (only.value_or(member.chassis) != member.chassis) continue;
+        services[member.chassis].add(std::move(Block("service-set " + set.name).add(next_hop(set, member.card))));
+      }
+    }
+  }
+  Block out("groups");
+  for (std::size_t i = 0; i < services.size(); ++i) {
+    out.add(std::move(Block(cluster.chassis[i].name).add(std::move(services[i]))));
   }
   return out;
 }
@@ -341,6 +381,10 @@ Stanza configuration_of(const Cluster& cluster, std::optional<std::uint16_t> onl
   for (const auto& rule : cluster.nat_rules) nat.add(nat_rule(cluster, rule));
   services.add(std::move(firewall)).add(std::move(nat));
   Block root("");
+  Block groups = groups_of(cluster, only_chassis);
+  const bool has_groups = !groups.is_empty();
+  root.add(std::move(groups));
+  if (has_groups) root.say("apply-groups \"${{node}}\"");
   root.add(interfaces_of(cluster, only_chassis)).add(std::move(services)).add(applications_of(cluster));
   return root.done();
 }

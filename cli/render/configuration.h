@@ -17,8 +17,9 @@ struct Stanza {
 };
 
 /// Returns what Junos has words for: interfaces, service sets, rules, pools and applications. The cards are those of
-/// every chassis, or of `only_chassis`. Values that are the default are left out, as in a configuration that somebody
-/// typed.
+/// every chassis, or of `only_chassis`. A service set on cards of different names has its interfaces in a group for
+/// each chassis, as the nodes of a chassis cluster have. Values that are the default are left out, as in a
+/// configuration that somebody typed.
 [[nodiscard]] Stanza configuration_of(const Cluster& cluster, std::optional<std::uint16_t> only_chassis);
 
 /// Returns the part of a configuration that `path` names ("services", "nat", "pool", "pool1"), with braces, or with

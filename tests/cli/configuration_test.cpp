@@ -5,10 +5,12 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <set>
 #include <sstream>
 
 #include "cli/render/comparison.h"
 #include "model/config/cluster_file.h"
+#include "tests/cli/cluster_fixture.h"
 
 namespace icr::cli {
 namespace {
@@ -69,6 +71,67 @@ TEST(Configuration, PartsAreSelectedByTheirPath) {
   EXPECT_THAT(shown_part({"interfaces"}, false, 0), HasSubstr("ms-0/0/0 {\n    unit 1 {\n"));
   EXPECT_THAT(shown_part({"interfaces"}, false, 0), Not(HasSubstr("ms-1/0/0")));
   EXPECT_THAT(shown_part({"interfaces"}), HasSubstr("ms-1/0/0"));
+}
+
+TEST(Configuration, AServiceDomainIsThatOfTheServiceSetsOfTheCard) {
+  const Cluster cluster = test::make_cluster();
+  const auto interface = [&](std::string name) {
+    return render_configuration(configuration_of(cluster, {}), {"interfaces", std::move(name)}, true);
+  };
+  // ss1 and ss2 live on ms-0/0/0 and ms-1/0/0; PIC2_0 lives on vms-2/0/0 and vms-3/0/0; lone lives on vms-2/0/0 only.
+  for (const char* card : {"ms-0/0/0", "ms-1/0/0", "vms-2/0/0"}) {
+    const std::string unit = fmt::format("set interfaces {} unit ", card);
+    EXPECT_THAT(interface(card), HasSubstr(unit + "1 service-domain inside\n"));
+    EXPECT_THAT(interface(card), HasSubstr(unit + "2 service-domain outside\n"));
+    EXPECT_THAT(interface(card), HasSubstr(unit + "11 service-domain inside\n"));
+    EXPECT_THAT(interface(card), HasSubstr(unit + "12 service-domain outside\n"));
+  }
+  EXPECT_THAT(interface("vms-3/0/0"), HasSubstr("set interfaces vms-3/0/0 unit 2 service-domain outside\n"));
+  EXPECT_THAT(interface("vms-3/0/0"), HasSubstr("set interfaces vms-3/0/0 unit 11 family inet\n"));
+  EXPECT_THAT(interface("vms-3/0/0"), Not(HasSubstr("unit 11 service-domain")));
+  EXPECT_THAT(interface("vms-3/0/0"), Not(HasSubstr("unit 12 service-domain")));
+}
+
+TEST(Configuration, EachChassisHasItsInterfacesInAGroup) {
+  EXPECT_EQ(shown_part({"groups"}, true),
+            "set groups left services service-set cgn next-hop-service inside-service-interface ms-0/0/0.1\n"
+            "set groups left services service-set cgn next-hop-service outside-service-interface ms-0/0/0.2\n"
+            "set groups right services service-set cgn next-hop-service inside-service-interface ms-1/0/0.1\n"
+            "set groups right services service-set cgn next-hop-service outside-service-interface ms-1/0/0.2\n");
+  EXPECT_EQ(shown_part({"groups", "right"}),
+            "services {\n"
+            "    service-set cgn {\n"
+            "        next-hop-service {\n"
+            "            inside-service-interface ms-1/0/0.1;\n"
+            "            outside-service-interface ms-1/0/0.2;\n"
+            "        }\n"
+            "    }\n"
+            "}\n");
+  EXPECT_THAT(shown_part({}, true), HasSubstr("set apply-groups \"${node}\"\n"));
+  EXPECT_THAT(shown_part({}, true), Not(HasSubstr("\nset services service-set cgn next-hop-service")));
+  EXPECT_THAT(shown_part({}, true, 1),
+              HasSubstr("\nset services service-set cgn next-hop-service inside-service-interface ms-1/0/0.1\n"));
+  EXPECT_THAT(shown_part({}, true, 1), Not(HasSubstr("groups")));
+  // Cards of the same name need no groups.
+  Cluster same = cluster_of("cluster-configs/two-chassis.yaml");
+  for (auto& member : same.redundancy_sets[0].members) member.card = "ms-0/0/0";
+  same.chassis[1].cards[0].name = "ms-0/0/0";
+  const std::string shown = render_configuration(configuration_of(same, {}), {}, true);
+  EXPECT_THAT(shown, Not(HasSubstr("groups")));
+  EXPECT_THAT(shown, HasSubstr("set services service-set cgn next-hop-service inside-service-interface ms-0/0/0.1\n"));
+}
+
+TEST(Configuration, NoStatementWithOneValueHasTwo) {
+  for (const auto& file : std::filesystem::directory_iterator("cluster-configs")) {
+    if (file.path().extension() != ".yaml") continue;
+    const auto root = configuration_of(cluster_of(file.path().string()), std::nullopt);
+    std::istringstream lines(render_configuration(root, {}, true));
+    std::set<std::string> seen;
+    for (std::string line; std::getline(lines, line);) {
+      if (line.find("side-service-interface ") == std::string::npos) continue;
+      EXPECT_TRUE(seen.insert(line.substr(0, line.rfind(' '))).second) << file.path() << ": " << line;
+    }
+  }
 }
 
 TEST(Configuration, AddressesAndApplicationsAreLists) {
@@ -185,6 +248,19 @@ TEST(Configuration, AComparisonIsOfThePartThatThePathNames) {
   EXPECT_THAT(compared({"services", "nat"}), Not(HasSubstr("max-flows")));
   EXPECT_EQ(compared({"services", "service-set", "cgn"}), "[edit services service-set cgn]\n+   max-flows 5;\n");
   EXPECT_EQ(compared({"services", "stateful-firewall"}), "");
+  present.service_sets[0].inside_unit = 3;
+  EXPECT_THAT(compared({"services", "service-set", "cgn"}),
+              HasSubstr("[edit groups left services service-set cgn next-hop-service]\n"
+                        "-   inside-service-interface ms-0/0/0.1;\n+   inside-service-interface ms-0/0/0.3;\n"));
+  EXPECT_EQ(compared({"services", "service-set", "cgn"}, 0),
+            "[edit services service-set cgn]\n+   max-flows 5;\n"
+            "[edit services service-set cgn next-hop-service]\n"
+            "-   inside-service-interface ms-0/0/0.1;\n+   inside-service-interface ms-0/0/0.3;\n");
+  present.service_sets[0].inside_unit = 1;
+  present.redundancy_sets[0].members[1].card = "ms-9/0/0";
+  EXPECT_THAT(compared({"groups", "right"}), HasSubstr("+   members[right].card: ms-9/0/0\n"));
+  EXPECT_EQ(compared({"groups", "left"}), "");
+  present.redundancy_sets[0].members[1].card = "ms-1/0/0";
   EXPECT_EQ(compared({"interfaces"}), "[edit chassis[left]]\n+   cards[ms-0/0/0].workers: 2\n");
   EXPECT_EQ(compared({"interfaces"}, 1), "");
   EXPECT_THAT(compared({}), HasSubstr("heartbeat-count"));

@@ -202,6 +202,7 @@ TEST(Grammar, PathsOfAConfiguration) {
   const auto path = [](const std::string& line) { return parsed("show configuration" + line).words; };
   EXPECT_EQ(path("").size(), 0U);
   EXPECT_EQ(path(" services nat pool p1"), (std::vector<std::string>{"services", "nat", "pool", "p1"}));
+  EXPECT_EQ(path(" groups left"), (std::vector<std::string>{"groups", "left"}));
   EXPECT_EQ(path(" serv state rule"), (std::vector<std::string>{"services", "stateful-firewall", "rule"}));
   EXPECT_EQ(path(" services service-set a | display set").size(), 3U);
   EXPECT_EQ(parsed("show configuration | display set | match nat").display, Display::set);
