@@ -135,4 +135,9 @@ struct Command {
   std::vector<Pipe> pipes;          ///< all others, in their order
 };
 
+/// Returns true for `show` commands: they change nothing, so that they may be repeated.
+[[nodiscard]] bool only_shows(Verb verb);
+/// Returns true for commands whose answer can be filtered: those that ask the cluster, or read its file.
+[[nodiscard]] bool takes_pipes(Verb verb);
+
 }  // namespace icr::cli

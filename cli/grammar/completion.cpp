@@ -51,7 +51,7 @@ void add_all(Completions& out, const Parser& parser, const Names* names) {
       out.all.push_back({Offer::keyword, std::string(each.word), std::string(each.help)});
     }
   }
-  if (may_end) out.all.push_back({Offer::pipe, "|", "Pipe through a command"});
+  if (may_end && parser.takes_pipes()) out.all.push_back({Offer::pipe, "|", "Pipe through a command"});
 }
 
 /// Returns the longest text with which all words begin.

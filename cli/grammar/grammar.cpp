@@ -21,6 +21,11 @@ std::vector<Candidate> matching(const std::vector<Candidate>& all, std::string_v
   return out;
 }
 
+/// Returns why `node` may not follow the words of `command`, or an empty text.
+std::string_view refusal_of(const GrammarNode& node, const Command& command) {
+  return node.refusal == nullptr ? std::string_view() : node.refusal(command);
+}
+
 /// Returns true if some command has an option or level with this name or abbreviation. In a wrong place such a word is
 /// a syntax error, not the name of an unknown pool or rule.
 bool is_option_word(const GrammarNode& at, std::string_view text) {
@@ -82,7 +87,8 @@ std::string ambiguous(std::string_view text, std::vector<ValueWord> matches) {
 std::vector<Candidate> Parser::candidates() const {
   std::vector<Candidate> out;
   for (const auto& child : at_->children) {
-    if (used_ == 0 && !child.word.empty()) out.push_back({child.word, child.help, &child, nullptr});
+    if (used_ != 0 || child.word.empty() || !refusal_of(child, command_).empty()) continue;
+    out.push_back({child.word, child.help, &child, nullptr});
   }
   for (const auto& option : at_->options) {
     if (offered(option, used_) && !option.word.empty()) out.push_back({option.word, option.help, nullptr, &option});
@@ -127,6 +133,13 @@ std::optional<SyntaxError> Parser::take(const Word& word) {
     }
     return take_option(*bare, word);
   }
+  if (matches.empty()) {
+    const auto refused = std::find_if(at_->children.begin(), at_->children.end(), [&](const GrammarNode& child) {
+      return !word.text.empty() && child.word.substr(0, word.text.size()) == word.text &&
+             !refusal_of(child, command_).empty();
+    });
+    if (refused != at_->children.end()) return SyntaxError{word.column, std::string(refusal_of(*refused, command_))};
+  }
   if (matches.empty()) return SyntaxError{word.column, std::string(first ? kUnknownCommand : kExpectingCommand)};
   if (matches.size() > 1) {
     std::vector<ValueWord> words;
@@ -166,6 +179,7 @@ std::optional<SyntaxError> Parser::take_option(const GrammarOption& option, cons
 
 std::optional<SyntaxError> Parser::take_pipe(const Word& word) {
   if (auto error = incomplete(word.column)) return error;
+  if (!takes_pipes()) return SyntaxError{word.column, std::string(kNoPipes)};
   at_ = &pipe_grammar();
   used_ = 0;
   return {};
@@ -176,6 +190,8 @@ std::optional<SyntaxError> Parser::incomplete(std::size_t column) const {
   if (at_->complete) return {};
   return SyntaxError{column, std::string(value_child() != nullptr ? kExpectingData : kExpectingCommand)};
 }
+
+bool Parser::takes_pipes() const { return cli::takes_pipes(command_.verb); }
 
 void Parser::reach(const GrammarNode& node) {
   at_ = &node;

@@ -87,6 +87,9 @@ struct GrammarNode {
   std::string_view value = "value";  ///< what help calls the word of a node without a keyword: <value>
   NameOf offers = NameOf::nothing;   ///< such names complete the word of a node without a keyword
   bool repeats = false;              ///< of a node without a keyword: further words are passed to `take`, too
+  /// Returns why the node may not follow what was parsed, or an empty text; may be null. Help does not offer such a
+  /// node.
+  std::string_view (*refusal)(const Command& command) = nullptr;
 };
 
 /// Returns the root of the tree; its children are the first words of commands.

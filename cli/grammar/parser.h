@@ -13,6 +13,7 @@ namespace icr::cli {
 inline constexpr std::string_view kExpectingCommand = "syntax error, expecting <command>.";
 inline constexpr std::string_view kExpectingData = "syntax error, expecting <data>.";
 inline constexpr std::string_view kUnknownCommand = "unknown command.";
+inline constexpr std::string_view kNoPipes = "this command takes no pipes.";
 
 /// A keyword for which a word may stand at one position.
 struct Candidate {
@@ -47,6 +48,8 @@ class Parser {
   /// Returns the child that takes any word, or null.
   [[nodiscard]] const GrammarNode* value_child() const;
   [[nodiscard]] bool first() const { return first_; }
+  /// Returns true if pipes may follow. REQUIRES: the line may end here.
+  [[nodiscard]] bool takes_pipes() const;
 
  private:
   using Mistake = std::optional<SyntaxError>;

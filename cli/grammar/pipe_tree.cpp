@@ -1,4 +1,6 @@
 // The words behind `|`.
+#include <algorithm>
+
 #include "cli/grammar/grammar.h"
 #include "cli/grammar/options.h"
 #include "cli/grammar/pattern.h"
@@ -14,6 +16,26 @@ constexpr std::uint32_t kRefreshSeconds = 5;
 template <Pipe::Kind kind>
 void add_pipe(Command& c) {
   c.pipes.push_back({kind, {}, kind == Pipe::Kind::refresh ? kRefreshSeconds : 0});
+}
+
+bool has(const Command& c, Pipe::Kind kind) {
+  return std::any_of(c.pipes.begin(), c.pipes.end(), [&](const Pipe& pipe) { return pipe.kind == kind; });
+}
+
+// Why a pipe may not follow the others of a command.
+
+std::string_view refuse_refresh(const Command& c) {
+  if (!only_shows(c.verb)) return "'refresh' is for 'show' commands.";
+  return has(c, Pipe::Kind::refresh) ? "'refresh' can be given once." : "";
+}
+
+std::string_view refuse_display(const Command& c) {
+  return c.display != Display::text ? "'display' can be given once." : "";
+}
+
+/// Of pipes through which lines flow.
+std::string_view refuse_lines(const Command& c) {
+  return has(c, Pipe::Kind::save) || has(c, Pipe::Kind::append) ? "no lines come out of 'save' and 'append'." : "";
 }
 
 template <Display display>
@@ -90,26 +112,36 @@ GrammarNode build_pipes() {
   using Kind = Pipe::Kind;
   const auto pattern = [] { return value("pattern", "Pattern to search for", take_pattern); };
   const auto file = [] { return value("filename", "Name of the file", take_file); };
+  const auto unless = [](std::string_view (*refusal)(const Command&), GrammarNode node) {
+    node.refusal = refusal;
+    return node;
+  };
   return keyword(
       "", "",
       {
-          with_value("append", "Append output text to file", add_pipe<Kind::append>, file()),
+          unless(refuse_lines, with_value("append", "Append output text to file", add_pipe<Kind::append>, file())),
           compare(),
-          command("count", "Count occurrences", add_pipe<Kind::count>, {}),
-          display(),
-          with_value("except", "Show only text that does not match a pattern", add_pipe<Kind::except>, pattern()),
-          with_value("find", "Search for first occurrence of pattern", add_pipe<Kind::find>, pattern()),
+          unless(refuse_lines, command("count", "Count occurrences", add_pipe<Kind::count>, {})),
+          unless(refuse_display, display()),
+          unless(refuse_lines, with_value("except", "Show only text that does not match a pattern",
+                                          add_pipe<Kind::except>, pattern())),
+          unless(refuse_lines,
+                 with_value("find", "Search for first occurrence of pattern", add_pipe<Kind::find>, pattern())),
           command("hold", "Hold text without exiting the --More-- prompt", add_pipe<Kind::hold>, {}),
-          with_optional_value("last", "Display end of output only", add_pipe<Kind::last>,
-                              value("lines", "Number of lines (1..1000000)", take_count<1, kMostLines>)),
-          with_value("match", "Show only text that matches a pattern", add_pipe<Kind::match>, pattern()),
+          unless(refuse_lines,
+                 with_optional_value("last", "Display end of output only", add_pipe<Kind::last>,
+                                     value("lines", "Number of lines (1..1000000)", take_count<1, kMostLines>))),
+          unless(refuse_lines,
+                 with_value("match", "Show only text that matches a pattern", add_pipe<Kind::match>, pattern())),
           command("no-more", "Don't paginate output", add_pipe<Kind::no_more>, {}),
-          with_optional_value("refresh", "Refresh a continuous display of the command", add_pipe<Kind::refresh>,
-                              value("seconds", "Seconds between refreshes (1..604800)", take_count<1, 604800>)),
-          with_value("save", "Save output text to file", add_pipe<Kind::save>, file()),
-          with_value("tee", "Write to standard output and file", add_pipe<Kind::tee>, file()),
-          with_value("trim", "Trim specified number of columns from start of line", add_pipe<Kind::trim>,
-                     value("columns", "Number of columns (1..65535)", take_count<1, 65535>)),
+          unless(refuse_refresh,
+                 with_optional_value("refresh", "Refresh a continuous display of the command", add_pipe<Kind::refresh>,
+                                     value("seconds", "Seconds between refreshes (1..604800)", take_count<1, 604800>))),
+          unless(refuse_lines, with_value("save", "Save output text to file", add_pipe<Kind::save>, file())),
+          unless(refuse_lines, with_value("tee", "Write to standard output and file", add_pipe<Kind::tee>, file())),
+          unless(refuse_lines,
+                 with_value("trim", "Trim specified number of columns from start of line", add_pipe<Kind::trim>,
+                            value("columns", "Number of columns (1..65535)", take_count<1, 65535>))),
       });
 }
 

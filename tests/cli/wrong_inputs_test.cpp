@@ -86,7 +86,9 @@ bool is_worded_as_junos(const std::string& message) {
       "number: [0-9]+: Value must be a number from [0-9]+ to [0-9]+ at [0-9]+|Invalid numeric value: '[^]*'|"
       "invalid (ip address|prefix length|value|pattern|filename)[^]*|prefix length [0-9]+ is larger than [0-9]+ in "
       "'[^]*'|"
-      "NAT (pool|rule) [^]* not found");
+      "NAT (pool|rule) [^]* not found|this command takes no pipes\\.|'(display|refresh)' can be given once\\.|"
+      "'refresh' is for 'show' commands\\.|"
+      "no lines come out of 'save' and 'append'\\.");
   return std::regex_match(message, known);
 }
 
@@ -155,6 +157,47 @@ TEST_F(WrongInputs, OfEveryKindAreRefused) {
   }
   EXPECT_GE(tried(), 500U);
   RecordProperty("lines", static_cast<int>(tried()));
+}
+
+TEST_F(WrongInputs, OnlyWhatShowsIsRepeated) {
+  std::size_t repeated = 0;
+  for (const auto& sample : samples()) {
+    if (!sample.may_end || sample.line.find('|') != std::string::npos) continue;
+    const std::string line = sample.line + " | refresh 1";
+    if (sample.line.substr(0, 5) == "show ") {
+      EXPECT_EQ(error_of(line), "") << line;
+      ++repeated;
+    } else {
+      expect_refused(line);
+    }
+  }
+  EXPECT_GT(repeated, 100U);
+  EXPECT_EQ(error_of("request services redundancy-set rs1 switchover | ref"), "'refresh' is for 'show' commands.");
+  EXPECT_EQ(error_of("clear services sessions | count | refresh 1"), "'refresh' is for 'show' commands.");
+}
+
+TEST_F(WrongInputs, PipesThatContradictEachOther) {
+  const auto of = [](const std::string& pipes) { return error_of("show services sessions " + pipes); };
+  EXPECT_EQ(of("| display xml | display json"), "'display' can be given once.");
+  EXPECT_EQ(of("| display xml rpc | count | dis xml"), "'display' can be given once.");
+  EXPECT_EQ(of("| refresh | refresh 1"), "'refresh' can be given once.");
+  for (const char* lines :
+       {"append g", "count", "except x", "find x", "last", "match x", "save g", "tee g", "trim 1"}) {
+    for (const char* file : {"save", "append"}) {
+      EXPECT_EQ(of(std::string("| ") + file + " f | " + lines), "no lines come out of 'save' and 'append'.") << lines;
+    }
+  }
+  EXPECT_EQ(of("| save f | no-more | display xml | refresh 1"), "");
+  EXPECT_EQ(of("| tee f | tee g | match x | save h"), "");
+  for (const char* command :
+       {"check f", "commit f", "rollback 1", "keys show f", "help", "exit", "set cli timestamp"}) {
+    EXPECT_EQ(error_of(std::string(command) + " | count"), kNoPipes) << command;
+    for (const auto& each : complete(command + std::string(" ")).all) EXPECT_NE(each.kind, Completion::Kind::pipe);
+  }
+  for (const auto& each : complete("clear services sessions | save f | ").all) {
+    EXPECT_TRUE(each.word == "display" || each.word == "hold" || each.word == "no-more" || each.word == "compare")
+        << each.word;
+  }
 }
 
 TEST_F(WrongInputs, TruncatedLinesNeverCrash) {
