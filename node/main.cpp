@@ -12,6 +12,7 @@
 #include <filesystem>
 
 #include "model/base/log.h"
+#include "model/base/standard_files.h"
 #include "model/config/cluster_file.h"
 #include "model/config/snapshot.h"
 #include "node/card/chassis_host.h"
@@ -109,6 +110,7 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (!icr::hold_standard_files()) return kCannotStart;
   try {
     const int code = run(argc, argv);
     icr::log::flush();

@@ -76,16 +76,13 @@ tl::expected<std::vector<Word>, SyntaxError> split_words(std::string_view line) 
 }
 
 std::string line_of(const std::vector<std::string>& arguments) {
+  if (arguments.size() == 1) return arguments[0];
   std::string line;
-  bool in_pipes = false;
   for (const auto& argument : arguments) {
-    const bool own_syntax = argument.find('"') != std::string::npos ||
-                            (!argument.empty() && (argument.front() == '|' || argument.back() == '|'));
-    const bool needs_quotes =
-        argument.empty() || (in_pipes && !own_syntax && argument.find_first_of(" \t|") != std::string::npos);
+    const bool pipe = !argument.empty() && argument.front() == '|';
+    const bool plain = !argument.empty() && argument.find_first_of(" \t\r\n|\"") == std::string::npos;
     if (!line.empty()) line += ' ';
-    line += needs_quotes ? quoted(argument) : argument;
-    if (argument.find('|') != std::string::npos) in_pipes = true;
+    line += pipe || plain ? argument : quoted(argument);
   }
   return line;
 }

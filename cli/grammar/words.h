@@ -31,8 +31,9 @@ struct SyntaxError {
 [[nodiscard]] tl::expected<std::vector<Word>, SyntaxError> split_words(std::string_view line);
 
 /// Returns one line for the arguments of a program, so that split_words() finds the words that the user's shell found.
-/// An argument before the pipes may be a whole line, `|` included. Behind the first `|` an argument with blanks or `|`
-/// is one word, unless it begins or ends with `|` or has quotes of its own.
+/// A single argument is the whole line, as it is. Of several, each is one word, whatever is in it; but one that begins
+/// with `|` is a pipe with its words. So a value that a script passes on cannot become an option, or a pipe that writes
+/// a file.
 [[nodiscard]] std::string line_of(const std::vector<std::string>& arguments);
 
 }  // namespace icr::cli

@@ -59,7 +59,7 @@ constexpr std::string_view kHelp =
     "  show services redundancy-group               who is master, and why\n"
     "  show services nat pool                       translated addresses and ports\n"
     "  show services sessions | match tcp | count\n\n"
-    "All commands: docs/commands.md and docs/cli.md\n";
+    "All commands: man icr\n";
 
 /// Says what `set cli` did. The shell does it.
 std::string said(const Command& command) {
@@ -86,6 +86,10 @@ std::optional<ExitCode> run_here(const Command& command, const Settings& setting
       print(kHelp);
       return ExitCode::ok;
     case Verb::set_cli:
+      if (!settings.in_shell) {
+        print_error("error: only in a shell\n");
+        return ExitCode::command_error;
+      }
       print(said(command));
       return ExitCode::ok;
     case Verb::check:
@@ -102,10 +106,6 @@ std::optional<ExitCode> run_here(const Command& command, const Settings& setting
       break;
     default:
       return std::nullopt;
-  }
-  if (!command.pipes.empty() || command.display != Display::text) {
-    print_error("error: pipes are for commands that ask the cluster\n");
-    return ExitCode::command_error;
   }
   std::vector<std::string> words = {first};
   words.insert(words.end(), command.words.begin(), command.words.end());
@@ -254,6 +254,11 @@ ExitCode ask(std::string_view line, const Settings& settings, std::string_view p
       print_error(fmt::format("error: chassis {} not found in {}\n", settings.chassis, settings.file()));
       return ExitCode::command_error;
     }
+  }
+  if (only && command->member && *command->member != settings.chassis) {
+    print_error(
+        fmt::format("error: --chassis {} and member {} contradict each other\n", settings.chassis, *command->member));
+    return ExitCode::command_error;
   }
   if (const auto code = show_file(*command, settings, *cluster, only)) return *code;
   const auto key = key_for(*cluster, settings);

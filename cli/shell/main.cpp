@@ -1,5 +1,6 @@
 // icr: the command line of the cluster, with the commands of Junos.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 
@@ -7,6 +8,7 @@
 #include "cli/shell/ask.h"
 #include "cli/shell/local.h"
 #include "cli/shell/shell.h"
+#include "model/base/standard_files.h"
 
 namespace {
 
@@ -27,6 +29,7 @@ int finish(ExitCode code) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (!icr::hold_standard_files()) return static_cast<int>(ExitCode::incomplete);
   CLI::App app(
       "Asks every chassis of an icr cluster at once and merges the answers, with the commands of Junos.\n\n"
       "  icr check FILE                                  is this cluster file right?\n"
@@ -40,7 +43,7 @@ int main(int argc, char** argv) {
       "  icr request services redundancy-set rs1 switchover\n\n"
       "Without a command icr is a shell: type ? at any point of a line to see what may follow. Here, too:\n\n"
       "  icr show services '?'\n\n"
-      "Any unique beginning of a word stands for it. All commands: man icr, docs/commands.md, docs/cli.md.\n"
+      "Any unique beginning of a word stands for it. All commands: man icr.\n"
       "Exit codes: 0 done, 1 command error, 2 wrong cluster file, 3 a chassis did not answer, or the answer\n"
       "could not be written, 4 twins differ.\n",
       "icr");
@@ -67,6 +70,10 @@ int main(int argc, char** argv) {
   if (complete->count() != 0) return finish(icr::cli::print_completions(completed, options));
   const std::vector<std::string> words = app.remaining();
   if (words.empty()) return finish(icr::cli::run_shell(options));
-  if (const auto code = icr::cli::run_local(words, options)) return finish(*code);
+  // Words of these commands are names of files and comments; what looks like a pipe is refused by the grammar.
+  const bool piped = std::any_of(words.begin(), words.end(), [](const auto& word) { return word.substr(0, 1) == "|"; });
+  if (!piped) {
+    if (const auto code = icr::cli::run_local(words, options)) return finish(*code);
+  }
   return finish(icr::cli::ask(icr::cli::line_of(words), options, kPrompt));
 }

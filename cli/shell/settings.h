@@ -18,6 +18,8 @@ struct Settings {
   unsigned timeout_ms = 2000;
   std::uint32_t screen_lines = 0;  ///< what `| last` shows; 0: as many as the terminal has
 
+  bool in_shell = false;  ///< the command was typed into the shell, which carries out `set cli`
+
   /// Returns the path of the cluster file.
   [[nodiscard]] std::string file() const;
 };

@@ -137,6 +137,7 @@ class Shell {
       return;
     }
     Settings settings = settings_;
+    settings.in_shell = true;
     settings.screen_lines = paging_.length.value_or(static_cast<std::uint32_t>(screen_size().rows));
     g_interrupted = false;
     on_interrupt(note_interrupt);

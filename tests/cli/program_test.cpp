@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 #include <string>
 
 namespace icr::test {
@@ -21,7 +22,7 @@ struct Run {
 
 Run run(const std::string& arguments, const std::string& environment = "ICR_CLUSTER=") {
   Run out;
-  const std::string command = environment + " " + ICR_PROGRAM + " " + arguments + " 2>&1";
+  const std::string command = "{ " + environment + " " + ICR_PROGRAM + " " + arguments + "; } 2>&1";
   std::FILE* pipe = popen(command.c_str(), "r");
   if (pipe == nullptr) return out;
   char buffer[4096];
@@ -43,9 +44,70 @@ TEST(Program, ChecksAClusterFile) {
   EXPECT_EQ(run("check").code, 1);
 }
 
+TEST(Program, CommandsWithoutAnAnswerTakeNoPipes) {
+  const std::string message = "\nthis command takes no pipes.\n";
+  for (const std::string& arguments :
+       {"check " + kGoodFile + " '|' count", "'check " + kGoodFile + " | count'",
+        "commit check " + kGoodFile + " '|' count", std::string("keys show x '| count'")}) {
+    const auto done = run(arguments);
+    EXPECT_EQ(done.code, 1) << arguments;
+    EXPECT_THAT(done.text, testing::EndsWith(message)) << arguments;
+  }
+}
+
+TEST(Program, AValueIsNoPipe) {
+  const auto file = std::filesystem::path(testing::TempDir()) / "icr-injected";
+  std::filesystem::remove(file);
+  const auto done = run("show services sessions source-prefix '198.18.0.10 | save " + file.string() + "'");
+  EXPECT_EQ(done.code, 1);
+  EXPECT_THAT(done.text, HasSubstr("invalid ip address"));
+  EXPECT_FALSE(std::filesystem::exists(file));
+}
+
 TEST(Program, AnAnswerThatCannotBeWrittenIsNoSuccess) {
   EXPECT_EQ(run("check " + kGoodFile + " > /dev/full").code, 3);
   EXPECT_EQ(run("check " + kGoodFile + " > /dev/null").code, 0);
+}
+
+TEST(Program, WhatIsPrintedGoesIntoNoOtherFile) {
+  // The first file that is opened gets the lowest number that is free, which is that of the closed one.
+  const auto folder = std::filesystem::path(testing::TempDir()) / "icr-closed-files";
+  std::filesystem::create_directories(folder);
+  const auto file = (folder / "out").string();
+  const auto text_of = [&] {
+    std::ostringstream text;
+    text << std::ifstream(file).rdbuf();
+    return text.str();
+  };
+  const std::string line = "--cluster " + kGoodFile + " 'show version | match model | tee " + file + "'";
+  for (const std::string closed : {">&-", "2>&-", "<&-", "<&- >&- 2>&-"}) {
+    // The test sees the answer of a program with a closed standard error, and the error of one with a closed output.
+    const auto done = run(line + " " + closed);
+    const bool no_output = closed.find(">&-") == 0 || closed.find(" >&-") != std::string::npos;
+    EXPECT_EQ(done.code, no_output ? 3 : 0) << closed;
+    EXPECT_EQ(text_of(), "Model: icr\n") << closed;
+  }
+  const auto plain = (folder / "cluster.yaml").string();
+  std::ofstream(plain) << std::ifstream(kGoodFile).rdbuf() << "security: none\n";
+  const std::string sessions = "--cluster " + plain + " --timeout 300 'show services sessions | save " + file + "'";
+  EXPECT_THAT(run(sessions).text, HasSubstr("error: chassis left did not answer"));
+  EXPECT_EQ(run(sessions + " 2>&-").code, 3);
+  EXPECT_EQ(text_of(), "") << "the errors are in no file";
+  std::filesystem::remove_all(folder);
+}
+
+TEST(Program, SettingsAreForAShell) {
+  for (const std::string how : {"set cli screen-length 5", "set cli timestamp", "'set cli complete-on-space off'"}) {
+    const auto done = run(how);
+    EXPECT_EQ(done.code, 1) << how;
+    EXPECT_EQ(done.text, "error: only in a shell\n") << how;
+  }
+  const auto file = std::filesystem::path(testing::TempDir()) / "icr-commands";
+  std::ofstream(file) << "set cli screen-width 10\n";
+  const auto piped = run("< " + file.string());
+  std::filesystem::remove(file);
+  EXPECT_EQ(piped.code, 1);
+  EXPECT_EQ(piped.text, "error: only in a shell\n");
 }
 
 TEST(Program, AWrongClusterFileStopsEverything) {
@@ -84,6 +146,11 @@ TEST(Program, TheClusterFileComesFromTheEnvironment) {
   const auto unknown = run("--chassis middle show services sessions", plain);
   EXPECT_EQ(unknown.code, 1);
   EXPECT_EQ(unknown.text, "error: chassis middle not found in " + file.string() + "\n");
+  const auto both = run("--chassis left show services sessions member right", plain);
+  EXPECT_EQ(both.code, 1);
+  EXPECT_EQ(both.text, "error: --chassis left and member right contradict each other\n");
+  EXPECT_EQ(run("--chassis left show services sessions member all", plain).code, 1);
+  EXPECT_EQ(run("--timeout 300 --chassis left show services sessions member left", plain).code, 3);
   std::filesystem::remove(file);
   const auto unprotected = run("show services sessions", "ICR_CLUSTER=" + kGoodFile);
   EXPECT_EQ(unprotected.code, 1);
