@@ -2,18 +2,9 @@
 
 #include <charconv>
 
+#include "model/base/text.h"
+
 namespace icr::cli {
-namespace {
-
-/// Returns the number of columns that a text takes: characters, not octets.
-std::size_t columns_of(std::string_view text) {
-  std::size_t columns = 0;
-  for (const char c : text) columns += (static_cast<unsigned char>(c) & 0xC0U) != 0x80 ? 1U : 0U;
-  return columns;
-}
-
-}  // namespace
-
 /// A part of an element in which fields are looked up, and the one around it.
 struct Template::Level {
   ElementRange range;

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
+#include "model/base/text.h"
 
 namespace icr::cli {
 namespace {
@@ -10,24 +10,6 @@ namespace {
 constexpr std::string_view kBlanks = " \t\r\n";
 
 bool is_blank(char c) { return kBlanks.find(c) != std::string_view::npos; }
-
-/// Returns the text as a terminal can show it: each control octet becomes one visible octet, so that columns stay.
-std::string printable(std::string_view text, bool keep_newlines) {
-  std::string out(text);
-  for (char& c : out) {
-    const auto octet = static_cast<unsigned char>(c);
-    if (c == '\n' && keep_newlines) continue;
-    if (is_blank(c)) c = ' ';
-    if (octet < 0x20 || octet == 0x7f) c = is_blank(c) ? ' ' : '?';
-  }
-  return out;
-}
-
-/// Returns the width of UTF-8 text: octets that continue a character take no column.
-std::size_t width_of(std::string_view text) {
-  return static_cast<std::size_t>(
-      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0U) != 0x80U; }));
-}
 
 std::string quoted(const std::string& text) {
   std::string out = "\"";
@@ -41,8 +23,8 @@ std::string quoted(const std::string& text) {
 }  // namespace
 
 std::string SyntaxError::shown(std::string_view prompt, std::string_view line) const {
-  const std::size_t caret = width_of(prompt) + width_of(line.substr(0, column));
-  return fmt::format("{}{}\n{:>{}}\n{}\n", prompt, printable(line, false), '^', caret + 1, printable(message, true));
+  const std::size_t caret = columns_of(printable_text(prompt)) + columns_of(printable_text(line.substr(0, column)));
+  return fmt::format("{}{}\n{:>{}}\n{}\n", prompt, printable_text(line), '^', caret + 1, printable_text(message, true));
 }
 
 tl::expected<std::vector<Word>, SyntaxError> split_words(std::string_view line) {

@@ -3,11 +3,18 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <deque>
 
 #include "cli/grammar/pattern.h"
 
 namespace icr::cli {
+
+std::string file_named(std::string_view typed) {
+  const char* home = std::getenv("HOME");
+  if (typed.substr(0, 2) != "~/" || home == nullptr || *home == '\0') return std::string(typed);
+  return std::string(home) + std::string(typed.substr(1));
+}
 
 class PipeStage {
  public:
@@ -149,9 +156,10 @@ class FileStage final : public PipeStage {
 };
 
 Result<std::unique_ptr<PipeStage>> file_stage(const Pipe& pipe) {
-  FileStage::File file(std::fopen(pipe.text.c_str(), pipe.kind == Pipe::Kind::append ? "ae" : "we"), std::fclose);
-  if (file == nullptr) return fail("could not open '{}': {}", pipe.text, error_text(errno));
-  return std::make_unique<FileStage>(std::move(file), pipe.text, pipe.kind == Pipe::Kind::tee);
+  const std::string name = file_named(pipe.text);
+  FileStage::File file(std::fopen(name.c_str(), pipe.kind == Pipe::Kind::append ? "ae" : "we"), std::fclose);
+  if (file == nullptr) return fail("could not open '{}': {}", name, error_text(errno));
+  return std::make_unique<FileStage>(std::move(file), name, pipe.kind == Pipe::Kind::tee);
 }
 
 /// Returns the stage of a pipe, or null for a pipe that does not change the text.

@@ -12,6 +12,9 @@
 
 namespace icr::cli {
 
+/// Returns the name of the file that an operator means: ~/ at its beginning stands for his home folder.
+[[nodiscard]] std::string file_named(std::string_view typed);
+
 /// A step of a chain, which gets one line after the other.
 class PipeStage;
 

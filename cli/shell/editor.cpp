@@ -7,6 +7,7 @@
 
 #include "cli/shell/history.h"
 #include "cli/shell/terminal.h"
+#include "model/base/text.h"
 
 namespace icr::cli {
 

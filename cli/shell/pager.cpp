@@ -6,6 +6,8 @@
 #include <cerrno>
 
 #include "cli/grammar/pattern.h"
+#include "cli/pipes/chain.h"
+#include "model/base/text.h"
 
 namespace icr::cli {
 namespace {
@@ -184,11 +186,12 @@ void Pager::go_back(std::size_t rows) {
 }
 
 void Pager::save(const RawKeys& keys) {
-  const auto name = read_line(keys, "Save to file: ");
-  if (!name || name->empty()) return;
+  const auto typed = read_line(keys, "Save to file: ");
+  if (!typed || typed->empty()) return;
+  const std::string name = file_named(*typed);
   read_all();
-  const auto saved = spool_.save(*name);
-  write_out(saved ? fmt::format("Wrote {} lines of output to '{}'\n", spool_.lines(), *name)
+  const auto saved = spool_.save(name);
+  write_out(saved ? fmt::format("Wrote {} lines of output to '{}'\n", spool_.lines(), name)
                   : fmt::format("error: {}\n", saved.error().message));
 }
 

@@ -74,7 +74,9 @@ class Shell {
       history_.add(*line);
       const auto command = parse_command(*line, names());
       if (!command) {
-        write_out(command.error().shown(prompt_, *line).substr(prompt_.size() + line->size() + 1));
+        // The line itself is on the terminal already.
+        const std::string shown = command.error().shown(prompt_, *line);
+        write_out(shown.substr(shown.find('\n') + 1));
         write_out("\n");
         continue;
       }

@@ -40,18 +40,6 @@ ScreenSize screen_size() {
   return out;
 }
 
-std::size_t columns_of(std::string_view line) {
-  std::size_t columns = 0;
-  for (const char c : line) {
-    if (c == '\t') {
-      columns += 8 - columns % 8;
-    } else if ((static_cast<unsigned char>(c) & 0xc0U) != 0x80U) {
-      ++columns;
-    }
-  }
-  return columns;
-}
-
 bool write_out(std::string_view text) {
   while (!text.empty()) {
     const auto written = ::write(STDOUT_FILENO, text.data(), text.size());

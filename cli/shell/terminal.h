@@ -15,9 +15,6 @@ struct ScreenSize {
 /// Returns the size of the terminal on standard output; 24 by 80 if it does not tell.
 [[nodiscard]] ScreenSize screen_size();
 
-/// Returns the number of columns of a line of UTF-8; a tab reaches to the next multiple of eight.
-[[nodiscard]] std::size_t columns_of(std::string_view line);
-
 /// Writes all of `text` to standard output. Returns false if that is not possible any more.
 bool write_out(std::string_view text);
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "model/base/text.h"
+
 namespace icr::query_codec {
 
 fbs::Address16 to_address16(const IpAddress& address) {
@@ -20,12 +22,7 @@ std::optional<IpAddress> to_address(const fbs::Address16* address) {
 }
 
 std::string printable(const flatbuffers::String* text) {
-  if (text == nullptr) return {};
-  std::string out = text->str();
-  for (char& c : out) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
-  }
-  return out;
+  return text == nullptr ? std::string() : printable_text(text->string_view());
 }
 
 Vector<flatbuffers::Offset<fbs::Counter>> encode_counters(const CounterList& counters, Builder& builder) {

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -86,6 +87,7 @@ TEST(Words, TheCaretStandsUnderAColumnAndNotAnOctet) {
   EXPECT_EQ((SyntaxError{line.find("bogus"), "m"}.shown("> ", line)),
             "> " + line + "\n" + std::string(40, ' ') + "^\nm\n");
   EXPECT_EQ((SyntaxError{1, "'\x1b[2J'"}.shown("> ", "\tx\x07")), ">  x?\n   ^\n'?[2J'\n") << "no control octets";
+  EXPECT_EQ((SyntaxError{3, "'\xc2\x9b'"}.shown("> ", "\xc2\x9b\xff=")), "> ?\?=\n    ^\n'?'\n");
 }
 
 TEST(Pattern, IsARegularExpressionWithoutCase) {
@@ -227,6 +229,16 @@ TEST_F(PipesToFiles, SaveAppendAndTee) {
   EXPECT_EQ(content("a"), "new\n");
   EXPECT_EQ(piped("| tee \"" + path("b c") + "\" | count", kText), "Count: 5 lines\n");
   EXPECT_EQ(content("b c"), kText);
+}
+
+TEST(FileNames, MayBeginWithTheHomeFolder) {
+  const std::string home = std::getenv("HOME") != nullptr ? std::getenv("HOME") : "";
+  ::setenv("HOME", "/home/operator", 1);
+  EXPECT_EQ(file_named("~/a b"), "/home/operator/a b");
+  for (const char* as_it_is : {"a", "/a", "./~/a", "~", "~other/a", ""}) EXPECT_EQ(file_named(as_it_is), as_it_is);
+  ::setenv("HOME", "", 1);
+  EXPECT_EQ(file_named("~/a"), "~/a");
+  ::setenv("HOME", home.c_str(), 1);
 }
 
 TEST_F(PipesToFiles, FilesThatCannotBeWrittenAreNamed) {

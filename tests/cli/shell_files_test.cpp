@@ -10,7 +10,6 @@
 
 #include "cli/shell/history.h"
 #include "cli/shell/spool.h"
-#include "cli/shell/terminal.h"
 
 namespace icr::cli {
 namespace {
@@ -123,13 +122,6 @@ TEST_F(ShellFiles, TheSpoolKeepsEveryLine) {
   const auto failed = spool.save(path("no/folder"));
   ASSERT_FALSE(failed);
   EXPECT_THAT(failed.error().message, HasSubstr("could not open"));
-}
-
-TEST(Terminal, ColumnsOfALine) {
-  EXPECT_EQ(columns_of(""), 0U);
-  EXPECT_EQ(columns_of("abc"), 3U);
-  EXPECT_EQ(columns_of("\xc3\xbc"), 1U);
-  EXPECT_EQ(columns_of("a\tb"), 9U);
 }
 
 }  // namespace

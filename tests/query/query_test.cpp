@@ -247,7 +247,7 @@ TEST(QueryCodec, AReplyComesBackInSlotOrderAndPrintable) {
   EXPECT_EQ(got->status[0].health_weight, 255U);
   EXPECT_EQ(got->status[0].health_reasons, "interface inside0 has no carrier");
   EXPECT_EQ(got->status[0].peer_health_weight, 100U);
-  EXPECT_EQ(got->status[0].peer_health_reasons, "disk?full");
+  EXPECT_EQ(got->status[0].peer_health_reasons, "disk full");
   EXPECT_EQ(got->status[0].detector.peer_says, 7U);
   EXPECT_EQ(got->status[0].detector.probes_answered, 10U);
   EXPECT_EQ(got->status[0].detector.probe, "no answer");
