@@ -118,7 +118,7 @@ Options limit_option(std::string_view help) {
 }
 
 Options member_option() {
-  return {{"member", "Name of a chassis, or 'all' for each by itself", true, kMember, 0,
+  return {{"member", "Name of a chassis, or 'all' for one part per chassis", true, kMember, 0,
            [](Command& c, std::string_view v) -> Result<void> {
              auto name = parse_name(v, "member");
              if (!name) return tl::unexpected(name.error());

@@ -59,7 +59,7 @@ using Options = std::vector<GrammarOption>;
 /// Returns the filters that `show` and `clear` of sessions and flows share.
 [[nodiscard]] Options session_filters();
 [[nodiscard]] Options limit_option(std::string_view help);
-/// Returns the option that asks one chassis, or each by itself.
+/// Returns the option that asks one chassis, or one after the other.
 [[nodiscard]] Options member_option();
 /// Returns an option without a value, whose `take` changes the verb.
 [[nodiscard]] GrammarOption verb_option(std::string_view word, std::string_view help, std::uint32_t bit,

@@ -233,10 +233,10 @@ GrammarNode show_system() {
   first.value = second.value;
   first.take = take_rollback<0>;
   first.children = {std::move(second)};
-  return keyword(
-      "system", "Show the system",
-      {command("commit", "Display commits, and what each chassis runs", enter<Verb::show_commits>, {}),
-       keyword("rollback", "Display former commits", {keyword("compare", "Compare two of them", {std::move(first)})})});
+  return keyword("system", "Show the system",
+                 {command("commit", "Display commits, and what each chassis runs", enter<Verb::show_commits>, {}),
+                  keyword("rollback", "Display former commits",
+                          {keyword("compare", "Compare two former commits", {std::move(first)})})});
 }
 
 /// Adds `member` to every command below a node, but those that compare the members with each other.

@@ -189,7 +189,7 @@ def test_help_at_any_point(terminal):
     shown = shell.expect(r"\n\w+@cases> show services sessions service-set ")
     assert re.search(r"^  <service-set> +Name of the service set\n  cases$", shown, re.M)
     assert re.search(rf"cases +{SESSIONS}\n", shell.run("cases count")), "the line goes on where it was"
-    assert "no match" not in shell.run('show services sessions | match "4000[1?]" | count')
+    assert "Count: 2 lines" in shell.run('show services sessions | match ":4000[1?]" | count'), "? in quotes"
 
 
 def test_space_and_tab_complete(terminal):
@@ -249,6 +249,12 @@ def test_pages(terminal, tmp_path):
     assert "---(more" not in shell.run("show services sessions | no-more")
     shell.run("set cli screen-length 0")
     assert shell.run("show services sessions").count("UDP") == 2 * SESSIONS
+
+
+def test_a_file_in_the_home_folder(terminal, chassis):
+    shell = terminal()
+    assert f"Wrote 1 lines of output to '{chassis}/saved'" in shell.run("show version | match model | save ~/saved")
+    assert (chassis / "saved").read_text() == "Model: icr\n"
 
 
 def test_hold_waits_at_the_end(terminal):
