@@ -61,6 +61,7 @@ icr::Result<void> run_until_the_end(int signals, icr::node::ChassisHost& host, b
 
 int run(int argc, char** argv) {
   CLI::App app{"icrd: a chassis of an inter-chassis redundancy cluster"};
+  app.set_version_flag("--version", "icrd " ICR_VERSION);
   std::string file;
   std::string name;
   std::string level = "info";

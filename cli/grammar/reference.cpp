@@ -115,6 +115,7 @@ std::string manual_page() {
       "file.\n"
       ".TP\n\\fB\\-\\-chassis\\fR \\fIname\\fR\nAsk this chassis only, and show whatever it holds.\n"
       ".TP\n\\fB\\-\\-timeout\\fR \\fImilliseconds\\fR\nHow long to wait for each answer (2000).\n"
+      ".TP\n\\fB\\-\\-version\\fR\nPrint the release of icr.\n"
       ".SH COMMANDS\n";
   for (const auto& entry : entries_of(grammar())) {
     out += fmt::format(".TP\n\\fB{}\\fR\n{}.\n", for_man(entry.words), for_man(entry.help));

@@ -1,11 +1,14 @@
 #include "cli/shell/ask.h"
 
 #include <fmt/chrono.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdio>
 #include <ctime>
+#include <functional>
 #include <set>
 #include <thread>
 
@@ -151,10 +154,9 @@ std::string mistake_in_pipes(const Command& command) {
   return "this command has no form but text: `| display` is not possible";
 }
 
-/// Prints what the cluster file says, which this program reads itself. Returns nothing for any other command.
-std::optional<ExitCode> show_file(const Command& command, const Settings& settings, const Cluster& cluster,
-                                  std::optional<std::uint16_t> only) {
-  if (command.verb != Verb::show_configuration && command.verb != Verb::show_version) return std::nullopt;
+/// Prints what `write` gives to the pipes of a command that this program answers itself. `write` returns the exit code.
+ExitCode print_through_pipes(const Command& command, const Settings& settings,
+                             const std::function<ExitCode(Chain& chain)>& write) {
   if (const std::string mistake = mistake_in_pipes(command); !mistake.empty()) {
     print_error(fmt::format("error: {}\n", mistake));
     return ExitCode::command_error;
@@ -165,22 +167,43 @@ std::optional<ExitCode> show_file(const Command& command, const Settings& settin
     print_error(fmt::format("error: {}\n", chain.error().message));
     return ExitCode::command_error;
   }
-  auto code = ExitCode::ok;
-  const auto compared = std::find_if(command.pipes.begin(), command.pipes.end(), compares);
-  if (command.verb == Verb::show_version) {
-    chain->write(fmt::format("Hostname: {}\nModel: icr\nicr: {}\n", cluster.name, ICR_VERSION));
-  } else if (compared == command.pipes.end()) {
-    chain->write(render_configuration(configuration_of(cluster, only), command.words, command.display == Display::set));
-  } else if (const auto former = former_commit(compared->number, settings, cluster, only, code)) {
-    code = ExitCode::ok;
-    chain->write(render_comparison(*former, cluster, command.words, only));
-  } else {
-    print_error(fmt::format("error: {}\n", former.error().message));
-  }
+  const auto code = write(*chain);
   const auto finished = chain->finish();
   if (finished) return code;
   print_error(fmt::format("error: {}\n", finished.error().message));
   return ExitCode::incomplete;
+}
+
+/// Prints what the cluster file says, in the words of Junos.
+ExitCode show_configuration(const Command& command, const Settings& settings, const Cluster& cluster,
+                            std::optional<std::uint16_t> only) {
+  return print_through_pipes(command, settings, [&](Chain& chain) {
+    const auto compared = std::find_if(command.pipes.begin(), command.pipes.end(), compares);
+    if (compared == command.pipes.end()) {
+      chain.write(
+          render_configuration(configuration_of(cluster, only), command.words, command.display == Display::set));
+      return ExitCode::ok;
+    }
+    auto code = ExitCode::ok;
+    const auto former = former_commit(compared->number, settings, cluster, only, code);
+    if (!former) {
+      print_error(fmt::format("error: {}\n", former.error().message));
+      return code;
+    }
+    chain.write(render_comparison(*former, cluster, command.words, only));
+    return ExitCode::ok;
+  });
+}
+
+/// Prints the release of this program. It needs no cluster file: without `cluster`, the host is this machine.
+ExitCode show_version(const Command& command, const Settings& settings, const Cluster* cluster) {
+  std::array<char, 256> host = {"unknown"};
+  (void)::gethostname(host.data(), host.size() - 1);
+  return print_through_pipes(command, settings, [&](Chain& chain) {
+    chain.write(fmt::format("Hostname: {}\nModel: icr\nicr: {}\n",
+                            cluster != nullptr ? cluster->name : std::string(host.data()), ICR_VERSION));
+    return ExitCode::ok;
+  });
 }
 
 /// Shows what may follow, if `line` ends with `?`.
@@ -243,6 +266,7 @@ ExitCode ask(std::string_view line, const Settings& settings, std::string_view p
     return ExitCode::command_error;
   }
   if (const auto code = run_here(*command, settings)) return *code;
+  if (command->verb == Verb::show_version) return show_version(*command, settings, cluster ? &*cluster : nullptr);
   if (!cluster) {
     print_error(cluster.error().message + "\n");
     return ExitCode::bad_cluster_file;
@@ -260,7 +284,7 @@ ExitCode ask(std::string_view line, const Settings& settings, std::string_view p
         fmt::format("error: --chassis {} and member {} contradict each other\n", settings.chassis, *command->member));
     return ExitCode::command_error;
   }
-  if (const auto code = show_file(*command, settings, *cluster, only)) return *code;
+  if (command->verb == Verb::show_configuration) return show_configuration(*command, settings, *cluster, only);
   const auto key = key_for(*cluster, settings);
   if (!key) {
     print_error(fmt::format("error: {}\n", key.error().message));

@@ -47,6 +47,7 @@ int main(int argc, char** argv) {
       "Exit codes: 0 done, 1 command error, 2 wrong cluster file, 3 a chassis did not answer, or the answer\n"
       "could not be written, 4 twins differ.\n",
       "icr");
+  app.set_version_flag("--version", "icr " ICR_VERSION);
   icr::cli::Settings options;
   app.add_option("--cluster", options.cluster_file, "Cluster file; default: $ICR_CLUSTER, then /etc/icr/cluster.yaml");
   app.add_option(

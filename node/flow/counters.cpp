@@ -240,6 +240,16 @@ void ServiceSetCounters::append_to(ServiceSetStatus& out) const {
   add(mss, "tcp-mss-syn-received", mss_syns);
   add(mss, "tcp-mss-syn-modified", mss_lowered);
   CounterList& nat = out.group(StatisticsGroup::nat);
+  // Sums, under the names of Junos, of refusals that follow one by one.
+  std::uint64_t nat_drops = 0;
+  for (std::size_t i = 0; i < kDrops.size(); ++i) {
+    if (kDrops[i].group == kNat) nat_drops += drops[i];
+  }
+  add(nat, "nat-total-pkts-discarded", nat_drops);
+  add(nat, "nat-map-allocation-failures",
+      of(Drop::out_of_ports) + of(Drop::out_of_addresses) + of(Drop::nat_parity) + of(Drop::nat_range) +
+          of(Drop::nat_paired_out_of_ports) + of(Drop::nat_port_limit) + of(Drop::nat_out_of_blocks) +
+          of(Drop::nat_block_limit) + of(Drop::nat_no_memory));
   add(nat, "nat64-packets-to-ipv4", nat64_to_v4);
   add(nat, "nat64-packets-to-ipv6", nat64_to_v6);
   add(nat, "nat64-fragments-made", fragments_made);

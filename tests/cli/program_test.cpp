@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <filesystem>
@@ -129,6 +130,30 @@ TEST(Program, BadInputIsAnsweredBeforeTheFileIsRead) {
   EXPECT_EQ(run("< /dev/null").code, 0) << "a shell without commands";
   EXPECT_EQ(run("--timeout 0 show services sessions").code, 1);
   EXPECT_EQ(run("--help").code, 0);
+}
+
+TEST(Program, ItsReleaseNeedsNoClusterFile) {
+  const auto version = run("--version");
+  EXPECT_EQ(version.code, 0);
+  EXPECT_THAT(version.text, StartsWith("icr "));
+  const std::string release = version.text.substr(4);
+  char host[256] = {};
+  ASSERT_EQ(::gethostname(host, sizeof host - 1), 0);
+  const auto file = std::filesystem::path(testing::TempDir()) / "icr-broken-cluster.yaml";
+  std::ofstream(file) << "chasis: []\n";
+  for (const std::string& each : {std::string("/nonexistent"), file.string()}) {
+    const auto shown = run("show version", "ICR_CLUSTER=" + each);
+    EXPECT_EQ(shown.code, 0) << each;
+    EXPECT_EQ(shown.text, "Hostname: " + std::string(host) + "\nModel: icr\nicr: " + release);
+  }
+  std::filesystem::remove(file);
+  EXPECT_EQ(run("show version", "ICR_CLUSTER=" + kGoodFile).text, "Hostname: two-chassis\nModel: icr\nicr: " + release);
+  EXPECT_EQ(run("'show version | count'").text, "Count: 3 lines\n");
+  const auto refused = run("'show version | display xml'");
+  EXPECT_EQ(refused.code, 1);
+  EXPECT_EQ(refused.text, "error: this command has no form but text: `| display` is not possible\n");
+  EXPECT_EQ(run("'show version | compare rollback 0'").code, 1);
+  EXPECT_EQ(run("show configuration", "ICR_CLUSTER=/nonexistent").code, 2);
 }
 
 TEST(Program, TheClusterFileComesFromTheEnvironment) {

@@ -213,6 +213,28 @@ TEST(ServiceSetCounters, ErrorsAreSummedByProtocol) {
   EXPECT_EQ(errors[3].value, 1U);
 }
 
+TEST(ServiceSetCounters, DropsOfNatAreSummed) {
+  const auto sums = [](Drop reason) {
+    ServiceSetCounters counters;
+    counters.drop(reason, 3);
+    ServiceSetStatus status;
+    counters.append_to(status);
+    const CounterList& nat = status.group(StatisticsGroup::nat);
+    EXPECT_EQ(nat.at(0).name, "nat-total-pkts-discarded");
+    EXPECT_EQ(nat.at(1).name, "nat-map-allocation-failures");
+    return std::pair(nat.at(0).value, nat.at(1).value);
+  };
+  const std::set<Drop> refused = {Drop::out_of_ports,      Drop::out_of_addresses,        Drop::nat_parity,
+                                  Drop::nat_range,         Drop::nat_paired_out_of_ports, Drop::nat_port_limit,
+                                  Drop::nat_out_of_blocks, Drop::nat_block_limit,         Drop::nat_no_memory};
+  for (std::size_t i = 0; i < kDropCount; ++i) {
+    const auto reason = static_cast<Drop>(i);
+    const bool of_nat = place_of(reason).group == StatisticsGroup::nat;
+    EXPECT_EQ(sums(reason), std::pair(of_nat ? std::uint64_t{3} : 0, refused.count(reason) != 0 ? std::uint64_t{3} : 0))
+        << to_string(reason);
+  }
+}
+
 // Each container stands once, or its heading would be printed again.
 TEST(ServiceSetCounters, ContainersAreWhole) {
   ServiceSetStatus status;
