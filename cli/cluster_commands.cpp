@@ -60,14 +60,17 @@ void show_failovers(Asking& asking) {
 
 namespace {
 
-/// Asks every card, including standbys, what each service set has dropped. Returns the counters by chassis and card.
+/// Asks every card that is meant, including standbys, what each service set has dropped. Returns the counters by
+/// chassis and card.
 std::map<std::pair<std::uint16_t, std::uint16_t>, std::vector<CounterGroup>> packet_drops_of_service_sets(
-    Asking& asking) {
+    Asking& asking, const Selection& selection) {
   std::vector<Read> reads;
   for (auto& source : choose_sources(asking.cluster(), asking.surveyed(), true)) {
+    if (!selection.includes(asking.cluster(), source)) continue;
     Read read{std::move(source), {}};
     read.request.kind = QueryKind::statistics;
     read.request.group = StatisticsGroup::packet_drops;
+    read.request.filter = selection.filter;
     reads.push_back(std::move(read));
   }
   std::map<std::pair<std::uint16_t, std::uint16_t>, std::vector<CounterGroup>> out;
@@ -82,24 +85,20 @@ std::map<std::pair<std::uint16_t, std::uint16_t>, std::vector<CounterGroup>> pac
   return out;
 }
 
-}  // namespace
-
-void show_packet_drops(Asking& asking) {
-  if (!asking.is_text()) {
-    std::vector<DropsRow> rows;
-    for (const auto& [where, groups] : packet_drops_of_service_sets(asking)) {
-      const auto& card = asking.cluster().chassis[where.first].cards[where.second];
-      for (const auto& each : groups) rows.push_back({card.name, each.service_set, each.counters});
-    }
-    return build_packet_drops(asking.tree(), rows);
-  }
+/// Prints every named counter of the cards that are meant, and of the chassis themselves, which no card is asked about.
+void show_every_counter(Asking& asking, const Selection& selection) {
+  const Command& command = asking.command();
+  const bool of_service_sets_only = command.service_set || (command.interface && command.interface->unit);
   // The survey showed which cards answer. The counters of the query server belong to no card.
   std::vector<std::uint16_t> chassis;
   for (const auto& report : asking.surveyed().cards) {
+    const auto& name = asking.cluster().chassis[report.chassis].cards[report.card].name;
+    if (selection.nothing || (!selection.card.empty() && selection.card != name)) continue;
     QueryRequest request;
     request.kind = QueryKind::counters;
     request.card = report.card;
     asking.environment().transport.ask(report.chassis, request);
+    if (command.interface || of_service_sets_only) continue;
     if (std::find(chassis.begin(), chassis.end(), report.chassis) != chassis.end()) continue;
     chassis.push_back(report.chassis);
     request.kind = QueryKind::server_counters;
@@ -112,28 +111,46 @@ void show_packet_drops(Asking& asking) {
     const bool server = answer->request.kind == QueryKind::server_counters;
     if (reply != nullptr) answers[{answer->chassis, server, answer->request.card}] = reply->counters;
   }
-  auto of_service_sets = packet_drops_of_service_sets(asking);
-  const bool all = asking.command().level == Level::extensive;
+  auto of_service_sets = packet_drops_of_service_sets(asking, selection);
   std::optional<std::uint16_t> shown;
   for (const auto& [key, groups] : answers) {
     const auto& [where, server, card] = key;
+    const auto& drops = of_service_sets[{where, card}];
+    if (of_service_sets_only && drops.empty()) continue;
     std::string out;
     if (shown != where) out = fmt::format("{}Chassis: {}\n", shown ? "\n" : "", asking.cluster().chassis[where].name);
     shown = where;
     const std::string interface =
         server ? "" : fmt::format("Interface: {}", asking.cluster().chassis[where].cards[card].name);
     for (const auto& group : groups) {
+      const bool is_first = &group == &groups.front();
+      if (of_service_sets_only && !is_first) continue;
       std::string heading = server ? "Query server and storage" : interface;
       if (!group.service_set.empty()) heading += fmt::format(", Service set: {}", group.service_set);
-      out += render_counters(heading, group.counters, all);
+      out += render_counters(heading, of_service_sets_only ? CounterList() : group.counters);
       // The counters of service sets follow those of their card.
-      if (server || &group != &groups.front()) continue;
-      for (const auto& each : of_service_sets[{where, card}]) {
-        out += render_counters(fmt::format("  Service set: {}", each.service_set), each.counters, all, 4);
+      if (server || !is_first) continue;
+      for (const auto& each : drops) {
+        out += render_counters(fmt::format("  Service set: {}", each.service_set), each.counters, 4);
       }
     }
     asking.environment().out(out);
   }
+}
+
+}  // namespace
+
+void show_packet_drops(Asking& asking) {
+  const Selection selection = select(asking.cluster(), asking.command());
+  if (asking.is_text() && asking.command().level == Level::extensive) return show_every_counter(asking, selection);
+  std::vector<DropsRow> rows;
+  for (const auto& [where, groups] : packet_drops_of_service_sets(asking, selection)) {
+    const auto& card = asking.cluster().chassis[where.first].cards[where.second];
+    for (const auto& each : groups) rows.push_back({card.name, each.service_set, each.counters});
+  }
+  std::stable_sort(rows.begin(), rows.end(),
+                   [](const DropsRow& a, const DropsRow& b) { return a.interface < b.interface; });
+  build_packet_drops(asking.tree(), rows);
 }
 
 std::optional<std::uint16_t> addressed_set(const Command& command, const Cluster& cluster) {

@@ -98,7 +98,6 @@ bool has_tree(const Command& command) {
     case Verb::show_redundancy_groups:
     case Verb::show_failovers:
     case Verb::show_commits:
-    case Verb::show_packet_drops:
       return true;
     default:
       return layout_of(command.verb, command.level) != nullptr;

@@ -90,7 +90,7 @@ GrammarNode show_service_sets() {
                       command("integrity-drops", "Display counters of packets with errors",
                               enter_statistics<StatisticsView::integrity_drops>, where),
                       command("packet-drops", "Display counters of dropped and refused packets",
-                              enter<Verb::show_packet_drops>, levels(kExtensive)),
+                              enter<Verb::show_packet_drops>, levels(kExtensive) + where),
                       command("screen-drops", "Display counters of screens",
                               enter_statistics<StatisticsView::screen_drops>, where),
                       command("screen-session-limit-counters", "Display counters of the session limits of screens",

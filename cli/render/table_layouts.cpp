@@ -37,46 +37,44 @@ std::string live_lines(std::string_view label, std::string_view protocol) {
   return out;
 }
 
-/// Returns the template of what is below the name of the card.
-const std::string& analysis_text() {
-  static const std::string text =
-      "\n\nSession Analysis Statistics:\n"
-      "{#session-analysis-statistics-entry}"
-      "  Total Sessions Active                   :{num-total-session-active:<13}\n" +
-      live_lines("Total TCP Sessions Active", "tcp") + live_lines("Total UDP sessions Active", "udp") +
-      live_lines("Total Other Sessions Active", "other") +
-      "  Created Sessions per Second             :{num-created-session-per-sec:<13}\n"
-      "  Deleted Sessions per Second             :{num-deleted-session-per-sec:<13}\n"
-      "  Peak Total Sessions Active              :{peak-total-session-active:<13}\n"
-      "  Peak Created Sessions per Second        :{peak-created-session-per-second:<13}\n"
-      "  Peak Deleted Sessions per Second        :{peak-deleted-session-per-second:<13}\n"
-      "  Packets received                        :{session-pkts-received:<13}\n"
-      "  Packets transmitted                     :{session-pkts-transmitted:<13}\n"
-      "  Slow path forward                       :{session-slow-path-forward:<13}\n"
-      "  Slow path discard                       :{session-slow-path-discard:<13}\n"
-      "{/session-analysis-statistics-entry}"
-      "\nSession Rate Data:\n"
-      "{#sess-analysis-num-sess-sec-samples-entry}"
-      "  Number of Samples: {num-sess-sec-samples}\n"
-      "{/sess-analysis-num-sess-sec-samples-entry}"
-      "{#sess-analysis-num-sess-sec-entry}"
-      "  Session Operation :{sess-operation}\n"
-      "    400000+          :{num-sess-sec-400000-plus}\n"
-      "    350000+          :{num-sess-sec-350000}\n"
-      "    300000+          :{num-sess-sec-300000}\n"
-      "    250000+          :{num-sess-sec-250000}\n"
-      "    200000+          :{num-sess-sec-200000}\n"
-      "    150000+          :{num-sess-sec-150000}\n"
-      "    50000+           :{num-sess-sec-50000-plus}\n"
-      "    40000+ - 50000   :{num-sess-sec-40000-50000}\n"
-      "    30000+ - 40000   :{num-sess-sec-30000-40000}\n"
-      "    20000+ - 30000   :{num-sess-sec-20000-30000}\n"
-      "    10000+ - 20000   :{num-sess-sec-10000-20000}\n"
-      "    1000+ - 10000    :{num-sess-sec-1000-10000}\n"
-      "    0 - 1000         :{num-sess-sec-1000-minus}\n"
-      "    0                :{num-sess-sec-0}\n"
-      "{/sess-analysis-num-sess-sec-entry}";
-  return text;
+/// Returns the template of what is below the name of the card. `created` is the label of the first rate.
+std::string analysis_text(std::string_view created) {
+  return "\n\nSession Analysis Statistics:\n"
+         "{#session-analysis-statistics-entry}"
+         "  Total Sessions Active                   :{num-total-session-active:<13}\n" +
+         live_lines("Total TCP Sessions Active", "tcp") + live_lines("Total UDP sessions Active", "udp") +
+         live_lines("Total Other Sessions Active", "other") +
+         fmt::format("  {:<40}:{{num-created-session-per-sec:<13}}\n", created) +
+         "  Deleted Sessions per Second             :{num-deleted-session-per-sec:<13}\n"
+         "  Peak Total Sessions Active              :{peak-total-session-active:<13}\n"
+         "  Peak Created Sessions per Second        :{peak-created-session-per-second:<13}\n"
+         "  Peak Deleted Sessions per Second        :{peak-deleted-session-per-second:<13}\n"
+         "  Packets received                        :{session-pkts-received:<13}\n"
+         "  Packets transmitted                     :{session-pkts-transmitted:<13}\n"
+         "  Slow path forward                       :{session-slow-path-forward:<13}\n"
+         "  Slow path discard                       :{session-slow-path-discard:<13}\n"
+         "{/session-analysis-statistics-entry}"
+         "\nSession Rate Data:\n"
+         "{#sess-analysis-num-sess-sec-samples-entry}"
+         "  Number of Samples: {num-sess-sec-samples}\n"
+         "{/sess-analysis-num-sess-sec-samples-entry}"
+         "{#sess-analysis-num-sess-sec-entry}"
+         "  Session Operation :{sess-operation}\n"
+         "    400000+          :{num-sess-sec-400000-plus}\n"
+         "    350000+          :{num-sess-sec-350000}\n"
+         "    300000+          :{num-sess-sec-300000}\n"
+         "    250000+          :{num-sess-sec-250000}\n"
+         "    200000+          :{num-sess-sec-200000}\n"
+         "    150000+          :{num-sess-sec-150000}\n"
+         "    50000+           :{num-sess-sec-50000-plus}\n"
+         "    40000+ - 50000   :{num-sess-sec-40000-50000}\n"
+         "    30000+ - 40000   :{num-sess-sec-30000-40000}\n"
+         "    20000+ - 30000   :{num-sess-sec-20000-30000}\n"
+         "    10000+ - 20000   :{num-sess-sec-10000-20000}\n"
+         "    1000+ - 10000    :{num-sess-sec-1000-10000}\n"
+         "    0 - 1000         :{num-sess-sec-1000-minus}\n"
+         "    0                :{num-sess-sec-0}\n"
+         "{/sess-analysis-num-sess-sec-entry}";
 }
 
 /// Returns a layout of rows whose heading is printed only if there are rows.
@@ -88,12 +86,16 @@ Layout analysis() {
   RowLayout row;
   row.element = "service-session-analysis-entry";
   row.between = "\n";
-  row.render = [text = Template(analysis_text())](const ElementRange& card, std::string& out) {
+  // The two families spell that label differently. Templates view their text.
+  static const std::string ms_text = analysis_text("Created Sessions per Second");
+  static const std::string vms_text = analysis_text("Created sessions per Second");
+  row.render = [ms = Template(ms_text), vms = Template(vms_text)](const ElementRange& card, std::string& out) {
     const auto info = card.inside(card.find("session-analysis-statistics-pic-info"));
     const auto name = info.value("pic-name");
-    out += name.substr(0, 3) == "vms" ? "  Interface:   " : "  Services PIC Name:   ";
+    const bool is_vms = name.substr(0, 3) == "vms";
+    out += is_vms ? "  Interface:   " : "  Services PIC Name:   ";
     out += name;
-    text.append(card, out);
+    (is_vms ? vms : ms).append(card, out);
   };
   return rows_layout("service-session-analysis-information", {std::move(row)});
 }
@@ -146,6 +148,15 @@ void add_table_layouts(Layouts& layouts) {
       "service-set-memory-statistics-information",
       {row_layout("service-set-memory-statistics", "{interface-name:<12}{service-set-name:<28}{bytes-used:>16}\n",
                   "Interface   Service set                       Bytes used\n")});
+  layouts[{Verb::show_packet_drops, Level::none}] =
+      rows_layout("service-set-packet-drop-statistics",
+                  {row_layout("service-set-packet-drops",
+                              "{interface-name:<12}{service-set-name:<28}{cpulimit-drops:>14}{memlimit-drops:>14}"
+                              "{flowlimit-drops:>14}{tcpalg-drops:>14}\n",
+                              "                                             Cpulimit      Memlimit     Flowlimit"
+                              "       Tcp-alg\n"
+                              "Interface   Service set                         drops         drops         drops"
+                              "         drops\n")});
   layouts[{Verb::show_cpu_usage, Level::none}] =
       rows_layout("service-set-cpu-statistics-information",
                   {row_layout("service-set-cpu-statistics",

@@ -167,15 +167,13 @@ std::string render_redundancy_groups(const Cluster& cluster, std::uint16_t chass
   return out;
 }
 
-std::string render_counters(const std::string& heading, const CounterList& counters, bool all, std::size_t indent) {
-  std::string out;
+std::string render_counters(const std::string& heading, const CounterList& counters, std::size_t indent) {
+  std::string out = heading + "\n";
   for (const auto& counter : counters) {
-    if (!all && counter.value == 0) continue;
     fmt::format_to(std::back_inserter(out), "{:<{}}{:<{}}{:>20}\n", "", indent, counter.name, 50 - indent,
                    counter.value);
   }
-  if (out.empty() && !all) return out;
-  return heading + "\n" + out;
+  return out;
 }
 
 }  // namespace icr::cli

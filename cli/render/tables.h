@@ -22,9 +22,8 @@ namespace icr::cli {
 /// Appends the lines that describe a failure detector. Their indent is that of the lines of a redundancy group.
 void append_detector(const SilenceStatus& detector, std::string& out);
 
-/// Renders counters under a heading. Without `all`, renders only counters that are not zero, and nothing at all if
-/// there are none.
-[[nodiscard]] std::string render_counters(const std::string& heading, const CounterList& counters, bool all,
+/// Renders counters under a heading.
+[[nodiscard]] std::string render_counters(const std::string& heading, const CounterList& counters,
                                           std::size_t indent = 2);
 
 }  // namespace icr::cli

@@ -16,7 +16,7 @@ ServiceSetStatus counted() {
                                      {"tcp-open-close-counters/tcp-first-pkt-rst", 1},
                                      {"tcp-sequence-error-counters/tcp-invalid-syn-ack", 2}};
   out.group(StatisticsGroup::tcp_mss) = {{"tcp-mss-syn-modified", 7}};
-  out.group(StatisticsGroup::packet_drops) = {{"cpulimit-drops", 0}, {"flowlimit-drops", 3}};
+  out.group(StatisticsGroup::packet_drops) = {{"memlimit-drops", 0}, {"flowlimit-drops", 3}};
   out.group(StatisticsGroup::integrity_drops) = {{"ip-error-counters/bad-checksum", 4}};
   out.group(StatisticsGroup::screen_drops) = {{"tcp-syn-flood", 9}, {"source-session-limit", 6}};
   out.group(StatisticsGroup::stateful_firewall) = {
@@ -78,7 +78,17 @@ TEST_F(StatisticsGolden, OfServiceSets) {
 }
 
 TEST_F(StatisticsGolden, PacketDropsOfServiceSets) {
-  expect("show services service-sets statistics packet-drops", "packet-drops-service-sets");
+  const std::string drops = "show services service-sets statistics packet-drops";
+  expect(drops, "packet-drops");
+  expect_forms(fake_, drops, "packet-drops");
+  expect(drops + " interface ms-0/0/0", "packet-drops-interface");
+  expect(drops + " service-set ss2", "packet-drops-service-set");
+  expect(drops + " service-set nosuch", "nothing");
+  expect(drops + " interface ms-9/0/0", "nothing");
+  expect(drops + " extensive", "packet-drops-extensive-all");
+  expect(drops + " extensive interface ms-0/0/0", "packet-drops-extensive-interface");
+  expect(drops + " extensive service-set ss2", "packet-drops-extensive-service-set");
+  expect(drops + " extensive service-set nosuch", "nothing");
 }
 
 TEST_F(StatisticsGolden, OfTheStatefulFirewall) {
