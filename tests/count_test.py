@@ -32,16 +32,17 @@ class Counts(unittest.TestCase):
             [("Lab.fails", "first line\nE  late by 80 ms"), ("Lab.cannot_begin", "no device"), ("Lab.ended", "")],
         )
 
-    def test_a_case_that_passes_alone_counts_as_passed(self):
+    def test_a_case_that_passes_alone_stays_failed_and_says_so(self):
         count = Count()
         with tempfile.TemporaryDirectory() as folder:
             path = pathlib.Path(folder) / "results.xml"
             path.write_text(RESULTS, encoding="utf-8")
             count.add(read_junit(path, lambda group, case: (lambda: Count(passed=1)) if case == "fails" else None))
         self.assertEqual(list(count.again), ["Lab.fails"])
-        count.passed_alone("Lab.fails")
-        self.assertEqual(str(count), "2 passed, 2 failed, 1 skipped")
-        self.assertEqual([name for name, _ in count.failures], ["Lab.cannot_begin", "Lab.ended"])
+        self.assertEqual(str(count), "1 passed, 3 failed, 1 skipped")
+        told = failures_told(count.failures, ["Lab.fails"])
+        self.assertEqual(told[0], "FAILED Lab.fails (it passed alone afterwards)")
+        self.assertIn("FAILED Lab.cannot_begin", told)
 
     def test_sums_keep_the_failures(self):
         sum_of_two = Count()

@@ -216,20 +216,19 @@ def carry_out(jobs):
 
 def try_again(jobs):
     """Runs the cases that failed once more, each alone, if all that failed are few and of the kinds that may be tried again
-    (runner/suites.py). A case that passes then counts as passed, and is named in the end: [(name, what it said the first
-    time)]. These cases share two processors with compilers, so they may fail because they had to wait."""
+    (runner/suites.py). Returns the names of those that pass then. They stay failed: that a case passes alone says that it
+    depends on the load of the machine or on chance, and not that nothing is wrong."""
     name_thread("again")
     if sum(job.count.failed for job in jobs) > FEW:
         return []
     unsteady = []
     for job in jobs:
-        for name, text in list(job.count.failures):
+        for name, _ in job.count.failures:
             if name not in job.count.again:
                 continue
             result = job.count.again[name]()
             if (result.passed, result.total) == (1, 1):
-                job.count.passed_alone(name)
-                unsteady.append((name, text))
+                unsteady.append(name)
     return unsteady
 
 
@@ -249,7 +248,7 @@ def main(names):
         if job.part == "build":
             count.times.append((job.seconds, job.name))
         parts[job.part] = count, seconds + job.seconds, processor + processor_seconds(job.name)
-    write_times(parts, [name for name, _ in unsteady])
+    write_times(parts, unsteady)
     total = Count()
     for name, (count, seconds, processor) in parts.items():
         total.add(count)
@@ -260,12 +259,8 @@ def main(names):
     if total.total == 0:
         print(f"no test is called {' or '.join(names)}")
         return 1
-    for line in failures_told(unsteady, "FAILED, AND PASSED ALONE"):
+    for line in failures_told(total.failures, unsteady):
         print(line)
-    for line in failures_told(total.failures):
-        print(line)
-    if unsteady:
-        print(f"{len(unsteady)} of those that passed did so only alone")
     print(total)
     return 1 if total.failed else 0
 

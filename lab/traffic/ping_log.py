@@ -5,8 +5,8 @@ import re
 _answer = re.compile(r"^\[(\d+\.\d+)\] .*icmp_seq=(\d+) ")
 _summary = re.compile(r"(\d+) packets transmitted, (\d+) received")
 
-# When ping is interrupted, the answers to its newest requests are still under way. On a busy machine that can be several.
-UNDER_WAY = 10
+# When ping is interrupted, the answers to its newest requests are still under way: of those of the last 100 ms, at its interval.
+UNDER_WAY = 2
 
 
 def figures(text):

@@ -27,12 +27,6 @@ class Count:
         self.failures += other.failures
         self.again.update(other.again)
 
-    def passed_alone(self, name):
-        """Counts a case that failed as passed."""
-        self.failures = [failure for failure in self.failures if failure[0] != name]
-        self.failed -= 1
-        self.passed += 1
-
     @property
     def total(self):
         return self.passed + self.failed + self.skipped
@@ -75,12 +69,12 @@ def read_junit(path, again=None, program=""):
     return count
 
 
-def failures_told(failures, word="FAILED"):
-    """Returns the lines that end a run in which cases failed. What the cases said comes last, so that it is also in a log of which
+def failures_told(failures, unsteady=()):
+    """Returns the lines that end a run in which cases failed. `unsteady`: names of those that passed alone afterwards. What the cases said comes last, so that it is also in a log of which
     only the end was kept."""
     lines = []
     for name, text in failures[:FAILURES]:
-        lines.append(f"{word} {name}")
+        lines.append(f"FAILED {name}" + (" (it passed alone afterwards)" if name in unsteady else ""))
         lines += [f"    {line[:COLUMNS]}" for line in text.strip().splitlines()[-LINES:]]
     if len(failures) > FAILURES:
         lines.append(f"... and {len(failures) - FAILURES} more")
@@ -89,7 +83,7 @@ def failures_told(failures, word="FAILED"):
 
 def write_times(parts, unsteady):
     """Leaves build/test-results/times.json: {part: its sums and its slowest cases}. `parts`: {name: (Count, seconds,
-    seconds of processors)}. `unsteady`: names of cases that passed only alone."""
+    seconds of processors)}. `unsteady`: names of cases that failed, and passed alone."""
     OUT.mkdir(parents=True, exist_ok=True)
     told = {
         name: {
@@ -102,5 +96,5 @@ def write_times(parts, unsteady):
         }
         for name, (count, seconds, processor) in parts.items()
     }
-    told["passed-only-alone"] = sorted(unsteady)
+    told["failed-and-passed-alone"] = sorted(unsteady)
     (OUT / "times.json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")

@@ -30,8 +30,8 @@ THREADED = (
     "icr_storage_test",
     "icr_storage_rocks_test",
 )
-# A case that failed may be tried again alone only where it works with devices of the kernel and with real time, so that it
-# fails when it has to wait for a processor: in these programs, and in the labs of these parts.
+# A case that failed is tried again alone, to learn whether it depends on load, where it works with devices of the kernel and
+# with real time: in these programs, and in the labs of these parts. It stays failed.
 WITH_DEVICES = ("icr_kernel_test", "icr_ports_test")
 BESIDE_OTHERS = ("integration", "compose", "quiet")
 AGAIN = OUT / "again.xml"

@@ -1,6 +1,7 @@
 // Whole chassis in virtual time, under faults. Seeds are asked for as seeds.h says.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
 #include <iostream>
 #include <optional>
@@ -350,7 +351,7 @@ TEST_P(Scenario, AfterASplitWhatEitherMasterSetUpLivesOrIsCountedAsAConflict) {
 /// lacks processor time; heartbeats are 3 x 20 ms. No master loses mastership.
 TEST(BusyMachine, StarvedMembersNeverTakeOver) {
   log::set_level(log::Level::error);
-  for (std::uint64_t seed = 1; seed <= all_seeds() / 10; ++seed) {
+  for (std::uint64_t seed = 1; seed <= std::max<std::uint64_t>(1, all_seeds() / 10); ++seed) {
     Cluster cluster = simulated_cluster(false, static_cast<NatFlavour>(seed % kNatFlavourCount));
     cluster.redundancy_sets[0].heartbeat_interval = 20ms;
     World world(cluster, seed);
@@ -382,7 +383,7 @@ TEST(BusyMachine, StarvedMembersNeverTakeOver) {
 /// Shared case field.master-with-dead-link, at any moment of the traffic.
 TEST(BusyMachine, IllHealthOfTheMasterMovesMastershipOnce) {
   log::set_level(log::Level::error);
-  for (std::uint64_t seed = 1; seed <= all_seeds() / 5; ++seed) {
+  for (std::uint64_t seed = 1; seed <= std::max<std::uint64_t>(1, all_seeds() / 5); ++seed) {
     const Cluster cluster = simulated_cluster(false, static_cast<NatFlavour>(seed % kNatFlavourCount));
     World world(cluster, seed);
     std::mt19937_64 random(seed);
