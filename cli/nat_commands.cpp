@@ -117,8 +117,8 @@ PoolsBySource ask_for_pools(Asking& asking, const NatSelection& selected) {
 using RenderPools = std::function<std::string(std::uint16_t service_set, const std::vector<PoolRow>& rows)>;
 using BuildPools = void (*)(Tree& tree, const Cluster& cluster, const PoolGroups& groups);
 
-/// Shows the selected pools as the text that `render` makes of those of a service set, or as the tree that `build`
-/// makes of all.
+/// Shows the selected pools: as text, which `render` makes for the pools of one service set at a time, or as a tree,
+/// which `build` makes for all pools at once.
 void show_pools_with(Asking& asking, const RenderPools& render, BuildPools build) {
   const NatSelection selected = select_nat(asking);
   auto pools = ask_for_pools(asking, selected);

@@ -137,7 +137,7 @@ void add_source_pool(Tree& tree, const Cluster& cluster, const PoolUse& use, con
   add_error_counters(tree, s);
 }
 
-/// Adds a row for each pool of the kind that is meant. `add` adds what is in a row.
+/// Adds an element `name` for each destination pool, or for each source pool. `add` adds the leaves of one element.
 void add_rows(Tree& tree, const Cluster& cluster, const PoolGroups& groups, bool destination, std::string_view name,
               const std::function<void(const PoolRow& row)>& add) {
   for (const auto& group : groups) {

@@ -19,7 +19,7 @@ class SessionBuilder {
   SessionBuilder(const Cluster& cluster, Tree& tree, bool extensive, WallMillis wall_now)
       : cluster_(cluster), tree_(tree), extensive_(extensive), wall_now_(wall_now) {}
 
-  /// Adds a session. REQUIRES: sessions are grouped by interface, and those of ms- cards come first.
+  /// Adds a session. REQUIRES: all sessions of an interface are added one after the other, those of ms- cards first.
   void add(const Source& source, const SessionRecord& record);
   /// Ends the answer. Without sessions, it is an empty table for cards of `empty_family`.
   void finish(CardFamily empty_family);

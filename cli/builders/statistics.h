@@ -13,9 +13,9 @@ namespace icr::cli {
 /// The names of the elements of an answer of statistics.
 struct StatisticsNames {
   std::string_view answer;
-  std::string_view of_interface;    ///< an element for each interface; empty: there is none
-  std::string_view of_service_set;  ///< an element for each service set; empty: `answer` is repeated for each
-  std::string_view prefix;          ///< of the names of the engine's counters; Junos does not have it
+  std::string_view of_interface;    ///< name of the element that each interface has; empty: interfaces have none
+  std::string_view of_service_set;  ///< name of the element that each service set has; empty: each has an `answer`
+  std::string_view prefix;          ///< with which names of engine counters begin, and which names of Junos lack
 };
 [[nodiscard]] const StatisticsNames& names_of(StatisticsView view);
 [[nodiscard]] const StatisticsNames& names_of_nat_statistics();

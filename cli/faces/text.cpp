@@ -13,7 +13,7 @@ class TextFace final : public Face {
   /// A group that has begun.
   struct Open {
     const GroupLayout* group = nullptr;  ///< null: an element that is in no table
-    std::unique_ptr<Element> leaves;     ///< those of the group
+    std::unique_ptr<Element> leaves;     ///< leaves of the group, which are printed together
     bool headed = false;                 ///< its heading was printed
   };
 

@@ -27,7 +27,7 @@ struct Completion {
 
 /// What may stand at the end of a line, whose last word may be incomplete.
 struct Completions {
-  std::size_t begin = 0;  ///< column of the incomplete word; the end of the line if there is none
+  std::size_t begin = 0;  ///< column where the incomplete word begins; if no word is incomplete, where the line ends
   std::string word;       ///< the incomplete word
   std::vector<Completion> all;
   std::optional<SyntaxError> error;  ///< a former word is wrong, or nothing may stand here
