@@ -13,7 +13,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
-from model.run import CHECKS, FAULTS, models  # noqa: E402
+from model.run import DAILY, FAULTS, LONG, models  # noqa: E402
 from mutations.run import mutations  # noqa: E402
 from runner import checks, suites  # noqa: E402
 from runner.command import end_all, name_thread, processor_seconds, say  # noqa: E402
@@ -24,7 +24,7 @@ FUZZ_RUNS, LONG_FUZZ_RUNS = 2000, 50_000
 # Schedules of the simulator: the first and the last, as the release tree compiles them; and how many under sanitizers,
 # where each takes much longer.
 SCHEDULES = (1, 2000)
-SANITIZED_SCHEDULES = {"ICR_SIM_SEEDS": os.environ.get("ICR_SIM_SEEDS", "100")}
+SANITIZED_SCHEDULES = {"ICR_SIM_SEEDS": os.environ.get("ICR_SIM_SEEDS", "40")}
 HOSTILE_FROM = 5  # the numbers of the workers of pytest: integration has 0 to 4
 
 FEW = 5  # if no more cases than these failed, they are tried again
@@ -65,7 +65,7 @@ def daily_jobs(seeds=SCHEDULES):
     return [
         Job("format", "format", CPU, checks.check_format),
         Job("floors", "floors", CPU, checks.check_floors),
-        Job("model", "model", CPU, lambda: models(CORES, CHECKS)),
+        Job("model", "model", CPU, lambda: models(CORES, DAILY)),
         Job("build-release", "build", CPU, lambda: suites.build("release", "icrd", "icr")),
         Job("integration", "integration", WAIT,
             lambda: suites.pytest("integration", "not sanitized and not quiet", suites.LABS, files=names),
@@ -76,7 +76,7 @@ def daily_jobs(seeds=SCHEDULES):
         Job("build-sanitize-programs", "build", CPU, lambda: suites.build("sanitize", "icrd", "icr")),
         Job("hostile", "integration", WAIT,
             lambda: suites.pytest("hostile", "sanitized and not quiet", suites.HOSTILE_LABS, HOSTILE_FROM, files=names),
-            "build-sanitize-programs"),
+            "build-release", "build-sanitize-programs"),
         Job("build-sanitize", "build", CPU, lambda: suites.build("sanitize")),
         Job("unit", "unit", CPU, lambda: suites.ctest("sanitize", CORES, environment=SANITIZED_SCHEDULES), "build-sanitize"),
         Job("fuzz", "fuzz", CPU, lambda: suites.fuzz(CORES, FUZZ_RUNS), "build-sanitize"),
@@ -108,7 +108,7 @@ def long_jobs():
         Job("benchmarks", "benchmarks", CPU, suites.benchmarks, "build-release"),
         Job("build-sanitize", "build", CPU, lambda: suites.build("sanitize")),
         Job("fuzz-long", "fuzz-long", CPU, lambda: suites.fuzz(CORES, LONG_FUZZ_RUNS), "build-sanitize"),
-        Job("model-faults", "model-faults", CPU, lambda: models(CORES, FAULTS)),
+        Job("model-faults", "model-faults", CPU, lambda: models(CORES, (*LONG, *FAULTS))),
         Job("mutations", "mutations", CPU, mutations),
         Job("image", "image", CPU, lambda: suites.pytest(
             "image", "image", files=["tests/integration/test_compose.py"], long=True)),

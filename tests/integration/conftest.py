@@ -98,7 +98,8 @@ def network(request, cluster_file):
         for name in lab.chassis():
             print(f"--- log of chassis {name}\n{lab.log_tail(name, 60)}")
         if any(lab.chassis_runs(name) for name in lab.chassis()):
-            print(lab.icr("show services redundancy-group extensive", accept=None).stdout)
+            for told in ("redundancy-group extensive", "service-sets statistics packet-drops extensive"):
+                print(lab.icr(f"show services {told}", accept=None).stdout)
     lab.down()
 
 
