@@ -216,6 +216,7 @@ def test_a_session_that_no_term_admits_any_more_ends_only_if_that_is_configured(
     assert lab.card_counters(lab.master())["sessions-ended-by-policy-rematch"] >= 1
 
 
+@pytest.mark.long
 def test_a_pool_that_goes_away_is_drained(lab, work, commits):
     """Its sessions go on through the restart and the switchover, have no companions, and end with the drain-time."""
     commits.commit((r"203\.0\.113\.0/28", "203.0.113.0/29"))

@@ -9,7 +9,7 @@ from test_split import ASKER
 
 from lab.netlab import SERVER, wait_until
 
-FLOWS = 500  # of each program
+FLOWS = 100  # of each program
 
 # What the changed file has first in each list.
 FIRST = {
