@@ -171,7 +171,7 @@ inline constexpr auto kAll = std::to_array<Key>({
              {"redundancy-sets[]", "service-sets", names, cluster, restart, 1}),
     {"redundancy-sets[]", "virtual-addresses", list, cluster, restart},
     {"redundancy-sets[]", "signal-routes", list, cluster, restart},
-    {"redundancy-sets[]", "heartbeat-interval", number, peer, live, 10, 10'000, "100"},
+    {"redundancy-sets[]", "heartbeat-interval", number, peer, live, 3, 10'000, "100"},
     {"redundancy-sets[]", "heartbeat-count", number, peer, live, 2, 100, "5"},
     {"redundancy-sets[]", "silence-limit", number, peer, live, 20, 60'000},
     {"redundancy-sets[]", "hold-time", seconds, peer, live, 0, 1800, "3"},
