@@ -32,6 +32,12 @@ void show_consistency(Asking& asking);
 void dry_run_switchover(Asking& asking);
 void drain(Asking& asking);
 
+// Each chassis by itself (chassis_commands.cpp). Only alarms need a survey.
+void show_uptime(Asking& asking);
+/// `show chassis alarms` and `show system alarms`.
+void show_alarms(Asking& asking);
+void show_hardware(Asking& asking);
+
 // Commits (system_commands.cpp). These need no survey.
 void show_commits(Asking& asking);
 void compare_commits(Asking& asking);

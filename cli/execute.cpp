@@ -28,7 +28,10 @@ bool clears(Verb verb) {
 }
 
 /// Returns true for commands that are about cards and redundancy sets.
-bool needs_survey(Verb verb) { return verb != Verb::show_commits && verb != Verb::compare_commits; }
+bool needs_survey(Verb verb) {
+  return verb != Verb::show_commits && verb != Verb::compare_commits && verb != Verb::show_uptime &&
+         verb != Verb::show_hardware;
+}
 
 /// Returns true for commands about whole cards, which cannot be restricted to a unit.
 bool is_about_cards(Verb verb) {
@@ -259,6 +262,16 @@ void carry_out(Asking& asking) {
       break;
     case Verb::drain:
       drain(asking);
+      break;
+    case Verb::show_uptime:
+      show_uptime(asking);
+      break;
+    case Verb::show_system_alarms:
+    case Verb::show_chassis_alarms:
+      show_alarms(asking);
+      break;
+    case Verb::show_hardware:
+      show_hardware(asking);
       break;
     case Verb::show_commits:
       show_commits(asking);

@@ -31,6 +31,10 @@ const std::map<Verb, std::string_view>& names_by_verb() {
       {Verb::show_deterministic_usf, "get-serv-det-nat"},
       {Verb::show_nat_statistics, "get-service-nat-statistics-information"},
       {Verb::clear_mappings, "clear-service-nat-mappings-information"},
+      {Verb::show_uptime, "get-system-uptime-information"},
+      {Verb::show_system_alarms, "get-system-alarm-information"},
+      {Verb::show_chassis_alarms, "get-alarm-information"},
+      {Verb::show_hardware, "get-chassis-inventory"},
       {Verb::switchover, "request-services-redundancy-set"},
   };
   return names;

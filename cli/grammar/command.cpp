@@ -33,6 +33,10 @@ bool only_shows(Verb verb) {
     case Verb::show_destination_summary:
     case Verb::show_pool_usage:
     case Verb::show_nat_statistics:
+    case Verb::show_uptime:
+    case Verb::show_system_alarms:
+    case Verb::show_chassis_alarms:
+    case Verb::show_hardware:
     case Verb::show_commits:
     case Verb::compare_commits:
     case Verb::show_configuration:

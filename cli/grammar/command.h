@@ -53,6 +53,10 @@ enum class Verb : std::uint8_t {
   switchover,
   switchover_dry_run,
   drain,  ///< Command::cancel: take it back
+  show_uptime,
+  show_system_alarms,
+  show_chassis_alarms,
+  show_hardware,
   show_commits,
   compare_commits,  ///< Command::rollback says which
   // These do not ask the cluster, or not with one question.

@@ -233,10 +233,20 @@ GrammarNode show_system() {
   first.value = second.value;
   first.take = take_rollback<0>;
   first.children = {std::move(second)};
-  return keyword("system", "Show the system",
-                 {command("commit", "Display commits, and what each chassis runs", enter<Verb::show_commits>, {}),
-                  keyword("rollback", "Display former commits",
-                          {keyword("compare", "Compare two former commits", {std::move(first)})})});
+  return keyword(
+      "system", "Show system information",
+      {command("alarms", "Show system alarm status", enter<Verb::show_system_alarms>, member_option()),
+       command("commit", "Display commits, and what each chassis runs", enter<Verb::show_commits>, {}),
+       keyword("rollback", "Display former commits",
+               {keyword("compare", "Compare two former commits", {std::move(first)})}),
+       command("uptime", "Show time since system and processes started", enter<Verb::show_uptime>, member_option())});
+}
+
+GrammarNode show_chassis() {
+  return keyword(
+      "chassis", "Show chassis information",
+      {command("alarms", "Show chassis alarm status", enter<Verb::show_chassis_alarms>, member_option()),
+       command("hardware", "Show installed hardware components", enter<Verb::show_hardware>, member_option())});
 }
 
 /// Adds `member` to every command below a node, but those that compare the members with each other.
@@ -253,7 +263,7 @@ GrammarNode build() {
       keyword("clear", "Clear information in the system", {clear_services()}),
       keyword("request", "Make system-level requests", {request_services()}),
       keyword("show", "Show system information",
-              {show_configuration(), std::move(services), show_system(),
+              {show_chassis(), show_configuration(), std::move(services), show_system(),
                command("version", "Show software process revision levels", enter<Verb::show_version>, {})})};
   for (auto& each : local_commands()) first.push_back(std::move(each));
   return keyword("", "", std::move(first));

@@ -5,6 +5,7 @@ namespace icr::cli {
 const Layout* layout_of(Verb verb, Level level) {
   static const Layouts layouts = [] {
     Layouts out;
+    add_chassis_layouts(out);
     add_nat_layouts(out);
     add_session_layouts(out);
     add_statistics_layouts(out);

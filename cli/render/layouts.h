@@ -16,6 +16,7 @@ namespace icr::cli {
 // The parts of the table of layouts, by subject. Only layouts.cpp uses them.
 /// A layout with Level::none is that of all levels that have none of their own.
 using Layouts = std::map<std::pair<Verb, Level>, Layout>;
+void add_chassis_layouts(Layouts& layouts);
 void add_nat_layouts(Layouts& layouts);
 void add_session_layouts(Layouts& layouts);
 void add_statistics_layouts(Layouts& layouts);

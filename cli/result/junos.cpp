@@ -7,7 +7,7 @@ namespace icr::cli {
 namespace {
 
 /// The outermost elements that have a namespace, and the part of Junos that it names.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 11> kNamespaces = {{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 14> kNamespaces = {{
     {"usf-session-count-information", "junos-flow"},
     {"flow-session-information", "junos-flow"},
     {"service-set-summary-information", "junos-adaptive-services"},
@@ -19,6 +19,9 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 11> kNamespa
     {"destination-nat-pool-information", "junos-nat"},
     {"destination-nat-rule-information", "junos-nat"},
     {"static-nat-rule-information", "junos-nat"},
+    {"system-uptime-information", "junos"},
+    {"alarm-information", "junos-alarm"},
+    {"chassis-inventory", "junos-chassis"},
 }};
 
 }  // namespace

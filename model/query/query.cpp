@@ -28,6 +28,7 @@ bool addresses_a_set(QueryKind kind) {
     case QueryKind::usage:
     case QueryKind::clear_analysis:
     case QueryKind::commit:
+    case QueryKind::system:
       return false;
     default:
       return true;

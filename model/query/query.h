@@ -21,6 +21,7 @@
 #include "model/query/query_generated.h"
 #include "model/query/service_set_status.h"
 #include "model/query/session_filter.h"
+#include "model/query/system.h"
 #include "model/record/path.h"
 #include "model/record/record_codec.h"
 #include "model/record/role.h"
@@ -49,6 +50,7 @@ enum class QueryKind : std::uint8_t {
   commit = 18,            ///< about the configuration of the chassis: QueryRequest::commit says what
   failovers = 19,         ///< what the takeovers of one set cost that this chassis made
   drain = 20,             ///< take this member of one set out of service, or back into it
+  system = 21,            ///< about the chassis itself: its machine, its process, its interfaces
 };
 /// The number that the next kind of question will have.
 inline constexpr std::uint8_t kQueryKindEnd = enum_end<QueryKind, QueryKind::status>();
@@ -60,7 +62,7 @@ struct QueryRequest {
   std::uint64_t request_id = 0;
   QueryKind kind = QueryKind::status;  ///< may be a value of a later release: the server answers `unknown_kind`
   StableId cluster_id = 0;             ///< of the cluster that is asked
-  StableId card_id = 0;                ///< of the card; not for server_counters
+  StableId card_id = 0;                ///< of the card; not for server_counters and system
   StableId set_id = 0;                 ///< of the redundancy set, if the kind addresses one
   /// Places of card and set in the cluster file of whoever holds the question: indices into Chassis::cards and
   /// Cluster::redundancy_sets. They are not sent.
@@ -171,6 +173,8 @@ struct SetStatus {
   std::uint64_t digest = 0;         ///< sum of digest_of() over all sessions
   CounterList counters;             ///< of roles and replication
   std::string scheduling;           ///< how the worker of the set is scheduled, in words; empty if unknown
+  /// What is wrong with it, oldest first; at most kMaxAlarms. nullopt: a chassis of an earlier release does not tell.
+  std::optional<std::vector<Alarm>> alarms;
 };
 
 /// The numbers of `show services sessions utilization`. Rates are per second.
@@ -274,7 +278,8 @@ struct QueryReply {
   LiveSessions live;
   CommitReply commit;
   std::vector<FailoverReport> failovers;  ///< newest first; at most kMaxFailovers
-  std::string text;                       ///< switchover: what was done, for the operator
+  SystemStatus system;
+  std::string text;  ///< switchover: what was done, for the operator
 };
 
 inline constexpr std::uint32_t kPageSessions = 1024;

@@ -5,6 +5,7 @@
 #include "model/query/commit_codec.h"
 #include "model/query/query.h"
 #include "model/query/query_status_codec.h"
+#include "model/query/system_codec.h"
 
 namespace icr {
 namespace {
@@ -116,6 +117,7 @@ Result<void> decode_parts(const fbs::QueryReply& in, QueryReply& out) {
   if (auto sound = take(decode_usage(in.usage()), out.usage); !sound) return sound;
   if (auto sound = take(decode_live(in.live()), out.live); !sound) return sound;
   if (auto sound = take(decode_failovers(in.failovers()), out.failovers); !sound) return sound;
+  if (auto sound = take(decode_system(in.system()), out.system); !sound) return sound;
   return take(decode_commit(in.commit()), out.commit);
 }
 
@@ -195,13 +197,15 @@ void encode_reply(const QueryReply& reply, BatchEncoder& sessions, flatbuffers::
   flatbuffers::Offset<fbs::CommitReply> commit;
   if (reply.commit != CommitReply{}) commit = encode_commit(reply.commit, builder);
   const auto failovers = encode_failovers(reply.failovers, builder);
+  flatbuffers::Offset<fbs::SystemStatus> system;
+  if (reply.system != SystemStatus{}) system = encode_system(reply.system, builder);
   std::vector<flatbuffers::Offset<fbs::Name>> names;
   for (const auto& [id, name] : reply.names) names.push_back(fbs::CreateName(builder, id, builder.CreateString(name)));
   const auto name_rows = builder.CreateVector(names);
   const auto root = fbs::CreateQueryReply(builder, reply.request_id, static_cast<std::uint8_t>(reply.error), reason,
                                           status_rows, utilization, batch, reply.next_cursor, reply.done, group_rows,
                                           text, pools, uses, statistics, analysis, usage, live, reply.cluster_digest,
-                                          counts, deterministic, name_rows, commit, failovers);
+                                          counts, deterministic, name_rows, commit, failovers, system);
   fbs::FinishQueryMessageBuffer(builder, fbs::CreateQueryMessage(builder, 0, root));
 }
 

@@ -1,5 +1,6 @@
 // How the status of a redundancy set travels.
 #include "model/query/query_status_codec.h"
+#include "model/query/system_codec.h"
 
 namespace icr::query_codec {
 namespace {
@@ -140,6 +141,8 @@ flatbuffers::Offset<fbs::SetStatus> encode_status(const SetStatus& status, Build
   const auto peer = encode_peer(status.peer, builder);
   const auto history = encode_history(status.history, builder);
   const auto paths = encode_paths(status.paths, builder);
+  flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<fbs::Alarm>>> alarms;
+  if (status.alarms) alarms = encode_alarms(*status.alarms, builder);
   const auto awaited =
       status.awaited.empty() ? flatbuffers::Offset<flatbuffers::String>{} : builder.CreateString(status.awaited);
   return fbs::CreateSetStatus(
@@ -148,7 +151,7 @@ flatbuffers::Offset<fbs::SetStatus> encode_status(const SetStatus& status, Build
       status.sent_sequence, status.acknowledged_sequence, status.applied_sequence, status.pending, status.digest,
       counters, scheduling, status.health_weight, health, status.peer_health_weight, peer_health, detector,
       status.priority, peer, history, status.set_id, service_sets, status.claimed_term, awaited,
-      status.peer_role == Role::claiming, status.handing_over, paths, status.drained);
+      status.peer_role == Role::claiming, status.handing_over, paths, status.drained, alarms);
 }
 
 Result<SetStatus> decode_status(const fbs::SetStatus& in) {
@@ -166,6 +169,11 @@ Result<SetStatus> decode_status(const fbs::SetStatus& in) {
   auto paths = decode_paths(in.paths());
   if (!paths) return tl::unexpected(paths.error());
   out.paths = std::move(*paths);
+  if (in.alarms() != nullptr) {
+    auto alarms = decode_alarms(*in.alarms());
+    if (!alarms) return tl::unexpected(alarms.error());
+    out.alarms = std::move(*alarms);
+  }
   out.priority = in.priority();
   out.handing_over = in.handing_over();
   out.drained = in.drained();

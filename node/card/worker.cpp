@@ -394,6 +394,7 @@ void Worker::account(Duration busy, TimePoint now) {
   analysis_.created.add(utilization_.setup_rate);
   analysis_.deleted.add(utilization_.teardown_rate);
   ++analysis_.samples;
+  for (const auto& view : set_views_) view->watch(now);
 }
 
 CardUtilization Worker::utilization(TimePoint /*now*/) const {

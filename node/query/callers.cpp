@@ -26,6 +26,7 @@ ClientClass class_for(const QueryRequest& request) {
     case QueryKind::usage:
     case QueryKind::live:
     case QueryKind::failovers:
+    case QueryKind::system:
       return ClientClass::view;
     case QueryKind::clear:
     case QueryKind::clear_bindings:

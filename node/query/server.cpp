@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "model/base/log.h"
+#include "node/query/system_facts.h"
 #include "transport/socket.h"
 
 namespace icr::node {
@@ -210,13 +211,8 @@ void QueryServer::take(std::string client, std::string_view key, std::string_vie
   if (kind == 0 || kind >= kQueryKindEnd) {
     return refuse(client, id, QueryError::unknown_kind, fmt::format("unknown kind of question: {}", kind));
   }
-  if (request->kind == QueryKind::server_counters) {
-    QueryReply reply;
-    reply.request_id = id;
-    reply.counters.emplace_back();
-    append_to(reply.counters.back().counters);
-    BatchEncoder none;
-    return send(client, reply, none);
+  if (request->kind == QueryKind::server_counters || request->kind == QueryKind::system) {
+    return answer_here(client, *request, own);
   }
   const auto card = std::find_if(own.cards.begin(), own.cards.end(),
                                  [&](const CardConfig& each) { return each.stable_id == request->card_id; });
@@ -249,6 +245,19 @@ void QueryServer::take(std::string client, std::string_view key, std::string_vie
   CardMailbox& worker = addresses_a_set(task->request.kind) ? door.of_set(task->request.set) : *door.workers.front();
   worker.post(task);
   if (task) refuse(task->client, task->request.request_id, QueryError::busy, "too many questions wait for this card");
+}
+
+void QueryServer::answer_here(const std::string& client, const QueryRequest& request, const ChassisConfig& own) {
+  QueryReply reply;
+  reply.request_id = request.request_id;
+  if (request.kind == QueryKind::system) {
+    reply.system = read_system(own);
+  } else {
+    reply.counters.emplace_back();
+    append_to(reply.counters.back().counters);
+  }
+  BatchEncoder none;
+  send(client, reply, none);
 }
 
 void QueryServer::answer_commit(const std::string& client, const QueryRequest& request) {

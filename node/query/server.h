@@ -96,6 +96,8 @@ class QueryServer {
   void take_connection_events();
   /// `key` and `from` are the key and the address of the client's connection.
   void take(std::string client, std::string_view key, std::string_view from, std::span<const std::uint8_t> message);
+  /// Answers what is not about a card.
+  void answer_here(const std::string& client, const QueryRequest& request, const ChassisConfig& own);
   void answer_commit(const std::string& client, const QueryRequest& request);
   void refuse(const std::string& client, std::uint64_t request_id, QueryError error, std::string reason);
   void send(const std::string& client, const QueryReply& reply, BatchEncoder& sessions);

@@ -65,6 +65,7 @@ class ActingRight final : public Claimant {
   void append_rest_to(TimePoint now, CounterList& out) const;
   /// Returns in words how it stands with the witness.
   [[nodiscard]] std::string witness() const { return key_.state(); }
+  [[nodiscard]] bool witness_fails() const { return key_.fails(); }
 
   /// Returns when tick() is needed next.
   [[nodiscard]] TimePoint next_tick() const;

@@ -25,6 +25,8 @@ class WitnessKey {
   [[nodiscard]] virtual TimePoint until() const = 0;
   /// Returns in words how it stands with the witness: "not asked", or "http://192.0.2.1:2379: connection refused".
   [[nodiscard]] virtual std::string state() const = 0;
+  /// Returns true if the last request had no answer that makes sense.
+  [[nodiscard]] virtual bool fails() const = 0;
   virtual void append_to(CounterList& out) const = 0;
 };
 

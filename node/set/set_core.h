@@ -138,6 +138,8 @@ class SetCore final : private RoleOutput, private PacketRelay {
   [[nodiscard]] bool fenced() const { return fenced_; }
   /// Returns in words how it stands with the witness; empty if the set has none.
   [[nodiscard]] std::string witness() const { return right_ ? right_->witness() : std::string(); }
+  /// Returns true if the set has a witness that did not answer when it was asked last.
+  [[nodiscard]] bool witness_fails() const { return right_ && right_->witness_fails(); }
   /// Returns what has yet to agree that this member becomes master, in words; empty if it does not claim mastership.
   [[nodiscard]] std::string awaited() const { return member_.claimed_term() == 0 ? std::string() : claims_.awaited(); }
   void append_to(CounterList& out) const;

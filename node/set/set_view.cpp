@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "model/base/clock.h"
 #include "node/set/set_status.h"
 
 namespace icr::node {
@@ -22,7 +23,14 @@ void SetView::status(TimePoint now, SetStatus& out) const {
   out.paths = shell_.paths();
   append_to(out.counters);
   out.scheduling = scheduling_;
+  AlarmBook book = alarms_;
+  book.note(now, troubles());
+  out.alarms = book.alarms(now, wall_now());
 }
+
+std::vector<Trouble> SetView::troubles() const { return troubles_of(core_, shell_.paths(), shell_.steering_warning()); }
+
+void SetView::watch(TimePoint now) { alarms_.note(now, troubles()); }
 
 void SetView::failovers(std::vector<FailoverReport>& out) const {
   const auto& reports = core_.failovers().reports();

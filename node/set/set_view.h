@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "node/query/shard_view.h"
+#include "node/set/set_alarms.h"
 #include "node/set/set_core.h"
 #include "node/set/set_shell.h"
 
@@ -19,6 +20,8 @@ class SetView final : public ShardView {
 
   /// Sets the text that describes the worker's scheduling in answers to questions.
   void set_scheduling(std::string text) { scheduling_ = std::move(text); }
+  /// Looks what is wrong with the set. Call it about once a second, so that alarms tell when they began.
+  void watch(TimePoint now);
   void append_to(CounterList& out) const;
   /// Sets the counters of errors and events of the service set's NAT pools to zero, as clients see them.
   void clear_nat_statistics(StableId service_set);
@@ -46,6 +49,7 @@ class SetView final : public ShardView {
   std::uint32_t deterministic(const QueryRequest& request, std::vector<DeterministicRow>& out) const override;
 
  private:
+  [[nodiscard]] std::vector<Trouble> troubles() const;
   [[nodiscard]] NewestState newest_state_of(std::uint32_t slot) const;
   [[nodiscard]] Shard& shard() { return core_.shard(); }
   [[nodiscard]] const Shard& shard() const { return core_.shard(); }
@@ -53,6 +57,7 @@ class SetView final : public ShardView {
   const SetShell& shell_;
   SetCore& core_;
   std::string scheduling_;
+  AlarmBook alarms_;
   std::uint64_t cleared_ = 0;
   std::uint64_t bindings_cleared_ = 0;
   std::vector<NatPoolStatus> cleared_pools_;  ///< what the pools' counters were when they were cleared

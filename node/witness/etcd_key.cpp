@@ -212,13 +212,14 @@ std::optional<std::string> EtcdKey::ask(std::string_view path, const std::string
 }
 
 void EtcdKey::understood() {
-  if (!std::exchange(failing_, false)) return;
+  if (!failing_.exchange(false, std::memory_order_relaxed)) return;
   log::info("witness", "set={} {} answers", names_.set, endpoint());
   say(fmt::format("{} answers", endpoint()));
 }
 
 void EtcdKey::refuse(const std::string& why) {
-  if (!std::exchange(failing_, true)) log::warn("witness", "set={} {}: {}", names_.set, endpoint(), why);
+  if (!failing_.exchange(true, std::memory_order_relaxed))
+    log::warn("witness", "set={} {}: {}", names_.set, endpoint(), why);
   say(fmt::format("{}: {}", endpoint(), why));
   endpoint_ = (endpoint_ + 1) % config_.endpoints.size();
   const MutexLock lock(mutex_);

@@ -4,6 +4,7 @@
 // another one is begun; so a request that arrives late can only fail.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -42,6 +43,7 @@ class EtcdKey final : public WitnessKey {
   void give_back() override;
   [[nodiscard]] TimePoint until() const override;
   [[nodiscard]] std::string state() const override;
+  [[nodiscard]] bool fails() const override { return failing_.load(std::memory_order_relaxed); }
   void append_to(CounterList& out) const override;
 
  private:
@@ -87,9 +89,9 @@ class EtcdKey final : public WitnessKey {
   TimePoint renew_at_ = TimePoint::min();
   std::uint64_t lease_of_ = 0;  ///< the number of the wish for which it may take the key
   bool has_key_ = false;
-  bool failing_ = false;  ///< the last request had no answer that makes sense
 
   // Shared.
+  std::atomic<bool> failing_{false};  ///< the last request had no answer that makes sense; the thread writes it
   mutable InheritingMutex mutex_;
   ConditionVariable changed_;
   bool stopping_ ICR_GUARDED_BY(mutex_) = false;

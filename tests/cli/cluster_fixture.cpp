@@ -201,6 +201,7 @@ void FakeShard::status(TimePoint /*now*/, SetStatus& out) const {
   out.health_weight = health_weight;
   out.health_reasons = health_reasons;
   out.paths = paths;
+  out.alarms = alarms;
   out.drained = drained;
   if (role_ == Role::standby) {
     out.peer_health_weight = 100;
@@ -296,6 +297,28 @@ FakeCluster::FakeCluster() {
   shards.push_back({0, &cards[0][1].add(2, Role::master, 1)});
   shards.push_back({1, &cards[1][0].add(0, Role::standby, 2)});
   shards.push_back({1, &cards[1][1].add(1, Role::master, 3)});
+  for (std::uint16_t chassis = 0; chassis < 2; ++chassis) {
+    SystemStatus& system = systems[chassis];
+    system.now = 1'757'836'005'000;
+    system.machine_s = chassis == 0 ? 3'866'468 : 94'061;
+    system.process_s = chassis == 0 ? 700'000 : 7'790;
+    system.release = "0.1.0";
+    system.load = {130, 95, 83};
+    for (const CardConfig& card : cluster.chassis[chassis].cards) {
+      for (const PacketPort& port : card.ports) {
+        InterfaceStatus interface;
+        interface.card_id = card.stable_id;
+        interface.unit = port.unit;
+        interface.device = fmt::format("{}{}.{}", card.name.substr(0, card.name.find('-')), chassis, port.unit);
+        interface.present = interface.admin_up = true;
+        interface.link_up = port.unit != 12;
+        interface.index = 3 + static_cast<std::uint32_t>(system.interfaces.size());
+        interface.mtu = 1500;
+        if (port.unit == 1) interface.addresses = {{ip("198.18.0.1"), 24}, {ip("2001:db8:18::1"), 64}};
+        system.interfaces.push_back(std::move(interface));
+      }
+    }
+  }
 }
 
 void FakeCluster::put_everywhere(std::uint16_t set, const SessionRecord& record) {
@@ -340,6 +363,21 @@ Result<QueryReply> answer_from(FakeCluster& fake, std::uint16_t chassis, const Q
   flatbuffers::FlatBufferBuilder builder;
   encode_reply(done[0]->reply, done[0]->sessions, builder);
   return decode_reply(builder.GetBufferPointer(), builder.GetSize());
+}
+
+Result<QueryReply> answer_of_chassis(FakeCluster& fake, std::uint16_t chassis, const QueryRequest& request) {
+  QueryReply reply;
+  if (request.kind == QueryKind::server_counters) {
+    reply.counters = {{"", {{"query-requests", 12}, {"query-refused-malformed", 0}}}};
+  } else if (request.kind == QueryKind::system) {
+    reply.system = fake.systems[chassis];
+  } else if (request.kind == QueryKind::commit) {
+    reply.commit.newest = 3;
+    reply.commit.entries = {{3, 1, 1'757'826'000'000, "jane", "cli", "", 0}};
+  } else {
+    return answer_from(fake, chassis, request);
+  }
+  return reply;
 }
 
 Output run_line(const std::string& line, const Cluster& cluster, cli::Transport& transport,

@@ -78,6 +78,7 @@ class FakeShard final : public node::ShardView, public SessionSource {
   std::uint32_t health_weight = 0;
   std::string health_reasons;
   std::vector<PathStatus> paths;
+  std::optional<std::vector<Alarm>> alarms = std::vector<Alarm>{};
   std::string switchover_refusal;  ///< empty: it is done
   int switchovers = 0;
   bool drained = false;
@@ -126,6 +127,7 @@ struct FakeCluster {
 
   Cluster cluster = make_cluster();
   FakeCard cards[2][2];
+  SystemStatus systems[2];
   std::vector<std::pair<std::size_t, FakeShard*>> shards;  ///< (chassis, shard)
 };
 
@@ -145,6 +147,10 @@ class FakeTransport final : public cli::Transport {
 
 /// Lets the mailbox of a fake card answer, in the calling thread, and passes the answer through the codec.
 [[nodiscard]] Result<QueryReply> answer_from(FakeCluster& fake, std::uint16_t chassis, const QueryRequest& request);
+
+/// Answers what a chassis itself is asked, and lets its cards answer the rest.
+[[nodiscard]] Result<QueryReply> answer_of_chassis(FakeCluster& fake, std::uint16_t chassis,
+                                                   const QueryRequest& request);
 
 /// What a command line printed.
 struct Output {

@@ -79,10 +79,7 @@ std::size_t expect_same(const pugi::xml_node& xml, const Json& json) {
 
 Output answer(FakeCluster& fake, const std::string& line, std::optional<std::uint16_t> only) {
   FakeTransport transport([&](std::uint16_t chassis, const QueryRequest& request) -> Result<QueryReply> {
-    if (request.kind != QueryKind::server_counters) return answer_from(fake, chassis, request);
-    QueryReply reply;
-    reply.counters = {{"", {{"query-requests", 12}, {"query-refused-malformed", 0}}}};
-    return reply;
+    return answer_of_chassis(fake, chassis, request);
   });
   return run_line(line, fake.cluster, transport, only);
 }

@@ -248,6 +248,15 @@ void queries() {
   encode_reply(reply, none, builder);
   keep("reply-statistics");
   reply = {};
+  reply.system.release = "1";
+  reply.system.load = {1, 2, 3};
+  reply.system.interfaces.resize(1);
+  reply.system.interfaces[0].addresses = {{*IpAddress::parse("198.18.0.1"), 24}};
+  reply.status.resize(1);
+  reply.status[0].alarms = {{{5, true, "rs1: peer right is not connected"}}};
+  encode_reply(reply, none, builder);
+  keep("reply-system");
+  reply = {};
   reply.failovers = {icr::test::sample_failover()};
   encode_reply(reply, none, builder);
   keep("reply-failovers");

@@ -42,6 +42,7 @@ class KeyClient final : public node::WitnessKey {
   void give_back() override;
   [[nodiscard]] TimePoint until() const override { return until_; }
   [[nodiscard]] std::string state() const override { return "simulated"; }
+  [[nodiscard]] bool fails() const override { return false; }
   void append_to(CounterList&) const override {}
 
   /// The process has died, and another one has begun. Its requests may still be on their way.

@@ -17,8 +17,10 @@ class HandKey final : public WitnessKey {
   }
   [[nodiscard]] TimePoint until() const override { return ends; }
   [[nodiscard]] std::string state() const override { return "played"; }
+  [[nodiscard]] bool fails() const override { return silent; }
   void append_to(CounterList&) const override {}
 
+  bool silent = false;  ///< the witness does not answer
   std::uint64_t wanted = 0;
   TimePoint ends = TimePoint::min();
 };

@@ -1,0 +1,58 @@
+// What a chassis says about itself: its machine, its process, and the interfaces below its cards; and alarms.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/base/time.h"
+#include "model/record/address.h"
+#include "model/record/stable_id.h"
+
+namespace icr {
+
+/// An interface of the kernel below a unit of a card, as the kernel describes it at this moment.
+struct InterfaceStatus {
+  StableId card_id = 0;
+  std::uint32_t unit = 0;
+  std::string device;     ///< its name in the kernel; empty for a capture
+  bool present = false;   ///< the kernel has it; always for a capture
+  bool admin_up = false;  ///< it is switched on
+  bool link_up = false;   ///< and has a carrier
+  std::uint32_t index = 0;
+  std::uint32_t mtu = 0;
+  struct Address {
+    IpAddress address;
+    std::uint8_t length = 0;
+    friend bool operator==(const Address&, const Address&) = default;
+  };
+  std::vector<Address> addresses;  ///< at most kMaxInterfaceAddresses
+  friend bool operator==(const InterfaceStatus&, const InterfaceStatus&) = default;
+};
+inline constexpr std::size_t kMaxInterfaces = 16 * 1024;
+inline constexpr std::size_t kMaxInterfaceAddresses = 64;
+
+struct SystemStatus {
+  WallMillis now = 0;           ///< by the clock of the machine
+  std::uint64_t machine_s = 0;  ///< since the machine was booted; 0: not known
+  std::uint64_t process_s = 0;  ///< since the process was started
+  std::string release;          ///< of icrd
+  /// Load averages of 1, 5 and 15 minutes, in hundredths; nullopt: not known.
+  std::optional<std::array<std::uint32_t, 3>> load;
+  std::vector<InterfaceStatus> interfaces;  ///< in the order of cards and ports of the cluster file
+  friend bool operator==(const SystemStatus&, const SystemStatus&) = default;
+};
+
+/// Something that an operator should look at, as long as it is so.
+struct Alarm {
+  WallMillis since = 0;
+  bool major =
+      false;  ///< the redundancy set has no chassis to turn to, or the chassis cannot do its work; otherwise minor
+  std::string what;
+  friend bool operator==(const Alarm&, const Alarm&) = default;
+};
+inline constexpr std::size_t kMaxAlarms = 64;
+
+}  // namespace icr

@@ -1,0 +1,100 @@
+#include "model/query/system_codec.h"
+
+#include <algorithm>
+
+namespace icr::query_codec {
+namespace {
+
+flatbuffers::Offset<fbs::Interface> encode(const InterfaceStatus& in, Builder& builder) {
+  std::vector<flatbuffers::Offset<fbs::InterfaceAddress>> addresses;
+  for (std::size_t i = 0; i < std::min(in.addresses.size(), kMaxInterfaceAddresses); ++i) {
+    const auto address = to_address16(in.addresses[i].address);
+    addresses.push_back(fbs::CreateInterfaceAddress(builder, &address, in.addresses[i].length));
+  }
+  const auto device = builder.CreateString(in.device);
+  const auto address_rows = builder.CreateVector(addresses);
+  return fbs::CreateInterface(builder, in.card_id, in.unit, device, in.present, in.admin_up, in.link_up, in.index,
+                              in.mtu, address_rows);
+}
+
+Result<InterfaceStatus> decode(const fbs::Interface& in) {
+  InterfaceStatus out;
+  out.card_id = in.card_id();
+  out.unit = in.unit();
+  out.device = printable(in.device());
+  out.present = in.present();
+  out.admin_up = in.admin_up();
+  out.link_up = in.link_up();
+  out.index = in.index();
+  out.mtu = in.mtu();
+  if (in.addresses() == nullptr) return out;
+  if (in.addresses()->size() > kMaxInterfaceAddresses)
+    return fail("{} addresses of an interface", in.addresses()->size());
+  for (const auto* row : *in.addresses()) {
+    const auto address = to_address(row->address());
+    if (!address || row->length() > (address->is_v4() ? 32 : 128)) {
+      return fail("prefix length {} of an address out of range", row->length());
+    }
+    out.addresses.push_back({*address, row->length()});
+  }
+  return out;
+}
+
+}  // namespace
+
+flatbuffers::Offset<fbs::SystemStatus> encode_system(const SystemStatus& in, Builder& builder) {
+  std::vector<flatbuffers::Offset<fbs::Interface>> interfaces;
+  for (std::size_t i = 0; i < std::min(in.interfaces.size(), kMaxInterfaces); ++i) {
+    interfaces.push_back(encode(in.interfaces[i], builder));
+  }
+  const auto release = builder.CreateString(in.release);
+  const auto rows = builder.CreateVector(interfaces);
+  fbs::SystemStatusBuilder out(builder);
+  out.add_now_ms(in.now);
+  out.add_machine_s(in.machine_s);
+  out.add_process_s(in.process_s);
+  out.add_release(release);
+  if (in.load) {
+    out.add_load1((*in.load)[0]);
+    out.add_load5((*in.load)[1]);
+    out.add_load15((*in.load)[2]);
+  }
+  out.add_interfaces(rows);
+  return out.Finish();
+}
+
+Result<SystemStatus> decode_system(const fbs::SystemStatus* in) {
+  SystemStatus out;
+  if (in == nullptr) return out;
+  out.now = in->now_ms();
+  out.machine_s = in->machine_s();
+  out.process_s = in->process_s();
+  out.release = printable(in->release());
+  if (const auto load1 = optional_of(in->load1())) out.load = {*load1, in->load5(), in->load15()};
+  if (in->interfaces() == nullptr) return out;
+  if (in->interfaces()->size() > kMaxInterfaces) return fail("{} interfaces", in->interfaces()->size());
+  for (const auto* row : *in->interfaces()) {
+    auto interface = decode(*row);
+    if (!interface) return tl::unexpected(interface.error());
+    out.interfaces.push_back(std::move(*interface));
+  }
+  return out;
+}
+
+Vector<flatbuffers::Offset<fbs::Alarm>> encode_alarms(const std::vector<Alarm>& in, Builder& builder) {
+  std::vector<flatbuffers::Offset<fbs::Alarm>> rows;
+  for (std::size_t i = 0; i < std::min(in.size(), kMaxAlarms); ++i) {
+    const auto what = builder.CreateString(in[i].what);
+    rows.push_back(fbs::CreateAlarm(builder, in[i].since, in[i].major, what));
+  }
+  return builder.CreateVector(rows);
+}
+
+Result<std::vector<Alarm>> decode_alarms(const Rows<fbs::Alarm>& in) {
+  std::vector<Alarm> out;
+  if (in.size() > kMaxAlarms) return fail("{} alarms of a redundancy set", in.size());
+  for (const auto* row : in) out.push_back({row->since_ms(), row->major(), printable(row->what())});
+  return out;
+}
+
+}  // namespace icr::query_codec

@@ -1,0 +1,61 @@
+"""What each chassis of a pair says about itself: times, hardware, alarms with the time at which they began."""
+
+import re
+import time
+import xml.etree.ElementTree as ElementTree
+
+from lab.netlab import CHASSIS, wait_until
+
+
+def parts(text):
+    """{chassis: its part of an answer}."""
+    found = re.split(r"^(\S+):\n-{74}\n", text, flags=re.M)
+    assert found[0] == "", text
+    return dict(zip(found[1::2], found[2::2], strict=True))
+
+
+def alarms(lab, chassis):
+    """[(time, class, description)] of a chassis."""
+    shown = lab.icr("show chassis alarms", chassis=chassis, accept=None).stdout
+    return re.findall(r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC)  (Major|Minor)  (.*)$", shown, re.M)
+
+
+def test_a_pair_says_what_it_has_and_how_long_it_runs(lab):
+    uptime = parts(lab.icr("show system uptime").stdout)
+    assert sorted(uptime) == sorted(CHASSIS)
+    for text in uptime.values():
+        age = re.search(r"^Protocols started: \S+ \S+ UTC \((\d\d):(\d\d):(\d\d) ago\)$", text, re.M)
+        hours, minutes, seconds = map(int, age.groups())
+        assert 0 < 3600 * hours + 60 * minutes + seconds < 600, text
+        assert re.search(r"^ ?\d+:\d\d[AP]M  up .*, load averages: \d+\.\d\d, \d+\.\d\d, \d+\.\d\d$", text, re.M), text
+    hardware = parts(lab.icr("show chassis hardware").stdout)
+    assert re.search(r"^FPC 0.*\n  PIC 0 +0x[0-9a-f]+ +ms-0/0/0\n    Port 1 +tun ms000\.1\n", hardware["left"], re.M)
+    assert "ms-1/0/0" in hardware["right"]
+
+
+def test_alarms_begin_and_end_with_their_causes(lab):
+    for name in CHASSIS:
+        wait_until(lambda name=name: alarms(lab, name) == [], 10, "no alarms")
+    master = lab.master()
+    standby = next(name for name in CHASSIS if name != master)
+    begun = int(time.time())
+    lab.run("switch", "ip", "link", "set", f"{standby}-outside0", "down")
+    expected = ("Major", "rs1: interface outside0 has no carrier")
+    wait_until(lambda: expected in [alarm[1:] for alarm in alarms(lab, standby)], 5, "the alarm of the interface")
+    reply = ElementTree.fromstring(lab.icr("show chassis alarms | display xml", chassis=standby).stdout)
+    found = [each for each in reply.iter() if each.tag.endswith("alarm-detail")]
+    (detail,) = [each for each in found if any(child.text == expected[1] for child in each)]
+    since = [child for child in detail if child.tag.endswith("alarm-time")][0]
+    (seconds,) = [int(value) for name, value in since.attrib.items() if name.endswith("seconds")]
+    assert begun <= seconds <= time.time()
+    lab.kill_chassis(master)
+    wait_until(lambda: ("Major", f"rs1: peer {master} is not connected") in [alarm[1:] for alarm in alarms(lab, standby)],
+               5, "the alarm of the peer")  # fmt: skip
+    all_of_them = lab.icr("show chassis alarms", accept=None)
+    assert all_of_them.returncode == 3 and f"chassis {master} did not answer" in all_of_them.stderr
+    assert list(parts(all_of_them.stdout)) == [standby]
+    lab.run("switch", "ip", "link", "set", f"{standby}-outside0", "up")
+    lab.start_chassis(master)
+    lab.wait_for_redundancy()
+    for name in CHASSIS:
+        wait_until(lambda name=name: alarms(lab, name) == [], 20, "no alarms again")
