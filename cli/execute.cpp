@@ -50,6 +50,9 @@ std::string mistake_in(const Command& command, const Cluster& cluster) {
     return fmt::format("redundancy set {} not found",
                        command.set_id ? std::to_string(*command.set_id) : command.redundancy_set);
   }
+  if (command.order && !command.top && (!command.limit || *command.limit > kMostLargest)) {
+    return fmt::format("sort-by needs a limit of 1 to {}", kMostLargest);
+  }
   if (command.group &&
       std::none_of(cluster.redundancy_sets.begin(), cluster.redundancy_sets.end(),
                    [&](const RedundancySet& set) { return !set.stand_alone() && set.id == *command.group; })) {

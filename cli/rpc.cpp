@@ -112,8 +112,22 @@ void argument(Tree& tree, std::string_view name, const std::optional<IpAddress>&
   if (value) tree.leaf(name, value->to_string());
 }
 
+std::string_view word_of(Order order) {
+  switch (order) {
+    case Order::packets:
+      return "packets";
+    case Order::bytes:
+      return "bytes";
+    case Order::age:
+      break;
+  }
+  return "age";
+}
+
 void add_filters(Tree& tree, const Command& c) {
   argument(tree, "limit", c.limit);
+  argument(tree, "top", c.top);
+  if (c.order) tree.leaf(c.top ? "by" : "sort-by", word_of(*c.order));
   argument(tree, "source-prefix", c.source_prefix);
   argument(tree, "destination-prefix", c.destination_prefix);
   argument(tree, "source-port", c.source_port);

@@ -1,6 +1,7 @@
 #include "cli/builders/flows.h"
 #include "cli/builders/sessions.h"
 #include "cli/commands.h"
+#include "cli/merge/largest.h"
 
 namespace icr::cli {
 namespace {
@@ -35,9 +36,43 @@ std::vector<ServiceSetRow> count(Asking& asking) {
 /// If no chassis answered, a heading alone would look like an answer.
 bool nobody_answered(Asking& asking) { return asking.surveyed().sets.empty() && !asking.unreachable().empty(); }
 
+SessionOrder order_of(const Command& command) {
+  switch (command.order.value_or(Order::bytes)) {
+    case Order::packets:
+      return SessionOrder::packets;
+    case Order::bytes:
+      return SessionOrder::bytes;
+    case Order::age:
+      break;
+  }
+  return SessionOrder::age;
+}
+
+/// `show services sessions top N`, and `sort-by` with a limit. A tree has all ms- cards before all vms- cards, so the
+/// ranks of a cluster with both are told in two tables.
+void show_largest_sessions(Asking& asking) {
+  const Command& command = asking.command();
+  const Selection selection = select(asking.cluster(), command);
+  const auto sources = asking.sources(selection);
+  const std::uint32_t count = command.top ? *command.top : *command.limit;
+  const auto largest = read_largest(asking.cluster(), asking.environment().transport, sources,
+                                    {selection.filter, order_of(command), count}, asking.unreachable());
+  SessionBuilder builder(asking.cluster(), asking.tree(), command.level == Level::extensive,
+                         asking.environment().wall_now);
+  for (const auto family : {CardFamily::ms, CardFamily::vms}) {
+    for (std::size_t i = 0; i < largest.size(); ++i) {
+      const Source& source = sources[largest[i].source];
+      if (source.family != family) continue;
+      builder.add(source, largest[i].record, Rank{i + 1, asking.cluster().chassis[source.chassis].name});
+    }
+  }
+  builder.finish(empty_family(asking));
+}
+
 }  // namespace
 
 void show_sessions(Asking& asking) {
+  if (asking.command().order || asking.command().top) return show_largest_sessions(asking);
   const Selection selection = select(asking.cluster(), asking.command());
   std::vector<Read> reads;
   for (auto& source : asking.sources(selection)) reads.push_back(read_sessions(std::move(source), selection.filter));

@@ -5,6 +5,7 @@
 #include "cli/result/inferred.h"
 #include "cli/result/junos.h"
 #include "model/config/keys.h"
+#include "model/query/session_order.h"
 #include "model/record/source_pool.h"
 
 namespace icr::cli {
@@ -83,9 +84,20 @@ void add_guarantee(Tree& tree, const Cluster& cluster, const SessionRecord& reco
   tree.leaf(inferred::kNewestState, record.newest_state == NewestState::at_peer ? "yes" : "no");
 }
 
+/// Adds the place of a session among the largest ones, and what makes it large.
+void add_rank(Tree& tree, const SessionRecord& record, const std::optional<Rank>& rank) {
+  if (!rank) return;
+  tree.leaf(inferred::kRank, rank->number);
+  tree.leaf(inferred::kPacketsOfSession, size_of(record, SessionOrder::packets));
+  tree.leaf(inferred::kBytesOfSession, size_of(record, SessionOrder::bytes));
+  tree.leaf(inferred::kAge, record.age / static_cast<std::uint32_t>(1s / kTick));
+  tree.leaf(inferred::kChassis, rank->chassis);
+}
+
 void add_jsf_session(Tree& tree, const Cluster& cluster, std::uint16_t set, const SessionRecord& record,
-                     bool extensive) {
+                     const std::optional<Rank>& rank, bool extensive) {
   const Scope session(tree, inferred::kSession);
+  add_rank(tree, record, rank);
   tree.leaf("service-set-name", cluster.name_of_service_set(record.service_set));
   tree.leaf(inferred::kSessionId, jsf_session_id(cluster.redundancy_sets[set].number(), record.ref.slot));
   tree.leaf(inferred::kAlg, application_protocol_keyword(record.alg));
@@ -179,9 +191,10 @@ void add_wing(Tree& tree, const Cluster& cluster, const Source& source, const Se
 }
 
 void add_usf_session(Tree& tree, const Cluster& cluster, const Source& source, const SessionRecord& record,
-                     bool extensive, WallMillis wall_now) {
+                     const std::optional<Rank>& rank, bool extensive, WallMillis wall_now) {
   // The order is that of the model of flow-session-information.
   const Scope session(tree, "flow-session", {{"junos:style", extensive ? "extensive" : "brief"}});
+  add_rank(tree, record, rank);
   tree.leaf("session-identifier", usf_session_id(cluster.redundancy_sets[source.set].number(), record.ref.slot));
   tree.leaf("session-svc-set", cluster.name_of_service_set(record.service_set));
   tree.leaf("session-state", ha_state(source));
@@ -206,13 +219,13 @@ void add_usf_session(Tree& tree, const Cluster& cluster, const Source& source, c
 
 }  // namespace
 
-void SessionBuilder::add(const Source& source, const SessionRecord& record) {
+void SessionBuilder::add(const Source& source, const SessionRecord& record, const std::optional<Rank>& rank) {
   if (table_ != source.family) {
     end();
     begin(source.family);
   }
   if (source.family == CardFamily::vms) {
-    add_usf_session(tree_, cluster_, source, record, extensive_, wall_now_);
+    add_usf_session(tree_, cluster_, source, record, rank, extensive_, wall_now_);
     ++shown_.by_state[static_cast<std::size_t>(state_of(record))];
     return;
   }
@@ -222,7 +235,7 @@ void SessionBuilder::add(const Source& source, const SessionRecord& record) {
     tree_.begin(inferred::kSessionsOfInterface);
     tree_.leaf("interface-name", interface_);
   }
-  add_jsf_session(tree_, cluster_, source.set, record, extensive_);
+  add_jsf_session(tree_, cluster_, source.set, record, rank, extensive_);
 }
 
 void SessionBuilder::begin(CardFamily family) {

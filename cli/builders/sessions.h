@@ -1,8 +1,11 @@
 // Builds the trees of sessions: `msp-session-table` for ms- cards, `flow-session-information` for vms- cards.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "cli/merge/survey.h"
 #include "cli/result/tree.h"
@@ -12,6 +15,12 @@
 
 namespace icr::cli {
 
+/// The place of a session among the largest ones.
+struct Rank {
+  std::size_t number = 0;    ///< from 1
+  std::string_view chassis;  ///< that has it
+};
+
 /// Builds the answer of `show services sessions` as its sessions come.
 class SessionBuilder {
  public:
@@ -19,8 +28,9 @@ class SessionBuilder {
   SessionBuilder(const Cluster& cluster, Tree& tree, bool extensive, WallMillis wall_now)
       : cluster_(cluster), tree_(tree), extensive_(extensive), wall_now_(wall_now) {}
 
-  /// Adds a session. REQUIRES: all sessions of an interface are added one after the other, those of ms- cards first.
-  void add(const Source& source, const SessionRecord& record);
+  /// Adds a session, with `rank` if the answer consists of the largest ones. The sessions of an interface should be
+  /// added one after the other; otherwise it appears several times. REQUIRES: those of ms- cards are added first.
+  void add(const Source& source, const SessionRecord& record, const std::optional<Rank>& rank = std::nullopt);
   /// Ends the answer. Without sessions, it is an empty table for cards of `empty_family`.
   void finish(CardFamily empty_family);
 

@@ -92,6 +92,11 @@ enum class Mappings : std::uint8_t { all, endpoint_independent, address_pooling_
 /// The kinds of NAT rules that `show services nat ... rule` selects.
 enum class NatRules : std::uint8_t { source, destination, fixed };
 
+/// What `top` and `sort-by` sort by; the largest comes first.
+enum class Order : std::uint8_t { packets, bytes, age };
+/// The most entries that `top` and `sort-by` show.
+inline constexpr std::uint32_t kMostLargest = 1000;
+
 /// The name of a services card, "ms-0/0/0", or of one of its units, "ms-0/0/0.1".
 struct InterfaceName {
   std::string card;
@@ -111,6 +116,8 @@ struct Command {
   std::optional<InterfaceName> interface;
   std::optional<std::string> service_set;  ///< as typed; a name that does not exist matches nothing
   std::optional<std::uint32_t> limit;
+  std::optional<std::uint32_t> top;            ///< only so many entries, the largest
+  std::optional<Order> order;                  ///< of `top`, and of `sort-by`
   bool nat = false;                            ///< translated sessions only
   std::optional<std::string> source_nat_pool;  ///< as typed; a name that does not exist matches nothing
   std::optional<std::uint8_t> overload_index;  ///< nat-port-overload-index

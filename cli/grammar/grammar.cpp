@@ -7,7 +7,7 @@
 namespace icr::cli {
 namespace {
 
-bool offered(const GrammarOption& option, std::uint32_t used) {
+bool offered(const GrammarOption& option, std::uint64_t used) {
   return (used & (option.bit | option.excluded)) == 0 && (option.required == 0 || (used & option.required) != 0);
 }
 

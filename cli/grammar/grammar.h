@@ -61,12 +61,12 @@ struct GrammarOption {
   std::string_view word;  ///< empty: a value without a keyword, accepted if it is a name, or if no keyword fits
   std::string_view help;
   bool has_value = false;
-  std::uint32_t bit = 0;       ///< identifies the option within its node
-  std::uint32_t excluded = 0;  ///< bits of options; not accepted after any of them
+  std::uint64_t bit = 0;       ///< identifies the option within its node
+  std::uint64_t excluded = 0;  ///< bits of options; not accepted after any of them
   /// Stores the value (empty if has_value is false) in the command. Returns an error with the message that Junos
   /// prints.
   Result<void> (*take)(Command& command, std::string_view value) = nullptr;
-  std::uint32_t required = 0;       ///< bits of options; accepted only after one of them, if there are any
+  std::uint64_t required = 0;       ///< bits of options; accepted only after one of them, if there are any
   NameOf names = NameOf::nothing;   ///< a value must be such a name
   NameOf offers = NameOf::nothing;  ///< such names complete a value, which may be another one as well
   /// Returns the words that may be abbreviated in a value. Other values are passed to `take` as they are.

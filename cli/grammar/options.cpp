@@ -5,7 +5,7 @@
 namespace icr::cli {
 namespace {
 
-constexpr std::uint32_t kLevels = kBrief | kDetail | kExtensive | kSummary | kTerse;
+constexpr std::uint64_t kLevels = kBrief | kDetail | kExtensive | kSummary | kTerse;
 
 /// Puts a parsed value where it belongs.
 template <class T, class Target>
@@ -39,6 +39,13 @@ const std::vector<ValueWord>& application_protocol_words() {
   return words;
 }
 
+const std::vector<ValueWord>& order_words() {
+  static const std::vector<ValueWord> words = {{"age", "Time since the session began"},
+                                               {"bytes", "Bytes of both directions"},
+                                               {"packets", "Packets of both directions"}};
+  return words;
+}
+
 template <Level level>
 Result<void> set_level(Command& c, std::string_view /*none*/) {
   c.level = level;
@@ -52,8 +59,8 @@ Options operator+(Options a, const Options& b) {
   return a;
 }
 
-Options levels(std::uint32_t bits, std::uint32_t excluded) {
-  const std::uint32_t others = kLevels | excluded;
+Options levels(std::uint64_t bits, std::uint64_t excluded) {
+  const std::uint64_t others = kLevels | excluded;
   const Options all = {
       {"brief", "Display brief output", false, kBrief, others, set_level<Level::brief>},
       {"detail", "Display detailed output", false, kDetail, others, set_level<Level::detail>},
@@ -113,8 +120,21 @@ Options session_filters() {
 }
 
 Options limit_option(std::string_view help) {
-  return {{"limit", help, true, kLimit, kUtilization,
+  return {{"limit", help, true, kLimit, kUtilization | kTop,
            [](Command& c, std::string_view v) { return store(parse_number(v, 1, 4294967295), c.limit); }}};
+}
+
+Options order_options() {
+  const auto take_order = [](Command& c, std::string_view v) { return store(parse_order(v), c.order); };
+  return {
+      {"top", "Number of the largest entries to display (1..1000)", true, kTop,
+       kUtilization | kCount | kLimit | kSortBy,
+       [](Command& c, std::string_view v) { return store(parse_number(v, 1, kMostLargest), c.top); }},
+      {"by", "What makes an entry large (bytes)", true, kBy, kUtilization, take_order, kTop, NameOf::nothing,
+       NameOf::nothing, order_words},
+      {"sort-by", "Display the largest entries first; needs a limit (1..1000)", true, kSortBy,
+       kUtilization | kCount | kTop, take_order, 0, NameOf::nothing, NameOf::nothing, order_words},
+  };
 }
 
 Options member_option() {
@@ -128,12 +148,12 @@ Options member_option() {
            0, NameOf::nothing, NameOf::chassis}};
 }
 
-GrammarOption verb_option(std::string_view word, std::string_view help, std::uint32_t bit, std::uint32_t excluded,
+GrammarOption verb_option(std::string_view word, std::string_view help, std::uint64_t bit, std::uint64_t excluded,
                           Result<void> (*take)(Command& command, std::string_view value)) {
   return {word, help, false, bit, excluded, take};
 }
 
-Options bare_name(NameOf what, std::uint32_t required) {
+Options bare_name(NameOf what, std::uint64_t required) {
   return {{"", what == NameOf::nat_pool ? "Name of a NAT pool" : "Name of a NAT rule", true, kName, 0,
            [](Command& c, std::string_view v) -> Result<void> {
              auto name = parse_name(v, "name");
@@ -144,7 +164,7 @@ Options bare_name(NameOf what, std::uint32_t required) {
            required, what, what}};
 }
 
-Options xlated_options(std::uint32_t excluded) {
+Options xlated_options(std::uint64_t excluded) {
   return {
       {"xlated-ip", "Translated address or prefix", true, kXlatedIp, excluded,
        [](Command& c, std::string_view v) { return store(parse_prefix(v), c.xlated_ip); }},

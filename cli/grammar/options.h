@@ -8,39 +8,42 @@
 namespace icr::cli {
 
 /// Identify the options of a node. REQUIRES: each option of a node has another bit.
-enum OptionBit : std::uint32_t {
-  kBrief = 1U << 0U,
-  kExtensive = 1U << 1U,
-  kTerse = 1U << 2U,
-  kCount = 1U << 3U,
-  kUtilization = 1U << 4U,
-  kApplicationProtocol = 1U << 5U,
-  kDestinationPort = 1U << 6U,
-  kDestinationPrefix = 1U << 7U,
-  kInterface = 1U << 8U,
-  kLimit = 1U << 9U,
-  kProtocol = 1U << 10U,
-  kServiceSet = 1U << 11U,
-  kSourcePort = 1U << 12U,
-  kSourcePrefix = 1U << 13U,
-  kNat = 1U << 14U,
-  kSourceNatPool = 1U << 15U,
-  kOverloadIndex = 1U << 16U,
-  kDetail = 1U << 17U,
-  kSummary = 1U << 18U,
-  kName = 1U << 19U,
-  kPrivate = 1U << 20U,
-  kPublic = 1U << 21U,
-  kPort = 1U << 22U,
-  kSubscriber = 1U << 23U,
-  kAll = 1U << 24U,
-  kGroupId = 1U << 25U,
-  kHostIp = 1U << 26U,
-  kXlatedIp = 1U << 27U,
-  kXlatedPort = 1U << 28U,
-  kForce = 1U << 29U,
-  kCancel = 1U << 30U,
-  kMember = 1U << 31U,
+enum OptionBit : std::uint64_t {
+  kBrief = std::uint64_t{1} << 0U,
+  kExtensive = std::uint64_t{1} << 1U,
+  kTerse = std::uint64_t{1} << 2U,
+  kCount = std::uint64_t{1} << 3U,
+  kUtilization = std::uint64_t{1} << 4U,
+  kApplicationProtocol = std::uint64_t{1} << 5U,
+  kDestinationPort = std::uint64_t{1} << 6U,
+  kDestinationPrefix = std::uint64_t{1} << 7U,
+  kInterface = std::uint64_t{1} << 8U,
+  kLimit = std::uint64_t{1} << 9U,
+  kProtocol = std::uint64_t{1} << 10U,
+  kServiceSet = std::uint64_t{1} << 11U,
+  kSourcePort = std::uint64_t{1} << 12U,
+  kSourcePrefix = std::uint64_t{1} << 13U,
+  kNat = std::uint64_t{1} << 14U,
+  kSourceNatPool = std::uint64_t{1} << 15U,
+  kOverloadIndex = std::uint64_t{1} << 16U,
+  kDetail = std::uint64_t{1} << 17U,
+  kSummary = std::uint64_t{1} << 18U,
+  kName = std::uint64_t{1} << 19U,
+  kPrivate = std::uint64_t{1} << 20U,
+  kPublic = std::uint64_t{1} << 21U,
+  kPort = std::uint64_t{1} << 22U,
+  kSubscriber = std::uint64_t{1} << 23U,
+  kAll = std::uint64_t{1} << 24U,
+  kGroupId = std::uint64_t{1} << 25U,
+  kHostIp = std::uint64_t{1} << 26U,
+  kXlatedIp = std::uint64_t{1} << 27U,
+  kXlatedPort = std::uint64_t{1} << 28U,
+  kForce = std::uint64_t{1} << 29U,
+  kCancel = std::uint64_t{1} << 30U,
+  kMember = std::uint64_t{1} << 31U,
+  kTop = std::uint64_t{1} << 32U,
+  kBy = std::uint64_t{1} << 33U,
+  kSortBy = std::uint64_t{1} << 34U,
 };
 
 /// The `enter` of a node that decides what the command does.
@@ -53,24 +56,26 @@ using Options = std::vector<GrammarOption>;
 [[nodiscard]] Options operator+(Options a, const Options& b);
 
 /// Returns the options among brief, detail, extensive, summary and terse that are in `bits`. Each excludes the others.
-[[nodiscard]] Options levels(std::uint32_t bits, std::uint32_t excluded = 0);
+[[nodiscard]] Options levels(std::uint64_t bits, std::uint64_t excluded = 0);
 [[nodiscard]] Options interface_option();
 [[nodiscard]] Options service_set_option();
 /// Returns the filters that `show` and `clear` of sessions and flows share.
 [[nodiscard]] Options session_filters();
 [[nodiscard]] Options limit_option(std::string_view help);
+/// Returns `top`, `by` and `sort-by`, which show the largest sessions only.
+[[nodiscard]] Options order_options();
 /// Returns the option that asks one chassis, or one after the other.
 [[nodiscard]] Options member_option();
 /// Returns an option without a value, whose `take` changes the verb.
-[[nodiscard]] GrammarOption verb_option(std::string_view word, std::string_view help, std::uint32_t bit,
-                                        std::uint32_t excluded,
+[[nodiscard]] GrammarOption verb_option(std::string_view word, std::string_view help, std::uint64_t bit,
+                                        std::uint64_t excluded,
                                         Result<void> (*take)(Command& command, std::string_view value));
 /// Returns the option that is the name of a pool or rule without a keyword; "all" selects every one. If `required` is
 /// not 0, one of these options must stand before.
-[[nodiscard]] Options bare_name(NameOf what, std::uint32_t required = 0);
+[[nodiscard]] Options bare_name(NameOf what, std::uint64_t required = 0);
 
 /// Returns the options for a translated address and port.
-[[nodiscard]] Options xlated_options(std::uint32_t excluded = 0);
+[[nodiscard]] Options xlated_options(std::uint64_t excluded = 0);
 
 /// Returns a node at which the command may not end.
 [[nodiscard]] GrammarNode keyword(std::string_view word, std::string_view help, std::vector<GrammarNode> children);

@@ -60,7 +60,7 @@ class Parser {
 
   const Names* names_;
   const GrammarNode* at_ = &grammar();
-  std::uint32_t used_ = 0;  ///< bits of the options of at_ that were given
+  std::uint64_t used_ = 0;  ///< bits of the options of at_ that were given
   const GrammarOption* pending_ = nullptr;
   bool first_ = true;  ///< nothing was taken
   Command command_;

@@ -9,7 +9,7 @@
 namespace icr::cli {
 namespace {
 
-constexpr std::uint32_t kSessionLevels = kBrief | kExtensive | kTerse;
+constexpr std::uint64_t kSessionLevels = kBrief | kExtensive | kTerse;
 
 template <Verb verb>
 Result<void> become(Command& c, std::string_view /*none*/) {
@@ -46,11 +46,11 @@ Options show_session_options() {
        0, NameOf::nothing, NameOf::nat_pool},
   };
   Options out = levels(kSessionLevels, kUtilization) + session_filters() + nat + xlated_options(kUtilization);
-  out.push_back(verb_option("count", "Display the number of matching sessions", kCount, kUtilization,
+  out.push_back(verb_option("count", "Display the number of matching sessions", kCount, kUtilization | kTop | kSortBy,
                             become<Verb::count_sessions>));
-  out = std::move(out) + limit_option("Maximum number of entries to display");
+  out = std::move(out) + limit_option("Maximum number of entries to display") + order_options();
   out.push_back(verb_option("utilization", "Display statistical details about session utilization", kUtilization,
-                            ~std::uint32_t{kInterface}, become<Verb::show_utilization>));
+                            ~std::uint64_t{kInterface}, become<Verb::show_utilization>));
   return out;
 }
 

@@ -93,6 +93,13 @@ Result<ApplicationProtocol> parse_application_protocol_value(std::string_view te
   return *parse_application_protocol(*word);
 }
 
+Result<Order> parse_order(std::string_view text) {
+  if (text == "packets") return Order::packets;
+  if (text == "bytes") return Order::bytes;
+  if (text == "age") return Order::age;
+  return fail("invalid value '{}': not packets, bytes or age", text);
+}
+
 Result<InterfaceName> parse_interface(std::string_view text) {
   InterfaceName out;
   const std::size_t dot = text.find('.');

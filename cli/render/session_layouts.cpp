@@ -38,10 +38,16 @@ std::string joined(std::initializer_list<std::string_view> texts) {
   return out;
 }
 
+constexpr std::string_view kRankLine =
+    "{#sess-rank}"
+    "  Rank: {.}, Packets: {sess-packets}, Bytes: {sess-bytes}, Age: {sess-age}, Chassis: {chassis-name}\n"
+    "{/sess-rank}";
+
 constexpr std::string_view kJsfHeader =
     "Service Set: {service-set-name}, Session: {session-id}, ALG: {sess-alg}, Flags: {sess-flags}, "
     "IP Action: {sess-ip-action}, Offload: {sess-offload}, Asymmetric: {sess-asymmetric}"
-    "{#sess-timeout}, Session timeout: {.}{/sess-timeout}\n"
+    "{#sess-timeout}, Session timeout: {.}{/sess-timeout}\n";
+constexpr std::string_view kJsfDetails =
     "{#sess-replication-threshold}"
     "  Replication threshold: {.} s, not reached: the peer does not have the session\n"
     "{/sess-replication-threshold}"
@@ -49,8 +55,8 @@ constexpr std::string_view kJsfHeader =
     "{#sess-nat-type}NAT PLugin Data:\n  NAT Action:   Translation Type - {.}\n{/sess-nat-type}";
 
 const std::string& jsf_session() {
-  static const std::string text =
-      joined({kJsfHeader, kTranslationLine, "{#sfw-flow-entry}", kFlowLine, kFlowDetails, "{/sfw-flow-entry}"});
+  static const std::string text = joined({kJsfHeader, kRankLine, kJsfDetails, kTranslationLine, "{#sfw-flow-entry}",
+                                          kFlowLine, kFlowDetails, "{/sfw-flow-entry}"});
   return text;
 }
 
@@ -76,9 +82,10 @@ const std::string& conversation() {
   return text;
 }
 
-constexpr std::string_view kUsfBrief =
+constexpr std::string_view kUsfBriefHeader =
     "Session ID: {session-identifier}, Service-set: {session-svc-set}, Policy name: {policy}, State: {session-state}, "
-    "Timeout: {timeout}, {sess-state}\n"
+    "Timeout: {timeout}, {sess-state}\n";
+constexpr std::string_view kUsfBriefFlows =
     "{#flow-information}"
     "  {direction}: {source-address}/{source-port} --> {destination-address}/{destination-port};{protocol}, "
     "Conn Tag: {conn-tag}, If: {interface-name}, Pkts: {pkt-cnt}, Bytes: {byte-cnt}, \n"
@@ -86,8 +93,9 @@ constexpr std::string_view kUsfBrief =
     "\n";
 
 /// The captured lines of the SRX family, with the service set.
-constexpr std::string_view kUsfExtensive =
-    "Session ID: {session-identifier}, Service-set: {session-svc-set}, Status: {status}\n"
+constexpr std::string_view kUsfExtensiveHeader =
+    "Session ID: {session-identifier}, Service-set: {session-svc-set}, Status: {status}\n";
+constexpr std::string_view kUsfExtensiveDetails =
     "Flags: {session-flag}\n"
     "Policy name: {policy}\n"
     "Source NAT pool: {nat-source-pool-name}\n"
@@ -110,6 +118,16 @@ constexpr std::string_view kUsfExtensive =
     "{/flow-information}"
     "\n";
 
+const std::string& usf_brief() {
+  static const std::string text = joined({kUsfBriefHeader, kRankLine, kUsfBriefFlows});
+  return text;
+}
+
+const std::string& usf_extensive() {
+  static const std::string text = joined({kUsfExtensiveHeader, kRankLine, kUsfExtensiveDetails});
+  return text;
+}
+
 /// A table without a row has no heading.
 GroupLayout group(std::string_view element, std::string_view heading, std::vector<RowLayout> rows) {
   return {element, Template(heading), "\n", false, std::move(rows)};
@@ -121,7 +139,7 @@ void add_session_layouts(Layouts& layouts) {
   layouts[{Verb::show_sessions, Level::none}] = {
       {group("msp-session-table-per-interface", "{interface-name}\n", {row_layout("msp-session", jsf_session())}),
        group("flow-session-information", "",
-             {row_layout("flow-session", kUsfExtensive, {}, "start-time"), row_layout("flow-session", kUsfBrief)})},
+             {row_layout("flow-session", usf_extensive(), {}, "start-time"), row_layout("flow-session", usf_brief())})},
       {}};
   layouts[{Verb::show_flows, Level::none}] = {
       {group("sfw-per-service-set-flow-table", flow_heading(), {row_layout("sfw-flow-entry", flow())})}, {}};

@@ -28,6 +28,10 @@ inline constexpr std::string_view kTranslation = "sess-nat-type";
 inline constexpr std::string_view kGuarantee = "sess-guarantee";
 inline constexpr std::string_view kNewestState = "sess-newest-state-at-peer";
 inline constexpr std::string_view kThreshold = "sess-replication-threshold";
+inline constexpr std::string_view kRank = "sess-rank";
+inline constexpr std::string_view kPacketsOfSession = "sess-packets";
+inline constexpr std::string_view kBytesOfSession = "sess-bytes";
+inline constexpr std::string_view kAge = "sess-age";
 
 // Counters of screens.
 inline constexpr std::string_view kScreenDrops = "service-set-screen-drops-statistics";
@@ -215,6 +219,10 @@ inline constexpr std::array kNames = {
     Name{kGuarantee, "`Guarantee:` (not in Junos)"},
     Name{kNewestState, "`newest state at the peer:` (not in Junos)"},
     Name{kThreshold, "`Replication threshold:`, seconds (not in Junos)"},
+    Name{kRank, "`Rank:` among the largest sessions (not in Junos)"},
+    Name{kPacketsOfSession, "`Packets:` of both directions (not in Junos)"},
+    Name{kBytesOfSession, "`Bytes:` of both directions (not in Junos)"},
+    Name{kAge, "`Age:`, seconds (not in Junos)"},
     Name{kScreenDrops, "the answer of `statistics screen-drops`"},
     Name{kScreenDropsOfSet, "the screens of a service set in it"},
     Name{kScreenLimits, "the answer of `statistics screen-session-limit-counters`"},

@@ -21,6 +21,7 @@
 #include "model/query/query_generated.h"
 #include "model/query/service_set_status.h"
 #include "model/query/session_filter.h"
+#include "model/query/session_order.h"
 #include "model/query/system.h"
 #include "model/record/path.h"
 #include "model/record/record_codec.h"
@@ -51,6 +52,7 @@ enum class QueryKind : std::uint8_t {
   failovers = 19,         ///< what the takeovers of one set cost that this chassis made
   drain = 20,             ///< take this member of one set out of service, or back into it
   system = 21,            ///< about the chassis itself: its machine, its process, its interfaces
+  largest = 22,           ///< the largest of the matching sessions of one set, by ranges of slots
 };
 /// The number that the next kind of question will have.
 inline constexpr std::uint8_t kQueryKindEnd = enum_end<QueryKind, QueryKind::status>();
@@ -68,9 +70,10 @@ struct QueryRequest {
   /// Cluster::redundancy_sets. They are not sent.
   std::uint16_t card = 0;
   std::uint16_t set = 0;
-  std::uint32_t cursor = 0;  ///< page, bindings: first slot to look at; statistics, deterministic: rows to skip
-  std::uint32_t limit = 0;   ///< page, bindings: at most this many rows, 1..kPageSessions
-  bool by_state = false;     ///< count: tell valid, invalid ... apart (needs a scan); otherwise all in `valid`
+  std::uint32_t cursor =
+      0;                    ///< page, bindings, largest: first slot to look at; statistics, deterministic: rows to skip
+  std::uint32_t limit = 0;  ///< page, bindings, largest: at most this many rows, 1..kPageSessions
+  bool by_state = false;    ///< count: tell valid, invalid ... apart (needs a scan); otherwise all in `valid`
   SessionFilter filter;
   std::uint8_t record_kinds = 0;  ///< bindings, clear_bindings: bit (1 << RecordKind) for each kind that is meant
   std::optional<StatisticsGroup> group;  ///< statistics, clear_statistics: this one only
@@ -80,6 +83,8 @@ struct QueryRequest {
   CommitRequest commit;                  ///< commit
   bool force = false;                    ///< switchover: also to a standby that is warned
   bool cancel = false;                   ///< drain: take the member back into service
+  std::optional<SessionOrder> order;     ///< largest: what makes a session large
+  std::uint64_t floor = 0;               ///< largest: smaller sessions are not wanted
 };
 enum class QueryError : std::uint8_t {
   none = 0,
@@ -283,7 +288,9 @@ struct QueryReply {
 };
 
 inline constexpr std::uint32_t kPageSessions = 1024;
-inline constexpr std::uint32_t kPageServiceSets = 64;       ///< of statistics
+inline constexpr std::uint32_t kPageServiceSets = 64;  ///< of statistics
+/// Slots that an answer to `largest` examines, so that the answer for a table of any size comes before the deadline.
+inline constexpr std::uint32_t kRangeSlots = 256 * 1024;
 inline constexpr std::size_t kMaxRequestBytes = 64 * 1024;  ///< a filter that names every service set fits
 inline constexpr std::size_t kMaxReplyBytes = 1024 * 1024;
 

@@ -165,6 +165,8 @@ void encode_request(const QueryRequest& request, flatbuffers::FlatBufferBuilder&
   }
   if (request.port) out.add_port(*request.port);
   out.add_commit(commit);
+  if (request.order) out.add_order(static_cast<std::uint8_t>(*request.order));
+  out.add_floor(request.floor);
   const auto root = out.Finish();
   fbs::FinishQueryMessageBuffer(builder, fbs::CreateQueryMessage(builder, root, 0));
 }
@@ -238,6 +240,11 @@ Result<QueryRequest> decode_request(const void* data, std::size_t size) {
   out.host = to_address(in->host());
   out.translated = to_address(in->translated());
   out.port = optional_of(in->port());
+  if (const auto order = in->order(); order.has_value()) {
+    if (*order >= kSessionOrderCount) return fail("order of sessions {} out of range", *order);
+    out.order = static_cast<SessionOrder>(*order);
+  }
+  out.floor = in->floor();
   if (auto sound = take(decode_commit(in->commit()), out.commit); !sound) return tl::unexpected(sound.error());
   return out;
 }

@@ -27,6 +27,7 @@ ClientClass class_for(const QueryRequest& request) {
     case QueryKind::live:
     case QueryKind::failovers:
     case QueryKind::system:
+    case QueryKind::largest:
       return ClientClass::view;
     case QueryKind::clear:
     case QueryKind::clear_bindings:

@@ -172,6 +172,10 @@ void prepare(QueryTask& task, const Cluster& cluster, std::uint16_t chassis) {
                               request.kind == QueryKind::clear_statistics || request.kind == QueryKind::clear ||
                               request.kind == QueryKind::count || request.kind == QueryKind::live;
   task.cursor = from_the_start ? 0 : request.cursor;
+  if (request.kind == QueryKind::largest) {
+    task.largest.emplace(request.order.value_or(SessionOrder::bytes), request.limit, request.floor);
+    return;
+  }
   for (const auto service_set : cluster.redundancy_sets[request.set].service_sets) {
     const StableId id = cluster.service_sets[service_set].stable_id;
     if (!request.filter.has_service_set(id)) continue;

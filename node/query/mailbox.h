@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -46,13 +47,15 @@ struct QueryTask {
   std::shared_ptr<Completions> answer_to;
 
   QueryReply reply;
-  BatchEncoder sessions;  ///< for page and bindings: the records that were found; the thread of the server encodes them
-                          ///< into the reply
+  BatchEncoder sessions;  ///< for page, bindings and largest: the records that were found; the thread of the server
+                          ///< encodes them into the reply
 
   std::uint32_t cursor = 0;  ///< next slot (or service set, or row) to examine
   std::uint32_t found = 0;
   /// For clear_bindings: what is removed now. Sessions hold mappings and pairings, and mappings hold pairings.
   enum class Stage : std::uint8_t { sessions, mappings, others } stage = Stage::sessions;
+  std::optional<LargestSessions> largest;  ///< for largest: what was found
+  bool scanned = false;                    ///< for largest: all slots of the range were examined
 };
 
 /// Prepares a task for a mailbox: sets where it begins, and adds a row of counts for each selected service set, and for

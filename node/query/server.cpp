@@ -27,7 +27,9 @@ constexpr int kSendQueue = 128;
 constexpr std::array kConnectionEvents = {Event::accepted, Event::disconnected, Event::handshake_failed};
 
 /// Returns true for kinds with a `limit`.
-bool has_limit(QueryKind kind) { return kind == QueryKind::page || kind == QueryKind::bindings; }
+bool has_limit(QueryKind kind) {
+  return kind == QueryKind::page || kind == QueryKind::bindings || kind == QueryKind::largest;
+}
 
 }  // namespace
 
@@ -233,9 +235,12 @@ void QueryServer::take(std::string client, std::string_view key, std::string_vie
   if (has_limit(request->kind) && (request->limit == 0 || request->limit > kPageSessions)) {
     return refuse(client, id, QueryError::malformed, fmt::format("page of {} rows", request->limit));
   }
+  if (request->kind == QueryKind::largest && !request->order) {
+    return refuse(client, id, QueryError::malformed, "a question for the largest sessions without an order");
+  }
   auto task = std::make_unique<QueryTask>();
   // Prepared here, so that the worker need not allocate memory while packets wait.
-  if (request->kind == QueryKind::page) task->sessions.reserve(request->limit);
+  if (request->kind == QueryKind::page || request->kind == QueryKind::largest) task->sessions.reserve(request->limit);
   task->client = std::move(client);
   task->request = std::move(*request);
   task->answer_to = completions_;

@@ -16,6 +16,28 @@ std::uint32_t ShardView::scan(const SessionFilter& filter, std::uint32_t begin, 
   return std::max(begin, end);
 }
 
+namespace {
+
+class LargestVisitor final : public SessionVisitor {
+ public:
+  explicit LargestVisitor(LargestSessions& largest) : largest_(largest) {}
+  bool visit(const SessionRecord& record) override {
+    largest_.add(0, record);
+    return true;
+  }
+
+ private:
+  LargestSessions& largest_;
+};
+
+}  // namespace
+
+std::uint32_t ShardView::scan_largest(const SessionFilter& filter, std::uint32_t begin, std::uint32_t end,
+                                      TimePoint now, LargestSessions& largest) const {
+  LargestVisitor visitor(largest);
+  return scan(filter, begin, end, now, visitor);
+}
+
 std::uint32_t ShardView::scan_bindings(const SessionFilter& filter, std::uint8_t kinds, std::uint32_t begin,
                                        std::uint32_t end, TimePoint now, BindingVisitor& visitor) const {
   const SessionSource& source = sessions();

@@ -66,6 +66,10 @@ class ShardView {
   /// first slot that was not examined. The default reads every slot; a table that can reject slots faster overrides it.
   virtual std::uint32_t scan(const SessionFilter& filter, std::uint32_t begin, std::uint32_t end, TimePoint now,
                              SessionVisitor& visitor) const;
+  /// Offers the sessions in slots [begin, end) that match `filter` to `largest`. Returns the first slot that was not
+  /// examined. The default reads every slot; a table that knows sizes without reading slots overrides it.
+  virtual std::uint32_t scan_largest(const SessionFilter& filter, std::uint32_t begin, std::uint32_t end, TimePoint now,
+                                     LargestSessions& largest) const;
   /// Passes bindings to `visitor`, as scan() does sessions. `kinds` are bits of QueryRequest::record_kinds.
   virtual std::uint32_t scan_bindings(const SessionFilter& filter, std::uint8_t kinds, std::uint32_t begin,
                                       std::uint32_t end, TimePoint now, BindingVisitor& visitor) const;

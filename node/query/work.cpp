@@ -158,6 +158,29 @@ bool work_on_count(QueryTask& task, const ShardView& shard, TimePoint now, std::
   return scan_slice(task, task.request.filter, shard, now, max_slots, visitor);
 }
 
+/// First the range of slots is examined, then what was found is put into the answer, both in slices.
+bool work_on_largest(QueryTask& task, const ShardView& shard, TimePoint now, std::uint32_t max_slots) {
+  LargestSessions& largest = *task.largest;
+  if (!task.scanned) {
+    const std::uint32_t table_end = std::min(shard.sessions().high_water(), shard.first_binding());
+    const std::uint32_t begin = std::min(task.request.cursor, table_end);
+    const std::uint32_t end = begin + std::min(kRangeSlots, table_end - begin);
+    if (task.cursor < end) {
+      const std::uint32_t slice_end = task.cursor + std::min(max_slots, end - task.cursor);
+      task.cursor = shard.scan_largest(task.request.filter, task.cursor, slice_end, now, largest);
+    }
+    if (task.cursor < end) return false;
+    task.reply.next_cursor = task.cursor;
+    task.reply.done = task.cursor >= table_end;
+    task.scanned = true;
+    return largest.count() == 0;
+  }
+  for (std::uint32_t i = 0; i < max_slots && task.found < largest.count(); ++i) {
+    task.sessions.add(largest.entries()[task.found++].record);
+  }
+  return task.found >= largest.count();
+}
+
 bool work_on_live(QueryTask& task, const ShardView& shard, TimePoint now, std::uint32_t max_slots) {
   task.reply.counts.clear();
   LiveVisitor visitor(task.reply.live);
@@ -356,6 +379,8 @@ bool work_on(QueryTask& task, CardView& card, TimePoint now, std::uint32_t max_s
       return work_on_page(task, *shard, now, max_slots);
     case QueryKind::count:
       return work_on_count(task, *shard, now, max_slots);
+    case QueryKind::largest:
+      return work_on_largest(task, *shard, now, max_slots);
     case QueryKind::live:
       return work_on_live(task, *shard, now, max_slots);
     case QueryKind::clear:

@@ -9,6 +9,12 @@
 namespace icr::node {
 namespace {
 
+/// Returns size_of() the record of a session, without making it.
+std::uint64_t size_of_session(const Session& session, Ticks now, SessionOrder order) {
+  return size_of({session.counters(Direction::initiator), session.counters(Direction::responder)},
+                 now - session.created, order);
+}
+
 bool same_pool(const NatPoolStatus& a, const NatPoolStatus& b) {
   return a.service_set == b.service_set && a.pool == b.pool;
 }
@@ -75,6 +81,23 @@ std::uint32_t SetView::scan(const SessionFilter& filter, std::uint32_t begin, st
     if (!shard().read(slot, now, record) || !filter.matches(record)) continue;
     record.newest_state = newest_state_of(slot);
     if (!visitor.visit(record)) return slot + 1;
+  }
+  return std::max(begin, end);
+}
+
+std::uint32_t SetView::scan_largest(const SessionFilter& filter, std::uint32_t begin, std::uint32_t end, TimePoint now,
+                                    LargestSessions& largest) const {
+  const SessionTable& table = shard().table();
+  const std::uint32_t last = std::min(end, table.high_water());
+  const Ticks ticks = Shard::ticks_of(now);
+  SessionRecord record;
+  for (std::uint32_t slot = begin; slot < last; ++slot) {
+    const Session& session = table.at(slot);
+    // Most sessions are too small, which is known without their keys and without a record.
+    if (!session.live || !largest.admits(size_of_session(session, ticks, largest.order()), 0, slot)) continue;
+    if (!filter.admits(session.initiator()) || !shard().read(slot, now, record) || !filter.matches(record)) continue;
+    record.newest_state = newest_state_of(slot);
+    largest.add(0, record);
   }
   return std::max(begin, end);
 }

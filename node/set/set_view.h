@@ -40,6 +40,8 @@ class SetView final : public ShardView {
   Result<std::string> drain(TimePoint now, bool cancel) override;
   std::uint32_t scan(const SessionFilter& filter, std::uint32_t begin, std::uint32_t end, TimePoint now,
                      SessionVisitor& visitor) const override;
+  std::uint32_t scan_largest(const SessionFilter& filter, std::uint32_t begin, std::uint32_t end, TimePoint now,
+                             LargestSessions& largest) const override;
   [[nodiscard]] std::uint32_t first_binding() const override { return shard().table().capacity(); }
   [[nodiscard]] BindingUse use_of(std::uint32_t slot) const override;
   [[nodiscard]] bool holds_binding(const SessionRecord& holder, const SessionFilter& filter,

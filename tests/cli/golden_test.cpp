@@ -125,6 +125,15 @@ TEST_F(Golden, FiltersSelectSessions) {
   expect("show services sessions limit 2 application-protocol none", "sessions-limit");
 }
 
+TEST_F(Golden, LargestSessions) {
+  expect("show services sessions top 3 by bytes", "sessions-top");
+  expect("show services sessions top 2 extensive", "sessions-top-extensive");
+  expect("show services sessions top 2 by age interface vms-3/0/0", "sessions-top-age");
+  expect("show services sessions sort-by age limit 2 interface vms-3/0/0", "sessions-top-age");
+  expect("show services sessions top 2 protocol tcp service-set nosuch", "nothing");
+  expect_forms(fake_, "show services sessions top 3 by bytes", "sessions-top");
+}
+
 TEST_F(Golden, NoSessionsPrintNothing) {
   expect("show services sessions service-set nosuch", "nothing");
   expect("show services sessions interface ms-9/0/0", "nothing");

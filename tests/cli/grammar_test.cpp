@@ -351,6 +351,31 @@ TEST(Grammar, WrongValuesAreNamed) {
   EXPECT_THAT(refused(sessions + "service-set -a"), HasSubstr("\ninvalid value '-a' for service-set\n"));
 }
 
+TEST(Grammar, TheLargestSessionsByWhat) {
+  auto c = parsed("show services sessions top 10 by packets protocol tcp extensive");
+  EXPECT_EQ(c.verb, Verb::show_sessions);
+  EXPECT_EQ(c.top, 10U);
+  EXPECT_EQ(c.order, Order::packets);
+  EXPECT_EQ(c.protocol, ip_protocol::tcp);
+  EXPECT_EQ(c.level, Level::extensive);
+  EXPECT_EQ(parsed("show services sessions nat top 1000").order, std::nullopt);
+  EXPECT_EQ(parsed("show services sessions top 5 by b").order, Order::bytes);
+  c = parsed("show services sessions limit 20 sort-by age");
+  EXPECT_EQ(c.limit, 20U);
+  EXPECT_EQ(c.order, Order::age);
+  for (const char* rest : {"by bytes", "top 5 limit 5", "limit 5 top 5", "top 5 count", "count top 5", "top 5 top 6",
+                           "top 5 sort-by age", "sort-by age top 5", "utilization top 5", "count sort-by age"}) {
+    EXPECT_THAT(refused(std::string("show services sessions ") + rest), HasSubstr("syntax error, expecting <command>."))
+        << rest;
+  }
+  EXPECT_THAT(refused("show services sessions top 0"),
+              HasSubstr("\nnumber: 0: Value must be a number from 1 to 1000 at 0\n"));
+  EXPECT_THAT(refused("show services sessions top 1001"), HasSubstr("from 1 to 1000"));
+  EXPECT_THAT(refused("show services sessions top 5 by size"),
+              HasSubstr("\ninvalid value 'size': not packets, bytes or age\n"));
+  EXPECT_THAT(refused("show services sessions top"), HasSubstr("syntax error, expecting <data>."));
+}
+
 TEST(Grammar, WordsThatDoNotGoTogetherAreRefused) {
   for (const char* rest : {"brief extensive", "terse brief", "utilization protocol tcp", "protocol tcp utilization",
                            "count utilization", "protocol tcp protocol udp", "count count"}) {

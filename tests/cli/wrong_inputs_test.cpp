@@ -33,6 +33,7 @@ std::string good_value(std::string_view word) {
                                                                 {"words", "w"},
                                                                 {"redundancy-set", "rs1"},
                                                                 {"redundancy-event", "e"},
+                                                                {"sort-by", "bytes"},
                                                                 {"pool", "p"}};
   const auto found = known.find(word);
   return found == known.end() ? "42" : found->second;

@@ -165,3 +165,18 @@ def test_sessions_are_found_by_their_pool(chassis):
         assert re.search(count.format(expected), shown, re.M), f"{words}: {shown}"
     shown = chassis.icr("show services sessions extensive source-nat-pool fixed")
     assert "Translation Type - DETERMINISTIC NAPT44" in shown
+
+
+def test_the_largest_sessions_are_shown_first(tmp_path):
+    packets = [udp(f"198.18.0.{host}", 4000 + host) for host in range(1, 9) for _ in range(host)]
+    one = Chassis(tmp_path, list(enumerate(packets)))
+    try:
+        ranks = r"Rank: (\d), Packets: (\d+), Bytes: (\d+), Age: \d+, Chassis: (\S+)\nUDP +198\.18\.0\.(\d):"
+        shown = one.icr("show services sessions top 3 by packets")
+        expected = [(str(9 - host), str(host), str(31 * host), "alone", str(host)) for host in (8, 7, 6)]
+        assert re.findall(ranks, shown) == expected, shown
+        assert one.icr("show services sessions sort-by bytes limit 3") == shown
+        few = one.icr("show services sessions source-prefix 198.18.0.0/30 top 10")
+        assert [row[4] for row in re.findall(ranks, few)] == ["3", "2", "1"], few
+    finally:
+        one.end()

@@ -100,6 +100,35 @@ TEST_F(Mailbox, LiveSessionsAreToldApartInOneScan) {
   EXPECT_EQ(found.udp.ipv4, 30U);
 }
 
+TEST_F(Mailbox, TheLargestSessionsAreFoundAndPutIntoTheAnswerInSlices) {
+  fill(1000);
+  auto& shard = dynamic_cast<FakeShard&>(*card_.shards()[0]);
+  for (const std::uint32_t slot : {7U, 500U, 999U}) {
+    auto record = make_session(slot, 0, key("192.0.2.2", 1, "198.51.100.1", 53, ip_protocol::udp));
+    record.counters[1].bytes = 1000 + slot;
+    shard.put(record);
+  }
+  auto largest = task(QueryKind::largest);
+  largest->request.order = SessionOrder::bytes;
+  largest->request.limit = 3;
+  prepare(*largest, make_cluster(), 0);
+  ASSERT_TRUE(mailbox_.post(largest));
+  int slices = 1;
+  while (mailbox_.run(card_, TimePoint{}, 100)) ++slices;
+  EXPECT_EQ(slices, 11) << "ten that look, and one that puts";
+  auto done = completions_->drain();
+  ASSERT_EQ(done.size(), 1U);
+  EXPECT_TRUE(done[0]->reply.done);
+  EXPECT_EQ(done[0]->reply.next_cursor, 1000U);
+  flatbuffers::FlatBufferBuilder builder;
+  encode_reply(done[0]->reply, done[0]->sessions, builder);
+  const auto reply = decode_reply(builder.GetBufferPointer(), builder.GetSize());
+  ASSERT_TRUE(reply);
+  ASSERT_EQ(reply->sessions.size(), 3U);
+  EXPECT_EQ(reply->sessions[0].ref.slot, 7U);
+  EXPECT_EQ(reply->sessions[2].ref.slot, 999U);
+}
+
 TEST_F(Mailbox, TooManyQuestionsStayWithTheCaller) {
   fill(1);
   for (int i = 0; i < 4; ++i) {
@@ -268,8 +297,8 @@ TEST(Counters, OfTheSameNameAreAddedWhateverTheirOrder) {
 TEST_F(Mailbox, ASetThatIsNotThereIsRefused) {
   fill(1);
   for (const auto kind :
-       {QueryKind::page, QueryKind::count, QueryKind::live, QueryKind::clear, QueryKind::switchover, QueryKind::drain,
-        QueryKind::failovers, QueryKind::bindings, QueryKind::clear_bindings, QueryKind::nat_pools,
+       {QueryKind::page, QueryKind::largest, QueryKind::count, QueryKind::live, QueryKind::clear, QueryKind::switchover,
+        QueryKind::drain, QueryKind::failovers, QueryKind::bindings, QueryKind::clear_bindings, QueryKind::nat_pools,
         QueryKind::deterministic, QueryKind::statistics, QueryKind::clear_statistics}) {
     auto one = task(kind);
     one->request.set = 5;

@@ -117,6 +117,8 @@ QueryRequest full_request() {
   request.host = ip("192.0.2.1");
   request.translated = ip("2001:db8::1");
   request.port = 0;
+  request.order = SessionOrder::packets;
+  request.floor = 0xfffffffffffffff1;
   return request;
 }
 
@@ -211,6 +213,8 @@ TEST(QueryCodec, ARequestComesBackAsItWas) {
   EXPECT_EQ(got->host, sent.host);
   EXPECT_EQ(got->translated, sent.translated);
   EXPECT_EQ(got->port, sent.port);
+  EXPECT_EQ(got->order, sent.order);
+  EXPECT_EQ(got->floor, sent.floor);
 }
 
 TEST(QueryCodec, AReplyComesBackInSlotOrderAndPrintable) {
@@ -420,6 +424,7 @@ TEST(QueryCodec, ValuesOutOfRangeAreRefused) {
   EXPECT_FALSE(refused([](QueryRequest&) {}));
   EXPECT_TRUE(refused([](QueryRequest& r) { r.filter.application_protocol = 250; }));
   EXPECT_TRUE(refused([](QueryRequest& r) { r.filter.source_prefix->length = 33; }));
+  EXPECT_TRUE(refused([](QueryRequest& r) { r.order = static_cast<SessionOrder>(kSessionOrderCount); }));
   EXPECT_TRUE(refused([](QueryRequest& r) { r.filter.destination_prefix->length = 129; }));
   EXPECT_TRUE(refused([](QueryRequest& r) { r.filter.service_sets.assign(10001, 1); }));
   EXPECT_FALSE(refused([](QueryRequest& r) { r.filter.service_sets.assign(10000, 1); }))
