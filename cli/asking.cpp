@@ -29,13 +29,20 @@ void Asking::survey() {
 ExitCode Asking::finish() {
   std::sort(unreachable_.begin(), unreachable_.end(),
             [](const Unreachable& a, const Unreachable& b) { return a.chassis < b.chassis; });
-  std::vector<std::string> errors = refusals_;
   face_.flush();
+  const auto report = [&](std::string_view message, std::string_view how_bad) {
+    if (env_.report) return env_.report(message, how_bad);
+    add_error(face_, message, how_bad);
+  };
+  for (const auto& each : refusals_) report(each, "error");
+  const std::size_t asked = env_.only_chassis ? 1 : cluster().chassis.size();
+  // What the others answered can be used.
+  const std::string_view severity = unreachable_.size() < asked ? "warning" : "error";
   for (const auto& each : unreachable_) {
-    errors.push_back(fmt::format("chassis {} did not answer: {}", cluster().chassis[each.chassis].name, each.why));
-    env_.error(fmt::format("error: {}\n", errors.back()));
+    const auto message = fmt::format("chassis {} did not answer: {}", cluster().chassis[each.chassis].name, each.why);
+    if (!env_.report) env_.error(fmt::format("error: {}\n", message));
+    report(message, severity);
   }
-  for (const auto& each : errors) add_error(face_, each);
   if (!unreachable_.empty()) return ExitCode::incomplete;
   if (!refusals_.empty()) return ExitCode::command_error;
   return different_ ? ExitCode::different : ExitCode::ok;
@@ -110,7 +117,7 @@ const QueryReply* Asking::accepted(const Answer& answer) {
 
 void Asking::refuse(std::string_view why) {
   refusals_.emplace_back(why);
-  env_.error(fmt::format("error: {}\n", why));
+  if (!env_.report) env_.error(fmt::format("error: {}\n", why));
 }
 
 void Asking::flush(std::string& text, bool all) const {

@@ -326,7 +326,7 @@ ExitCode execute_commit(const CommitCommand& command, const CommitEnvironment& e
   if (needs_cluster && env.cluster == nullptr) return ExitCode::bad_cluster_file;
   if (command.kind == CommitCommand::Kind::confirm) return confirm(env);
   if (command.kind == CommitCommand::Kind::rollback) return roll_back(command, env);
-  auto text = read_cluster_text(command.file);
+  auto text = command.text ? Result<std::string>(*command.text) : read_cluster_text(command.file);
   if (!text) {
     env.error(text.error().message + "\n");
     return ExitCode::bad_cluster_file;

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,7 @@ struct CommitCommand {
   };
   Kind kind = Kind::confirm;
   std::string file;
+  std::optional<std::string> text = {};  ///< what `file`, which is a mere name then, contains
   std::string comment;
   std::uint32_t confirm_minutes = 0;  ///< 0: it needs no confirmation
   std::size_t index = 0;              ///< rollback: 0 is the newest commit

@@ -9,6 +9,26 @@
 
 namespace icr::cli {
 
+bool has_tree(const Command& command) {
+  switch (command.verb) {
+    // The text of these is not a layout over the tree yet; both are made of the same merged figures.
+    case Verb::show_nat_pools:
+    case Verb::show_source_pools:
+    case Verb::show_destination_pools:
+    case Verb::show_source_summary:
+    case Verb::show_destination_summary:
+    case Verb::show_pool_usage:
+    case Verb::show_nat_rules:
+    case Verb::show_redundancy_groups:
+    case Verb::show_failovers:
+    case Verb::show_commits:
+    case Verb::show_version:
+      return true;
+    default:
+      return layout_of(command.verb, command.level) != nullptr;
+  }
+}
+
 namespace {
 
 /// Returns true for destructive commands. They reject unknown names instead of reporting "0 removed".
@@ -90,26 +110,6 @@ std::string mistake_in(const Command& command, const Cluster& cluster) {
   return {};
 }
 
-/// Returns true if a command builds a tree, so that its answer can be printed in every form.
-bool has_tree(const Command& command) {
-  switch (command.verb) {
-    // The text of these is not a layout over the tree yet; both are made of the same merged figures.
-    case Verb::show_nat_pools:
-    case Verb::show_source_pools:
-    case Verb::show_destination_pools:
-    case Verb::show_source_summary:
-    case Verb::show_destination_summary:
-    case Verb::show_pool_usage:
-    case Verb::show_nat_rules:
-    case Verb::show_redundancy_groups:
-    case Verb::show_failovers:
-    case Verb::show_commits:
-      return true;
-    default:
-      return layout_of(command.verb, command.level) != nullptr;
-  }
-}
-
 /// Returns an error message if the command cannot be displayed as it asks for, otherwise an empty text.
 std::string mistake_in_display(const Command& command) {
   switch (command.display) {
@@ -128,7 +128,8 @@ std::string mistake_in_display(const Command& command) {
   return {};
 }
 
-std::unique_ptr<Face> face_for(const Command& command, const Printer& out) {
+std::unique_ptr<Face> face_for(const Command& command, const Environment& environment) {
+  const Printer& out = environment.out;
   static const Layout nothing;
   switch (command.display) {
     case Display::text:
@@ -136,7 +137,7 @@ std::unique_ptr<Face> face_for(const Command& command, const Printer& out) {
       break;
     case Display::xml:
     case Display::xml_rpc:
-      return make_xml_face(out);
+      return make_xml_face(out, environment.report ? Envelope::none : Envelope::cli);
     case Display::json:
       return make_json_face(out);
   }
@@ -291,6 +292,7 @@ void carry_out(Asking& asking) {
     case Verb::commit:
     case Verb::roll_back:
     case Verb::keys:
+    case Verb::netconf:
       break;  // the program executes them itself (cli/shell)
   }
 }
@@ -314,7 +316,7 @@ ExitCode worse(ExitCode a, ExitCode b) {
 /// `multi-routing-engine-results`, in text a part for each with the heading of the nodes of an SRX cluster.
 ExitCode ask_each_chassis(const Command& command, const Environment& environment) {
   const bool is_text = command.display == Display::text;
-  auto face = face_for(command, environment.out);
+  auto face = face_for(command, environment);
   auto code = ExitCode::ok;
   std::string_view between;
   if (!is_text) face->begin("multi-routing-engine-results");
@@ -326,7 +328,7 @@ ExitCode ask_each_chassis(const Command& command, const Environment& environment
     if (is_text) {
       environment.out(fmt::format("{}{}:\n{:-<74}\n", between, name, ""));
       between = "\n";
-      face = face_for(command, environment.out);
+      face = face_for(command, environment);
     } else {
       face->begin("multi-routing-engine-item");
       face->leaf("re-name", name);
@@ -354,7 +356,7 @@ ExitCode execute(const Command& command, const Environment& environment) {
     return ExitCode::command_error;
   }
   if (command.display != Display::xml_rpc && command.member == "all") return ask_each_chassis(command, environment);
-  const auto face = face_for(command, environment.out);
+  const auto face = face_for(command, environment);
   auto code = ExitCode::ok;
   if (command.display == Display::xml_rpc) {
     add_rpc(*face, command);

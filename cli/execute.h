@@ -23,6 +23,9 @@ enum class ExitCode : int {
 };
 
 using Printer = std::function<void(std::string_view text)>;
+/// Takes an error. `severity` is `error`, or `warning` where the rest of the answer can be used without what is
+/// missing.
+using Reporter = std::function<void(std::string_view message, std::string_view severity)>;
 
 /// What a command needs of the program. REQUIRES: cluster and transport outlive it.
 struct Environment {
@@ -35,7 +38,13 @@ struct Environment {
   Printer error;  ///< standard error
   /// Waits for the given time, between two looks at the twins of a redundancy set.
   std::function<void(Duration)> pause = [](Duration time) { std::this_thread::sleep_for(time); };
+  /// Set: takes what is wrong with the answer, in place of standard error and of the tree, and XML has no envelope. So
+  /// NETCONF puts errors where its clients look for them.
+  Reporter report = {};
 };
+
+/// Returns true if a command that execute() carries out builds a tree, so that its answer has every form.
+[[nodiscard]] bool has_tree(const Command& command);
 
 /// Executes `command` and prints its output. Errors are printed, too. Returns the exit code of `icr`.
 [[nodiscard]] ExitCode execute(const Command& command, const Environment& environment);

@@ -36,6 +36,8 @@ const std::map<Verb, std::string_view>& names_by_verb() {
       {Verb::show_chassis_alarms, "get-alarm-information"},
       {Verb::show_hardware, "get-chassis-inventory"},
       {Verb::switchover, "request-services-redundancy-set"},
+      {Verb::show_commits, "get-commit-information"},
+      {Verb::show_version, "get-software-information"},
   };
   return names;
 }
@@ -145,13 +147,15 @@ void add_filters(Tree& tree, const Command& c) {
 }
 
 void add_nat_arguments(Tree& tree, const Command& c) {
-  if (c.name) {
-    tree.leaf(c.verb == Verb::show_nat_rules   ? "rule-name"
-              : c.verb == Verb::show_nat_pools ? "pool-name"
-                                               : "pool",
-              *c.name);
+  argument(tree, argument_of(c.verb, ""), c.name);
+  if (c.verb == Verb::clear_mappings) {
+    if (c.mappings == Mappings::address_pooling_paired) tree.empty("app");
+    if (c.mappings == Mappings::endpoint_independent) tree.empty("eim");
+    // The option takes an address.
+    if (c.private_prefix) tree.leaf("subscriber", c.private_prefix->base.to_string());
+  } else {
+    argument(tree, "private", c.private_prefix);
   }
-  argument(tree, "private", c.private_prefix);
   argument(tree, "public", c.public_prefix);
   argument(tree, c.verb == Verb::show_deterministic ? "internal-host" : "host-ip", c.host);
   argument(tree, "nat-port-block", c.translated);
@@ -182,6 +186,12 @@ std::string_view rpc_name(const Command& command) {
   return found == names_by_verb().end() ? std::string_view() : found->second;
 }
 
+std::string_view argument_of(Verb verb, std::string_view word) {
+  if (word == "rg-id") return "id";
+  if (!word.empty()) return word;
+  return verb == Verb::show_nat_rules ? "rule-name" : verb == Verb::show_nat_pools ? "pool-name" : "pool";
+}
+
 void add_rpc(Tree& tree, const Command& command) {
   const Scope rpc(tree, "rpc");
   const Scope call(tree, rpc_name(command));
@@ -191,8 +201,12 @@ void add_rpc(Tree& tree, const Command& command) {
   }
   add_filters(tree, command);
   add_nat_arguments(tree, command);
-  argument(tree, "id", command.verb == Verb::switchover ? command.set_id : std::nullopt);
-  argument(tree, "id", command.group);
+  if (command.verb == Verb::switchover) {
+    argument(tree, "id", command.set_id);
+    if (!command.set_id) tree.leaf("redundancy-set", command.redundancy_set);
+    if (command.force) tree.empty("force");
+  }
+  argument(tree, argument_of(command.verb, "rg-id"), command.group);
   argument(tree, "member", command.member);
 }
 

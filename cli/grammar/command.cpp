@@ -59,6 +59,7 @@ bool only_shows(Verb verb) {
     case Verb::commit:
     case Verb::roll_back:
     case Verb::keys:
+    case Verb::netconf:
       return false;
   }
   return false;
@@ -73,6 +74,7 @@ bool takes_pipes(Verb verb) {
     case Verb::commit:
     case Verb::roll_back:
     case Verb::keys:
+    case Verb::netconf:
       return false;
     default:
       return true;

@@ -69,6 +69,7 @@ enum class Verb : std::uint8_t {
   commit,
   roll_back,
   keys,
+  netconf,  ///< a session on standard input and output
 };
 
 /// What `set cli` changes.

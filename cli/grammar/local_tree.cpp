@@ -139,6 +139,7 @@ std::vector<GrammarNode> local_commands() {
       command("help", "Provide help information", enter<Verb::help>, {}),
       free_words("keys", "Make, change and show keys", enter<Verb::keys>, true, "words",
                  "generate FILE [folder FOLDER], or {new | rotate | retire | show} KEYFILE"),
+      command("netconf", "Speak NETCONF on standard input and output: a subsystem of sshd", enter<Verb::netconf>, {}),
       command("quit", "Exit the management session", enter<Verb::leave>, {}),
       free_words("rollback", "Return every chassis to a former commit", enter<Verb::roll_back>, true, "rollback",
                  "Number of a former commit (0..49)"),

@@ -41,11 +41,11 @@ void begin_answer(Tree& tree, std::string_view name, std::string_view style) {
   tree.begin(name, {{"junos:style", style}});
 }
 
-void add_error(Tree& tree, std::string_view message) {
+void add_error(Tree& tree, std::string_view message, std::string_view severity) {
   const Scope error(tree, "rpc-error");
   tree.leaf("error-type", "application");
   tree.leaf("error-tag", "operation-failed");
-  tree.leaf("error-severity", "error");
+  tree.leaf("error-severity", severity);
   tree.leaf("error-message", message);
 }
 

@@ -19,6 +19,7 @@ inline constexpr std::string_view kJunosRelease = "21.2R3";
 void begin_answer(Tree& tree, std::string_view name, std::string_view style = {});
 
 /// Adds an error to an answer in the form of RFC 6241: a part of the answer is missing, for the reason of the message.
-void add_error(Tree& tree, std::string_view message);
+/// `severity` is `error`, or `warning` where the rest of the answer can be used without that part.
+void add_error(Tree& tree, std::string_view message, std::string_view severity = "error");
 
 }  // namespace icr::cli

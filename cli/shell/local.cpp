@@ -1,12 +1,9 @@
 #include "cli/shell/local.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
-#include <memory>
 
-#include "cli/client/zmq_transport.h"
-#include "cli/commit.h"
+#include "cli/answer.h"
 #include "cli/keys.h"
 #include "model/config/cluster_file.h"
 
@@ -40,40 +37,16 @@ ExitCode commit(const std::vector<std::string>& words, const Settings& settings)
     write_to(stderr, command.error().message + "\n");
     return ExitCode::command_error;
   }
-  if (!settings.chassis.empty()) {
-    write_to(stderr, "error: a commit is for every chassis: --chassis is not accepted\n");
-    return ExitCode::command_error;
-  }
   const auto cluster = load_cluster_file(settings.file());
-  CommitEnvironment environment;
-  if (cluster) {
-    if (const auto key = key_for(*cluster, settings); !key) {
-      write_to(stderr, fmt::format("error: {}\n", key.error().message));
-      return ExitCode::command_error;
-    }
-  }
-  environment.connect = [&](const Cluster& to) {
-    auto key = key_for(to, settings);
-    // Without a key it says of each chassis of an encrypted cluster that it cannot be asked.
-    return std::make_unique<ZmqTransport>(to, std::chrono::milliseconds(settings.timeout_ms),
-                                          key ? std::move(*key) : std::nullopt);
-  };
-  const auto kind = command->kind;
-  if (cluster) {
-    environment.cluster = &*cluster;
-  } else if (kind == CommitCommand::Kind::confirm || kind == CommitCommand::Kind::rollback) {
-    write_to(stderr, cluster.error().message + "\n");
-  }
-  environment.user = user_name();
-  environment.out = [](std::string_view text) {
+  const Printer out = [](std::string_view text) {
     write_to(stdout, text);
     std::fflush(stdout);  // so that an operator sees each step when it is done
   };
-  environment.error = [](std::string_view text) {
+  const Printer error = [](std::string_view text) {
     std::fflush(stdout);
     write_to(stderr, text);
   };
-  return execute_commit(*command, environment);
+  return cli::commit(*command, {settings, cluster, out, error});
 }
 
 }  // namespace

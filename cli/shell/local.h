@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "cli/client/settings.h"
 #include "cli/execute.h"
-#include "cli/shell/settings.h"
 
 namespace icr::cli {
 

@@ -62,14 +62,16 @@ int main(int argc, char** argv) {
   std::string completed;
   const auto* complete = app.add_option("--complete", completed, "Print what may follow this line; for shells")
                              ->group("");  // not for people
-  app.prefix_command();                    // options stand before the words of the command
+  std::string line;
+  const auto* for_login_shells = app.add_option("-c", line, "Execute this line; sshd asks a login shell so")->group("");
+  app.prefix_command();  // options stand before the words of the command
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : static_cast<int>(ExitCode::command_error);
   }
   if (complete->count() != 0) return finish(icr::cli::print_completions(completed, options));
-  const std::vector<std::string> words = app.remaining();
+  const auto words = for_login_shells->count() != 0 ? std::vector<std::string>{line} : app.remaining();
   if (words.empty()) return finish(icr::cli::run_shell(options));
   // Words of these commands are names of files and comments; what looks like a pipe is refused by the grammar.
   const bool piped = std::any_of(words.begin(), words.end(), [](const auto& word) { return word.substr(0, 1) == "|"; });

@@ -1,8 +1,8 @@
 // The interactive shell: `icr` without a command.
 #pragma once
 
+#include "cli/client/settings.h"
 #include "cli/execute.h"
-#include "cli/shell/settings.h"
 
 namespace icr::cli {
 

@@ -132,6 +132,15 @@ TEST(Program, BadInputIsAnsweredBeforeTheFileIsRead) {
   EXPECT_EQ(run("--help").code, 0);
 }
 
+// sshd runs what a client asks for as `SHELL -c LINE`.
+TEST(Program, CanBeALoginShell) {
+  const auto shown = run("-c 'show version | match model'");
+  EXPECT_EQ(shown.code, 0);
+  EXPECT_EQ(shown.text, "Model: icr\n");
+  EXPECT_EQ(run("-c 'show versions'").code, 1);
+  EXPECT_THAT(run("-c netconf < /dev/null").text, StartsWith("<hello xmlns="));
+}
+
 TEST(Program, ItsReleaseNeedsNoClusterFile) {
   const auto version = run("--version");
   EXPECT_EQ(version.code, 0);
@@ -149,9 +158,17 @@ TEST(Program, ItsReleaseNeedsNoClusterFile) {
   std::filesystem::remove(file);
   EXPECT_EQ(run("show version", "ICR_CLUSTER=" + kGoodFile).text, "Hostname: two-chassis\nModel: icr\nicr: " + release);
   EXPECT_EQ(run("'show version | count'").text, "Count: 3 lines\n");
-  const auto refused = run("'show version | display xml'");
+  // The model of software-information (Y); programs choose by junos-version which forms they expect.
+  const auto xml = run("'show version | display xml'", "ICR_CLUSTER=" + kGoodFile);
+  EXPECT_EQ(xml.code, 0);
+  EXPECT_THAT(xml.text, HasSubstr("<host-name>two-chassis</host-name>\n        <product-model>icr</product-model>\n"));
+  EXPECT_THAT(xml.text, HasSubstr("<junos-version>21.2R3</junos-version>\n"));
+  EXPECT_THAT(xml.text, HasSubstr("<comment>icr [" + release.substr(0, release.size() - 1) + "]</comment>\n"));
+  EXPECT_THAT(run("'show version | display xml rpc'").text, HasSubstr("<get-software-information>"));
+  const auto refused = run("'show configuration | display xml'", "ICR_CLUSTER=" + kGoodFile);
   EXPECT_EQ(refused.code, 1);
   EXPECT_EQ(refused.text, "error: this command has no form but text: `| display` is not possible\n");
+  EXPECT_EQ(run("'show version | display set'").code, 1);
   EXPECT_EQ(run("'show version | compare rollback 0'").code, 1);
   EXPECT_EQ(run("show configuration", "ICR_CLUSTER=/nonexistent").code, 2);
 }

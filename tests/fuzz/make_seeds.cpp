@@ -381,6 +381,25 @@ void commands() {
   seed("local", "commit confirmed 5 \"a file\" comment x\n");
 }
 
+void netconf() {
+  const auto seed = [](const std::string& name, char pieces, const std::string& text) {
+    Bytes out = {static_cast<std::uint8_t>(pieces)};
+    out.insert(out.end(), text.begin(), text.end());
+    write("icr_netconf_fuzz", name, out);
+  };
+  const std::string call =
+      "<rpc message-id=\"1\"><get-msp-session-table><source-prefix>192.0.2.0/24</source-prefix><extensive/>"
+      "</get-msp-session-table></rpc>";
+  const std::string command =
+      "<nc:rpc xmlns:nc=\"urn:ietf:params:xml:ns:netconf:base:1.0\" message-id=\"2\"><command format=\"text\">show "
+      "version</command></nc:rpc>";
+  seed("marked", 0x20, call + "]]>]]>" + command + "]]>]]>");
+  seed("chunked", 3,
+       fmt::format("\n#{}\n{}\n##\n\n#10\n{}\n#{}\n{}\n##\n", call.size(), call, command.substr(0, 10),
+                   command.size() - 10, command.substr(10)));
+  seed("doctype", 0x7e, "<!DOCTYPE a [<!ENTITY b \"c\">]><rpc message-id=\"1\"><a/></rpc>]]>]]>");
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -394,6 +413,7 @@ int main(int argc, char** argv) {
   nat64();
   sequences();
   commands();
+  netconf();
   const std::string whole = std::string(fuzz::kClusterHead).append(fuzz::kClusterTail);
   write("icr_cluster_file_fuzz", "cluster",
         bytes_of(reinterpret_cast<const std::uint8_t*>(whole.data()), whole.size()));

@@ -1,4 +1,4 @@
-#include "cli/shell/settings.h"
+#include "cli/client/settings.h"
 
 #include <pwd.h>
 #include <unistd.h>
