@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "cli/grammar/grammar.h"
 #include "cli/rpc.h"
@@ -75,6 +76,15 @@ const std::vector<Route>& routes() {
   return all;
 }
 
+/// Names of the YANG models for what another call asks as well.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 5> kOtherNames = {{
+    {"get-service-sfw-flow-table-information", "get-service-msp-flow-table-information"},
+    {"get-nat-mapping", "get-service-nat-mapping-brief"},
+    {"get-nat-mapping-summary", "get-service-nat-mapping-summary"},
+    {"get-nat-app-mapping", "get-service-nat-mapping-address-pooling-paired"},
+    {"get-nat-endpoint-independent-mapping", "get-service-nat-mapping-endpoint-independent"},
+}};
+
 const Argument* find(const std::vector<Argument>& arguments, std::string_view name) {
   const auto found =
       std::find_if(arguments.begin(), arguments.end(), [&](const Argument& each) { return each.name == name; });
@@ -144,6 +154,13 @@ tl::expected<std::string, CallError> line_of_call(std::string_view name, const s
     if (option->has_value) target += ' ' + in_quotes(argument.value);
   }
   return line + behind;
+}
+
+std::string_view usual_name(std::string_view call) {
+  for (const auto& [other, usual] : kOtherNames) {
+    if (other == call) return usual;
+  }
+  return call;
 }
 
 std::vector<std::string> names_of_calls() {

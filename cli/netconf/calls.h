@@ -26,6 +26,10 @@ struct CallError {
 [[nodiscard]] tl::expected<std::string, CallError> line_of_call(std::string_view name,
                                                                 const std::vector<Argument>& arguments);
 
+/// Returns the name that `| display xml rpc` shows for a call that Junos has under two names, one for ms- cards and one
+/// for vms- cards, or for flows by either path; `call` itself for any other.
+[[nodiscard]] std::string_view usual_name(std::string_view call);
+
 /// Returns the names of all calls, in alphabetical order.
 [[nodiscard]] std::vector<std::string> names_of_calls();
 

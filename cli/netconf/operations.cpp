@@ -132,14 +132,15 @@ void Operations::call(const pugi::xml_node& operation, Reply& reply) {
     }
     arguments.push_back({std::string(local_name(each)), trimmed_text(each)});
   }
-  const auto found = line_of_call(local_name(operation), arguments);
+  const auto name = usual_name(local_name(operation));
+  const auto found = line_of_call(name, arguments);
   if (!found) {
     const auto& error = found.error();
     return reply.error({"protocol", error.unknown_call ? "operation-not-supported" : "bad-element", "error",
                         error.message, "bad-element", error.bad_element});
   }
   if (no_such_form(operation, reply)) return;
-  line(*found, *form_of(operation), local_name(operation), reply);
+  line(*found, *form_of(operation), name, reply);
 }
 
 void Operations::line(const std::string& line, Form form, std::string_view call, Reply& reply) {

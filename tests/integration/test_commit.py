@@ -281,7 +281,7 @@ def test_check_says_what_would_happen_and_changes_nothing(lab, commits):
 
 def test_a_mistake_changes_nothing_anywhere(lab, commits):
     before = commits.shown()
-    done = commits.commit((r"heartbeat-interval: \d+", "heartbeat-interval: 5"), code=2)
+    done = commits.commit((r"heartbeat-interval: \d+", "heartbeat-interval: 2"), code=2)
     assert re.search(r"new\.yaml:\d+:\d+: .*heartbeat-interval", done.stderr), done.stderr
     assert commits.shown() == before
 

@@ -119,6 +119,16 @@ TEST(Calls, NamesOfJunos) {
   EXPECT_THAT(names_of_calls(), Contains("get-service-detnat-information"));
 }
 
+TEST(Calls, SomeHaveTwoNames) {
+  for (const std::string_view other :
+       {"get-service-sfw-flow-table-information", "get-nat-mapping", "get-nat-app-mapping", "get-nat-mapping-summary",
+        "get-nat-endpoint-independent-mapping"}) {
+    EXPECT_NE(usual_name(other), other);
+    EXPECT_THAT(names_of_calls(), Contains(std::string(usual_name(other)))) << other;
+  }
+  EXPECT_EQ(usual_name("get-msp-session-table"), "get-msp-session-table");
+}
+
 TEST(Calls, ArgumentsThatAreNoneAreRefused) {
   EXPECT_EQ(line_of("get-no-such-information"), "get-no-such-information: syntax error, expecting <rpc>");
   EXPECT_EQ(line_of("get-msp-session-table", {{"source-p", "1"}}), "source-p: syntax error");  // no abbreviations

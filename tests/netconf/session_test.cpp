@@ -131,6 +131,7 @@ TEST_F(NetconfSession, CommandsInEveryForm) {
   EXPECT_THAT(json.child("rpc-reply").text().get(), HasSubstr("\"service-msp-sess-count-information\" : ["));
   const auto xml = ask("<command>" + line + "</command>");
   EXPECT_TRUE(xml.child("rpc-reply").child("service-msp-sess-count-information"));
+  EXPECT_TRUE(ask("<get-nat-mapping-summary/>").child("rpc-reply").child("service-nat-mapping-summary-information"));
   EXPECT_TRUE(ask("<get-msp-session-table format=\"text\"/>").child("rpc-reply").child("output"));
   const auto call = ask("<command>" + line + " | display xml rpc</command>");
   EXPECT_TRUE(call.child("rpc-reply").child("rpc").child("get-service-msp-sess-count-information"));
