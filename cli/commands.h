@@ -9,6 +9,8 @@ namespace icr::cli {
 // Sessions and flows (session_commands.cpp).
 void show_sessions(Asking& asking);
 void count_sessions(Asking& asking);
+/// `show services sessions group-by`.
+void show_session_groups(Asking& asking);
 /// `show services flows`; with `conversations` `show services stateful-firewall conversations`.
 void show_flows(Asking& asking, bool conversations);
 void count_flows(Asking& asking);

@@ -70,7 +70,9 @@ std::string mistake_in(const Command& command, const Cluster& cluster) {
     return fmt::format("redundancy set {} not found",
                        command.set_id ? std::to_string(*command.set_id) : command.redundancy_set);
   }
-  if (command.order && !command.top && (!command.limit || *command.limit > kMostLargest)) {
+  if (command.order == Order::sessions && !command.group_by) return "only groups have a number of sessions: group-by";
+  if (command.order == Order::age && command.group_by) return "groups of sessions have no age";
+  if (command.order && !command.top && !command.group_by && (!command.limit || *command.limit > kMostLargest)) {
     return fmt::format("sort-by needs a limit of 1 to {}", kMostLargest);
   }
   if (command.group &&
@@ -155,6 +157,9 @@ void carry_out(Asking& asking) {
       break;
     case Verb::count_sessions:
       count_sessions(asking);
+      break;
+    case Verb::show_session_groups:
+      show_session_groups(asking);
       break;
     case Verb::clear_sessions:
       clear_sessions(asking, kClearedSessions);

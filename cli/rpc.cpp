@@ -120,6 +120,8 @@ std::string_view word_of(Order order) {
       return "packets";
     case Order::bytes:
       return "bytes";
+    case Order::sessions:
+      return "sessions";
     case Order::age:
       break;
   }

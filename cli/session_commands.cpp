@@ -1,6 +1,10 @@
+#include <algorithm>
+
 #include "cli/builders/flows.h"
+#include "cli/builders/session_groups.h"
 #include "cli/builders/sessions.h"
 #include "cli/commands.h"
+#include "cli/merge/groups.h"
 #include "cli/merge/largest.h"
 
 namespace icr::cli {
@@ -43,9 +47,44 @@ SessionOrder order_of(const Command& command) {
     case Order::bytes:
       return SessionOrder::bytes;
     case Order::age:
+    case Order::sessions:  // of groups only
       break;
   }
   return SessionOrder::age;
+}
+
+GroupingRule rule_of(const GroupBy& group_by) {
+  switch (group_by.what) {
+    case GroupBy::What::service_set:
+      return {SessionGrouping::service_set, 0};
+    case GroupBy::What::source_prefix:
+      return {SessionGrouping::source_prefix, group_by.length};
+    case GroupBy::What::application_protocol:
+      return {SessionGrouping::application_protocol, 0};
+    case GroupBy::What::nat_pool:
+      return {SessionGrouping::nat_pool, 0};
+    case GroupBy::What::chassis:
+      break;
+  }
+  return {SessionGrouping::source, 0};
+}
+
+std::string name_of_group(const Cluster& cluster, const GroupBy& group_by, const SessionGroupKey& key) {
+  switch (group_by.what) {
+    case GroupBy::What::service_set:
+      return cluster.name_of_service_set(key.id);
+    case GroupBy::What::source_prefix: {
+      const std::uint8_t longest = key.prefix.is_v4() ? 32 : 128;
+      return Prefix::of(key.prefix, std::min(group_by.length, longest)).to_string();
+    }
+    case GroupBy::What::application_protocol:
+      return std::string(application_protocol_keyword(static_cast<ApplicationProtocol>(key.id)));
+    case GroupBy::What::nat_pool:
+      return key.id == 0 ? std::string("none") : cluster.name_of_pool(key.id);
+    case GroupBy::What::chassis:
+      break;
+  }
+  return cluster.chassis[key.id].name;
 }
 
 /// `show services sessions top N`, and `sort-by` with a limit. A tree has all ms- cards before all vms- cards, so the
@@ -82,6 +121,26 @@ void show_sessions(Asking& asking) {
     builder.add(read.source, record);
   });
   builder.finish(empty_family(asking));
+}
+
+void show_session_groups(Asking& asking) {
+  const Command& command = asking.command();
+  const Selection selection = select(asking.cluster(), command);
+  const auto sources = asking.sources(selection);
+  const auto sums = read_groups(asking.cluster(), asking.environment().transport, sources,
+                                {selection.filter, rule_of(*command.group_by)}, asking.unreachable());
+  if (!sums) {
+    return asking.refuse(
+        fmt::format("more than {} groups: a shorter prefix or a filter makes fewer of them", kMostGroups));
+  }
+  if (nobody_answered(asking)) return;
+  std::vector<NamedGroup> groups;
+  groups.reserve(sums->size());
+  for (const auto& [key, sum] : *sums) {
+    groups.push_back({name_of_group(asking.cluster(), *command.group_by, key), sum});
+  }
+  build_session_groups(asking.tree(), command.group_by->word, std::move(groups),
+                       command.order.value_or(Order::sessions), command.top);
 }
 
 void count_sessions(Asking& asking) {

@@ -6,6 +6,7 @@ bool only_shows(Verb verb) {
   switch (verb) {
     case Verb::show_sessions:
     case Verb::count_sessions:
+    case Verb::show_session_groups:
     case Verb::show_utilization:
     case Verb::show_analysis:
     case Verb::show_flows:

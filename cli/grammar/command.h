@@ -16,6 +16,7 @@ namespace icr::cli {
 enum class Verb : std::uint8_t {
   show_sessions,
   count_sessions,
+  show_session_groups,  ///< Command::group_by says which
   show_utilization,
   show_analysis,
   clear_analysis,
@@ -94,9 +95,17 @@ enum class Mappings : std::uint8_t { all, endpoint_independent, address_pooling_
 enum class NatRules : std::uint8_t { source, destination, fixed };
 
 /// What `top` and `sort-by` sort by; the largest comes first.
-enum class Order : std::uint8_t { packets, bytes, age };
+enum class Order : std::uint8_t { packets, bytes, age, sessions };
 /// The most entries that `top` and `sort-by` show.
 inline constexpr std::uint32_t kMostLargest = 1000;
+
+/// What the sessions of a group have in common, for `group-by`.
+struct GroupBy {
+  enum class What : std::uint8_t { service_set, source_prefix, application_protocol, chassis, nat_pool };
+  What what = What::service_set;
+  std::uint8_t length = 0;  ///< of source prefixes
+  std::string word;         ///< as the answer shows it
+};
 
 /// The name of a services card, "ms-0/0/0", or of one of its units, "ms-0/0/0.1".
 struct InterfaceName {
@@ -117,8 +126,9 @@ struct Command {
   std::optional<InterfaceName> interface;
   std::optional<std::string> service_set;  ///< as typed; a name that does not exist matches nothing
   std::optional<std::uint32_t> limit;
-  std::optional<std::uint32_t> top;            ///< only so many entries, the largest
-  std::optional<Order> order;                  ///< of `top`, and of `sort-by`
+  std::optional<std::uint32_t> top;  ///< only so many entries, the largest
+  std::optional<Order> order;        ///< of `top`, and of `sort-by`
+  std::optional<GroupBy> group_by;
   bool nat = false;                            ///< translated sessions only
   std::optional<std::string> source_nat_pool;  ///< as typed; a name that does not exist matches nothing
   std::optional<std::uint8_t> overload_index;  ///< nat-port-overload-index

@@ -42,7 +42,18 @@ const std::vector<ValueWord>& application_protocol_words() {
 const std::vector<ValueWord>& order_words() {
   static const std::vector<ValueWord> words = {{"age", "Time since the session began"},
                                                {"bytes", "Bytes of both directions"},
-                                               {"packets", "Packets of both directions"}};
+                                               {"packets", "Packets of both directions"},
+                                               {"sessions", "Number of sessions (of a group)"}};
+  return words;
+}
+
+const std::vector<ValueWord>& group_words() {
+  static const std::vector<ValueWord> words = {
+      {"application-protocol", "Application protocol (ALG)"},
+      {"chassis", "Chassis that has the sessions"},
+      {"nat-pool", "NAT pool of the source"},
+      {"service-set", "Service set"},
+      {"source-prefix", "Source address, or with /LENGTH (0..128) source prefix"}};
   return words;
 }
 
@@ -120,7 +131,7 @@ Options session_filters() {
 }
 
 Options limit_option(std::string_view help) {
-  return {{"limit", help, true, kLimit, kUtilization | kTop,
+  return {{"limit", help, true, kLimit, kUtilization | kTop | kGroupBy,
            [](Command& c, std::string_view v) { return store(parse_number(v, 1, 4294967295), c.limit); }}};
 }
 
@@ -132,7 +143,16 @@ Options order_options() {
        [](Command& c, std::string_view v) { return store(parse_number(v, 1, kMostLargest), c.top); }},
       {"by", "What makes an entry large (bytes)", true, kBy, kUtilization, take_order, kTop, NameOf::nothing,
        NameOf::nothing, order_words},
-      {"sort-by", "Display the largest entries first; needs a limit (1..1000)", true, kSortBy,
+      {"group-by", "Display sums of sessions by group", true, kGroupBy, kUtilization | kCount | kLimit | kLevels,
+       [](Command& c, std::string_view v) -> Result<void> {
+         const auto grouping = parse_grouping(v);
+         if (!grouping) return tl::unexpected(grouping.error());
+         c.verb = Verb::show_session_groups;
+         c.group_by = *grouping;
+         return {};
+       },
+       0, NameOf::nothing, NameOf::nothing, group_words},
+      {"sort-by", "Display the largest entries first; sessions need a limit (1..1000)", true, kSortBy,
        kUtilization | kCount | kTop, take_order, 0, NameOf::nothing, NameOf::nothing, order_words},
   };
 }

@@ -44,6 +44,7 @@ enum OptionBit : std::uint64_t {
   kTop = std::uint64_t{1} << 32U,
   kBy = std::uint64_t{1} << 33U,
   kSortBy = std::uint64_t{1} << 34U,
+  kGroupBy = std::uint64_t{1} << 35U,
 };
 
 /// The `enter` of a node that decides what the command does.
@@ -62,7 +63,7 @@ using Options = std::vector<GrammarOption>;
 /// Returns the filters that `show` and `clear` of sessions and flows share.
 [[nodiscard]] Options session_filters();
 [[nodiscard]] Options limit_option(std::string_view help);
-/// Returns `top`, `by` and `sort-by`, which show the largest sessions only.
+/// Returns `top`, `by` and `sort-by`, which show the largest sessions or groups only, and `group-by`.
 [[nodiscard]] Options order_options();
 /// Returns the option that asks one chassis, or one after the other.
 [[nodiscard]] Options member_option();

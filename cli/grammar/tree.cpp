@@ -45,9 +45,10 @@ Options show_session_options() {
        },
        0, NameOf::nothing, NameOf::nat_pool},
   };
-  Options out = levels(kSessionLevels, kUtilization) + session_filters() + nat + xlated_options(kUtilization);
-  out.push_back(verb_option("count", "Display the number of matching sessions", kCount, kUtilization | kTop | kSortBy,
-                            become<Verb::count_sessions>));
+  Options out =
+      levels(kSessionLevels, kUtilization | kGroupBy) + session_filters() + nat + xlated_options(kUtilization);
+  out.push_back(verb_option("count", "Display the number of matching sessions", kCount,
+                            kUtilization | kTop | kSortBy | kGroupBy, become<Verb::count_sessions>));
   out = std::move(out) + limit_option("Maximum number of entries to display") + order_options();
   out.push_back(verb_option("utilization", "Display statistical details about session utilization", kUtilization,
                             ~std::uint64_t{kInterface}, become<Verb::show_utilization>));

@@ -1,7 +1,9 @@
 #include "cli/grammar/values.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
+#include <utility>
 #include <vector>
 
 namespace icr::cli {
@@ -97,7 +99,29 @@ Result<Order> parse_order(std::string_view text) {
   if (text == "packets") return Order::packets;
   if (text == "bytes") return Order::bytes;
   if (text == "age") return Order::age;
-  return fail("invalid value '{}': not packets, bytes or age", text);
+  if (text == "sessions") return Order::sessions;
+  return fail("invalid value '{}': not packets, bytes, age or sessions", text);
+}
+
+Result<GroupBy> parse_grouping(std::string_view text) {
+  using What = GroupBy::What;
+  static constexpr std::array<std::pair<std::string_view, What>, 4> kWhole = {
+      {{"service-set", What::service_set},
+       {"application-protocol", What::application_protocol},
+       {"chassis", What::chassis},
+       {"nat-pool", What::nat_pool}}};
+  for (const auto& [word, what] : kWhole) {
+    if (text == word) return GroupBy{what, 0, std::string(word)};
+  }
+  constexpr std::string_view kPrefix = "source-prefix";
+  if (text == kPrefix) return GroupBy{What::source_prefix, 128, std::string(kPrefix)};
+  if (text.substr(0, kPrefix.size() + 1) == "source-prefix/") {
+    const std::string_view digits = text.substr(kPrefix.size() + 1);
+    const auto length = parse_number(digits, 0, 128);
+    if (!length) return fail("invalid prefix length '{}'", digits);
+    return GroupBy{What::source_prefix, static_cast<std::uint8_t>(*length), fmt::format("{}/{}", kPrefix, *length)};
+  }
+  return fail("invalid value '{}' for group-by", text);
 }
 
 Result<InterfaceName> parse_interface(std::string_view text) {

@@ -23,6 +23,8 @@ namespace icr::cli {
 [[nodiscard]] Result<ApplicationProtocol> parse_application_protocol_value(std::string_view text);
 /// Returns the order of a word.
 [[nodiscard]] Result<Order> parse_order(std::string_view text);
+/// Returns the grouping of a word; source-prefix alone is that of whole addresses.
+[[nodiscard]] Result<GroupBy> parse_grouping(std::string_view text);
 /// Returns the name of a services card, with or without a unit.
 [[nodiscard]] Result<InterfaceName> parse_interface(std::string_view text);
 /// Returns a name of 1 to 63 characters: a letter or digit, followed by letters, digits and / . : _ - characters.

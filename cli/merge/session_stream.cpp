@@ -8,6 +8,8 @@
 namespace icr::cli {
 namespace {
 
+constexpr std::uint64_t kNoLimit = std::numeric_limits<std::uint64_t>::max();
+
 /// The part of the stream that comes from one chassis: its reads in order, and one page that is requested or waits to
 /// be printed.
 struct Lane {
@@ -31,7 +33,12 @@ class Known {
     if (std::find(service_sets_.begin(), service_sets_.end(), service_set) == service_sets_.end()) {
       return fail("{} of service set {}, which is not in the redundancy set", what, text_of_id(service_set));
     }
-    if (pool != 0 && !cluster_.pool_ids.find(pool)) return fail("{} of an unknown NAT pool {}", what, text_of_id(pool));
+    return check_pool(what, pool);
+  }
+  Result<void> check_pool(std::string_view what, StableId pool) const {
+    if (!anything_ && pool != 0 && !cluster_.pool_ids.find(pool)) {
+      return fail("{} of an unknown NAT pool {}", what, text_of_id(pool));
+    }
     return {};
   }
 
@@ -40,6 +47,37 @@ class Known {
   bool anything_;
   std::vector<StableId> service_sets_;
 };
+
+/// Checks the groups of an answer: no group twice, and not more sessions than slots.
+Result<void> check_groups(const Known& known, const QueryRequest& asked, const QueryReply& page) {
+  std::uint64_t sessions = 0;
+  for (const SessionGroup& group : page.groups) {
+    const SessionGroupKey& key = group.key;
+    if (asked.grouping == SessionGrouping::service_set) {
+      if (auto sound = known.check("a group", key.id, 0); !sound) return sound;
+    }
+    if (asked.grouping == SessionGrouping::nat_pool && key.id != 0) {
+      if (auto sound = known.check_pool("a group", key.id); !sound) return sound;
+    }
+    if (asked.grouping == SessionGrouping::application_protocol && key.id >= application_protocols().size()) {
+      return fail("a group of an unknown application protocol {}", key.id);
+    }
+    if (asked.grouping == SessionGrouping::source_prefix) {
+      const auto longest = static_cast<std::uint8_t>(key.prefix.is_v4() ? 32 : 128);
+      if (Prefix::of(key.prefix, std::min(asked.prefix_length, longest)).base != key.prefix) {
+        return fail("a group of a prefix of another length");
+      }
+    }
+    sessions += std::min(group.sums.sessions, kNoLimit - sessions);
+  }
+  if (sessions > page.next_cursor - std::uint64_t{asked.cursor}) return fail("more sessions than slots");
+  std::vector<SessionGroupKey> keys;
+  keys.reserve(page.groups.size());
+  for (const SessionGroup& group : page.groups) keys.push_back(group.key);
+  std::sort(keys.begin(), keys.end());
+  if (std::adjacent_find(keys.begin(), keys.end()) != keys.end()) return fail("a group that is told twice");
+  return {};
+}
 
 class Stream {
  public:
@@ -117,8 +155,6 @@ class Stream {
   std::map<std::uint16_t, Lane> lanes_;
 };
 
-constexpr std::uint64_t kNoLimit = std::numeric_limits<std::uint64_t>::max();
-
 }  // namespace
 
 Result<void> check_page(const Cluster& cluster, const Source& source, const QueryRequest& asked,
@@ -146,6 +182,11 @@ Result<void> check_page(const Cluster& cluster, const Source& source, const Quer
   }
   for (const auto& row : page.deterministic) {
     if (auto sound = known.check("a block of ports", row.service_set, row.pool); !sound) return sound;
+  }
+  if (asked.kind == QueryKind::groups) {
+    if (auto sound = check_groups(known, asked, page); !sound) return sound;
+  } else if (!page.groups.empty()) {
+    return fail("groups that were not asked for");
   }
   for (const auto& status : page.statistics) {
     if (auto sound = known.check("statistics", status.service_set, 0); !sound) return sound;

@@ -128,6 +128,13 @@ const std::string& usf_extensive() {
   return text;
 }
 
+constexpr std::string_view kGroupColumns =
+    "{session-group-by:<43}     Sessions              Packets                 Bytes\n";
+constexpr std::string_view kGroupRow = "{session-group-name:<43}{sess-count:>13}{sess-packets:>21}{sess-bytes:>22}\n";
+constexpr std::string_view kOtherGroups =
+    "{session-group-count} other groups\n"
+    "{sess-count:>56}{sess-packets:>21}{sess-bytes:>22}\n";
+
 /// A table without a row has no heading.
 GroupLayout group(std::string_view element, std::string_view heading, std::vector<RowLayout> rows) {
   return {element, Template(heading), "\n", false, std::move(rows)};
@@ -140,6 +147,13 @@ void add_session_layouts(Layouts& layouts) {
       {group("msp-session-table-per-interface", "{interface-name}\n", {row_layout("msp-session", jsf_session())}),
        group("flow-session-information", "",
              {row_layout("flow-session", usf_extensive(), {}, "start-time"), row_layout("flow-session", usf_brief())})},
+      {}};
+  layouts[{Verb::show_session_groups, Level::none}] = {
+      {{"service-session-group-information",
+        Template(kGroupColumns),
+        {},
+        true,
+        {row_layout("session-group", kGroupRow), row_layout("session-group-others", kOtherGroups)}}},
       {}};
   layouts[{Verb::show_flows, Level::none}] = {
       {group("sfw-per-service-set-flow-table", flow_heading(), {row_layout("sfw-flow-entry", flow())})}, {}};

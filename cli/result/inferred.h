@@ -33,6 +33,14 @@ inline constexpr std::string_view kPacketsOfSession = "sess-packets";
 inline constexpr std::string_view kBytesOfSession = "sess-bytes";
 inline constexpr std::string_view kAge = "sess-age";
 
+// Sums of sessions by group (not in Junos).
+inline constexpr std::string_view kSessionGroups = "service-session-group-information";
+inline constexpr std::string_view kGroupBy = "session-group-by";
+inline constexpr std::string_view kSessionGroup = "session-group";
+inline constexpr std::string_view kGroupName = "session-group-name";
+inline constexpr std::string_view kOtherGroups = "session-group-others";
+inline constexpr std::string_view kGroupCount = "session-group-count";
+
 // Counters of screens.
 inline constexpr std::string_view kScreenDrops = "service-set-screen-drops-statistics";
 inline constexpr std::string_view kScreenDropsOfSet = "service-set-screen-drops";
@@ -223,6 +231,12 @@ inline constexpr std::array kNames = {
     Name{kPacketsOfSession, "`Packets:` of both directions (not in Junos)"},
     Name{kBytesOfSession, "`Bytes:` of both directions (not in Junos)"},
     Name{kAge, "`Age:`, seconds (not in Junos)"},
+    Name{kSessionGroups, "the answer of `sessions group-by` (not in Junos)"},
+    Name{kGroupBy, "what the sessions of a group have in common"},
+    Name{kSessionGroup, "a group in it"},
+    Name{kGroupName, "its name"},
+    Name{kOtherGroups, "all groups behind those of `top`"},
+    Name{kGroupCount, "their number"},
     Name{kScreenDrops, "the answer of `statistics screen-drops`"},
     Name{kScreenDropsOfSet, "the screens of a service set in it"},
     Name{kScreenLimits, "the answer of `statistics screen-session-limit-counters`"},

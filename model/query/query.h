@@ -21,6 +21,7 @@
 #include "model/query/query_generated.h"
 #include "model/query/service_set_status.h"
 #include "model/query/session_filter.h"
+#include "model/query/session_groups.h"
 #include "model/query/session_order.h"
 #include "model/query/system.h"
 #include "model/record/path.h"
@@ -53,6 +54,7 @@ enum class QueryKind : std::uint8_t {
   drain = 20,             ///< take this member of one set out of service, or back into it
   system = 21,            ///< about the chassis itself: its machine, its process, its interfaces
   largest = 22,           ///< the largest of the matching sessions of one set, by ranges of slots
+  groups = 23,            ///< sums over the matching sessions of one set by group, by ranges of slots
 };
 /// The number that the next kind of question will have.
 inline constexpr std::uint8_t kQueryKindEnd = enum_end<QueryKind, QueryKind::status>();
@@ -71,20 +73,22 @@ struct QueryRequest {
   std::uint16_t card = 0;
   std::uint16_t set = 0;
   std::uint32_t cursor =
-      0;                    ///< page, bindings, largest: first slot to look at; statistics, deterministic: rows to skip
+      0;  ///< page, bindings, largest, groups: first slot to look at; statistics, deterministic: rows to skip
   std::uint32_t limit = 0;  ///< page, bindings, largest: at most this many rows, 1..kPageSessions
   bool by_state = false;    ///< count: tell valid, invalid ... apart (needs a scan); otherwise all in `valid`
   SessionFilter filter;
   std::uint8_t record_kinds = 0;  ///< bindings, clear_bindings: bit (1 << RecordKind) for each kind that is meant
-  std::optional<StatisticsGroup> group;  ///< statistics, clear_statistics: this one only
-  std::optional<IpAddress> host;         ///< deterministic: whose ports
-  std::optional<IpAddress> translated;   ///< deterministic: whose hosts; neither: every host of the pool
-  std::optional<std::uint16_t> port;     ///< deterministic: of `translated`
-  CommitRequest commit;                  ///< commit
-  bool force = false;                    ///< switchover: also to a standby that is warned
-  bool cancel = false;                   ///< drain: take the member back into service
-  std::optional<SessionOrder> order;     ///< largest: what makes a session large
-  std::uint64_t floor = 0;               ///< largest: smaller sessions are not wanted
+  std::optional<StatisticsGroup> group;     ///< statistics, clear_statistics: this one only
+  std::optional<IpAddress> host;            ///< deterministic: whose ports
+  std::optional<IpAddress> translated;      ///< deterministic: whose hosts; neither: every host of the pool
+  std::optional<std::uint16_t> port;        ///< deterministic: of `translated`
+  CommitRequest commit;                     ///< commit
+  bool force = false;                       ///< switchover: also to a standby that is warned
+  bool cancel = false;                      ///< drain: take the member back into service
+  std::optional<SessionOrder> order;        ///< largest: what makes a session large
+  std::uint64_t floor = 0;                  ///< largest: smaller sessions are not wanted
+  std::optional<SessionGrouping> grouping;  ///< groups
+  std::uint8_t prefix_length = 0;           ///< groups: of SessionGrouping::source_prefix
 };
 enum class QueryError : std::uint8_t {
   none = 0,
@@ -281,6 +285,7 @@ struct QueryReply {
   CardAnalysis analysis;
   CardUsage usage;
   LiveSessions live;
+  std::vector<SessionGroup> groups;  ///< at most kPageGroups
   CommitReply commit;
   std::vector<FailoverReport> failovers;  ///< newest first; at most kMaxFailovers
   SystemStatus system;
@@ -289,7 +294,10 @@ struct QueryReply {
 
 inline constexpr std::uint32_t kPageSessions = 1024;
 inline constexpr std::uint32_t kPageServiceSets = 64;  ///< of statistics
-/// Slots that an answer to `largest` examines, so that the answer for a table of any size comes before the deadline.
+/// Groups that an answer has at most. One that would have more ends before the session that would be one more.
+inline constexpr std::uint32_t kPageGroups = 4096;
+/// Slots that an answer to `largest` or `groups` examines at most, so that the answer for a table of any size comes
+/// before the deadline.
 inline constexpr std::uint32_t kRangeSlots = 256 * 1024;
 inline constexpr std::size_t kMaxRequestBytes = 64 * 1024;  ///< a filter that names every service set fits
 inline constexpr std::size_t kMaxReplyBytes = 1024 * 1024;

@@ -116,6 +116,7 @@ Result<void> decode_parts(const fbs::QueryReply& in, QueryReply& out) {
   if (auto sound = take(decode_analysis(in.analysis()), out.analysis); !sound) return sound;
   if (auto sound = take(decode_usage(in.usage()), out.usage); !sound) return sound;
   if (auto sound = take(decode_live(in.live()), out.live); !sound) return sound;
+  if (auto sound = take(decode_groups(in.groups()), out.groups); !sound) return sound;
   if (auto sound = take(decode_failovers(in.failovers()), out.failovers); !sound) return sound;
   if (auto sound = take(decode_system(in.system()), out.system); !sound) return sound;
   return take(decode_commit(in.commit()), out.commit);
@@ -167,6 +168,8 @@ void encode_request(const QueryRequest& request, flatbuffers::FlatBufferBuilder&
   out.add_commit(commit);
   if (request.order) out.add_order(static_cast<std::uint8_t>(*request.order));
   out.add_floor(request.floor);
+  if (request.grouping) out.add_grouping(static_cast<std::uint8_t>(*request.grouping));
+  out.add_prefix_length(request.prefix_length);
   const auto root = out.Finish();
   fbs::FinishQueryMessageBuffer(builder, fbs::CreateQueryMessage(builder, root, 0));
 }
@@ -201,13 +204,14 @@ void encode_reply(const QueryReply& reply, BatchEncoder& sessions, flatbuffers::
   const auto failovers = encode_failovers(reply.failovers, builder);
   flatbuffers::Offset<fbs::SystemStatus> system;
   if (reply.system != SystemStatus{}) system = encode_system(reply.system, builder);
+  const auto session_groups = encode_groups(reply.groups, builder);
   std::vector<flatbuffers::Offset<fbs::Name>> names;
   for (const auto& [id, name] : reply.names) names.push_back(fbs::CreateName(builder, id, builder.CreateString(name)));
   const auto name_rows = builder.CreateVector(names);
   const auto root = fbs::CreateQueryReply(builder, reply.request_id, static_cast<std::uint8_t>(reply.error), reason,
                                           status_rows, utilization, batch, reply.next_cursor, reply.done, group_rows,
                                           text, pools, uses, statistics, analysis, usage, live, reply.cluster_digest,
-                                          counts, deterministic, name_rows, commit, failovers, system);
+                                          counts, deterministic, name_rows, commit, failovers, system, session_groups);
   fbs::FinishQueryMessageBuffer(builder, fbs::CreateQueryMessage(builder, 0, root));
 }
 
@@ -245,6 +249,12 @@ Result<QueryRequest> decode_request(const void* data, std::size_t size) {
     out.order = static_cast<SessionOrder>(*order);
   }
   out.floor = in->floor();
+  if (const auto grouping = in->grouping(); grouping.has_value()) {
+    if (*grouping >= kSessionGroupingCount) return fail("grouping of sessions {} out of range", *grouping);
+    out.grouping = static_cast<SessionGrouping>(*grouping);
+  }
+  out.prefix_length = in->prefix_length();
+  if (out.prefix_length > 128) return fail("prefix length {} out of range", out.prefix_length);
   if (auto sound = take(decode_commit(in->commit()), out.commit); !sound) return tl::unexpected(sound.error());
   return out;
 }

@@ -276,4 +276,25 @@ Result<LiveSessions> decode_live(const fbs::LiveSessions* in) {
   return out;
 }
 
+Vector<const fbs::SessionGroup*> encode_groups(const std::vector<SessionGroup>& groups, Builder& builder) {
+  std::vector<fbs::SessionGroup> rows;
+  rows.reserve(groups.size());
+  for (const auto& each : groups) {
+    rows.emplace_back(to_address16(each.key.prefix), each.sums.sessions, each.sums.packets, each.sums.bytes,
+                      each.key.id, 0U);
+  }
+  return builder.CreateVectorOfStructs(rows);
+}
+
+Result<std::vector<SessionGroup>> decode_groups(const Structs<fbs::SessionGroup>* rows) {
+  std::vector<SessionGroup> out;
+  if (auto sound = check_rows(rows, kPageGroups, "groups"); !sound) return tl::unexpected(sound.error());
+  if (rows == nullptr) return out;
+  out.reserve(rows->size());
+  for (const auto* row : *rows) {
+    out.push_back({{*to_address(&row->prefix()), row->id()}, {row->sessions(), row->packets(), row->bytes()}});
+  }
+  return out;
+}
+
 }  // namespace icr::query_codec

@@ -74,4 +74,7 @@ template <class T>
   return {};
 }
 
+[[nodiscard]] Vector<const fbs::SessionGroup*> encode_groups(const std::vector<SessionGroup>& groups, Builder& builder);
+[[nodiscard]] Result<std::vector<SessionGroup>> decode_groups(const Structs<fbs::SessionGroup>* rows);
+
 }  // namespace icr::query_codec

@@ -28,6 +28,7 @@ ClientClass class_for(const QueryRequest& request) {
     case QueryKind::failovers:
     case QueryKind::system:
     case QueryKind::largest:
+    case QueryKind::groups:
       return ClientClass::view;
     case QueryKind::clear:
     case QueryKind::clear_bindings:

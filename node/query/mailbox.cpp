@@ -176,6 +176,11 @@ void prepare(QueryTask& task, const Cluster& cluster, std::uint16_t chassis) {
     task.largest.emplace(request.order.value_or(SessionOrder::bytes), request.limit, request.floor);
     return;
   }
+  if (request.kind == QueryKind::groups) {
+    const GroupingRule rule{request.grouping.value_or(SessionGrouping::source), request.prefix_length};
+    task.groups.emplace(rule, kPageGroups);
+    return;
+  }
   for (const auto service_set : cluster.redundancy_sets[request.set].service_sets) {
     const StableId id = cluster.service_sets[service_set].stable_id;
     if (!request.filter.has_service_set(id)) continue;

@@ -55,6 +55,7 @@ struct QueryTask {
   /// For clear_bindings: what is removed now. Sessions hold mappings and pairings, and mappings hold pairings.
   enum class Stage : std::uint8_t { sessions, mappings, others } stage = Stage::sessions;
   std::optional<LargestSessions> largest;  ///< for largest: what was found
+  std::optional<SessionGroups> groups;     ///< for groups: the sums so far
   bool scanned = false;                    ///< for largest: all slots of the range were examined
 };
 

@@ -238,6 +238,9 @@ void QueryServer::take(std::string client, std::string_view key, std::string_vie
   if (request->kind == QueryKind::largest && !request->order) {
     return refuse(client, id, QueryError::malformed, "a question for the largest sessions without an order");
   }
+  if (request->kind == QueryKind::groups && !request->grouping) {
+    return refuse(client, id, QueryError::malformed, "a question for groups of sessions that does not say which");
+  }
   auto task = std::make_unique<QueryTask>();
   // Prepared here, so that the worker need not allocate memory while packets wait.
   if (request->kind == QueryKind::page || request->kind == QueryKind::largest) task->sessions.reserve(request->limit);

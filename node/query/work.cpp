@@ -1,6 +1,7 @@
 #include "node/query/work.h"
 
 #include <algorithm>
+#include <optional>
 
 namespace icr::node {
 namespace {
@@ -38,6 +39,20 @@ class CountVisitor final : public SessionVisitor {
  private:
   std::vector<ServiceSetCount>& rows_;
   const bool by_state_;
+};
+
+class GroupVisitor final : public SessionVisitor {
+ public:
+  explicit GroupVisitor(SessionGroups& groups) : groups_(groups) {}
+  bool visit(const SessionRecord& record) override {
+    if (groups_.add(record)) return true;
+    no_room_for = record.ref.slot;
+    return false;
+  }
+  std::optional<std::uint32_t> no_room_for;  ///< the slot of the first session that was not added
+
+ private:
+  SessionGroups& groups_;
 };
 
 class LiveVisitor final : public SessionVisitor {
@@ -158,20 +173,30 @@ bool work_on_count(QueryTask& task, const ShardView& shard, TimePoint now, std::
   return scan_slice(task, task.request.filter, shard, now, max_slots, visitor);
 }
 
+/// Returns the end of the range of slots that the answer is about.
+std::uint32_t end_of_range(const QueryTask& task, const ShardView& shard) {
+  const std::uint32_t end = std::min(shard.sessions().high_water(), shard.first_binding());
+  const std::uint32_t begin = std::min(task.request.cursor, end);
+  return begin + std::min(kRangeSlots, end - begin);
+}
+
+/// Ends an answer about a range of slots before task.cursor.
+void end_range(QueryTask& task, const ShardView& shard) {
+  task.reply.next_cursor = task.cursor;
+  task.reply.done = task.cursor >= std::min(shard.sessions().high_water(), shard.first_binding());
+}
+
 /// First the range of slots is examined, then what was found is put into the answer, both in slices.
 bool work_on_largest(QueryTask& task, const ShardView& shard, TimePoint now, std::uint32_t max_slots) {
   LargestSessions& largest = *task.largest;
   if (!task.scanned) {
-    const std::uint32_t table_end = std::min(shard.sessions().high_water(), shard.first_binding());
-    const std::uint32_t begin = std::min(task.request.cursor, table_end);
-    const std::uint32_t end = begin + std::min(kRangeSlots, table_end - begin);
+    const std::uint32_t end = end_of_range(task, shard);
     if (task.cursor < end) {
       const std::uint32_t slice_end = task.cursor + std::min(max_slots, end - task.cursor);
       task.cursor = shard.scan_largest(task.request.filter, task.cursor, slice_end, now, largest);
     }
     if (task.cursor < end) return false;
-    task.reply.next_cursor = task.cursor;
-    task.reply.done = task.cursor >= table_end;
+    end_range(task, shard);
     task.scanned = true;
     return largest.count() == 0;
   }
@@ -179,6 +204,23 @@ bool work_on_largest(QueryTask& task, const ShardView& shard, TimePoint now, std
     task.sessions.add(largest.entries()[task.found++].record);
   }
   return task.found >= largest.count();
+}
+
+bool work_on_groups(QueryTask& task, const ShardView& shard, TimePoint now, std::uint32_t max_slots) {
+  GroupVisitor visitor(*task.groups);
+  const std::uint32_t end = end_of_range(task, shard);
+  if (task.cursor < end) {
+    const std::uint32_t slice_end = task.cursor + std::min(max_slots, end - task.cursor);
+    task.cursor = shard.scan(task.request.filter, task.cursor, slice_end, now, visitor);
+  }
+  if (visitor.no_room_for) {
+    task.cursor = *visitor.no_room_for;
+  } else if (task.cursor < end) {
+    return false;
+  }
+  end_range(task, shard);
+  task.reply.groups = task.groups->take();
+  return true;
 }
 
 bool work_on_live(QueryTask& task, const ShardView& shard, TimePoint now, std::uint32_t max_slots) {
@@ -381,6 +423,8 @@ bool work_on(QueryTask& task, CardView& card, TimePoint now, std::uint32_t max_s
       return work_on_count(task, *shard, now, max_slots);
     case QueryKind::largest:
       return work_on_largest(task, *shard, now, max_slots);
+    case QueryKind::groups:
+      return work_on_groups(task, *shard, now, max_slots);
     case QueryKind::live:
       return work_on_live(task, *shard, now, max_slots);
     case QueryKind::clear:

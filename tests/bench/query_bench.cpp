@@ -13,6 +13,7 @@
 #include "node/query/mailbox.h"
 #include "node/set/set_view.h"
 #include "tests/bench/bench_card.h"
+#include "tests/bench/full_table.h"
 
 namespace {
 
@@ -103,30 +104,7 @@ int run() {
   }
   const TimePoint now{std::chrono::hours(1)};
   const auto shard = std::make_unique<Shard>(*cluster, std::uint16_t{0}, 1, now);
-  SessionRecord r;
-  r.version = 1;
-  r.nat_type = NatType::napt44;
-  r.service_set = cluster->service_sets[0].stable_id;
-  r.nat_pool = cluster->nat_pools[0].stable_id;
-  r.timeout_s = 30;
-  r.has_counters = true;
-  const FlowKey key{{}, IpAddress::v4(0xc6130001), 0, 53, ip_protocol::udp};
-  r.flow = {key, key};
-  for (std::uint32_t i = 0; i < kSessions; ++i) {
-    r.ref = {i, 1};
-    // Ten sessions a host, one pool address for 60,000 of them.
-    r.flow[0].source = IpAddress::v4(0xc6120000U + i % 100'000);
-    r.flow[0].source_port = static_cast<std::uint16_t>(1024 + i / 100'000);
-    r.flow[1].source = r.flow[0].destination;
-    r.flow[1].source_port = 53;
-    r.flow[1].destination = IpAddress::v4(0xcb007100U + i / 60'000);
-    r.flow[1].destination_port = static_cast<std::uint16_t>(1024 + i % 60'000);
-    r.counters[0].bytes = (i * 2'654'435'761ULL) % 4'294'967'291ULL;  // in no order
-    if (shard->apply(r, now) != Applied::created) {
-      fmt::print(stderr, "session {} was refused\n", i);
-      return 1;
-    }
-  }
+  if (!fill(*shard, *cluster, 0, kSessions, now)) return 1;
   shard->activate(now);
   SetShell shell(*cluster, 0, *shard, SetStart{1, 0, nullptr, 1}, nullptr, now);
   SetView view(shell);

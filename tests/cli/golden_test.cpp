@@ -134,6 +134,14 @@ TEST_F(Golden, LargestSessions) {
   expect_forms(fake_, "show services sessions top 3 by bytes", "sessions-top");
 }
 
+TEST_F(Golden, SessionGroups) {
+  expect("show services sessions group-by source-prefix/24", "sessions-group-prefix");
+  expect("show services sessions group-by service-set sort-by bytes", "sessions-group-service-set");
+  expect("show services sessions group-by source-prefix top 2 by packets", "sessions-group-top");
+  expect("show services sessions group-by nat-pool", "sessions-group-pool");
+  expect_forms(fake_, "show services sessions group-by source-prefix top 2 by packets", "sessions-group-top");
+}
+
 TEST_F(Golden, NoSessionsPrintNothing) {
   expect("show services sessions service-set nosuch", "nothing");
   expect("show services sessions interface ms-9/0/0", "nothing");

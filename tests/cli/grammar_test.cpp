@@ -372,8 +372,32 @@ TEST(Grammar, TheLargestSessionsByWhat) {
               HasSubstr("\nnumber: 0: Value must be a number from 1 to 1000 at 0\n"));
   EXPECT_THAT(refused("show services sessions top 1001"), HasSubstr("from 1 to 1000"));
   EXPECT_THAT(refused("show services sessions top 5 by size"),
-              HasSubstr("\ninvalid value 'size': not packets, bytes or age\n"));
+              HasSubstr("\ninvalid value 'size': not packets, bytes, age or sessions\n"));
   EXPECT_THAT(refused("show services sessions top"), HasSubstr("syntax error, expecting <data>."));
+}
+
+TEST(Grammar, SessionsAreGrouped) {
+  auto c = parsed("show services sessions protocol tcp group-by source-prefix/24 top 5 by bytes");
+  EXPECT_EQ(c.verb, Verb::show_session_groups);
+  EXPECT_EQ(c.group_by->what, GroupBy::What::source_prefix);
+  EXPECT_EQ(c.group_by->length, 24);
+  EXPECT_EQ(c.group_by->word, "source-prefix/24");
+  EXPECT_EQ(c.top, 5U);
+  EXPECT_EQ(c.order, Order::bytes);
+  EXPECT_EQ(parsed("show services sessions group-by source").group_by->length, 128);
+  EXPECT_EQ(parsed("show services sessions group-by ch sort-by sessions").group_by->what, GroupBy::What::chassis);
+  EXPECT_EQ(parsed("show services sessions group-by service-set").group_by->what, GroupBy::What::service_set);
+  EXPECT_EQ(parsed("show services sessions group-by nat").group_by->what, GroupBy::What::nat_pool);
+  EXPECT_EQ(parsed("show services sessions group-by a").group_by->what, GroupBy::What::application_protocol);
+  EXPECT_THAT(refused("show services sessions group-by source-prefix/129"),
+              HasSubstr("\ninvalid prefix length '129'\n"));
+  EXPECT_THAT(refused("show services sessions group-by source-prefix/"), HasSubstr("\ninvalid prefix length ''\n"));
+  EXPECT_THAT(refused("show services sessions group-by pool"), HasSubstr("\ninvalid value 'pool' for group-by\n"));
+  for (const char* rest : {"group-by chassis count", "count group-by chassis", "extensive group-by chassis",
+                           "group-by chassis brief", "group-by chassis limit 5", "limit 5 group-by chassis"}) {
+    EXPECT_THAT(refused(std::string("show services sessions ") + rest), HasSubstr("syntax error, expecting <command>."))
+        << rest;
+  }
 }
 
 TEST(Grammar, WordsThatDoNotGoTogetherAreRefused) {

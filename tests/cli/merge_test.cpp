@@ -3,9 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <random>
 #include <set>
-#include <sstream>
 
 #include "cli/merge/session_stream.h"
 #include "cli/merge/survey.h"
@@ -171,6 +169,7 @@ TEST_F(Merge, NobodyAnswers) {
   silent_ = {0, 1};
   for (const char* line : {"show services sessions",
                            "show services sessions top 10",
+                           "show services sessions group-by chassis",
                            "show services sessions count",
                            "clear services sessions",
                            "show services redundancy-group",
@@ -349,131 +348,6 @@ TEST_F(Merge, AnalysisOfAChassisThatDoesNotKnowTheQuestionIsNotShown) {
             "error: chassis left did not answer: it refused the question: unknown kind of question: 17\n");
   EXPECT_THAT(output.out, testing::Not(HasSubstr("ms-0/0/0"))) << "there would be no sessions in it";
   EXPECT_THAT(output.out, HasSubstr("vms-3/0/0"));
-}
-
-/// The chassis and ranks of an answer to `top`.
-std::vector<std::string> ranks_in(const std::string& text) {
-  std::vector<std::string> out;
-  std::istringstream lines(text);
-  for (std::string line; std::getline(lines, line);) {
-    if (line.rfind("  Rank: ", 0) == 0) out.push_back(line.substr(8));
-  }
-  return out;
-}
-
-TEST_F(Merge, TheLargestSessionsAreThoseOfTheWholeCluster) {
-  fill(1500);
-  // A twin hears of counters only now and then, so it is wrong about both.
-  const auto flow = key("192.0.2.9", 9, "198.51.100.1", 53, ip_protocol::udp);
-  auto large = make_session(3 * 700, 0, flow);
-  large.counters = {FlowCounters{5, 900'000}, FlowCounters{6, 100'000}};
-  large.age = 600;
-  fake_.shard(0, 0).put(large);
-  auto larger = make_session(2 * 1499, 2, flow);
-  larger.counters = {FlowCounters{7, 0}, FlowCounters{1, 2'000'000}};
-  fake_.shard(1, 1).put(larger);
-  auto first = transport();
-  auto output = run_line("show services sessions top 2", fake_.cluster, first);
-  EXPECT_EQ(output.code, ExitCode::ok) << output.error;
-  EXPECT_EQ(ranks_in(output.out), (std::vector<std::string>{"2, Packets: 11, Bytes: 1000000, Age: 60, Chassis: left",
-                                                            "1, Packets: 8, Bytes: 2000000, Age: 0, Chassis: right"}));
-  auto second = transport();
-  output = run_line("show services sessions sort-by packets limit 1", fake_.cluster, second);
-  EXPECT_EQ(ranks_in(output.out), (std::vector<std::string>{"1, Packets: 11, Bytes: 1000000, Age: 60, Chassis: left"}));
-  // Only two chassis are asked for sessions, each for those sets of which it is the source.
-  for (const auto& [chassis, request] : first.asked) {
-    if (request.kind != QueryKind::largest) continue;
-    EXPECT_EQ(chassis, request.set == 1 ? 1 : 0);
-    EXPECT_EQ(request.limit, 2U);
-  }
-  auto third = transport();
-  EXPECT_EQ(ranks_in(run_line("show services sessions top 1000 by age", fake_.cluster, third).out).size(), 1000U);
-  auto fourth = transport();
-  output = run_line("show services sessions sort-by age", fake_.cluster, fourth);
-  EXPECT_EQ(output.code, ExitCode::command_error);
-  EXPECT_EQ(output.error, "error: sort-by needs a limit of 1 to 1000\n");
-  EXPECT_TRUE(fourth.asked.empty());
-}
-
-TEST_F(Merge, TheLargestSessionsAreAskedForByRanges) {
-  constexpr std::uint32_t kRange = 100;
-  std::mt19937 random(3);
-  for (std::uint32_t slot = 0; slot < 950; ++slot) {
-    auto record = make_session(slot, 0, key("192.0.2.1", 1, "198.51.100.1", 53, ip_protocol::udp));
-    record.counters[0].bytes = random() % 100'000;
-    fake_.put_everywhere(0, record);
-  }
-  std::vector<std::uint64_t> floors;
-  FakeTransport transport([&](std::uint16_t chassis, const QueryRequest& request) -> Result<QueryReply> {
-    auto reply = answer_from(fake_, chassis, request);
-    if (!reply || request.kind != QueryKind::largest || request.set != 0) return reply;
-    // As a chassis with smaller ranges would answer.
-    floors.push_back(request.floor);
-    QueryRequest everything = request;
-    everything.limit = kPageSessions;
-    reply = answer_from(fake_, chassis, everything);
-    LargestSessions found(*request.order, request.limit, request.floor);
-    for (const auto& record : reply->sessions) {
-      if (record.ref.slot < request.cursor + kRange) found.add(0, record);
-    }
-    reply->done = request.cursor + kRange >= 950;
-    reply->next_cursor = std::min(request.cursor + kRange, 950U);
-    reply->sessions.clear();
-    for (const auto& entry : found.entries()) reply->sessions.push_back(entry.record);
-    std::sort(reply->sessions.begin(), reply->sessions.end(),
-              [](const auto& a, const auto& b) { return a.ref.slot < b.ref.slot; });
-    return reply;
-  });
-  const auto cut = run_line("show services sessions top 25", fake_.cluster, transport);
-  EXPECT_EQ(cut.code, ExitCode::ok) << cut.error;
-  EXPECT_EQ(floors.size(), 10U);
-  EXPECT_EQ(floors.front(), 0U);
-  EXPECT_TRUE(std::is_sorted(floors.begin(), floors.end())) << "what is still wanted grows";
-  EXPECT_GT(floors.back(), 0U);
-  auto whole = this->transport();
-  EXPECT_EQ(cut.out, run_line("show services sessions top 25", fake_.cluster, whole).out);
-}
-
-TEST_F(Merge, AChassisThatDoesNotKnowTheLargestSessionsIsNamed) {
-  fill(10);
-  FakeTransport transport([&](std::uint16_t chassis, const QueryRequest& request) -> Result<QueryReply> {
-    if (chassis == 0 && request.kind == QueryKind::largest) {
-      QueryReply reply;
-      reply.error = QueryError::unknown_kind;
-      reply.reason = "unknown kind of question: 22";
-      return reply;
-    }
-    return answer_from(fake_, chassis, request);
-  });
-  const auto output = run_line("show services sessions top 3", fake_.cluster, transport);
-  EXPECT_EQ(output.code, ExitCode::incomplete);
-  EXPECT_EQ(output.error,
-            "error: chassis left did not answer: it refused the question: unknown kind of question: 22\n");
-  EXPECT_EQ(ranks_in(output.out).size(), 3U) << "of the other chassis";
-  EXPECT_THAT(output.out, testing::Not(HasSubstr("Chassis: left")));
-}
-
-TEST_F(Merge, LargestSessionsThatMakeNoSenseAreRefused) {
-  fill(10);
-  const std::vector<std::function<void(QueryReply&)>> lies = {
-      [](QueryReply& r) {
-        r.done = false;
-        r.next_cursor = 0;
-      },
-      [](QueryReply& r) { r.sessions[0].service_set = 999; },
-      [](QueryReply& r) { r.sessions.push_back(r.sessions.back()); },
-      [](QueryReply& r) { r.sessions[1].ref.slot = r.sessions[0].ref.slot; },
-  };
-  for (const auto& lie : lies) {
-    FakeTransport transport([&](std::uint16_t chassis, const QueryRequest& request) -> Result<QueryReply> {
-      auto reply = answer_from(fake_, chassis, request);
-      if (chassis == 0 && reply && request.kind == QueryKind::largest && request.set == 0) lie(*reply);
-      return reply;
-    });
-    const auto output = run_line("show services sessions top 10", fake_.cluster, transport);
-    EXPECT_EQ(output.code, ExitCode::incomplete);
-    EXPECT_THAT(output.error, HasSubstr("chassis left did not answer: its answer is invalid: "));
-  }
 }
 
 TEST_F(Merge, ClearAsksOnlyMasters) {

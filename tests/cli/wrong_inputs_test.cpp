@@ -34,6 +34,7 @@ std::string good_value(std::string_view word) {
                                                                 {"redundancy-set", "rs1"},
                                                                 {"redundancy-event", "e"},
                                                                 {"sort-by", "bytes"},
+                                                                {"group-by", "source-prefix/24"},
                                                                 {"pool", "p"}};
   const auto found = known.find(word);
   return found == known.end() ? "42" : found->second;

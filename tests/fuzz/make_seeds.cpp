@@ -228,6 +228,25 @@ void queries() {
   request.group = StatisticsGroup::tcp;
   encode_request(request, builder);
   keep("request-statistics");
+  request = {};
+  request.kind = QueryKind::largest;
+  request.limit = 20;
+  request.order = SessionOrder::bytes;
+  request.floor = 1000;
+  encode_request(request, builder);
+  keep("request-largest");
+  request = {};
+  request.kind = QueryKind::groups;
+  request.grouping = SessionGrouping::source_prefix;
+  request.prefix_length = 24;
+  encode_request(request, builder);
+  keep("request-groups");
+  reply = {};
+  BatchEncoder no_sessions;
+  reply.next_cursor = 100;
+  reply.groups = {{{IpAddress::v4(0xc6120000U), 0}, {1, 2, 3}}, {{{}, 5}, {4, 5, 6}}};
+  encode_reply(reply, no_sessions, builder);
+  keep("reply-groups");
 
   reply = {};
   BatchEncoder none;

@@ -167,7 +167,7 @@ def test_sessions_are_found_by_their_pool(chassis):
     assert "Translation Type - DETERMINISTIC NAPT44" in shown
 
 
-def test_the_largest_sessions_are_shown_first(tmp_path):
+def test_the_largest_sessions_and_groups_are_shown_first(tmp_path):
     packets = [udp(f"198.18.0.{host}", 4000 + host) for host in range(1, 9) for _ in range(host)]
     one = Chassis(tmp_path, list(enumerate(packets)))
     try:
@@ -178,5 +178,13 @@ def test_the_largest_sessions_are_shown_first(tmp_path):
         assert one.icr("show services sessions sort-by bytes limit 3") == shown
         few = one.icr("show services sessions source-prefix 198.18.0.0/30 top 10")
         assert [row[4] for row in re.findall(ranks, few)] == ["3", "2", "1"], few
+        groups = one.icr("show services sessions group-by source-prefix/30 top 2 by packets").splitlines()
+        assert [line.split() for line in groups[1:]] == [
+            ["198.18.0.4/30", "4", "22", str(22 * 31)],
+            ["198.18.0.8/30", "1", "8", str(8 * 31)],
+            ["1", "other", "groups"],
+            ["3", "6", str(6 * 31)],
+        ], groups
+        assert one.icr("show services sessions group-by nat-pool").splitlines()[1].split()[:2] == ["mapped", "8"]
     finally:
         one.end()

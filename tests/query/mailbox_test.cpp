@@ -5,6 +5,7 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <map>
 
 #include "node/query/server.h"
 #include "tests/cli/cluster_fixture.h"
@@ -127,6 +128,39 @@ TEST_F(Mailbox, TheLargestSessionsAreFoundAndPutIntoTheAnswerInSlices) {
   ASSERT_EQ(reply->sessions.size(), 3U);
   EXPECT_EQ(reply->sessions[0].ref.slot, 7U);
   EXPECT_EQ(reply->sessions[2].ref.slot, 999U);
+}
+
+TEST_F(Mailbox, AnAnswerEndsBeforeTheGroupForWhichThereIsNoRoom) {
+  auto& shard = card_.add(0, Role::master, 2);
+  const std::uint32_t hosts = kPageGroups + 100;
+  for (std::uint32_t slot = 0; slot < 2 * hosts; ++slot) {
+    auto flow = key("192.0.2.1", 1, "198.51.100.1", 53, ip_protocol::udp);
+    flow.source = IpAddress::v4(0x0a000000U + slot % hosts);
+    shard.put(make_session(slot, 0, flow));
+  }
+  std::map<SessionGroupKey, std::uint64_t> sums;
+  std::uint32_t cursor = 0;
+  int answers = 0;
+  for (bool ended = false; !ended; ++answers) {
+    auto groups = task(QueryKind::groups);
+    groups->request.grouping = SessionGrouping::source_prefix;
+    groups->request.prefix_length = 32;
+    groups->request.cursor = cursor;
+    prepare(*groups, make_cluster(), 0);
+    ASSERT_TRUE(mailbox_.post(groups));
+    while (mailbox_.run(card_, TimePoint{}, 100)) {
+    }
+    auto done = completions_->drain();
+    ASSERT_EQ(done.size(), 1U);
+    EXPECT_LE(done[0]->reply.groups.size(), kPageGroups);
+    for (const auto& group : done[0]->reply.groups) sums[group.key] += group.sums.sessions;
+    ASSERT_TRUE(done[0]->reply.done || done[0]->reply.next_cursor > cursor);
+    cursor = done[0]->reply.next_cursor;
+    ended = done[0]->reply.done;
+  }
+  EXPECT_EQ(answers, 3);
+  EXPECT_EQ(sums.size(), hosts);
+  for (const auto& [host, sessions] : sums) ASSERT_EQ(sessions, 2U);
 }
 
 TEST_F(Mailbox, TooManyQuestionsStayWithTheCaller) {
@@ -297,9 +331,9 @@ TEST(Counters, OfTheSameNameAreAddedWhateverTheirOrder) {
 TEST_F(Mailbox, ASetThatIsNotThereIsRefused) {
   fill(1);
   for (const auto kind :
-       {QueryKind::page, QueryKind::largest, QueryKind::count, QueryKind::live, QueryKind::clear, QueryKind::switchover,
-        QueryKind::drain, QueryKind::failovers, QueryKind::bindings, QueryKind::clear_bindings, QueryKind::nat_pools,
-        QueryKind::deterministic, QueryKind::statistics, QueryKind::clear_statistics}) {
+       {QueryKind::page, QueryKind::largest, QueryKind::groups, QueryKind::count, QueryKind::live, QueryKind::clear,
+        QueryKind::switchover, QueryKind::drain, QueryKind::failovers, QueryKind::bindings, QueryKind::clear_bindings,
+        QueryKind::nat_pools, QueryKind::deterministic, QueryKind::statistics, QueryKind::clear_statistics}) {
     auto one = task(kind);
     one->request.set = 5;
     ASSERT_TRUE(mailbox_.post(one));

@@ -119,6 +119,8 @@ QueryRequest full_request() {
   request.port = 0;
   request.order = SessionOrder::packets;
   request.floor = 0xfffffffffffffff1;
+  request.grouping = SessionGrouping::source_prefix;
+  request.prefix_length = 128;
   return request;
 }
 
@@ -185,6 +187,7 @@ QueryReply full_reply(BatchEncoder& sessions) {
   reply.analysis.created.add(5000);
   reply.usage = {1000, 500, 400, 450, 10, {{2, 300}}};
   reply.live = {{10, 6}, {5, 4}, {3, 1}};
+  reply.groups = {{{ip("192.0.2.0"), 0xfffffff7}, {1, 2, 3}}, {{{}, 1}, {4, 5, 0xfffffffffffffff6}}};
   reply.cluster_digest = 0xfeed;
   reply.names = {{0xfffffff2, "pool\x1b"}};
   return reply;
@@ -215,6 +218,8 @@ TEST(QueryCodec, ARequestComesBackAsItWas) {
   EXPECT_EQ(got->port, sent.port);
   EXPECT_EQ(got->order, sent.order);
   EXPECT_EQ(got->floor, sent.floor);
+  EXPECT_EQ(got->grouping, sent.grouping);
+  EXPECT_EQ(got->prefix_length, sent.prefix_length);
 }
 
 TEST(QueryCodec, AReplyComesBackInSlotOrderAndPrintable) {
@@ -232,6 +237,10 @@ TEST(QueryCodec, AReplyComesBackInSlotOrderAndPrintable) {
   EXPECT_EQ(got->sessions[3].ref.slot, 30U);
   EXPECT_EQ(got->text, "fine?[2J");
   EXPECT_EQ(got->cluster_digest, 0xfeedU);
+  ASSERT_EQ(got->groups.size(), 2U);
+  EXPECT_EQ(got->groups[0].key, sent.groups[0].key);
+  EXPECT_EQ(got->groups[0].sums, sent.groups[0].sums);
+  EXPECT_EQ(got->groups[1].sums, sent.groups[1].sums);
   ASSERT_EQ(got->names.size(), 1U);
   EXPECT_EQ(got->names[0], std::pair(StableId{0xfffffff2}, std::string("pool?")));
   EXPECT_EQ(got->status[0].set_id, 0xfffffff1);
@@ -424,6 +433,8 @@ TEST(QueryCodec, ValuesOutOfRangeAreRefused) {
   EXPECT_FALSE(refused([](QueryRequest&) {}));
   EXPECT_TRUE(refused([](QueryRequest& r) { r.filter.application_protocol = 250; }));
   EXPECT_TRUE(refused([](QueryRequest& r) { r.filter.source_prefix->length = 33; }));
+  EXPECT_TRUE(refused([](QueryRequest& r) { r.prefix_length = 129; }));
+  EXPECT_TRUE(refused([](QueryRequest& r) { r.grouping = static_cast<SessionGrouping>(kSessionGroupingCount); }));
   EXPECT_TRUE(refused([](QueryRequest& r) { r.order = static_cast<SessionOrder>(kSessionOrderCount); }));
   EXPECT_TRUE(refused([](QueryRequest& r) { r.filter.destination_prefix->length = 129; }));
   EXPECT_TRUE(refused([](QueryRequest& r) { r.filter.service_sets.assign(10001, 1); }));
