@@ -16,6 +16,8 @@
 namespace icr::cli::netconf {
 namespace {
 
+constexpr std::size_t kMostLine = 8192;
+
 /// Returns the form that the attribute `format` names; nothing if there is no such form.
 std::optional<Form> form_of(const pugi::xml_node& operation) {
   std::string format = operation.attribute("format").value();
@@ -120,7 +122,12 @@ void Operations::system_information(const pugi::xml_node& operation, Reply& repl
 
 void Operations::command(const pugi::xml_node& operation, Reply& reply) {
   if (no_such_form(operation, reply)) return;
-  line(trimmed_text(operation), *form_of(operation), {}, reply);
+  const auto text = trimmed_text(operation);
+  if (text.size() > kMostLine) {
+    return reply.error(
+        {"protocol", "invalid-value", "error", fmt::format("a command has at most {} octets", kMostLine)});
+  }
+  line(text, *form_of(operation), {}, reply);
 }
 
 void Operations::call(const pugi::xml_node& operation, Reply& reply) {

@@ -9,7 +9,11 @@
 namespace icr::cli::netconf {
 namespace {
 
+/// An error says so much of what a client sent.
+constexpr std::size_t kMostOfError = 2048;
+
 void append_element(std::string_view name, std::string_view value, std::string& out) {
+  value = value.substr(0, kMostOfError);
   out += fmt::format("<{}>", name);
   append_xml_text(value, out);
   out += fmt::format("</{}>\n", name);

@@ -167,6 +167,12 @@ TEST_F(NetconfSession, ErrorsOfRequests) {
                                  "show services sessions | append /tmp/x", "show services sessions | refresh"}) {
     EXPECT_EQ(error("<command>" + line + "</command>").at(1), "operation-not-supported") << line;
   }
+  EXPECT_EQ(error("<command>show " + std::string(8192, 'x') + "</command>").at(3), "a command has at most 8192 octets");
+  EXPECT_EQ(error("<get-msp-session-table><limit>" + std::string(100'000, 'x') + "</limit></get-msp-session-table>")
+                .at(4)
+                .size(),
+            2048U)
+      << "an error does not repeat all that a client sent";
   EXPECT_EQ(error("<a/><b/>").at(1), "bad-element");
   EXPECT_EQ(error("").at(1), "bad-element");
   EXPECT_EQ(answered_, 0) << "nothing was asked";
