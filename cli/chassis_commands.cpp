@@ -6,54 +6,10 @@
 #include "cli/builders/chassis.h"
 #include "cli/commands.h"
 #include "cli/commit_client.h"
+#include "cli/each_chassis.h"
 
 namespace icr::cli {
 namespace {
-
-std::set<std::uint16_t> asked_chassis(const Asking& asking) {
-  std::set<std::uint16_t> out;
-  for (std::uint16_t i = 0; i < asking.cluster().chassis.size(); ++i) {
-    if (asking.environment().only_chassis.value_or(i) == i) out.insert(i);
-  }
-  return out;
-}
-
-/// Asks every chassis that is meant about itself, all at once.
-std::map<std::uint16_t, SystemStatus> ask_systems(Asking& asking) {
-  for (const std::uint16_t chassis : asked_chassis(asking)) {
-    QueryRequest request;
-    request.kind = QueryKind::system;
-    asking.environment().transport.ask(chassis, std::move(request));
-  }
-  std::map<std::uint16_t, SystemStatus> out;
-  while (auto answer = asking.environment().transport.next()) {
-    if (const auto* reply = asking.accepted(*answer)) out[answer->chassis] = reply->system;
-  }
-  return out;
-}
-
-/// Builds the answer of each chassis, as a Virtual Chassis does; that of one which was asked alone is no list.
-void build_each(Asking& asking, const std::set<std::uint16_t>& chassis,
-                const std::function<void(std::uint16_t chassis)>& build) {
-  Tree& tree = asking.tree();
-  if (asking.environment().only_chassis) {
-    for (const std::uint16_t each : chassis) build(each);
-    return;
-  }
-  const Scope results(tree, "multi-routing-engine-results");
-  for (const std::uint16_t each : chassis) {
-    const Scope item(tree, "multi-routing-engine-item");
-    tree.leaf("re-name", asking.cluster().chassis[each].name);
-    build(each);
-  }
-}
-
-template <class Value>
-std::set<std::uint16_t> keys_of(const std::map<std::uint16_t, Value>& values) {
-  std::set<std::uint16_t> out;
-  for (const auto& [key, value] : values) out.insert(key);
-  return out;
-}
 
 /// Adds what is wrong with the commits of a chassis.
 void add_commit_alarm(const CommitReply& reply, std::vector<AlarmRow>& rows) {

@@ -174,7 +174,13 @@ void request_of(Asking& asking, const Source& member, QueryKind kind) {
   request.cancel = asking.command().cancel;
   asking.environment().transport.ask(member.chassis, std::move(request));
   while (auto answer = asking.environment().transport.next()) {
-    if (const auto* reply = asking.accepted(*answer)) asking.environment().out(reply->text + "\n");
+    const auto* reply = asking.accepted(*answer);
+    if (reply == nullptr) continue;
+    if (asking.is_text()) {
+      asking.environment().out(reply->text + "\n");
+    } else {
+      asking.tree().leaf("output", reply->text);
+    }
   }
 }
 

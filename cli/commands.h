@@ -17,6 +17,10 @@ void count_flows(Asking& asking);
 /// Clears sessions for the three commands that do so, whose answers differ in their names.
 void clear_sessions(Asking& asking, const ClearedNames& names);
 
+// Terms of firewall rules, and peers (policy_commands.cpp).
+void show_hit_counts(Asking& asking);
+void show_ha(Asking& asking);
+
 // Cards, redundancy sets and all counters (cluster_commands.cpp).
 void show_utilization(Asking& asking);
 void show_redundancy_groups(Asking& asking);
@@ -34,7 +38,8 @@ void show_consistency(Asking& asking);
 void dry_run_switchover(Asking& asking);
 void drain(Asking& asking);
 
-// Each chassis by itself (chassis_commands.cpp). Only alarms need a survey.
+// Each chassis by itself (chassis_commands.cpp, interface_commands.cpp). Only alarms need a survey.
+void show_interfaces(Asking& asking);
 void show_uptime(Asking& asking);
 /// `show chassis alarms` and `show system alarms`.
 void show_alarms(Asking& asking);
@@ -65,6 +70,8 @@ void show_nat_statistics(Asking& asking);
 void show_firewall_statistics(Asking& asking);
 /// Clears the counters of `group` at the master of each redundancy set.
 void clear_statistics(Asking& asking, StatisticsGroup group);
+/// Clears the counters that `clear services service-sets statistics ...` names.
+void clear_service_set_statistics(Asking& asking);
 void show_service_set_summary(Asking& asking);
 void show_memory_usage(Asking& asking);
 void show_cpu_usage(Asking& asking);

@@ -23,6 +23,16 @@ bool has_tree(const Command& command) {
     case Verb::show_failovers:
     case Verb::show_commits:
     case Verb::show_version:
+    // What a chassis says to a request is the text of `output`.
+    case Verb::switchover:
+    case Verb::drain:
+    case Verb::show_consistency:
+    case Verb::switchover_dry_run:
+    // Counters that were cleared leave nothing to say.
+    case Verb::clear_firewall_statistics:
+    case Verb::clear_nat_statistics:
+    case Verb::clear_service_set_statistics:
+    case Verb::clear_analysis:
       return true;
     default:
       return layout_of(command.verb, command.level) != nullptr;
@@ -40,6 +50,7 @@ bool clears(Verb verb) {
     case Verb::clear_mappings:
     case Verb::clear_firewall_statistics:
     case Verb::clear_nat_statistics:
+    case Verb::clear_service_set_statistics:
     case Verb::clear_analysis:
       return true;
     default:
@@ -50,7 +61,7 @@ bool clears(Verb verb) {
 /// Returns true for commands that are about cards and redundancy sets.
 bool needs_survey(Verb verb) {
   return verb != Verb::show_commits && verb != Verb::compare_commits && verb != Verb::show_uptime &&
-         verb != Verb::show_hardware;
+         verb != Verb::show_hardware && verb != Verb::show_interfaces;
 }
 
 /// Returns true for commands about whole cards, which cannot be restricted to a unit.
@@ -84,6 +95,11 @@ std::string mistake_in(const Command& command, const Cluster& cluster) {
       std::none_of(cluster.service_sets.begin(), cluster.service_sets.end(),
                    [&](const ServiceSet& each) { return each.name == *command.service_set; })) {
     return fmt::format("service set {} not found", *command.service_set);
+  }
+  if (clears(command.verb) && command.source_nat_pool &&
+      std::none_of(cluster.nat_pools.begin(), cluster.nat_pools.end(),
+                   [&](const NatPool& each) { return each.name == *command.source_nat_pool; })) {
+    return fmt::format("NAT pool {} not found", *command.source_nat_pool);
   }
   const bool known_card =
       !command.interface ||
@@ -182,6 +198,15 @@ void carry_out(Asking& asking) {
     case Verb::show_utilization:
       show_utilization(asking);
       break;
+    case Verb::show_hit_counts:
+      show_hit_counts(asking);
+      break;
+    case Verb::show_ha:
+      show_ha(asking);
+      break;
+    case Verb::clear_service_set_statistics:
+      clear_service_set_statistics(asking);
+      break;
     case Verb::show_redundancy_groups:
       show_redundancy_groups(asking);
       break;
@@ -271,6 +296,9 @@ void carry_out(Asking& asking) {
       break;
     case Verb::drain:
       drain(asking);
+      break;
+    case Verb::show_interfaces:
+      show_interfaces(asking);
       break;
     case Verb::show_uptime:
       show_uptime(asking);

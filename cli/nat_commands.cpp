@@ -9,6 +9,7 @@
 #include "cli/render/nat.h"
 #include "cli/result/inferred.h"
 #include "cli/result/junos.h"
+#include "cli/term_hits.h"
 
 namespace icr::cli {
 namespace {
@@ -317,6 +318,18 @@ void show_nat_rules(Asking& asking) {
     });
     groups.push_back(std::move(group));
   }
+  // What a term counts is told by the names of rule and term.
+  read_term_hits(asking, sources, selection.filter, [&](const Source& source, const TermHitsRow& row) {
+    if (row.kind != TermKind::nat) return;
+    for (RuleGroup& group : groups) {
+      if (group.interface != source.interface || cluster.service_sets[group.service_set].stable_id != row.service_set) {
+        continue;
+      }
+      for (TermUse& use : group.terms) {
+        if (use.rule->name == row.rule && use.term->name == row.term) use.hits = row;
+      }
+    }
+  });
   if (!asking.is_text()) return build_nat_rules(asking.tree(), cluster, groups, which);
   bool first = true;
   for (const auto& [interface, service_set, terms] : groups) {

@@ -31,6 +31,9 @@ const std::map<Verb, std::string_view>& names_by_verb() {
       {Verb::show_deterministic_usf, "get-serv-det-nat"},
       {Verb::show_nat_statistics, "get-service-nat-statistics-information"},
       {Verb::clear_mappings, "clear-service-nat-mappings-information"},
+      {Verb::show_hit_counts, "get-services-policies-hit-count"},
+      {Verb::show_ha, "get-service-ha-info"},
+      {Verb::show_interfaces, "get-interface-information"},
       {Verb::show_uptime, "get-system-uptime-information"},
       {Verb::show_system_alarms, "get-system-alarm-information"},
       {Verb::show_chassis_alarms, "get-alarm-information"},
@@ -54,6 +57,7 @@ std::string_view name_of_statistics(StatisticsView view) {
       return "get-service-set-integrity-drops-statistics";
     case StatisticsView::screen_drops:
     case StatisticsView::screen_session_limits:
+    case StatisticsView::packet_drops:
       break;
   }
   return {};
@@ -99,6 +103,8 @@ std::string_view word_of(Level level) {
       return "extensive";
     case Level::summary:
       return "summary";
+    case Level::statistics:
+      return "statistics";
   }
   return {};
 }
@@ -139,7 +145,7 @@ void add_filters(Tree& tree, const Command& c) {
   if (c.protocol) tree.leaf("protocol", protocol_keyword(*c.protocol));
   argument(tree, "service-set", c.service_set);
   if (c.interface) {
-    tree.leaf("interface",
+    tree.leaf(c.verb == Verb::show_interfaces ? "interface-name" : "interface",
               c.interface->unit ? fmt::format("{}.{}", c.interface->card, *c.interface->unit) : c.interface->card);
   }
   if (c.application_protocol) tree.leaf("application-protocol", application_protocol_keyword(*c.application_protocol));
@@ -191,6 +197,7 @@ std::string_view rpc_name(const Command& command) {
 std::string_view argument_of(Verb verb, std::string_view word) {
   if (word == "rg-id") return "id";
   if (!word.empty()) return word;
+  if (verb == Verb::show_interfaces) return "interface-name";
   return verb == Verb::show_nat_rules ? "rule-name" : verb == Verb::show_nat_pools ? "pool-name" : "pool";
 }
 

@@ -30,6 +30,8 @@ View view_of(StatisticsView view) {
       return {StatisticsGroup::screen_drops, {}};
     case StatisticsView::screen_session_limits:
       return {StatisticsGroup::screen_drops, {"session-limit", "limit-session"}};
+    case StatisticsView::packet_drops:
+      return {StatisticsGroup::packet_drops, {}};
   }
   return {StatisticsGroup::tcp, {}};
 }
@@ -168,6 +170,10 @@ void clear_statistics(Asking& asking, StatisticsGroup group) {
         request.filter = selection.filter;
       },
       [](const Source&, const QueryReply&) {});
+}
+
+void clear_service_set_statistics(Asking& asking) {
+  clear_statistics(asking, view_of(asking.command().statistics).group);
 }
 
 void show_service_set_summary(Asking& asking) {

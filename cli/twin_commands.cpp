@@ -8,6 +8,7 @@
 #include "cli/commands.h"
 #include "cli/merge/twin_comparison.h"
 #include "cli/render/twins.h"
+#include "cli/twin_report.h"
 
 namespace icr::cli {
 namespace {
@@ -85,70 +86,82 @@ class Comparing {
   const Twins& twins_;
 };
 
-struct Compared {
-  Twins twins;
-  TwinComparison sessions;
-  TwinComparison bindings;
-};
-
-/// Compares the members of a redundancy set. The error says why they cannot be compared.
-Result<Compared> compare(Asking& asking, const std::vector<Source>& sources, std::uint16_t set) {
+/// Compares the members of a redundancy set.
+TwinReport compare(Asking& asking, const std::vector<Source>& sources, std::uint16_t set) {
+  TwinReport out;
+  out.set = set;
   auto twins = find_twins(asking.cluster(), asking.surveyed(), sources, set);
-  if (!twins) return tl::unexpected(twins.error());
+  if (!twins) {
+    out.not_compared = twins.error().message;
+    return out;
+  }
   Comparing comparing(asking, *twins);
   auto sessions = comparing.run(QueryKind::page);
   auto bindings = sessions ? comparing.run(QueryKind::bindings) : std::nullopt;
-  if (!bindings) return fail("a member stopped answering");
-  return Compared{*std::move(twins), *std::move(sessions), *std::move(bindings)};
+  if (!bindings) {
+    out.not_compared = "a member stopped answering";
+    return out;
+  }
+  out.twins = *std::move(twins);
+  out.sessions = *std::move(sessions);
+  out.bindings = *std::move(bindings);
+  return out;
 }
 
-bool are_equal(const Compared& compared) {
-  return compared.sessions.different() + compared.bindings.different() + compared.sessions.not_examined() +
-             compared.bindings.not_examined() ==
-         0;
+bool are_equal(const TwinReport& report) {
+  return report.twins && report.sessions.different() + report.bindings.different() + report.sessions.not_examined() +
+                                 report.bindings.not_examined() ==
+                             0;
+}
+
+std::string text_of(const Cluster& cluster, const TwinReport& report, bool extensive) {
+  return report.twins ? render_twins(cluster, *report.twins, report.sessions, report.bindings, extensive)
+                      : fmt::format("   Not compared: {}\n", report.not_compared);
 }
 
 }  // namespace
 
 void show_consistency(Asking& asking) {
   const Cluster& cluster = asking.cluster();
+  const bool extensive = asking.command().level == Level::extensive;
   const auto sources = choose_sources(cluster, asking.surveyed(), true);
+  std::vector<TwinReport> reports;
   bool first = true;
   for (std::uint16_t set = 0; set < cluster.redundancy_sets.size(); ++set) {
     const RedundancySet& config = cluster.redundancy_sets[set];
     if (config.stand_alone() || (asking.command().group && *asking.command().group != config.id)) continue;
-    const std::string heading = (first ? "" : "\n") + render_twins_heading(cluster, config);
-    asking.environment().out(heading);
+    // People see which set is compared while that goes on.
+    if (asking.is_text()) asking.environment().out((first ? "" : "\n") + render_twins_heading(cluster, config));
     first = false;
-    const auto compared = compare(asking, sources, set);
-    if (!compared || !are_equal(*compared)) asking.found_difference();
-    asking.environment().out(compared ? render_twins(cluster, compared->twins, compared->sessions, compared->bindings,
-                                                     asking.command().level == Level::extensive)
-                                      : fmt::format("   Not compared: {}\n", compared.error().message));
+    TwinReport report = compare(asking, sources, set);
+    if (!are_equal(report)) asking.found_difference();
+    if (asking.is_text()) {
+      asking.environment().out(text_of(cluster, report, extensive));
+    } else {
+      reports.push_back(std::move(report));
+    }
   }
+  if (!asking.is_text()) build_twins(asking.tree(), cluster, reports, std::nullopt, extensive);
 }
 
 void dry_run_switchover(Asking& asking) {
   const Cluster& cluster = asking.cluster();
+  const bool extensive = asking.command().level == Level::extensive;
   const std::uint16_t set = *addressed_set(asking.command(), cluster);
-  asking.environment().out(render_twins_heading(cluster, cluster.redundancy_sets[set]));
+  if (asking.is_text()) asking.environment().out(render_twins_heading(cluster, cluster.redundancy_sets[set]));
   const auto master = std::find_if(asking.surveyed().sets.begin(), asking.surveyed().sets.end(),
                                    [&](const auto& r) { return r.status.set == set && r.status.role == Role::master; });
   if (master == asking.surveyed().sets.end()) {
     asking.refuse("no chassis that answers is master of the redundancy set");
     return;
   }
-  const auto compared = compare(asking, choose_sources(cluster, asking.surveyed(), true), set);
-  if (compared) {
-    asking.environment().out(render_twins(cluster, compared->twins, compared->sessions, compared->bindings,
-                                          asking.command().level == Level::extensive));
-  } else {
-    asking.environment().out(fmt::format("   Not compared: {}\n", compared.error().message));
-  }
+  const TwinReport report = compare(asking, choose_sources(cluster, asking.surveyed(), true), set);
   const std::string refusal = refusal_of_switchover(master->status);
-  if (!compared || !are_equal(*compared) || !refusal.empty()) asking.found_difference();
+  if (!are_equal(report) || !refusal.empty()) asking.found_difference();
+  if (!asking.is_text()) return build_twins(asking.tree(), cluster, {report}, DryRun{*master, refusal}, extensive);
+  asking.environment().out(text_of(cluster, report, extensive));
   asking.environment().out(render_dry_run(cluster, *master, refusal));
-  if (compared && refusal.empty()) asking.environment().out(render_cost(compared->sessions, compared->bindings));
+  if (report.twins && refusal.empty()) asking.environment().out(render_cost(report.sessions, report.bindings));
 }
 
 }  // namespace icr::cli

@@ -229,6 +229,15 @@ void add_term(Tree& tree, const Cluster& cluster, const TermUse& use, NatRules w
             term.endpoint_independent_filtering ? "endpoint-independent" : "address-port-filtering");
 }
 
+/// Adds how often a term was matched. Only those of source NAT have an element around the numbers.
+void add_hits(Tree& tree, const TermHitsRow& hits, NatRules which) {
+  if (which == NatRules::source) tree.begin("source-nat-rule-hits-entry");
+  tree.leaf("rule-translation-hits", hits.hits);
+  tree.leaf("succ-hits", hits.hits - std::min(hits.hits, hits.failures));
+  tree.leaf("failed-hits", hits.failures);
+  if (which == NatRules::source) tree.end();
+}
+
 }  // namespace
 
 void build_nat_pools(Tree& tree, const Cluster& cluster, const PoolGroups& groups, bool detail) {
@@ -337,6 +346,7 @@ void build_nat_rules(Tree& tree, const Cluster& cluster, const std::vector<RuleG
       const Scope entry(tree, kEntries[static_cast<std::size_t>(which)]);
       add_place(tree, cluster, group.interface, group.service_set);
       add_term(tree, cluster, use, which);
+      if (use.hits) add_hits(tree, *use.hits, which);
     }
   }
   tree.end();

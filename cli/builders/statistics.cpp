@@ -53,6 +53,7 @@ const StatisticsNames& names_of(StatisticsView view) {
   static constexpr StatisticsNames kScreenLimits = {inferred::kScreenLimits, "", inferred::kScreenLimitsOfSet, ""};
   switch (view) {
     case StatisticsView::tcp:
+    case StatisticsView::packet_drops:  // it is cleared only
       break;
     case StatisticsView::tcp_mss:
       return kMss;

@@ -13,6 +13,8 @@ bool only_shows(Verb verb) {
     case Verb::count_flows:
     case Verb::show_conversations:
     case Verb::show_firewall_statistics:
+    case Verb::show_hit_counts:
+    case Verb::show_ha:
     case Verb::show_redundancy_groups:
     case Verb::show_consistency:
     case Verb::show_failovers:
@@ -34,6 +36,7 @@ bool only_shows(Verb verb) {
     case Verb::show_destination_summary:
     case Verb::show_pool_usage:
     case Verb::show_nat_statistics:
+    case Verb::show_interfaces:
     case Verb::show_uptime:
     case Verb::show_system_alarms:
     case Verb::show_chassis_alarms:
@@ -50,6 +53,7 @@ bool only_shows(Verb verb) {
     case Verb::clear_firewall_statistics:
     case Verb::clear_mappings:
     case Verb::clear_nat_statistics:
+    case Verb::clear_service_set_statistics:
     case Verb::switchover:
     case Verb::switchover_dry_run:
     case Verb::drain:

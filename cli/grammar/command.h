@@ -28,6 +28,8 @@ enum class Verb : std::uint8_t {
   clear_conversations,
   show_firewall_statistics,
   clear_firewall_statistics,
+  show_hit_counts,
+  show_ha,
   show_redundancy_groups,
   show_consistency,
   show_failovers,
@@ -51,9 +53,11 @@ enum class Verb : std::uint8_t {
   show_nat_statistics,
   clear_mappings,
   clear_nat_statistics,
+  clear_service_set_statistics,  ///< Command::statistics says which counters
   switchover,
   switchover_dry_run,
   drain,  ///< Command::cancel: take it back
+  show_interfaces,
   show_uptime,
   show_system_alarms,
   show_chassis_alarms,
@@ -76,7 +80,7 @@ enum class Verb : std::uint8_t {
 /// What `set cli` changes.
 enum class CliSetting : std::uint8_t { screen_length, screen_width, complete_on_space, timestamp };
 
-enum class Level : std::uint8_t { none, terse, brief, detail, extensive, summary };
+enum class Level : std::uint8_t { none, terse, brief, detail, extensive, summary, statistics };
 
 /// The views of `show services service-sets statistics`.
 enum class StatisticsView : std::uint8_t {
@@ -86,6 +90,7 @@ enum class StatisticsView : std::uint8_t {
   tcp_mss,
   screen_drops,
   screen_session_limits,
+  packet_drops,  ///< of `clear`
 };
 
 /// The kinds of mappings that `show` and `clear services nat mappings` select.

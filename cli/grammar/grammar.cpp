@@ -173,8 +173,10 @@ std::optional<SyntaxError> Parser::take_option(const GrammarOption& option, cons
   }
   if (auto taken = option.take(command_, text); !taken) return SyntaxError{value.column, taken.error().message};
   if (names_ == nullptr || option.names == NameOf::nothing || names_->has(option.names, text)) return {};
-  return SyntaxError{value.column,
-                     fmt::format("{} {} not found", option.names == NameOf::nat_pool ? "NAT pool" : "NAT rule", text)};
+  const std::string_view what = option.names == NameOf::interface  ? "device"
+                                : option.names == NameOf::nat_pool ? "NAT pool"
+                                                                   : "NAT rule";
+  return SyntaxError{value.column, fmt::format("{} {} not found", what, text)};
 }
 
 std::optional<SyntaxError> Parser::take_pipe(const Word& word) {

@@ -175,8 +175,14 @@ GrammarNode clear_nat() {
       command("eim", "Clear endpoint-independent mappings", enter_clear<Mappings::endpoint_independent>,
               subscriber() + port_option("Port of the host") + where()),
   };
+  // Sessions that are translated, in the words that Junos has for ms- cards.
+  const auto enter_flows = [](Command& c) {
+    c.verb = Verb::clear_flows;
+    c.nat = true;
+  };
   return keyword("nat", "Clear NAT information",
                  {
+                     command("flows", "Clear translated flows", enter_flows, where()),
                      std::move(mappings),
                      command("statistics", "Clear NAT statistics", enter<Verb::clear_nat_statistics>, where()),
                  });

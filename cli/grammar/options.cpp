@@ -6,6 +6,7 @@ namespace icr::cli {
 namespace {
 
 constexpr std::uint64_t kLevels = kBrief | kDetail | kExtensive | kSummary | kTerse;
+constexpr std::uint64_t kInterfaceLevels = kBrief | kDetail | kExtensive | kTerse | kStatistics;
 
 /// Puts a parsed value where it belongs.
 template <class T, class Target>
@@ -86,15 +87,34 @@ Options levels(std::uint64_t bits, std::uint64_t excluded) {
   return out;
 }
 
+namespace {
+
+Result<void> take_interface(Command& c, std::string_view v) {
+  auto name = parse_interface(v);
+  if (!name) return tl::unexpected(name.error());
+  c.interface = std::move(*name);
+  return {};
+}
+
+}  // namespace
+
 Options interface_option() {
-  return {{"interface", "Name of extension provider interface", true, kInterface, 0,
-           [](Command& c, std::string_view v) -> Result<void> {
-             auto name = parse_interface(v);
-             if (!name) return tl::unexpected(name.error());
-             c.interface = std::move(*name);
-             return {};
-           },
-           0, NameOf::nothing, NameOf::interface}};
+  return {{"interface", "Name of extension provider interface", true, kInterface, 0, take_interface, 0, NameOf::nothing,
+           NameOf::interface}};
+}
+
+Options interface_levels() {
+  return levels(kBrief | kDetail | kExtensive | kTerse, kStatistics) + statistics_option(kInterfaceLevels);
+}
+
+Options statistics_option(std::uint64_t others) {
+  return {{"statistics", "Display statistics and errors", false, kStatistics, others | kStatistics,
+           set_level<Level::statistics>}};
+}
+
+Options bare_interface() {
+  return {{"", "Name of a card, or of one of its units", true, kInterface, 0, take_interface, 0, NameOf::interface,
+           NameOf::interface}};
 }
 
 Options service_set_option() {

@@ -45,6 +45,7 @@ enum OptionBit : std::uint64_t {
   kBy = std::uint64_t{1} << 33U,
   kSortBy = std::uint64_t{1} << 34U,
   kGroupBy = std::uint64_t{1} << 35U,
+  kStatistics = std::uint64_t{1} << 40U,
 };
 
 /// The `enter` of a node that decides what the command does.
@@ -59,6 +60,12 @@ using Options = std::vector<GrammarOption>;
 /// Returns the options among brief, detail, extensive, summary and terse that are in `bits`. Each excludes the others.
 [[nodiscard]] Options levels(std::uint64_t bits, std::uint64_t excluded = 0);
 [[nodiscard]] Options interface_option();
+/// Returns the option `statistics`, which excludes the levels in `others`.
+[[nodiscard]] Options statistics_option(std::uint64_t others);
+/// Returns the levels of `show interfaces`.
+[[nodiscard]] Options interface_levels();
+/// Returns the option that is the name of an interface without a keyword.
+[[nodiscard]] Options bare_interface();
 [[nodiscard]] Options service_set_option();
 /// Returns the filters that `show` and `clear` of sessions and flows share.
 [[nodiscard]] Options session_filters();

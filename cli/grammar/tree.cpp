@@ -22,8 +22,9 @@ void enter_statistics(Command& c) {
   c.statistics = group;
 }
 
-Options show_session_options() {
-  const Options nat = {
+/// Returns the filters for translated sessions.
+Options nat_filters() {
+  return {
       {"nat", "Translated sessions only", false, kNat, kUtilization,
        [](Command& c, std::string_view) -> Result<void> {
          c.nat = true;
@@ -45,8 +46,11 @@ Options show_session_options() {
        },
        0, NameOf::nothing, NameOf::nat_pool},
   };
-  Options out =
-      levels(kSessionLevels, kUtilization | kGroupBy) + session_filters() + nat + xlated_options(kUtilization);
+}
+
+Options show_session_options() {
+  Options out = levels(kSessionLevels, kUtilization | kGroupBy) + session_filters() + nat_filters() +
+                xlated_options(kUtilization);
   out.push_back(verb_option("count", "Display the number of matching sessions", kCount,
                             kUtilization | kTop | kSortBy | kGroupBy, become<Verb::count_sessions>));
   out = std::move(out) + limit_option("Maximum number of entries to display") + order_options();
@@ -127,25 +131,59 @@ GrammarNode show_services() {
                              levels(kExtensive) + group_option()),
                      command("failovers", "Display what takeovers cost", enter<Verb::show_failovers>,
                              levels(kExtensive) + group_option())};
-  return keyword("services", "Show services",
-                 {
-                     flows_node(),
-                     show_nat(),
-                     std::move(groups),
-                     show_service_sets(),
-                     std::move(sessions),
-                     show_stateful_firewall(),
-                 });
+  return keyword(
+      "services", "Show services",
+      {
+          flows_node(),
+          command("ha", "Display high availability information", enter<Verb::show_ha>,
+                  levels(kBrief | kDetail, kStatistics) + statistics_option(kBrief | kDetail) + interface_option()),
+          show_nat(),
+          keyword("policies", "Display firewall policies",
+                  {command("hit-count", "Display how often each policy was matched", enter<Verb::show_hit_counts>,
+                           service_set_option() + interface_option())}),
+          std::move(groups),
+          keyword("screen", "Display screens",
+                  {command("statistics", "Display counters of screens", enter_statistics<StatisticsView::screen_drops>,
+                           service_set_option() + interface_option())}),
+          show_service_sets(),
+          std::move(sessions),
+          show_stateful_firewall(),
+      });
+}
+
+template <StatisticsView group>
+void enter_clear(Command& c) {
+  c.verb = Verb::clear_service_set_statistics;
+  c.statistics = group;
+}
+
+GrammarNode clear_service_sets() {
+  const Options where = service_set_option() + interface_option();
+  return keyword(
+      "service-sets", "Clear service sets",
+      {keyword(
+          "statistics", "Clear statistics of service sets",
+          {
+              command("integrity-drops", "Clear counters of packets with errors",
+                      enter_clear<StatisticsView::integrity_drops>, where),
+              command("packet-drops", "Clear counters of dropped and refused packets",
+                      enter_clear<StatisticsView::packet_drops>, where),
+              command("screen-drops", "Clear counters of screens", enter_clear<StatisticsView::screen_drops>, where),
+              command("tcp", "Clear counters of TCP tracking", enter_clear<StatisticsView::tcp>, where),
+              command("tcp-mss", "Clear counters of TCP MSS rewriting", enter_clear<StatisticsView::tcp_mss>, where),
+          })});
 }
 
 GrammarNode clear_services() {
-  GrammarNode sessions = command("sessions", "Clear sessions", enter<Verb::clear_sessions>, session_filters());
+  GrammarNode sessions =
+      command("sessions", "Clear sessions", enter<Verb::clear_sessions>, session_filters() + nat_filters());
   sessions.children = {
       command("analysis", "Clear statistics of sessions", enter<Verb::clear_analysis>, interface_option())};
   return keyword("services", "Clear services",
                  {
                      command("flows", "Clear flows", enter<Verb::clear_flows>, session_filters()),
                      clear_nat(),
+                     clear_service_sets(),
                      std::move(sessions),
                      keyword("stateful-firewall", "Clear stateful firewall information",
                              {
@@ -264,7 +302,10 @@ GrammarNode build() {
       keyword("clear", "Clear information in the system", {clear_services()}),
       keyword("request", "Make system-level requests", {request_services()}),
       keyword("show", "Show system information",
-              {show_chassis(), show_configuration(), std::move(services), show_system(),
+              {show_chassis(), show_configuration(),
+               command("interfaces", "Show interface information", enter<Verb::show_interfaces>,
+                       interface_levels() + bare_interface() + member_option()),
+               std::move(services), show_system(),
                command("version", "Show software process revision levels", enter<Verb::show_version>, {})})};
   for (auto& each : local_commands()) first.push_back(std::move(each));
   return keyword("", "", std::move(first));

@@ -97,7 +97,7 @@ std::vector<TermUse> terms_of(const Cluster& cluster, std::uint16_t service_set,
     const auto& rule = cluster.nat_rules[index];
     for (const auto& term : rule.terms) {
       ++position;
-      if (translates(term, which)) out.push_back({&rule, &term, position});
+      if (translates(term, which)) out.push_back({&rule, &term, position, std::nullopt});
     }
   }
   return out;

@@ -55,7 +55,8 @@ struct NamedPool {
 struct TermUse {
   const NatRule* rule = nullptr;
   const NatTerm* term = nullptr;
-  std::uint32_t position = 0;  ///< number of the term in its service set, from 1
+  std::uint32_t position = 0;       ///< number of the term in its service set, from 1
+  std::optional<TermHitsRow> hits;  ///< how often it was matched; nullopt: not known
 };
 /// Returns the terms of a service set that translate sources, destinations, or one address to another, as `which` says.
 [[nodiscard]] std::vector<TermUse> terms_of(const Cluster& cluster, std::uint16_t service_set, NatRules which);

@@ -42,16 +42,18 @@ void append_hardware(const ElementRange& answer, std::string& out) {
 Layout of_each_chassis(const RowLayout& row) {
   Layout out;
   out.groups.push_back({"", Template(), {}, false, {row}});
-  out.groups.push_back({"multi-routing-engine-item",
-                        Template("{re-name}:\n"
-                                 "--------------------------------------------------------------------------\n"),
-                        "\n",
-                        true,
-                        {row}});
+  out.groups.push_back(each_chassis_layout({row}));
   return out;
 }
 
 }  // namespace
+
+GroupLayout each_chassis_layout(std::vector<RowLayout> rows) {
+  return {"multi-routing-engine-item",
+          Template("{re-name}:\n"
+                   "--------------------------------------------------------------------------\n"),
+          "\n", true, std::move(rows)};
+}
 
 void add_chassis_layouts(Layouts& layouts) {
   RowLayout hardware = row_layout("chassis-inventory", {});

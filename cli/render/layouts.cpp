@@ -6,7 +6,9 @@ const Layout* layout_of(Verb verb, Level level) {
   static const Layouts layouts = [] {
     Layouts out;
     add_chassis_layouts(out);
+    add_interface_layouts(out);
     add_nat_layouts(out);
+    add_policy_layouts(out);
     add_session_layouts(out);
     add_statistics_layouts(out);
     add_table_layouts(out);

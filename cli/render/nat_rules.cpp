@@ -134,6 +134,11 @@ std::string render_nat_rule(const Cluster& cluster, std::uint16_t service_set, c
     field(out, "Filtering type",
           term.endpoint_independent_filtering ? "endpoint-independent" : "address-port-filtering");
   }
+  if (use.hits) {
+    field(out, "Translation hits", std::to_string(use.hits->hits));
+    field(out, "  Successful sessions", std::to_string(use.hits->hits - std::min(use.hits->hits, use.hits->failures)));
+    field(out, "  Failed sessions", std::to_string(use.hits->failures));
+  }
   return out;
 }
 

@@ -12,8 +12,6 @@
 namespace icr::cli {
 namespace {
 
-constexpr std::size_t kShown = 10;
-
 std::string text_of(const FlowKey& key) {
   return fmt::format("{} {}:{} -> {}:{}", protocol_keyword(key.protocol), key.source.to_string(), key.source_port,
                      key.destination.to_string(), key.destination_port);
@@ -160,32 +158,57 @@ std::string render_twins_heading(const Cluster& cluster, const RedundancySet& se
   return out + "\n";
 }
 
+TwinVerdict verdict_of(const TwinComparison& sessions, const TwinComparison& bindings) {
+  if (sessions.different() + bindings.different() > 0) return TwinVerdict::different;
+  if (sessions.not_examined() + bindings.not_examined() > 0) return TwinVerdict::not_examined;
+  return sessions.changing() + bindings.changing() > 0 ? TwinVerdict::changing : TwinVerdict::equal;
+}
+
+std::vector<std::string> differences_of(const Cluster& cluster, const Twins& twins, const TwinComparison& sessions,
+                                        const TwinComparison& bindings, std::size_t most) {
+  std::vector<std::string> out;
+  for (const auto* comparison : {&sessions, &bindings}) {
+    for (const auto& [number, slot] : comparison->doubts()) {
+      if (slot.different && out.size() < most) out.push_back(describe(cluster, twins, slot));
+    }
+  }
+  return out;
+}
+
+std::uint64_t only_on_master(const TwinComparison& comparison) {
+  return static_cast<std::uint64_t>(std::count_if(
+      comparison.doubts().begin(), comparison.doubts().end(),
+      [](const auto& slot) { return slot.second.different && slot.second.records[0] && !slot.second.records[1]; }));
+}
+
 std::string render_twins(const Cluster& cluster, const Twins& twins, const TwinComparison& sessions,
                          const TwinComparison& bindings, bool extensive) {
   std::string out = fmt::format("   Master: {}, standby: {}\n", cluster.chassis[twins.master.chassis].name,
                                 cluster.chassis[twins.standby.chassis].name);
   append_counts("Sessions:", sessions, out);
   append_counts("NAT bindings:", bindings, out);
+  switch (verdict_of(sessions, bindings)) {
+    case TwinVerdict::different:
+      out += "   The twins are different\n";
+      break;
+    case TwinVerdict::not_examined:
+      out += "   No difference is proved, but some slots that differed were not examined\n";
+      break;
+    case TwinVerdict::changing:
+      out += "   No difference is proved, but some sessions or bindings changed at each look\n";
+      break;
+    case TwinVerdict::equal:
+      out += "   The twins are equal\n";
+      break;
+  }
   const std::uint64_t different = sessions.different() + bindings.different();
-  if (different > 0) {
-    out += "   The twins are different\n";
-  } else if (sessions.not_examined() + bindings.not_examined() > 0) {
-    out += "   No difference is proved, but some slots that differed were not examined\n";
-  } else if (sessions.changing() + bindings.changing() > 0) {
-    out += "   No difference is proved, but some sessions or bindings changed at each look\n";
-  } else {
-    out += "   The twins are equal\n";
+  for (const auto& each :
+       differences_of(cluster, twins, sessions, bindings, extensive ? different : kShownDifferences)) {
+    fmt::format_to(std::back_inserter(out), "     {}\n", each);
   }
-  std::size_t left = extensive ? different : kShown;
-  for (const auto* comparison : {&sessions, &bindings}) {
-    for (const auto& [number, slot] : comparison->doubts()) {
-      if (!slot.different || left == 0) continue;
-      --left;
-      fmt::format_to(std::back_inserter(out), "     {}\n", describe(cluster, twins, slot));
-    }
+  if (!extensive && different > kShownDifferences) {
+    fmt::format_to(std::back_inserter(out), "     and {} more\n", different - kShownDifferences);
   }
-  if (!extensive && different > kShown)
-    fmt::format_to(std::back_inserter(out), "     and {} more\n", different - kShown);
   return out;
 }
 
@@ -218,15 +241,8 @@ std::string render_dry_run(const Cluster& cluster, const SetReport& master, cons
 }
 
 std::string render_cost(const TwinComparison& sessions, const TwinComparison& bindings) {
-  const auto lost = [](const TwinComparison& comparison) {
-    const auto only_on_master = [](const auto& slot) {
-      return slot.second.different && slot.second.records[0] && !slot.second.records[1];
-    };
-    return static_cast<std::uint64_t>(
-        std::count_if(comparison.doubts().begin(), comparison.doubts().end(), only_on_master));
-  };
-  const std::uint64_t lost_sessions = lost(sessions);
-  const std::uint64_t lost_bindings = lost(bindings);
+  const std::uint64_t lost_sessions = only_on_master(sessions);
+  const std::uint64_t lost_bindings = only_on_master(bindings);
   if (sessions.not_examined() + bindings.not_examined() > 0) return "   What a switchover would lose is not known\n";
   if (lost_sessions + lost_bindings == 0) return "   A switchover would lose no session\n";
   return fmt::format("   A switchover would lose {} and {}\n", counted(lost_sessions, "session"),

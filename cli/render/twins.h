@@ -22,6 +22,18 @@ struct Twins {
 [[nodiscard]] Result<Twins> find_twins(const Cluster& cluster, const Survey& survey, const std::vector<Source>& sources,
                                        std::uint16_t set);
 
+/// What the looks at two twins have shown.
+enum class TwinVerdict : std::uint8_t { equal, different, changing, not_examined };
+[[nodiscard]] TwinVerdict verdict_of(const TwinComparison& sessions, const TwinComparison& bindings);
+/// Returns the differences that are proved, in words, but at most so many.
+[[nodiscard]] std::vector<std::string> differences_of(const Cluster& cluster, const Twins& twins,
+                                                      const TwinComparison& sessions, const TwinComparison& bindings,
+                                                      std::size_t most);
+/// Returns how many records only the master has: a switchover would lose them.
+[[nodiscard]] std::uint64_t only_on_master(const TwinComparison& comparison);
+/// So many differences are told, unless all are asked for.
+inline constexpr std::size_t kShownDifferences = 10;
+
 /// Returns "RG-ID 1, RS-ID 1: redundancy set rs1, members left, right".
 [[nodiscard]] std::string render_twins_heading(const Cluster& cluster, const RedundancySet& set);
 /// Renders what was compared, the verdict, and the differences: ten of them, or with `extensive` all that are known.

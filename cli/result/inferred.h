@@ -40,6 +40,29 @@ inline constexpr std::string_view kSessionGroup = "session-group";
 inline constexpr std::string_view kGroupName = "session-group-name";
 inline constexpr std::string_view kOtherGroups = "session-group-others";
 inline constexpr std::string_view kGroupCount = "session-group-count";
+// Comparison of twins.
+inline constexpr std::string_view kConsistency = "rg-consistency-information";
+inline constexpr std::string_view kConsistencyOfSet = "rg-consistency";
+inline constexpr std::string_view kMasterChassis = "master-chassis";
+inline constexpr std::string_view kStandbyChassis = "standby-chassis";
+inline constexpr std::string_view kComparison = "twin-comparison";
+inline constexpr std::string_view kCompared = "compared";
+inline constexpr std::string_view kComparedSlots = "compared-slots";
+inline constexpr std::string_view kEqualSlots = "equal-slots";
+inline constexpr std::string_view kDifferentSlots = "different-slots";
+inline constexpr std::string_view kChangingSlots = "changing-slots";
+inline constexpr std::string_view kUnexaminedSlots = "unexamined-slots";
+inline constexpr std::string_view kWithheldSessions = "withheld-sessions";
+inline constexpr std::string_view kVerdict = "twin-verdict";
+inline constexpr std::string_view kDifference = "twin-difference";
+inline constexpr std::string_view kRefusal = "switchover-refusal";
+inline constexpr std::string_view kLostSessions = "lost-sessions";
+inline constexpr std::string_view kLostBindings = "lost-bindings";
+
+// Ports below the units of a card (`interface-information`).
+inline constexpr std::string_view kPortType = "port-type";
+inline constexpr std::string_view kPortDevice = "port-device";
+inline constexpr std::string_view kPortState = "port-state";
 
 // Counters of screens.
 inline constexpr std::string_view kScreenDrops = "service-set-screen-drops-statistics";
@@ -237,6 +260,26 @@ inline constexpr std::array kNames = {
     Name{kGroupName, "its name"},
     Name{kOtherGroups, "all groups behind those of `top`"},
     Name{kGroupCount, "their number"},
+    Name{kConsistency, "the answer of `redundancy-group consistency` and of `switchover dry-run` (not in Junos)"},
+    Name{kConsistencyOfSet, "a redundancy set in it"},
+    Name{kMasterChassis, "the chassis that is master"},
+    Name{kStandbyChassis, "the chassis that is standby"},
+    Name{kComparison, "what was compared"},
+    Name{kCompared, "`sessions` or `nat-bindings`"},
+    Name{kComparedSlots, "how many were compared"},
+    Name{kEqualSlots, "how many are equal"},
+    Name{kDifferentSlots, "how many differ"},
+    Name{kChangingSlots, "how many changed at each look"},
+    Name{kUnexaminedSlots, "how many differed and were not looked at again"},
+    Name{kWithheldSessions, "sessions below the replication-threshold"},
+    Name{kVerdict, "`equal`, `different`, `changing`, `not-examined` or `not-compared`"},
+    Name{kDifference, "a difference, in words"},
+    Name{kRefusal, "why the master would refuse a switchover"},
+    Name{kLostSessions, "sessions that a switchover would lose"},
+    Name{kLostBindings, "NAT bindings that it would lose"},
+    Name{kPortType, "`Port:` of a logical interface: the type of the cluster file (not in Junos)"},
+    Name{kPortDevice, "its device in the kernel (not in Junos)"},
+    Name{kPortState, "its link: `up`, `down` or `missing` (not in Junos)"},
     Name{kScreenDrops, "the answer of `statistics screen-drops`"},
     Name{kScreenDropsOfSet, "the screens of a service set in it"},
     Name{kScreenLimits, "the answer of `statistics screen-session-limit-counters`"},

@@ -7,7 +7,7 @@ namespace icr::cli {
 namespace {
 
 /// The outermost elements that have a namespace, and the part of Junos that it names.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 14> kNamespaces = {{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 16> kNamespaces = {{
     {"usf-session-count-information", "junos-flow"},
     {"flow-session-information", "junos-flow"},
     {"service-set-summary-information", "junos-adaptive-services"},
@@ -22,6 +22,8 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 14> kNamespa
     {"system-uptime-information", "junos"},
     {"alarm-information", "junos-alarm"},
     {"chassis-inventory", "junos-chassis"},
+    {"interface-information", "junos-interface"},
+    {"policy-hit-count-service-router", "junos-security-policy"},
 }};
 
 }  // namespace

@@ -19,6 +19,19 @@ SessionState state_of(const SessionRecord& record) {
   return closed ? SessionState::invalid : SessionState::valid;
 }
 
+void PortTraffic::add(const PortTraffic& other) {
+  input_packets += other.input_packets;
+  input_bytes += other.input_bytes;
+  output_packets += other.output_packets;
+  output_bytes += other.output_bytes;
+  input_pps += other.input_pps;
+  input_bps += other.input_bps;
+  output_pps += other.output_pps;
+  output_bps += other.output_bps;
+  input_errors += other.input_errors;
+  output_errors += other.output_errors;
+}
+
 bool addresses_a_set(QueryKind kind) {
   switch (kind) {
     case QueryKind::status:
@@ -29,6 +42,7 @@ bool addresses_a_set(QueryKind kind) {
     case QueryKind::clear_analysis:
     case QueryKind::commit:
     case QueryKind::system:
+    case QueryKind::traffic:
       return false;
     default:
       return true;

@@ -24,6 +24,7 @@
 #include "model/query/session_groups.h"
 #include "model/query/session_order.h"
 #include "model/query/system.h"
+#include "model/query/term_hits.h"
 #include "model/record/path.h"
 #include "model/record/record_codec.h"
 #include "model/record/role.h"
@@ -55,6 +56,8 @@ enum class QueryKind : std::uint8_t {
   system = 21,            ///< about the chassis itself: its machine, its process, its interfaces
   largest = 22,           ///< the largest of the matching sessions of one set, by ranges of slots
   groups = 23,            ///< sums over the matching sessions of one set by group, by ranges of slots
+  traffic = 24,           ///< what goes through the ports of the card
+  term_hits = 25,         ///< how often the terms of one set's rules were matched, in pages
 };
 /// The number that the next kind of question will have.
 inline constexpr std::uint8_t kQueryKindEnd = enum_end<QueryKind, QueryKind::status>();
@@ -72,10 +75,10 @@ struct QueryRequest {
   /// Cluster::redundancy_sets. They are not sent.
   std::uint16_t card = 0;
   std::uint16_t set = 0;
-  std::uint32_t cursor =
-      0;  ///< page, bindings, largest, groups: first slot to look at; statistics, deterministic: rows to skip
-  std::uint32_t limit = 0;  ///< page, bindings, largest: at most this many rows, 1..kPageSessions
-  bool by_state = false;    ///< count: tell valid, invalid ... apart (needs a scan); otherwise all in `valid`
+  std::uint32_t cursor = 0;  ///< page, bindings, largest, groups: first slot to look at; statistics, deterministic,
+                             ///< term_hits: rows to skip
+  std::uint32_t limit = 0;   ///< page, bindings, largest: at most this many rows, 1..kPageSessions
+  bool by_state = false;     ///< count: tell valid, invalid ... apart (needs a scan); otherwise all in `valid`
   SessionFilter filter;
   std::uint8_t record_kinds = 0;  ///< bindings, clear_bindings: bit (1 << RecordKind) for each kind that is meant
   std::optional<StatisticsGroup> group;     ///< statistics, clear_statistics: this one only
@@ -289,7 +292,9 @@ struct QueryReply {
   CommitReply commit;
   std::vector<FailoverReport> failovers;  ///< newest first; at most kMaxFailovers
   SystemStatus system;
-  std::string text;  ///< switchover: what was done, for the operator
+  std::vector<TermHitsRow> term_hits;  ///< at most kPageTerms
+  std::vector<PortTraffic> traffic;    ///< at most kMaxInterfaces
+  std::string text;                    ///< switchover: what was done, for the operator
 };
 
 inline constexpr std::uint32_t kPageSessions = 1024;
@@ -299,6 +304,7 @@ inline constexpr std::uint32_t kPageGroups = 4096;
 /// Slots that an answer to `largest` or `groups` examines at most, so that the answer for a table of any size comes
 /// before the deadline.
 inline constexpr std::uint32_t kRangeSlots = 256 * 1024;
+inline constexpr std::uint32_t kPageTerms = 2048;
 inline constexpr std::size_t kMaxRequestBytes = 64 * 1024;  ///< a filter that names every service set fits
 inline constexpr std::size_t kMaxReplyBytes = 1024 * 1024;
 

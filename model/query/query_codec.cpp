@@ -119,6 +119,8 @@ Result<void> decode_parts(const fbs::QueryReply& in, QueryReply& out) {
   if (auto sound = take(decode_groups(in.groups()), out.groups); !sound) return sound;
   if (auto sound = take(decode_failovers(in.failovers()), out.failovers); !sound) return sound;
   if (auto sound = take(decode_system(in.system()), out.system); !sound) return sound;
+  if (auto sound = take(decode_traffic(in.traffic()), out.traffic); !sound) return sound;
+  if (auto sound = take(decode_term_hits(in.term_hits()), out.term_hits); !sound) return sound;
   return take(decode_commit(in.commit()), out.commit);
 }
 
@@ -205,13 +207,16 @@ void encode_reply(const QueryReply& reply, BatchEncoder& sessions, flatbuffers::
   flatbuffers::Offset<fbs::SystemStatus> system;
   if (reply.system != SystemStatus{}) system = encode_system(reply.system, builder);
   const auto session_groups = encode_groups(reply.groups, builder);
+  const auto traffic = encode_traffic(reply.traffic, builder);
+  const auto term_hits = encode_term_hits(reply.term_hits, builder);
   std::vector<flatbuffers::Offset<fbs::Name>> names;
   for (const auto& [id, name] : reply.names) names.push_back(fbs::CreateName(builder, id, builder.CreateString(name)));
   const auto name_rows = builder.CreateVector(names);
-  const auto root = fbs::CreateQueryReply(builder, reply.request_id, static_cast<std::uint8_t>(reply.error), reason,
-                                          status_rows, utilization, batch, reply.next_cursor, reply.done, group_rows,
-                                          text, pools, uses, statistics, analysis, usage, live, reply.cluster_digest,
-                                          counts, deterministic, name_rows, commit, failovers, system, session_groups);
+  const auto root =
+      fbs::CreateQueryReply(builder, reply.request_id, static_cast<std::uint8_t>(reply.error), reason, status_rows,
+                            utilization, batch, reply.next_cursor, reply.done, group_rows, text, pools, uses,
+                            statistics, analysis, usage, live, reply.cluster_digest, counts, deterministic, name_rows,
+                            commit, failovers, system, session_groups, traffic, term_hits);
   fbs::FinishQueryMessageBuffer(builder, fbs::CreateQueryMessage(builder, 0, root));
 }
 

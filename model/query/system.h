@@ -45,6 +45,24 @@ struct SystemStatus {
   friend bool operator==(const SystemStatus&, const SystemStatus&) = default;
 };
 
+/// What has gone through the port of a unit of a card since the card was started.
+struct PortTraffic {
+  std::uint32_t unit = 0;
+  std::uint64_t input_packets = 0;  ///< into the card
+  std::uint64_t input_bytes = 0;    ///< of IP packets
+  std::uint64_t output_packets = 0;
+  std::uint64_t output_bytes = 0;
+  // Of the last second that was measured, in packets and bits per second.
+  std::uint64_t input_pps = 0;
+  std::uint64_t input_bps = 0;
+  std::uint64_t output_pps = 0;
+  std::uint64_t output_bps = 0;
+  std::uint64_t input_errors = 0;  ///< packets that were not taken
+  std::uint64_t output_errors = 0;
+  void add(const PortTraffic& other);
+  friend bool operator==(const PortTraffic&, const PortTraffic&) = default;
+};
+
 /// Something that an operator should look at, as long as it is so.
 struct Alarm {
   WallMillis since = 0;

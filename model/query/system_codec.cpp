@@ -81,6 +81,52 @@ Result<SystemStatus> decode_system(const fbs::SystemStatus* in) {
   return out;
 }
 
+Vector<flatbuffers::Offset<fbs::PortTraffic>> encode_traffic(const std::vector<PortTraffic>& in, Builder& builder) {
+  std::vector<flatbuffers::Offset<fbs::PortTraffic>> rows;
+  for (std::size_t i = 0; i < std::min(in.size(), kMaxInterfaces); ++i) {
+    const PortTraffic& each = in[i];
+    rows.push_back(fbs::CreatePortTraffic(builder, each.unit, each.input_packets, each.input_bytes, each.output_packets,
+                                          each.output_bytes, each.input_pps, each.input_bps, each.output_pps,
+                                          each.output_bps, each.input_errors, each.output_errors));
+  }
+  return builder.CreateVector(rows);
+}
+
+Result<std::vector<PortTraffic>> decode_traffic(const Rows<fbs::PortTraffic>* in) {
+  std::vector<PortTraffic> out;
+  if (in == nullptr) return out;
+  if (in->size() > kMaxInterfaces) return fail("traffic of {} ports", in->size());
+  for (const auto* row : *in) {
+    out.push_back({row->unit(), row->input_packets(), row->input_bytes(), row->output_packets(), row->output_bytes(),
+                   row->input_pps(), row->input_bps(), row->output_pps(), row->output_bps(), row->input_errors(),
+                   row->output_errors()});
+  }
+  return out;
+}
+
+Vector<flatbuffers::Offset<fbs::TermHits>> encode_term_hits(const std::vector<TermHitsRow>& in, Builder& builder) {
+  std::vector<flatbuffers::Offset<fbs::TermHits>> rows;
+  for (std::size_t i = 0; i < std::min<std::size_t>(in.size(), kPageTerms); ++i) {
+    const auto rule = builder.CreateString(in[i].rule);
+    const auto term = builder.CreateString(in[i].term);
+    rows.push_back(fbs::CreateTermHits(builder, in[i].service_set, static_cast<std::uint8_t>(in[i].kind), rule, term,
+                                       in[i].input, in[i].output, in[i].hits, in[i].failures));
+  }
+  return builder.CreateVector(rows);
+}
+
+Result<std::vector<TermHitsRow>> decode_term_hits(const Rows<fbs::TermHits>* in) {
+  std::vector<TermHitsRow> out;
+  if (in == nullptr) return out;
+  if (in->size() > kPageTerms) return fail("hits of {} terms", in->size());
+  for (const auto* row : *in) {
+    if (row->kind() >= enum_end<TermKind>()) return fail("kind {} of a term out of range", row->kind());
+    out.push_back({row->service_set(), static_cast<TermKind>(row->kind()), printable(row->rule()),
+                   printable(row->term()), row->input(), row->output(), row->hits(), row->failures()});
+  }
+  return out;
+}
+
 Vector<flatbuffers::Offset<fbs::Alarm>> encode_alarms(const std::vector<Alarm>& in, Builder& builder) {
   std::vector<flatbuffers::Offset<fbs::Alarm>> rows;
   for (std::size_t i = 0; i < std::min(in.size(), kMaxAlarms); ++i) {

@@ -12,6 +12,14 @@ namespace icr::query_codec {
 /// part gives null.
 [[nodiscard]] Result<SystemStatus> decode_system(const fbs::SystemStatus* in);
 
+[[nodiscard]] Vector<flatbuffers::Offset<fbs::PortTraffic>> encode_traffic(const std::vector<PortTraffic>& in,
+                                                                           Builder& builder);
+[[nodiscard]] Result<std::vector<PortTraffic>> decode_traffic(const Rows<fbs::PortTraffic>* in);
+
+[[nodiscard]] Vector<flatbuffers::Offset<fbs::TermHits>> encode_term_hits(const std::vector<TermHitsRow>& in,
+                                                                          Builder& builder);
+[[nodiscard]] Result<std::vector<TermHitsRow>> decode_term_hits(const Rows<fbs::TermHits>* in);
+
 [[nodiscard]] Vector<flatbuffers::Offset<fbs::Alarm>> encode_alarms(const std::vector<Alarm>& in, Builder& builder);
 [[nodiscard]] Result<std::vector<Alarm>> decode_alarms(const Rows<fbs::Alarm>& in);
 

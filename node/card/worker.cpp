@@ -395,6 +395,14 @@ void Worker::account(Duration busy, TimePoint now) {
   analysis_.deleted.add(utilization_.teardown_rate);
   ++analysis_.samples;
   for (const auto& view : set_views_) view->watch(now);
+  rates_.resize(ports_.size());
+  for (std::size_t i = 0; i < ports_.size(); ++i) {
+    const Port::Totals totals = ports_[i].port->totals();
+    const Port::Totals& from = rates_[i].from;
+    rates_[i].per_second = {rate(totals.rx_packets, from.rx_packets), rate(totals.rx_bytes, from.rx_bytes),
+                            rate(totals.tx_packets, from.tx_packets), rate(totals.tx_bytes, from.tx_bytes)};
+    rates_[i].from = totals;
+  }
 }
 
 CardUtilization Worker::utilization(TimePoint /*now*/) const {
@@ -487,12 +495,39 @@ void Worker::usage(CardUsage& out) const {
   }
 }
 
+void Worker::traffic(std::vector<PortTraffic>& out) const {
+  constexpr std::uint64_t kBits = 8;
+  for (std::size_t i = 0; i < ports_.size(); ++i) {
+    const Port::Totals totals = ports_[i].port->totals();
+    PortTraffic each{ports_[i].unit, totals.rx_packets, totals.rx_bytes, totals.tx_packets, totals.tx_bytes};
+    if (i < rates_.size()) {
+      const Port::Totals& rate = rates_[i].per_second;
+      each.input_pps = rate.rx_packets;
+      each.input_bps = rate.rx_bytes * kBits;
+      each.output_pps = rate.tx_packets;
+      each.output_bps = rate.tx_bytes * kBits;
+    }
+    CounterList counters;
+    ports_[i].port->append_to(counters);
+    for (const NamedCounter& counter : counters) {
+      const std::string_view name = counter.name;
+      if (name.starts_with("rx-dropped-") || name == "rx-errors") each.input_errors += counter.value;
+      if (name.starts_with("tx-dropped-")) each.output_errors += counter.value;
+    }
+    out.push_back(each);
+  }
+}
+
 void Worker::statistics(StableId service_set, ServiceSetStatus& out) const {
   if (const auto index = cluster_->service_set_ids.find(service_set)) engine_->statistics(*index, out);
 }
 
 void Worker::clear_statistics(StableId service_set, std::optional<StatisticsGroup> group) {
   if (const auto index = cluster_->service_set_ids.find(service_set)) engine_->clear_statistics(*index, group);
+  for (const auto& set : set_views_) {
+    if (!group || *group == StatisticsGroup::stateful_firewall) set->clear_term_hits(service_set, TermKind::firewall);
+    if (!group || *group == StatisticsGroup::nat) set->clear_term_hits(service_set, TermKind::nat);
+  }
   if (group && *group != StatisticsGroup::nat) return;
   for (const auto& set : set_views_) set->clear_nat_statistics(service_set);
 }

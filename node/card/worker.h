@@ -99,6 +99,7 @@ class Worker final : public CardView, private PacketSink {
   void analysis(CardAnalysis& out) const override;
   void clear_analysis() override;
   void usage(CardUsage& out) const override;
+  void traffic(std::vector<PortTraffic>& out) const override;
   void statistics(StableId service_set, ServiceSetStatus& out) const override;
   void clear_statistics(StableId service_set, std::optional<StatisticsGroup> group) override;
 
@@ -133,6 +134,12 @@ class Worker final : public CardView, private PacketSink {
   const std::uint32_t workers_;
   std::vector<UnitPort> ports_;
   std::vector<Port*> port_of_unit_;
+  /// Of each of ports_: what had gone through it when the last second began, and how much that second had.
+  struct Rate {
+    Port::Totals from;
+    Port::Totals per_second;
+  };
+  std::vector<Rate> rates_;
   std::vector<std::unique_ptr<Shard>> shards_;
   std::unique_ptr<Engine> engine_;
   std::vector<std::unique_ptr<SetShell>> sets_;

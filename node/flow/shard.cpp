@@ -102,6 +102,8 @@ Shard::Shard(const Cluster& cluster, std::uint16_t set, std::uint64_t seed, Time
     services_.push_back(Service{index, cluster.service_sets[index].stable_id, &cluster.service_sets[index],
                                 ServicePolicy(cluster, index), 0, 0, ticks_of(now) - 10});
     service_at_[index] = &services_.back();
+    services_.back().firewall_hits = TermHits(cluster, cluster.service_sets[index], TermKind::firewall);
+    services_.back().nat_hits = TermHits(cluster, cluster.service_sets[index], TermKind::nat);
     if (const auto& screen = cluster.service_sets[index].screen) {
       services_.back().screen = std::make_unique<ScreenGuard>(cluster.screens[*screen], table_.capacity(),
                                                               icr::detail::mix(seed + index, 0x2545f4914f6cdd1dULL));
@@ -187,6 +189,7 @@ SetUp Shard::set_up(const Headers& headers, std::uint16_t service_set, std::uint
   }
 
   const FirewallDecision firewall = s->policy.firewall(headers.key, inside, query);
+  s->firewall_hits.hit(firewall.place);
   if (firewall.action == FirewallAction::discard) return {std::nullopt, Drop::firewall_discard, false};
   if (firewall.action == FirewallAction::reject) return {std::nullopt, Drop::firewall_reject, true};
   const NatDecision nat = rule ? *rule : s->policy.nat(headers.key, inside, query);
@@ -226,8 +229,10 @@ SetUp Shard::set_up(const Headers& headers, std::uint16_t service_set, std::uint
   if (application && cluster_->applications[*application].application_protocol != kNoApplicationProtocol) {
     session.alg = cluster_->applications[*application].application_protocol;
   }
+  s->nat_hits.hit(nat.place);
   const NatResult translated = nat_.translate(service_set, nat.term, headers.key, inside, now);
   if (translated.refused != NatRefusal::none) {
+    s->nat_hits.failed(nat.place);
     session.generation = generation - 1;
     table_.release(*slot);
     return {std::nullopt, drop_of(translated.refused), false};
@@ -240,6 +245,7 @@ SetUp Shard::set_up(const Headers& headers, std::uint16_t service_set, std::uint
     const bool taken =
         table_.find(service_set, headers.key).has_value() || table_.find(service_set, translated.responder).has_value();
     nat_.cancel(nat_view(session), now);
+    s->nat_hits.failed(nat.place);
     session.generation = generation - 1;
     table_.release(*slot);
     return {std::nullopt, taken ? Drop::nat_conflict : Drop::flow_index_full, false};

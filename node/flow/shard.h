@@ -20,6 +20,7 @@
 #include "node/flow/ipv4_ids.h"
 #include "node/flow/packet_relay.h"
 #include "node/flow/session_table.h"
+#include "node/flow/term_hits.h"
 #include "node/flow/timer_wheel.h"
 #include "node/nat/nat_state.h"
 #include "node/packet/headers.h"
@@ -71,6 +72,8 @@ struct ShardUpdate {
     const ServiceSet* config = nullptr;
     ServicePolicy policy;
     std::unique_ptr<ScreenGuard> screen;
+    TermHits firewall_hits;
+    TermHits nat_hits;
   };
   const Cluster* cluster = nullptr;
   NatRules nat;
@@ -246,6 +249,11 @@ class Shard final : public SessionSource, public SessionSink, private NatOutput 
 
   [[nodiscard]] std::uint32_t sessions() const { return table_.size(); }
   [[nodiscard]] std::uint32_t sessions_of(std::uint16_t service_set) const;
+  /// Appends how often terms were matched, as ShardView::term_hits().
+  [[nodiscard]] std::uint32_t term_hits(const SessionFilter& filter, std::uint32_t from, std::uint32_t most,
+                                        std::vector<TermHitsRow>& out) const;
+  /// Sets the counts of the NAT terms of a service set to zero, or those of its firewall terms.
+  void clear_term_hits(StableId service_set, TermKind kind);
   /// Returns the same for a service set that is named by its identity, or 0 if it is not of this shard.
   [[nodiscard]] std::uint32_t sessions_with(StableId service_set) const;
   /// Returns what NAT sees of a session's record, or nullopt if its service set or pool is not known here.
@@ -305,6 +313,8 @@ class Shard final : public SessionSource, public SessionSink, private NatOutput 
     /// The NAT terms (null: none) of the last sessions that were set up, by prediction_class(). The next session of the
     /// class will most likely match the same term.
     std::array<const NatTerm*, 4> likely_nat = {};
+    TermHits firewall_hits = {};
+    TermHits nat_hits = {};
   };
 
   /// Returns the class of first packets whose NAT term is predicted together: by side and address family.

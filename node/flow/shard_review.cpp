@@ -16,7 +16,9 @@ ShardUpdate Shard::prepare(const Cluster& cluster, const std::vector<PoolReserva
   if (withholds && !withheld_) out.withheld.emplace(table_.capacity());
   for (const Service& s : services_) {
     const ServiceSet& config = cluster.service_sets[s.index];
-    out.services.push_back({&config, ServicePolicy(cluster, s.index, &s.policy), nullptr});
+    out.services.push_back({&config, ServicePolicy(cluster, s.index, &s.policy), nullptr,
+                            TermHits(cluster, config, TermKind::firewall, &s.firewall_hits),
+                            TermHits(cluster, config, TermKind::nat, &s.nat_hits)});
     if (config.screen) {
       out.services.back().screen = std::make_unique<ScreenGuard>(
           cluster.screens[*config.screen], table_.capacity(), icr::detail::mix(seed_ + s.index, 0x2545f4914f6cdd1dULL));
@@ -35,6 +37,10 @@ void Shard::take(ShardUpdate& update) {
     ShardUpdate::Service& next = update.services[i];
     if (next.screen && s.screen) next.screen->inherit(*s.screen);
     guarantees |= next.policy.may_guarantee() && !s.policy.may_guarantee();
+    next.firewall_hits.inherit(s.firewall_hits);
+    next.nat_hits.inherit(s.nat_hits);
+    std::swap(s.firewall_hits, next.firewall_hits);
+    std::swap(s.nat_hits, next.nat_hits);
     std::swap(s.config, next.config);
     std::swap(s.policy, next.policy);
     std::swap(s.screen, next.screen);
@@ -45,6 +51,28 @@ void Shard::take(ShardUpdate& update) {
   begin_review();
   arm_binding_ = 0;
   next_drain_end_ = 0;
+}
+
+std::uint32_t Shard::term_hits(const SessionFilter& filter, std::uint32_t from, std::uint32_t most,
+                               std::vector<TermHitsRow>& out) const {
+  std::uint32_t row = 0;
+  for (const Service& s : services_) {
+    if (!filter.has_service_set(s.id)) continue;
+    for (const TermHits* hits : {&s.firewall_hits, &s.nat_hits}) {
+      for (std::uint32_t place = 0; place < hits->size(); ++place, ++row) {
+        if (row < from || out.size() >= most) continue;
+        hits->append(place, out);
+        out.back().service_set = s.id;
+      }
+    }
+  }
+  return row;
+}
+
+void Shard::clear_term_hits(StableId service_set, TermKind kind) {
+  for (Service& s : services_) {
+    if (s.id == service_set) (kind == TermKind::nat ? s.nat_hits : s.firewall_hits).clear();
+  }
 }
 
 void Shard::end_drains(WallMillis now) {

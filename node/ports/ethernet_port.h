@@ -53,6 +53,9 @@ class EthernetPort final : public Port {
   void flush() override;
   [[nodiscard]] Duration waited() const override { return watch_.waited(); }
   [[nodiscard]] int descriptor() const override { return poll_; }
+  [[nodiscard]] Totals totals() const override {
+    return {counters_.rx_packets, counters_.rx_bytes, counters_.tx_packets, counters_.tx_bytes};
+  }
   void append_to(CounterList& out) const override;
 
  private:

@@ -69,6 +69,7 @@ std::unique_ptr<EthernetPort> LatePort::give_up_port() {
   CounterList last;
   port_->append_to(last);
   add_counters(former_, last);
+  former_totals_ = totals();
   return std::move(port_);
 }
 
@@ -134,6 +135,12 @@ void LatePort::tx(const Packet& packet) {
 
 void LatePort::flush() {
   if (port_) port_->flush();
+}
+
+Port::Totals LatePort::totals() const {
+  const Totals present = port_ ? port_->totals() : Totals{};
+  return {former_totals_.rx_packets + present.rx_packets, former_totals_.rx_bytes + present.rx_bytes,
+          former_totals_.tx_packets + present.tx_packets, former_totals_.tx_bytes + present.tx_bytes};
 }
 
 void LatePort::append_to(CounterList& out) const {

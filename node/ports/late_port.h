@@ -38,6 +38,7 @@ class LatePort final : public Port {
   void tx(const Packet& packet) override;
   void flush() override;
   [[nodiscard]] int descriptor() const override { return port_ ? port_->descriptor() : -1; }
+  [[nodiscard]] Totals totals() const override;
   void append_to(CounterList& out) const override;
 
  private:
@@ -63,8 +64,9 @@ class LatePort final : public Port {
   Mutex mutex_;
   ConditionVariable stop_;  ///< stopping_ was set
   bool stopping_ ICR_GUARDED_BY(mutex_) = false;
-  std::string told_;    ///< why the port could not be opened, as it was logged last
-  CounterList former_;  ///< counters of the ports on interfaces that are gone
+  std::string told_;      ///< why the port could not be opened, as it was logged last
+  CounterList former_;    ///< counters of the ports on interfaces that are gone
+  Totals former_totals_;  ///< and what went through them
   std::uint64_t losses_ = 0, dropped_ = 0;
 };
 

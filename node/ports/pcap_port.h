@@ -32,6 +32,9 @@ class PcapPort final : public Port {
   [[nodiscard]] std::optional<TimePoint> next_arrival() override;
   [[nodiscard]] bool is_capture() const override { return true; }
   void set_time(TimePoint now) override { now_ = now; }
+  [[nodiscard]] Totals totals() const override {
+    return {counters_.rx_packets, counters_.rx_bytes, counters_.tx_packets, counters_.tx_bytes};
+  }
   void append_to(CounterList& out) const override;
 
  private:

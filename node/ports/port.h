@@ -43,6 +43,14 @@ class Port {
   /// Returns how many packets have arrived. The call takes some tens of microseconds.
   [[nodiscard]] virtual Load load() const { return {}; }
 
+  /// What has gone through the port. Octets are those of IP packets.
+  struct Totals {
+    std::uint64_t rx_packets = 0, rx_bytes = 0;
+    std::uint64_t tx_packets = 0, tx_bytes = 0;
+  };
+  /// Returns what was received and sent so far. The call is cheap.
+  [[nodiscard]] virtual Totals totals() const { return {}; }
+
   /// Returns a descriptor that polls readable when packets wait, or -1 for a capture and while there is no device.
   [[nodiscard]] virtual int descriptor() const = 0;
 

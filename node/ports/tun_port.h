@@ -40,6 +40,9 @@ class TunPort final : public Port {
     // The descriptors of a device that is gone are always ready, so nobody must wait for them.
     return gone_ ? -1 : queues_.size() == 1 ? queues_.front() : poll_;
   }
+  [[nodiscard]] Totals totals() const override {
+    return {counters_.rx_packets, counters_.rx_bytes, counters_.tx_packets, counters_.tx_bytes};
+  }
   void append_to(CounterList& out) const override;
 
  private:

@@ -29,6 +29,8 @@ ClientClass class_for(const QueryRequest& request) {
     case QueryKind::system:
     case QueryKind::largest:
     case QueryKind::groups:
+    case QueryKind::traffic:
+    case QueryKind::term_hits:
       return ClientClass::view;
     case QueryKind::clear:
     case QueryKind::clear_bindings:

@@ -92,6 +92,11 @@ class ShardView {
   /// request.translated, or with neither the blocks of all hosts. Examines kPageSessions blocks at most, beginning with
   /// number request.cursor. Returns the number of all of them.
   virtual std::uint32_t deterministic(const QueryRequest& request, std::vector<DeterministicRow>& out) const = 0;
+
+  /// Appends how often the terms of the rules of each service set were matched that `filter` admits: from row `from`
+  /// on, at most `most` rows. Returns the number of all rows.
+  virtual std::uint32_t term_hits(const SessionFilter& filter, std::uint32_t from, std::uint32_t most,
+                                  std::vector<TermHitsRow>& out) const = 0;
 };
 
 /// One services card, or the part of it that belongs to one worker.
@@ -107,6 +112,8 @@ class CardView {
   /// Sets peaks and counts to zero.
   virtual void clear_analysis() = 0;
   virtual void usage(CardUsage& out) const = 0;
+  /// Appends what goes through the ports of this worker.
+  virtual void traffic(std::vector<PortTraffic>& out) const = 0;
   /// Fills in the counters of a service set of this worker since they were cleared.
   virtual void statistics(StableId service_set, ServiceSetStatus& out) const = 0;
   /// Clears the counters of one group, or of all groups. The group of NAT includes the counters of pools.

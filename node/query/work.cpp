@@ -345,6 +345,13 @@ void answer_deterministic(QueryTask& task, const ShardView& shard) {
   task.reply.next_cursor = task.reply.done ? blocks : task.cursor + kPageSessions;
 }
 
+void answer_term_hits(QueryTask& task, const ShardView& shard) {
+  task.reply.counts.clear();
+  const std::uint32_t terms = shard.term_hits(task.request.filter, task.cursor, kPageTerms, task.reply.term_hits);
+  task.reply.done = task.cursor >= terms || terms - task.cursor <= kPageTerms;
+  task.reply.next_cursor = task.reply.done ? terms : task.cursor + kPageTerms;
+}
+
 /// Service sets that one slice may ask for their counters: a hundred of them each.
 constexpr std::uint32_t kServiceSetsPerSlice = 4;
 
@@ -451,6 +458,9 @@ bool work_on(QueryTask& task, CardView& card, TimePoint now, std::uint32_t max_s
     case QueryKind::deterministic:
       answer_deterministic(task, *shard);
       return true;
+    case QueryKind::term_hits:
+      answer_term_hits(task, *shard);
+      return true;
     case QueryKind::statistics:
       return work_on_statistics(task, card);
     case QueryKind::clear_statistics:
@@ -463,6 +473,9 @@ bool work_on(QueryTask& task, CardView& card, TimePoint now, std::uint32_t max_s
       return true;
     case QueryKind::usage:
       card.usage(task.reply.usage);
+      return true;
+    case QueryKind::traffic:
+      card.traffic(task.reply.traffic);
       return true;
     case QueryKind::server_counters:
     case QueryKind::commit:

@@ -87,6 +87,7 @@ FirewallDecision ServicePolicy::firewall(const FlowKey& key, bool input, IcmpQue
   }
   decision.action = firewall_terms_[match->rule]->then;
   decision.policy = numbers_[match->rule];
+  decision.place = match->rule;
   decision.application = match->application;
   return decision;
 }
@@ -96,6 +97,7 @@ NatDecision ServicePolicy::nat(const FlowKey& key, bool input, IcmpQuery query) 
   const auto match = nat_.first(key, input, query);
   if (!match) return decision;
   decision.term = nat_terms_[match->rule];
+  decision.place = match->rule;
   decision.application = match->application;
   return decision;
 }

@@ -10,17 +10,22 @@
 
 namespace icr::node {
 
+/// The place of a term where none matched.
+inline constexpr std::uint32_t kNoPlace = 0xffffffff;
+
 /// The decision of the firewall about a first packet.
 struct FirewallDecision {
   FirewallAction action = FirewallAction::accept;
   std::uint16_t policy = 0;                  ///< number of the term in its ServicePolicy; 0: no firewall
   std::optional<std::uint16_t> application;  ///< the application of the term that matched
+  std::uint32_t place = kNoPlace;            ///< of the term among all firewall terms of the service set
 };
 
 /// The decision of the NAT rules about a first packet.
 struct NatDecision {
   const NatTerm* term = nullptr;             ///< the term that matched, which may say no-translation; null: none did
   std::optional<std::uint16_t> application;  ///< the application of the term that matched
+  std::uint32_t place = kNoPlace;            ///< of the term among all NAT terms of the service set
 
   [[nodiscard]] bool translates() const { return term != nullptr && term->type != NatType::none; }
 };

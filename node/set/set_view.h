@@ -49,6 +49,12 @@ class SetView final : public ShardView {
   bool remove_binding(std::uint32_t slot, TimePoint now) override;
   void nat_pools(std::vector<NatPoolStatus>& out) const override;
   std::uint32_t deterministic(const QueryRequest& request, std::vector<DeterministicRow>& out) const override;
+  std::uint32_t term_hits(const SessionFilter& filter, std::uint32_t from, std::uint32_t most,
+                          std::vector<TermHitsRow>& out) const override {
+    return shard().term_hits(filter, from, most, out);
+  }
+  /// Sets the counts of terms of a kind to zero.
+  void clear_term_hits(StableId service_set, TermKind kind) { shard().clear_term_hits(service_set, kind); }
 
  private:
   [[nodiscard]] std::vector<Trouble> troubles() const;

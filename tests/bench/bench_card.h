@@ -20,6 +20,7 @@ class BenchCard final : public node::CardView {
   void analysis(CardAnalysis& /*out*/) const override {}
   void clear_analysis() override {}
   void usage(CardUsage& /*out*/) const override {}
+  void traffic(std::vector<PortTraffic>& /*out*/) const override {}
   void statistics(StableId /*service_set*/, ServiceSetStatus& /*out*/) const override {}
   void clear_statistics(StableId /*service_set*/, std::optional<StatisticsGroup> /*group*/) override {}
 

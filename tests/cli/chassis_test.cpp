@@ -83,8 +83,8 @@ TEST_F(ChassisWords, WhatIsNotKnownIsLeftOut) {
 
 TEST_F(ChassisWords, AChassisThatIsSilentOrTooOldIsNamedAndTheOtherAnswers) {
   silent_ = {1};
-  for (const char* line :
-       {"show system uptime", "show chassis hardware", "show chassis alarms", "show system alarms"}) {
+  for (const char* line : {"show system uptime", "show chassis hardware", "show chassis alarms", "show system alarms",
+                           "show interfaces terse"}) {
     const auto output = run(line);
     EXPECT_EQ(output.code, ExitCode::incomplete) << line;
     EXPECT_THAT(output.error, HasSubstr("error: chassis right did not answer: no answer\n")) << line;
@@ -102,6 +102,39 @@ TEST_F(ChassisWords, AChassisThatIsSilentOrTooOldIsNamedAndTheOtherAnswers) {
 TEST_F(ChassisWords, HardwareIsCardsAndTheirPorts) {
   expect_golden(fake_, "show chassis hardware", "hardware");
   expect_forms(fake_, "show chassis hardware", "hardware");
+}
+
+TEST_F(ChassisWords, InterfacesAreCardsAndTheirUnits) {
+  fake_.systems[0].interfaces[1].present = fake_.systems[0].interfaces[1].admin_up =
+      fake_.systems[0].interfaces[1].link_up = false;
+  fake_.systems[0].interfaces[2].admin_up = fake_.systems[0].interfaces[2].link_up = false;
+  expect_golden(fake_, "show interfaces terse", "interfaces-terse");
+  expect_golden(fake_, "show interfaces", "interfaces");
+  expect_golden(fake_, "show interfaces ms-0/0/0 statistics", "interfaces-statistics");
+  expect_golden(fake_, "show interfaces extensive vms-3/0/0", "interfaces-extensive");
+  expect_golden(fake_, "show interfaces ms-1/0/0.1", "interfaces-unit");
+  expect_golden(fake_, "show interfaces ms-1/0/0.1 terse", "interfaces-unit-terse", 1);
+  expect_forms(fake_, "show interfaces terse", "interfaces-terse");
+  expect_forms(fake_, "show interfaces ms-0/0/0 statistics", "interfaces-statistics");
+  expect_forms(fake_, "show interfaces ms-1/0/0.1 extensive", "interfaces-unit-extensive");
+  EXPECT_EQ(run("show interfaces brief").out, run("show interfaces").out);
+  EXPECT_EQ(run("show interfaces detail").out, run("show interfaces extensive").out);
+}
+
+// TP: operators look for the rates of a card with exactly these lines.
+TEST_F(ChassisWords, RatesStandWhereScriptsLookForThem) {
+  const auto out = run("show interfaces vms-2/0/0", 0).out;
+  EXPECT_THAT(out, HasSubstr("\n  Input rate     : 1024000 bps (160 pps)\n  Output rate    : 73728 bps (144 pps)\n"));
+}
+
+TEST_F(ChassisWords, AnInterfaceThatIsNotThereIsAnError) {
+  auto output = run("show interfaces ms-9/0/0");
+  EXPECT_EQ(output.code, ExitCode::command_error);
+  EXPECT_THAT(output.error, HasSubstr("device ms-9/0/0 not found"));
+  output = run("show interfaces ms-1/0/0.1", 0);
+  EXPECT_EQ(output.code, ExitCode::command_error) << "the other chassis has it";
+  EXPECT_EQ(output.error, "error: device ms-1/0/0.1 not found\n");
+  EXPECT_THAT(run("show interfaces ms-1/0/0.5").error, HasSubstr("device ms-1/0/0.5 not found"));
 }
 
 TEST_F(ChassisWords, WithoutAlarmsItSaysSo) {
@@ -144,6 +177,12 @@ TEST_F(ChassisWords, SystemAlarmsAreAlsoAboutCommits) {
   const auto chassis = run("show chassis alarms", 0).out;
   EXPECT_THAT(chassis, HasSubstr("1 alarms currently active"));
   EXPECT_THAT(chassis, Not(HasSubstr("commit")));
+}
+
+TEST_F(ChassisWords, AChassisThatIsAloneIsNoList) {
+  fake_.cluster.chassis.resize(1);
+  fake_.cluster.redundancy_sets = {fake_.cluster.redundancy_sets[2]};
+  EXPECT_EQ(run("show system uptime").out, run("show system uptime", 0).out);
 }
 
 // An answer without alarms would say that all is well.

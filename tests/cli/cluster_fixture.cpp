@@ -165,6 +165,16 @@ std::uint32_t FakeShard::deterministic(const QueryRequest& request, std::vector<
   return static_cast<std::uint32_t>(all.size());
 }
 
+std::uint32_t FakeShard::term_hits(const SessionFilter& filter, std::uint32_t from, std::uint32_t most,
+                                   std::vector<TermHitsRow>& out) const {
+  std::uint32_t row = 0;
+  for (const TermHitsRow& each : hits) {
+    if (!filter.has_service_set(each.service_set)) continue;
+    if (row++ >= from && out.size() < most) out.push_back(each);
+  }
+  return row;
+}
+
 void FakeShard::put(const SessionRecord& record) {
   if (slots_.size() <= record.ref.slot) slots_.resize(record.ref.slot + 1);
   slots_[record.ref.slot] = record;
@@ -304,7 +314,8 @@ FakeCluster::FakeCluster() {
     system.process_s = chassis == 0 ? 700'000 : 7'790;
     system.release = "0.1.0";
     system.load = {130, 95, 83};
-    for (const CardConfig& card : cluster.chassis[chassis].cards) {
+    for (std::size_t i = 0; i < cluster.chassis[chassis].cards.size(); ++i) {
+      const CardConfig& card = cluster.chassis[chassis].cards[i];
       for (const PacketPort& port : card.ports) {
         InterfaceStatus interface;
         interface.card_id = card.stable_id;
@@ -316,6 +327,10 @@ FakeCluster::FakeCluster() {
         interface.mtu = 1500;
         if (port.unit == 1) interface.addresses = {{ip("198.18.0.1"), 24}, {ip("2001:db8:18::1"), 64}};
         system.interfaces.push_back(std::move(interface));
+        PortTraffic traffic{port.unit, 1'000U + port.unit, 640'000, 900, 57'600, 40, 256'000, 36, 18'432, 0, 0};
+        if (port.unit == 2) traffic.input_errors = 3;
+        if (port.unit == 11) traffic.output_errors = 4;
+        cards[chassis][i].ports.push_back(traffic);
       }
     }
   }

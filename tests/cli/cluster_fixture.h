@@ -66,6 +66,8 @@ class FakeShard final : public node::ShardView, public SessionSource {
   bool remove_binding(std::uint32_t slot, TimePoint now) override;
   void nat_pools(std::vector<NatPoolStatus>& out) const override { out = pools; }
   std::uint32_t deterministic(const QueryRequest& request, std::vector<DeterministicRow>& out) const override;
+  std::uint32_t term_hits(const SessionFilter& filter, std::uint32_t from, std::uint32_t most,
+                          std::vector<TermHitsRow>& out) const override;
 
   std::uint32_t capacity() const override { return static_cast<std::uint32_t>(slots_.size()); }
   std::uint32_t high_water() const override { return static_cast<std::uint32_t>(slots_.size()); }
@@ -87,6 +89,7 @@ class FakeShard final : public node::ShardView, public SessionSource {
   std::vector<NatPoolStatus> pools;
   std::vector<FailoverReport> reports;  ///< newest first
   std::vector<DeterministicRow> blocks;
+  std::vector<TermHitsRow> hits;
 
  private:
   std::uint16_t set_;
@@ -104,6 +107,7 @@ class FakeCard final : public node::CardView {
   void analysis(CardAnalysis& out) const override { out.add(remembered); }
   void clear_analysis() override { remembered = {}; }
   void usage(CardUsage& out) const override { out = memory; }
+  void traffic(std::vector<PortTraffic>& out) const override { out = ports; }
   void statistics(StableId service_set, ServiceSetStatus& out) const override;
   void clear_statistics(StableId service_set, std::optional<StatisticsGroup> group) override;
   CardUtilization load;
@@ -111,6 +115,7 @@ class FakeCard final : public node::CardView {
   std::vector<std::pair<StableId, std::optional<StatisticsGroup>>> cleared;
   CardAnalysis remembered;
   CardUsage memory;
+  std::vector<PortTraffic> ports;
 
  private:
   std::vector<std::unique_ptr<FakeShard>> shards_;

@@ -162,12 +162,31 @@ TEST_F(Forms, TheCallOfACommandHasItsArguments) {
 
 TEST_F(Forms, ACommandWithoutATreeSaysSo) {
   for (const std::string form : {"xml", "json"}) {
-    const auto output = answer(fake_, "request services redundancy-set rs1 switchover | display " + form);
+    const auto output = answer(fake_, "show system rollback compare 0 1 | display " + form);
     EXPECT_EQ(output.out, "");
     EXPECT_EQ(output.error, "error: this command has no form but text: `| display` is not possible\n");
     EXPECT_EQ(output.code, cli::ExitCode::command_error);
   }
-  EXPECT_EQ(fake_.shard(0, 0).switchovers, 0) << "nothing was asked";
+}
+
+// What Junos says to a request is the text of `output`.
+TEST_F(Forms, RequestsSayWhatWasDone) {
+  expect_forms(fake_, "request services redundancy-set id 1 switchover", "switchover");
+  EXPECT_EQ(fake_.shard(0, 0).switchovers, 2) << "once for each form";
+  EXPECT_EQ(xml("request services redundancy-set rs1 drain").value("output"), "drain=true");
+  fake_.shard(0, 0).switchover_refusal = "the standby is cold";
+  const auto refused = answer(fake_, "request services redundancy-set rs1 switchover | display xml");
+  EXPECT_EQ(refused.code, cli::ExitCode::command_error);
+  EXPECT_EQ(Reply(refused.out).value("rpc-error/error-message"), "chassis left: the standby is cold");
+}
+
+TEST_F(Forms, CountersThatWereClearedLeaveNothingToSay) {
+  for (const char* line : {"clear services nat statistics", "clear services stateful-firewall statistics",
+                           "clear services sessions analysis", "clear services service-sets statistics tcp"}) {
+    const auto output = answer(fake_, std::string(line) + " | display xml");
+    EXPECT_EQ(output.code, cli::ExitCode::ok) << line << output.error;
+    expect_same_tree(output.out, answer(fake_, std::string(line) + " | display json").out);
+  }
 }
 
 // An SRX cluster answers so, node by node; the heading of its text has exactly 74 dashes (SRX-F).

@@ -85,7 +85,7 @@ TEST(Grammar, UniquePrefixesStandForKeywords) {
   EXPECT_EQ(parsed("show services sessions destination-pr 192.0.2.1").destination_prefix->length, 32);
   EXPECT_EQ(parsed("show services sessions p t").protocol, ip_protocol::tcp);
   EXPECT_EQ(parsed("show services sessions u i ms-0/0/0").verb, Verb::show_utilization);
-  EXPECT_EQ(parsed("cl se se").verb, Verb::clear_sessions);
+  EXPECT_EQ(parsed("cl se sess").verb, Verb::clear_sessions);
   EXPECT_EQ(parsed("show services red ext").level, Level::extensive);
   EXPECT_EQ(parsed("show services red rg 7 brief").group, 7);
   EXPECT_EQ(parsed("show services nat mappings summary service-set a interface ms-0/0/0").service_set, "a");
@@ -190,6 +190,17 @@ TEST(Grammar, EveryCommandOfNatHasItsVerb) {
       {"show services service-sets memory-usage", Verb::show_memory_usage},
       {"show services service-sets cpu-usage", Verb::show_cpu_usage},
       {"show services service-sets statistics tcp-mss", Verb::show_service_set_statistics},
+      {"show services screen statistics service-set s", Verb::show_service_set_statistics},
+      {"clear services service-sets statistics screen-drops", Verb::clear_service_set_statistics},
+      {"clear services nat flows", Verb::clear_flows},
+      {"show services policies hit-count", Verb::show_hit_counts},
+      {"show services ha statistics", Verb::show_ha},
+      {"show chassis alarms", Verb::show_chassis_alarms},
+      {"show chassis hardware member left", Verb::show_hardware},
+      {"show system alarms", Verb::show_system_alarms},
+      {"show system uptime", Verb::show_uptime},
+      {"show interfaces ms-0/0/0.1 statistics", Verb::show_interfaces},
+      {"sh int ter", Verb::show_interfaces},
   };
   for (const auto& [line, verb] : lines) EXPECT_EQ(parsed(line).verb, verb) << line;
   EXPECT_EQ(parsed("sh serv nat map end").mappings, Mappings::endpoint_independent);
@@ -263,6 +274,17 @@ TEST(Grammar, AddressesOfNat) {
   EXPECT_THAT(refused("clear services nat mappings eim subscriber 192.0.2.0/24"), HasSubstr("invalid ip address"));
 }
 
+TEST(Grammar, InterfacesHaveOneNameAndOneLevel) {
+  const auto c = parsed("show interfaces statistics vms-1/0/0.7");
+  EXPECT_EQ(c.level, Level::statistics);
+  EXPECT_EQ(c.interface->card, "vms-1/0/0");
+  EXPECT_EQ(c.interface->unit, 7U);
+  EXPECT_THAT(refused("show interfaces terse statistics"), HasSubstr("syntax error"));
+  EXPECT_THAT(refused("show interfaces ms-0/0/0 ms-1/0/0"), HasSubstr("syntax error"));
+  EXPECT_THAT(refused("show services ha statistics brief"), HasSubstr("syntax error"));
+  EXPECT_TRUE(parsed("clear services nat flows").nat);
+}
+
 TEST(Grammar, FiltersOfTranslation) {
   const auto c = parsed("show services sessions nat source-nat-pool p nat-port-overload-index 127");
   EXPECT_TRUE(c.nat);
@@ -270,7 +292,8 @@ TEST(Grammar, FiltersOfTranslation) {
   EXPECT_EQ(c.overload_index, 127);
   EXPECT_THAT(refused("show services sessions nat-port-overload-index 128"),
               HasSubstr("number: 128: Value must be a number from 0 to 127 at 128"));
-  EXPECT_THAT(refused("clear services sessions nat"), HasSubstr("syntax error"));
+  EXPECT_EQ(parsed("clear services sessions nat source-nat-pool p").source_nat_pool, "p");
+  EXPECT_THAT(refused("clear services flows nat"), HasSubstr("syntax error"));
   EXPECT_THAT(refused("show services sessions protocol tcp analysis"), HasSubstr("syntax error"))
       << "a command of its own, not an option";
   EXPECT_THAT(refused("show services sessions analysis protocol tcp"), HasSubstr("syntax error"));

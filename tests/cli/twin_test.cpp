@@ -5,7 +5,7 @@
 #include <set>
 
 #include "cli/merge/twin_comparison.h"
-#include "tests/cli/cluster_fixture.h"
+#include "tests/cli/golden.h"
 
 namespace icr::test {
 namespace {
@@ -289,6 +289,25 @@ TEST(TwinComparison, GoesOnWhereTheShorterPageEnds) {
             cli::kNoMoreSlots);
   EXPECT_EQ(comparison.equal(), 4U);
   EXPECT_TRUE(comparison.doubts().empty());
+}
+
+TEST_F(Twins, TheyAreComparedInEveryForm) {
+  const std::string line = "show services redundancy-group consistency rg-id 1";
+  EXPECT_EQ(run(line + " | display xml").code, cli::ExitCode::ok);
+  expect_forms(fake_, line, "consistency");
+  standby().remove(6, {});
+  const auto output = run(line + " | display xml");
+  EXPECT_EQ(output.code, cli::ExitCode::different);
+  EXPECT_THAT(output.out, HasSubstr("<twin-verdict>different</twin-verdict>"));
+  EXPECT_THAT(output.out, HasSubstr("<different-slots>1</different-slots>"));
+  EXPECT_THAT(output.out, HasSubstr(": only on left</twin-difference>"));
+  const auto dry_run = run("request services redundancy-set rs1 switchover dry-run | display xml");
+  EXPECT_EQ(dry_run.code, cli::ExitCode::different);
+  EXPECT_THAT(dry_run.out, HasSubstr("<lost-sessions>1</lost-sessions>"));
+  silent_ = {1};
+  const auto alone = run(line + " | display json");
+  EXPECT_EQ(alone.code, cli::ExitCode::incomplete);
+  EXPECT_THAT(alone.out, HasSubstr("only 1 of its members answers"));
 }
 
 }  // namespace

@@ -271,6 +271,8 @@ void queries() {
   reply.system.load = {1, 2, 3};
   reply.system.interfaces.resize(1);
   reply.system.interfaces[0].addresses = {{*IpAddress::parse("198.18.0.1"), 24}};
+  reply.term_hits = {{9, TermKind::nat, "rule", "term", true, false, 7, 3}};
+  reply.traffic = {{11, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10}};
   reply.status.resize(1);
   reply.status[0].alarms = {{{5, true, "rs1: peer right is not connected"}}};
   encode_reply(reply, none, builder);

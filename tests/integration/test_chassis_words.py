@@ -59,3 +59,37 @@ def test_alarms_begin_and_end_with_their_causes(lab):
     lab.wait_for_redundancy()
     for name in CHASSIS:
         wait_until(lambda name=name: alarms(lab, name) == [], 20, "no alarms again")
+
+
+def card_of(chassis):
+    return "ms-0/0/0" if chassis == "left" else "ms-1/0/0"
+
+
+def test_interfaces_count_what_goes_through_them(lab, work):
+    master = lab.master()
+    card = card_of(master)
+    work.start_ping()
+
+    def rates():
+        shown = lab.icr(f"show interfaces {card}", chassis=master).stdout
+        found = re.findall(r"^  (?:Input|Output) rate +: (\d+) bps \((\d+) pps\)$", shown, re.M)
+        assert len(found) == 2, shown
+        return [int(value) for pair in found for value in pair]
+
+    wait_until(lambda: min(rates()) > 0, 10, "rates of both directions")
+    hits = lab.icr("show services policies hit-count").stdout
+    assert any(int(count) > 0 for count in re.findall(r"^\d+ .* (\d+)$", hits, re.M)), hits
+    assert parts(lab.icr(f"show interfaces {card}").stdout).keys() == {master}, "only one chassis has it"
+    work.stop_ping()
+    wait_until(lambda: max(rates()[1::2]) < 5, 10, "rates that end with the traffic")
+    terse = parts(lab.icr("show interfaces terse").stdout)
+    assert re.search(rf"^{card} +up +up$", terse[master], re.M), terse
+    packets = lab.icr(f"show interfaces {card}.1", chassis=master).stdout
+    assert int(re.search(r"Input packets : (\d+)", packets)[1]) > 0
+    device = re.search(r"Port: tun (\S+), Link is Up", packets)[1]
+    lab.run(master, "ip", "link", "delete", device)
+    shown = lab.icr(f"show interfaces {card}.1", chassis=master, accept=None).stdout
+    assert f"Port: tun {device}, Link is missing" in shown, shown
+    shown = lab.icr(f"show interfaces {card}.1 terse", chassis=master, accept=None).stdout
+    assert re.search(rf"^{card}\.1 +down +down", shown, re.M), shown
+    assert lab.icr("show interfaces ms-9/0/0", accept=None).returncode == 1

@@ -134,6 +134,9 @@ def test_pools_say_what_is_used(chassis):
     assert re.search(r"Total pools: 3\n", chassis.icr("show services nat source summary"))
     rules = chassis.icr("show services nat source rule")
     assert rules.startswith("Interface: ms-0/0/0, Service set: cgn\nTotal rules: 3")
+    assert re.findall(r"Translation hits +: (\d+)", rules) == ["1", "3", "3"], rules
+    chassis.icr("clear services nat statistics")
+    assert re.findall(r"Translation hits +: (\d+)", chassis.icr("show services nat source rule")) == ["0"] * 3
 
 
 def test_statistics_are_counted_and_cleared(chassis):
@@ -165,6 +168,19 @@ def test_sessions_are_found_by_their_pool(chassis):
         assert re.search(count.format(expected), shown, re.M), f"{words}: {shown}"
     shown = chassis.icr("show services sessions extensive source-nat-pool fixed")
     assert "Translation Type - DETERMINISTIC NAPT44" in shown
+    cleared = chassis.icr("clear services sessions source-nat-pool fixed")
+    assert re.search(r"^ms-0/0/0 +cgn +1$", cleared, re.M), cleared
+    cleared = chassis.icr("clear services nat flows")
+    assert re.search(r"^ms-0/0/0 +cgn +12$", cleared, re.M), cleared
+
+
+def test_the_router_answers_for_itself(chassis):
+    assert re.search(r"^Protocols started: .* \(00:0\d:\d\d ago\)$", chassis.icr("show system uptime"), re.M)
+    assert chassis.icr("show chassis alarms") == "No alarms currently active\n"
+    terse = chassis.icr("show interfaces terse")
+    assert re.search(r"^ms-0/0/0\.1 +up +up$", terse, re.M), terse
+    unit = chassis.icr("show interfaces ms-0/0/0.1")
+    assert "Port: pcap, Link is Up\n    Input packets : 8\n    Output packets: 0\n" in unit, unit
 
 
 def test_the_largest_sessions_and_groups_are_shown_first(tmp_path):

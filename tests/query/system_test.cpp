@@ -79,6 +79,27 @@ TEST(SystemCodec, AlarmsComeBackAndNoneIsNotTheSameAsNotTold) {
   EXPECT_FALSE(back->status[2].alarms.has_value());
 }
 
+TEST(SystemCodec, TrafficComesBackAsItWas) {
+  QueryReply reply;
+  reply.traffic = {{11, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, {12}};
+  const auto back = carried(reply);
+  ASSERT_TRUE(back) << back.error().message;
+  EXPECT_EQ(back->traffic, reply.traffic);
+}
+
+TEST(SystemCodec, HitsOfTermsComeBackAsTheyWere) {
+  QueryReply reply;
+  reply.term_hits = {{9, TermKind::nat, "rule", "term", true, false, 7, 3},
+                     {9, TermKind::firewall, "", "", false, true, 0, 0}};
+  auto back = carried(reply);
+  ASSERT_TRUE(back) << back.error().message;
+  EXPECT_EQ(back->term_hits, reply.term_hits);
+  reply.term_hits[0].kind = static_cast<TermKind>(2);
+  back = carried(reply);
+  ASSERT_FALSE(back);
+  EXPECT_EQ(back.error().message, "kind 2 of a term out of range");
+}
+
 TEST(SystemCodec, NoMoreAlarmsTravelThanAreTaken) {
   QueryReply reply;
   reply.status.resize(1);
