@@ -16,7 +16,6 @@ namespace icr::node::test {
 namespace {
 
 using ::testing::ElementsAre;
-using ::testing::Pair;
 
 constexpr const char* kTerms =
     "      - { name: no-dns, from: { destination-port: 53 }, then: discard }\n"
@@ -53,18 +52,18 @@ class TermHitsTest : public ::testing::Test {
 };
 
 TEST_F(TermHitsTest, EachFirstPacketCountsForTheTermThatItMatches) {
-  EXPECT_THAT(hits(), ElementsAre(Pair("no-dns", 0), Pair("rest", 0), Pair("web", 0)));
+  EXPECT_THAT(hits(), ElementsAre(testing::Pair("no-dns", 0), testing::Pair("rest", 0), testing::Pair("web", 0)));
   bed_.send(kInside, udp(kClient, 1000, kServer, 53));
   bed_.send(kInside, udp(kClient, 1000, kServer, 53));
   bed_.send(kInside, tcp(kClient, 1000, kServer, 80, kSyn, 1, 0));
   bed_.send(kInside, tcp(kClient, 1000, kServer, 80, kSyn, 1, 0));  // of the session that is there
-  EXPECT_THAT(hits(), ElementsAre(Pair("no-dns", 2), Pair("rest", 0), Pair("web", 1)));
-  EXPECT_THAT(hits(TermKind::nat), ElementsAre(Pair("hosts", 1))) << "what is discarded is not translated";
+  EXPECT_THAT(hits(), ElementsAre(testing::Pair("no-dns", 2), testing::Pair("rest", 0), testing::Pair("web", 1)));
+  EXPECT_THAT(hits(TermKind::nat), ElementsAre(testing::Pair("hosts", 1))) << "what is discarded is not translated";
 }
 
 TEST_F(TermHitsTest, WhatCannotBeTranslatedIsAFailureOfTheTerm) {
   for (std::uint16_t port = 1000; port < 1005; ++port) bed_.send(kInside, udp(kClient, port, kServer, 99));
-  EXPECT_THAT(hits(TermKind::nat), ElementsAre(Pair("hosts", 5)));
+  EXPECT_THAT(hits(TermKind::nat), ElementsAre(testing::Pair("hosts", 5)));
   EXPECT_EQ(failures(), 3U) << "the pool has two ports";
 }
 
@@ -79,8 +78,8 @@ TEST_F(TermHitsTest, CountsStayWithTheNamesOfTermsInAnotherConfiguration) {
   // What is counted between the two is not lost.
   bed_.send(kInside, udp(kClient, 1001, kServer, 99));
   bed_.shard->take(update);
-  EXPECT_THAT(hits(), ElementsAre(Pair("new", 0), Pair("rest", 1), Pair("web", 1)));
-  EXPECT_THAT(hits(TermKind::nat), ElementsAre(Pair("hosts", 2)));
+  EXPECT_THAT(hits(), ElementsAre(testing::Pair("new", 0), testing::Pair("rest", 1), testing::Pair("web", 1)));
+  EXPECT_THAT(hits(TermKind::nat), ElementsAre(testing::Pair("hosts", 2)));
 }
 
 TEST_F(TermHitsTest, OneKindIsCleared) {
