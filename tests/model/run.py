@@ -46,8 +46,8 @@ CHECKS = {
     "progress-without-the-witness": ("WITNESS CRASHES=0 LOSSES=1 REQUESTS=0 QUIET AWAY", True),
     "progress-of-switchovers-without-the-witness": ("WITNESS CRASHES=0 LOSSES=0 QUIET AWAY", True),
 }
-# Together they take nearly as long as all others, which reach every line without them. So they run in ./run-tests long.
-LONG = ("crash-and-late-heartbeats", "two-crashes", "witness-and-late-heartbeats")
+# The two that take longest; the others reach every line without them. They run in ./run-tests long.
+LONG = ("two-crashes", "witness-and-late-heartbeats")
 DAILY = tuple(name for name in CHECKS if name not in LONG)
 TWO_ACT = "gave[0]==0"  # part of: never do two members act
 # A check with more states than a daily run has time for. A fault is found early in it.
