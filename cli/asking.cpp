@@ -36,8 +36,9 @@ ExitCode Asking::finish() {
   };
   for (const auto& each : refusals_) report(each, "error");
   const std::size_t asked = env_.only_chassis ? 1 : cluster().chassis.size();
-  // What the others answered can be used.
-  const std::string_view severity = unreachable_.size() < asked ? "warning" : "error";
+  // What the others showed can be used. What they changed is only a part of what was asked for.
+  const bool usable = unreachable_.size() < asked && only_shows(command().verb);
+  const std::string_view severity = usable ? "warning" : "error";
   for (const auto& each : unreachable_) {
     const auto message = fmt::format("chassis {} did not answer: {}", cluster().chassis[each.chassis].name, each.why);
     if (!env_.report) env_.error(fmt::format("error: {}\n", message));

@@ -55,7 +55,11 @@ void show_alarms(Asking& asking) {
   for (const auto& each : asking.unreachable()) rows.erase(each.chassis);
   if (asking.command().verb == Verb::show_system_alarms) {
     for (const auto& [chassis, answer] : ask_commit(asking.environment().transport, keys_of(rows), {})) {
-      if (answer.reply) add_commit_alarm(*answer.reply, rows[chassis]);
+      if (answer.reply) {
+        add_commit_alarm(*answer.reply, rows[chassis]);
+      } else if (!answer.refused) {
+        add_unreachable(asking.unreachable(), chassis, answer.why);
+      }
     }
   }
   build_each(asking, keys_of(rows),

@@ -121,6 +121,13 @@ std::string in_quotes(std::string_view value) {
 }  // namespace
 
 tl::expected<std::string, CallError> line_of_call(std::string_view name, const std::vector<Argument>& arguments) {
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    for (std::size_t before = 0; before < i; ++before) {
+      if (arguments[before].name == arguments[i].name) {
+        return tl::unexpected(CallError{false, arguments[i].name, "syntax error"});
+      }
+    }
+  }
   const Route* route = nullptr;
   std::optional<std::size_t> best;
   bool known = false;

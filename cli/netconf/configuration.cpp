@@ -8,6 +8,7 @@
 #include "cli/grammar/grammar.h"
 #include "cli/merge/nat_selection.h"
 #include "cli/netconf/message.h"
+#include "cli/render/comparison.h"
 #include "model/config/cluster_file.h"
 #include "model/query/commit.h"
 
@@ -128,18 +129,32 @@ void Configuration::get(const pugi::xml_node& operation, Reply& reply) {
   if (!compare.empty()) around = "configuration-information";
   if (is_rfc) around = "data";
   if (!around.empty()) reply.xml(fmt::format("<{}>\n", around));
-  (void)host_.answer(*command, cluster, outlets);
+  if (!compare.empty() && candidate_ && !running) {
+    // The chassis are where the cluster file says; the candidate may have other addresses and keys for them.
+    const auto text = host_.former(*rollback);
+    const auto former = text ? parse_cluster(*text, fmt::format("rollback {}", *rollback))
+                             : Result<Cluster>(tl::unexpected(text.error()));
+    if (!cluster || !former) {
+      errors.push_back(cluster ? former.error().message : cluster.error().message);
+    } else {
+      outlets.out(render_comparison(*former, *cluster, command->words, std::nullopt));
+    }
+  } else {
+    (void)host_.answer(*command, cluster, outlets);
+  }
   reply.end_text();
   if (!around.empty()) reply.xml(fmt::format("</{}>\n", around));
   for (auto& each : errors) refuse(reply, "operation-failed", std::move(each));
 }
 
 void Configuration::open(const pugi::xml_node& operation, Reply& reply) {
+  bool exclusive = false;
   for (const auto& each : elements_of(operation)) {
     const auto kind = local_name(each);
-    if (kind == "exclusive" && !lock(reply)) return;
     if (kind != "private" && kind != "exclusive") return refuse(reply, "bad-element", "syntax error", each);
+    exclusive = exclusive || kind == "exclusive";
   }
+  if (exclusive && !lock(reply)) return;
   candidate_.reset();
   reply.ok();
 }
@@ -201,7 +216,7 @@ void Configuration::load(const pugi::xml_node& operation, Reply& reply) {
 
 void Configuration::commit(const pugi::xml_node& operation, bool minutes, Reply& reply) {
   // Every chassis takes a commit, so nothing more can be synchronized.
-  constexpr std::array<std::string_view, 4> done_anyway = {"synchronize", "force-synchronize", "full", "source"};
+  constexpr std::array<std::string_view, 3> done_anyway = {"synchronize", "force-synchronize", "full"};
   CommitCommand command;
   command.kind = candidate_ ? CommitCommand::Kind::commit : CommitCommand::Kind::confirm;
   bool check = local_name(operation) == "validate";
@@ -221,11 +236,19 @@ void Configuration::commit(const pugi::xml_node& operation, bool minutes, Reply&
         return refuse(reply, "invalid-value", fmt::format("a comment has at most {} characters", kMaxCommitComment),
                       each);
       }
+    } else if (name == "source" && check) {
+      const auto sources = elements_of(each);
+      if (sources.size() != 1 || (local_name(sources[0]) != "candidate" && local_name(sources[0]) != "running")) {
+        return refuse(reply, "operation-not-supported", "what is validated is the candidate", each);
+      }
     } else if (std::find(done_anyway.begin(), done_anyway.end(), name) == done_anyway.end()) {
       return refuse(reply, "bad-element", "syntax error", each);
     }
   }
-  if (timeout && command.confirm_minutes != 0) {
+  if (timeout && command.confirm_minutes == 0) {
+    return refuse(reply, "missing-element", "a confirm-timeout belongs to a commit that is confirmed later", operation);
+  }
+  if (timeout) {
     command.confirm_minutes = minutes ? *timeout : static_cast<std::uint32_t>((std::uint64_t{*timeout} + 59) / 60);
     if (command.confirm_minutes == 0 || command.confirm_minutes > kMostMinutes) {
       return refuse(reply, "invalid-value", fmt::format("the number of minutes is 1 to {}", kMostMinutes));

@@ -99,7 +99,8 @@ void append_card(const ElementRange& card, std::string& out) {
   out += fmt::format("Physical interface: {}, {}, Physical link is {}\n", card.value("name"),
                      enabled ? "Enabled" : "Administratively down", capital(card.value("oper-status")));
   out += fmt::format("  Type: {}, Link-level type: {}\n", card.value("if-type"), card.value("link-level-type"));
-  out += fmt::format("  Device flags   : Present Running{}\n", enabled ? "" : " Down");
+  const bool runs = card.value("oper-status") == "up";
+  out += fmt::format("  Device flags   : Present{}{}\n", runs ? " Running" : "", enabled ? "" : " Down");
   if (is_detailed(card)) {
     append_counts(card, "  ", out);
   } else {

@@ -132,7 +132,7 @@ constexpr std::string_view kGroupColumns =
     "{session-group-by:<43}     Sessions              Packets                 Bytes\n";
 constexpr std::string_view kGroupRow = "{session-group-name:<43}{sess-count:>13}{sess-packets:>21}{sess-bytes:>22}\n";
 constexpr std::string_view kOtherGroups =
-    "{session-group-count} other groups\n"
+    "Other groups: {session-group-count}\n"
     "{sess-count:>56}{sess-packets:>21}{sess-bytes:>22}\n";
 
 /// A table without a row has no heading.

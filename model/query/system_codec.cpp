@@ -69,6 +69,8 @@ Result<SystemStatus> decode_system(const fbs::SystemStatus* in) {
   out.now = in->now_ms();
   out.machine_s = in->machine_s();
   out.process_s = in->process_s();
+  constexpr std::uint64_t kLongest = std::uint64_t{1} << 40;  // seconds: more than any machine runs
+  if (out.machine_s > kLongest || out.process_s > kLongest) return fail("a time since the start is out of range");
   out.release = printable(in->release());
   if (const auto load1 = optional_of(in->load1())) out.load = {*load1, in->load5(), in->load15()};
   if (in->interfaces() == nullptr) return out;

@@ -187,8 +187,8 @@ struct alignas(64) Session {
   void told(Ticks now) { told_ = told_peer_ = static_cast<std::uint16_t>(now); }
   void told_peer(Ticks now) { told_peer_ = static_cast<std::uint16_t>(now); }
   /// Returns who ought to hear of the session now: the peer if it was used since the peer heard of it, `patience` ticks
-  /// ago or more; the disk, too, after a quarter of its timeout, 1 s to 30 s, of which the peer waits for no more
-  /// either. Of a live session it must be called every 25 minutes at least, as only low bits of times are kept.
+  /// ago or more; the disk, too, after a quarter of its timeout, 1 s to 30 s. The peer never waits longer than the disk
+  /// does. Of a live session it must be called every 25 minutes at least, as only low bits of times are kept.
   [[nodiscard]] Untold untold(Ticks now, Ticks patience) {
     const Ticks idle = now - last_activity;
     if (idle >= 2 * kRemembered) {

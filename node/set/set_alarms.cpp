@@ -47,12 +47,23 @@ void add_pair(const SetCore& core, const MemberStatus& member, const std::vector
     }
   }
   if (member.role != Role::master || core.member().complete()) return;
+  // One trouble for all of them: a set may have thousands of service sets.
+  const ServiceSet* first = nullptr;
+  std::size_t others = 0;
+  bool stop = false;
   for (const std::uint16_t index : config.service_sets) {
     const ServiceSet& service_set = core.cluster().service_sets[index];
     if (!may_guarantee(core.cluster(), service_set)) continue;
-    add(service_set.without_peer == WithoutPeer::stop,
-        fmt::format("the guarantee of service set {} is not met: no peer has a complete copy", service_set.name));
+    stop = stop || service_set.without_peer == WithoutPeer::stop;
+    if (first == nullptr) {
+      first = &service_set;
+    } else {
+      ++others;
+    }
   }
+  if (first == nullptr) return;
+  add(stop, fmt::format("the guarantee of service set {}{} is not met: no peer has a complete copy", first->name,
+                        others == 0 ? "" : fmt::format(" and of {} others", others)));
 }
 
 }  // namespace

@@ -192,7 +192,7 @@ TEST_F(Ranges, GroupsAreThoseOfTheWholeCluster) {
   EXPECT_EQ(groups("group-by source-prefix"), (Rows{"192.0.2.1/32 3000 0 0", "192.0.2.77/32 2 60 8000"}));
   EXPECT_EQ(groups("group-by source-prefix sort-by bytes"), (Rows{"192.0.2.77/32 2 60 8000", "192.0.2.1/32 3000 0 0"}));
   EXPECT_EQ(groups("group-by source-prefix top 1 by packets"),
-            (Rows{"192.0.2.77/32 2 60 8000", "1 other groups", "3000 0 0"}));
+            (Rows{"192.0.2.77/32 2 60 8000", "Other groups: 1", "3000 0 0"}));
   EXPECT_EQ(groups("group-by source-prefix/24"), (Rows{"192.0.2.0/24 3002 60 8000"}));
   EXPECT_EQ(groups("group-by chassis"), (Rows{"left 1501 30 4000", "right 1501 30 4000"}));
   EXPECT_EQ(groups("group-by service-set"), (Rows{"PIC2_0 1501 30 4000", "ss1 1500 0 0", "ss2 1 30 4000"}));

@@ -68,6 +68,13 @@ TEST_F(Tell, AWalkIsSpreadOverTheSecond) {
   EXPECT_EQ(ears_.peer_of(499), 1);
 }
 
+TEST_F(Tell, TheMoreSessionsAreUsedTheLessOftenEachIsToldOf) {
+  EXPECT_EQ(Shard::patience_for(0), 5U);
+  EXPECT_EQ(Shard::patience_for(50'000), 10U);
+  EXPECT_EQ(Shard::patience_for(1'000'000), 200U) << "20 s for each makes 50,000 a second";
+  EXPECT_EQ(Shard::patience_for(0xffffffffU), 300U);
+}
+
 TEST_F(Tell, ATwinTellsNobodyAndANewMasterOfWhatItSaw) {
   ask(5000);
   bed_.shard->deactivate(bed_.now);

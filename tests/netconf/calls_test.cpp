@@ -137,6 +137,9 @@ TEST(Calls, ArgumentsThatAreNoneAreRefused) {
   EXPECT_EQ(line_of("get-msp-session-table", {{"limit 1 | save /tmp/x", ""}}), "limit 1 | save /tmp/x: syntax error");
   EXPECT_EQ(line_of("get-service-detnat-information"),
             "get-service-detnat-information: syntax error, expecting <data>.");
+  EXPECT_EQ(line_of("get-msp-session-table", {{"limit", "1"}, {"limit", "2"}}), "limit: syntax error");
+  EXPECT_EQ(line_of("request-services-redundancy-set", {{"id", "1"}, {"id", "2"}, {"switchover", ""}}),
+            "id: syntax error");
   // A value without text stays one: it does not take the next word.
   EXPECT_EQ(line_of("get-msp-session-table", {{"source-prefix", ""}, {"nat", ""}}),
             "show services sessions source-prefix \"\" nat");

@@ -327,13 +327,32 @@ TEST_F(NetconfConfiguration, WhatIsNoConfiguration) {
   load(cluster_text());
   for (const std::string inside :
        {"<at-time>now</at-time>", "<confirmed/><confirm-timeout>x</confirm-timeout>",
-        "<confirmed/><confirm-timeout>0</confirm-timeout>", "<confirmed/><confirm-timeout>65536</confirm-timeout>"}) {
+        "<confirmed/><confirm-timeout>0</confirm-timeout>", "<confirmed/><confirm-timeout>65536</confirm-timeout>",
+        "<confirm-timeout>3</confirm-timeout>", "<source><candidate/></source>"}) {
     EXPECT_THAT(go_on("<commit-configuration>" + inside + "</commit-configuration>"), HasSubstr("<rpc-error>"))
         << inside;
   }
   EXPECT_THAT(go_on("<commit-configuration><log>" + std::string(513, 'x') + "</log></commit-configuration>"),
               HasSubstr("<rpc-error>"));
+  for (const std::string source : {"<url>x</url>", "<config/>", "<candidate/><running/>", ""}) {
+    EXPECT_THAT(go_on("<validate><source>" + source + "</source></validate>"), HasSubstr("operation-not-supported"))
+        << source;
+  }
   EXPECT_TRUE(commits_.empty());
+}
+
+TEST_F(NetconfConfiguration, ACandidateIsComparedWithWhatTheChassisOfTheClusterFileHave) {
+  std::string moved = cluster_text();
+  const std::string port = "port: 7300";
+  ASSERT_NE(moved.find(port), std::string::npos);
+  for (std::size_t at = 0; (at = moved.find(port, at)) != std::string::npos;)
+    moved.replace(at, port.size(), "port: 7999");
+  EXPECT_THAT(load(moved), HasSubstr("<ok/>"));
+  const std::string differs = go_on("<get-configuration compare=\"rollback\" rollback=\"1\" format=\"text\"/>");
+  EXPECT_THAT(differs, HasSubstr("7999"));
+  EXPECT_THAT(differs, Not(HasSubstr("<rpc-error>")));
+  EXPECT_THAT(go_on("<get-configuration compare=\"rollback\" rollback=\"2\" format=\"text\"/>"),
+              HasSubstr("there is no rollback 2"));
 }
 
 TEST_F(NetconfConfiguration, ACommitThatFailsOrLacksAChassis) {
@@ -367,6 +386,8 @@ TEST_F(NetconfConfiguration, TheLock) {
   EXPECT_EQ(go_on("<unlock-configuration/>"), "<ok/>\n");
   EXPECT_EQ(unlocked_, 1);
   EXPECT_THAT(go_on("<unlock/>"), HasSubstr("not locked"));
+  EXPECT_THAT(go_on("<open-configuration><exclusive/><foo/></open-configuration>"), HasSubstr("bad-element"));
+  EXPECT_THAT(go_on("<unlock/>"), HasSubstr("not locked")) << "what is refused locks nothing";
   holder_ = 99;
   EXPECT_THAT(go_on("<open-configuration><exclusive/></open-configuration>"), HasSubstr("<session-id>99</session-id>"));
   load(cluster_text());
