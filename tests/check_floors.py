@@ -53,7 +53,7 @@ ROOMS = {
     "cli": MODEL
     | {"transport", "cli/client", "cli/grammar", "cli/merge", "cli/pipes", "cli/result", "cli/faces", "cli/builders"}
     | {"cli/render"},
-    "cli/netconf": MODEL | {"cli", "cli/client", "cli/grammar", "cli/merge", "cli/result", "cli/faces"},
+    "cli/netconf": MODEL | {"cli", "cli/client", "cli/grammar", "cli/merge", "cli/result", "cli/faces", "cli/render"},
     "cli/shell": MODEL
     | {"transport", "cli", "cli/client", "cli/grammar", "cli/merge", "cli/netconf", "cli/pipes", "cli/render"},
 }
