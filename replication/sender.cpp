@@ -81,7 +81,7 @@ std::optional<std::uint32_t> Sender::take_unshared() {
 void Sender::reset() {
   epoch_ = 0;
   base_ = next_ = 1;
-  acknowledged_ = last_with_state_ = 0;
+  acknowledged_ = 0;
   begin_due_ = true;
   bulk_ = Bulk::walking;
   comparison_.reset();
@@ -313,7 +313,6 @@ std::size_t Sender::build(Kind kind, TimePoint now, const Header& header) {
   }
   if (blocked_.empty()) return std::max<std::size_t>(cost, 1);
   sent.sequence = next_++;
-  if (kind != Kind::audit && (kind != Kind::refresh || sent.states != 0)) last_with_state_ = sent.sequence;
   sent.bytes = blocked_.size();
   unacknowledged_bytes_ += sent.bytes;
   unacknowledged_records_ += sent.records;

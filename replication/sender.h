@@ -126,9 +126,6 @@ class Sender {
   [[nodiscard]] bool drained() const;
   /// Returns the place of the last message of the stream; its epoch is 0 if there is no stream.
   [[nodiscard]] Position position() const { return {epoch_, base_, next_ - 1}; }
-  /// Returns the number of the last message that carries more than counters or an audit. Who has applied all messages
-  /// up to it has every change of state that was sent.
-  [[nodiscard]] std::uint64_t last_with_state() const { return last_with_state_; }
   [[nodiscard]] std::uint64_t acknowledged() const { return acknowledged_; }
   [[nodiscard]] std::uint32_t pending_state() const { return active() ? state_.size() : 0; }
   [[nodiscard]] std::uint32_t pending_refresh() const { return active() ? refresh_.size() : 0; }
@@ -248,7 +245,6 @@ class Sender {
   std::uint64_t epoch_ = 0;
   std::uint64_t base_ = 1;
   std::uint64_t next_ = 1;
-  std::uint64_t last_with_state_ = 0;
   std::uint64_t acknowledged_ = 0;
   bool begin_due_ = false;
   Bulk bulk_ = Bulk::walking;

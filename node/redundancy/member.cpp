@@ -290,10 +290,8 @@ void RedundancyMember::tick(TimePoint now, std::size_t budget_bytes) {
 }
 
 void RedundancyMember::send_offer() {
-  // Counters and audits are on their way at all times. Were they to be waited for, the first offer, at which everything
-  // else is acknowledged, would come too early, and so would the next ones while states change.
-  const rep::Handover offer{sender_.position().epoch, sender_.last_with_state()};
-  (void)link_.send(rep::Channel::control, writer_.write(header(), offer));
+  const auto position = sender_.position();
+  (void)link_.send(rep::Channel::control, writer_.write(header(), rep::Handover{position.epoch, position.sequence}));
 }
 
 void RedundancyMember::send_heartbeat(TimePoint now) {
