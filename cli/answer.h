@@ -19,7 +19,8 @@ struct Answering {
 };
 
 /// Carries out `command` once; `| refresh` is for the caller. Errors are printed, too. Returns the exit code of `icr`.
-/// REQUIRES: the command is none that the program carries out on this machine (`commit`, `check`, `set cli` ...).
+/// REQUIRES: takes_pipes(command.verb), so it is a command that asks the cluster or reads its file, and not `commit`,
+/// `check`, `set cli` or the like.
 [[nodiscard]] ExitCode answer(const Command& command, const Answering& answering);
 
 /// Carries out `icr commit` or `icr rollback`. Returns the exit code of `icr`.

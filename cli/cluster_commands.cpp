@@ -60,8 +60,8 @@ void show_failovers(Asking& asking) {
 
 namespace {
 
-/// Asks every card that the command selects, those of standbys too, what each service set has dropped. Returns the
-/// counters by chassis and card.
+/// Asks every card that the command selects, of masters and of standbys, what each service set has dropped. Returns
+/// the counters by chassis and card.
 std::map<std::pair<std::uint16_t, std::uint16_t>, std::vector<CounterGroup>> packet_drops_of_service_sets(
     Asking& asking, const Selection& selection) {
   std::vector<Read> reads;

@@ -10,10 +10,10 @@
 
 namespace icr::cli {
 
-/// Returns the chassis that are meant: all of them, or that of --chassis.
+/// Returns the chassis that a command asks: all of them, or that of --chassis.
 [[nodiscard]] std::set<std::uint16_t> asked_chassis(const Asking& asking);
 
-/// Asks every chassis that is meant about itself, all at once.
+/// Asks those chassis about their machines and their processes, all at the same time.
 [[nodiscard]] std::map<std::uint16_t, SystemStatus> ask_systems(Asking& asking);
 
 /// Builds the answer of each chassis, as a Virtual Chassis does; that of one which was asked alone, or is alone, is no

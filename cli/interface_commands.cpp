@@ -16,7 +16,7 @@ bool is_meant(const Command& command, const CardConfig& card) {
   return !command.interface || command.interface->card == card.name;
 }
 
-/// Asks every card that is meant what went through its ports.
+/// Asks every card that the command selects what went through its ports.
 std::map<Place, PortTraffic> ask_traffic(Asking& asking, const std::set<std::uint16_t>& chassis) {
   for (const std::uint16_t each : chassis) {
     const auto& cards = asking.cluster().chassis[each].cards;

@@ -1,5 +1,7 @@
 #include <algorithm>
 #include <map>
+#include <string_view>
+#include <tuple>
 #include <utility>
 
 #include "cli/builders/bindings.h"
@@ -318,18 +320,22 @@ void show_nat_rules(Asking& asking) {
     });
     groups.push_back(std::move(group));
   }
-  // What a term counts is told by the names of rule and term.
-  read_term_hits(asking, sources, selection.filter, [&](const Source& source, const TermHitsRow& row) {
-    if (row.kind != TermKind::nat) return;
-    for (RuleGroup& group : groups) {
-      if (group.interface != source.interface || cluster.service_sets[group.service_set].stable_id != row.service_set) {
-        continue;
-      }
-      for (TermUse& use : group.terms) {
-        if (use.rule->name == row.rule && use.term->name == row.term) use.hits = row;
-      }
+  // Hits name the rule and the term.
+  using NamesOfTerm = std::tuple<std::string_view, StableId, std::string_view, std::string_view>;
+  std::map<NamesOfTerm, std::vector<TermUse*>> uses;
+  for (RuleGroup& group : groups) {
+    const StableId service_set = cluster.service_sets[group.service_set].stable_id;
+    for (TermUse& use : group.terms) {
+      uses[{group.interface, service_set, use.rule->name, use.term->name}].push_back(&use);
     }
+  }
+  const bool all = read_term_hits(asking, sources, selection.filter, [&](const Source& source, const TermHitsRow& row) {
+    if (row.kind != TermKind::nat) return;
+    const auto known = uses.find({source.interface, row.service_set, row.rule, row.term});
+    if (known == uses.end()) return;
+    for (TermUse* use : known->second) use->hits = row;
   });
+  if (!all) return;
   if (!asking.is_text()) return build_nat_rules(asking.tree(), cluster, groups, which);
   bool first = true;
   for (const auto& [interface, service_set, terms] : groups) {

@@ -5,7 +5,7 @@
 
 namespace icr::cli {
 
-void read_term_hits(Asking& asking, const std::vector<Source>& sources, const SessionFilter& filter,
+bool read_term_hits(Asking& asking, const std::vector<Source>& sources, const SessionFilter& filter,
                     const std::function<void(const Source& source, const TermHitsRow& row)>& take) {
   std::vector<Read> reads;
   for (const Source& source : sources) {
@@ -14,21 +14,26 @@ void read_term_hits(Asking& asking, const std::vector<Source>& sources, const Se
     read.request.filter = filter;
     reads.push_back(std::move(read));
   }
+  std::size_t terms = 0;
   asking.read_pages(reads, [&](const Read& read, const QueryReply& page) {
+    terms += page.term_hits.size();
+    if (terms > kMostTerms) return false;
     for (const TermHitsRow& row : page.term_hits) take(read.source, row);
     return true;
   });
+  if (terms > kMostTerms) asking.refuse(fmt::format("more than {} terms: name a service set", kMostTerms));
+  return terms <= kMostTerms;
 }
 
 void show_hit_counts(Asking& asking) {
   const Selection selection = select(asking.cluster(), asking.command());
   std::vector<PolicyRow> rows;
-  read_term_hits(asking, asking.sources(selection), selection.filter,
-                 [&](const Source& source, const TermHitsRow& row) {
-                   if (row.kind != TermKind::firewall) return;
-                   rows.push_back({source.interface, asking.cluster().name_of_service_set(row.service_set), row});
-                 });
-  build_hit_counts(asking.tree(), rows);
+  const bool all = read_term_hits(
+      asking, asking.sources(selection), selection.filter, [&](const Source& source, const TermHitsRow& row) {
+        if (row.kind != TermKind::firewall) return;
+        rows.push_back({source.interface, asking.cluster().name_of_service_set(row.service_set), row});
+      });
+  if (all) build_hit_counts(asking.tree(), rows);
 }
 
 void show_ha(Asking& asking) {

@@ -229,7 +229,7 @@ void add_term(Tree& tree, const Cluster& cluster, const TermUse& use, NatRules w
             term.endpoint_independent_filtering ? "endpoint-independent" : "address-port-filtering");
 }
 
-/// Adds how often a term was matched. Only those of source NAT have an element around the numbers.
+/// Adds how often a term was matched. Junos puts these numbers into an element of their own for source NAT only.
 void add_hits(Tree& tree, const TermHitsRow& hits, NatRules which) {
   if (which == NatRules::source) tree.begin("source-nat-rule-hits-entry");
   tree.leaf("rule-translation-hits", hits.hits);

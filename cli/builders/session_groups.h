@@ -19,8 +19,9 @@ struct NamedGroup {
   SessionSums sums;
 };
 
-/// Builds the table of `groups`, the largest by `order` first, and those of equal size by name. With `top`, all groups
-/// behind the first `top` ones are one row. `grouping` is the word of the command line.
+/// Builds the table of `groups`: the largest by `order` comes first, and groups of equal size are in the order of their
+/// names. With `top`, all groups behind the first `top` ones are added up in one row. `grouping` is the word behind
+/// `group-by`.
 void build_session_groups(Tree& tree, std::string_view grouping, std::vector<NamedGroup> groups, Order order,
                           std::optional<std::uint32_t> top);
 

@@ -29,7 +29,8 @@ class SessionBuilder {
       : cluster_(cluster), tree_(tree), extensive_(extensive), wall_now_(wall_now) {}
 
   /// Adds a session, with `rank` if the answer consists of the largest ones. The sessions of an interface should be
-  /// added one after the other; otherwise it appears several times. REQUIRES: those of ms- cards are added first.
+  /// added one after the other; otherwise the interface appears several times. REQUIRES: sessions of ms- cards are
+  /// added before those of vms- cards.
   void add(const Source& source, const SessionRecord& record, const std::optional<Rank>& rank = std::nullopt);
   /// Ends the answer. Without sessions, it is an empty table for cards of `empty_family`.
   void finish(CardFamily empty_family);

@@ -19,9 +19,9 @@ struct LargestQuestion {
 };
 
 /// Returns the largest sessions of all sources together, largest first. Entry::source is an index into `sources`. The
-/// sources work at the same time, each on one range of slots after the other, and are told how large a session must be
-/// that is still wanted, so that few sessions travel. What a chassis tells before it fails is kept, and the chassis is
-/// added to `unreachable`.
+/// sources work at the same time, each on one range of slots after the other. With each question they hear how large a
+/// session must be to be among the largest still, so that few sessions travel. What a chassis tells before it fails is
+/// kept, and the chassis is added to `unreachable`.
 [[nodiscard]] std::vector<LargestSessions::Entry> read_largest(const Cluster& cluster, Transport& transport,
                                                                const std::vector<Source>& sources,
                                                                const LargestQuestion& question,

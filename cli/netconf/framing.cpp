@@ -14,7 +14,7 @@ constexpr std::size_t kPiece = std::size_t{32} * 1024;
 }  // namespace
 
 bool FrameReader::inside() const {
-  return framing_ == Framing::chunked ? at_ != At::first_newline || !message_.empty()
+  return framing_ == Framing::chunked ? (at_ != At::first_newline && !changed_) || !message_.empty()
                                       : pending_.find_first_not_of(" \t\r\n") != std::string::npos;
 }
 
@@ -40,6 +40,11 @@ Result<std::optional<std::string>> FrameReader::next_marked() {
 
 Result<bool> FrameReader::take_header(char octet) {
   const auto wrong = [&] { return fail("a chunk begins with a line feed, # and its length"); };
+  // Scripts end the line that has the last end-of-message mark.
+  if (changed_ && (octet == '\n' || octet == '\r' || octet == ' ' || octet == '\t')) {
+    at_ = octet == '\n' ? At::first_hash : At::first_newline;
+    return false;
+  }
   switch (at_) {
     case At::first_newline:
       if (octet != '\n') return wrong();
@@ -47,6 +52,7 @@ Result<bool> FrameReader::take_header(char octet) {
       return false;
     case At::first_hash:
       if (octet != '#') return wrong();
+      changed_ = false;
       at_ = At::first_digit;
       return false;
     case At::first_digit:

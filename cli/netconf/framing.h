@@ -30,7 +30,10 @@ class FrameReader {
   /// read any more.
   [[nodiscard]] Result<std::optional<std::string>> next();
   /// The messages behind the one that was returned last come in this framing.
-  void use(Framing framing) { framing_ = framing; }
+  void use(Framing framing) {
+    framing_ = framing;
+    changed_ = true;
+  }
   [[nodiscard]] Framing framing() const { return framing_; }
   /// Returns true if a message has begun.
   [[nodiscard]] bool inside() const;
@@ -50,6 +53,7 @@ class FrameReader {
   std::string message_;       ///< the chunks of a message that is not complete
   At at_ = At::first_newline;
   std::uint64_t left_ = 0;  ///< of the chunk
+  bool changed_ = false;    ///< no chunk has begun since the framing changed, so blanks may still end the line before
   bool broken_ = false;
 };
 

@@ -43,19 +43,7 @@ bool filters(const Pipe& pipe) {
 
 /// Returns why a command cannot be carried out in a session; an empty text if it can.
 std::string_view refusal_of(const Command& command) {
-  switch (command.verb) {
-    case Verb::leave:
-    case Verb::help:
-    case Verb::set_cli:
-    case Verb::check:
-    case Verb::commit:
-    case Verb::roll_back:
-    case Verb::keys:
-    case Verb::netconf:
-      return "this command is for the command line";
-    default:
-      break;
-  }
+  if (!takes_pipes(command.verb)) return "this command is for the command line";
   for (const auto& pipe : command.pipes) {
     switch (pipe.kind) {
       case Pipe::Kind::save:

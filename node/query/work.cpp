@@ -345,11 +345,15 @@ void answer_deterministic(QueryTask& task, const ShardView& shard) {
   task.reply.next_cursor = task.reply.done ? blocks : task.cursor + kPageSessions;
 }
 
+/// Terms of one answer, each with two names: what a worker copies between two bursts.
+constexpr std::uint32_t kTermsOfAnswer = 128;
+static_assert(kTermsOfAnswer <= kPageTerms);
+
 void answer_term_hits(QueryTask& task, const ShardView& shard) {
   task.reply.counts.clear();
-  const std::uint32_t terms = shard.term_hits(task.request.filter, task.cursor, kPageTerms, task.reply.term_hits);
-  task.reply.done = task.cursor >= terms || terms - task.cursor <= kPageTerms;
-  task.reply.next_cursor = task.reply.done ? terms : task.cursor + kPageTerms;
+  const std::uint32_t terms = shard.term_hits(task.request.filter, task.cursor, kTermsOfAnswer, task.reply.term_hits);
+  task.reply.done = task.cursor >= terms || terms - task.cursor <= kTermsOfAnswer;
+  task.reply.next_cursor = task.reply.done ? terms : task.cursor + kTermsOfAnswer;
 }
 
 /// Service sets that one slice may ask for their counters: a hundred of them each.

@@ -50,6 +50,30 @@ TEST_F(Policies, MoreTermsThanAPageHasAreAllThere) {
   EXPECT_THAT(out, HasSubstr(fmt::format(" {}\n", 2 * kPageTerms + 2)));
 }
 
+TEST_F(Policies, AChassisThatTellsOfTermsForEverIsStopped) {
+  fake_.shard(0, 0).hits.clear();
+  for (std::uint32_t i = 0; i < 100; ++i) {
+    fake_.shard(0, 0).hits.push_back(row(0, TermKind::firewall, "long", "t", i));
+  }
+  FakeTransport transport([&](std::uint16_t chassis, const QueryRequest& request) -> Result<QueryReply> {
+    if (chassis != 0 || request.kind != QueryKind::term_hits) return answer_from(fake_, chassis, request);
+    QueryRequest first = request;
+    first.cursor = 0;
+    auto reply = answer_from(fake_, chassis, first);
+    if (reply) {
+      reply->done = false;
+      reply->next_cursor = request.cursor + 100;
+    }
+    return reply;
+  });
+  for (const std::string line : {"show services policies hit-count", "show services nat source rule all"}) {
+    const auto output = run_line(line, fake_.cluster, transport);
+    EXPECT_EQ(output.out, "") << line;
+    EXPECT_THAT(output.error, HasSubstr("more than 262144 terms")) << line;
+    EXPECT_EQ(output.code, ExitCode::command_error) << line;
+  }
+}
+
 TEST_F(Policies, TermsOfNatSayHowOftenTheyTranslated) {
   NatTerm term;
   term.name = "all";

@@ -103,6 +103,29 @@ TEST(Framing, TheFramingChangesBehindAMessage) {
   EXPECT_FALSE(*reader.next());
 }
 
+TEST(Framing, TheLineOfTheLastMarkMayEndBeforeTheFirstChunk) {
+  for (const std::string blanks : {"\n", "\r\n", " \t\n\n", "\n \n"}) {
+    FrameReader reader;
+    reader.feed("<hello/>]]>]]>" + blanks + "\n#1\na\n##\n");
+    EXPECT_EQ(**reader.next(), "<hello/>");
+    reader.use(Framing::chunked);
+    const auto message = reader.next();
+    ASSERT_TRUE(message && *message) << testing::PrintToString(blanks);
+    EXPECT_EQ(**message, "a");
+    EXPECT_FALSE(reader.inside());
+    reader.feed("\n\n#1\na\n##\n");
+    EXPECT_FALSE(reader.next()) << "behind a chunk nothing but the next one comes";
+  }
+  FrameReader reader;
+  reader.feed("<hello/>]]>]]>\n");
+  EXPECT_EQ(**reader.next(), "<hello/>");
+  reader.use(Framing::chunked);
+  EXPECT_FALSE(*reader.next());
+  EXPECT_FALSE(reader.inside()) << "no request was cut short";
+  reader.feed(" #1\na\n##\n");
+  EXPECT_FALSE(reader.next()) << "# is the first of its line";
+}
+
 TEST(Framing, WhatIsWrittenIsReadAgain) {
   for (const auto framing : {Framing::end_of_message, Framing::chunked}) {
     std::string octets;
