@@ -50,6 +50,7 @@ Worker::Worker(const Cluster& cluster, std::uint16_t chassis, std::string name, 
       name_(std::move(name)),
       workers_(workers),
       ports_(std::move(part.ports)),
+      meters_(ports_.size()),
       buffers_(kBurst),
       virtual_now_(now) {
   for (const UnitPort& port : ports_) {
@@ -395,14 +396,7 @@ void Worker::account(Duration busy, TimePoint now) {
   analysis_.deleted.add(utilization_.teardown_rate);
   ++analysis_.samples;
   for (const auto& view : set_views_) view->watch(now);
-  rates_.resize(ports_.size());
-  for (std::size_t i = 0; i < ports_.size(); ++i) {
-    const Port::Totals totals = ports_[i].port->totals();
-    const Port::Totals& from = rates_[i].from;
-    rates_[i].per_second = {rate(totals.rx_packets, from.rx_packets), rate(totals.rx_bytes, from.rx_bytes),
-                            rate(totals.tx_packets, from.tx_packets), rate(totals.tx_bytes, from.tx_bytes)};
-    rates_[i].from = totals;
-  }
+  for (std::size_t i = 0; i < ports_.size(); ++i) meters_[i].sample(*ports_[i].port, elapsed);
 }
 
 CardUtilization Worker::utilization(TimePoint /*now*/) const {
@@ -496,26 +490,7 @@ void Worker::usage(CardUsage& out) const {
 }
 
 void Worker::traffic(std::vector<PortTraffic>& out) const {
-  constexpr std::uint64_t kBits = 8;
-  for (std::size_t i = 0; i < ports_.size(); ++i) {
-    const Port::Totals totals = ports_[i].port->totals();
-    PortTraffic each{ports_[i].unit, totals.rx_packets, totals.rx_bytes, totals.tx_packets, totals.tx_bytes};
-    if (i < rates_.size()) {
-      const Port::Totals& rate = rates_[i].per_second;
-      each.input_pps = rate.rx_packets;
-      each.input_bps = rate.rx_bytes * kBits;
-      each.output_pps = rate.tx_packets;
-      each.output_bps = rate.tx_bytes * kBits;
-    }
-    CounterList counters;
-    ports_[i].port->append_to(counters);
-    for (const NamedCounter& counter : counters) {
-      const std::string_view name = counter.name;
-      if (name.starts_with("rx-dropped-") || name == "rx-errors") each.input_errors += counter.value;
-      if (name.starts_with("tx-dropped-")) each.output_errors += counter.value;
-    }
-    out.push_back(each);
-  }
+  for (std::size_t i = 0; i < ports_.size(); ++i) out.push_back(meters_[i].traffic(ports_[i].unit, *ports_[i].port));
 }
 
 void Worker::statistics(StableId service_set, ServiceSetStatus& out) const {

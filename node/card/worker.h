@@ -14,6 +14,7 @@
 
 #include "model/base/result.h"
 #include "model/config/cluster.h"
+#include "node/card/port_meter.h"
 #include "node/card/scheduling.h"
 #include "node/card/self_test.h"
 #include "node/flow/engine.h"
@@ -134,12 +135,7 @@ class Worker final : public CardView, private PacketSink {
   const std::uint32_t workers_;
   std::vector<UnitPort> ports_;
   std::vector<Port*> port_of_unit_;
-  /// Of each of ports_: what had gone through it when the last second began, and how much that second had.
-  struct Rate {
-    Port::Totals from;
-    Port::Totals per_second;
-  };
-  std::vector<Rate> rates_;
+  std::vector<PortMeter> meters_;  ///< of each of ports_
   std::vector<std::unique_ptr<Shard>> shards_;
   std::unique_ptr<Engine> engine_;
   std::vector<std::unique_ptr<SetShell>> sets_;
