@@ -223,6 +223,19 @@ TEST_F(Forms, AnErrorIsInTheItemOfItsChassis) {
                "chassis left did not answer: silence");
 }
 
+TEST_F(Forms, WhatOthersShowedCanBeUsedAndWhatTheyClearedIsAPart) {
+  FakeTransport transport([&](std::uint16_t chassis, const QueryRequest& request) -> Result<QueryReply> {
+    if (chassis == 0) return fail("silence");
+    return answer_from(fake_, chassis, request);
+  });
+  for (const auto& [line, severity] :
+       {std::pair("show services sessions count", "warning"), std::pair("clear services sessions", "error")}) {
+    const auto output = run_line(fmt::format("{} | display xml", line), fake_.cluster, transport);
+    EXPECT_EQ(output.code, cli::ExitCode::incomplete);
+    EXPECT_THAT(output.out, HasSubstr(fmt::format("<error-severity>{}</error-severity>", severity))) << line;
+  }
+}
+
 TEST_F(Forms, AChassisThatDiesInTheMiddleIsAnErrorInAWellFormedTree) {
   for (std::uint32_t slot = 10; slot < 3000; ++slot) {
     fake_.put_everywhere(

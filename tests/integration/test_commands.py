@@ -198,7 +198,7 @@ def test_the_largest_sessions_and_groups_are_shown_first(tmp_path):
         assert [line.split() for line in groups[1:]] == [
             ["198.18.0.4/30", "4", "22", str(22 * 31)],
             ["198.18.0.8/30", "1", "8", str(8 * 31)],
-            ["1", "other", "groups"],
+            ["Other", "groups:", "1"],
             ["3", "6", str(6 * 31)],
         ], groups
         assert one.icr("show services sessions group-by nat-pool").splitlines()[1].split()[:2] == ["mapped", "8"]
