@@ -10,8 +10,10 @@
 #include <netlink/route/link.h>
 #include <netlink/route/link/inet.h>
 #include <netlink/route/link/inet6.h>
+#include <netlink/route/qdisc.h>
 #include <netlink/route/route.h>
 #include <netlink/route/rule.h>
+#include <netlink/route/tc.h>
 #include <netlink/socket.h>
 
 namespace icr::node::netlink {
@@ -22,6 +24,7 @@ void Deleter::operator()(nl_cache* cache) const { nl_cache_free(cache); }
 void Deleter::operator()(rtnl_addr* address) const { rtnl_addr_put(address); }
 void Deleter::operator()(rtnl_link* link) const { rtnl_link_put(link); }
 void Deleter::operator()(rtnl_route* route) const { rtnl_route_put(route); }
+void Deleter::operator()(rtnl_qdisc* discipline) const { rtnl_qdisc_put(discipline); }
 void Deleter::operator()(rtnl_rule* rule) const { rtnl_rule_put(rule); }
 
 Result<RouteSocket> open_route_socket() {
@@ -74,6 +77,20 @@ Result<void> change_link(nl_sock* socket, int interface_index, const LinkChange&
   if (code < 0) return fail("cannot describe the change of the interface: {}", describe(code));
   code = rtnl_link_change(socket, now.get(), wanted.get(), 0);
   if (code < 0) return refused("the kernel refuses to change the interface", code);
+  return {};
+}
+
+Result<void> set_noqueue(nl_sock* socket, int interface_index) {
+  const Handle<rtnl_qdisc> discipline(rtnl_qdisc_alloc());
+  if (!discipline) return fail("out of memory");
+  rtnl_tc* const object = TC_CAST(discipline.get());
+  rtnl_tc_set_ifindex(object, interface_index);
+  rtnl_tc_set_parent(object, TC_H_ROOT);
+  if (const int code = rtnl_tc_set_kind(object, "noqueue"); code < 0) {
+    return fail("cannot describe the queueing discipline: {}", describe(code));
+  }
+  const int code = rtnl_qdisc_add(socket, discipline.get(), NLM_F_CREATE | NLM_F_REPLACE);
+  if (code < 0) return refused("the kernel refuses the queueing discipline noqueue", code);
   return {};
 }
 

@@ -19,6 +19,7 @@ struct nl_cache;
 struct nl_sock;
 struct rtnl_addr;
 struct rtnl_link;
+struct rtnl_qdisc;
 struct rtnl_route;
 struct rtnl_rule;
 
@@ -31,6 +32,7 @@ struct Deleter {
   void operator()(rtnl_addr* address) const;
   void operator()(rtnl_link* link) const;
   void operator()(rtnl_route* route) const;
+  void operator()(rtnl_qdisc* discipline) const;
   void operator()(rtnl_rule* rule) const;
 };
 template <class T>
@@ -61,5 +63,9 @@ struct LinkChange {
   bool without_link_local_addresses = false;  ///< IPv6: no address generated, so no neighbour discovery of its own
 };
 [[nodiscard]] Result<void> change_link(nl_sock* socket, int interface_index, const LinkChange& change);
+
+/// Gives the interface the queueing discipline "noqueue": what is sent goes to its driver at once.
+/// REQUIRES: the interface is down; otherwise the kernel has attached its default discipline already.
+[[nodiscard]] Result<void> set_noqueue(nl_sock* socket, int interface_index);
 
 }  // namespace icr::node::netlink

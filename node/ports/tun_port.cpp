@@ -146,6 +146,13 @@ Result<std::unique_ptr<TunPort>> TunPort::open(const PacketPort& config) {
   if (auto done = netlink::change_link(socket->get(), index, quiet); !done) {
     log::warn("port", "device={} keeps its IPv6 link-local address: {}", config.device, done.error().message);
   }
+  // The device keeps packets in queues of its own and never tells the kernel to wait, so the kernel's default
+  // discipline would never hold one. For a device of several queues it would be costly: the kernel then makes
+  // disciplines for 256 queues of kQueueLength packets, and where it is built without preemption, no other thread,
+  // real-time or not, gets that processor for a quarter of a second.
+  if (auto done = netlink::set_noqueue(socket->get(), index); !done) {
+    log::warn("port", "device={} keeps its queueing discipline: {}", config.device, done.error().message);
+  }
   if (auto marking = port->open_marking(index); !marking) {
     log::warn("port", "device={} cannot tell how long packets wait for it: {}", config.device, marking.error().message);
   }

@@ -321,13 +321,15 @@ TEST_F(TunPortTest, ADeviceOfSeveralQueuesBelongsToOneProcess) {
   EXPECT_THAT(open_port(config({}, 4)).error().message, HasSubstr("in use by another process"));
 }
 
-TEST_F(TunPortTest, TheDeviceIsQuietAndHasALongQueueAndNoMtuOfItsOwn) {
-  const auto port = open({});
-  EXPECT_THAT(output_of(std::string("ip link show dev ") + kDevice), HasSubstr("mtu 65535"));
-  EXPECT_THAT(output_of(std::string("ip -d link show dev ") + kDevice), HasSubstr("qlen 10000"));
-  EXPECT_THAT(output_of(std::string("ip addr show dev ") + kDevice), Not(HasSubstr("inet6")));
-  EXPECT_EQ(next(*port, 500ms), std::nullopt) << "what the kernel says by itself is no traffic";
-  EXPECT_GT(count(*port, "rx-dropped-link-local"), 0U);
+TEST_F(TunPortTest, TheDeviceIsQuietAndHasLongQueuesOfItsOwnOnlyAndNoMtu) {
+  for (const std::uint32_t queues : {1U, 4U}) {
+    const auto port = open({}, queues);
+    const std::string link = output_of(std::string("ip -d link show dev ") + kDevice);
+    for (const char* word : {"mtu 65535", "qlen 10000", "qdisc noqueue"}) EXPECT_THAT(link, HasSubstr(word));
+    EXPECT_THAT(output_of(std::string("ip addr show dev ") + kDevice), Not(HasSubstr("inet6")));
+    EXPECT_EQ(next(*port, 500ms), std::nullopt) << "what the kernel says by itself is no traffic";
+    EXPECT_GT(count(*port, "rx-dropped-link-local"), 0U);
+  }
 }
 
 TEST_F(TunPortTest, AfterTheDeviceIsGonePacketsAreDroppedNotForwarded) {
