@@ -11,19 +11,19 @@ ClaimAnswer Claims::ask(TimePoint now, std::uint64_t term) {
 }
 
 ClaimAnswer Claims::answer(TimePoint now) {
-  bool pending = false;
   bool refused = false;
   awaited_.clear();
+  pending_.clear();
   for (Claimant* const claimant : claimants_) {
     const ClaimAnswer answer = claimant->answer(now);
     if (answer == ClaimAnswer::granted) continue;
     if (!awaited_.empty()) awaited_ += "; ";
     awaited_ += claimant->awaited();
     if (answer == ClaimAnswer::refused) awaited_ += " (refused)";
-    pending = pending || answer == ClaimAnswer::pending;
+    if (answer == ClaimAnswer::pending) pending_.push_back(claimant);
     refused = refused || answer == ClaimAnswer::refused;
   }
-  if (!refused && pending) return ClaimAnswer::pending;
+  if (!refused && !pending_.empty()) return ClaimAnswer::pending;
   term_ = 0;
   return refused ? ClaimAnswer::refused : ClaimAnswer::granted;
 }
@@ -39,7 +39,7 @@ std::string Claims::awaited() const { return awaited_; }
 TimePoint Claims::next_deadline() const {
   TimePoint next = TimePoint::max();
   if (term_ == 0) return next;
-  for (const Claimant* const claimant : claimants_) next = std::min(next, claimant->next_deadline());
+  for (const Claimant* const claimant : pending_) next = std::min(next, claimant->next_deadline());
   return next;
 }
 

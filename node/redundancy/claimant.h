@@ -60,6 +60,7 @@ class Claims {
 
  private:
   std::vector<Claimant*> claimants_;
+  std::vector<const Claimant*> pending_;  ///< those whose last answer was `pending`
   std::uint64_t term_ = 0;
   std::string awaited_;  ///< what the claimants said last
 };

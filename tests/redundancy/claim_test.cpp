@@ -325,6 +325,18 @@ TEST_F(ClaimsTest, AllMustAgree) {
   EXPECT_THAT(witness_.asked, ElementsAre(4U));
 }
 
+TEST_F(ClaimsTest, OnlyThoseAreLookedAtThatHaveNotAnswered) {
+  disk_.due = now_ + 1ms;
+  witness_.due = now_ + 5ms;
+  EXPECT_EQ(claims_.ask(now_, 4), ClaimAnswer::pending);
+  EXPECT_EQ(claims_.next_deadline(), now_ + 1ms);
+  // A moment that has passed would keep the worker of a set awake, at real-time priority, for as long as the claim
+  // takes.
+  disk_.word = ClaimAnswer::granted;
+  EXPECT_EQ(claims_.answer(now_ + 1ms), ClaimAnswer::pending);
+  EXPECT_EQ(claims_.next_deadline(), now_ + 5ms);
+}
+
 TEST_F(ClaimsTest, WhoeverIsLateIsWaitedFor) {
   witness_.word = ClaimAnswer::granted;
   EXPECT_EQ(claims_.ask(now_, 4), ClaimAnswer::pending);
