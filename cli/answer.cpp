@@ -11,6 +11,7 @@
 #include "cli/commit_client.h"
 #include "cli/faces/face.h"
 #include "cli/pipes/chain.h"
+#include "cli/pipes/host_names.h"
 #include "cli/render/comparison.h"
 #include "cli/render/configuration.h"
 #include "cli/result/junos.h"
@@ -41,7 +42,7 @@ std::string mistake_in_pipes(const Command& command) {
 ExitCode through_pipes(const Command& command, const Answering& answering,
                        const std::function<ExitCode(const Printer& out)>& write) {
   // Files are opened before anything is asked: a name that is wrong is known at once.
-  auto chain = Chain::open(command.pipes, answering.screen_lines, answering.out);
+  auto chain = Chain::open(command.pipes, answering.screen_lines, HostNames::of_machine(), answering.out);
   if (!chain) {
     answering.error(fmt::format("error: {}\n", chain.error().message));
     return ExitCode::command_error;

@@ -43,7 +43,7 @@ ROOMS = {
     # floor 4
     "cli/client": MODEL | {"transport"},
     "cli/grammar": MODEL,
-    "cli/pipes": {"model/base", "cli/grammar"},
+    "cli/pipes": {"model/base", "model/record", "cli/grammar"},
     "cli/merge": MODEL | {"cli/client", "cli/grammar"},
     "cli/result": {"model/base"},
     "cli/faces": {"model/base", "cli/result"},

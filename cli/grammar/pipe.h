@@ -19,6 +19,7 @@ struct Pipe {
     match,    ///< lines that match `text`
     no_more,  ///< without the pager
     refresh,  ///< again every `number` seconds
+    resolve,  ///< names instead of addresses; whole names if `number` is not 0
     save,     ///< into the file `text`
     tee,      ///< also into the file `text`
     trim,     ///< without the first `number` columns

@@ -108,6 +108,14 @@ GrammarNode compare() {
   return keyword("compare", "Compare configuration changes with prior version", {std::move(rollback)});
 }
 
+GrammarNode resolve() {
+  GrammarNode full = command("full-names", "Don't truncate names to the width of the address",
+                             [](Command& c) { c.pipes.back().number = 1; }, {});
+  GrammarNode node = command("resolve", "Resolve IP addresses", add_pipe<Pipe::Kind::resolve>, {});
+  node.children = {std::move(full)};
+  return node;
+}
+
 GrammarNode build_pipes() {
   using Kind = Pipe::Kind;
   const auto pattern = [] { return value("pattern", "Pattern to search for", take_pattern); };
@@ -137,6 +145,7 @@ GrammarNode build_pipes() {
           unless(refuse_refresh,
                  with_optional_value("refresh", "Refresh a continuous display of the command", add_pipe<Kind::refresh>,
                                      value("seconds", "Seconds between refreshes (1..604800)", take_count<1, 604800>))),
+          unless(refuse_lines, resolve()),
           unless(refuse_lines, with_value("save", "Save output text to file", add_pipe<Kind::save>, file())),
           unless(refuse_lines, with_value("tee", "Write to standard output and file", add_pipe<Kind::tee>, file())),
           unless(refuse_lines,

@@ -7,6 +7,8 @@
 #include <deque>
 
 #include "cli/grammar/pattern.h"
+#include "cli/pipes/resolve.h"
+#include "cli/pipes/stage.h"
 
 namespace icr::cli {
 
@@ -15,40 +17,6 @@ std::string file_named(std::string_view typed) {
   if (typed.substr(0, 2) != "~/" || home == nullptr || *home == '\0') return std::string(typed);
   return std::string(home) + std::string(typed.substr(1));
 }
-
-class PipeStage {
- public:
-  PipeStage() = default;
-  PipeStage(const PipeStage&) = delete;
-  PipeStage& operator=(const PipeStage&) = delete;
-  virtual ~PipeStage() = default;
-
-  /// Takes a line without its newline.
-  virtual void line(std::string_view text) = 0;
-  /// Takes the end of the answer. Returns an error if something was not written.
-  virtual Result<void> end() { return {}; }
-
-  void pass_to(PipeStage* next, const Chain::Out* out) {
-    next_ = next;
-    out_ = out;
-  }
-
- protected:
-  /// Gives a line to the next stage, or prints it.
-  void pass(std::string_view text) const {
-    if (next_ != nullptr) return next_->line(text);
-    print(text);
-  }
-  /// Prints a line past the stages behind this one.
-  void print(std::string_view text) const {
-    (*out_)(text);
-    (*out_)("\n");
-  }
-
- private:
-  PipeStage* next_ = nullptr;
-  const Chain::Out* out_ = nullptr;
-};
 
 namespace {
 
@@ -163,7 +131,7 @@ Result<std::unique_ptr<PipeStage>> file_stage(const Pipe& pipe) {
 }
 
 /// Returns the stage of a pipe, or null for a pipe that does not change the text.
-Result<std::unique_ptr<PipeStage>> stage_of(const Pipe& pipe, std::uint32_t screen_lines) {
+Result<std::unique_ptr<PipeStage>> stage_of(const Pipe& pipe, std::uint32_t screen_lines, HostNames& names) {
   switch (pipe.kind) {
     case Pipe::Kind::match:
     case Pipe::Kind::except:
@@ -179,6 +147,8 @@ Result<std::unique_ptr<PipeStage>> stage_of(const Pipe& pipe, std::uint32_t scre
       return std::make_unique<LastStage>(pipe.number != 0 ? pipe.number : screen_lines);
     case Pipe::Kind::trim:
       return std::make_unique<TrimStage>(pipe.number);
+    case Pipe::Kind::resolve:
+      return resolve_stage(names, pipe.number != 0);
     case Pipe::Kind::append:
     case Pipe::Kind::save:
     case Pipe::Kind::tee:
@@ -204,10 +174,10 @@ Chain::Chain(Chain&& other) noexcept
   }
 }
 
-Result<Chain> Chain::open(const std::vector<Pipe>& pipes, std::uint32_t screen_lines, Out out) {
+Result<Chain> Chain::open(const std::vector<Pipe>& pipes, std::uint32_t screen_lines, HostNames& names, Out out) {
   Chain chain(std::move(out));
   for (const auto& pipe : pipes) {
-    auto stage = stage_of(pipe, screen_lines);
+    auto stage = stage_of(pipe, screen_lines, names);
     if (!stage) return tl::unexpected(stage.error());
     if (*stage != nullptr) chain.stages_.push_back(std::move(*stage));
   }

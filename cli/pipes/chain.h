@@ -15,18 +15,20 @@ namespace icr::cli {
 /// Returns the name of the file that an operator means: ~/ at its beginning stands for his home folder.
 [[nodiscard]] std::string file_named(std::string_view typed);
 
-/// A step of a chain, which gets one line after the other.
+class HostNames;
 class PipeStage;
 
 /// The pipes of one command. The answer flows through it in pieces of any size; nothing is kept but a line that is not
-/// complete, and what `last` prints at the end. Thread: one.
+/// complete, what `last` prints at the end, and some lines of `resolve`. Thread: one.
 class Chain {
  public:
   using Out = std::function<void(std::string_view text)>;
 
   /// Opens the files of `pipes`. Returns an error if one cannot be opened. `screen_lines` is what `last` prints without
-  /// a number. `out` takes what comes out at the end, and messages such as `Count: 3 lines`.
-  [[nodiscard]] static Result<Chain> open(const std::vector<Pipe>& pipes, std::uint32_t screen_lines, Out out);
+  /// a number. `names` is what `resolve` asks. `out` takes what comes out at the end, and messages such as `Count: 3
+  /// lines`. REQUIRES: `names` outlives the chain.
+  [[nodiscard]] static Result<Chain> open(const std::vector<Pipe>& pipes, std::uint32_t screen_lines, HostNames& names,
+                                          Out out);
 
   Chain(Chain&&) noexcept;
   Chain& operator=(Chain&&) = delete;

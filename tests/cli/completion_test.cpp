@@ -80,11 +80,12 @@ TEST(Completion, NamesComeFromTheClusterFile) {
 TEST(Completion, PipesFollowACommand) {
   EXPECT_THAT(offered_for("show services sessions | "),
               ElementsAre("append", "compare", "count", "display", "except", "find", "hold", "last", "match", "no-more",
-                          "refresh", "save", "tee", "trim"));
+                          "refresh", "resolve", "save", "tee", "trim"));
   EXPECT_THAT(offered_for("show services sessions |"), Contains("match"));
   EXPECT_THAT(offered_for("show services sessions | match "), ElementsAre("<pattern>"));
   EXPECT_THAT(offered_for("show services sessions | display x"), ElementsAre("xml"));
   EXPECT_THAT(offered_for("show services sessions | last "), ElementsAre("<[Enter]>", "<lines>", "|"));
+  EXPECT_THAT(offered_for("show services sessions | resolve "), ElementsAre("<[Enter]>", "full-names", "|"));
 }
 
 TEST(Completion, AWrongWordBeforeIsNamed) {

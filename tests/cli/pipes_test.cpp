@@ -10,6 +10,7 @@
 #include "cli/grammar/grammar.h"
 #include "cli/grammar/pattern.h"
 #include "cli/pipes/chain.h"
+#include "cli/pipes/host_names.h"
 
 namespace icr::cli {
 namespace {
@@ -36,7 +37,8 @@ std::string piped(const std::string& pipes, std::string_view text, std::size_t p
     return {};
   }
   std::string out;
-  auto chain = Chain::open(command->pipes, screen, [&](std::string_view part) { out += part; });
+  static HostNames none([](const IpAddress& /*address*/) { return std::nullopt; });
+  auto chain = Chain::open(command->pipes, screen, none, [&](std::string_view part) { out += part; });
   if (!chain) return chain.error().message;
   for (; !text.empty(); text.remove_prefix(std::min(piece, text.size()))) chain->write(text.substr(0, piece));
   if (const auto finished = chain->finish(); !finished) out += "error: " + finished.error().message;
@@ -186,9 +188,9 @@ TEST(Pipes, ThatAreWrongAreNamedWithACaret) {
   EXPECT_THAT(refused_pipes("| match ("), HasSubstr("\ninvalid pattern '('"));
   EXPECT_THAT(refused_pipes("| trim x"), HasSubstr("\nInvalid numeric value: 'x'\n"));
   EXPECT_THAT(refused_pipes("| last 0"), HasSubstr("\nnumber: 0: Value must be a number from 1 to 1000000 at 0\n"));
-  EXPECT_EQ(refused_pipes("| re x | t"),
-            "> show services sessions | re x | t\n"
-            "                              ^\n"
+  EXPECT_EQ(refused_pipes("| ref x | t"),
+            "> show services sessions | ref x | t\n"
+            "                               ^\n"
             "Invalid numeric value: 'x'\n");
   EXPECT_EQ(refused_pipes("| t"),
             "> show services sessions | t\n"

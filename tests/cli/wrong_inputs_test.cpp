@@ -184,7 +184,7 @@ TEST_F(WrongInputs, PipesThatContradictEachOther) {
   EXPECT_EQ(of("| display xml rpc | count | dis xml"), "'display' can be given once.");
   EXPECT_EQ(of("| refresh | refresh 1"), "'refresh' can be given once.");
   for (const char* lines :
-       {"append g", "count", "except x", "find x", "last", "match x", "save g", "tee g", "trim 1"}) {
+       {"append g", "count", "except x", "find x", "last", "match x", "resolve", "save g", "tee g", "trim 1"}) {
     for (const char* file : {"save", "append"}) {
       EXPECT_EQ(of(std::string("| ") + file + " f | " + lines), "no lines come out of 'save' and 'append'.") << lines;
     }

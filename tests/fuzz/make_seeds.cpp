@@ -397,6 +397,8 @@ void commands() {
   seed("filters", "show services sessions extensive protocol tcp source-prefix 198.18/16 limit 5\n");
   seed("pipes",
        "show services flows | match \"tcp|udp\" | except ^a{1,3} | find [0-9]+$ | trim 2 | last 3\ntcp 1\nudp 2\n");
+  seed("resolve",
+       "show services sessions | resolve | resolve full-names\n192.0.2.1:80 2001:db8::1:443 198.18.0.0/15\n");
   seed("nat", "sh serv nat map det p1 serv ss1 | count\na\nb");
   seed("request", "request services redundancy-set id 1 switchover dry-run extensive\n");
   seed("local", "commit confirmed 5 \"a file\" comment x\n");

@@ -2,6 +2,7 @@
 
 import os
 import re
+import socket
 import stat
 import subprocess
 import time
@@ -391,3 +392,44 @@ def test_the_manual_pages_name_every_option():
         assert options
         for option in set(options) - ({"--help"} if name == "icr" else set()):
             assert option in page, f"{name}({section}) does not say what {option} is"
+
+
+def resolved(chassis, folder, resolver, pipe):
+    """Asks for the sessions with a resolver of its own below /etc: (lines, seconds)."""
+    for name, text in resolver.items():
+        (folder / name).write_text(text)
+    mounts = " && ".join(f"mount --bind {folder}/{name} /etc/{name}" for name in resolver)
+    begin = time.monotonic()
+    done = subprocess.run(["unshare", "-m", "sh", "-c", f'{mounts} && exec "$@"', "sh", program("icr"),
+                           "--cluster", chassis / "cluster.yaml", f"show services sessions | match UDP {pipe}"],
+                          capture_output=True, text=True, timeout=60)  # fmt: skip
+    assert done.returncode == 0 and done.stderr == "", done
+    return done.stdout.splitlines(), time.monotonic() - begin
+
+
+def test_names_come_from_the_resolver_of_the_machine(chassis, tmp_path):
+    resolver = {"nsswitch.conf": "hosts: files\n", "hosts": f"{HOST} pc\n{SERVER} a-long-name.of.a.server.example\n"}
+    plain, _ = resolved(chassis, tmp_path, resolver, "")
+    short, _ = resolved(chassis, tmp_path, resolver, "| resolve")
+    assert len(short) == 2 * SESSIONS and HOST not in "".join(short) and SERVER not in "".join(short)
+    server = "a-long-name.of.a.server.example"
+    assert f" {server[:len(SERVER)]}:53 " in short[0] and server not in short[0], short[0]
+    assert [line.index(" Forward ") for line in short] == [line.index(" Forward ") for line in plain], "columns stay"
+    whole, _ = resolved(chassis, tmp_path, resolver, "| resolve full-names | match pc:40007")
+    assert len(whole) == 2 and all(server in line for line in whole), whole
+
+
+def test_a_resolver_that_never_answers_does_not_hold_an_answer(chassis, tmp_path):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.99", 53))
+        resolver = {
+            "nsswitch.conf": "hosts: files dns\n",
+            "hosts": f"{HOST} pc\n",
+            "resolv.conf": "nameserver 127.0.0.99\noptions timeout:30 attempts:5\n",
+        }
+        lines, seconds = resolved(chassis, tmp_path, resolver, "| resolve")
+        assert silent.recv(512, socket.MSG_DONTWAIT), "it was asked"
+    assert 4.5 < seconds < 15, seconds
+    assert len(lines) == 2 * SESSIONS
+    assert "".join(lines).count(f"{SERVER}:53") == 2 * SESSIONS, "an address without a name stays"
+    assert HOST not in "".join(lines[:2]), "a name that is known at once is shown"
