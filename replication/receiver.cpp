@@ -30,6 +30,7 @@ void Receiver::stop() {
   announced_ = announced_base_ = 0;
   gap_ = pass_open_ = ack_due_ = nack_due_ = capacity_differs_ = compared_ = false;
   unacknowledged_ = 0;
+  refused_in_copy_ = 0;
   word_ = {};
   answers_.clear();
 }
@@ -112,7 +113,6 @@ void Receiver::on_begin(TimePoint now, const StreamBegin& message) {
     map_ = SlotMap(message.layout, table_.layout());
     their_slots_ = message.capacity;
     capacity_differs_ = false;
-    refused_in_copy_ = 0;
     pass_open_ = true;
     ++counters_.streams;
     sink_.begin_pass(now);

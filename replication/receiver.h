@@ -80,7 +80,7 @@ class Receiver {
   [[nodiscard]] const Word& word() const { return word_; }
   /// Returns when changes of state, or a part of the copy, were applied last; TimePoint() if never.
   [[nodiscard]] TimePoint changed_at() const { return changed_at_; }
-  /// Returns how many records of the present copy the sink has refused.
+  /// Returns how many records the sink has refused of the present copy, which begins with the request for a stream.
   [[nodiscard]] std::uint64_t refused_in_copy() const { return refused_in_copy_; }
   /// Returns true if the master's table is of another size, and the master does not say how its slots are divided.
   [[nodiscard]] bool capacity_differs() const { return capacity_differs_; }

@@ -108,7 +108,7 @@ void Sender::on_ack(const Ack& ack) {
     return;
   }
   ++counters_.acks;
-  lacks_ |= ack.lacks;
+  note_lacks(ack.lacks, ack.applied);
   acknowledge(ack.applied);
   if (shared_) followed_at_ = now_;
 }
@@ -119,9 +119,15 @@ void Sender::on_nack(const Nack& nack) {
     return;
   }
   ++counters_.nacks;
-  lacks_ |= nack.lacks;
+  note_lacks(nack.lacks, nack.expected - 1);
   acknowledge(nack.expected - 1);
   if (!unacknowledged_.empty()) rewind();
+}
+
+void Sender::note_lacks(bool lacks, std::uint64_t applied) {
+  // A receiver of a former release that has applied nothing of this stream speaks of the records of the stream before,
+  // under the name of this one. A receiver that lacks something repeats it with each acknowledgement.
+  lacks_ |= lacks && applied >= base_;
 }
 
 void Sender::acknowledge(std::uint64_t applied) {

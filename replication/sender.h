@@ -223,6 +223,8 @@ class Sender {
   /// Notes which changes are in the messages that were built so far.
   void cover();
   void acknowledge(std::uint64_t applied);
+  /// The receiver has applied messages up to `applied`, and says whether it has refused records.
+  void note_lacks(bool lacks, std::uint64_t applied);
   void rewind();
   void reset();
   Sent fresh_sent();

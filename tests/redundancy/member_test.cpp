@@ -311,6 +311,28 @@ TEST_F(MemberTest, AStandbyThatRefusedARecordOfItsCopyTakesNoSwitchover) {
   EXPECT_THAT(left_.member->request_switchover(now_).error().message, HasSubstr("warned"));
 }
 
+/// The standby has a heartbeat to send before the new stream begins.
+TEST_F(MemberTest, WhatAStandbyRefusedOfAFormerCopyIsForgottenWithIt) {
+  bring_up();
+  right_.table->refuse(7);
+  left_.table->create(7, udp_session(7), now_);
+  ASSERT_TRUE(run_until([this] { return right_.counter("sessions-refused") == 1; }));
+  run_for(200ms);
+  EXPECT_FALSE(left_.member->complete());
+  right_.table->refuse_nothing();
+  left_.crash();
+  ASSERT_TRUE(run_until([this] { return right_.role == "master"; }));
+  EXPECT_EQ(right_.member->status().warnings, 0U) << "of a master nobody has a copy that it refused";
+  left_.start();
+  ASSERT_TRUE(run_until([this] { return left_.hot() && right_.member->status().peer_sync == Sync::hot; }));
+  ASSERT_TRUE(right_.member->request_switchover(now_));
+  left_.data.faults = right_.data.faults = {0, 0, 150ms, 160ms, false};
+  ASSERT_TRUE(run_until([this] { return left_.role == "master" && right_.role == "standby"; }));
+  ASSERT_TRUE(run_until([this] { return right_.hot() && left_.member->status().peer_sync == Sync::hot; }));
+  run_for(1s);
+  EXPECT_TRUE(left_.member->complete());
+}
+
 TEST_F(MemberTest, ALateRequestForACopyStartsNoStream) {
   bring_up();
   replication::MessageWriter writer;

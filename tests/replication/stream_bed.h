@@ -65,11 +65,15 @@ class StreamTest : public ::testing::Test {
     while (const auto bytes = backward_.take(now_)) deliver_to_master(*bytes);
     if (++steps_ % 20 == 0) {
       receiver_.on_master_position(now_, sender_.position());
-      const Position p = receiver_.position();
-      sender_.on_ack({p.epoch, p.base, p.sequence});
+      beat();
     }
     receiver_.pump(now_, kStandby, standby_writer_, back_outlet_);
     sender_.pump(now_, kMaster, out_outlet_, budget_);
+  }
+  /// The heartbeat of the standby repeats its acknowledgement.
+  void beat() {
+    const Position p = receiver_.position();
+    sender_.on_ack({p.epoch, p.base, p.sequence, receiver_.refused_in_copy() != 0});
   }
   void deliver_to_standby(const VirtualWire::Bytes& bytes) {
     const Message* m = from_master_.read(bytes);

@@ -71,6 +71,28 @@ TEST_F(StreamTest, ARefusedRecordEndsWhatItsSlotHeldBefore) {
   EXPECT_EQ(standby_.size(), 0U);
 }
 
+/// The request for a new stream names it at once; until it begins, heartbeats speak under its name, too.
+TEST_F(StreamTest, RecordsThatWereRefusedInAFormerStreamAreNotLackingInThisOne) {
+  standby_.refuse(3);
+  fill(10);
+  receiver_.follow(now_, kMaster.boot, 2);
+  ASSERT_TRUE(run_until([this] { return receiver_.sync() == Sync::hot && sender_.drained(); }));
+  run_until([] { return false; }, 40);
+  EXPECT_FALSE(sender_.complete());
+  standby_.refuse_nothing();
+  receiver_.follow(now_, kMaster.boot, 3);
+  forward_.faults.cut = true;
+  ASSERT_TRUE(run_until([this] { return sender_.position().epoch == receiver_.position().epoch; }));
+  EXPECT_TRUE(receiver_.requested());
+  beat();
+  // What a receiver of a former release says.
+  const Position p = receiver_.position();
+  sender_.on_ack({p.epoch, p.base, p.sequence, true});
+  forward_.faults.cut = false;
+  ASSERT_TRUE(settle());
+  EXPECT_TRUE(run_until([this] { return sender_.complete(); }, 1000));
+}
+
 TEST_F(StreamTest, ASlotThatChangesOftenIsSentInItsNewestStateOnly) {
   receiver_.follow(now_, kMaster.boot, 2);
   master_.create(3, udp_session(1), now_);

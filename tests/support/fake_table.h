@@ -22,6 +22,7 @@ class FakeTable final : public SessionSource, public SessionSink {
   void forget_listeners() { listeners_.clear(); }
   /// Makes apply() refuse the records of a slot, as if this table's configuration could not have made them.
   void refuse(std::uint32_t slot) { refused_slot_ = slot; }
+  void refuse_nothing() { refused_slot_.reset(); }
 
   // SessionSource
   [[nodiscard]] std::uint32_t capacity() const override { return static_cast<std::uint32_t>(slots_.size()); }
