@@ -362,6 +362,18 @@ bool is_guarded(const Cluster& cluster) {
                      [&cluster](const ServiceSet& s) { return may_guarantee(cluster, s); });
 }
 
+/// Returns the guarantee that the file gives the session: that of the term which admitted it, or of its service set if
+/// the term has none or is gone.
+Guarantee guarantee_of(const Cluster& cluster, const SessionRecord& session) {
+  const ServiceSet& set = cluster.service_sets[*cluster.service_set_ids.find(session.service_set)];
+  for (const std::uint16_t rule : set.firewall_rules) {
+    for (const FirewallTerm& term : cluster.firewall_rules[rule].terms) {
+      if (term.stable_id == session.policy) return term.guarantee.value_or(set.guarantee);
+    }
+  }
+  return set.guarantee;
+}
+
 /// Finds the session of a packet that leaves, by its host inside or by what it is outside.
 bool session_of(const Chassis& chassis, const Passed& packet, TimePoint now, SessionRecord& out) {
   const node::test::Seen seen = node::test::look(packet.bytes);
@@ -424,6 +436,8 @@ void Oracle::on_leave(const Chassis& chassis, const Chassis& other, const Passed
     version = versions.front();
     versions.pop_front();
   }
+  // A commit may have ended the guarantee while the packet waited.
+  if (guarantee_of(chassis.cluster(), record) == Guarantee::asynchronous) return;
   if (!chassis.member().complete()) {
     ++left_alone_;
     return;

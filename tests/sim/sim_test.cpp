@@ -151,6 +151,41 @@ TEST(Commits, WithoutARestartMoveNothing) {
   EXPECT_GT(totals.rematched, count);
 }
 
+/// Sessions of a term that is gone have the guarantee of their service set, which has none here. So the peer need not
+/// know what their packets tell, and packets that wait for it leave.
+TEST(Commits, ATermThatGoesTakesItsGuaranteeAlong) {
+  log::set_level(log::Level::error);
+  World world(Files(false, NatFlavour::ports, "guarantee: output-commit", true), 7);
+  const auto run = [&world](Duration time) {
+    for (const TimePoint end = world.now() + time; world.now() < end;) world.step(1ms);
+  };
+  const auto commit = [&](std::uint32_t edits) {
+    world.commit(edits, 3);
+    for (const TimePoint end = world.now() + 5s; world.now() < end && !world.committed();) world.step(1ms);
+    ASSERT_TRUE(world.committed());
+  };
+  world.set_traffic(0);
+  world.start(0);
+  world.start(1);
+  run(2s);
+  commit(kEditRules);
+  run(1s);
+  Chassis& master = world.chassis(0);
+  ASSERT_TRUE(master.member().complete());
+  master.data_blocked = true;
+  world.set_traffic(30);
+  run(500ms);
+  world.set_traffic(0);
+  ASSERT_GT(master.engine().counters().waits_for_peer, 0U);
+  const std::uint64_t out = master.engine().counters().packets_out;
+  commit(0);
+  run(2ms);
+  EXPECT_GT(master.engine().counters().packets_out, out);
+  EXPECT_GT(master.counter("link-full"), 0U) << "the peer has heard of nothing";
+  world.settle(10s);
+  for (const auto& violation : world.violations()) ADD_FAILURE() << violation;
+}
+
 TEST(SimulationItself, ASeedReplaysExactly) {
   log::set_level(log::Level::error);
   Totals once;
