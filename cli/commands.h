@@ -44,6 +44,8 @@ void show_uptime(Asking& asking);
 /// `show chassis alarms` and `show system alarms`.
 void show_alarms(Asking& asking);
 void show_hardware(Asking& asking);
+// (log_commands.cpp)
+void show_log(Asking& asking);
 
 // Commits (system_commands.cpp). These need no survey.
 void show_commits(Asking& asking);

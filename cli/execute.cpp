@@ -23,6 +23,7 @@ bool has_tree(const Command& command) {
     case Verb::show_failovers:
     case Verb::show_commits:
     case Verb::show_version:
+    case Verb::show_log:
     // What a chassis says to a request is the text of `output`.
     case Verb::switchover:
     case Verb::drain:
@@ -61,7 +62,7 @@ bool clears(Verb verb) {
 /// Returns true for commands that are about cards and redundancy sets.
 bool needs_survey(Verb verb) {
   return verb != Verb::show_commits && verb != Verb::compare_commits && verb != Verb::show_uptime &&
-         verb != Verb::show_hardware && verb != Verb::show_interfaces;
+         verb != Verb::show_hardware && verb != Verb::show_interfaces && verb != Verb::show_log;
 }
 
 /// Returns true for commands about whole cards, which cannot be restricted to a unit.
@@ -299,6 +300,9 @@ void carry_out(Asking& asking) {
       break;
     case Verb::show_interfaces:
       show_interfaces(asking);
+      break;
+    case Verb::show_log:
+      show_log(asking);
       break;
     case Verb::show_uptime:
       show_uptime(asking);

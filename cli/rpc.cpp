@@ -38,6 +38,7 @@ const std::map<Verb, std::string_view>& names_by_verb() {
       {Verb::show_system_alarms, "get-system-alarm-information"},
       {Verb::show_chassis_alarms, "get-alarm-information"},
       {Verb::show_hardware, "get-chassis-inventory"},
+      {Verb::show_log, "get-log"},
       {Verb::switchover, "request-services-redundancy-set"},
       {Verb::show_commits, "get-commit-information"},
       {Verb::show_version, "get-software-information"},
@@ -210,6 +211,7 @@ void add_rpc(Tree& tree, const Command& command) {
   }
   add_filters(tree, command);
   add_nat_arguments(tree, command);
+  if (command.verb == Verb::show_log) tree.leaf("filename", "messages");
   if (command.verb == Verb::switchover) {
     argument(tree, "id", command.set_id);
     if (!command.set_id) tree.leaf("redundancy-set", command.redundancy_set);

@@ -41,6 +41,7 @@ bool only_shows(Verb verb) {
     case Verb::show_system_alarms:
     case Verb::show_chassis_alarms:
     case Verb::show_hardware:
+    case Verb::show_log:
     case Verb::show_commits:
     case Verb::compare_commits:
     case Verb::show_configuration:

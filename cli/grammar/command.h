@@ -62,6 +62,7 @@ enum class Verb : std::uint8_t {
   show_system_alarms,
   show_chassis_alarms,
   show_hardware,
+  show_log,
   show_commits,
   compare_commits,  ///< Command::rollback says which
   // These do not ask the cluster, or not with one question.

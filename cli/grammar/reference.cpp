@@ -39,9 +39,10 @@ std::string name_of(const GrammarOption& option) {
   return option.has_value ? fmt::format("{} {}", option.word, value_of(option.word)) : std::string(option.word);
 }
 
-/// Returns the privilege that a command needs, which its first word decides.
+/// Returns the privilege that a command needs, which its first word decides, but for the log.
 std::string_view privilege_of(std::string_view words) {
   const std::string_view first = words.substr(0, words.find(' '));
+  if (words.substr(0, 8) == "show log") return "operator";
   if (first == "show") return "view";
   if (first == "clear") return "clear";
   if (first == "request") return "operator";

@@ -305,6 +305,9 @@ GrammarNode build() {
               {show_chassis(), show_configuration(),
                command("interfaces", "Show interface information", enter<Verb::show_interfaces>,
                        interface_levels() + bare_interface() + member_option()),
+               keyword("log", "Show contents of a log file",
+                       {command("messages", "Show the newest lines of the log of each chassis", enter<Verb::show_log>,
+                                member_option())}),
                std::move(services), show_system(),
                command("version", "Show software process revision levels", enter<Verb::show_version>, {})})};
   for (auto& each : local_commands()) first.push_back(std::move(each));

@@ -120,7 +120,11 @@ std::string in_quotes(std::string_view value) {
 
 }  // namespace
 
-tl::expected<std::string, CallError> line_of_call(std::string_view name, const std::vector<Argument>& arguments) {
+tl::expected<std::string, CallError> line_of_call(std::string_view name, std::vector<Argument> arguments) {
+  for (Argument& each : arguments) {
+    // The file is an argument of the call, and a word of the command.
+    if (name == "get-log" && each.name == "filename" && each.value == "messages") each = {"messages", ""};
+  }
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     for (std::size_t before = 0; before < i; ++before) {
       if (arguments[before].name == arguments[i].name) {

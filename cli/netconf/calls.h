@@ -23,8 +23,7 @@ struct CallError {
 };
 
 /// Returns the command line that asks what the call `name` asks. The grammar checks the values when the line is parsed.
-[[nodiscard]] tl::expected<std::string, CallError> line_of_call(std::string_view name,
-                                                                const std::vector<Argument>& arguments);
+[[nodiscard]] tl::expected<std::string, CallError> line_of_call(std::string_view name, std::vector<Argument> arguments);
 
 /// Returns the name that `| display xml rpc` shows for a call that Junos has under two names, one for ms- cards and one
 /// for vms- cards, or for flows by either path; `call` itself for any other.

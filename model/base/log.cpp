@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <deque>
 #include <memory>
 #include <mutex>
@@ -47,6 +48,17 @@ struct Line {
   spdlog::log_clock::time_point at;
   std::string text;
 };
+
+LogBook& kept() {
+  // It is leaked on purpose, like the logger.
+  static auto* const instance = new LogBook;
+  return *instance;
+}
+
+void keep(const Line& line) {
+  const auto at = std::chrono::duration_cast<std::chrono::milliseconds>(line.at.time_since_epoch());
+  kept().add(line.level, at.count(), line.text);
+}
 
 void write_now(const Line& line) { logger().log(line.at, spdlog::source_loc{}, translate(line.level), line.text); }
 
@@ -101,10 +113,12 @@ class Writer {
       std::swap(lost, lost_);
     }
     if (lost != 0) {
-      write_now(
+      lines.push_front(
           {Level::warn, spdlog::log_clock::now(),
            fmt::format("log: {} lines before this one were lost: they came faster than they can be written", lost)});
     }
+    // They are kept first, because standard error may be a pipe whose reader does not come.
+    for (const Line& line : lines) keep(line);
     for (const Line& line : lines) write_now(line);
   }
 
@@ -128,8 +142,11 @@ void set_level(Level level) { logger().set_level(translate(level)); }
 bool enabled(Level level) { return logger().should_log(translate(level)); }
 void write(Level level, std::string_view component, std::string_view text) {
   Line line{level, spdlog::log_clock::now(), fmt::format("{}: {}", component, text)};
-  if (!writer().take(line)) write_now(line);
+  if (writer().take(line)) return;
+  keep(line);
+  write_now(line);
 }
+const LogBook& book() { return kept(); }
 void begin_thread() { writer().begin(); }
 void flush() {
   writer().end();

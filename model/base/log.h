@@ -4,6 +4,8 @@
 // that no caller waits for a terminal or a pipe. The queue between them is bounded: when it is full, the oldest line is
 // dropped, and a line in the log tells how many were. The lock of the queue is held briefly, and its holder inherits
 // the priority of the thread that waits for it.
+//
+// Whoever writes a line also puts it into a LogBook, first, which keeps the newest ones for `show log messages`.
 #pragma once
 
 #include <fmt/format.h>
@@ -12,9 +14,9 @@
 #include <string_view>
 #include <utility>
 
-namespace icr::log {
+#include "model/base/log_book.h"
 
-enum class Level { debug, info, warn, error };
+namespace icr::log {
 
 /// Lines below this level are not formatted. Default: info.
 void set_level(Level level);
@@ -22,6 +24,9 @@ void set_level(Level level);
 
 /// Writes a formatted line to standard error (through spdlog, the only user of which is log.cpp).
 void write(Level level, std::string_view component, std::string_view text);
+
+/// Returns the newest lines that were written.
+[[nodiscard]] const LogBook& book();
 
 /// Starts the thread that writes lines. A second call does nothing. REQUIRES: signals are blocked, because the thread
 /// must not handle any.

@@ -43,6 +43,7 @@ bool addresses_a_set(QueryKind kind) {
     case QueryKind::commit:
     case QueryKind::system:
     case QueryKind::traffic:
+    case QueryKind::log:
       return false;
     default:
       return true;

@@ -58,6 +58,7 @@ enum class QueryKind : std::uint8_t {
   groups = 23,            ///< sums over the matching sessions of one set by group, by ranges of slots
   traffic = 24,           ///< what goes through the ports of the card
   term_hits = 25,         ///< how often the terms of one set's rules were matched, in pages
+  log = 26,               ///< the newest lines of the log of the chassis, in pages
 };
 /// The number that the next kind of question will have.
 inline constexpr std::uint8_t kQueryKindEnd = enum_end<QueryKind, QueryKind::status>();
@@ -92,6 +93,7 @@ struct QueryRequest {
   std::uint64_t floor = 0;                  ///< largest: smaller sessions are not wanted
   std::optional<SessionGrouping> grouping;  ///< groups
   std::uint8_t prefix_length = 0;           ///< groups: of SessionGrouping::source_prefix
+  std::uint64_t from = 0;                   ///< log: number of the first line that is wanted
 };
 enum class QueryError : std::uint8_t {
   none = 0,
@@ -294,7 +296,8 @@ struct QueryReply {
   SystemStatus system;
   std::vector<TermHitsRow> term_hits;  ///< at most kPageTerms
   std::vector<PortTraffic> traffic;    ///< at most kMaxInterfaces
-  std::string text;                    ///< switchover: what was done, for the operator
+  LogPage log;
+  std::string text;  ///< switchover: what was done, for the operator
 };
 
 inline constexpr std::uint32_t kPageSessions = 1024;

@@ -121,6 +121,7 @@ Result<void> decode_parts(const fbs::QueryReply& in, QueryReply& out) {
   if (auto sound = take(decode_system(in.system()), out.system); !sound) return sound;
   if (auto sound = take(decode_traffic(in.traffic()), out.traffic); !sound) return sound;
   if (auto sound = take(decode_term_hits(in.term_hits()), out.term_hits); !sound) return sound;
+  if (auto sound = take(decode_log(in.log()), out.log); !sound) return sound;
   return take(decode_commit(in.commit()), out.commit);
 }
 
@@ -172,6 +173,7 @@ void encode_request(const QueryRequest& request, flatbuffers::FlatBufferBuilder&
   out.add_floor(request.floor);
   if (request.grouping) out.add_grouping(static_cast<std::uint8_t>(*request.grouping));
   out.add_prefix_length(request.prefix_length);
+  out.add_from(request.from);
   const auto root = out.Finish();
   fbs::FinishQueryMessageBuffer(builder, fbs::CreateQueryMessage(builder, root, 0));
 }
@@ -209,6 +211,8 @@ void encode_reply(const QueryReply& reply, BatchEncoder& sessions, flatbuffers::
   const auto session_groups = encode_groups(reply.groups, builder);
   const auto traffic = encode_traffic(reply.traffic, builder);
   const auto term_hits = encode_term_hits(reply.term_hits, builder);
+  flatbuffers::Offset<fbs::LogPage> log;
+  if (reply.log != LogPage{}) log = encode_log(reply.log, builder);
   std::vector<flatbuffers::Offset<fbs::Name>> names;
   for (const auto& [id, name] : reply.names) names.push_back(fbs::CreateName(builder, id, builder.CreateString(name)));
   const auto name_rows = builder.CreateVector(names);
@@ -216,7 +220,7 @@ void encode_reply(const QueryReply& reply, BatchEncoder& sessions, flatbuffers::
       fbs::CreateQueryReply(builder, reply.request_id, static_cast<std::uint8_t>(reply.error), reason, status_rows,
                             utilization, batch, reply.next_cursor, reply.done, group_rows, text, pools, uses,
                             statistics, analysis, usage, live, reply.cluster_digest, counts, deterministic, name_rows,
-                            commit, failovers, system, session_groups, traffic, term_hits);
+                            commit, failovers, system, session_groups, traffic, term_hits, log);
   fbs::FinishQueryMessageBuffer(builder, fbs::CreateQueryMessage(builder, 0, root));
 }
 
@@ -259,6 +263,7 @@ Result<QueryRequest> decode_request(const void* data, std::size_t size) {
     out.grouping = static_cast<SessionGrouping>(*grouping);
   }
   out.prefix_length = in->prefix_length();
+  out.from = in->from();
   if (out.prefix_length > 128) return fail("prefix length {} out of range", out.prefix_length);
   if (auto sound = take(decode_commit(in->commit()), out.commit); !sound) return tl::unexpected(sound.error());
   return out;

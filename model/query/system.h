@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "model/base/log_book.h"
 #include "model/base/time.h"
 #include "model/record/address.h"
 #include "model/record/stable_id.h"
@@ -72,5 +73,15 @@ struct Alarm {
   friend bool operator==(const Alarm&, const Alarm&) = default;
 };
 inline constexpr std::size_t kMaxAlarms = 64;
+
+/// Lines of the log of a chassis, which follow one another.
+struct LogPage {
+  std::uint32_t pid = 0;             ///< of icrd
+  std::uint64_t first = 0;           ///< the number of the first of `lines`, counted from the start of icrd
+  std::uint64_t end = 0;             ///< the number that the next line of the log will have
+  std::vector<log::KeptLine> lines;  ///< at most kPageLogLines
+  friend bool operator==(const LogPage&, const LogPage&) = default;
+};
+inline constexpr std::size_t kPageLogLines = 256;
 
 }  // namespace icr

@@ -5,6 +5,8 @@
 namespace icr::query_codec {
 namespace {
 
+constexpr WallMillis kLatestMillis = 253'402'300'799'999;  // the end of the year 9999
+
 flatbuffers::Offset<fbs::Interface> encode(const InterfaceStatus& in, Builder& builder) {
   std::vector<flatbuffers::Offset<fbs::InterfaceAddress>> addresses;
   for (std::size_t i = 0; i < std::min(in.addresses.size(), kMaxInterfaceAddresses); ++i) {
@@ -125,6 +127,33 @@ Result<std::vector<TermHitsRow>> decode_term_hits(const Rows<fbs::TermHits>* in)
     if (row->kind() >= enum_end<TermKind>()) return fail("kind {} of a term out of range", row->kind());
     out.push_back({row->service_set(), static_cast<TermKind>(row->kind()), printable(row->rule()),
                    printable(row->term()), row->input(), row->output(), row->hits(), row->failures()});
+  }
+  return out;
+}
+
+flatbuffers::Offset<fbs::LogPage> encode_log(const LogPage& in, Builder& builder) {
+  std::vector<flatbuffers::Offset<fbs::LogLine>> rows;
+  for (std::size_t i = 0; i < std::min(in.lines.size(), kPageLogLines); ++i) {
+    const auto text = builder.CreateString(in.lines[i].text);
+    rows.push_back(fbs::CreateLogLine(builder, static_cast<std::uint8_t>(in.lines[i].level), in.lines[i].at, text));
+  }
+  return fbs::CreateLogPage(builder, in.pid, in.first, in.end, builder.CreateVector(rows));
+}
+
+Result<LogPage> decode_log(const fbs::LogPage* in) {
+  LogPage out;
+  if (in == nullptr) return out;
+  out.pid = in->pid();
+  out.first = in->first();
+  out.end = in->end();
+  const std::size_t lines = in->lines() == nullptr ? 0 : in->lines()->size();
+  if (lines > kPageLogLines) return fail("{} lines of a log", lines);
+  if (out.first > out.end || lines > out.end - out.first) return fail("numbers of log lines out of range");
+  for (std::size_t i = 0; i < lines; ++i) {
+    const auto* row = in->lines()->Get(static_cast<flatbuffers::uoffset_t>(i));
+    if (row->level() >= enum_end<log::Level>()) return fail("level {} of a log line out of range", row->level());
+    if (row->at_ms() < 0 || row->at_ms() > kLatestMillis) return fail("time of a log line out of range");
+    out.lines.push_back({static_cast<log::Level>(row->level()), row->at_ms(), printable(row->text())});
   }
   return out;
 }

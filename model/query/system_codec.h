@@ -20,6 +20,9 @@ namespace icr::query_codec {
                                                                           Builder& builder);
 [[nodiscard]] Result<std::vector<TermHitsRow>> decode_term_hits(const Rows<fbs::TermHits>* in);
 
+[[nodiscard]] flatbuffers::Offset<fbs::LogPage> encode_log(const LogPage& in, Builder& builder);
+[[nodiscard]] Result<LogPage> decode_log(const fbs::LogPage* in);
+
 [[nodiscard]] Vector<flatbuffers::Offset<fbs::Alarm>> encode_alarms(const std::vector<Alarm>& in, Builder& builder);
 [[nodiscard]] Result<std::vector<Alarm>> decode_alarms(const Rows<fbs::Alarm>& in);
 

@@ -39,6 +39,7 @@ ClientClass class_for(const QueryRequest& request) {
       return ClientClass::clear;
     case QueryKind::switchover:
     case QueryKind::drain:
+    case QueryKind::log:
       return ClientClass::operate;
     case QueryKind::commit: {
       const CommitOperation operation = request.commit.operation;

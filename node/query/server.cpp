@@ -1,5 +1,7 @@
 #include "node/query/server.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <csignal>
 #include <utility>
@@ -213,7 +215,8 @@ void QueryServer::take(std::string client, std::string_view key, std::string_vie
   if (kind == 0 || kind >= kQueryKindEnd) {
     return refuse(client, id, QueryError::unknown_kind, fmt::format("unknown kind of question: {}", kind));
   }
-  if (request->kind == QueryKind::server_counters || request->kind == QueryKind::system) {
+  if (request->kind == QueryKind::server_counters || request->kind == QueryKind::system ||
+      request->kind == QueryKind::log) {
     return answer_here(client, *request, own);
   }
   const auto card = std::find_if(own.cards.begin(), own.cards.end(),
@@ -260,6 +263,9 @@ void QueryServer::answer_here(const std::string& client, const QueryRequest& req
   reply.request_id = request.request_id;
   if (request.kind == QueryKind::system) {
     reply.system = read_system(own);
+  } else if (request.kind == QueryKind::log) {
+    auto extract = log::book().read(request.from, kPageLogLines);
+    reply.log = {static_cast<std::uint32_t>(::getpid()), extract.first, extract.end, std::move(extract.lines)};
   } else {
     reply.counters.emplace_back();
     append_to(reply.counters.back().counters);

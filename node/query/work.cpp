@@ -484,6 +484,7 @@ bool work_on(QueryTask& task, CardView& card, TimePoint now, std::uint32_t max_s
     case QueryKind::server_counters:
     case QueryKind::commit:
     case QueryKind::system:
+    case QueryKind::log:
       break;
   }
   refuse(task, QueryError::unknown_kind, "a card does not answer this kind of question");

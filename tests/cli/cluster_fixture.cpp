@@ -386,6 +386,13 @@ Result<QueryReply> answer_of_chassis(FakeCluster& fake, std::uint16_t chassis, c
     reply.counters = {{"", {{"query-requests", 12}, {"query-refused-malformed", 0}}}};
   } else if (request.kind == QueryKind::system) {
     reply.system = fake.systems[chassis];
+  } else if (request.kind == QueryKind::log) {
+    auto extract = fake.logs[chassis].read(request.from, kPageLogLines);
+    reply.log = {700U + chassis, extract.first, extract.end, std::move(extract.lines)};
+    flatbuffers::FlatBufferBuilder builder;
+    BatchEncoder none;
+    encode_reply(reply, none, builder);
+    return decode_reply(builder.GetBufferPointer(), builder.GetSize());
   } else if (request.kind == QueryKind::commit) {
     reply.commit.newest = 3;
     reply.commit.entries = {{3, 1, 1'757'826'000'000, "jane", "cli", "", 0}};

@@ -133,6 +133,7 @@ struct FakeCluster {
   Cluster cluster = make_cluster();
   FakeCard cards[2][2];
   SystemStatus systems[2];
+  log::LogBook logs[2];
   std::vector<std::pair<std::size_t, FakeShard*>> shards;  ///< (chassis, shard)
 };
 

@@ -207,7 +207,11 @@ TEST(Configuration, AComparisonTellsOfEverySetting) {
       {[](Cluster& c) { c.nat_pools[0].reuse_hold_s = 7; }, "[edit nat.pools[pool1]]\n+   port-reuse-hold: 7\n"},
       {[](Cluster& c) { c.nat_pools[0].port_low = 2000; },
        "[edit services nat pool pool1]\n+   port {\n+       range low 2000 high 65535;\n+   }\n"},
-      {[](Cluster& c) { c.screens.push_back({.name = "edge", .sessions_per_source = 5}); },
+      {[](Cluster& c) {
+         c.screens.emplace_back();
+         c.screens.back().name = "edge";
+         c.screens.back().sessions_per_source = 5;
+       },
        "[edit screens[edge]]\n+   all of it\n+   limit-session.source-ip-based: 5\n"},
       {[](Cluster& c) {
          c.applications.emplace_back();
@@ -222,7 +226,9 @@ TEST(Configuration, AComparisonTellsOfEverySetting) {
     const bool in_words = each.shown.starts_with("[edit services ");
     EXPECT_EQ(render_comparison(former, present, {}, {}).find("[edit services ") != std::string::npos, in_words)
         << each.shown;
-    if (in_words) EXPECT_THAT(render_comparison(former, present, {}, {}), testing::EndsWith(std::string(each.shown)));
+    if (in_words) {
+      EXPECT_THAT(render_comparison(former, present, {}, {}), testing::EndsWith(std::string(each.shown)));
+    }
   }
 }
 

@@ -96,12 +96,14 @@ TEST_F(EncryptedServer, IsAskedOnlyIfItHasTheKeyThatIsKnownOfIt) {
 
 TEST_F(EncryptedServer, RefusesWhatTheClassDoesNotPermit) {
   EXPECT_EQ(ask(viewer_, QueryKind::clear), "client viewer is of class view, and this takes class clear");
+  EXPECT_EQ(ask(viewer_, QueryKind::log), "client viewer is of class view, and this takes class operator");
   EXPECT_EQ(ask(right_, QueryKind::switchover), "chassis right is of class view, and this takes class operator");
   EXPECT_THAT(ask(viewer_, QueryKind::commit, CommitOperation::put), HasSubstr("this takes class super-user"));
   EXPECT_EQ(commits_, 0);
-  EXPECT_EQ(counter("query-refused-class"), 3U);
+  EXPECT_EQ(counter("query-refused-class"), 4U);
   EXPECT_EQ(ask(viewer_, QueryKind::commit, CommitOperation::fetch), "");
   EXPECT_EQ(ask(boss_, QueryKind::commit, CommitOperation::put), "");
+  EXPECT_EQ(ask(boss_, QueryKind::log), "");
   EXPECT_EQ(commits_, 2);
 }
 

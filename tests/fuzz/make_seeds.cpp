@@ -278,6 +278,10 @@ void queries() {
   encode_reply(reply, none, builder);
   keep("reply-system");
   reply = {};
+  reply.log = {77, 5, 9, {{log::Level::error, 1'757'836'005'000, "port: gone"}}};
+  encode_reply(reply, none, builder);
+  keep("reply-log");
+  reply = {};
   reply.failovers = {icr::test::sample_failover()};
   encode_reply(reply, none, builder);
   keep("reply-failovers");

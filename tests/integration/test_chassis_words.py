@@ -61,6 +61,31 @@ def test_alarms_begin_and_end_with_their_causes(lab):
         wait_until(lambda name=name: alarms(lab, name) == [], 20, "no alarms again")
 
 
+def test_the_logs_of_a_pair_are_one_story(lab):
+    master = lab.master()
+    line = re.compile(r"^([A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d\.\d{3})  (\S+) icrd\[(\d+)\]: %DAEMON-([3467]): (.+)$")
+    shown = [line.match(each) for each in lab.icr("show log messages").stdout.splitlines()]
+    assert len(shown) > 10 and all(shown), shown
+    assert {each[2] for each in shown} == set(CHASSIS)
+    for before, after in zip(shown, shown[1:]):
+        # Threads of one chassis take the time of a line before they queue for the log.
+        assert before[1] <= after[1] or before[2] == after[2], (before[0], after[0])
+    written = lab.log_text(master)
+    assert all(each[5] in written for each in shown if each[2] == master)
+    standby = next(name for name in CHASSIS if name != master)
+    lab.icr("request services redundancy-set rs1 switchover")
+    wait_until(lambda: lab.master() == standby, 10, "the other master")
+
+    def changes():
+        told = lab.icr("show log messages | match set=rs1 | match role=master").stdout
+        return [line.match(each)[2] for each in told.splitlines()]
+
+    wait_until(lambda: changes()[-1:] == [standby], 5, "the line of the new master")
+    reply = ElementTree.fromstring(lab.icr("show log messages | display xml", chassis=standby).stdout)
+    (content,) = [each.text for each in reply.iter() if each.tag.endswith("file-content")]
+    assert content.splitlines()[0].split()[3] == standby and "%DAEMON-6: " in content
+
+
 def card_of(chassis):
     return "ms-0/0/0" if chassis == "left" else "ms-1/0/0"
 

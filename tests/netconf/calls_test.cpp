@@ -116,6 +116,7 @@ TEST(Calls, NamesOfJunos) {
   EXPECT_EQ(line_of("get-msp-session-table", {{"by", "age"}, {"top", "3"}}),
             "show services sessions top \"3\" by \"age\"");
   EXPECT_EQ(line_of("get-software-information"), "show version");
+  EXPECT_EQ(line_of("get-log", {{"filename", "messages"}}), "show log messages");
   EXPECT_THAT(names_of_calls(), Contains("get-service-detnat-information"));
 }
 

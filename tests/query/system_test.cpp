@@ -100,6 +100,33 @@ TEST(SystemCodec, HitsOfTermsComeBackAsTheyWere) {
   EXPECT_EQ(back.error().message, "kind 2 of a term out of range");
 }
 
+TEST(SystemCodec, LogLinesComeBackAsTheyWereOrAreRefused) {
+  QueryReply reply;
+  reply.log = {77, 5, 9, {{log::Level::error, 1'757'836'005'000, "port: gone"}, {log::Level::debug, 1, ""}}};
+  auto back = carried(reply);
+  ASSERT_TRUE(back) << back.error().message;
+  EXPECT_EQ(back->log, reply.log);
+  const auto refusal = [&] {
+    back = carried(reply);
+    return back ? std::string() : back.error().message;
+  };
+  reply.log.end = 6;
+  EXPECT_EQ(refusal(), "numbers of log lines out of range");
+  reply.log.first = 7;
+  reply.log.lines.clear();
+  EXPECT_EQ(refusal(), "numbers of log lines out of range");
+  reply.log = {77, 0, 1, {{static_cast<log::Level>(4), 1, ""}}};
+  EXPECT_EQ(refusal(), "level 4 of a log line out of range");
+  reply.log = {77, 0, 1, {{log::Level::info, -1, ""}}};
+  EXPECT_EQ(refusal(), "time of a log line out of range");
+  reply.log = {77, 0, 1, {{log::Level::info, 1, "\x1b[2J"}}};
+  EXPECT_EQ(refusal(), "");
+  EXPECT_EQ(back->log.lines[0].text.find('\x1b'), std::string::npos) << "a terminal would obey it";
+  reply.log = {77, 0, 1000, std::vector<log::KeptLine>(kPageLogLines + 1)};
+  EXPECT_EQ(refusal(), "");
+  EXPECT_EQ(back->log.lines.size(), kPageLogLines);
+}
+
 TEST(SystemCodec, NoMoreAlarmsTravelThanAreTaken) {
   QueryReply reply;
   reply.status.resize(1);
