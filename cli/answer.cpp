@@ -7,6 +7,7 @@
 #include <chrono>
 #include <set>
 
+#include "cli/client/leavable_transport.h"
 #include "cli/client/zmq_transport.h"
 #include "cli/commit_client.h"
 #include "cli/faces/face.h"
@@ -195,8 +196,10 @@ ExitCode answer(const Command& command, const Answering& answering) {
   }
   return through_pipes(command, answering, [&](const Printer& out) {
     ZmqTransport transport(cluster, std::chrono::milliseconds(settings.timeout_ms), *key);
-    Environment environment{cluster, transport, only, wall_now(), out, answering.error};
+    LeavableTransport leavable(transport, answering.abandoned);
+    Environment environment{cluster, leavable, only, wall_now(), out, answering.error};
     environment.report = answering.report;
+    environment.notice = answering.notice;
     return execute(command, environment);
   });
 }

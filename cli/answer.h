@@ -1,6 +1,8 @@
 // Carries out a command as it was typed: with its pipes, and also if it is about what this program reads itself.
 #pragma once
 
+#include <functional>
+
 #include "cli/client/settings.h"
 #include "cli/commit.h"
 #include "cli/execute.h"
@@ -16,6 +18,9 @@ struct Answering {
   Printer error;
   std::uint32_t screen_lines = 24;  ///< what `| last` prints
   Reporter report = {};             ///< as in Environment
+  Reporter notice = {};             ///< as in Environment
+  /// Set: returns true once nobody waits for the answer any more. Then no chassis is asked further questions.
+  std::function<bool()> abandoned = {};
 };
 
 /// Carries out `command` once; `| refresh` is for the caller. Errors are printed, too. Returns the exit code of `icr`.

@@ -31,6 +31,7 @@ ExitCode Asking::finish() {
             [](const Unreachable& a, const Unreachable& b) { return a.chassis < b.chassis; });
   face_.flush();
   const auto report = [&](std::string_view message, std::string_view how_bad) {
+    if (env_.notice) env_.notice(message, how_bad);
     if (env_.report) return env_.report(message, how_bad);
     add_error(face_, message, how_bad);
   };

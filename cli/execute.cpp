@@ -330,6 +330,7 @@ void carry_out(Asking& asking) {
     case Verb::roll_back:
     case Verb::keys:
     case Verb::netconf:
+    case Verb::serve:
       break;  // the program executes them itself (cli/shell)
   }
 }

@@ -41,6 +41,8 @@ struct Environment {
   /// Set: takes what is wrong with the answer, in place of standard error and of the tree, and XML has no envelope. So
   /// NETCONF puts errors where its clients look for them.
   Reporter report = {};
+  /// Set: learns what is wrong with the answer, which is printed as well.
+  Reporter notice = {};
 };
 
 /// Returns true if a command that execute() carries out builds a tree, so that its answer has every form.

@@ -54,13 +54,15 @@ ROOMS = {
     | {"transport", "cli/client", "cli/grammar", "cli/merge", "cli/pipes", "cli/result", "cli/faces", "cli/builders"}
     | {"cli/render"},
     "cli/netconf": MODEL | {"cli", "cli/client", "cli/grammar", "cli/merge", "cli/result", "cli/faces", "cli/render"},
+    "cli/http": MODEL | {"cli", "cli/client", "cli/grammar", "cli/merge", "cli/result", "cli/faces", "cli/netconf"},
     "cli/shell": MODEL
-    | {"transport", "cli", "cli/client", "cli/grammar", "cli/merge", "cli/netconf", "cli/pipes", "cli/render"},
+    | {"transport", "cli", "cli/client", "cli/grammar", "cli/http", "cli/merge", "cli/netconf", "cli/pipes", "cli/render"},
 }
 # Folders that only one room may include: the inside of that room.
 PRIVATE = {"model/config/reader": "model/config"}
 # Libraries that stay in one room or two, by the first part of the names of their headers.
 ROOM_OF_LIBRARY = {
+    "boost": "cli/http",
     "histedit.h": "cli/shell",
     "pugixml": "cli/netconf",
     "zmq": "transport",

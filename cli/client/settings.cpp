@@ -3,6 +3,7 @@
 #include <pwd.h>
 #include <unistd.h>
 
+#include <array>
 #include <cstdlib>
 
 #include "cli/client/own_key.h"
@@ -22,7 +23,11 @@ std::string Settings::file() const {
 
 std::string user_name() {
   const char* user = std::getenv("USER");
-  const passwd* account = ::getpwuid(::geteuid());
+  // Threads that ask at the same time share no buffer.
+  std::array<char, 4096> names{};
+  passwd entry{};
+  passwd* account = nullptr;
+  (void)::getpwuid_r(::geteuid(), &entry, names.data(), names.size(), &account);
   return account != nullptr ? account->pw_name : user != nullptr ? user : "unknown";
 }
 

@@ -66,6 +66,7 @@ bool only_shows(Verb verb) {
     case Verb::roll_back:
     case Verb::keys:
     case Verb::netconf:
+    case Verb::serve:
       return false;
   }
   return false;
@@ -81,6 +82,7 @@ bool takes_pipes(Verb verb) {
     case Verb::roll_back:
     case Verb::keys:
     case Verb::netconf:
+    case Verb::serve:
       return false;
     default:
       return true;

@@ -76,6 +76,7 @@ enum class Verb : std::uint8_t {
   roll_back,
   keys,
   netconf,  ///< a session on standard input and output
+  serve,    ///< JSON over HTTP; Command::words are its options
 };
 
 /// What `set cli` changes.

@@ -143,6 +143,8 @@ std::vector<GrammarNode> local_commands() {
       command("quit", "Exit the management session", enter<Verb::leave>, {}),
       free_words("rollback", "Return every chassis to a former commit", enter<Verb::roll_back>, true, "rollback",
                  "Number of a former commit (0..49)"),
+      free_words("serve", "Answer show commands as JSON over HTTP", enter<Verb::serve>, false, "words",
+                 "[--listen ADDRESS:PORT] [--tokens FILE]"),
       set_cli(),
   };
 }

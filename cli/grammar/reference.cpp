@@ -39,17 +39,6 @@ std::string name_of(const GrammarOption& option) {
   return option.has_value ? fmt::format("{} {}", option.word, value_of(option.word)) : std::string(option.word);
 }
 
-/// Returns the privilege that a command needs, which its first word decides, but for the log.
-std::string_view privilege_of(std::string_view words) {
-  const std::string_view first = words.substr(0, words.find(' '));
-  if (words.substr(0, 8) == "show log") return "operator";
-  if (first == "show") return "view";
-  if (first == "clear") return "clear";
-  if (first == "request") return "operator";
-  if (first == "commit" || first == "rollback") return "super-user";
-  return "";
-}
-
 /// A hyphen of a command is no hyphen of a text.
 std::string for_man(std::string_view text) {
   std::string out;
@@ -67,6 +56,16 @@ std::string for_man(std::string_view text) {
 }
 
 }  // namespace
+
+std::string_view privilege_of(std::string_view words) {
+  const std::string_view first = words.substr(0, words.find(' '));
+  if (words.substr(0, 8) == "show log") return "operator";
+  if (first == "show") return "view";
+  if (first == "clear") return "clear";
+  if (first == "request") return "operator";
+  if (first == "commit" || first == "rollback") return "super-user";
+  return "";
+}
 
 std::string reference_in_markdown() {
   std::string out =

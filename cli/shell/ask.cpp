@@ -101,6 +101,9 @@ std::optional<ExitCode> run_here(const Command& command, const Settings& setting
       break;
     case Verb::netconf:
       return netconf::serve(settings);
+    case Verb::serve:
+      first = "serve";
+      break;
     default:
       return std::nullopt;
   }

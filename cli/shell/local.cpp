@@ -4,6 +4,8 @@
 #include <cstdio>
 
 #include "cli/answer.h"
+#include "cli/http/options.h"
+#include "cli/http/server.h"
 #include "cli/keys.h"
 #include "model/config/cluster_file.h"
 
@@ -49,6 +51,19 @@ ExitCode commit(const std::vector<std::string>& words, const Settings& settings)
   return cli::commit(*command, {settings, cluster, out, error});
 }
 
+ExitCode serve(const std::vector<std::string>& words, const Settings& settings) {
+  if (settings.in_shell) {
+    write_to(stderr, "error: not in a shell\n");
+    return ExitCode::command_error;
+  }
+  const auto options = http::read_options(words);
+  if (!options) {
+    write_to(stderr, options.error().message + "\n");
+    return ExitCode::command_error;
+  }
+  return http::serve(*options, settings);
+}
+
 }  // namespace
 
 std::optional<ExitCode> run_local(const std::vector<std::string>& words, const Settings& settings) {
@@ -63,6 +78,7 @@ std::optional<ExitCode> run_local(const std::vector<std::string>& words, const S
         words, [](std::string_view text) { write_to(stdout, text); },
         [](std::string_view text) { write_to(stderr, text); });
   }
+  if (first == "serve") return serve({words.begin() + 1, words.end()}, settings);
   if (first == "commit" || first == "rollback") return commit(words, settings);
   return std::nullopt;
 }

@@ -427,6 +427,20 @@ void netconf() {
   seed("doctype", 0x7e, "<!DOCTYPE a [<!ENTITY b \"c\">]><rpc message-id=\"1\"><a/></rpc>]]>]]>");
 }
 
+void http() {
+  const auto seed = [](const std::string& name, const std::string& text) {
+    write("icr_http_fuzz", name, Bytes(text.begin(), text.end()));
+  };
+  seed("sessions", "/v1/services/sessions?source-prefix=192.0.2.0%2F24&extensive&limit=5&protocol=tcp");
+  seed("path-value", "/v1/services/nat/deterministic-nat/nat-port-block/203.0.113.1?port=1024&service-set=ss1");
+  seed("required", "/v1/services/sessions?by=bytes&top=3&count=false");
+  seed("name", "/v1/services/nat/mappings?name=p%31&detail=true");
+  seed("compare", "/v1/system/rollback/compare/0/1");
+  seed("quotes", "/v1/configuration/services/nat/pool/a%22%20%7C%20count");
+  seed("host", "[::1]:8080");
+  seed("tokens", "# x\nview 0123456789abcdef\nsuper-user QmFzZTY0LW9mLXJhbmRvbQ==\n");
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -441,6 +455,7 @@ int main(int argc, char** argv) {
   sequences();
   commands();
   netconf();
+  http();
   const std::string whole = std::string(fuzz::kClusterHead).append(fuzz::kClusterTail);
   write("icr_cluster_file_fuzz", "cluster",
         bytes_of(reinterpret_cast<const std::uint8_t*>(whole.data()), whole.size()));
