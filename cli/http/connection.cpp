@@ -13,6 +13,7 @@
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <boost/beast/http/write.hpp>
+#include <chrono>
 #include <utility>
 
 #include "cli/faces/face.h"
@@ -35,7 +36,7 @@ constexpr Duration kWriting = 10s;
 constexpr std::size_t kPiece = std::size_t{64} * 1024;
 /// What the kernel keeps of a response that is not read.
 constexpr int kSendBuffer = 256 * 1024;
-/// What is read, and for how long, after the last response of a connection.
+/// What is read, and for how long in all, after the last response of a connection.
 constexpr Duration kLastWords = 1s;
 constexpr std::size_t kMostLastWords = std::size_t{256} * 1024;
 
@@ -317,8 +318,10 @@ void Connection::close_gently() {
   ErrorCode error;
   stream_->socket().shutdown(asio::ip::tcp::socket::shutdown_send, error);
   std::array<char, 4096> ignored{};
-  for (std::size_t octets = 0; !gone_ && !error && !shared_.stopping && octets < kMostLastWords;) {
-    error = run(kLastWords, [&](auto handler) {
+  std::size_t octets = 0;
+  const auto until = std::chrono::steady_clock::now() + kLastWords;
+  while (!gone_ && !error && !shared_.stopping && octets < kMostLastWords) {
+    error = run(until - std::chrono::steady_clock::now(), [&](auto handler) {
       stream_->async_read_some(asio::buffer(ignored), [&octets, handler](ErrorCode failed, std::size_t got) {
         octets += got;
         handler(failed, got);

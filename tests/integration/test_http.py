@@ -194,6 +194,19 @@ def test_what_is_refused(serve):
         assert told.startswith(b"HTTP/1.1 %d " % status), (request[:60], told[:200])
     assert server.counted("refused-bodies") == 3 and server.counted("refused-long-headers") == 2
     assert server.counted("refused-methods") == 5 and server.counted("refused-hosts") == 1
+    # What comes behind a refused request does not keep a connection, however slowly it comes.
+    trickle = server.connect()
+    trickle.sendall(b"GET /v1/version HTTP/1.1\r\n" + host + b"Content-Length: 1000000\r\n\r\n")
+
+    def closed():
+        try:
+            trickle.send(b"x")
+        except ConnectionError:
+            return True
+        return False
+
+    wait_until(closed, 5, "the connection to be closed", interval=0.2)
+    trickle.close()
     # A client that sends a request slowly, and too many clients, while the others are served.
     slow = server.connect()
     slow.sendall(b"GET /v1/version HTTP/1.1\r\nX")
