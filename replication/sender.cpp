@@ -442,8 +442,10 @@ Lag Sender::lag(TimePoint now) const {
 
 bool Sender::drained() const {
   if (epoch_ == 0 || bulk_ != Bulk::done || !state_.empty()) return false;
-  return std::none_of(unacknowledged_.begin(), unacknowledged_.end(),
-                      [](const Sent& s) { return s.kind != Kind::refresh && s.kind != Kind::audit; });
+  // A message of counters brings the state of a slot that was marked for both.
+  return std::none_of(unacknowledged_.begin(), unacknowledged_.end(), [](const Sent& s) {
+    return s.states != 0 || (s.kind != Kind::refresh && s.kind != Kind::audit);
+  });
 }
 
 void Sender::append_to(CounterList& out) const {

@@ -126,6 +126,7 @@ class Sender {
   [[nodiscard]] bool drained() const;
   /// Returns the place of the last message of the stream; its epoch is 0 if there is no stream.
   [[nodiscard]] Position position() const { return {epoch_, base_, next_ - 1}; }
+  /// Returns the number of the last message that the receiver has acknowledged.
   [[nodiscard]] std::uint64_t acknowledged() const { return acknowledged_; }
   [[nodiscard]] std::uint32_t pending_state() const { return active() ? state_.size() : 0; }
   [[nodiscard]] std::uint32_t pending_refresh() const { return active() ? refresh_.size() : 0; }

@@ -280,7 +280,8 @@ void RedundancyMember::tick(TimePoint now, std::size_t budget_bytes) {
   if (may_send()) sender_.pump(now, header(), link_, budget_bytes, role_.draining());
   copy_watch_.look_at(now, may_send() ? &sender_ : nullptr, source_.high_water());
   copy_watch_.look_at(now, role_.follows_peer() && !merge_out_.active() ? &receiver_ : nullptr);
-  if (role_.draining() && source_.withheld() == 0 && sender_.drained()) {
+  if (role_.draining() && told_all()) {
+    offer_ = {sender_.position().epoch, sender_.acknowledged()};
     role_.on_drained(now);
     // The owner stops to act before the next heartbeat says so (SetCore::round).
     if (right_ != nullptr) heartbeat_now_ = true;
@@ -289,9 +290,18 @@ void RedundancyMember::tick(TimePoint now, std::size_t budget_bytes) {
   detector_.sleep(next_deadline());
 }
 
+/// Returns true if the peer has acknowledged every change of state that there is.
+bool RedundancyMember::told_all() const { return source_.withheld() == 0 && sender_.drained(); }
+
 void RedundancyMember::send_offer() {
-  const auto position = sender_.position();
-  (void)link_.send(rep::Channel::control, writer_.write(header(), rep::Handover{position.epoch, position.sequence}));
+  // An offer and its repetitions name what was acknowledged when the peer had been told all. Were they to name what is
+  // on its way, they would overtake it, and a peer whose claim takes its time would take them for too early and
+  // withdraw. What has changed since then follows by a merge (on_standby).
+  if (const std::uint64_t epoch = sender_.position().epoch; epoch != offer_.epoch) {
+    if (!told_all()) return;  // the peer has asked for a new stream
+    offer_ = {epoch, sender_.acknowledged()};
+  }
+  (void)link_.send(rep::Channel::control, writer_.write(header(), offer_));
 }
 
 void RedundancyMember::send_heartbeat(TimePoint now) {

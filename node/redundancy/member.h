@@ -255,6 +255,7 @@ class RedundancyMember : public ChangeListener, public PeerCopy, private RoleOut
   void update_health(TimePoint now);
   void update_right();
   void send_heartbeat(TimePoint now);
+  [[nodiscard]] bool told_all() const;
   void send_offer();
   void after_receiver(TimePoint now);
   [[nodiscard]] Takeover describe_takeover(const RoleMachine::Takeover& how) const;
@@ -315,6 +316,7 @@ class RedundancyMember : public ChangeListener, public PeerCopy, private RoleOut
   };
   std::optional<Told> told_;
 
+  replication::Handover offer_;  ///< what the peer had acknowledged when mastership was offered to it
   std::uint64_t number_ = 0;
   TimePoint next_heartbeat_;
   bool heartbeat_now_ = false;

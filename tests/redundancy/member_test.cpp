@@ -197,6 +197,27 @@ TEST_F(MemberTest, ASwitchoverWhoseOfferDoesNotArriveIsCalledOff) {
   EXPECT_EQ(masters, 1);
 }
 
+/// What is on its way comes later than an offer, which takes another connection.
+TEST_F(MemberTest, AnOfferStandsWhileStatesChangeAndTheDiskOfTheStandbyIsSlow) {
+  bring_up();
+  fill(left_, 100);
+  ASSERT_TRUE(run_until([this] { return equal(); }));
+  left_.data.faults.delay_min = left_.data.faults.delay_max = 5ms;
+  right_.claim_answer = ClaimAnswer::pending;
+  ASSERT_TRUE(left_.member->request_switchover(now_));
+  ASSERT_TRUE(run_until([this] { return right_.role == "claiming"; }, 100ms));
+  for (std::uint32_t i = 0; i < 500; ++i) {
+    left_.table->create(i % 100, udp_session(i % 100), now_);
+    step();
+    ASSERT_EQ(right_.role, "claiming") << "after " << i << " ms";
+  }
+  EXPECT_EQ(right_.counter("offers-too-early"), 0U);
+  right_.member->on_claim(now_, right_.claimed, true);
+  ASSERT_TRUE(run_until([this] { return right_.role == "master" && left_.hot(); }, 2s));
+  EXPECT_EQ(right_.table->size(), 100U);
+  ASSERT_TRUE(run_until([this] { return equal(); }, 1s));
+}
+
 TEST_F(MemberTest, APreferredStandbyTakesMastershipBack) {
   cluster_ = two_chassis(true);
   bring_up();

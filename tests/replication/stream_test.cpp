@@ -113,6 +113,22 @@ TEST_F(StreamTest, CountersFollowWithoutAStateChange) {
   EXPECT_EQ(sender_.pending_refresh(), 0U);
 }
 
+TEST_F(StreamTest, AStateThatTravelsWithCountersIsWaitedFor) {
+  fill(10);
+  receiver_.follow(now_, kMaster.boot, 2);
+  ASSERT_TRUE(settle());
+  master_.touch(3, 100, now_);
+  for (int i = 0; i < 20; ++i) step();
+  ASSERT_EQ(sender_.pending_refresh(), 1U) << "counters are sent with the next step";
+  master_.change_state(3, TcpState::established, now_);
+  step();
+  ASSERT_EQ(sender_.pending_refresh() + sender_.pending_state(), 0U);
+  EXPECT_EQ(sender_.lag(now_).unacknowledged, 1U);
+  EXPECT_FALSE(sender_.drained());
+  ASSERT_TRUE(run_until([this] { return sender_.drained(); }, 5));
+  EXPECT_EQ(standby_.digest(), master_.digest());
+}
+
 TEST_F(StreamTest, DuplicatesAreCountedAndHarmless) {
   fill(500);
   lose(0, 1, 0us);
