@@ -39,6 +39,7 @@ Checkpointer::Checkpointer(std::string set, std::uint64_t cluster_digest, const 
 }
 
 void Checkpointer::changed(std::uint32_t slot, Change change) {
+  if (change == Change::peer_refresh) return;
   (void)(change == Change::state ? state_ : refresh_).mark(slot);
 }
 

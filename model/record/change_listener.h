@@ -7,8 +7,9 @@ namespace icr {
 
 /// How much a change matters; the first class goes to the peer before the second.
 enum class Change : std::uint8_t {
-  state,    ///< created, deleted, TCP state, NAT binding: what a takeover needs
-  refresh,  ///< counters, idle time
+  state,         ///< created, deleted, TCP state, NAT binding: what a takeover needs
+  refresh,       ///< counters, idle time
+  peer_refresh,  ///< the same, of which only the peer hears: the disk need not know it to the second
 };
 
 /// Learns of changes of a table's sessions. Thread: the one that owns the table. The table calls it in the middle of a

@@ -236,7 +236,7 @@ bool Engine::forward_plain(Packet& packet, const Look& look, Ticks now, PacketSi
   }
   leaving_ = flow.slot;
   ++look.binding->service->counters.existing_accepts;
-  look.shard->touch(flow.slot, session, flow.direction, h.length, now);
+  Shard::touch(session, flow.direction, h.length, now);
   if (session.nat_type != NatType::none) {
     const Session::PlainEgress to = session.plain_egress(flow.direction);
     if (needs_ip_id_plain(packet.data) && to.source != h.source) {

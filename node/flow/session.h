@@ -56,8 +56,9 @@ struct alignas(64) Session {
   std::uint16_t service_set = 0;
 
  private:
-  std::uint16_t refreshed_ = 0;  ///< low bits of the tick at which peer and disk last heard of counters and idle time
-  std::uint16_t refresh_every_ = 0;  ///< ticks
+  // Low bits of the ticks at which peer and disk, or the peer, last heard of counters and idle time.
+  std::uint16_t told_ = 0;
+  std::uint16_t told_peer_ = 0;
 
  public:
   NatType nat_type = NatType::none;
@@ -78,6 +79,7 @@ struct alignas(64) Session {
 
  private:
   std::uint32_t timeout_s_ = 0;
+  static constexpr Ticks kRemembered = 0x4000;
 
  public:
   Ticks created = 0;
@@ -177,16 +179,28 @@ struct alignas(64) Session {
   // -- Times --
 
   [[nodiscard]] std::uint32_t timeout_s() const { return timeout_s_; }
-  void set_timeout_s(std::uint32_t seconds) {
-    timeout_s_ = seconds;
-    // Peer and disk hear of a busy session's counters and idle time after a quarter of its timeout, 1 s to 30 s.
-    refresh_every_ = static_cast<std::uint16_t>(std::clamp<std::uint32_t>(seconds * 10 / 4, 10, 300));
-  }
-  void refreshed(Ticks now) { refreshed_ = static_cast<std::uint16_t>(now); }
-  /// True if peer and disk ought to hear of the session again. Before last_activity is set to `now`: beyond the 16 bits
-  /// of refreshed_ it tells.
-  [[nodiscard]] bool refresh_due(Ticks now) const {
-    return static_cast<std::uint16_t>(now - refreshed_) >= refresh_every_ || now - last_activity >= refresh_every_;
+  void set_timeout_s(std::uint32_t seconds) { timeout_s_ = seconds; }
+
+  /// Who has yet to hear of counters and idle time.
+  enum class Untold : std::uint8_t { nobody, peer, peer_and_disk };
+  /// Peer and disk know of everything until now.
+  void told(Ticks now) { told_ = told_peer_ = static_cast<std::uint16_t>(now); }
+  void told_peer(Ticks now) { told_peer_ = static_cast<std::uint16_t>(now); }
+  /// Returns who ought to hear of the session now: the peer if it was used since the peer heard of it, `patience` ticks
+  /// ago or more; the disk, too, after a quarter of its timeout, 1 s to 30 s. The peer never waits longer than the disk
+  /// does. Of a live session it must be called every 25 minutes at least, as only low bits of times are kept.
+  [[nodiscard]] Untold untold(Ticks now, Ticks patience) {
+    const Ticks idle = now - last_activity;
+    if (idle >= 2 * kRemembered) {
+      // Told long ago. The low bits are kept from coming round to `now` again.
+      if (static_cast<std::uint16_t>(now - told_ - kRemembered) >= 2 * kRemembered) told(now - kRemembered);
+      return Untold::nobody;
+    }
+    const Ticks often = std::clamp<Ticks>(timeout_s_ * 10 / 4, 10, 300);
+    const Ticks disk = static_cast<std::uint16_t>(now - told_);
+    if (idle <= disk && disk >= often) return Untold::peer_and_disk;
+    const Ticks peer = static_cast<std::uint16_t>(now - told_peer_);
+    return idle <= peer && peer >= std::min(patience, often) ? Untold::peer : Untold::nobody;
   }
 
  private:

@@ -221,7 +221,7 @@ SetUp Shard::set_up(const Headers& headers, std::uint16_t service_set, std::uint
   session.service_set = service_set;
   session.policy = firewall.policy;
   session.created = session.last_activity = now;
-  session.refreshed(now);
+  session.told(now);
   session.pass = pass_;
   const auto application = firewall.application ? firewall.application : nat.application;
   session.application = static_cast<std::uint16_t>(application ? *application + 1U : 0U);
@@ -332,8 +332,10 @@ bool Shard::tick(TimePoint now, std::uint32_t budget) {
   }
   std::uint32_t armed = 0;
   for (; arm_cursor_ < arm_end_ && armed < budget; ++arm_cursor_, ++armed) {
-    const Session& session = table_.at(arm_cursor_);
-    if (session.live) arm(arm_cursor_, session);
+    Session& session = table_.at(arm_cursor_);
+    if (!session.live) continue;
+    session.told(activated_);
+    arm(arm_cursor_, session);
   }
   for (; armed < budget && arm_binding_ < nat_.high_water(); ++arm_binding_, ++armed) nat_.arm(arm_binding_);
   const bool all_armed = arm_cursor_ >= arm_end_ && arm_binding_ >= nat_.high_water();

@@ -217,15 +217,10 @@ class Shard final : public SessionSource, public SessionSink, private NatOutput 
   /// Returns the identifications for packets whose source is translated.
   [[nodiscard]] Ipv4Ids& ip_ids() { return ip_ids_; }
   /// Counts a packet that passes, and refreshes the idle timer of its session. follow() does this for every packet that
-  /// passes.
-  void touch(std::uint32_t slot, Session& session, Direction direction, std::uint32_t bytes, Ticks now) {
+  /// passes. Peer and disk hear of it later, by tell_counters().
+  static void touch(Session& session, Direction direction, std::uint32_t bytes, Ticks now) {
     session.add_packet(direction, bytes);
-    const bool refresh = session.refresh_due(now);
     session.last_activity = now;
-    if (refresh) [[unlikely]] {
-      session.refreshed(now);
-      changed(slot, Change::refresh);
-    }
   }
   /// Notes that a packet of a live session came to the standby, and tells the listeners when that is new. No takeover
   /// depends on it, so peer and disk hear of it as they hear of counters: it has no version of its own, and no packet
@@ -242,6 +237,12 @@ class Shard final : public SessionSource, public SessionSink, private NatOutput 
   void remove(std::uint32_t slot);
   /// Expires at most `budget` sessions. False: more are due, call again soon.
   bool tick(TimePoint now, std::uint32_t budget);
+  /// Walks over the sessions once a second and tells peer and disk of counters and idle times (Session::untold). Looks
+  /// at `budget` of them at most. Returns false if it is behind: call again soon.
+  bool tell_counters(TimePoint now, std::uint32_t budget);
+  /// Returns how long the peer waits, in ticks, between two words of a session, if so many are used in a second. It
+  /// hears of 50,000 sessions a second: if more are used, each is told of less often, as far as its timeout allows.
+  [[nodiscard]] static Ticks patience_for(std::uint32_t used);
   /// How far tick() is behind: 0 as long as nothing is late by more than the resolution of timers.
   [[nodiscard]] Ticks timer_lag(TimePoint now) const { return wheel_.lag(ticks_of(now)); }
 
@@ -404,6 +405,14 @@ class Shard final : public SessionSource, public SessionSink, private NatOutput 
   /// The slots of the sessions that is_withheld() tells of. There is no room for it before a service set has a
   /// replication-threshold.
   std::optional<BitSet> withheld_;
+  /// The walk of tell_counters().
+  struct Telling {
+    TimePoint began = TimePoint::min();
+    std::uint32_t cursor = 0, end = 0;
+    std::uint32_t used = 0;  ///< sessions that were used since the walk before, whether they are told of now or not
+    Ticks patience = 0;      ///< of Session::untold()
+  };
+  Telling telling_;
   std::vector<ChangeListener*> listeners_;
   std::vector<ChangeListener*> observers_;
   PeerCopy* peer_copy_ = nullptr;

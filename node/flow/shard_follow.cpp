@@ -71,7 +71,7 @@ bool Shard::follow(std::uint32_t slot, Direction direction, const Headers& heade
     const bool syn_again = (headers.tcp_flags & (tcp_flag::syn | tcp_flag::ack)) == tcp_flag::syn;
     if (syn_again) session.flag = SessionFlag::found_existing;
   }
-  touch(slot, session, direction, headers.l3_length, now);
+  touch(session, direction, headers.l3_length, now);
   if (moved) state_changed(slot, session);
   return true;
 }

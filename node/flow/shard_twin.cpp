@@ -137,7 +137,7 @@ void Shard::bring(Session& session, const SessionRecord& r, Ticks at) const {
   session.policy = service(session.service_set)->policy.policy_with_id(r.policy);
   session.set_timeout_s(r.timeout_s);
   session.last_activity = at - std::min(r.idle, kLongestAge);
-  session.refreshed(at);
+  session.told(at);
   session.created = at - std::min(r.age, kLongestAge);
   session.window_epoch = 0;
   session.reset_by = ResetBy::unknown;

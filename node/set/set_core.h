@@ -60,13 +60,14 @@ struct RoundLimits {
   std::size_t replication_bytes = 0;
   std::uint32_t checkpoint_rows = 0;
   std::uint32_t timers = 0;
+  std::uint32_t told = 0;    ///< sessions that are looked at for counters of which the peer has yet to hear
   std::uint32_t shared = 0;  ///< sessions below the replication-threshold that are told to the peer before a handover
 };
 /// Limits of a round while no packets come.
-inline constexpr RoundLimits kQuietRound{16, 512 * 1024, 2048, 64, 4096};
+inline constexpr RoundLimits kQuietRound{16, 512 * 1024, 2048, 64, 8192, 4096};
 /// Limits of a round between bursts. Each part takes ten to thirty microseconds. A thousand sessions in a batch would
 /// take 200 to 500, and packets that come meanwhile wait for all of it.
-inline constexpr RoundLimits kBusyRound{4, 8 * 1024, 128, 16, 128};
+inline constexpr RoundLimits kBusyRound{4, 8 * 1024, 128, 16, 256, 128};
 
 class SetCore final : private RoleOutput, private PacketRelay {
  public:

@@ -1,5 +1,6 @@
-// flow.forward.*, flow.forward_df0.*, flow.forward_tcp.1m, flow.setup, flow.expire, flow.bytes_per_session, rules.1000:
-// one core, NAPT44, bursts of 64 frames of 128 octets, sessions in random order (tests/bench/flow_traffic.h).
+// flow.forward.*, flow.forward_df0.*, flow.forward_tcp.1m, flow.setup, flow.expire, flow.tell.*,
+// flow.bytes_per_session, rules.1000: one core, NAPT44, bursts of 64 frames of 128 octets, sessions in random order
+// (tests/bench/flow_traffic.h).
 #include <unistd.h>
 
 #include "tests/bench/flow_traffic.h"
@@ -71,6 +72,20 @@ class Table {
       if (complain("packets out", sink_.sent, sessions_)) return -1;
     }
     return median(rounds) - generator_;
+  }
+
+  /// Clocks for a session in a walk of Shard::tell_counters() that finds nothing new; there is one each second.
+  double tell() {
+    std::vector<double> walks;
+    for (TimePoint now = kStart + 12s; walks.size() < 8; now += 1s) {
+      (void)node_->shard->tell_counters(now, 0);
+      const Stopwatch watch;
+      while (!node_->shard->tell_counters(now + 950ms, 512)) {
+      }
+      walks.push_back(watch.ns() * Stopwatch::clocks_per_ns() / sessions_);
+    }
+    walks.erase(walks.begin());  // it has told of all
+    return median(walks);
   }
 
   /// Clocks to time a session out, from the tick of the last packet to an empty table: everything that the timers do
@@ -152,6 +167,7 @@ bool million() {
   const double df0 = table.forward(false);
   if (df0 < 0) return false;
   show_forward("flow.forward_df0.1m", df0);
+  show("flow.tell.1m", table.tell(), "clocks");
   const double expire = table.expire();
   if (expire < 0) return false;
   show("flow.expire", expire, "clocks");
@@ -167,6 +183,7 @@ bool ten_million() {
   const double forward = table.forward();
   if (forward < 0) return false;
   show_forward("flow.forward.10m", forward);
+  show("flow.tell.10m", table.tell(), "clocks");
   return true;
 }
 
@@ -262,11 +279,11 @@ int main(int argc, char** argv) {
   };
   bool good = true;
   if (any({"flow.forward.10k", "flow.forward_df0.10k"})) good &= forward_small();
-  if (any({"flow.generator", "flow.setup", "flow.forward.1m", "flow.forward_df0.1m", "flow.expire"})) {
+  if (any({"flow.generator", "flow.setup", "flow.forward.1m", "flow.forward_df0.1m", "flow.tell.1m", "flow.expire"})) {
     good &= million();
   }
   if (any({"flow.forward_tcp"})) good &= forward_tcp();
   if (any({"rules"})) good &= rules();
-  if (any({"flow.forward.10m", "flow.bytes_per_session", "flow.setup.10m"})) good &= ten_million();
+  if (any({"flow.forward.10m", "flow.tell.10m", "flow.bytes_per_session", "flow.setup.10m"})) good &= ten_million();
   return good ? 0 : 1;
 }

@@ -70,20 +70,50 @@ TEST(Session, CountsBeyondThirtyTwoBits) {
       << "a record's word is bounded";
 }
 
-TEST(Session, RefreshIsDueAfterAQuarterOfTheTimeout) {
+using Untold = Session::Untold;
+
+TEST(Session, ThePeerHearsOfWhatWasUsedAndTheDiskAfterAQuarterOfTheTimeout) {
   Session session;
   session.set_timeout_s(20);
-  const Ticks start = 0x1fff0;  // the low 16 bits wrap soon
-  session.last_activity = start;
-  session.refreshed(start);
-  EXPECT_FALSE(session.refresh_due(start + 49));
-  EXPECT_TRUE(session.refresh_due(start + 50));
-  // Idle for so long that the low bits are equal again.
-  EXPECT_TRUE(session.refresh_due(start + 0x10000));
-  session.set_timeout_s(1);
-  EXPECT_FALSE(session.refresh_due(start + 9));
+  const Ticks start = 0x1fff0;  // the low 16 bits come round to zero soon
+  session.told(start);
+  session.last_activity = start + 1;
+  EXPECT_EQ(session.untold(start + 4, 5), Untold::nobody) << "not yet";
+  EXPECT_EQ(session.untold(start + 5, 5), Untold::peer);
+  session.told_peer(start + 5);
+  EXPECT_EQ(session.untold(start + 40, 5), Untold::nobody) << "it was not used since";
+  EXPECT_EQ(session.untold(start + 50, 5), Untold::peer_and_disk) << "a quarter of 20 s";
+  session.told(start + 50);
+  EXPECT_EQ(session.untold(start + 1000, 5), Untold::nobody);
+
+  session.last_activity = start + 1000;
+  session.told(start + 1000);
+  EXPECT_EQ(session.untold(start + 1005, 5), Untold::peer) << "a packet may have come in the same tick, later";
+  session.told_peer(start + 1005);
+  EXPECT_EQ(session.untold(start + 1011, 5), Untold::nobody);
+
+  session.last_activity = start + 2000;
+  session.set_timeout_s(4);
+  session.told(start + 1999);
+  EXPECT_EQ(session.untold(start + 2009, 300), Untold::peer_and_disk) << "1 s at least, whatever the patience";
   session.set_timeout_s(86400);
-  EXPECT_TRUE(session.refresh_due(start + 300));
+  EXPECT_EQ(session.untold(start + 2290, 300), Untold::nobody);
+  EXPECT_EQ(session.untold(start + 2299, 300), Untold::peer_and_disk) << "30 s at most";
+}
+
+TEST(Session, WhatIsToldOfASessionThatSleptForHoursIsItsNextPacket) {
+  Session session;
+  session.set_timeout_s(86400);
+  const Ticks start = 0x1fff0;
+  for (const Ticks sleep :
+       {Ticks{0x7000}, Ticks{0x9000}, Ticks{0xfff0}, Ticks{0x10000}, Ticks{0x10010}, Ticks{0x54321}}) {
+    session.last_activity = start;
+    session.told(start + 1);
+    Ticks now = start + 1;
+    for (; now < start + sleep; now += 10) ASSERT_EQ(session.untold(now, 5), Untold::nobody) << sleep;
+    session.last_activity = now;
+    EXPECT_NE(session.untold(now + 5, 5), Untold::nobody) << sleep;
+  }
 }
 
 TEST(SessionTableFamilies, AFlowIsFoundInSessionsOfTwoFamilies) {

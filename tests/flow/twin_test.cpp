@@ -34,8 +34,10 @@ bool same(const SessionRecord& a, const SessionRecord& b) {
 /// Hears what a shard tells.
 class Ears final : public ChangeListener {
  public:
-  void changed(std::uint32_t slot, Change change) override { (change == Change::state ? state : refresh).insert(slot); }
-  std::multiset<std::uint32_t> state, refresh;
+  void changed(std::uint32_t slot, Change change) override {
+    (change == Change::state ? state : change == Change::refresh ? refresh : peer_refresh).insert(slot);
+  }
+  std::multiset<std::uint32_t> state, refresh, peer_refresh;
 };
 
 struct Pair {
@@ -395,10 +397,12 @@ TEST(Twin, ListenersHearOfOwnChangesAndObserversOfAll) {
   // A busy session is told of again and again, but not with each packet.
   for (int i = 0; i < 300; ++i) {
     (void)s.pass(kInside, udp(kClient, 5000, kServer, 53));
-    s.now += 100ms;
+    s.wait(100ms);
   }
   EXPECT_EQ(listener.state.size(), 1U);
   EXPECT_EQ(listener.refresh.size(), 3U) << "a quarter of 30 s each";
+  EXPECT_NEAR(static_cast<double>(listener.refresh.size() + listener.peer_refresh.size()), 29, 1)
+      << "the peer hears of it every second";
   s.shard->deactivate(s.now);
   (void)s.shard->apply(record_of(4, 1, 100, 2000), s.now);
   (void)s.shard->erase({4, 1}, s.now);

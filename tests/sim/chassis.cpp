@@ -11,7 +11,7 @@ namespace icr::sim {
 namespace {
 
 /// Small enough that a copy and a checkpoint take several rounds, and changes several messages, of which some are lost.
-constexpr node::RoundLimits kLimits{16, 1U << 16U, 64, 64};
+constexpr node::RoundLimits kLimits{16, 1U << 16U, 64, 64, 4096, 64};
 constexpr std::size_t kRowsOfABatch = 4;
 constexpr std::uint32_t kSlotsOfARange = 2;
 constexpr std::uint32_t kRangesOfAMessage = 8;

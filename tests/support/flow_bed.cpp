@@ -160,6 +160,8 @@ void Bed::wait(Duration time) {
     now = std::min(end, now + 100ms);
     while (!shard->tick(now, 64)) {
     }
+    while (!shard->tell_counters(now, 64)) {
+    }
     engine->tick(now);
   }
 }
