@@ -197,12 +197,12 @@ void Sender::rewind() {
   base_ = next_;
 }
 
-Sender::Kind Sender::next_kind(TimePoint now, bool urgent) {
+Sender::Kind Sender::next_kind(TimePoint now, bool state_urgent, bool urgent) {
   if (begin_due_) return Kind::begin;
   const bool walking = bulk_ == Bulk::walking;
   const Kind copy = walking ? next_of_copy() : Kind::nothing;
   if (!state_.empty()) {
-    const bool due = urgent || walking || state_.size() >= limits_.flush_rows ||
+    const bool due = state_urgent || walking || state_.size() >= limits_.flush_rows ||
                      (state_since_ != kNever && now - state_since_ >= limits_.flush_after);
     const bool copy_goes_on = copy == Kind::digests || copy == Kind::bulk;
     if (due && !(copy_goes_on && changes_in_a_row_ >= 3)) {
@@ -211,7 +211,7 @@ Sender::Kind Sender::next_kind(TimePoint now, bool urgent) {
     }
   }
   if (walking) return copy;
-  if (!refresh_.empty() && (refresh_.size() >= limits_.batch_rows ||
+  if (!refresh_.empty() && (urgent || refresh_.size() >= limits_.batch_rows ||
                             (refresh_since_ != kNever && now - refresh_since_ >= limits_.refresh_after))) {
     return Kind::refresh;
   }
@@ -225,7 +225,6 @@ void Sender::pump(TimePoint now, const Header& header, Outlet& outlet, std::size
   if (!state_.empty() && state_since_ == kNever) state_since_ = now;
   if (!refresh_.empty() && refresh_since_ == kNever) refresh_since_ = now;
   ages_.see(now, last_change_, acknowledged_changes_);
-  const auto in_a_hurry = [&] { return urgent || awaited_ > covered_; };
   std::size_t spent = 0;
   while (spent < budget_bytes) {
     if (blocked_.empty()) {
@@ -233,7 +232,7 @@ void Sender::pump(TimePoint now, const Header& header, Outlet& outlet, std::size
         ++counters_.window_full;
         return;
       }
-      const Kind kind = next_kind(now, in_a_hurry());
+      const Kind kind = next_kind(now, urgent || awaited_ > covered_, urgent);
       if (kind == Kind::nothing) return;
       batch_limit_ = std::min(limits_.batch_bytes, budget_bytes - spent);
       spent += build(kind, now, header);
@@ -446,6 +445,11 @@ bool Sender::drained() const {
   return std::none_of(unacknowledged_.begin(), unacknowledged_.end(), [](const Sent& s) {
     return s.states != 0 || (s.kind != Kind::refresh && s.kind != Kind::audit);
   });
+}
+
+bool Sender::refreshed() const {
+  return refresh_.empty() && std::none_of(unacknowledged_.begin(), unacknowledged_.end(),
+                                          [](const Sent& s) { return s.kind == Kind::refresh; });
 }
 
 void Sender::append_to(CounterList& out) const {

@@ -90,7 +90,8 @@ class Sender {
   void on_compared(const Compared& answer);
 
   /// Sends the messages that are due, until the outlet blocks, the window is full or about `budget_bytes` are spent; a
-  /// batch is no larger than what is left of them. With `urgent` it does not wait for more changes to put into a batch.
+  /// batch is no larger than what is left of them. With `urgent` it does not wait for more changes, or counters, to put
+  /// into a batch.
   void pump(TimePoint now, const Header& header, Outlet& outlet, std::size_t budget_bytes, bool urgent = false);
   /// Returns when pump() should be called again if nothing else happens.
   [[nodiscard]] TimePoint next_deadline() const;
@@ -124,6 +125,8 @@ class Sender {
   [[nodiscard]] Lag lag(TimePoint now) const;
   /// Returns true if the receiver has acknowledged the whole bulk copy and every change of state that there is.
   [[nodiscard]] bool drained() const;
+  /// Returns true if the receiver has acknowledged all counters that were marked.
+  [[nodiscard]] bool refreshed() const;
   /// Returns the place of the last message of the stream; its epoch is 0 if there is no stream.
   [[nodiscard]] Position position() const { return {epoch_, base_, next_ - 1}; }
   /// Returns the number of the last message that the receiver has acknowledged.
@@ -196,7 +199,7 @@ class Sender {
     std::vector<std::uint8_t> equal;   ///< the answer to them, which counts once they are acknowledged; empty: none yet
   };
 
-  [[nodiscard]] Kind next_kind(TimePoint now, bool urgent);
+  [[nodiscard]] Kind next_kind(TimePoint now, bool state_urgent, bool urgent);
   /// Returns what the copy sends next; nothing while answers are awaited.
   [[nodiscard]] Kind next_of_copy() const;
   /// Returns the slot up to which the cursor can walk.

@@ -237,6 +237,8 @@ class SessionSource {
   [[nodiscard]] virtual bool is_withheld(std::uint32_t /*slot*/) const { return false; }
   /// Returns the number of such sessions.
   [[nodiscard]] virtual std::uint32_t withheld() const { return 0; }
+  /// Returns false while mastership is handed over and there are sessions whose counters have yet to be told.
+  [[nodiscard]] virtual bool counters_told() const { return true; }
   /// Computes the digests of consecutive ranges of `range_slots` slots each, the first of which begins at `first`: sums
   /// of digest_of() of what is in the slots. Slots that are withheld, or that the table does not have, count as empty.
   /// A table that keeps digests up to date answers without reading its records.

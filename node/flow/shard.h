@@ -144,8 +144,9 @@ class Shard final : public SessionSource, public SessionSink, private NatOutput 
   void act_until(TimePoint until) { act_until_ = until; }
   /// Returns true if packets may set up sessions and change them now.
   [[nodiscard]] bool acts(TimePoint now) const { return active_ && now < act_until_; }
-  /// Stops (or resumes) setting up sessions. Used while mastership is handed over; existing sessions go on.
-  void refuse_new_sessions(bool refuse) { refuse_new_ = refuse; }
+  /// Stops (or resumes) setting up sessions. Used while mastership is handed over; existing sessions go on, and
+  /// tell_counters() walks over all of them without a pause.
+  void refuse_new_sessions(bool refuse);
   [[nodiscard]] bool refuses_new_sessions() const { return refuse_new_; }
 
   /// Tells the listeners of at most `budget` sessions that were withheld from them because of their age. Returns true
@@ -240,6 +241,7 @@ class Shard final : public SessionSource, public SessionSink, private NatOutput 
   /// Walks over the sessions once a second and tells peer and disk of counters and idle times (Session::untold). Looks
   /// at `budget` of them at most. Returns false if it is behind: call again soon.
   bool tell_counters(TimePoint now, std::uint32_t budget);
+  [[nodiscard]] bool counters_told() const override { return !refuse_new_ || telling_.cursor >= telling_.end; }
   /// Returns how long the peer waits, in ticks, between two words of a session, if so many are used in a second. It
   /// hears of 50,000 sessions a second: if more are used, each is told of less often, as far as its timeout allows.
   [[nodiscard]] static Ticks patience_for(std::uint32_t used);
@@ -407,7 +409,7 @@ class Shard final : public SessionSource, public SessionSink, private NatOutput 
   std::optional<BitSet> withheld_;
   /// The walk of tell_counters().
   struct Telling {
-    TimePoint began = TimePoint::min();
+    TimePoint began;
     std::uint32_t cursor = 0, end = 0;
     std::uint32_t used = 0;  ///< sessions that were used since the walk before, whether they are told of now or not
     Ticks patience = 0;      ///< of Session::untold()

@@ -21,19 +21,29 @@ Ticks Shard::patience_for(std::uint32_t used) {
   return static_cast<Ticks>(std::clamp<std::uint64_t>(patience, kLeastPatience, kMostPatience));
 }
 
+void Shard::refuse_new_sessions(bool refuse) {
+  refuse_new_ = refuse;
+  if (!refuse) return;
+  telling_.cursor = telling_.used = 0;
+  telling_.end = table_.high_water();
+}
+
 bool Shard::tell_counters(TimePoint now, std::uint32_t budget) {
   if (!active_) return true;
   Telling& t = telling_;
   if (t.cursor >= t.end) {
-    if (now < t.began + kTellEvery) return true;
+    if (refuse_new_ || now < t.began + kTellEvery) return true;
     t.patience = patience_for(t.used);
     t.began = now;
     t.cursor = t.used = 0;
     t.end = table_.high_water();
   }
   const auto part = std::min(now - t.began, kTellWithin) / 1us;
-  const auto due =
-      static_cast<std::uint32_t>(std::uint64_t{t.end} * static_cast<std::uint64_t>(part) / (kTellWithin / 1us));
+  const std::uint32_t due =
+      refuse_new_
+          ? t.end
+          : static_cast<std::uint32_t>(std::uint64_t{t.end} * static_cast<std::uint64_t>(part) / (kTellWithin / 1us));
+  const Ticks patience = refuse_new_ ? 0 : t.patience;
   const Ticks at = ticks_of(now);
   for (; t.cursor < due && budget != 0; ++t.cursor, --budget) {
     // The slot of a session has a word, and no other slot has one: empty ones cost no miss.
@@ -43,7 +53,7 @@ bool Shard::tell_counters(TimePoint now, std::uint32_t budget) {
     if (digest_words_[t.cursor] == 0 || is_withheld(t.cursor)) continue;
     Session& session = table_.at(t.cursor);
     if (at - session.last_activity <= kTicksOfWalk) ++t.used;
-    const auto untold = session.untold(at, t.patience);
+    const auto untold = session.untold(at, patience);
     if (untold == Session::Untold::nobody) continue;
     if (untold == Session::Untold::peer) {
       session.told_peer(at);

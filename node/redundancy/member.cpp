@@ -14,6 +14,9 @@ namespace rep = icr::replication;
 
 /// How soon a message is offered again that the link did not take.
 constexpr Duration kRetryBlocked = 5ms;
+/// How long a handover waits for counters at most. New sessions are refused meanwhile, and the peer of an ill master
+/// waits for 200 ms until it takes over by itself.
+constexpr Duration kWaitForCounters = 50ms;
 /// The shortest time for which a member must be well before it counts as well again.
 constexpr Duration kLeastHold = 1s;
 
@@ -162,7 +165,10 @@ void RedundancyMember::on_reassert(std::uint64_t term) {
   decisions_.on_reassert(term);
 }
 
-void RedundancyMember::on_handing_over(bool active) { decisions_.on_handing_over(active); }
+void RedundancyMember::on_handing_over(bool active) {
+  counters_until_ = last_tick_ + kWaitForCounters;
+  decisions_.on_handing_over(active);
+}
 
 rep::Header RedundancyMember::header() const {
   rep::Header header = own_;
@@ -280,7 +286,8 @@ void RedundancyMember::tick(TimePoint now, std::size_t budget_bytes) {
   if (may_send()) sender_.pump(now, header(), link_, budget_bytes, role_.draining());
   copy_watch_.look_at(now, may_send() ? &sender_ : nullptr, source_.high_water());
   copy_watch_.look_at(now, role_.follows_peer() && !merge_out_.active() ? &receiver_ : nullptr);
-  if (role_.draining() && told_all()) {
+  const bool counters = now >= counters_until_ || (source_.counters_told() && sender_.refreshed());
+  if (role_.draining() && counters && told_all()) {
     offer_ = {sender_.position().epoch, sender_.acknowledged()};
     role_.on_drained(now);
     // The owner stops to act before the next heartbeat says so (SetCore::round).
@@ -358,6 +365,7 @@ TimePoint RedundancyMember::next_deadline() const {
   at = std::min(at, next_heartbeat_);
   if (heartbeat_now_) at = TimePoint::min();
   if (drain_grace_) at = std::min(at, grace_until_);
+  if (role_.draining() && last_tick_ < counters_until_) at = std::min(at, counters_until_);
   if (!peer_lost_told_) at = std::min(at, detector_.next_deadline());
   if (role_.follows_peer()) at = std::min({at, receiver_.next_deadline(), merge_out_.next_deadline()});
   if (merge_in_.ack_due()) at = TimePoint::min();

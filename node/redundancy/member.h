@@ -316,6 +316,7 @@ class RedundancyMember : public ChangeListener, public PeerCopy, private RoleOut
   };
   std::optional<Told> told_;
 
+  TimePoint counters_until_;     ///< so long a handover waits for counters
   replication::Handover offer_;  ///< what the peer had acknowledged when mastership was offered to it
   std::uint64_t number_ = 0;
   TimePoint next_heartbeat_;

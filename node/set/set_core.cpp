@@ -164,7 +164,7 @@ bool SetCore::round(TimePoint now, WallMillis wall_now, const RoundLimits& limit
       more = true;
     }
   }
-  if (!shard_.tell_counters(now, limits.told)) more = true;
+  if (!shard_.tell_counters(now, shard_.refuses_new_sessions() ? 4 * limits.told : limits.told)) more = true;
   report_blocks();
   if (unremembered_term_ != 0 && disk_->remember_term(unremembered_term_)) unremembered_term_ = 0;
   if (checkpointer_) more |= checkpointer_->tick(now, wall_now, member_.term(), limits.checkpoint_rows);

@@ -233,6 +233,24 @@ def test_a_drained_chassis_hands_over_and_stays_out_until_that_is_cancelled(lab,
     assert work.stop_udp()["lost"] == 0
 
 
+def test_a_switchover_keeps_what_sessions_have_counted(lab, work):
+    """The standby has not been told of most of it when the switchover is asked for."""
+
+    def counted(chassis):
+        shown = lab.icr("show services sessions group-by source-prefix/24", chassis=chassis).stdout
+        return [int(figure) for figure in re.search(r"(?m)^198\.18\.0\.0/24 +(\d+) +(\d+) +(\d+)$", shown).groups()]
+
+    work.start_sink()
+    master, standby = lab.wait_for_redundancy()
+    work.make_sessions(3000)
+    work.make_sessions(3000)
+    before = counted(master)
+    assert before[0] >= 3000 and before[1] >= 6000, before
+    assert lab.icr("request services redundancy-set rs1 switchover").returncode == 0
+    wait_for_master(lab, standby)
+    assert counted(standby) == before
+
+
 def test_switchover_of_an_unknown_set_is_refused(lab):
     roles = str(lab.roles())
     answer = lab.icr("request services redundancy-set no-such-set switchover", accept=None)

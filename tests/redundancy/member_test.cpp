@@ -218,6 +218,39 @@ TEST_F(MemberTest, AnOfferStandsWhileStatesChangeAndTheDiskOfTheStandbyIsSlow) {
   ASSERT_TRUE(run_until([this] { return equal(); }, 1s));
 }
 
+TEST_F(MemberTest, ASwitchoverWaitsForSessionsThatAreHeldBack) {
+  bring_up();
+  left_.table->held_back = 3;
+  ASSERT_TRUE(left_.member->request_switchover(now_));
+  run_for(300ms);
+  EXPECT_TRUE(left_.handing);
+  ASSERT_EQ(right_.role, "standby");
+  left_.table->held_back = 0;
+  ASSERT_TRUE(run_until([this] { return right_.role == "master"; }, 20ms));
+}
+
+TEST_F(MemberTest, ASwitchoverWaitsForCountersButNotForLong) {
+  bring_up();
+  fill(left_, 100);
+  ASSERT_TRUE(run_until([this] { return equal() && left_.member->status().unacknowledged_bytes == 0; }));
+  left_.data.faults.delay_min = left_.data.faults.delay_max = 20ms;
+  left_.table->touch(7, 100, now_);
+  ASSERT_TRUE(left_.member->request_switchover(now_));
+  TimePoint begin = now_;
+  ASSERT_TRUE(run_until([this] { return right_.role == "master"; }, 1s));
+  EXPECT_GE(now_ - begin, 20ms);
+  EXPECT_LE(now_ - begin, 30ms);
+  ASSERT_TRUE(run_until([this] { return left_.hot() && right_.member->status().peer_sync == Sync::hot; }, 2s));
+  run_for(200ms);
+  right_.data.faults.cut = true;
+  right_.table->touch(7, 100, now_);
+  ASSERT_TRUE(right_.member->request_switchover(now_));
+  begin = now_;
+  ASSERT_TRUE(run_until([this] { return left_.role == "master"; }, 1s));
+  EXPECT_GE(now_ - begin, 50ms);
+  EXPECT_LE(now_ - begin, 60ms);
+}
+
 TEST_F(MemberTest, APreferredStandbyTakesMastershipBack) {
   cluster_ = two_chassis(true);
   bring_up();

@@ -44,6 +44,9 @@ class FakeTable final : public SessionSource, public SessionSink {
     return true;
   }
 
+  [[nodiscard]] std::uint32_t withheld() const override { return held_back; }
+  std::uint32_t held_back = 0;  ///< so many sessions count as too young for the peer
+
   // SessionSink
   void begin_pass(TimePoint) override {
     for (Slot& s : slots_) s.named = false;
