@@ -1,7 +1,11 @@
 // `show log messages`: the newest lines of the log of each chassis.
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <set>
+#include <string>
 #include <utility>
 
 #include "cli/builders/log.h"
@@ -12,9 +16,11 @@ namespace icr::cli {
 namespace {
 
 constexpr std::size_t kFlushOctets = 64 * 1024;
+/// No release keeps so many lines. A chassis that says so is not read on for ever.
+constexpr std::uint64_t kMostLines = 1U << 14U;
 
 /// Reads the logs of chassis in pages, and holds a page of each. What chassis log after the first page was read is left
-/// out, so that the reading ends.
+/// out, so that the reading ends. A chassis of whose lines some are missing is named.
 class LogReader {
  public:
   /// Reads the first page of each chassis, all at the same time.
@@ -23,7 +29,10 @@ class LogReader {
     while (auto answer = asking_.environment().transport.next()) {
       if (auto page = page_of(*answer)) logs_[answer->chassis] = {std::move(*page), 0};
     }
-    for (auto& [chassis, log] : logs_) log.end = log.page.end;
+    for (auto& [chassis, log] : logs_) {
+      log.end = log.page.first + std::min(kMostLines, log.page.end - log.page.first);
+      if (log.end != log.page.end) tell(chassis, fmt::format("it says that its log has line {}", log.page.end));
+    }
   }
 
   /// Returns the chassis that have answered.
@@ -60,7 +69,7 @@ class LogReader {
 
   std::optional<LogPage> page_of(const Answer& answer) {
     if (answer.reply && answer.reply->error == QueryError::unknown_kind) {
-      add_unreachable(asking_.unreachable(), answer.chassis, "its release does not show its log");
+      tell(answer.chassis, "its release does not show its log");
       return std::nullopt;
     }
     const auto* reply = asking_.accepted(answer);
@@ -79,8 +88,17 @@ class LogReader {
       // A chassis that was started again in the meantime numbers its lines anew.
       if (page && page->pid == pid && page->first >= next) log.page = std::move(*page);
     }
-    if (log.page.lines.empty()) log.end = 0;
+    if (log.page.lines.empty()) {
+      log.end = 0;
+      tell(chassis, "it was started again while its log was read");
+    } else if (log.page.first != next) {
+      tell(chassis, fmt::format("{} lines of its log were gone before they were read",
+                                std::min(log.page.first, log.end) - next));
+    }
   }
+
+  /// Says why the log of a chassis is not complete, unless that is known.
+  void tell(std::uint16_t chassis, const std::string& why) { add_unreachable(asking_.unreachable(), chassis, why); }
 
   Asking& asking_;
   std::map<std::uint16_t, Log> logs_;

@@ -83,5 +83,6 @@ struct LogPage {
   friend bool operator==(const LogPage&, const LogPage&) = default;
 };
 inline constexpr std::size_t kPageLogLines = 256;
+inline constexpr std::size_t kMaxLogOctets = 4096;  ///< of a line in an answer; more than a LogBook keeps
 
 }  // namespace icr

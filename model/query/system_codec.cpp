@@ -153,6 +153,9 @@ Result<LogPage> decode_log(const fbs::LogPage* in) {
     const auto* row = in->lines()->Get(static_cast<flatbuffers::uoffset_t>(i));
     if (row->level() >= enum_end<log::Level>()) return fail("level {} of a log line out of range", row->level());
     if (row->at_ms() < 0 || row->at_ms() > kLatestMillis) return fail("time of a log line out of range");
+    if (row->text() != nullptr && row->text()->size() > kMaxLogOctets) {
+      return fail("a log line of {} octets", row->text()->size());
+    }
     out.lines.push_back({static_cast<log::Level>(row->level()), row->at_ms(), printable(row->text())});
   }
   return out;

@@ -39,6 +39,7 @@ class LogWords : public testing::Test {
         return reply;
       }
       auto reply = answer_of_chassis(fake_, chassis, request);
+      if (reply && change_) change_(chassis, reply->log);
       if (after_each_) after_each_(chassis);
       return reply;
     });
@@ -51,6 +52,7 @@ class LogWords : public testing::Test {
   std::set<std::uint16_t> old_;
   std::vector<QueryKind> questions_;
   std::function<void(std::uint16_t)> after_each_;
+  std::function<void(std::uint16_t, LogPage&)> change_;  ///< what a chassis answers
 };
 
 TEST_F(LogWords, LinesOfSeveralChassisAreInTheOrderOfTheirTimes) {
@@ -95,6 +97,45 @@ TEST_F(LogWords, AChassisThatDoesNotAnswerIsNamed) {
   output = run("show log messages");
   EXPECT_EQ(output.code, ExitCode::incomplete);
   EXPECT_THAT(output.out, HasSubstr("chassis=left started"));
+}
+
+// A part of a log must not pass for all of it.
+TEST_F(LogWords, LinesThatCouldNotBeReadAreTold) {
+  for (std::size_t i = 0; i < kPageLogLines; ++i) fake_.logs[0].add(log::Level::info, kBegin, "more");
+  change_ = [](std::uint16_t chassis, LogPage& page) {
+    if (chassis == 0 && page.first > 0) page.pid += 1;
+  };
+  auto output = run("show log messages");
+  EXPECT_EQ(output.code, ExitCode::incomplete);
+  EXPECT_THAT(output.error, HasSubstr("chassis left did not answer: it was started again while its log was read"));
+  EXPECT_THAT(output.out, HasSubstr("chassis=left started"));
+
+  bool flooded = false;
+  change_ = nullptr;
+  after_each_ = [&](std::uint16_t chassis) {
+    if (chassis != 0 || flooded) return;
+    flooded = true;
+    for (std::size_t i = 0; i < log::LogBook::kLines - 2; ++i) fake_.logs[0].add(log::Level::info, kBegin, "flood");
+  };
+  output = run("show log messages");
+  EXPECT_EQ(output.code, ExitCode::incomplete);
+  EXPECT_THAT(output.error, HasSubstr("chassis left did not answer: 1 lines of its log were gone"));
+  EXPECT_THAT(run("show log messages", 1).error, testing::IsEmpty());
+}
+
+TEST_F(LogWords, AChassisThatNeverEndsIsLeft) {
+  std::uint64_t asked = 0;
+  change_ = [&](std::uint16_t chassis, LogPage& page) {
+    if (chassis != 0) return;
+    page.end = ~std::uint64_t{0};
+    page.first = asked++ * kPageLogLines;
+    page.lines.assign(kPageLogLines, {log::Level::info, kBegin, "again"});
+  };
+  const auto output = run("show log messages");
+  EXPECT_EQ(output.code, ExitCode::incomplete);
+  EXPECT_THAT(output.error,
+              HasSubstr("chassis left did not answer: it says that its log has line 18446744073709551615"));
+  EXPECT_THAT(output.out, HasSubstr("right icrd["));
 }
 
 TEST_F(LogWords, AnEarlierReleaseIsNamed) {

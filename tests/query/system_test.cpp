@@ -119,6 +119,8 @@ TEST(SystemCodec, LogLinesComeBackAsTheyWereOrAreRefused) {
   EXPECT_EQ(refusal(), "level 4 of a log line out of range");
   reply.log = {77, 0, 1, {{log::Level::info, -1, ""}}};
   EXPECT_EQ(refusal(), "time of a log line out of range");
+  reply.log = {77, 0, 1, {{log::Level::info, 1, std::string(1'000'000, 'x')}}};
+  EXPECT_EQ(refusal(), "a log line of 1000000 octets");
   reply.log = {77, 0, 1, {{log::Level::info, 1, "\x1b[2J"}}};
   EXPECT_EQ(refusal(), "");
   EXPECT_EQ(back->log.lines[0].text.find('\x1b'), std::string::npos) << "a terminal would obey it";
