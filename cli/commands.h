@@ -2,7 +2,13 @@
 // REQUIRES: asking.survey() was called.
 #pragma once
 
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <vector>
+
 #include "cli/asking.h"
+#include "cli/builders/interfaces.h"
 
 namespace icr::cli {
 
@@ -44,6 +50,9 @@ void show_uptime(Asking& asking);
 /// `show chassis alarms` and `show system alarms`.
 void show_alarms(Asking& asking);
 void show_hardware(Asking& asking);
+/// Reads the ports of each chassis and what went through them, of the interface that the command names or of all.
+/// Refuses an interface that does not exist.
+[[nodiscard]] std::optional<std::map<std::uint16_t, std::vector<CardRow>>> read_interfaces(Asking& asking);
 // (log_commands.cpp)
 void show_log(Asking& asking);
 

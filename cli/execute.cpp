@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "cli/absent.h"
 #include "cli/commands.h"
 #include "cli/render/layouts.h"
 #include "cli/result/junos.h"
@@ -24,6 +25,7 @@ bool has_tree(const Command& command) {
     case Verb::show_commits:
     case Verb::show_version:
     case Verb::show_log:
+    case Verb::show_absent:
     // What a chassis says to a request is the text of `output`.
     case Verb::switchover:
     case Verb::drain:
@@ -62,7 +64,8 @@ bool clears(Verb verb) {
 /// Returns true for commands that are about cards and redundancy sets.
 bool needs_survey(Verb verb) {
   return verb != Verb::show_commits && verb != Verb::compare_commits && verb != Verb::show_uptime &&
-         verb != Verb::show_hardware && verb != Verb::show_interfaces && verb != Verb::show_log;
+         verb != Verb::show_hardware && verb != Verb::show_interfaces && verb != Verb::show_log &&
+         verb != Verb::show_absent;
 }
 
 /// Returns true for commands about whole cards, which cannot be restricted to a unit.
@@ -304,6 +307,12 @@ void carry_out(Asking& asking) {
     case Verb::show_log:
       show_log(asking);
       break;
+    case Verb::show_absent:
+      if (const auto name = names_of(command.absent).answer; !name.empty()) {
+        begin_answer(asking.tree(), name);
+        asking.tree().end();
+      }
+      break;
     case Verb::show_uptime:
       show_uptime(asking);
       break;
@@ -331,6 +340,9 @@ void carry_out(Asking& asking) {
     case Verb::keys:
     case Verb::netconf:
     case Verb::serve:
+    case Verb::monitor_interface:
+    case Verb::monitor_traffic:
+    case Verb::monitor_sessions:
       break;  // the program executes them itself (cli/shell)
   }
 }

@@ -1,6 +1,7 @@
 // `show interfaces`: what the kernel says about the ports of each chassis, and what went through them.
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <tuple>
 
 #include "cli/builders/interfaces.h"
@@ -76,11 +77,12 @@ bool exists(const Asking& asking) {
 
 }  // namespace
 
-void show_interfaces(Asking& asking) {
+std::optional<std::map<std::uint16_t, std::vector<CardRow>>> read_interfaces(Asking& asking) {
   const auto& wanted = asking.command().interface;
   if (!exists(asking)) {
     const std::string unit = wanted->unit ? fmt::format(".{}", *wanted->unit) : std::string();
-    return asking.refuse(fmt::format("device {}{} not found", wanted->card, unit));
+    asking.refuse(fmt::format("device {}{} not found", wanted->card, unit));
+    return std::nullopt;
   }
   const auto systems = ask_systems(asking);
   const auto traffic = ask_traffic(asking, keys_of(systems));
@@ -89,8 +91,15 @@ void show_interfaces(Asking& asking) {
     auto cards = rows_of(asking, chassis, system, traffic);
     if (!cards.empty() || !wanted) rows[chassis] = std::move(cards);
   }
-  build_each(asking, keys_of(rows), [&](std::uint16_t chassis) {
-    build_interfaces(asking.tree(), rows[chassis], wanted ? wanted->unit : std::nullopt, asking.command().level);
+  return rows;
+}
+
+void show_interfaces(Asking& asking) {
+  const auto rows = read_interfaces(asking);
+  if (!rows) return;
+  const auto& wanted = asking.command().interface;
+  build_each(asking, keys_of(*rows), [&](std::uint16_t chassis) {
+    build_interfaces(asking.tree(), rows->at(chassis), wanted ? wanted->unit : std::nullopt, asking.command().level);
   });
 }
 

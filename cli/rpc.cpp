@@ -2,6 +2,8 @@
 
 #include <map>
 
+#include "cli/absent.h"
+
 namespace icr::cli {
 namespace {
 
@@ -56,8 +58,11 @@ std::string_view name_of_statistics(StatisticsView view) {
       return "get-service-set-drop-flow-statistics";
     case StatisticsView::integrity_drops:
       return "get-service-set-integrity-drops-statistics";
+    // Those of MS-MPC cards.
     case StatisticsView::screen_drops:
+      return "get-service-set-ids-drops-statistics";
     case StatisticsView::screen_session_limits:
+      return "get-ids-session-limits-counters-statistics";
     case StatisticsView::packet_drops:
       break;
   }
@@ -166,11 +171,24 @@ void add_nat_arguments(Tree& tree, const Command& c) {
     argument(tree, "private", c.private_prefix);
   }
   argument(tree, "public", c.public_prefix);
-  argument(tree, c.verb == Verb::show_deterministic ? "internal-host" : "host-ip", c.host);
+  argument(tree,
+           c.verb == Verb::show_deterministic ? "internal-host"
+           : c.verb == Verb::show_absent      ? "host"
+                                              : "host-ip",
+           c.host);
   argument(tree, "nat-port-block", c.translated);
   argument(tree, "xlated-ip", c.xlated_ip);
   argument(tree, "xlated-port", c.xlated_port);
   argument(tree, "port", c.port);
+}
+
+void add_softwire_arguments(Tree& tree, const Command& c) {
+  if (c.softwire_type) tree.empty(*c.softwire_type == SoftwireType::ds_lite ? "ds-lite" : "v6rd");
+  // The models write two of these names large.
+  const bool large = c.absent == Absent::softwire_ds_lite_flows;
+  const bool v6rd = c.absent == Absent::softwire_v6rd_flows;
+  argument(tree, v6rd ? "concentrator" : large ? "AFTR" : "aftr", c.softwire_concentrator);
+  argument(tree, v6rd ? "initiator" : large ? "B4" : "b4", c.softwire_initiator);
 }
 
 }  // namespace
@@ -182,6 +200,8 @@ std::string_view rpc_name(const Command& command) {
                            : "get-services-redundancy-group-information";
     case Verb::show_service_set_statistics:
       return name_of_statistics(command.statistics);
+    case Verb::show_absent:
+      return names_of(command.absent).call;
     case Verb::show_mappings:
       return name_of_mappings(command);
     case Verb::show_nat_rules:
@@ -211,6 +231,7 @@ void add_rpc(Tree& tree, const Command& command) {
   }
   add_filters(tree, command);
   add_nat_arguments(tree, command);
+  add_softwire_arguments(tree, command);
   if (command.verb == Verb::show_log) tree.leaf("filename", "messages");
   if (command.verb == Verb::switchover) {
     argument(tree, "id", command.set_id);

@@ -53,10 +53,22 @@ ROOMS = {
     "cli": MODEL
     | {"transport", "cli/client", "cli/grammar", "cli/merge", "cli/pipes", "cli/result", "cli/faces", "cli/builders"}
     | {"cli/render"},
+    "cli/monitor": MODEL | {"cli", "cli/client", "cli/grammar", "cli/merge", "cli/result", "cli/faces", "cli/builders"},
     "cli/netconf": MODEL | {"cli", "cli/client", "cli/grammar", "cli/merge", "cli/result", "cli/faces", "cli/render"},
     "cli/http": MODEL | {"cli", "cli/client", "cli/grammar", "cli/merge", "cli/result", "cli/faces", "cli/netconf"},
     "cli/shell": MODEL
-    | {"transport", "cli", "cli/client", "cli/grammar", "cli/http", "cli/merge", "cli/netconf", "cli/pipes", "cli/render"},
+    | {
+        "transport",
+        "cli",
+        "cli/client",
+        "cli/grammar",
+        "cli/http",
+        "cli/merge",
+        "cli/monitor",
+        "cli/netconf",
+        "cli/pipes",
+        "cli/render",
+    },
 }
 # Folders that only one room may include: the inside of that room.
 PRIVATE = {"model/config/reader": "model/config"}

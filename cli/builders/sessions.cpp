@@ -11,13 +11,6 @@
 namespace icr::cli {
 namespace {
 
-std::string capital_protocol(std::uint8_t protocol) {
-  if (protocol == ip_protocol::icmp6) return "ICMPV6";
-  std::string out = protocol_keyword(protocol);
-  for (char& c : out) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
-  return out;
-}
-
 bool is_icmp(std::uint8_t protocol) { return protocol == ip_protocol::icmp || protocol == ip_protocol::icmp6; }
 
 /// An address, and the port of it that is shown, if one is.
@@ -263,6 +256,13 @@ void SessionBuilder::end() {
 void SessionBuilder::finish(CardFamily empty_family) {
   if (!table_) begin(empty_family);
   end();
+}
+
+std::string capital_protocol(std::uint8_t protocol) {
+  if (protocol == ip_protocol::icmp6) return "ICMPV6";
+  std::string out = protocol_keyword(protocol);
+  for (char& c : out) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  return out;
 }
 
 void begin_flow(Tree& tree, const SessionRecord& record, unsigned direction, bool extensive) {

@@ -55,6 +55,9 @@ void begin_flow(Tree& tree, const SessionRecord& record, unsigned direction, boo
 /// the destination.
 void add_translations(Tree& tree, const FlowKey& arrives, const FlowKey& leaves, bool initiator);
 
+/// Returns the name of a protocol in capitals: "TCP", "ICMPV6", or its number.
+[[nodiscard]] std::string capital_protocol(std::uint8_t protocol);
+
 /// Returns "TERM/INDEX": the firewall term that admitted the session, and its number, counted from 1 over all rules of
 /// the service set. Returns "ACCEPT/0" if the service set has no stateful firewall, "UNKNOWN/0" if it has one whose
 /// term is not there any more, and the identity of a term that only the chassis' file has.

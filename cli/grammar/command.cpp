@@ -42,6 +42,7 @@ bool only_shows(Verb verb) {
     case Verb::show_chassis_alarms:
     case Verb::show_hardware:
     case Verb::show_log:
+    case Verb::show_absent:
     case Verb::show_commits:
     case Verb::compare_commits:
     case Verb::show_configuration:
@@ -67,9 +68,16 @@ bool only_shows(Verb verb) {
     case Verb::keys:
     case Verb::netconf:
     case Verb::serve:
+    case Verb::monitor_interface:
+    case Verb::monitor_traffic:
+    case Verb::monitor_sessions:
       return false;
   }
   return false;
+}
+
+bool monitors(Verb verb) {
+  return verb == Verb::monitor_interface || verb == Verb::monitor_traffic || verb == Verb::monitor_sessions;
 }
 
 bool takes_pipes(Verb verb) {
@@ -83,6 +91,9 @@ bool takes_pipes(Verb verb) {
     case Verb::keys:
     case Verb::netconf:
     case Verb::serve:
+    case Verb::monitor_interface:
+    case Verb::monitor_traffic:
+    case Verb::monitor_sessions:
       return false;
     default:
       return true;

@@ -63,6 +63,7 @@ enum class Verb : std::uint8_t {
   show_chassis_alarms,
   show_hardware,
   show_log,
+  show_absent,  ///< Command::absent says what; the answer is empty
   show_commits,
   compare_commits,  ///< Command::rollback says which
   // These do not ask the cluster, or not with one question.
@@ -77,6 +78,10 @@ enum class Verb : std::uint8_t {
   keys,
   netconf,  ///< a session on standard input and output
   serve,    ///< JSON over HTTP; Command::words are its options
+  // Live views, which need a terminal.
+  monitor_interface,  ///< Command::interface
+  monitor_traffic,    ///< all interfaces
+  monitor_sessions,
 };
 
 /// What `set cli` changes.
@@ -94,6 +99,35 @@ enum class StatisticsView : std::uint8_t {
   screen_session_limits,
   packet_drops,  ///< of `clear`
 };
+
+/// What Junos has and icr has not.
+enum class Absent : std::uint8_t {
+  alg_conversations,  ///< no gateway looks into what sessions carry
+  alg_statistics,
+  alg_sip_globals,
+  plug_ins,
+  syslog,  ///< of service sets
+  jflow_log,
+  session_tcp_log,
+  tcp_log_connections,
+  session_softwires,
+  session_softwire_count,
+  session_ds_lite,
+  session_ds_lite_count,
+  session_softwire_flows,
+  softwires,
+  softwire_count,
+  softwire_flows,
+  softwire_flow_count,
+  softwire_ds_lite_flows,
+  softwire_v6rd_flows,
+  softwire_sessions,
+  softwire_session_count,
+  softwire_ds_lite_sessions,
+  softwire_ds_lite_session_count,
+  softwire_statistics,
+};
+enum class SoftwireType : std::uint8_t { ds_lite, v6rd };
 
 /// The kinds of mappings that `show` and `clear services nat mappings` select.
 enum class Mappings : std::uint8_t { all, endpoint_independent, address_pooling_paired, nptv6 };
@@ -157,6 +191,10 @@ struct Command {
   std::optional<std::uint16_t> group;     ///< the value of rg-id
   std::array<std::size_t, 2> rollback{};  ///< of compare_commits: 0 is the newest commit
   std::optional<std::string> member;      ///< the chassis that is asked alone; "all": each of them by itself
+  Absent absent = Absent::softwires;
+  std::optional<SoftwireType> softwire_type;
+  std::optional<IpAddress> softwire_concentrator;  ///< the end at the provider, AFTR of DS-Lite
+  std::optional<IpAddress> softwire_initiator;     ///< the end at the customer, B4 of DS-Lite
   CliSetting setting = CliSetting::screen_length;
   std::uint32_t value = 0;          ///< of `setting`; for one that is on or off, 1 or 0
   std::vector<std::string> words;   ///< of check, commit, rollback and keys, and of show_configuration
@@ -166,6 +204,8 @@ struct Command {
 
 /// Returns true for `show` commands: they change nothing, so that they may be repeated.
 [[nodiscard]] bool only_shows(Verb verb);
+/// Returns true for live views.
+[[nodiscard]] bool monitors(Verb verb);
 /// Returns true for commands whose answer can be filtered: those that ask the cluster, or read its file.
 [[nodiscard]] bool takes_pipes(Verb verb);
 

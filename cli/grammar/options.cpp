@@ -128,26 +128,36 @@ Options service_set_option() {
            0, NameOf::nothing, NameOf::service_set}};
 }
 
+Options application_protocol_option() {
+  return {{"application-protocol", "Application protocol (ALG) of the session", true, kApplicationProtocol,
+           kUtilization,
+           [](Command& c, std::string_view v) {
+             return store(parse_application_protocol_value(v), c.application_protocol);
+           },
+           0, NameOf::nothing, NameOf::nothing, application_protocol_words}};
+}
+
+Options prefix_options() {
+  return {{"destination-prefix", "Destination address or prefix", true, kDestinationPrefix, kUtilization,
+           [](Command& c, std::string_view v) { return store(parse_prefix(v), c.destination_prefix); }},
+          {"source-prefix", "Source address or prefix", true, kSourcePrefix, kUtilization,
+           [](Command& c, std::string_view v) { return store(parse_prefix(v), c.source_prefix); }}};
+}
+
 Options session_filters() {
+  const Options prefixes = prefix_options();
   const Options traffic = {
-      {"application-protocol", "Application protocol (ALG) of the session", true, kApplicationProtocol, kUtilization,
-       [](Command& c, std::string_view v) {
-         return store(parse_application_protocol_value(v), c.application_protocol);
-       },
-       0, NameOf::nothing, NameOf::nothing, application_protocol_words},
       {"destination-port", "Destination port to use as filter (0..65535)", true, kDestinationPort, kUtilization,
        [](Command& c, std::string_view v) { return store(parse_number(v, 0, 65535), c.destination_port); }},
-      {"destination-prefix", "Destination address or prefix", true, kDestinationPrefix, kUtilization,
-       [](Command& c, std::string_view v) { return store(parse_prefix(v), c.destination_prefix); }},
+      prefixes[0],
       {"protocol", "IP protocol, by name or number (0..255)", true, kProtocol, kUtilization,
        [](Command& c, std::string_view v) { return store(parse_protocol_value(v), c.protocol); }, 0, NameOf::nothing,
        NameOf::nothing, protocol_words},
       {"source-port", "Source port to use as filter (0..65535)", true, kSourcePort, kUtilization,
        [](Command& c, std::string_view v) { return store(parse_number(v, 0, 65535), c.source_port); }},
-      {"source-prefix", "Source address or prefix", true, kSourcePrefix, kUtilization,
-       [](Command& c, std::string_view v) { return store(parse_prefix(v), c.source_prefix); }},
+      prefixes[1],
   };
-  return traffic + interface_option() + service_set_option();
+  return application_protocol_option() + traffic + interface_option() + service_set_option();
 }
 
 Options limit_option(std::string_view help) {

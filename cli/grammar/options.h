@@ -45,6 +45,10 @@ enum OptionBit : std::uint64_t {
   kBy = std::uint64_t{1} << 33U,
   kSortBy = std::uint64_t{1} << 34U,
   kGroupBy = std::uint64_t{1} << 35U,
+  kConcentrator = std::uint64_t{1} << 36U,
+  kInitiator = std::uint64_t{1} << 37U,
+  kDsLite = std::uint64_t{1} << 38U,
+  kV6rd = std::uint64_t{1} << 39U,
   kStatistics = std::uint64_t{1} << 40U,
 };
 
@@ -67,6 +71,9 @@ using Options = std::vector<GrammarOption>;
 /// Returns the option that is the name of an interface without a keyword.
 [[nodiscard]] Options bare_interface();
 [[nodiscard]] Options service_set_option();
+[[nodiscard]] Options application_protocol_option();
+/// Returns source-prefix and destination-prefix.
+[[nodiscard]] Options prefix_options();
 /// Returns the filters that `show` and `clear` of sessions and flows share.
 [[nodiscard]] Options session_filters();
 [[nodiscard]] Options limit_option(std::string_view help);
@@ -94,6 +101,14 @@ using Options = std::vector<GrammarOption>;
 /// Return the nodes of `show services nat` and `clear services nat`.
 [[nodiscard]] GrammarNode show_nat();
 [[nodiscard]] GrammarNode clear_nat();
+/// Return nodes of commands about things that icr does not have: those of `show services alg`, `service-sets plug-ins`,
+/// two of `service-sets statistics`, `tcp-log`, two of `sessions`, and `softwire`.
+[[nodiscard]] GrammarNode show_alg();
+[[nodiscard]] GrammarNode show_plug_ins();
+[[nodiscard]] std::vector<GrammarNode> show_log_statistics();
+[[nodiscard]] GrammarNode show_tcp_log();
+[[nodiscard]] std::vector<GrammarNode> show_absent_sessions();
+[[nodiscard]] GrammarNode show_softwire();
 /// Returns the commands about the program itself, and those that read files of this machine.
 [[nodiscard]] std::vector<GrammarNode> local_commands();
 /// Returns the node of `show configuration`.

@@ -60,7 +60,7 @@ std::string for_man(std::string_view text) {
 std::string_view privilege_of(std::string_view words) {
   const std::string_view first = words.substr(0, words.find(' '));
   if (words.substr(0, 8) == "show log") return "operator";
-  if (first == "show") return "view";
+  if (first == "show" || first == "monitor") return "view";
   if (first == "clear") return "clear";
   if (first == "request") return "operator";
   if (first == "commit" || first == "rollback") return "super-user";

@@ -22,6 +22,12 @@ void enter_statistics(Command& c) {
   c.statistics = group;
 }
 
+const std::vector<ValueWord>& rate_words() {
+  static const std::vector<ValueWord> words = {{"bytes", "Bytes of both directions"},
+                                               {"packets", "Packets of both directions"}};
+  return words;
+}
+
 /// Returns the filters for translated sessions.
 Options nat_filters() {
   return {
@@ -83,30 +89,34 @@ GrammarNode show_stateful_firewall() {
 
 GrammarNode show_service_sets() {
   const Options where = service_set_option() + interface_option();
-  return keyword(
-      "service-sets", "Display service sets",
-      {
-          command("cpu-usage", "Display CPU usage", enter<Verb::show_cpu_usage>, where),
-          command("memory-usage", "Display memory usage", enter<Verb::show_memory_usage>, where),
-          keyword("statistics", "Display statistics of service sets",
-                  {
-                      command("drop-flow-limit", "Display counters of flow limits",
-                              enter_statistics<StatisticsView::drop_flow_limit>, where),
-                      command("integrity-drops", "Display counters of packets with errors",
-                              enter_statistics<StatisticsView::integrity_drops>, where),
-                      command("packet-drops", "Display counters of dropped and refused packets",
-                              enter<Verb::show_packet_drops>, levels(kExtensive) + where),
-                      command("screen-drops", "Display counters of screens",
-                              enter_statistics<StatisticsView::screen_drops>, where),
-                      command("screen-session-limit-counters", "Display counters of the session limits of screens",
-                              enter_statistics<StatisticsView::screen_session_limits>, where),
-                      command("tcp", "Display counters of TCP tracking", enter_statistics<StatisticsView::tcp>, where),
-                      command("tcp-mss", "Display counters of TCP MSS rewriting",
-                              enter_statistics<StatisticsView::tcp_mss>, where),
-                  }),
-          command("summary", "Display a summary of service sets", enter<Verb::show_service_set_summary>,
-                  interface_option()),
-      });
+  std::vector<GrammarNode> statistics = {
+      command("drop-flow-limit", "Display counters of flow limits", enter_statistics<StatisticsView::drop_flow_limit>,
+              where),
+      keyword("ids", "Display counters of screens, in the words of MS-MPC cards",
+              {command("drops", "Display counters of screens", enter_statistics<StatisticsView::screen_drops>, where),
+               keyword("session-limits", "Display session limits of screens",
+                       {command("counters", "Display counters of the session limits of screens",
+                                enter_statistics<StatisticsView::screen_session_limits>, where)})}),
+      command("integrity-drops", "Display counters of packets with errors",
+              enter_statistics<StatisticsView::integrity_drops>, where),
+      command("packet-drops", "Display counters of dropped and refused packets", enter<Verb::show_packet_drops>,
+              levels(kExtensive) + where),
+      command("screen-drops", "Display counters of screens", enter_statistics<StatisticsView::screen_drops>, where),
+      command("screen-session-limit-counters", "Display counters of the session limits of screens",
+              enter_statistics<StatisticsView::screen_session_limits>, where),
+      command("tcp", "Display counters of TCP tracking", enter_statistics<StatisticsView::tcp>, where),
+      command("tcp-mss", "Display counters of TCP MSS rewriting", enter_statistics<StatisticsView::tcp_mss>, where),
+  };
+  for (auto& each : show_log_statistics()) statistics.push_back(std::move(each));
+  return keyword("service-sets", "Display service sets",
+                 {
+                     command("cpu-usage", "Display CPU usage", enter<Verb::show_cpu_usage>, where),
+                     command("memory-usage", "Display memory usage", enter<Verb::show_memory_usage>, where),
+                     show_plug_ins(),
+                     keyword("statistics", "Display statistics of service sets", std::move(statistics)),
+                     command("summary", "Display a summary of service sets", enter<Verb::show_service_set_summary>,
+                             interface_option()),
+                 });
 }
 
 Options group_option() {
@@ -125,6 +135,7 @@ GrammarNode show_services() {
       command("sessions", "Display session information", enter<Verb::show_sessions>, show_session_options());
   sessions.children = {
       command("analysis", "Display statistics of sessions", enter<Verb::show_analysis>, interface_option())};
+  for (auto& each : show_absent_sessions()) sessions.children.push_back(std::move(each));
   GrammarNode groups = command("redundancy-group", "Display redundancy groups", enter<Verb::show_redundancy_groups>,
                                levels(kSessionLevels) + group_option());
   groups.children = {command("consistency", "Compare the sessions of both members", enter<Verb::show_consistency>,
@@ -134,6 +145,7 @@ GrammarNode show_services() {
   return keyword(
       "services", "Show services",
       {
+          show_alg(),
           flows_node(),
           command("ha", "Display high availability information", enter<Verb::show_ha>,
                   levels(kBrief | kDetail, kStatistics) + statistics_option(kBrief | kDetail) + interface_option()),
@@ -147,7 +159,9 @@ GrammarNode show_services() {
                            service_set_option() + interface_option())}),
           show_service_sets(),
           std::move(sessions),
+          show_softwire(),
           show_stateful_firewall(),
+          show_tcp_log(),
       });
 }
 
@@ -288,6 +302,44 @@ GrammarNode show_chassis() {
        command("hardware", "Show installed hardware components", enter<Verb::show_hardware>, member_option())});
 }
 
+/// Returns the order of `monitor services sessions`: by rates, so there is no age.
+Options rate_order() {
+  return {{"by", "Whose rate puts a session in front: packets or bytes (bytes)", true, kBy, 0,
+           [](Command& c, std::string_view v) -> Result<void> {
+             const auto order = parse_order(v);
+             if (!order) return tl::unexpected(order.error());
+             if (*order != Order::packets && *order != Order::bytes) return fail("invalid value '{}'", v);
+             c.order = *order;
+             return {};
+           },
+           0, NameOf::nothing, NameOf::nothing, rate_words}};
+}
+
+GrammarNode monitor() {
+  GrammarNode name;
+  name.help = "Name of a card, or of one of its units";
+  name.value = "interface";
+  name.offers = NameOf::interface;
+  name.take = [](Command& c, std::string_view v) -> Result<void> {
+    auto interface = parse_interface(v);
+    if (!interface) return tl::unexpected(interface.error());
+    c.interface = std::move(*interface);
+    return {};
+  };
+  name.complete = true;
+  name.enter = enter<Verb::monitor_interface>;
+  name.options = member_option();
+  return keyword(
+      "monitor", "Show real-time debugging information",
+      {keyword("interface", "Show interface traffic, again every second",
+               {std::move(name), command("traffic", "Show traffic of all interfaces, again every second",
+                                         enter<Verb::monitor_traffic>, member_option())}),
+       keyword("services", "Show services, again every second",
+               {command("sessions", "Show the largest sessions with their rates, again every second",
+                        enter<Verb::monitor_sessions>,
+                        session_filters() + nat_filters() + xlated_options() + rate_order() + member_option())})});
+}
+
 /// Adds `member` to every command below a node, but those that compare the members with each other.
 void add_member_option(GrammarNode& node) {
   if (node.word == "consistency") return;
@@ -299,7 +351,7 @@ GrammarNode build() {
   GrammarNode services = show_services();
   add_member_option(services);
   std::vector<GrammarNode> first = {
-      keyword("clear", "Clear information in the system", {clear_services()}),
+      keyword("clear", "Clear information in the system", {clear_services()}), monitor(),
       keyword("request", "Make system-level requests", {request_services()}),
       keyword("show", "Show system information",
               {show_chassis(), show_configuration(),

@@ -13,6 +13,7 @@
 #include "cli/merge/nat_selection.h"
 #include "cli/netconf/server.h"
 #include "cli/shell/local.h"
+#include "cli/shell/monitor.h"
 #include "cli/shell/terminal.h"
 #include "model/config/cluster_file.h"
 
@@ -140,6 +141,7 @@ ExitCode ask(std::string_view line, const Settings& settings, std::string_view p
     print_error(command.error().shown(prompt, line));
     return ExitCode::command_error;
   }
+  if (monitors(command->verb)) return monitor(*command, settings, cluster);
   if (const auto code = run_here(*command, settings)) return *code;
   const Answering answering{settings, cluster, print, print_error, screen_lines(settings)};
   const auto interval = interval_of(*command);

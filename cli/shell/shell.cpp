@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/chrono.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -83,7 +84,11 @@ class Shell {
       if (command->verb == Verb::leave) return;
       if (timestamp_) write_out(fmt::format("{:%b %d %T}\n", fmt::localtime(std::time(nullptr))));
       if (command->verb == Verb::set_cli) set(*command);
-      answer(*line, *command);
+      if (monitors(command->verb)) {
+        monitor(*line);
+      } else {
+        answer(*line, *command);
+      }
       write_out("\n");
     }
   }
@@ -166,6 +171,29 @@ class Shell {
     const auto end = child < 0 ? Pager::End::left : Pager(ends[0], paging, g_interrupted).show();
     ::close(ends[0]);
     if (child > 0) finish(child, end);
+    on_interrupt(SIG_DFL);
+  }
+
+  /// Executes a line that needs the terminal itself, in a process of its own: the shell survives whatever becomes of
+  /// it.
+  void monitor(const std::string& line) {
+    termios attributes{};
+    const bool known = ::tcgetattr(STDIN_FILENO, &attributes) == 0;
+    Settings settings = settings_;
+    settings.in_shell = true;
+    g_interrupted = false;
+    on_interrupt(note_interrupt);  // Ctrl-C is for the live view
+    std::fflush(stdout);
+    const pid_t child = ::fork();
+    if (child == 0) {
+      on_interrupt(SIG_DFL);
+      const auto code = ask(line, settings, prompt_);
+      std::fflush(stdout);
+      ::_exit(static_cast<int>(code));
+    }
+    if (child < 0) write_out(fmt::format("error: no process: {}\n", error_text(errno)));
+    if (child > 0) finish(child, Pager::End::shown);
+    if (known) ::tcsetattr(STDIN_FILENO, TCSADRAIN, &attributes);
     on_interrupt(SIG_DFL);
   }
 

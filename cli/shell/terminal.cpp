@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdint>
 
 namespace icr::cli {
 namespace {
@@ -68,6 +69,19 @@ RawKeys::RawKeys(const volatile bool& interrupted) : saved_(std::make_unique<Sav
 
 RawKeys::~RawKeys() {
   if (saved_->known) ::tcsetattr(STDIN_FILENO, TCSADRAIN, &saved_->attributes);
+}
+
+int RawKeys::next_or(int other) const {
+  pollfd inputs[2] = {{STDIN_FILENO, POLLIN, 0}, {other, POLLIN, 0}};
+  while (!interrupted_) {
+    const int ready = ::poll(inputs, 2, kInterruptMillis);
+    if (ready < 0 && errno != EINTR) return -1;
+    if (ready <= 0) continue;
+    if (inputs[0].revents != 0) return next();
+    std::uint64_t count = 0;
+    return ::read(other, &count, sizeof count) > 0 ? kReady : -1;
+  }
+  return -1;
 }
 
 int RawKeys::next() const {

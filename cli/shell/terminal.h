@@ -30,6 +30,8 @@ class RawKeys {
   /// Waits for a key. Returns -1 if there will be none, or after Ctrl-C. A sequence of an arrow or page key is returned
   /// as one of the keys below.
   [[nodiscard]] int next() const;
+  /// Waits for a key, or until `other` can be read: reads its 8 octets, and returns kReady.
+  [[nodiscard]] int next_or(int other) const;
 
  private:
   struct Saved;
@@ -42,5 +44,6 @@ inline constexpr int kUp = 1001;
 inline constexpr int kDown = 1002;
 inline constexpr int kPageUp = 1003;
 inline constexpr int kPageDown = 1004;
+inline constexpr int kReady = 1005;
 
 }  // namespace icr::cli

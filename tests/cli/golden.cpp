@@ -84,6 +84,8 @@ Output answer(FakeCluster& fake, const std::string& line, std::optional<std::uin
   return run_line(line, fake.cluster, transport, only);
 }
 
+void expect_text(const std::string& text, const std::string& file) { expect_file(text, file, "a screen"); }
+
 std::size_t expect_same_tree(const std::string& xml, const std::string& json) {
   pugi::xml_document document;
   const auto parsed = document.load_string(xml.c_str(), pugi::parse_full | pugi::parse_ws_pcdata_single);

@@ -14,6 +14,8 @@ namespace icr::test {
 [[nodiscard]] Output answer(FakeCluster& fake, const std::string& line,
                             std::optional<std::uint16_t> only = std::nullopt);
 
+/// Compares `text` with a file of tests/golden.
+void expect_text(const std::string& text, const std::string& file);
 /// Expects that the answer in XML can be parsed, and that the answer in JSON has the same elements, leaves and values
 /// in the same order. Returns the number of leaves.
 std::size_t expect_same_tree(const std::string& xml, const std::string& json);

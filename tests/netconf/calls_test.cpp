@@ -55,6 +55,13 @@ std::string good_value(std::string_view word) {
       {"internal-host", "192.0.2.1"},
       {"subscriber", "192.0.2.1"},
       {"nat-port-block", "203.0.113.1"},
+      {"aftr", "2001:db8::1"},
+      {"b4", "2001:db8::2"},
+      {"AFTR", "2001:db8::1"},
+      {"B4", "2001:db8::2"},
+      {"concentrator", "192.0.2.1"},
+      {"initiator", "192.0.2.2"},
+      {"host", "192.0.2.1"},
       {"sort-by", "age"},
       {"service-set", "a set \"x\" | \\y"},
   };
