@@ -15,6 +15,8 @@ namespace icr::cli {
 // Sessions and flows (session_commands.cpp).
 void show_sessions(Asking& asking);
 void count_sessions(Asking& asking);
+/// `show services sessions as-of` (past_commands.cpp).
+void show_past_sessions(Asking& asking);
 /// `show services sessions group-by`.
 void show_session_groups(Asking& asking);
 /// `show services flows`; with `conversations` `show services stateful-firewall conversations`.

@@ -1,5 +1,7 @@
 #include "cli/rpc.h"
 
+#include <array>
+#include <ctime>
 #include <map>
 
 #include "cli/absent.h"
@@ -140,8 +142,22 @@ std::string_view word_of(Order order) {
   return "age";
 }
 
+std::string word_of(const PastMoment& moment) {
+  const WallMillis at = moment.midnight.value_or(0) + moment.time_of_day;
+  const auto seconds = static_cast<std::time_t>(at / 1000);
+  std::tm parts{};
+  std::array<char, 32> text{};
+  (void)::gmtime_r(&seconds, &parts);
+  const std::size_t size =
+      std::strftime(text.data(), text.size(), moment.midnight ? "%Y-%m-%d.%H:%M:%S" : "%H:%M:%S", &parts);
+  std::string out(text.data(), size);
+  if (at % 1000 != 0) out += fmt::format(".{:03}", at % 1000);
+  return out;
+}
+
 void add_filters(Tree& tree, const Command& c) {
   argument(tree, "limit", c.limit);
+  if (c.as_of) tree.leaf("as-of", word_of(*c.as_of));
   argument(tree, "top", c.top);
   if (c.order) tree.leaf(c.top ? "by" : "sort-by", word_of(*c.order));
   argument(tree, "source-prefix", c.source_prefix);

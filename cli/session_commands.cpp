@@ -111,6 +111,7 @@ void show_largest_sessions(Asking& asking) {
 }  // namespace
 
 void show_sessions(Asking& asking) {
+  if (asking.command().as_of) return show_past_sessions(asking);
   if (asking.command().order || asking.command().top) return show_largest_sessions(asking);
   const Selection selection = select(asking.cluster(), asking.command());
   std::vector<Read> reads;

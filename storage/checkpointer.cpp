@@ -86,7 +86,11 @@ void Checkpointer::read_slot(std::uint32_t slot, const Now& at) {
 }
 
 void Checkpointer::encode(const Now& at) {
-  if (encoder_.empty()) return;
+  if (!encoder_.empty()) seal(at);
+}
+
+void Checkpointer::seal(const Now& at) {
+  encoded_at_ = at.now;
   BatchHeader header;
   header.set = set_;
   header.sequence = next_sequence_++;
@@ -94,7 +98,15 @@ void Checkpointer::encode(const Now& at) {
   header.written_ms = at.wall;
   header.cluster_digest = cluster_digest_;
   header.layout = source_.layout();
+  header.run = options_.run;
   pending_ = encode_batch(builder_, header, encoder_);
+}
+
+void Checkpointer::mark(const Now& at) {
+  if (!options_.mark_interval || pending_) return;
+  if (encoded_at_ && at.now - *encoded_at_ < *options_.mark_interval) return;
+  seal(at);
+  (void)send_pending();
 }
 
 bool Checkpointer::send_pending() {
@@ -196,6 +208,8 @@ bool Checkpointer::tick(TimePoint now, WallMillis wall_now, std::uint64_t term, 
       refreshed_at_ = now;
     }
   }
+  // A change that waits belongs to the time before the mark, so it is written first.
+  if (state_.empty()) mark(at);
   if (pending_) return false;
   return base_.has_value() || draining_refresh_ ||
          (!state_.empty() && (!flushed_at_ || now - *flushed_at_ >= options_.flush_interval));

@@ -49,6 +49,10 @@ struct CheckpointOptions {
   Duration refresh_interval = 5s;   ///< how long a change of counters or idle times may wait
   Duration base_interval = 60s;     ///< a new base after this time, if anything changed
   Duration retry_interval = 5s;     ///< pause after a write has failed
+  /// A record without rows is written after this time without one, so that a history (storage/history.h) knows that
+  /// nothing has changed. nullopt: there is no history.
+  std::optional<Duration> mark_interval;
+  std::uint64_t run = 0;  ///< BatchHeader::run of the records
   std::uint32_t rows_per_batch = 512;
   std::uint64_t base_minimum_rows = 16384;  ///< a new base after 2 x sessions + this many rows of deltas
 };
@@ -116,7 +120,12 @@ class Checkpointer final : public ChangeListener {
   void drain(BitSet& dirty, std::uint32_t& budget, const Now& at);
   void scan(std::uint32_t& budget, const Now& at);
   void finish_base(const Now& at);
+  /// Makes a record of the rows, if there are any.
   void encode(const Now& at);
+  /// Makes a record of the rows.
+  void seal(const Now& at);
+  /// Writes a record without rows if it is time for one.
+  void mark(const Now& at);
   [[nodiscard]] bool send_pending();
 
   std::string set_;
@@ -138,6 +147,7 @@ class Checkpointer final : public ChangeListener {
   std::optional<TimePoint> flushed_at_;
   std::optional<TimePoint> refreshed_at_;
   std::optional<TimePoint> base_at_;
+  std::optional<TimePoint> encoded_at_;
   std::optional<TimePoint> paused_until_;
   bool draining_refresh_ = false;
 

@@ -61,7 +61,7 @@ RecordBytes encode_batch(flatbuffers::FlatBufferBuilder& builder, const BatchHea
   const auto set = builder.CreateString(header.set.data(), header.set.size());
   const auto layout = encode_layout(header.layout, builder);
   const auto batch = fbs::CreateCheckpointBatch(builder, set, header.sequence, header.term, header.written_ms,
-                                                header.cluster_digest, sessions, layout);
+                                                header.cluster_digest, sessions, layout, header.run);
   return finish(builder, batch, 0, 0, 0);
 }
 
@@ -104,6 +104,7 @@ Result<BatchView> decode_batch(std::span<const std::uint8_t> record) {
   auto layout = decode_layout(batch->layout());
   if (!layout) return tl::unexpected(layout.error());
   out.header.layout = std::move(*layout);
+  out.header.run = batch->run();
   out.rows = *rows;
   out.columns = batch->sessions();
   return out;

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <string>
 #include <string_view>
@@ -18,6 +19,12 @@ namespace icr::storage {
 
 inline constexpr std::size_t kMaxRecordBytes = 16U << 20U;
 inline constexpr std::size_t kMaxBatchRows = 65536;
+
+/// Returns `ticks` and as many more, at most the highest number.
+[[nodiscard]] constexpr Ticks later(Ticks ticks, std::uint64_t by) {
+  const std::uint64_t sum = ticks + by;
+  return sum > std::numeric_limits<Ticks>::max() ? std::numeric_limits<Ticks>::max() : static_cast<Ticks>(sum);
+}
 
 /// Size in bytes of the checksum in front of a sealed record.
 inline constexpr std::size_t kSealBytes = 8;
@@ -34,7 +41,8 @@ struct BatchHeader {
   std::uint64_t term = 0;
   WallMillis written_ms = 0;
   std::uint64_t cluster_digest = 0;
-  SlotLayout layout{};  ///< of the slots that the rows name
+  SlotLayout layout{};    ///< of the slots that the rows name
+  std::uint64_t run = 0;  ///< of the chassis, another one after each start; 0: it does not say
 };
 
 /// Returns a batch with the rows of `encoder`, and clears `encoder` and `builder`.

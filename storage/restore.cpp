@@ -15,11 +15,6 @@ namespace {
 constexpr std::uint64_t kLongestAgeMillis = std::numeric_limits<std::uint32_t>::max();
 constexpr std::uint64_t kMaxBaseRecords = 1U << 24U;
 
-Ticks later(Ticks ticks, std::uint64_t by) {
-  const std::uint64_t sum = ticks + by;
-  return sum > std::numeric_limits<Ticks>::max() ? std::numeric_limits<Ticks>::max() : static_cast<Ticks>(sum);
-}
-
 bool over(const SessionRecord& record) {
   constexpr std::uint64_t kTicksPerSecond = std::chrono::seconds(1) / kTick;
   if (record.kind != RecordKind::session) {

@@ -32,13 +32,15 @@ ROOMS = {
     "node/redundancy": {"model/base", "model/record", "model/config", "replication"},
     "node/witness": {"model/base", "model/config", "model/record", "node/redundancy"},
     "node/query": MODEL | {"transport"},
+    "node/history": MODEL | {"storage", "node/query"},
     "node/commit": MODEL | {"transport", "node/redundancy"},
     "node/set": MODEL
     | {"transport", "replication", "replication/zmq", "storage", "node/packet", "node/nat", "node/service", "node/flow"}
     | {"node/kernel", "node/redundancy", "node/query"},
     "node/card": MODEL
     | {"transport", "storage", "storage/rocks", "node/packet", "node/nat", "node/service", "node/flow", "node/kernel"}
-    | {"node/ports", "node/redundancy", "node/witness", "node/query", "node/commit", "node/set"},
+    | {"node/ports", "node/redundancy", "node/witness", "node/query", "node/history", "node/commit"}
+    | {"node/set"},
     "node": {"model/base", "model/config", "node/card"},
     # floor 4
     "cli/client": MODEL | {"transport"},

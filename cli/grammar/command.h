@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cli/grammar/pipe.h"
+#include "model/base/time.h"
 #include "model/record/address.h"
 #include "model/record/protocol.h"
 
@@ -148,6 +149,14 @@ struct GroupBy {
   std::string word;         ///< as the answer shows it
 };
 
+/// A moment in the past, in UTC: a date with a time, or a time of the last 24 hours.
+struct PastMoment {
+  std::optional<WallMillis> midnight;  ///< the begin of the day; nullopt: the last one on which the time is not ahead
+  WallMillis time_of_day = 0;          ///< in milliseconds
+  /// Returns the moment, for an operator to whom it is `now`.
+  [[nodiscard]] WallMillis at(WallMillis now) const;
+};
+
 /// The name of a services card, "ms-0/0/0", or of one of its units, "ms-0/0/0.1".
 struct InterfaceName {
   std::string card;
@@ -170,6 +179,7 @@ struct Command {
   std::optional<std::uint32_t> top;  ///< only so many entries, the largest
   std::optional<Order> order;        ///< of `top`, and of `sort-by`
   std::optional<GroupBy> group_by;
+  std::optional<PastMoment> as_of;             ///< sessions of that moment, and not those of now
   bool nat = false;                            ///< translated sessions only
   std::optional<std::string> source_nat_pool;  ///< as typed; a name that does not exist matches nothing
   std::optional<std::uint8_t> overload_index;  ///< nat-port-overload-index

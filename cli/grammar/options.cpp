@@ -169,11 +169,12 @@ Options order_options() {
   const auto take_order = [](Command& c, std::string_view v) { return store(parse_order(v), c.order); };
   return {
       {"top", "Number of the largest entries to display (1..1000)", true, kTop,
-       kUtilization | kCount | kLimit | kSortBy,
+       kUtilization | kCount | kAsOf | kLimit | kSortBy,
        [](Command& c, std::string_view v) { return store(parse_number(v, 1, kMostLargest), c.top); }},
       {"by", "What makes an entry large (bytes)", true, kBy, kUtilization, take_order, kTop, NameOf::nothing,
        NameOf::nothing, order_words},
-      {"group-by", "Display sums of sessions by group", true, kGroupBy, kUtilization | kCount | kLimit | kLevels,
+      {"group-by", "Display sums of sessions by group", true, kGroupBy,
+       kUtilization | kCount | kAsOf | kLimit | kLevels,
        [](Command& c, std::string_view v) -> Result<void> {
          const auto grouping = parse_grouping(v);
          if (!grouping) return tl::unexpected(grouping.error());
@@ -183,8 +184,14 @@ Options order_options() {
        },
        0, NameOf::nothing, NameOf::nothing, group_words},
       {"sort-by", "Display the largest entries first; sessions need a limit (1..1000)", true, kSortBy,
-       kUtilization | kCount | kTop, take_order, 0, NameOf::nothing, NameOf::nothing, order_words},
+       kUtilization | kCount | kAsOf | kTop, take_order, 0, NameOf::nothing, NameOf::nothing, order_words},
   };
+}
+
+Options past_option() {
+  return {{"as-of", "Display the sessions of a moment in the past (YYYY-MM-DD.HH:MM:SS or HH:MM:SS, UTC)", true, kAsOf,
+           kUtilization | kCount | kTop | kSortBy | kGroupBy,
+           [](Command& c, std::string_view v) { return store(parse_past_moment(v), c.as_of); }}};
 }
 
 Options member_option() {

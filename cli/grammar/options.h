@@ -50,6 +50,7 @@ enum OptionBit : std::uint64_t {
   kDsLite = std::uint64_t{1} << 38U,
   kV6rd = std::uint64_t{1} << 39U,
   kStatistics = std::uint64_t{1} << 40U,
+  kAsOf = std::uint64_t{1} << 41U,
 };
 
 /// The `enter` of a node that decides what the command does.
@@ -79,6 +80,8 @@ using Options = std::vector<GrammarOption>;
 [[nodiscard]] Options limit_option(std::string_view help);
 /// Returns `top`, `by` and `sort-by`, which show the largest sessions or groups only, and `group-by`.
 [[nodiscard]] Options order_options();
+/// Returns the option that asks for the sessions of the past.
+[[nodiscard]] Options past_option();
 /// Returns the option that asks one chassis, or one after the other.
 [[nodiscard]] Options member_option();
 /// Returns an option without a value, whose `take` changes the verb.

@@ -58,8 +58,8 @@ Options show_session_options() {
   Options out = levels(kSessionLevels, kUtilization | kGroupBy) + session_filters() + nat_filters() +
                 xlated_options(kUtilization);
   out.push_back(verb_option("count", "Display the number of matching sessions", kCount,
-                            kUtilization | kTop | kSortBy | kGroupBy, become<Verb::count_sessions>));
-  out = std::move(out) + limit_option("Maximum number of entries to display") + order_options();
+                            kUtilization | kTop | kSortBy | kGroupBy | kAsOf, become<Verb::count_sessions>));
+  out = std::move(out) + limit_option("Maximum number of entries to display") + order_options() + past_option();
   out.push_back(verb_option("utilization", "Display statistical details about session utilization", kUtilization,
                             ~std::uint64_t{kInterface}, become<Verb::show_utilization>));
   return out;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <ctime>
 #include <utility>
 #include <vector>
 
@@ -122,6 +123,83 @@ Result<GroupBy> parse_grouping(std::string_view text) {
     return GroupBy{What::source_prefix, static_cast<std::uint8_t>(*length), fmt::format("{}/{}", kPrefix, *length)};
   }
   return fail("invalid value '{}' for group-by", text);
+}
+
+WallMillis PastMoment::at(WallMillis now) const {
+  constexpr WallMillis kDay = 86'400'000;
+  if (midnight) return *midnight + time_of_day;
+  const WallMillis today = now - now % kDay + time_of_day;
+  return today > now ? today - kDay : today;
+}
+
+namespace {
+
+/// Takes `count` digits, or, if `text` has fewer of them at its begin, nothing.
+std::optional<int> take_digits(std::string_view& text, std::size_t count) {
+  int value = 0;
+  if (text.size() < count) return std::nullopt;
+  for (const char c : text.substr(0, count)) {
+    if (c < '0' || c > '9') return std::nullopt;
+    value = value * 10 + (c - '0');
+  }
+  text.remove_prefix(count);
+  return value;
+}
+
+bool take_sign(std::string_view& text, char sign) {
+  if (text.empty() || text.front() != sign) return false;
+  text.remove_prefix(1);
+  return true;
+}
+
+/// Takes "HH:MM", "HH:MM:SS" or "HH:MM:SS.mmm".
+std::optional<WallMillis> take_time(std::string_view text) {
+  const auto hours = take_digits(text, 2);
+  if (!hours || !take_sign(text, ':')) return std::nullopt;
+  const auto minutes = take_digits(text, 2);
+  if (!minutes || *hours > 23 || *minutes > 59) return std::nullopt;
+  WallMillis millis = (WallMillis{*hours} * 60 + *minutes) * 60'000;
+  if (take_sign(text, ':')) {
+    const auto seconds = take_digits(text, 2);
+    if (!seconds || *seconds > 59) return std::nullopt;
+    millis += WallMillis{*seconds} * 1000;
+    if (take_sign(text, '.')) {
+      const std::size_t digits = text.size();
+      const auto fraction = digits <= 3 ? take_digits(text, digits) : std::nullopt;
+      if (!fraction || digits == 0) return std::nullopt;
+      millis += *fraction * (digits == 1 ? 100 : digits == 2 ? 10 : 1);
+    }
+  }
+  if (!text.empty()) return std::nullopt;
+  return millis;
+}
+
+}  // namespace
+
+Result<PastMoment> parse_past_moment(std::string_view text) {
+  const auto wrong = [text] { return fail("invalid value '{}': not YYYY-MM-DD.HH:MM:SS or HH:MM:SS, in UTC", text); };
+  PastMoment out;
+  std::string_view rest = text;
+  if (text.size() > 4 && text[4] == '-') {
+    const auto year = take_digits(rest, 4);
+    if (!year || !take_sign(rest, '-')) return wrong();
+    const auto month = take_digits(rest, 2);
+    if (!month || !take_sign(rest, '-')) return wrong();
+    const auto day = take_digits(rest, 2);
+    if (!day || !take_sign(rest, '.')) return wrong();
+    std::tm date{};
+    date.tm_year = *year - 1900;
+    date.tm_mon = *month - 1;
+    date.tm_mday = *day;
+    const std::time_t seconds = ::timegm(&date);
+    // A day that does not exist becomes another one.
+    if (*year < 1970 || date.tm_mon != *month - 1 || date.tm_mday != *day) return wrong();
+    out.midnight = WallMillis{seconds} * 1000;
+  }
+  const auto time = take_time(rest);
+  if (!time) return wrong();
+  out.time_of_day = *time;
+  return out;
 }
 
 Result<InterfaceName> parse_interface(std::string_view text) {

@@ -25,6 +25,9 @@ namespace icr::cli {
 [[nodiscard]] Result<Order> parse_order(std::string_view text);
 /// Returns the grouping of a word; source-prefix alone is that of whole addresses.
 [[nodiscard]] Result<GroupBy> parse_grouping(std::string_view text);
+/// Returns the moment of "YYYY-MM-DD.HH:MM:SS" or "HH:MM:SS", in UTC. Seconds may be left out, or have a fraction of up
+/// to three digits.
+[[nodiscard]] Result<PastMoment> parse_past_moment(std::string_view text);
 /// Returns the name of a services card, with or without a unit.
 [[nodiscard]] Result<InterfaceName> parse_interface(std::string_view text);
 /// Returns a name of 1 to 63 characters: a letter or digit, followed by letters, digits and / . : _ - characters.

@@ -159,7 +159,10 @@ class Stream {
 
 Result<void> check_page(const Cluster& cluster, const Source& source, const QueryRequest& asked,
                         const QueryReply& page) {
-  const Known known(cluster, source);
+  Source asked_of = source;
+  // A session of the past may be one of a service set or pool that is not there any more.
+  asked_of.other_configuration |= asked.kind == QueryKind::past_sessions;
+  const Known known(cluster, asked_of);
   if (!page.done && page.next_cursor <= asked.cursor) return fail("a page that does not advance");
   if (page.sessions.size() > asked.limit) return fail("more sessions than were asked for");
   const bool bindings = asked.kind == QueryKind::bindings;

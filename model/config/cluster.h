@@ -93,6 +93,10 @@ struct ChassisConfig {
   std::uint16_t inter_chassis_port = 0;  ///< control port of the set with id 1; see Cluster::control_endpoint()
   Endpoint query;                        ///< where `icr` asks
   std::string data_folder;               ///< checkpoints; empty: none are kept
+  /// For this long, `show services sessions as-of` knows the sessions of the past. 0: it does not.
+  Duration history = usual_seconds("chassis[]", "history");
+  /// The log of a redundancy set takes so much of the disk at most, beside what a restart needs.
+  std::uint32_t history_megabytes = usual_number("chassis[]", "history-megabytes");
   /// True if nftables rules keep packets from bypassing the cards (node/kernel/forward_guard.h); if false, only routing
   /// does.
   bool kernel_guard = usual_yes_no("chassis[]", "kernel-guard");

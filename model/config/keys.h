@@ -127,6 +127,8 @@ inline constexpr auto kAll = std::to_array<Key>({
     required("{ address, port } where icr asks", {"chassis[]", "query", map, cluster, restart}),
     {"chassis[]", "public-keys", public_keys, chassis, live, 1, kMostPublicKeys},
     {"chassis[]", "data-folder", text, chassis, restart, 1, 4096},
+    {"chassis[]", "history", seconds, chassis, restart, 0, 34'560'000, "0"},
+    {"chassis[]", "history-megabytes", number, chassis, restart, 1, 10'000'000, "1024"},
     {"chassis[]", "scheduling", map, chassis, restart},
     {"chassis[]", "kernel-guard", yes_no, chassis, restart, 0, 0, "yes"},
     required("a list of services cards", {"chassis[]", "cards", list, cluster, restart, 1}),

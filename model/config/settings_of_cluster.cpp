@@ -71,6 +71,8 @@ void add(const Place& at, const ChassisConfig& chassis) {
   query.value(key("chassis[].query", "port"), std::uint64_t{chassis.query.port});
   at.unless(key("chassis[]", "public-keys"), chassis.public_keys, {});
   at.unless(key("chassis[]", "data-folder"), chassis.data_folder, {});
+  at.put(key("chassis[]", "history"), in_seconds(chassis.history));
+  at.value(key("chassis[]", "history-megabytes"), std::uint64_t{chassis.history_megabytes});
   const Place scheduling = at.below("scheduling");
   scheduling.word(key("chassis[].scheduling", "policy"), chassis.scheduling.policy);
   scheduling.value(key("chassis[].scheduling", "priority"), std::uint64_t{chassis.scheduling.priority});

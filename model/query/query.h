@@ -59,6 +59,7 @@ enum class QueryKind : std::uint8_t {
   traffic = 24,           ///< what goes through the ports of the card
   term_hits = 25,         ///< how often the terms of one set's rules were matched, in pages
   log = 26,               ///< the newest lines of the log of the chassis, in pages
+  past_sessions = 27,     ///< sessions that one set had at a moment in the past, in pages
 };
 /// The number that the next kind of question will have.
 inline constexpr std::uint8_t kQueryKindEnd = enum_end<QueryKind, QueryKind::status>();
@@ -76,9 +77,9 @@ struct QueryRequest {
   /// Cluster::redundancy_sets. They are not sent.
   std::uint16_t card = 0;
   std::uint16_t set = 0;
-  std::uint32_t cursor = 0;  ///< page, bindings, largest, groups: first slot to look at; statistics, deterministic,
-                             ///< term_hits: rows to skip
-  std::uint32_t limit = 0;   ///< page, bindings, largest: at most this many rows, 1..kPageSessions
+  std::uint32_t cursor = 0;  ///< page, bindings, largest, groups, past_sessions: first slot to look at; statistics,
+                             ///< deterministic, term_hits: rows to skip
+  std::uint32_t limit = 0;   ///< page, bindings, largest, past_sessions: at most this many rows, 1..kPageSessions
   bool by_state = false;     ///< count: tell valid, invalid ... apart (needs a scan); otherwise all in `valid`
   SessionFilter filter;
   std::uint8_t record_kinds = 0;  ///< bindings, clear_bindings: bit (1 << RecordKind) for each kind that is meant
@@ -94,6 +95,7 @@ struct QueryRequest {
   std::optional<SessionGrouping> grouping;  ///< groups
   std::uint8_t prefix_length = 0;           ///< groups: of SessionGrouping::source_prefix
   std::uint64_t from = 0;                   ///< log: number of the first line that is wanted
+  WallMillis at = 0;                        ///< past_sessions: the moment, from 0 to kLastMoment
 };
 enum class QueryError : std::uint8_t {
   none = 0,
@@ -307,6 +309,8 @@ inline constexpr std::uint32_t kPageGroups = 4096;
 /// Slots that an answer to `largest` or `groups` examines at most, so that the answer for a table of any size comes
 /// before the deadline.
 inline constexpr std::uint32_t kRangeSlots = 256 * 1024;
+/// The last moment that can be asked for: the end of the year 9999.
+inline constexpr WallMillis kLastMoment = 253'402'300'799'999;
 inline constexpr std::uint32_t kPageTerms = 2048;
 inline constexpr std::size_t kMaxRequestBytes = 64 * 1024;  ///< a filter that names every service set fits
 inline constexpr std::size_t kMaxReplyBytes = 1024 * 1024;

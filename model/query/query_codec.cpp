@@ -174,6 +174,7 @@ void encode_request(const QueryRequest& request, flatbuffers::FlatBufferBuilder&
   if (request.grouping) out.add_grouping(static_cast<std::uint8_t>(*request.grouping));
   out.add_prefix_length(request.prefix_length);
   out.add_from(request.from);
+  out.add_at(request.at);
   const auto root = out.Finish();
   fbs::FinishQueryMessageBuffer(builder, fbs::CreateQueryMessage(builder, root, 0));
 }
@@ -264,6 +265,8 @@ Result<QueryRequest> decode_request(const void* data, std::size_t size) {
   }
   out.prefix_length = in->prefix_length();
   out.from = in->from();
+  out.at = in->at();
+  if (out.at < 0 || out.at > kLastMoment) return fail("moment {} out of range", out.at);
   if (out.prefix_length > 128) return fail("prefix length {} out of range", out.prefix_length);
   if (auto sound = take(decode_commit(in->commit()), out.commit); !sound) return tl::unexpected(sound.error());
   return out;

@@ -16,6 +16,7 @@
 #include "model/config/reserved_endpoints.h"
 #include "node/ports/factory.h"
 #include "storage/restore.h"
+#include "storage/rocks/rocks_history.h"
 #include "storage/rocks/rocks_store.h"
 
 namespace icr::node {
@@ -69,6 +70,10 @@ Result<std::shared_ptr<transport::Context>> make_context(const WorkerScheduling&
 }
 
 /// Reports of takeovers stand beside the store, as commits do (chassis_host.cpp).
+storage::HistoryLimits history_limits(const ChassisConfig& config) {
+  return {static_cast<std::uint64_t>(config.history / 1s), std::uint64_t{config.history_megabytes} << 20U};
+}
+
 std::filesystem::path folder_of_failovers(const std::string& data_folder) {
   return (std::filesystem::path(data_folder) / "").parent_path().string() + ".failovers";
 }
@@ -134,8 +139,8 @@ Result<void> Chassis::start_parts() {
   if (kernel_guard_) kernel_guard_->start();
   std::unique_ptr<storage::RocksStore> store;
   if (!config.data_folder.empty()) {
-    auto opened =
-        storage::RocksStore::open(config.data_folder, {config.name, cluster_.name, cluster_.digest}, wall_now());
+    auto opened = storage::RocksStore::open(config.data_folder, {config.name, cluster_.name, cluster_.digest},
+                                            wall_now(), history_limits(config));
     if (!opened) return tl::unexpected(opened.error());
     store = std::move(*opened);
     auto reports = FailoverFiles::open(folder_of_failovers(config.data_folder));
@@ -181,6 +186,8 @@ Result<void> Chassis::start_parts() {
     look_at_the_clock(card);  // the hold time for a peer begins now: what opening and restoring took is not part of it
     for (CardSet& set : card.sets) {
       set.start.boot_id = boot_id_;
+      set.start.checkpoints.run = boot_id_;
+      if (history_limits(config).wanted()) set.start.checkpoints.mark_interval = 1s;
       if (failover_files_) {
         set.start.failovers = failover_files_->reports_of(cluster_.redundancy_sets[set.shard->set()].name);
         set.start.failover_files = failover_files_.get();
@@ -202,19 +209,30 @@ Result<void> Chassis::start_parts() {
   }
   if (writer_) writer_->start();
   if (failover_files_) failover_files_->start();
+  QueryServer::Past past;
+  if (history_limits(config).wanted()) {
+    const auto open_history = [this, &config]() -> Result<std::unique_ptr<storage::HistorySource>> {
+      return storage::RocksHistory::open(config.data_folder, {config.name, cluster_.name, cluster_.digest});
+    };
+    history_ = std::make_unique<HistoryDesk>(open_history, HistoryDesk::Limits{});
+    history_->start();
+    past = [this](std::unique_ptr<QueryTask>& task, const std::string& set) { history_->take(task, set); };
+  }
   for (const auto& each : keys_) each->start();
   const auto more_counters = [this](CounterList& out) {
     guilt::append_to(out);
     if (writer_) writer_->append_to(out);
     if (failover_files_) failover_files_->append_to(out);
     if (kernel_guard_) kernel_guard_->append_to(out);
+    if (history_) history_->append_to(out);
     if (desk_ != nullptr) desk_->append_to(out);
   };
   QueryServer::Commits commits;
   if (desk_ != nullptr) {
     commits = [this](const CommitRequest& request, QueryReply& reply) { desk_->answer(request, wall_now(), reply); };
   }
-  query_ = std::make_unique<QueryServer>(cluster_, index_, doors_, more_counters, std::move(commits), identity_);
+  query_ = std::make_unique<QueryServer>(cluster_, index_, doors_, more_counters, std::move(commits), identity_,
+                                         std::move(past));
   if (auto serving = query_->start(); !serving) return serving;
   for (const auto& card : cards_) {
     if (auto running = card->start(context_, scheduling); !running) return running;
@@ -265,6 +283,7 @@ Result<CardSet> Chassis::make_set(std::uint16_t set, const Prepared& card, stora
 
 void Chassis::stop() {
   if (query_) query_->stop();
+  if (history_) history_->stop();
   if (kernel_guard_) kernel_guard_->stop();  // its nftables rules stay
   for (const auto& card : cards_) card->stop();
   if (writer_) writer_->stop();
@@ -276,6 +295,7 @@ void Chassis::stop() {
   writer_.reset();
   failover_files_.reset();
   query_.reset();
+  history_.reset();
   context_.reset();
 }
 

@@ -12,6 +12,7 @@
 #include "model/config/cluster.h"
 #include "node/card/card.h"
 #include "node/commit/commit_desk.h"
+#include "node/history/history_desk.h"
 #include "node/kernel/kernel_guard.h"
 #include "node/query/server.h"
 #include "node/set/failover_files.h"
@@ -80,7 +81,8 @@ class Chassis {
   std::unique_ptr<FailoverFiles> failover_files_;  ///< null if the chassis has no data-folder
   std::vector<std::unique_ptr<EtcdKey>> keys_;     ///< of the sets that have a witness; the cards use them
   std::vector<std::unique_ptr<Card>> cards_;
-  std::vector<CardDoor> doors_;  ///< of cards_
+  std::vector<CardDoor> doors_;           ///< of cards_
+  std::unique_ptr<HistoryDesk> history_;  ///< null if the chassis keeps no history
   std::unique_ptr<QueryServer> query_;
 };
 

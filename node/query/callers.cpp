@@ -31,6 +31,7 @@ ClientClass class_for(const QueryRequest& request) {
     case QueryKind::groups:
     case QueryKind::traffic:
     case QueryKind::term_hits:
+    case QueryKind::past_sessions:
       return ClientClass::view;
     case QueryKind::clear:
     case QueryKind::clear_bindings:

@@ -30,7 +30,8 @@ constexpr std::array kConnectionEvents = {Event::accepted, Event::disconnected, 
 
 /// Returns true for kinds with a `limit`.
 bool has_limit(QueryKind kind) {
-  return kind == QueryKind::page || kind == QueryKind::bindings || kind == QueryKind::largest;
+  return kind == QueryKind::page || kind == QueryKind::bindings || kind == QueryKind::largest ||
+         kind == QueryKind::past_sessions;
 }
 
 }  // namespace
@@ -45,7 +46,8 @@ struct QueryServer::Sockets {
 };
 
 QueryServer::QueryServer(const Cluster& cluster, std::uint16_t chassis, std::vector<CardDoor> cards,
-                         MoreCounters more_counters, Commits commits, std::optional<transport::KeyPair> identity)
+                         MoreCounters more_counters, Commits commits, std::optional<transport::KeyPair> identity,
+                         Past past)
     : cluster_(std::shared_ptr<const Cluster>(), &cluster),
       callers_(std::make_shared<const Callers>(cluster)),
       identity_(std::move(identity)),
@@ -54,6 +56,7 @@ QueryServer::QueryServer(const Cluster& cluster, std::uint16_t chassis, std::vec
       cards_(std::move(cards)),
       more_counters_(std::move(more_counters)),
       commits_(std::move(commits)),
+      past_(std::move(past)),
       completions_(std::make_shared<Completions>()) {}
 
 QueryServer::~QueryServer() { stop(); }
@@ -251,11 +254,25 @@ void QueryServer::take(std::string client, std::string_view key, std::string_vie
   task->request = std::move(*request);
   task->answer_to = completions_;
   prepare(*task, cluster, chassis_);
+  post(std::move(task), cluster);
+}
+
+void QueryServer::post(std::unique_ptr<QueryTask> task, const Cluster& cluster) {
+  const std::uint64_t id = task->request.request_id;
+  if (task->request.kind == QueryKind::past_sessions) {
+    if (!past_) {
+      return refuse(task->client, id, QueryError::refused,
+                    fmt::format("chassis {} keeps no history", cluster.chassis[chassis_].name));
+    }
+    past_(task, cluster.redundancy_sets[task->request.set].name);
+    if (task) refuse(task->client, id, QueryError::busy, "too many questions about the past wait");
+    return;
+  }
   // A question about the card begins at its first worker.
   const CardDoor& door = cards_[task->request.card];
   CardMailbox& worker = addresses_a_set(task->request.kind) ? door.of_set(task->request.set) : *door.workers.front();
   worker.post(task);
-  if (task) refuse(task->client, task->request.request_id, QueryError::busy, "too many questions wait for this card");
+  if (task) refuse(task->client, id, QueryError::busy, "too many questions wait for this card");
 }
 
 void QueryServer::answer_here(const std::string& client, const QueryRequest& request, const ChassisConfig& own) {

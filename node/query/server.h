@@ -47,11 +47,17 @@ class QueryServer {
   /// that of the server.
   using Commits = std::function<void(const CommitRequest& request, QueryReply& reply)>;
 
+  /// Takes a question about the past of a redundancy set, and puts it among the finished tasks when it is answered.
+  /// Leaves it where it is if too many of them wait. The set is that of request.set in the present configuration.
+  /// Thread: that of the server.
+  using Past = std::function<void(std::unique_ptr<QueryTask>& task, const std::string& set)>;
+
   /// `cards` has a door for each of Chassis::cards, in that order. `identity` is the key of the chassis; nullopt if the
-  /// cluster is not encrypted. REQUIRES: all references outlive the server.
+  /// cluster is not encrypted. Without `past`, questions about the past are refused. REQUIRES: all references outlive
+  /// the server.
   QueryServer(const Cluster& cluster, std::uint16_t chassis, std::vector<CardDoor> cards,
               MoreCounters more_counters = {}, Commits commits = {},
-              std::optional<transport::KeyPair> identity = std::nullopt);
+              std::optional<transport::KeyPair> identity = std::nullopt, Past past = {});
   ~QueryServer();
   QueryServer(const QueryServer&) = delete;
   QueryServer& operator=(const QueryServer&) = delete;
@@ -99,6 +105,8 @@ class QueryServer {
   /// Answers what is not about a card.
   void answer_here(const std::string& client, const QueryRequest& request, const ChassisConfig& own);
   void answer_commit(const std::string& client, const QueryRequest& request);
+  /// Passes a question to whoever knows about it.
+  void post(std::unique_ptr<QueryTask> task, const Cluster& cluster);
   void refuse(const std::string& client, std::uint64_t request_id, QueryError error, std::string reason);
   void send(const std::string& client, const QueryReply& reply, BatchEncoder& sessions);
   void count(Count what) { counters_[what].fetch_add(1, std::memory_order_relaxed); }
@@ -116,6 +124,7 @@ class QueryServer {
   const std::vector<CardDoor> cards_;
   const MoreCounters more_counters_;
   const Commits commits_;
+  const Past past_;
   const std::shared_ptr<Completions> completions_;
   std::string endpoint_;
   std::unique_ptr<Sockets> sockets_;

@@ -485,6 +485,7 @@ bool work_on(QueryTask& task, CardView& card, TimePoint now, std::uint32_t max_s
     case QueryKind::commit:
     case QueryKind::system:
     case QueryKind::log:
+    case QueryKind::past_sessions:
       break;
   }
   refuse(task, QueryError::unknown_kind, "a card does not answer this kind of question");

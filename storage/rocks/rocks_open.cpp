@@ -123,8 +123,8 @@ bool has_traces_of_a_store(const fs::path& folder) {
   return false;
 }
 
-/// Opens an existing store. Creates nothing.
-tl::expected<DatabasePtr, Obstacle> open_existing(const fs::path& folder) {
+/// Opens an existing store. Creates nothing, and with `beside` changes nothing.
+tl::expected<DatabasePtr, Obstacle> open_existing(const fs::path& folder, bool beside = false) {
   const rocksdb::Options options = database_options();
   std::error_code code;
   if (!fs::exists(folder / "CURRENT", code))
@@ -140,7 +140,8 @@ tl::expected<DatabasePtr, Obstacle> open_existing(const fs::path& folder) {
   auto out = std::make_unique<RocksStore::Database>();
   rocksdb::DB* db = nullptr;
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
-  status = rocksdb::DB::Open(options, folder.string(), families, &handles, &db);
+  status = beside ? rocksdb::DB::OpenForReadOnly(options, folder.string(), families, &handles, &db)
+                  : rocksdb::DB::Open(options, folder.string(), families, &handles, &db);
   if (!status.ok()) return tl::unexpected(obstacle(status));
   out->db.reset(db);
   out->meta = handles[0];
@@ -228,10 +229,7 @@ std::string objection(RocksStore::Database& database, const StoreIdentity& ours,
   if (!*found) return "it has no identity";
   const auto theirs = decode_identity(bytes_of(words, size));
   if (!theirs) return theirs.error().in("identity").message;
-  if (theirs->chassis != ours.chassis || theirs->cluster != ours.cluster) {
-    return fmt::format("it belongs to chassis {} of cluster {}, this is chassis {} of cluster {}", theirs->chassis,
-                       theirs->cluster, ours.chassis, ours.cluster);
-  }
+  if (auto why = rocks::not_ours(*theirs, ours); !why.empty()) return why;
   terms_are_ours = true;
   if (theirs->schema < kFirstSchemaWithNames) {
     return "it was written by a release whose records name service sets and pools by their places in the cluster file";
@@ -241,13 +239,29 @@ std::string objection(RocksStore::Database& database, const StoreIdentity& ours,
 
 }  // namespace
 
+namespace rocks {
+
+std::string not_ours(const StoreIdentity& theirs, const StoreIdentity& ours) {
+  if (theirs.chassis == ours.chassis && theirs.cluster == ours.cluster) return {};
+  return fmt::format("it belongs to chassis {} of cluster {}, this is chassis {} of cluster {}", theirs.chassis,
+                     theirs.cluster, ours.chassis, ours.cluster);
+}
+
+Result<std::unique_ptr<RocksStore::Database>> open_beside(const fs::path& folder) {
+  auto opened = open_existing(folder, true);
+  if (!opened) return fail("{}", opened.error().what);
+  return std::move(*opened);
+}
+
+}  // namespace rocks
+
 Result<void> RocksStore::check_free(const fs::path& folder) {
   std::error_code code;
   return fs::exists(folder / "LOCK", code) ? check_lock(folder) : Result<void>{};
 }
 
 Result<std::unique_ptr<RocksStore>> RocksStore::open(const fs::path& folder_given, const StoreIdentity& identity,
-                                                     WallMillis wall_now) {
+                                                     WallMillis wall_now, HistoryLimits history) {
   fs::path folder = folder_given.lexically_normal();
   if (!folder.has_filename()) folder = folder.parent_path();
   std::error_code code;
@@ -256,7 +270,7 @@ Result<std::unique_ptr<RocksStore>> RocksStore::open(const fs::path& folder_give
   if (code && code != std::errc::no_such_file_or_directory) {
     return fail("{}: {}", folder_given.string(), code.message());
   }
-  std::unique_ptr<RocksStore> store(new RocksStore(folder, identity, wall_now));
+  std::unique_ptr<RocksStore> store(new RocksStore(folder, identity, wall_now, history));
   std::vector<std::pair<std::string, Terms>> terms;
   const auto status = fs::status(folder, code);
   if (status.type() == fs::file_type::none) return fail("{}: {}", folder.string(), code.message());

@@ -30,6 +30,9 @@ Result<void> as_result(const rocksdb::Status& status) {
 namespace rocks {
 
 std::string manifest_key(std::string_view set) { return "manifest/" + std::string(set); }
+std::string base_key(std::string_view set, std::uint64_t from_sequence) {
+  return "base/" + log_key(set, from_sequence);
+}
 std::string term_key(std::string_view set) { return "term/" + std::string(set); }
 
 std::string log_key(std::string_view set, std::uint64_t sequence) {
@@ -91,8 +94,64 @@ Result<bool> RocksStore::Database::get(rocksdb::ColumnFamilyHandle* family, std:
   return true;
 }
 
-RocksStore::RocksStore(std::filesystem::path folder, StoreIdentity identity, WallMillis opened_at)
-    : folder_(std::move(folder)), identity_(std::move(identity)), opened_at_(opened_at) {}
+Result<std::optional<LogRange>> RocksStore::Database::range(std::string_view set) const {
+  const std::string lower = log_key(set, 0);
+  std::string upper = log_key(set, std::numeric_limits<std::uint64_t>::max());
+  upper.push_back('\0');
+  const rocksdb::Slice lower_bound(lower);
+  const rocksdb::Slice upper_bound(upper);
+  rocksdb::ReadOptions options;
+  options.iterate_lower_bound = &lower_bound;
+  options.iterate_upper_bound = &upper_bound;
+  options.total_order_seek = true;
+  const auto sequence_of = [](const rocksdb::Slice& key) {
+    std::uint64_t sequence = 0;
+    for (std::size_t i = key.size() - 8; i < key.size(); ++i)
+      sequence = sequence << 8U | static_cast<std::uint8_t>(key[i]);
+    return sequence;
+  };
+  const std::unique_ptr<rocksdb::Iterator> it(db->NewIterator(options, log));
+  LogRange out;
+  it->SeekToFirst();
+  if (!it->Valid()) {
+    if (!it->status().ok()) return fail("{}", it->status().ToString());
+    return std::optional<LogRange>{};
+  }
+  if (it->key().size() != lower.size()) return fail("a key of {} bytes in the log", it->key().size());
+  out.first = sequence_of(it->key());
+  it->SeekToLast();
+  if (!it->Valid() || it->key().size() != lower.size()) {
+    return fail("the end of the log cannot be found: {}", it->status().ToString());
+  }
+  out.last = sequence_of(it->key());
+  return std::optional<LogRange>(out);
+}
+
+Result<std::vector<Manifest>> RocksStore::Database::kept_bases(std::string_view set) const {
+  const std::string lower = rocks::base_key(set, 0);
+  std::string upper = rocks::base_key(set, std::numeric_limits<std::uint64_t>::max());
+  upper.push_back('\0');
+  const rocksdb::Slice upper_bound(upper);
+  rocksdb::ReadOptions options;
+  options.iterate_upper_bound = &upper_bound;
+  const std::unique_ptr<rocksdb::Iterator> it(db->NewIterator(options, meta));
+  std::vector<Manifest> out;
+  std::vector<std::uint64_t> words;
+  std::size_t size = 0;
+  for (it->Seek(lower); it->Valid(); it->Next()) {
+    const auto* data = reinterpret_cast<const std::uint8_t*>(it->value().data());
+    if (auto sound = unseal({data, it->value().size()}, words, size); !sound) return tl::unexpected(sound.error());
+    auto base = decode_manifest(bytes_of(words, size), set);
+    if (!base) return tl::unexpected(base.error());
+    out.push_back(*base);
+  }
+  if (!it->status().ok()) return fail("{}", it->status().ToString());
+  return out;
+}
+
+RocksStore::RocksStore(std::filesystem::path folder, StoreIdentity identity, WallMillis opened_at,
+                       HistoryLimits history)
+    : folder_(std::move(folder)), identity_(std::move(identity)), opened_at_(opened_at), history_(history) {}
 
 RocksStore::~RocksStore() = default;
 
@@ -127,21 +186,57 @@ Result<void> RocksStore::append(std::string_view set, std::uint64_t sequence, st
 }
 
 Result<void> RocksStore::commit(std::string_view set, const Manifest& manifest) {
+  std::vector<Manifest> kept;
+  if (db_ && history_.wanted()) {
+    // A history that cannot be read is given up: the checkpoint matters more.
+    if (auto read = db_->kept_bases(set)) {
+      kept = std::move(*read);
+    } else {
+      log::warn("storage", "history given up set={} error=\"{}\"", set, read.error().message);
+    }
+  }
+  const std::uint64_t first = first_needed(set, kept, manifest);
   const std::string begin = log_key(set, 0);
-  const std::string end = log_key(set, manifest.from_sequence);
+  const std::string end = log_key(set, first);
   auto written = write(true, [&](rocksdb::WriteBatch& batch) {
-    rocks::put_sealed(batch, db_->meta, rocks::manifest_key(set), bytes_of(encode_manifest(set, manifest)));
+    const RecordBytes record = encode_manifest(set, manifest);
+    rocks::put_sealed(batch, db_->meta, rocks::manifest_key(set), bytes_of(record));
+    batch.DeleteRange(db_->meta, rocks::base_key(set, 0), rocks::base_key(set, first));
+    if (history_.wanted()) {
+      rocks::put_sealed(batch, db_->meta, rocks::base_key(set, manifest.from_sequence), bytes_of(record));
+    }
     batch.DeleteRange(db_->log, begin, end);
   });
   if (!written) return written;
   // Delete files that hold only the removed part at once, and not with the next compaction.
-  const rocksdb::Slice first(begin);
-  const rocksdb::Slice last(end);
-  const rocksdb::RangePtr range(&first, &last);
+  const rocksdb::Slice from(begin);
+  const rocksdb::Slice to(end);
+  const rocksdb::RangePtr range(&from, &to);
   if (const auto status = rocksdb::DeleteFilesInRanges(db_->db.get(), db_->log, &range, 1, false); !status.ok()) {
     log::warn("storage", "old checkpoint not removed yet set={} error=\"{}\"", set, status.ToString());
   }
   return {};
+}
+
+std::uint64_t RocksStore::first_needed(std::string_view set, const std::vector<Manifest>& kept,
+                                       const Manifest& newest) const {
+  if (!history_.wanted()) return newest.from_sequence;
+  // The oldest moment of the history needs the base that was complete by then.
+  const auto span = static_cast<WallMillis>(history_.seconds * 1000);
+  std::size_t oldest = 0;
+  while (oldest + 1 < kept.size() && kept[oldest + 1].written_ms <= newest.written_ms - span) ++oldest;
+  const std::string end = log_key(set, std::numeric_limits<std::uint64_t>::max());
+  for (; oldest < kept.size(); ++oldest) {
+    const std::string begin = log_key(set, kept[oldest].from_sequence);
+    const rocksdb::Range range{begin, end};
+    rocksdb::SizeApproximationOptions options;
+    options.include_memtables = true;
+    options.include_files = true;
+    std::uint64_t size = 0;
+    const auto status = db_->db->GetApproximateSizes(options, db_->log, &range, 1, &size);
+    if (status.ok() && size <= history_.bytes_per_set) return kept[oldest].from_sequence;
+  }
+  return newest.from_sequence;
 }
 
 Result<void> RocksStore::truncate(std::string_view set, std::uint64_t last_good) {
@@ -188,36 +283,7 @@ Result<std::optional<Manifest>> RocksStore::manifest(std::string_view set) {
 
 Result<std::optional<LogRange>> RocksStore::range(std::string_view set) {
   if (!db_) return fail("the store is closed");
-  const std::string lower = log_key(set, 0);
-  std::string upper = log_key(set, std::numeric_limits<std::uint64_t>::max());
-  upper.push_back('\0');
-  const rocksdb::Slice lower_bound(lower);
-  const rocksdb::Slice upper_bound(upper);
-  rocksdb::ReadOptions options;
-  options.iterate_lower_bound = &lower_bound;
-  options.iterate_upper_bound = &upper_bound;
-  options.total_order_seek = true;
-  const auto sequence_of = [](const rocksdb::Slice& key) {
-    std::uint64_t sequence = 0;
-    for (std::size_t i = key.size() - 8; i < key.size(); ++i)
-      sequence = sequence << 8U | static_cast<std::uint8_t>(key[i]);
-    return sequence;
-  };
-  const std::unique_ptr<rocksdb::Iterator> it(db_->db->NewIterator(options, db_->log));
-  LogRange out;
-  it->SeekToFirst();
-  if (!it->Valid()) {
-    if (!it->status().ok()) return fail("{}", it->status().ToString());
-    return std::optional<LogRange>{};
-  }
-  if (it->key().size() != lower.size()) return fail("a key of {} bytes in the log", it->key().size());
-  out.first = sequence_of(it->key());
-  it->SeekToLast();
-  if (!it->Valid() || it->key().size() != lower.size()) {
-    return fail("the end of the log cannot be found: {}", it->status().ToString());
-  }
-  out.last = sequence_of(it->key());
-  return std::optional<LogRange>(out);
+  return db_->range(set);
 }
 
 Result<bool> RocksStore::read(std::string_view set, std::uint64_t sequence, std::vector<std::uint64_t>& out,

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "storage/history.h"
 #include "storage/store.h"
 
 namespace icr::storage {
@@ -30,9 +31,10 @@ class RocksStore final : public Store {
   /// configuration is renamed to "<folder>.set-aside-<UTC time>", logged as an error with the reason, and never written
   /// to again. A new store is created in its place; it gets the terms of a store of another configuration, if they can
   /// be read. Returns an error if the folder is in use by another process, cannot be written, cannot be renamed, or
-  /// holds files that are no store (which are not touched).
+  /// holds files that are no store (which are not touched). `history` says how much of the log commit() keeps.
   [[nodiscard]] static Result<std::unique_ptr<RocksStore>> open(const std::filesystem::path& folder,
-                                                                const StoreIdentity& identity, WallMillis wall_now);
+                                                                const StoreIdentity& identity, WallMillis wall_now,
+                                                                HistoryLimits history = {});
   ~RocksStore() override;
 
   Result<void> append(std::string_view set, std::uint64_t sequence, std::span<const std::uint8_t> record) override;
@@ -54,7 +56,10 @@ class RocksStore final : public Store {
   struct Database;  ///< the open RocksDB (storage/rocks/database.h)
 
  private:
-  RocksStore(std::filesystem::path folder, StoreIdentity identity, WallMillis opened_at);
+  RocksStore(std::filesystem::path folder, StoreIdentity identity, WallMillis opened_at, HistoryLimits history);
+  /// Returns the first record that the history needs once `newest` is committed, after `kept`.
+  [[nodiscard]] std::uint64_t first_needed(std::string_view set, const std::vector<Manifest>& kept,
+                                           const Manifest& newest) const;
   /// Writes what `fill(WriteBatch&)` adds to a batch. After a failure it opens the database again first, at most once a
   /// second.
   template <class Fill>
@@ -64,6 +69,7 @@ class RocksStore final : public Store {
   std::filesystem::path folder_;
   StoreIdentity identity_;
   WallMillis opened_at_;
+  HistoryLimits history_;
   std::unique_ptr<rocks::FileKeeper> keeper_;  ///< kept until the first write, which proves that the store is sound
   std::unique_ptr<Database> db_;               ///< null after the database could not be opened again
   std::vector<std::pair<std::string, Terms>> terms_;  ///< the terms at the time at which the database was closed

@@ -80,7 +80,7 @@ TEST(Grammar, AnIpv4PrefixMayBeShort) {
 TEST(Grammar, UniquePrefixesStandForKeywords) {
   EXPECT_EQ(parsed("sh serv sess c").verb, Verb::count_sessions);
   EXPECT_EQ(parsed("show service session count").verb, Verb::count_sessions);
-  EXPECT_EQ(parsed("show services sessions ext a sip").level, Level::extensive);
+  EXPECT_EQ(parsed("show services sessions ext ap sip").level, Level::extensive);
   EXPECT_EQ(parsed("show services sessions source-po 5").source_port, 5);
   EXPECT_EQ(parsed("show services sessions destination-pr 192.0.2.1").destination_prefix->length, 32);
   EXPECT_EQ(parsed("show services sessions p t").protocol, ip_protocol::tcp);
@@ -397,6 +397,48 @@ TEST(Grammar, TheLargestSessionsByWhat) {
   EXPECT_THAT(refused("show services sessions top 5 by size"),
               HasSubstr("\ninvalid value 'size': not packets, bytes, age or sessions\n"));
   EXPECT_THAT(refused("show services sessions top"), HasSubstr("syntax error, expecting <data>."));
+}
+
+TEST(Grammar, AMomentInThePast) {
+  const auto moment = [](const std::string& text, WallMillis now) -> WallMillis {
+    const auto command = parse_command("show services sessions as-of " + text);
+    return command && command->as_of ? command->as_of->at(now) : -1;
+  };
+  constexpr WallMillis kNow = 1'700'000'000'000;  // 2023-11-14 22:13:20 UTC
+  EXPECT_EQ(moment("2023-11-14.22:13:20", 0), kNow);
+  EXPECT_EQ(moment("2023-11-14.22:13", 0), kNow - 20'000);
+  EXPECT_EQ(moment("2023-11-14.22:13:20.25", 0), kNow + 250);
+  EXPECT_EQ(moment("22:13:20", kNow), kNow);
+  EXPECT_EQ(moment("22:13:21", kNow), kNow + 1000 - 86'400'000) << "it is not over yet, so it is yesterday's";
+  EXPECT_EQ(moment("00:00", kNow), 1'699'920'000'000);
+  EXPECT_EQ(moment("2024-02-29.00:00", 0), 1'709'164'800'000);
+  for (const char* wrong : {"2023-02-29.00:00",
+                            "2023-13-01.00:00",
+                            "2023-00-01.00:00",
+                            "1969-12-31.23:59",
+                            "24:00",
+                            "12:60",
+                            "12:00:60",
+                            "12",
+                            "12:0",
+                            "12:00:",
+                            "12:00:00.",
+                            "12:00:00.1234",
+                            "12:00:00Z",
+                            "2023-11-14",
+                            "2023-11-14 22:13",
+                            "2023-11-14.",
+                            "2023-1-14.22:13",
+                            "now",
+                            "-5",
+                            "١٢:٠٠"}) {
+    EXPECT_FALSE(parse_command(std::string("show services sessions as-of ") + wrong)) << wrong;
+  }
+  for (const char* words : {"count", "top 5", "sort-by bytes limit 5", "group-by service-set", "utilization"}) {
+    EXPECT_FALSE(parse_command(std::string("show services sessions as-of 12:00 ") + words)) << words;
+    EXPECT_FALSE(parse_command(std::string("show services sessions ") + words + " as-of 12:00")) << words;
+  }
+  EXPECT_FALSE(parse_command("clear services sessions as-of 12:00"));
 }
 
 TEST(Grammar, SessionsAreGrouped) {

@@ -42,6 +42,7 @@ std::string good_value(std::string_view word) {
                                                                 {"redundancy-event", "e"},
                                                                 {"sort-by", "bytes"},
                                                                 {"by", "bytes"},
+                                                                {"as-of", "12:00"},
                                                                 {"group-by", "source-prefix/24"},
                                                                 {"pool", "p"}};
   const auto found = known.find(word);

@@ -241,6 +241,12 @@ void queries() {
   request.prefix_length = 24;
   encode_request(request, builder);
   keep("request-groups");
+  request = {};
+  request.kind = QueryKind::past_sessions;
+  request.at = 1'757'836'005'250;
+  request.limit = 10;
+  encode_request(request, builder);
+  keep("request-past");
   reply = {};
   BatchEncoder no_sessions;
   reply.next_cursor = 100;

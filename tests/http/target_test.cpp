@@ -80,7 +80,7 @@ TEST(HttpTarget, EveryOptionIsAParameter) {
       const std::string name(parameter_of(option));
       bool taken = false;
       for (const std::string value : {"", "=true", "=192.0.2.1", "=2001:db8::1", "=1", "=x", "=ms-0/0/0", "=tcp",
-                                      "=http", "=packets", "=service-set", "=all"}) {
+                                      "=http", "=packets", "=service-set", "=all", "=12:00"}) {
         taken = taken || question_of(filled(route) + "?" + name + value, nullptr).has_value();
       }
       EXPECT_TRUE(taken || name == "by" || name == "sort-by") << route.path << "?" << name;

@@ -235,6 +235,12 @@ void read_one_chassis(const YamlField& field, Draft& draft) {
                   "give each chassis a folder of its own");
     }
   }
+  map.seconds(key(kSection, "history"), out.history);
+  map.number(key(kSection, "history-megabytes"), out.history_megabytes);
+  if (out.history != Duration::zero() && out.data_folder.empty()) {
+    map.get(key(kSection, "history"))
+        ->wrong("chassis " + out.name + " has no data-folder in which a history could be", "give it a data-folder");
+  }
   constexpr const Key& kKeysOfChassis = key(kSection, "public-keys");
   if (const auto f = map.get(kKeysOfChassis)) {
     out.public_keys = read_public_keys(*f, kKeysOfChassis, "chassis " + out.name, draft);
