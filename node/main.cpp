@@ -98,6 +98,7 @@ int run(int argc, char** argv) {
   if (const auto started = host.start(); !started) {
     icr::log::error("chassis", "chassis={} cannot start: {}", name, started.error().message);
     return kCannotStart;
+    icr::take_descriptors();
   }
   if (const auto ended = run_until_the_end(signals, host, exit_at_end); !ended) {
     icr::log::error("chassis", "chassis={} ends: {}", name, ended.error().message);

@@ -122,10 +122,13 @@ int descriptor_of(void* socket) {
 
 }  // namespace
 
-Result<std::shared_ptr<Context>> Context::create(std::optional<KeyPair> identity) {
+Result<std::shared_ptr<Context>> Context::create(std::optional<KeyPair> identity, std::size_t sockets) {
   void* const handle = zmq_ctx_new();
   if (handle == nullptr) return fail("cannot start ZeroMQ: {}", last_error());
   std::shared_ptr<Context> out(new Context(handle, std::move(identity)));
+  const auto usual = static_cast<std::size_t>(zmq_ctx_get(handle, ZMQ_MAX_SOCKETS));
+  const auto most = static_cast<std::size_t>(zmq_ctx_get(handle, ZMQ_SOCKET_LIMIT));
+  if (sockets > usual) (void)zmq_ctx_set(handle, ZMQ_MAX_SOCKETS, static_cast<int>(std::min(sockets, most)));
   // The I/O thread starts with the first socket, and must not be the one that takes the process' signals.
   sigset_t all;
   sigset_t before;

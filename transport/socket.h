@@ -26,8 +26,10 @@ class Authenticator;
 /// inherits the scheduling of the thread that calls create(). Must outlive its sockets. Thread: any.
 class Context {
  public:
-  /// Starts the I/O thread. `identity` is the key of whoever uses the sockets; nullopt if they are not encrypted.
-  [[nodiscard]] static Result<std::shared_ptr<Context>> create(std::optional<KeyPair> identity = std::nullopt);
+  /// Starts the I/O thread. `identity` is the key of whoever uses the sockets; nullopt if they are not encrypted. There
+  /// is room for `sockets` of them, or for 1023 if that is more; a socket that is watched counts as three.
+  [[nodiscard]] static Result<std::shared_ptr<Context>> create(std::optional<KeyPair> identity = std::nullopt,
+                                                               std::size_t sockets = 0);
   ~Context();
   Context(const Context&) = delete;
   Context& operator=(const Context&) = delete;

@@ -1,7 +1,10 @@
 #include "cli/client/zmq_transport.h"
 
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <array>
+#include <vector>
 
 namespace icr::cli {
 namespace {
@@ -21,6 +24,20 @@ constexpr auto kLongestPause = std::chrono::milliseconds(160);
 
 constexpr std::array kEvents = {Event::connected, Event::connect_retried, Event::handshake_failed, Event::key_refused,
                                 Event::disconnected};
+
+/// Sockets of ZeroMQ for a connection that is watched, and descriptors: one more, for TCP.
+constexpr std::size_t kSocketsOfLine = 3;
+constexpr std::size_t kDescriptorsOfLine = 4;
+/// Descriptors that other things of this process need.
+constexpr std::size_t kOtherDescriptors = 64;
+
+/// Returns how many connections this process may have at the same time.
+std::size_t most_lines() {
+  rlimit files{};
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0) files.rlim_cur = 1024;
+  const auto lines = std::max<std::size_t>(files.rlim_cur, kOtherDescriptors) - kOtherDescriptors;
+  return std::max<std::size_t>(lines / kDescriptorsOfLine, 1);
+}
 
 transport::SocketOptions options_of_dealer() {
   transport::SocketOptions out;
@@ -63,6 +80,7 @@ struct ZmqTransport::Line {
 
 struct ZmqTransport::Sockets {
   std::shared_ptr<transport::Context> context;
+  const std::size_t most_lines = cli::most_lines();
   std::map<std::uint16_t, std::unique_ptr<Line>> lines;
 };
 
@@ -76,7 +94,7 @@ Result<ZmqTransport::Line*> ZmqTransport::line_to(std::uint16_t chassis) {
   auto& line = sockets_->lines[chassis];
   if (line) return line.get();
   if (!sockets_->context) {
-    auto context = transport::Context::create();
+    auto context = transport::Context::create(std::nullopt, kSocketsOfLine * (cluster_.chassis.size() + 1));
     if (!context) return tl::unexpected(context.error());
     sockets_->context = std::move(*context);
   }
@@ -127,6 +145,24 @@ void ZmqTransport::ask(std::uint16_t chassis, QueryRequest request) {
   if (request.card < cards.size()) request.card_id = cards[request.card].stable_id;
   if (request.set < cluster_.redundancy_sets.size()) request.set_id = cluster_.redundancy_sets[request.set].stable_id;
   request.request_id = next_id_++;
+  if (has_room_for(chassis)) {
+    send(chassis, std::move(request));
+  } else {
+    unsent_.emplace_back(chassis, std::move(request));
+  }
+}
+
+bool ZmqTransport::has_room_for(std::uint16_t chassis) {
+  auto& lines = sockets_->lines;
+  if (lines.size() < sockets_->most_lines || lines.find(chassis) != lines.end()) return true;
+  const auto idle =
+      std::find_if(lines.begin(), lines.end(), [](const auto& each) { return each.second->outstanding.empty(); });
+  if (idle == lines.end()) return false;
+  lines.erase(idle);
+  return true;
+}
+
+void ZmqTransport::send(std::uint16_t chassis, QueryRequest request) {
   const auto line = line_to(chassis);
   if (!line) {
     sockets_->lines.erase(chassis);
@@ -142,11 +178,17 @@ std::optional<Answer> ZmqTransport::next() {
   for (;;) {
     if (!ready_.empty()) {
       Answer out = std::move(ready_.front());
-      ready_.erase(ready_.begin());
+      ready_.pop_front();
       return out;
     }
-    bool waiting = false;
-    for (const auto& [chassis, line] : sockets_->lines) waiting = waiting || !line->outstanding.empty();
+    while (!unsent_.empty() && has_room_for(unsent_.front().first)) {
+      auto [chassis, request] = std::move(unsent_.front());
+      unsent_.pop_front();
+      send(chassis, std::move(request));
+    }
+    if (!ready_.empty()) continue;
+    const bool waiting = std::any_of(sockets_->lines.begin(), sockets_->lines.end(),
+                                     [](const auto& each) { return !each.second->outstanding.empty(); });
     if (!waiting) return std::nullopt;
     if (auto done = wait(); !done) {
       for (auto& [chassis, line] : sockets_->lines) fail_all(chassis, *line, done.error().message);
@@ -167,10 +209,12 @@ Result<void> ZmqTransport::wait() {
   // The timeout is rounded up, so that the deadline has passed when poll returns.
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(earliest - Clock::now());
   if (auto done = transport::wait(waiting, std::max(left, std::chrono::milliseconds(0))); !done) return done;
+  std::size_t place = 0;
   for (auto& [chassis, line] : sockets_->lines) {
-    read_answers(chassis, *line);
-    read_events(chassis, *line);
+    if (waiting[place].ready) read_answers(chassis, *line);
+    if (waiting[place + 1].ready) read_events(chassis, *line);
     ask_again(chassis, *line);
+    place += 2;
   }
   fail_late();
   return {};

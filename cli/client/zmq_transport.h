@@ -1,11 +1,12 @@
 // Transport over ZeroMQ, with a DEALER socket for each chassis that is asked.
 #pragma once
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
 #include <random>
-#include <vector>
+#include <utility>
 
 #include "cli/client/transport.h"
 #include "model/base/time.h"
@@ -16,7 +17,8 @@ namespace icr::cli {
 
 /// A question fails if it is not answered within `timeout`, or earlier if the chassis refuses connections or the
 /// connection breaks. A busy chassis is asked again within the same time, after growing pauses. Replies are limited in
-/// size and verified; replies without a question are ignored.
+/// size and verified; replies without a question are ignored. A process that may not have a descriptor for every
+/// chassis at once asks some of them after others have answered.
 class ZmqTransport final : public Transport {
  public:
   /// `cluster` must outlive the transport. `own` is the key of who asks; an encrypted cluster is not asked without one.
@@ -31,6 +33,11 @@ class ZmqTransport final : public Transport {
   struct Line;
   struct Sockets;
 
+  /// Returns false if the chassis has no connection and there is no room for another one. Closes one that waits for no
+  /// answer to make room.
+  [[nodiscard]] bool has_room_for(std::uint16_t chassis);
+  /// Sends a request that is complete.
+  void send(std::uint16_t chassis, QueryRequest request);
   /// Returns the connection to the chassis. Opens one if there is none.
   Result<Line*> line_to(std::uint16_t chassis);
   /// Opens a socket to the chassis, which must have the key of this number (counted from 0) if it is encrypted.
@@ -50,7 +57,8 @@ class ZmqTransport final : public Transport {
   const std::optional<transport::KeyPair> own_;
   std::uint64_t next_id_ = 1;
   std::minstd_rand random_{std::random_device{}()};
-  std::vector<Answer> ready_;
+  std::deque<Answer> ready_;
+  std::deque<std::pair<std::uint16_t, QueryRequest>> unsent_;  ///< for which there was no room
   std::unique_ptr<Sockets> sockets_;
 };
 

@@ -30,6 +30,7 @@ int finish(ExitCode code) {
 
 int main(int argc, char** argv) {
   if (!icr::hold_standard_files()) return static_cast<int>(ExitCode::incomplete);
+  icr::take_descriptors();
   CLI::App app(
       "Asks every chassis of an icr cluster at once and merges the answers, with the commands of Junos.\n\n"
       "  icr check FILE                                  is this cluster file right?\n"

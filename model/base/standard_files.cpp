@@ -1,6 +1,7 @@
 #include "model/base/standard_files.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -15,6 +16,13 @@ bool hold_standard_files() {
     if (::open("/dev/null", number == STDERR_FILENO ? O_WRONLY : O_RDONLY) != number) return false;
   }
   return true;
+}
+
+void take_descriptors() {
+  rlimit files{};
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0) return;
+  files.rlim_cur = files.rlim_max;
+  (void)setrlimit(RLIMIT_NOFILE, &files);  // without it there are fewer, as before
 }
 
 }  // namespace icr

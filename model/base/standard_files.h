@@ -9,4 +9,8 @@ namespace icr {
 /// REQUIRES: called first in main().
 [[nodiscard]] bool hold_standard_files();
 
+/// Lets the process have as many descriptors as it may. Services managers and shells give it few, and questions to a
+/// thousand chassis, or a store with a long history, need thousands.
+void take_descriptors();
+
 }  // namespace icr

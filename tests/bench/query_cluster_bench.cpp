@@ -3,12 +3,6 @@
 // query.list_4x1m_mb: all of these sessions as text, of which the lines are counted, and the memory that `icr` needs
 // for that, which must not exceed 100 MB. The chassis are query servers and workers of this process, so all of them
 // share the processors of one machine.
-#include <arpa/inet.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <spawn.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -17,36 +11,19 @@
 #include <filesystem>
 #include <fstream>
 #include <memory>
-#include <thread>
 
 #include "model/config/cluster_file.h"
-#include "node/query/server.h"
-#include "node/set/set_view.h"
-#include "tests/bench/bench_card.h"
-#include "tests/bench/full_table.h"
+#include "tests/bench/bench_chassis.h"
+#include "tests/bench/program.h"
 
 namespace {
 
 using namespace icr;
 using namespace icr::bench;
-using namespace icr::node;
 
 constexpr std::uint16_t kChassis = 4;
 constexpr std::uint32_t kSessions = 1'000'000;
 constexpr int kRuns = 9;
-
-/// Returns a port of 127.0.0.1 on which nobody listens, or 0.
-std::uint16_t free_port() {
-  const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  auto* const any = reinterpret_cast<sockaddr*>(&address);
-  const bool bound = bind(socket, any, size) == 0 && getsockname(socket, any, &size) == 0;
-  close(socket);
-  return bound ? ntohs(address.sin_port) : std::uint16_t{0};
-}
 
 std::string cluster_text() {
   std::string chassis;
@@ -74,105 +51,6 @@ std::string cluster_text() {
   return "cluster: bench\nsecurity: none\nchassis:\n" + chassis + "service-sets:\n" + service_sets +
          "nat:\n  pools:\n" + pools + "  rules:\n" + rules;
 }
-
-/// A chassis with a full table, whose worker does nothing but answer questions.
-class Node {
- public:
-  Node(const Cluster& cluster, std::uint16_t chassis, TimePoint now)
-      : now_(now),
-        shard_(cluster, chassis, 1, now),
-        shell_(cluster, chassis, shard_, SetStart{1, 0, nullptr, 1}, nullptr, now),
-        view_(shell_),
-        card_(view_),
-        server_(cluster, chassis, {{{&mailbox_}, {}}}) {}
-  ~Node() {
-    server_.stop();
-    stop_.signal();
-    if (worker_.joinable()) worker_.join();
-  }
-  Node(const Node&) = delete;
-  Node& operator=(const Node&) = delete;
-
-  [[nodiscard]] bool start(const Cluster& cluster, std::uint16_t chassis) {
-    if (!fill(shard_, cluster, chassis, kSessions, now_)) return false;
-    shard_.activate(now_);
-    if (const auto started = server_.start(); !started) {
-      fmt::print(stderr, "{}\n", started.error().message);
-      return false;
-    }
-    worker_ = std::thread([this] { work(); });
-    return true;
-  }
-
- private:
-  void work() {
-    pollfd items[] = {{mailbox_.descriptor(), POLLIN, 0}, {stop_.descriptor(), POLLIN, 0}};
-    for (;;) {
-      poll(items, 2, -1);
-      if (items[1].revents != 0) return;
-      while (mailbox_.run(card_, now_)) {
-      }
-    }
-  }
-
-  const TimePoint now_;
-  Shard shard_;
-  SetShell shell_;
-  SetView view_;
-  BenchCard card_;
-  CardMailbox mailbox_;
-  QueryServer server_;
-  Wakeup stop_;
-  std::thread worker_;
-};
-
-/// How a program ended.
-struct End {
-  int code = -1;  ///< its exit code, or -1
-  long most_memory_kb = 0;
-};
-
-/// Returns the most memory that a process has used since it began its program, or 0 if it has ended. (What wait4()
-/// tells counts the memory of this process as well, from which the other one was made.)
-long most_memory_kb(pid_t process) {
-  std::ifstream status(fmt::format("/proc/{}/status", process));
-  for (std::string word; status >> word;) {
-    long kilobytes = 0;
-    if (word == "VmHWM:" && status >> kilobytes) return kilobytes;
-  }
-  return 0;
-}
-
-/// Runs a program with its output in a file.
-End run(const std::vector<std::string>& words, const std::string& output, bool watch_memory = false) {
-  std::vector<char*> arguments;
-  for (const auto& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
-  arguments.push_back(nullptr);
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, output.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
-  pid_t child = 0;
-  const int error = posix_spawn(&child, arguments[0], &actions, nullptr, arguments.data(), environ);
-  posix_spawn_file_actions_destroy(&actions);
-  if (error != 0) return {};
-  End end;
-  for (int status = 0;; std::this_thread::sleep_for(std::chrono::milliseconds(5))) {
-    const pid_t ended = waitpid(child, &status, watch_memory ? WNOHANG : 0);
-    if (ended == child) {
-      if (WIFEXITED(status)) end.code = WEXITSTATUS(status);
-      return end;
-    }
-    if (ended != 0) return {};
-    if (watch_memory) end.most_memory_kb = std::max(end.most_memory_kb, most_memory_kb(child));
-  }
-}
-
-std::size_t lines_of(const std::string& file) {
-  std::ifstream in(file);
-  return static_cast<std::size_t>(std::count(std::istreambuf_iterator<char>(in), {}, '\n'));
-}
-
-std::string path_of_icr() { return std::filesystem::read_symlink("/proc/self/exe").parent_path() / "icr"; }
 
 /// Prints all sessions as text.
 bool measure_listing(const std::filesystem::path& folder) {
@@ -228,10 +106,12 @@ int measure_all() {
   std::ofstream(folder / "cluster.yaml") << text;
   bool good = true;
   {
-    std::vector<std::unique_ptr<Node>> nodes;
+    std::vector<std::unique_ptr<BenchChassis>> chassis;
+    std::vector<std::unique_ptr<BenchWorker>> workers;
     for (std::uint16_t i = 0; i < kChassis && good; ++i) {
-      nodes.push_back(std::make_unique<Node>(*cluster, i, TimePoint{std::chrono::hours(1)}));
-      good = nodes.back()->start(*cluster, i);
+      chassis.push_back(std::make_unique<BenchChassis>(*cluster, i, TimePoint{std::chrono::hours(1)}));
+      good = chassis.back()->start(*cluster, i, kSessions);
+      workers.push_back(std::make_unique<BenchWorker>(std::vector{chassis.back().get()}));
     }
     // A session has three lines, and four with its rank. The cards have one name, so there is one heading.
     constexpr std::size_t kHosts = 256;
