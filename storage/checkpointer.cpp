@@ -8,6 +8,13 @@
 
 namespace icr::storage {
 
+namespace {
+
+/// A base is written after this time at the latest, so that the log of a set without traffic does not grow for ever.
+constexpr Duration kLongestBaseOfHistory = 1h;
+
+}  // namespace
+
 void CheckpointCounters::append_to(CounterList& out) const {
   out.push_back({"checkpoint-batches", batches});
   out.push_back({"checkpoint-sessions", sessions});
@@ -46,6 +53,8 @@ void Checkpointer::changed(std::uint32_t slot, Change change) {
 bool Checkpointer::base_due(const Now& at) const {
   if (base_) return false;
   if (base_wanted_) return true;
+  // Records of a history that has nothing to tell are removed with the next base, too.
+  if (options_.mark_interval && base_at_ && at.now - *base_at_ >= kLongestBaseOfHistory) return true;
   if (rows_since_base_ > 2 * sessions_in_base_ + options_.base_minimum_rows) return true;
   return rows_since_base_ != 0 && base_at_ && at.now - *base_at_ >= options_.base_interval;
 }
@@ -99,12 +108,15 @@ void Checkpointer::seal(const Now& at) {
   header.cluster_digest = cluster_digest_;
   header.layout = source_.layout();
   header.run = options_.run;
+  header.settled_ms = settled_ms_;
+  header.in_sync = said_in_sync_ = in_sync_;
   pending_ = encode_batch(builder_, header, encoder_);
 }
 
 void Checkpointer::mark(const Now& at) {
   if (!options_.mark_interval || pending_) return;
-  if (encoded_at_ && at.now - *encoded_at_ < *options_.mark_interval) return;
+  const bool said = encoded_at_ && in_sync_ == said_in_sync_;
+  if (said && at.now - *encoded_at_ < *options_.mark_interval) return;
   seal(at);
   (void)send_pending();
 }
@@ -189,13 +201,17 @@ bool Checkpointer::tick(TimePoint now, WallMillis wall_now, std::uint64_t term, 
   if (!send_pending()) return false;
   if (base_due(at)) begin_base(at);
 
+  if (state_.empty()) settled_ms_ = wall_now;
   if (!flushed_at_ || now - *flushed_at_ >= options_.flush_interval) {
     // While a base is written, deltas leave it half of the budget; otherwise the base would never end under load.
     std::uint32_t share = base_ ? budget - budget / 2 : budget;
     budget -= share;
     drain(state_, share, at);
     budget += share;
-    if (state_.empty()) flushed_at_ = now;
+    if (state_.empty()) {
+      flushed_at_ = now;
+      settled_ms_ = wall_now;
+    }
   }
   if (base_) {
     scan(budget, at);

@@ -82,6 +82,8 @@ class Checkpointer final : public ChangeListener {
 
   void changed(std::uint32_t slot, Change change) override;
 
+  /// Says whether the table is that of a master, or a copy that the peer keeps up to date. It is in the beginning.
+  void set_in_sync(bool in_sync) { in_sync_ = in_sync; }
   /// Sets the digest of the cluster file under which records are written from now on.
   void set_cluster_digest(std::uint64_t digest) { cluster_digest_ = digest; }
 
@@ -124,7 +126,7 @@ class Checkpointer final : public ChangeListener {
   void encode(const Now& at);
   /// Makes a record of the rows.
   void seal(const Now& at);
-  /// Writes a record without rows if it is time for one.
+  /// Writes a record without rows if it is time for one, or if the table has become one that is in sync, or is no more.
   void mark(const Now& at);
   [[nodiscard]] bool send_pending();
 
@@ -148,6 +150,9 @@ class Checkpointer final : public ChangeListener {
   std::optional<TimePoint> refreshed_at_;
   std::optional<TimePoint> base_at_;
   std::optional<TimePoint> encoded_at_;
+  WallMillis settled_ms_ = 0;  ///< when no change of state was waiting
+  bool in_sync_ = true;
+  bool said_in_sync_ = true;  ///< by the newest record
   std::optional<TimePoint> paused_until_;
   bool draining_refresh_ = false;
 

@@ -11,6 +11,11 @@
 namespace icr::storage {
 namespace {
 
+/// A clock that is kept right goes back by less.
+constexpr WallMillis kStepOfClock = 1000;
+/// Without changes there is a record each second. Twice more without one is no rest.
+constexpr WallMillis kLongestSilence = 3000;
+
 /// Returns the time for an operator, such as "2026-12-01 03:12:07.250 UTC".
 std::string moment(WallMillis at) {
   const auto seconds = static_cast<std::time_t>(at / 1000);
@@ -32,8 +37,11 @@ class Excavation {
  private:
   /// Returns false if there is no such record.
   [[nodiscard]] Result<bool> load(std::uint64_t sequence);
-  [[nodiscard]] Result<std::uint64_t> begin() const;
+  [[nodiscard]] Result<Manifest> begin() const;
   void use(std::uint64_t sequence);
+  /// Returns an error if the last record that is used, and the next one, which was written after the moment, do not
+  /// prove what the table was.
+  [[nodiscard]] Result<void> judge(const BatchHeader& last, const BatchHeader& next, bool same_run) const;
   void name(std::uint32_t slot) {
     if (slot >= kMaxRecordSlots) return;
     if (slot >= last_.size()) last_.resize(slot + std::size_t{1}, 0);
@@ -62,18 +70,19 @@ Result<bool> Excavation::load(std::uint64_t sequence) {
   if (view->header.set != set_ || view->header.sequence != sequence) {
     return fail("record {} of its log belongs to {} {}", sequence, view->header.set, view->header.sequence);
   }
+  if (view->header.written_ms < 0) return fail("record {} of its log has no time", sequence);
   view_ = std::move(*view);
   return true;
 }
 
-Result<std::uint64_t> Excavation::begin() const {
+Result<Manifest> Excavation::begin() const {
   const auto bases = source_.bases(set_);
   if (!bases) return tl::unexpected(bases.error());
   if (bases->empty()) return fail("its history has not begun yet");
   const auto after =
       std::find_if(bases->rbegin(), bases->rend(), [this](const Manifest& base) { return base.written_ms <= at_; });
   if (after == bases->rend()) return fail("its history begins at {}", moment(bases->front().written_ms));
-  return after->from_sequence;
+  return *after;
 }
 
 void Excavation::use(std::uint64_t sequence) {
@@ -91,35 +100,51 @@ void Excavation::use(std::uint64_t sequence) {
 }
 
 Result<void> Excavation::survey() {
-  const auto first = begin();
-  if (!first) return tl::unexpected(first.error());
+  const auto base = begin();
+  if (!base) return tl::unexpected(base.error());
   const auto range = source_.range(set_);
   if (!range) return tl::unexpected(range.error());
   const std::uint64_t end = *range ? (*range)->last : 0;
-  std::uint64_t run = 0;  // of the chassis, that wrote the last record that is used
+  BatchHeader last;  // of the records that are used
   WallMillis reached = 0;
-  for (std::uint64_t sequence = *first; sequence <= end; ++sequence) {
+  for (std::uint64_t sequence = base->from_sequence; sequence <= end; ++sequence) {
     const auto found = load(sequence);
     if (!found) return tl::unexpected(found.error());
     if (!*found) return fail("records of that time could not be written to its disk");
     const BatchHeader& header = view_.header;
-    if (header.written_ms > at_) {
-      if (used_.empty()) return fail("its history begins at {}", moment(header.written_ms));
-      // Between two records of one run the table did not change. Between two runs nobody knows how long it lived.
-      if (header.run != run || run == 0) {
-        return fail("it was not running between {} and {}", moment(reached), moment(header.written_ms));
-      }
-      return {};
+    if (header.written_ms + kStepOfClock < reached) {
+      return fail("its clock went back from {} to {}", moment(reached), moment(header.written_ms));
     }
+    if (header.written_ms > at_ && sequence <= base->to_sequence) return fail("its clock went back in that time");
+    reached = std::max(reached, header.written_ms);
+    const bool same_run = used_.empty() || header.run == last.run;
+    if (header.written_ms > at_) return judge(last, header, same_run && header.run != 0);
     // What came back at a start is known when the first base checkpoint of that run is complete, and not before.
-    if (!used_.empty() && header.run != run) {
+    if (!same_run) {
       return fail("it was started at {}, and had not written a whole checkpoint by then", moment(header.written_ms));
     }
     use(sequence);
-    run = header.run;
-    reached = header.written_ms;
+    last = header;
+    last.set = set_;
+    last.layout.clear();
   }
   return fail("its history reaches up to {}", reached == 0 ? "no moment yet" : moment(reached));
+}
+
+Result<void> Excavation::judge(const BatchHeader& last, const BatchHeader& next, bool same_run) const {
+  if (used_.empty()) return fail("its history begins at {}", moment(next.written_ms));
+  // Nobody knows how long the table lived between two runs.
+  if (!same_run) {
+    return fail("it was started again between {} and {}, and nothing is known of that time", moment(last.written_ms),
+                moment(next.written_ms));
+  }
+  // Changes may have waited: for the disk, or because there were too many.
+  if (at_ - last.settled_ms > kLongestSilence) {
+    return fail("nothing is known between {} and {}: its disk was behind, or its clock was set",
+                moment(last.settled_ms), moment(next.written_ms));
+  }
+  if (!last.in_sync || !next.in_sync) return fail("it was not in sync with its peer at that time");
+  return {};
 }
 
 Result<PastCounts> Excavation::visit(const std::function<bool(const SessionRecord& record)>& visit) {

@@ -60,8 +60,9 @@ RecordBytes encode_batch(flatbuffers::FlatBufferBuilder& builder, const BatchHea
   const auto sessions = encoder.finish(builder);
   const auto set = builder.CreateString(header.set.data(), header.set.size());
   const auto layout = encode_layout(header.layout, builder);
-  const auto batch = fbs::CreateCheckpointBatch(builder, set, header.sequence, header.term, header.written_ms,
-                                                header.cluster_digest, sessions, layout, header.run);
+  const auto batch =
+      fbs::CreateCheckpointBatch(builder, set, header.sequence, header.term, header.written_ms, header.cluster_digest,
+                                 sessions, layout, header.run, header.settled_ms, header.in_sync);
   return finish(builder, batch, 0, 0, 0);
 }
 
@@ -105,6 +106,8 @@ Result<BatchView> decode_batch(std::span<const std::uint8_t> record) {
   if (!layout) return tl::unexpected(layout.error());
   out.header.layout = std::move(*layout);
   out.header.run = batch->run();
+  out.header.settled_ms = batch->settled_ms();
+  out.header.in_sync = batch->in_sync();
   out.rows = *rows;
   out.columns = batch->sessions();
   return out;

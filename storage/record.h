@@ -41,8 +41,10 @@ struct BatchHeader {
   std::uint64_t term = 0;
   WallMillis written_ms = 0;
   std::uint64_t cluster_digest = 0;
-  SlotLayout layout{};    ///< of the slots that the rows name
-  std::uint64_t run = 0;  ///< of the chassis, another one after each start; 0: it does not say
+  SlotLayout layout{};        ///< of the slots that the rows name
+  std::uint64_t run = 0;      ///< of the chassis, another one after each start; 0: it does not say
+  WallMillis settled_ms = 0;  ///< every change until then is in this batch or in an earlier one
+  bool in_sync = false;       ///< the member was master, or its copy was hot
 };
 
 /// Returns a batch with the rows of `encoder`, and clears `encoder` and `builder`.

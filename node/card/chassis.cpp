@@ -69,11 +69,11 @@ Result<std::shared_ptr<transport::Context>> make_context(const WorkerScheduling&
   return out;
 }
 
-/// Reports of takeovers stand beside the store, as commits do (chassis_host.cpp).
 storage::HistoryLimits history_limits(const ChassisConfig& config) {
   return {static_cast<std::uint64_t>(config.history / 1s), std::uint64_t{config.history_megabytes} << 20U};
 }
 
+/// Reports of takeovers stand beside the store, as commits do (chassis_host.cpp).
 std::filesystem::path folder_of_failovers(const std::string& data_folder) {
   return (std::filesystem::path(data_folder) / "").parent_path().string() + ".failovers";
 }

@@ -192,7 +192,7 @@ struct alignas(64) Session {
   [[nodiscard]] Untold untold(Ticks now, Ticks patience) {
     const Ticks idle = now - last_activity;
     if (idle >= 2 * kRemembered) {
-      // Told long ago. The low bits are kept from coming round to `now` again.
+      // Peer and disk were told long ago. The low bits are kept from coming round to `now` again.
       if (static_cast<std::uint16_t>(now - told_ - kRemembered) >= 2 * kRemembered) told(now - kRemembered);
       return Untold::nobody;
     }

@@ -319,7 +319,10 @@ void Shard::share(std::uint32_t slot) {
 bool Shard::share_withheld(std::uint32_t budget) {
   if (!withheld_) return true;
   for (; budget != 0 && !withheld_->empty(); --budget) {
-    if (const auto slot = withheld_->take()) changed(*slot, Change::state);
+    if (const auto slot = withheld_->take()) {
+      changed(*slot, Change::state);
+      changed(*slot, Change::peer_refresh);  // a change of state carries no counters, and the walk has passed it
+    }
   }
   return withheld_->empty();
 }

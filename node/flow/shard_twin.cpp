@@ -207,11 +207,17 @@ Applied Shard::apply(const SessionRecord& r, TimePoint now) {
     session.initiated_outside = r.initiated_outside;
     nat_.hold(nat_view(session), false, ticks_of(now));
   }
+  // Counters come every second. The disk need not know them so soon.
+  const bool only_refreshed = update && session.version == r.version;
   session.generation = r.ref.generation;
   session.version = r.version;
   session.pass = pass_;
   bring(session, r, ticks_of(now));
-  twin_changed(slot);
+  if (only_refreshed) {
+    observed(slot, Change::refresh);
+  } else {
+    twin_changed(slot);
+  }
   ++(update ? counters_.applied_updated : counters_.applied_created);
   return update ? Applied::updated : Applied::created;
 }

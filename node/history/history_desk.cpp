@@ -7,6 +7,27 @@
 #include "model/base/clock.h"
 
 namespace icr::node {
+namespace {
+
+/// A history that cannot be read any more once `ending` is true, so that the chassis need not wait for the end of a
+/// log.
+class Leavable final : public storage::HistorySource {
+ public:
+  Leavable(storage::HistorySource& inner, const std::atomic<bool>& ending) : inner_(inner), ending_(ending) {}
+  Result<std::vector<storage::Manifest>> bases(std::string_view set) override { return inner_.bases(set); }
+  Result<std::optional<storage::LogRange>> range(std::string_view set) override { return inner_.range(set); }
+  Result<bool> read(std::string_view set, std::uint64_t sequence, std::vector<std::uint64_t>& out,
+                    std::size_t& size) override {
+    if (ending_.load(std::memory_order_relaxed)) return fail("the chassis ends");
+    return inner_.read(set, sequence, out, size);
+  }
+
+ private:
+  storage::HistorySource& inner_;
+  const std::atomic<bool>& ending_;
+};
+
+}  // namespace
 
 HistoryDesk::HistoryDesk(Open open, const Limits& limits) : open_(std::move(open)), limits_(limits) {}
 
@@ -22,6 +43,7 @@ void HistoryDesk::stop() {
     const MutexLock lock(mutex_);
     stopped_ = true;
   }
+  ending_ = true;
   posted_.notify_all();
   thread_.join();
 }
@@ -95,12 +117,16 @@ Result<const HistoryDesk::Table*> HistoryDesk::table_of(const QueryRequest& requ
     while (tables_.size() >= limits_.kept) tables_.pop_front();
     Table table{set, request.at, request.filter, {}, {}};
     bool too_many = false;
-    const auto read = storage::sessions_at(**history, set, request.at, [&](const SessionRecord& record) {
+    Leavable source(**history, ending_);
+    const auto read = storage::sessions_at(source, set, request.at, [&](const SessionRecord& record) {
       if (record.kind != RecordKind::session || !request.filter.matches(record)) return true;
       too_many = table.sessions.size() >= limits_.sessions;
       if (!too_many) table.sessions.push_back(record);
       return !too_many;
     });
+    if (read && read->unknown != 0) {
+      return fail("{} records of that time are of a later release", read->unknown);
+    }
     if (!read) {
       count(kUnknownMoments);
       return tl::unexpected(read.error());

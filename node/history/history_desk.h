@@ -34,7 +34,7 @@ class HistoryDesk {
   struct Limits {
     std::size_t waiting = 32;           ///< questions that wait
     std::size_t waiting_of_client = 4;  ///< of one client
-    std::size_t sessions = 200'000;     ///< of one answer; with more, the question is refused
+    std::size_t sessions = 100'000;     ///< of one answer; with more, the question is refused
     std::size_t kept = 2;               ///< answers that are kept
     Duration kept_for = 30s;            ///< after the last page that was asked for
   };
@@ -83,6 +83,7 @@ class HistoryDesk {
   ConditionVariable posted_;
   std::deque<Waiting> waiting_ ICR_GUARDED_BY(mutex_);
   bool stopped_ ICR_GUARDED_BY(mutex_) = false;
+  std::atomic<bool> ending_{false};
   std::deque<Table> tables_;  ///< used by the thread only; the one that was used last is at the end
   std::thread thread_;
 };

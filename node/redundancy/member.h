@@ -191,6 +191,11 @@ class RedundancyMember : public ChangeListener, public PeerCopy, private RoleOut
   [[nodiscard]] const std::string& reason() const { return role_.reason(); }
   /// Returns the process of the peer to which the member listens, 0 if it never heard one.
   [[nodiscard]] std::uint64_t peer_boot() const { return boots_.present(); }
+  /// Returns true if the table is what the set has: that of the master, or a hot copy of a peer that was heard at most
+  /// `silence` ago.
+  [[nodiscard]] bool knows_table(TimePoint now, Duration silence) const {
+    return role() == Role::master || (receiver_.sync() == Sync::hot && heard_ever_ && now - heard_at_ <= silence);
+  }
   /// Returns true while the peer is heard.
   [[nodiscard]] bool hears_peer() const { return heard_ever_ && !peer_lost_told_; }
   /// Returns what became of the records of the former master that this member took over from, if that one has come back

@@ -17,6 +17,8 @@ constexpr Ticks kMostLag = 3;
 constexpr std::size_t kBlockEventsPerRound = 16;
 /// Timers have a resolution of 100 ms. The shard looks at them twice as often, so that none is much later than that.
 constexpr Duration kShardTick = 50ms;
+/// A hot copy of a peer that was silent for longer says nothing certain to a history.
+constexpr Duration kLongestSilenceOfHistory = 5s;
 /// How soon a master that may not act looks again whether it may.
 constexpr Duration kFencedLook = 1ms;
 
@@ -167,7 +169,10 @@ bool SetCore::round(TimePoint now, WallMillis wall_now, const RoundLimits& limit
   if (!shard_.tell_counters(now, shard_.refuses_new_sessions() ? 4 * limits.told : limits.told)) more = true;
   report_blocks();
   if (unremembered_term_ != 0 && disk_->remember_term(unremembered_term_)) unremembered_term_ = 0;
-  if (checkpointer_) more |= checkpointer_->tick(now, wall_now, member_.term(), limits.checkpoint_rows);
+  if (checkpointer_) {
+    checkpointer_->set_in_sync(member_.knows_table(now, kLongestSilenceOfHistory));
+    more |= checkpointer_->tick(now, wall_now, member_.term(), limits.checkpoint_rows);
+  }
   report_failovers(now);
   return more;
 }

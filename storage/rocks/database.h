@@ -29,8 +29,9 @@ struct RocksStore::Database {
   Result<void> write(rocksdb::WriteBatch& batch, bool sync);
   /// As in Store.
   Result<std::optional<LogRange>> range(std::string_view set) const;
-  /// Returns the base checkpoints of `set` that a history keeps, oldest first; the newest one of all is among them.
-  Result<std::vector<Manifest>> kept_bases(std::string_view set) const;
+  /// Returns the base checkpoints of `set` that a history keeps, oldest first, and at most `most` of them. The newest
+  /// one of all is one of those that are kept.
+  Result<std::vector<Manifest>> kept_bases(std::string_view set, std::size_t most) const;
   /// Reads the value of `key`. Returns false if there is no such key, and an error if the database is damaged.
   Result<bool> get(rocksdb::ColumnFamilyHandle* family, std::string_view key, std::vector<std::uint64_t>& out,
                    std::size_t& size);

@@ -1,5 +1,6 @@
 #include "storage/rocks/rocks_history.h"
 
+#include <limits>
 #include <utility>
 
 #include "storage/rocks/database.h"
@@ -27,7 +28,9 @@ Result<std::unique_ptr<RocksHistory>> RocksHistory::open(const std::filesystem::
   return std::unique_ptr<RocksHistory>(new RocksHistory(std::move(*opened)));
 }
 
-Result<std::vector<Manifest>> RocksHistory::bases(std::string_view set) { return db_->kept_bases(set); }
+Result<std::vector<Manifest>> RocksHistory::bases(std::string_view set) {
+  return db_->kept_bases(set, std::numeric_limits<std::size_t>::max());
+}
 
 Result<std::optional<LogRange>> RocksHistory::range(std::string_view set) { return db_->range(set); }
 

@@ -20,6 +20,9 @@ namespace {
 using rocks::log_key;
 using rocks::slice;
 
+/// A commit looks at so many of the oldest bases of a history at most, because a takeover may wait behind it.
+constexpr std::size_t kBasesOfCommit = 64;
+
 Result<void> as_result(const rocksdb::Status& status) {
   if (status.ok()) return {};
   return fail("{}", status.ToString());
@@ -127,7 +130,7 @@ Result<std::optional<LogRange>> RocksStore::Database::range(std::string_view set
   return std::optional<LogRange>(out);
 }
 
-Result<std::vector<Manifest>> RocksStore::Database::kept_bases(std::string_view set) const {
+Result<std::vector<Manifest>> RocksStore::Database::kept_bases(std::string_view set, std::size_t most) const {
   const std::string lower = rocks::base_key(set, 0);
   std::string upper = rocks::base_key(set, std::numeric_limits<std::uint64_t>::max());
   upper.push_back('\0');
@@ -138,7 +141,7 @@ Result<std::vector<Manifest>> RocksStore::Database::kept_bases(std::string_view 
   std::vector<Manifest> out;
   std::vector<std::uint64_t> words;
   std::size_t size = 0;
-  for (it->Seek(lower); it->Valid(); it->Next()) {
+  for (it->Seek(lower); it->Valid() && out.size() < most; it->Next()) {
     const auto* data = reinterpret_cast<const std::uint8_t*>(it->value().data());
     if (auto sound = unseal({data, it->value().size()}, words, size); !sound) return tl::unexpected(sound.error());
     auto base = decode_manifest(bytes_of(words, size), set);
@@ -189,7 +192,7 @@ Result<void> RocksStore::commit(std::string_view set, const Manifest& manifest) 
   std::vector<Manifest> kept;
   if (db_ && history_.wanted()) {
     // A history that cannot be read is given up: the checkpoint matters more.
-    if (auto read = db_->kept_bases(set)) {
+    if (auto read = db_->kept_bases(set, kBasesOfCommit)) {
       kept = std::move(*read);
     } else {
       log::warn("storage", "history given up set={} error=\"{}\"", set, read.error().message);
@@ -223,8 +226,9 @@ std::uint64_t RocksStore::first_needed(std::string_view set, const std::vector<M
   if (!history_.wanted()) return newest.from_sequence;
   // The oldest moment of the history needs the base that was complete by then.
   const auto span = static_cast<WallMillis>(history_.seconds * 1000);
+  // One base a commit is enough, and a clock that is wrong for a moment does not remove everything.
   std::size_t oldest = 0;
-  while (oldest + 1 < kept.size() && kept[oldest + 1].written_ms <= newest.written_ms - span) ++oldest;
+  if (kept.size() > 1 && kept[1].written_ms <= newest.written_ms - span) oldest = 1;
   const std::string end = log_key(set, std::numeric_limits<std::uint64_t>::max());
   for (; oldest < kept.size(); ++oldest) {
     const std::string begin = log_key(set, kept[oldest].from_sequence);
@@ -236,7 +240,7 @@ std::uint64_t RocksStore::first_needed(std::string_view set, const std::vector<M
     const auto status = db_->db->GetApproximateSizes(options, db_->log, &range, 1, &size);
     if (status.ok() && size <= history_.bytes_per_set) return kept[oldest].from_sequence;
   }
-  return newest.from_sequence;
+  return kept.size() < kBasesOfCommit ? newest.from_sequence : kept.back().from_sequence;
 }
 
 Result<void> RocksStore::truncate(std::string_view set, std::uint64_t last_good) {

@@ -404,7 +404,13 @@ TEST(Twin, ListenersHearOfOwnChangesAndObserversOfAll) {
   EXPECT_NEAR(static_cast<double>(listener.refresh.size() + listener.peer_refresh.size()), 29, 1)
       << "the peer hears of it every second";
   s.shard->deactivate(s.now);
-  (void)s.shard->apply(record_of(4, 1, 100, 2000), s.now);
+  SessionRecord told = record_of(4, 1, 100, 2000);
+  (void)s.shard->apply(told, s.now);
+  observer.refresh.clear();
+  told.has_counters = true;
+  told.counters[0] = {7, 700};
+  EXPECT_EQ(s.shard->apply(told, s.now), Applied::updated);
+  EXPECT_EQ(observer.refresh, (std::multiset<std::uint32_t>{4})) << "only counters are new";
   (void)s.shard->erase({4, 1}, s.now);
   EXPECT_EQ(listener.state.size(), 1U);
   EXPECT_EQ(observer.state, (std::multiset<std::uint32_t>{0, 4, 4}));

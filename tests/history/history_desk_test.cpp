@@ -38,6 +38,8 @@ Log make_log(std::uint32_t sessions) {
     made.sequence = sequence;
     made.written_ms = at;
     made.run = 5;
+    made.settled_ms = at;
+    made.in_sync = true;
     return made;
   };
   out[1] = storage::encode_batch(builder, header(1, kThen), rows);

@@ -73,7 +73,7 @@ def test_a_pair_remembers_its_sessions(lab, work):
     lab.wait_for_redundancy()
     becomes_known(time.time())
     done = past(away, accept=(3,))
-    assert done.stdout == "" and done.stderr.count("it was not running between") == 2, (done.stdout, done.stderr)
+    assert done.stdout == "" and done.stderr.count("it was started again between") == 2, (done.stdout, done.stderr)
     done = past(begin - LONG, accept=(3,))
     assert done.stderr.count("its history begins at") == 2, done.stderr
     assert "not in the past" in past(time.time() + 600, accept=(1,)).stderr

@@ -185,7 +185,7 @@ TEST_F(History, DoesNotGuessWhatAChassisHadWhenItWasDown) {
   table_->create(1, session(2), at(now_));
   run(10s);
   EXPECT_EQ(reason_at(8s), "known");
-  EXPECT_THAT(reason_at(40s), HasSubstr("it was not running between 2023-11-14 22:13:"));
+  EXPECT_THAT(reason_at(40s), HasSubstr("it was started again between 2023-11-14 22:13:"));
   EXPECT_EQ(*slots_at(*history(), 75s), (std::set<std::uint32_t>{0, 1}));
 }
 
@@ -246,10 +246,54 @@ TEST_F(History, TheDiskIsALimitToo) {
     run(1s);
   }
   EXPECT_THAT(reason_at(now_ - 300s), HasSubstr("its history begins at"));
-  stop();
-  start({3600, 1U << 30U});
-  run(1s);
-  EXPECT_GE(history()->bases("rs-1")->size(), 1U);
+  EXPECT_EQ(reason_at(now_ - 2s), "known");
+}
+
+TEST_F(History, AMemberThatIsNotInSyncKnowsNothing) {
+  start();
+  checkpointer_->set_in_sync(false);
+  table_->create(0, session(1), at(now_));
+  run(10s);
+  checkpointer_->set_in_sync(true);
+  run(200ms);
+  const Duration soon = now_;
+  run(10s);
+  EXPECT_EQ(reason_at(soon), "known") << "the log says so at once";
+  EXPECT_THAT(reason_at(5s), HasSubstr("not in sync with its peer"));
+  EXPECT_EQ(reason_at(15s), "known");
+}
+
+TEST_F(History, ADiskThatIsBehindIsNoRest) {
+  start();
+  table_->create(0, session(1), at(now_));
+  run(5s);
+  now_ += 30s;  // nothing is written
+  table_->create(1, session(2), at(now_));
+  run(5s);
+  EXPECT_EQ(reason_at(4s), "known");
+  EXPECT_THAT(reason_at(20s), HasSubstr("its disk was behind"));
+  EXPECT_EQ(reason_at(now_ - 2s), "known");
+}
+
+TEST_F(History, AClockThatIsSetBackMakesMomentsUncertain) {
+  start();
+  table_->create(0, session(1), at(now_));
+  run(70s);
+  const Duration before = now_;
+  // The clock shows ten seconds less from now on, and time goes on.
+  for (int i = 0; i < 300; ++i) {
+    now_ += 100ms;
+    if (i == 5) table_->create(1, session(2), at(now_));
+    settle(*checkpointer_, at(now_), kWall + (now_ - 10s) / 1ms);
+  }
+  EXPECT_THAT(reason_at(before + 5s), HasSubstr("its clock went back"));
+  EXPECT_EQ(reason_at(before - 20s), "known");
+}
+
+TEST_F(History, ATableWithoutTrafficHasABaseNowAndThen) {
+  start();
+  run(3700s);
+  EXPECT_EQ(checkpointer_->counters().bases_committed, 2U);
 }
 
 TEST_F(History, CanBeReadWhileTheWriterRemovesIt) {
