@@ -13,6 +13,10 @@ std::uint64_t growth(std::uint64_t now, std::uint64_t before) { return now < bef
 
 std::string_view link_word(bool up) { return up ? "Up" : "Down"; }
 
+/// The counters of a session are those of its set's master. After a takeover they are as old as the last record that
+/// was replicated, and do not begin anew.
+std::uint64_t growth_of_session(std::uint64_t now, std::uint64_t before) { return now < before ? 0 : now - before; }
+
 }  // namespace
 
 PortTraffic Baseline::since(const InterfaceLook& now) const {
@@ -156,8 +160,8 @@ void LiveSessions::take(Look look) {
     // Without a former look at this session there is no rate yet.
     if (before != before_.end() && ms > 0) {
       const auto span = static_cast<std::uint64_t>(ms);
-      row.pps = growth(session.packets, before->second.first) * 1000 / span;
-      row.bps = growth(session.bytes, before->second.second) * 8 * 1000 / span;
+      row.pps = growth_of_session(session.packets, before->second.first) * 1000 / span;
+      row.bps = growth_of_session(session.bytes, before->second.second) * 8 * 1000 / span;
     }
     counted[session.key] = {session.packets, session.bytes};
     row.session = std::move(session);

@@ -236,6 +236,20 @@ TEST_F(Monitor, SessionsAreInTheOrderOfTheirRates) {
   EXPECT_THAT(by_packets->page().scrolled, IsEmpty());
 }
 
+TEST_F(Monitor, ATakeoverIsNoBurstOfASession) {
+  const auto shown = view("monitor services sessions");
+  shown->take(look_of(0ms, {session(1, 100'000, 9'000'000), session(2, 1000, 100'000)}));
+  // The new master has the counters of the last record that was replicated.
+  shown->take(look_of(1000ms, {session(1, 99'900, 8'990'000), session(2, 1003, 100'400)}));
+  auto rows = shown->page().scrolled;
+  ASSERT_EQ(rows.size(), 2U);
+  EXPECT_THAT(rows[0], HasSubstr("       3         3200        100400  TCP    192.0.2.1:40002"));
+  EXPECT_THAT(rows[1], HasSubstr("       0            0       8990000  TCP    192.0.2.1:40001"));
+  shown->take(look_of(2000ms, {session(1, 99'950, 8'995'000), session(2, 1003, 100'400)}));
+  rows = shown->page().scrolled;
+  EXPECT_THAT(rows[0], HasSubstr("      50        40000       8995000  TCP    192.0.2.1:40001"));
+}
+
 TEST_F(Monitor, FitsAnyTerminal) {
   const auto shown = view("monitor services sessions");
   std::vector<SessionLook> many;
