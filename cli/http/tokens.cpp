@@ -42,9 +42,8 @@ Result<std::string> text_of(int descriptor) {
   if (!S_ISREG(status.st_mode)) return fail("is no file");
   if ((status.st_mode & 077U) != 0) {
     return fail(
-        "other users may read or change it (mode {:03o}): run 'chmod 600' on it, and make new tokens if others may "
-        "have "
-        "read it",
+        "other users may read or change it (mode {:03o}): run 'chmod 600' on it, and "
+        "make new tokens if others may have read it",
         status.st_mode & 0777U);
   }
   if (status.st_uid != ::geteuid() && status.st_uid != 0) {
