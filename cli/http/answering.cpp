@@ -21,6 +21,13 @@ struct Faults {
   std::string warning;     ///< what is worth knowing about an answer that is whole
 };
 
+/// Cuts a text in front of the character that does not fit. REQUIRES: it is printable_text().
+void cut_to(std::size_t octets, std::string& text) {
+  if (text.size() <= octets) return;
+  while (octets > 0 && (static_cast<unsigned char>(text[octets]) & 0xc0U) == 0x80U) --octets;
+  text.resize(octets);
+}
+
 /// Returns the status of an answer of which nothing was given yet.
 unsigned status_of(ExitCode code, const Faults& faults, const Question& question, const Result<Cluster>& cluster) {
   switch (code) {
@@ -94,6 +101,7 @@ void answer_question(const Question& question, const Result<Cluster>& cluster, c
     text.remove_prefix(warning.size());
     if (!faults.warning.empty()) faults.warning += "; ";
     faults.warning += printable_text(text.substr(0, text.find_last_not_of('\n') + 1));
+    cut_to(kMostWarning, faults.warning);
   };
   outlets.notice = [&](std::string_view message, std::string_view severity) {
     ++(severity == "warning" ? faults.warnings : faults.errors);

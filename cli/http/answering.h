@@ -10,12 +10,15 @@
 
 namespace icr::cli::http {
 
+/// The most octets of a warning. Each chassis may have one to say, and a header has an end.
+inline constexpr std::size_t kMostWarning = 1000;
+
 /// What stands in front of the body of a response.
 struct Head {
   unsigned status = 200;
   std::string_view type = "application/json";
   std::optional<ExitCode> code = std::nullopt;  ///< of `icr`, if it is known before the body begins
-  std::string warning = {};                     ///< a line for people
+  std::string warning = {};                     ///< a line for people, of at most kMostWarning octets
 };
 
 /// Takes a response. Thread: one.

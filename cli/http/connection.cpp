@@ -14,6 +14,7 @@
 #include <boost/beast/http/string_body.hpp>
 #include <boost/beast/http/write.hpp>
 #include <chrono>
+#include <exception>
 #include <utility>
 
 #include "cli/faces/face.h"
@@ -49,6 +50,19 @@ void set_common(bhttp::fields& head, std::string_view type) {
   head.set(bhttp::field::content_type, beast::string_view(type.data(), type.size()));
   head.set(bhttp::field::cache_control, "no-store");
   head.set("X-Content-Type-Options", "nosniff");
+}
+
+/// Returns what shows that a page in a browser asks, and not its user or another program; nothing if nothing does.
+template <class Request>
+std::optional<std::string> page_behind(const Request& request) {
+  const auto origin = request.find(bhttp::field::origin);
+  if (origin != request.end()) return std::string(view_of(origin->value()));
+  const auto [begin, end] = request.equal_range("Sec-Fetch-Site");
+  for (auto each = begin; each != end; ++each) {
+    const auto site = view_of(each->value());
+    if (site != "none" && site != "same-origin") return std::string(site);
+  }
+  return std::nullopt;
 }
 
 /// Counts a question while it is answered.
@@ -116,9 +130,16 @@ void Connection::lost(ErrorCode why) {
 }
 
 void Connection::talk() {
-  while (next_request()) {
+  // What goes wrong with one connection ends that one, and not the server.
+  try {
+    while (next_request()) {
+    }
+    close_gently();
+  } catch (const std::exception&) {
+    gone_ = true;
+    shared_.counters.note(Event::failed);
+    stream_->close();
   }
-  close_gently();
 }
 
 bool Connection::next_request() {
@@ -180,11 +201,16 @@ std::optional<Refusal> Connection::refusal_of(const Request& request) const {
   if (request.count(bhttp::field::host) > 1 || (request.version() == 11 && request.count(bhttp::field::host) == 0)) {
     return Refusal{400, "a request has one header Host"};
   }
+  if (shared_.tokens) return std::nullopt;
   // A browser may be told that a name of somebody else is this machine. Where no token is needed, such a page could
   // ask.
   const auto host = request.find(bhttp::field::host);
-  if (!shared_.tokens && host != request.end() && !names_this_machine(view_of(host->value()))) {
+  if (host != request.end() && !names_this_machine(view_of(host->value()))) {
     return Refusal{421, "without tokens only requests to localhost are answered", std::string(view_of(host->value()))};
+  }
+  // A page may send a request to another site, although it cannot read the answer. It would be work for the cluster.
+  if (const auto page = page_behind(request)) {
+    return Refusal{421, "without tokens no request of a web page is answered", *page};
   }
   return std::nullopt;
 }

@@ -22,9 +22,9 @@ enum class Event : std::uint8_t {
   unknown_path,          ///< 404
   other_method,          ///< 405
   with_body,             ///< 413
-  other_host,            ///< 421
+  other_host,            ///< 421: another name of this machine, or a web page
   long_header,           ///< 431
-  failed,                ///< 500: the cluster file of this machine
+  failed,                ///< 500, or closed: the cluster file or the resources of this machine
   too_many_questions,    ///< 503
   too_many_connections,  ///< 503
   nobody_answered,       ///< 504
@@ -63,7 +63,7 @@ class RefusalLog {
   std::array<std::uint64_t, kEvents> told_{};
 };
 
-/// Returns the name of the counter: "refused-no-token".
+/// Returns the name of the counter: "refused-without-token".
 [[nodiscard]] std::string_view name_of(Event event);
 /// Returns the event that a response with this status is; `described` for one that is no refusal.
 [[nodiscard]] Event event_of(unsigned status);

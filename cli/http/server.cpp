@@ -7,6 +7,7 @@
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <cstdio>
+#include <exception>
 #include <list>
 #include <memory>
 
@@ -51,31 +52,49 @@ class Server {
  private:
   void accept() {
     next_socket_.reset();
-    next_ = std::make_unique<Connection>(shared_);
-    next_socket_.emplace(next_->context());
+    try {
+      next_ = std::make_unique<Connection>(shared_);
+      next_socket_.emplace(next_->context());
+    } catch (const std::exception&) {
+      return accept_later();  // its context needs descriptors, and there are none
+    }
     acceptor_.async_accept(*next_socket_, [this](boost::system::error_code error) {
       if (shared_.stopping) return;
-      if (error) {
-        pause_.expires_after(kPause);
-        pause_.async_wait([this](boost::system::error_code) {
-          if (!shared_.stopping) accept();
-        });
-        return;
-      }
+      if (error) return accept_later();
       shared_.counters.note(Event::connected);
       if (connections_.size() >= kMostConnections) {
         shared_.counters.note(Event::too_many_connections);
         next_socket_->non_blocking(true, error);
         if (!error) next_socket_->write_some(asio::buffer(kNoRoom.data(), kNoRoom.size()), error);
-      } else {
-        connections_.push_back(std::move(next_));
-        const auto connection = std::prev(connections_.end());
-        shared_.counters.connections = static_cast<std::uint32_t>(connections_.size());
-        (*connection)->start(std::move(*next_socket_), [this, connection] {
-          asio::post(context_, [this, connection] { remove(connection); });
-        });
+      } else if (!start_next()) {
+        return accept_later();
       }
       accept();
+    });
+  }
+
+  /// Returns false, and closes the connection, if there is no thread for it.
+  bool start_next() {
+    connections_.push_back(std::move(next_));
+    const auto connection = std::prev(connections_.end());
+    try {
+      (*connection)->start(std::move(*next_socket_), [this, connection] {
+        asio::post(context_, [this, connection] { remove(connection); });
+      });
+    } catch (const std::exception&) {
+      shared_.counters.note(Event::failed);
+      next_socket_.reset();  // it still knows the context, which ends with the connection
+      connections_.erase(connection);
+      return false;
+    }
+    shared_.counters.connections = static_cast<std::uint32_t>(connections_.size());
+    return true;
+  }
+
+  void accept_later() {
+    pause_.expires_after(kPause);
+    pause_.async_wait([this](boost::system::error_code) {
+      if (!shared_.stopping) accept();
     });
   }
 

@@ -155,6 +155,35 @@ TEST_F(HttpAnswering, WhatTheKeyOfTheServerDoesNotPermitIsForbidden) {
   EXPECT_THAT(kept_.body, HasSubstr("is of class view"));
 }
 
+TEST_F(HttpAnswering, AWarningHasABound) {
+  std::string warning;
+  std::size_t chassis = 0;
+  host_.answer = [&](const Command&, const Result<Cluster>&, const Host::Outlets& outlets) {
+    for (std::size_t i = 0; i < chassis; ++i) outlets.error("warning: " + warning + "\n");
+    outlets.out("{}\n");
+    return ExitCode::ok;
+  };
+  const auto warning_of = [&](std::size_t count, const std::string& text) {
+    chassis = count;
+    warning = text;
+    get("/v1/services/sessions");
+    EXPECT_EQ(kept_.status, 200U);
+    EXPECT_EQ(kept_.body, "{}\n");
+    return kept_.warning;
+  };
+  EXPECT_EQ(warning_of(2, "old"), "old; old");
+  EXPECT_EQ(warning_of(1, std::string(kMostWarning, 'x')), std::string(kMostWarning, 'x'));
+  EXPECT_EQ(warning_of(3, std::string(kMostWarning + 1, 'x')), std::string(kMostWarning, 'x'));
+  const auto many = warning_of(10'000, "a chassis runs another cluster file");
+  EXPECT_EQ(many.size(), kMostWarning);
+  EXPECT_EQ(many.rfind("a chassis runs another cluster file; a chassis", 0), 0U);
+  // No character is cut in its middle.
+  std::string euros;
+  for (int i = 0; i < 400; ++i) euros += "\xe2\x82\xac";
+  EXPECT_EQ(warning_of(1, euros), euros.substr(0, 999));
+  EXPECT_EQ(warning_of(1, "xy" + euros), "xy" + euros.substr(0, 996));
+}
+
 TEST_F(HttpAnswering, AWrongClusterFileIsAnErrorHere) {
   host_.read_cluster = []() -> Result<Cluster> { return fail("no such file"); };
   get("/v1/services/sessions");

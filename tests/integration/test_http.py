@@ -187,13 +187,14 @@ def test_what_is_refused(serve):
         (b"GET /v1/version HTTP/1.1\r\n\r\n", 400),
         (b"GET /v1/version HTTP/1.1\r\n" + host + host + b"\r\n", 400),
         (b"GET /v1/version HTTP/1.1\r\nHost: evil.example\r\n\r\n", 421),
+        (b"GET /v1/version HTTP/1.1\r\n" + host + b"Origin: http://evil.example\r\n\r\n", 421),
         (b"no request at all\r\n\r\n", 400),
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(64), 400),
     ):
         told = raw_answer(server.connect(), request.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n", 1))
         assert told.startswith(b"HTTP/1.1 %d " % status), (request[:60], told[:200])
     assert server.counted("refused-bodies") == 3 and server.counted("refused-long-headers") == 2
-    assert server.counted("refused-methods") == 5 and server.counted("refused-hosts") == 1
+    assert server.counted("refused-methods") == 5 and server.counted("refused-hosts") == 2
     # What comes behind a refused request does not keep a connection, however slowly it comes.
     trickle = server.connect()
     trickle.sendall(b"GET /v1/version HTTP/1.1\r\n" + host + b"Content-Length: 1000000\r\n\r\n")
