@@ -60,7 +60,7 @@ std::string_view name_of_statistics(StatisticsView view) {
       return "get-service-set-drop-flow-statistics";
     case StatisticsView::integrity_drops:
       return "get-service-set-integrity-drops-statistics";
-    // Those of MS-MPC cards.
+    // The names of the next two are those that MS-MPC cards have.
     case StatisticsView::screen_drops:
       return "get-service-set-ids-drops-statistics";
     case StatisticsView::screen_session_limits:

@@ -11,6 +11,8 @@
 namespace icr::storage {
 namespace {
 
+/// A later time was not written by a chassis (it is in the year 37648); sums with it do not overflow.
+constexpr WallMillis kLastTime = WallMillis{1} << 50U;
 /// A clock that is kept right goes back by less.
 constexpr WallMillis kStepOfClock = 1000;
 /// Without changes there is a record each second. Twice more without one is no rest.
@@ -70,7 +72,9 @@ Result<bool> Excavation::load(std::uint64_t sequence) {
   if (view->header.set != set_ || view->header.sequence != sequence) {
     return fail("record {} of its log belongs to {} {}", sequence, view->header.set, view->header.sequence);
   }
-  if (view->header.written_ms < 0) return fail("record {} of its log has no time", sequence);
+  for (const WallMillis time : {view->header.written_ms, view->header.settled_ms}) {
+    if (time < 0 || time > kLastTime) return fail("record {} of its log has no time", sequence);
+  }
   view_ = std::move(*view);
   return true;
 }

@@ -179,7 +179,7 @@ struct Command {
   std::optional<std::uint32_t> top;  ///< only so many entries, the largest
   std::optional<Order> order;        ///< of `top`, and of `sort-by`
   std::optional<GroupBy> group_by;
-  std::optional<PastMoment> as_of;             ///< sessions of that moment, and not those of now
+  std::optional<PastMoment> as_of;             ///< shows the sessions of that moment, not the present ones
   bool nat = false;                            ///< translated sessions only
   std::optional<std::string> source_nat_pool;  ///< as typed; a name that does not exist matches nothing
   std::optional<std::uint8_t> overload_index;  ///< nat-port-overload-index

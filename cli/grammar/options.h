@@ -104,8 +104,8 @@ using Options = std::vector<GrammarOption>;
 /// Return the nodes of `show services nat` and `clear services nat`.
 [[nodiscard]] GrammarNode show_nat();
 [[nodiscard]] GrammarNode clear_nat();
-/// Return nodes of commands about things that icr does not have: those of `show services alg`, `service-sets plug-ins`,
-/// two of `service-sets statistics`, `tcp-log`, two of `sessions`, and `softwire`.
+/// Return the commands about things that icr does not have, whose answers are empty (cli/absent.h): `show services
+/// alg`, `service-sets plug-ins`, two of `service-sets statistics`, `tcp-log`, two of `sessions`, and `softwire`.
 [[nodiscard]] GrammarNode show_alg();
 [[nodiscard]] GrammarNode show_plug_ins();
 [[nodiscard]] std::vector<GrammarNode> show_log_statistics();

@@ -61,7 +61,7 @@ class Connection final : private Response {
   using ErrorCode = boost::beast::error_code;
 
   void talk();
-  /// Reads a request, and answers it. Returns false if there is none, or none may follow.
+  /// Reads a request and answers it. Returns false if no request came, or if no other may follow it.
   [[nodiscard]] bool next_request();
   /// Answers what could not be read as a request.
   void refuse_unread(ErrorCode why);

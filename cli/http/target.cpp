@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "cli/grammar/quotes.h"
 #include "cli/grammar/reference.h"
 
 namespace icr::cli::http {
@@ -58,15 +59,6 @@ int digit_of(char c) {
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
   if (c >= 'A' && c <= 'F') return c - 'A' + 10;
   return -1;
-}
-
-std::string in_quotes(std::string_view value) {
-  std::string out = "\"";
-  for (const char c : value) {
-    if (c == '"' || c == '\\') out += '\\';
-    out += c;
-  }
-  return out + '"';
 }
 
 /// Returns what may follow in a path: words, `{value}`, and parameters as `?word`.

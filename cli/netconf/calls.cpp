@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "cli/grammar/grammar.h"
+#include "cli/grammar/quotes.h"
 #include "cli/rpc.h"
 
 namespace icr::cli::netconf {
@@ -107,15 +108,6 @@ bool is_step(const Route& route, const Argument& argument) {
     if (route.steps[i].word == argument.name && (route.steps[i].is_value || argument.value.empty())) return true;
   }
   return false;
-}
-
-std::string in_quotes(std::string_view value) {
-  std::string out = "\"";
-  for (const char c : value) {
-    if (c == '"' || c == '\\') out += '\\';
-    out += c;
-  }
-  return out + '"';
 }
 
 }  // namespace

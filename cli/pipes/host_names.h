@@ -21,7 +21,7 @@ struct NameBudget {
 };
 
 /// Looks up the names of addresses and keeps them. A lookup may take as long as it wants: helper threads do it, and
-/// whoever asks waits no longer than his budget. A thread that hangs keeps nobody but itself, and does not keep the
+/// whoever asks waits no longer than his budget. A lookup that hangs delays no other thread, and does not keep the
 /// process from ending. Thread: any.
 class HostNames {
  public:
@@ -43,8 +43,8 @@ class HostNames {
   [[nodiscard]] static HostNames& of_machine();
 
   using Found = std::map<IpAddress, std::string>;
-  /// Returns the names of those `addresses` that have one, as far as `budget` lasts; what was used of it is taken off.
-  /// Octets that no host name has are `?`, because a name comes from strangers and goes to a terminal.
+  /// Returns the names of those `addresses` that have one. Takes what it uses off `budget`, and ends when that is used
+  /// up. Octets that no host name has are `?`, because a name comes from strangers and goes to a terminal.
   [[nodiscard]] Found find(const std::vector<IpAddress>& addresses, NameBudget& budget);
 
  private:

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 
+#include <limits>
 #include <map>
 
 #include "storage/record.h"
@@ -162,9 +163,19 @@ TEST_F(Desk, SaysWhyItDoesNotKnow) {
   EXPECT_EQ(late->reply.error, QueryError::refused);
   EXPECT_THAT(late->reply.reason, HasSubstr("its history reaches up to 2023-11-14 22:13:30.000 UTC"));
   EXPECT_THAT(answer(question(), "rs2")->reply.reason, HasSubstr("belongs to rs1 1"));
+  flatbuffers::FlatBufferBuilder builder;
+  BatchEncoder rows;
+  storage::BatchHeader hostile;
+  hostile.set = "rs1";
+  hostile.sequence = 3;
+  for (const WallMillis time : {std::numeric_limits<WallMillis>::max(), WallMillis{-1}}) {
+    hostile.written_ms = time;
+    log_.insert_or_assign(3, storage::encode_batch(builder, hostile, rows));
+    EXPECT_THAT(answer(question(0, "a", kThen + 30'000))->reply.reason, HasSubstr("has no time"));
+  }
   broken_ = true;
   EXPECT_EQ(answer(question(0, "a", kThen + 3000))->reply.reason, "its history cannot be read: no such file");
-  EXPECT_EQ(counter("history-unknown-moments"), 2U);
+  EXPECT_EQ(counter("history-unknown-moments"), 4U);
 }
 
 TEST_F(Desk, OneClientDoesNotTakeThePlacesOfOthers) {
