@@ -43,7 +43,8 @@ class ActingRight final : public Claimant {
   void on_heard(TimePoint now, std::uint64_t boot, bool hears_this_process, const replication::Heartbeat& beat);
 
   /// Says whether the member relies on the right: it is master, and has not offered mastership to its peer; or it
-  /// claims mastership. When it ends to rely, nothing that it was promised until now counts, and the key is given back.
+  /// claims mastership. `term` is the one in which it is master, or which it claims. When it ends to rely, nothing that
+  /// it was promised until now counts, and the key is given back.
   void set_reliance(bool relies, std::uint64_t term);
   /// Asks for the key while the promise is about to end, and gives it back when promises come reliably. Call it in each
   /// round.

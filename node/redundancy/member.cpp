@@ -263,7 +263,9 @@ void RedundancyMember::update_health(TimePoint now) {
 
 /// Tells the right whether the member relies on it. A heartbeat that is sent afterwards says so.
 void RedundancyMember::update_right() {
-  if (right_ != nullptr) right_->set_reliance(wants_to_act() || role_.claiming(), role_.term());
+  if (right_ == nullptr) return;
+  const bool claiming = role_.claiming();
+  right_->set_reliance(claiming || wants_to_act(), claiming ? role_.claimed_term() : role_.term());
 }
 
 bool RedundancyMember::may_send() const { return role_.role() == Role::master && !peer_lost_told_; }

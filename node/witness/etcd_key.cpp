@@ -51,9 +51,9 @@ void EtcdKey::stop() {
 void EtcdKey::want(std::uint64_t term) {
   {
     const MutexLock lock(mutex_);
-    if (wish_.term == term) return;
-    if (wish_.term == 0) ++wish_.number;
     wish_.term = term;
+    if (wish_.wants_key()) return;
+    ++wish_.number;
   }
   changed_.notify_one();
 }
@@ -62,8 +62,8 @@ void EtcdKey::give_back() {
   {
     const MutexLock lock(mutex_);
     until_ = TimePoint::min();
-    if (wish_.term == 0) return;
-    wish_ = {wish_.number + 1, 0};
+    if (!wish_.wants_key()) return;
+    ++wish_.number;
   }
   changed_.notify_one();
 }
@@ -126,11 +126,11 @@ TimePoint EtcdKey::work(TimePoint now) {
     lease_ = *lease;
     lease_until_ = now + safe_part(lease_->time);
     renew_at_ = now + renewal_after(lease_->time);
-    if (present.term == 0) say("has a lease, and does not want the key");
+    if (!present.wants_key()) say("has a lease, and does not want the key");
   } else if (now >= renew_at_ && !renew(now)) {
     return now + kFailedRetry;
   }
-  if (present.term == 0) return renew_at_;
+  if (!present.wants_key()) return renew_at_;
   return has_key_ ? renew_at_ : take(monotonic_now(), present);
 }
 
@@ -231,7 +231,7 @@ std::string EtcdKey::endpoint() const { return url_of(config_.endpoints[endpoint
 /// Tells the worker until when the member has the key, unless it does not want it any more.
 void EtcdKey::publish(TimePoint until) {
   const MutexLock lock(mutex_);
-  until_ = wish_.number == lease_of_ && wish_.term != 0 ? until : TimePoint::min();
+  until_ = wish_.number == lease_of_ && wish_.wants_key() ? until : TimePoint::min();
 }
 
 void EtcdKey::say(std::string state) {

@@ -54,10 +54,12 @@ class EtcdKey final : public WitnessKey {
     std::uint64_t keys_refused = 0;
     std::uint64_t leases_lost = 0;
   };
-  /// What the member wants: a number that grows with each change, and the term; 0: it does not want the key.
+  /// What the member wants. The number grows whenever it begins or ends to want the key; the term is only shown.
   struct Wish {
     std::uint64_t number = 0;
     std::uint64_t term = 0;
+
+    [[nodiscard]] bool wants_key() const { return number % 2 == 1; }
   };
 
   void run();

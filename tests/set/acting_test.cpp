@@ -85,5 +85,23 @@ TEST_F(ActingTest, AMasterThatIsFencedDrawsNoTrafficWhenItHearsItsPeerAgain) {
   EXPECT_THAT(left_.told, Contains(HasSubstr("acquire")));
 }
 
+TEST_F(ActingTest, TheKeyIsWantedInTheTermThatIsClaimedAlsoInTheFirstOne) {
+  HandKey key;
+  Side alone(cluster_, 0, now_, with(key));
+  for (const TimePoint end = now_ + 20s; now_ < end && key.wanted == 0;) run_alone(alone, 1ms);
+  const std::uint64_t claimed = key.wanted;
+  ASSERT_NE(claimed, 0U);
+  for (int i = 0; i < 100; ++i) {
+    run_alone(alone, 1ms);
+    ASSERT_EQ(alone.core->member().role(), Role::claiming);
+    ASSERT_EQ(key.wanted, claimed);
+  }
+  key.ends = now_ + 1s;
+  run_alone(alone, 10ms);
+  EXPECT_TRUE(acts(alone));
+  EXPECT_EQ(alone.core->member().term(), claimed);
+  EXPECT_EQ(key.wanted, claimed);
+}
+
 }  // namespace
 }  // namespace icr::node

@@ -179,6 +179,21 @@ TEST_F(EtcdKeyTest, TheKeyIsTakenRenewedAndGivenBackWithItsLease) {
   EXPECT_EQ(etcd_.holder, 0);
 }
 
+TEST_F(EtcdKeyTest, AKeyThatIsWantedInAnotherTermGoesOnToBeWantedAndIsGivenBack) {
+  EtcdKey key(config(), {"lab", "rs1", "left", 7});
+  key.start();
+  key.want(4);
+  key.want(0);
+  ASSERT_TRUE(eventually([&] { return has(key); }));
+  const std::int64_t lease = etcd_.holder;
+  key.want(5);
+  key.want(0);
+  EXPECT_TRUE(has(key));
+  EXPECT_EQ(etcd_.holder, lease);
+  key.give_back();
+  EXPECT_TRUE(eventually([&] { return etcd_.holder == 0 && etcd_.ended == lease; }));
+}
+
 TEST_F(EtcdKeyTest, AKeyThatAnotherHasIsWaitedFor) {
   etcd_.holder = 1000;
   EtcdKey key(config(), {"lab", "rs1", "left", 7});
