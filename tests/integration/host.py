@@ -153,11 +153,13 @@ class Grown:
         after = self.chassis.counters()
         return {name: value - self.before.get(name, 0) for name, value in after.items() if value != self.before.get(name, 0)}
 
-    def wait_for(self, **expected):
-        """Waits until counters (dashes written as underscores) have grown by at least this much, and returns all."""
+    def wait_for(self, meanwhile=lambda: None, **expected):
+        """Waits until counters (dashes written as underscores) have grown by at least this much, and returns all. Calls
+        meanwhile() before each look."""
         wanted = {name.replace("_", "-"): value for name, value in expected.items()}
         deadline = time.monotonic() + 20
         while True:
+            meanwhile()
             grown = self.now()
             if all(grown.get(name, 0) >= value for name, value in wanted.items()):
                 return grown
