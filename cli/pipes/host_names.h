@@ -20,9 +20,8 @@ struct NameBudget {
   Duration waiting = 5s;      ///< the time that the answer waits for names, in sum
 };
 
-/// Looks up the names of addresses and keeps them. A lookup may take as long as it wants: helper threads do it, and
-/// whoever asks waits no longer than his budget. A lookup that hangs delays no other thread, and does not keep the
-/// process from ending. Thread: any.
+/// Looks up the names of addresses and keeps them. Helper threads do the lookups, so find() returns when its budget is
+/// used up, also while a lookup goes on. The process can end while a lookup hangs. Thread: any.
 class HostNames {
  public:
   /// Returns the name of an address, or nothing if it has none. Several threads call it at the same time, maybe even
