@@ -179,7 +179,7 @@ std::size_t EthernetPort::rx_burst(std::span<Packet> packets) {
     const std::size_t first = count;
     for (std::size_t i = 0; i < static_cast<std::size_t>(got); ++i) {
       Packet& packet = packets[first + i];
-      if (watch_.too_old()) {
+      if (watch_.too_old(now_)) {
         ++counters_.rx_overload;
         continue;
       }

@@ -5,6 +5,10 @@
 // that have waited longer than a limit are dropped, the oldest first, until the next one is fresh again. The limit is
 // on waiting time, not on queue length: a long queue that moves fast is left alone.
 //
+// A worker that had no processor is not a worker that is too slow. What came while it was away is late, but if it can
+// catch up at once, then to drop some of it helps nothing and nobody: the worker has a moment in which it forwards all
+// that is not so old that its sender has sent it again. It has no second such moment before the queue was empty.
+//
 // The time comes from two sources. An Ethernet socket stamps each packet. A TUN device does not, so its port inserts
 // markers into a queue that does not become empty; a marker shows how long it waited. While the worker is away it
 // inserts no markers, so the number of old packets is then estimated from the rate at which packets arrived before.
@@ -23,6 +27,10 @@ class QueueWatch {
   static constexpr Duration kLimit = 40ms;
   /// ... until one has waited no longer than this. For packets that waited longer, the engine sets up no sessions.
   static constexpr Duration kRelief = 20ms;
+  /// For this long after an absence, packets are forwarded that waited longer than kLimit ...
+  static constexpr Duration kGrace = 20ms;
+  /// ... but not longer than this, the shortest time after which a TCP sender of Linux sends its packet again.
+  static constexpr Duration kStale = 200ms;
   /// Markers are inserted once the queue has not been empty for kMarkAfter, one every kMarkEvery.
   static constexpr Duration kMarkAfter = 5ms;
   static constexpr Duration kMarkEvery = 2ms;
@@ -34,11 +42,10 @@ class QueueWatch {
   /// Tells that the packet or marker at the head of the queue was put there at `since`.
   void head(TimePoint since, TimePoint now);
   /// Counts a packet that was read. Returns true if it must be dropped.
-  [[nodiscard]] bool too_old() {
+  [[nodiscard]] bool too_old(TimePoint now) {
     ++arrived_;
     if (surplus_ == 0) return dropping_;
-    --surplus_;
-    return true;
+    return is_surplus(now);
   }
   /// Returns true if a marker must be inserted now, and assumes that the caller does so.
   [[nodiscard]] bool mark_due(TimePoint now);
@@ -46,12 +53,21 @@ class QueueWatch {
   [[nodiscard]] Duration waited() const { return waited_; }
 
  private:
+  /// Judges one of the packets that are older than kLimit.
+  bool is_surplus(TimePoint now);
+  /// Assumes that the queue is old, if its age is not known when the grace ends.
+  void assume_late(TimePoint now);
+
   TimePoint returned_{};  ///< end of the last absence; older markers tell nothing about packets that came during it
   TimePoint empty_{};     ///< when the queue was last empty
   TimePoint marked_{};
   Duration waited_{};
   bool dropping_ = false;
-  std::uint64_t surplus_ = 0;  ///< packets at the head that are estimated to be too old after an absence
+  std::uint64_t surplus_ = 0;  ///< packets at the head that are estimated to be older than kLimit after an absence
+  std::uint64_t stale_ = 0;    ///< how many of them are older than kStale
+  TimePoint grace_ends_{};
+  bool may_catch_up_ = true;  ///< there was neither grace nor overload since the queue was last empty
+  bool unknown_ = false;      ///< nothing is known about how long the queue is since the last absence
   // The members below measure the rate of arrival between two moments at which the queue was empty.
   TimePoint window_{};
   std::uint64_t arrived_ = 0;

@@ -340,7 +340,7 @@ std::size_t TunPort::receive(std::size_t queue, std::span<Packet> packets, std::
       continue;
     }
     if (length == sizeof(Marker) && take_marker(queue, packet.data)) continue;
-    if (watch.too_old()) {
+    if (watch.too_old(now_)) {
       ++counters_.rx_overload;
       ++dropped;
       continue;

@@ -6,6 +6,7 @@ import signal
 import subprocess
 
 import pytest
+from losses import assert_nothing_lost
 
 from lab.netlab import CHASSIS, SERVER, wait_until
 
@@ -135,7 +136,7 @@ def test_changes_on_a_pair_lose_nothing(lab, work, commits):
 
     assert work.download_runs(), "the download ended before the last commit: the test shows nothing"
     udp, ping = work.stop_udp(), work.stop_ping()
-    assert udp["lost"] == 0 and ping["lost"] == 0, (udp, ping)
+    assert_nothing_lost(lab, udp, ping)
     result = work.wait_for_download(90)
     assert result["checksum_ok"] and result["connections"] == 1, result
     assert_same_sessions(work, count)
@@ -189,7 +190,7 @@ def test_what_needs_no_restart_applies_at_once(lab, work, commits):
     assert lab.run("client", "ping", "-n", "-c", "1", "-W", "1", SERVER, check=False).returncode == 0
     assert work.download_runs(), "the download ended before the last commit: the test shows nothing"
     udp, ping = work.stop_udp(), work.stop_ping()
-    assert udp["lost"] == 0 and ping["lost"] == 0, (udp, ping)
+    assert_nothing_lost(lab, udp, ping)
     result = work.wait_for_download(90)
     assert result["checksum_ok"] and result["connections"] == 1, result
 
@@ -318,7 +319,7 @@ def test_a_chassis_that_cannot_start_with_a_commit_goes_back(lab, work, commits)
     assert commits.icr("rollback", "1").returncode == 0
     commits.wait_for(3)
     assert lab.wait_for_redundancy(20) == ("left", "right")
-    assert work.stop_ping()["lost"] == 0
+    assert_nothing_lost(lab, work.stop_ping())
     assert_same_sessions(work, 1000)
 
 

@@ -2,6 +2,8 @@
 
 import re
 
+from losses import assert_nothing_lost
+
 from lab.netlab import wait_until
 
 SESSIONS = 3000
@@ -32,4 +34,4 @@ def test_twins_are_equal_until_the_standby_knows_another_firewall(lab, work):
 
     lab.icr("request services redundancy-set id 1 redundancy-event e trigger")
     wait_until(lambda: lab.master() == "right", 10, "right to be master")
-    assert work.stop_udp()["lost"] == 0
+    assert_nothing_lost(lab, work.stop_udp())

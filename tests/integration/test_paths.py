@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from losses import assert_nothing_lost
 
 from lab.netlab import CHASSIS, wait_until
 
@@ -51,7 +52,7 @@ def test_the_loss_of_a_path_changes_no_role_and_loses_no_session(lab, work):
     wait_for_paths(lab, ("up", False), ("up", True))
     wait_for_paths(lab, ("up", True), ("up", False))
     assert (lab.wait_for_redundancy(), terms(lab)) == (roles, before)
-    assert work.stop_udp()["lost"] == 0
+    assert_nothing_lost(lab, work.stop_udp())
 
     # With all that came by either path, the standby takes over when the master is killed.
     lab.kill_chassis(master)

@@ -5,6 +5,7 @@ import signal
 import time
 
 import pytest
+from losses import assert_nothing_lost
 
 from lab.netlab import CHASSIS, SERVER_V6, wait_until
 
@@ -196,7 +197,7 @@ def test_late_standby_becomes_hot_without_a_pause(network, work):
     result = work.wait_for_download()
     assert_unbroken(work, result)
     assert_no_gap(300, download=result, udp=udp, ping=ping)
-    assert udp["lost"] == 0 and ping["lost"] == 0
+    assert_nothing_lost(network, udp, ping)
 
     # What was copied while traffic ran is what is needed: the late standby takes over.
     network.kill_chassis("left")
@@ -230,7 +231,7 @@ def test_a_drained_chassis_hands_over_and_stays_out_until_that_is_cancelled(lab,
     wait_until(lambda: "Failed" not in lab.icr("show services redundancy-group brief").stdout, 20, "health")
     assert lab.icr("request services redundancy-set rs1 switchover").returncode == 0
     wait_for_master(lab, master)
-    assert work.stop_udp()["lost"] == 0
+    assert_nothing_lost(lab, work.stop_udp())
 
 
 def test_a_switchover_keeps_what_sessions_have_counted(lab, work):

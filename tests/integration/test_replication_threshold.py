@@ -4,6 +4,7 @@ import os
 import re
 
 import pytest
+from losses import assert_nothing_lost
 
 from lab.netlab import DEFAULT_CLUSTER, wait_until
 
@@ -54,7 +55,7 @@ def test_a_switchover_loses_no_young_session(lab, work):
     figures = work.make_sessions(SESSIONS)
     assert figures["changed_peers"] == 0, "a session has another translation"
     answered = work.stop_udp()
-    assert answered["lost"] == 0, answered
+    assert_nothing_lost(lab, answered)
     lab.wait_for_redundancy()
     assert lab.card_counters(standby)["audits-failed"] == 0
 

@@ -5,6 +5,7 @@ import contextlib
 import os
 
 import pytest
+from losses import assert_nothing_lost
 from releases import build_release
 
 from lab.netlab import wait_until
@@ -82,7 +83,7 @@ def test_a_running_pair_changes_its_release_and_goes_back(network, work, former)
 
     assert work.download_runs(), "the download ended before the last switchover: the test shows nothing"
     udp, ping = work.stop_udp(), work.stop_ping()
-    assert udp["lost"] == 0 and ping["lost"] == 0, (udp, ping)
+    assert_nothing_lost(lab, udp, ping)
     result = work.wait_for_download(90)
     assert result["checksum_ok"] and result["connections"] == 1, result
     figures = work.make_sessions(SESSIONS)

@@ -8,6 +8,7 @@ import socket
 import subprocess
 
 import pytest
+from losses import assert_nothing_lost
 
 from lab import netns
 from lab.netlab import CHASSIS, OPERATOR, wait_until
@@ -176,7 +177,7 @@ def test_the_key_of_a_chassis_is_exchanged_under_traffic(lab, work, commits, cha
     lab.wait_for_redundancy()
     assert keys(lab, "retire", key_file(lab, chassis)) == [fresh]
     udp, ping = work.stop_udp(), work.stop_ping()
-    assert udp["lost"] == 0 and ping["lost"] == 0, (udp, ping)
+    assert_nothing_lost(lab, udp, ping)
     assert_same_sessions(work, 1000)
     # The former key opens nothing any more, and the present one is in use: a restart needs no other one.
     for name in CHASSIS:

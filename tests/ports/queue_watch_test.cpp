@@ -74,7 +74,7 @@ class Bed {
         watch_.head(head.since, now_);
         continue;
       }
-      if (watch_.too_old()) {
+      if (watch_.too_old(now_)) {
         ++dropped;
         now_ += cost_ / 10;
         continue;
@@ -107,14 +107,60 @@ TEST(QueueWatch, AWorkerThatKeepsUpDropsNothingAndSendsNoMarkers) {
   EXPECT_EQ(bed.waited(), 0ns);
 }
 
-TEST(QueueWatch, AfterAnAbsenceTheOldestPacketsAreDroppedAndNoOthers) {
-  Bed bed(10'000, 100'000);
+TEST(QueueWatch, AnAbsenceThatTheWorkerCatchesUpWithDropsNothing) {
+  Bed bed(10'000, 400'000);
+  bed.warm_up();
+  bed.away(150ms);  // 1,500 packets, which take the worker 4 ms
+  EXPECT_EQ(bed.waited(), 0ns) << "sessions are set up as well";
+  bed.work(1s);
+  EXPECT_EQ(bed.dropped, 0U);
+  EXPECT_GE(bed.oldest, 149ms);
+  bed.away(150ms);  // the queue was empty meanwhile
+  bed.work(1s);
+  EXPECT_EQ(bed.dropped, 0U);
+}
+
+TEST(QueueWatch, WhatItsSenderHasSentAgainIsDroppedAndNothingElse) {
+  Bed bed(10'000, 400'000);
   bed.warm_up();
   bed.away(300ms);
   bed.work(1s);
-  // 3,000 came meanwhile, 2,600 of them more than 40 ms ago.
-  EXPECT_NEAR(static_cast<double>(bed.dropped), 2600, 60);
-  EXPECT_LE(bed.oldest, 50ms);
+  // 3,000 came meanwhile, 1,000 of them more than 200 ms ago.
+  EXPECT_NEAR(static_cast<double>(bed.dropped), 1000, 30);
+  EXPECT_LE(bed.oldest, 205ms);
+}
+
+TEST(QueueWatch, AWorkerThatDoesNotCatchUpInItsGraceDropsWhatIsTooOld) {
+  Bed bed(10'000, 25'000);
+  bed.warm_up();
+  bed.away(150ms);
+  bed.work(1s);
+  // 1,100 of 1,500 came more than 40 ms ago, and 20 ms are enough for 500 of them.
+  EXPECT_NEAR(static_cast<double>(bed.dropped), 600, 30);
+}
+
+TEST(QueueWatch, AWorkerThatIsAwayAgainBeforeItCaughtUpGetsNoFurtherGrace) {
+  Bed bed(10'000, 25'000);
+  bed.warm_up();
+  bed.away(100ms);
+  bed.work(10ms);  // 250 of 1,000
+  EXPECT_EQ(bed.dropped, 0U);
+  bed.away(50ms);
+  EXPECT_GT(bed.waited(), QueueWatch::kRelief) << "no sessions are set up until it is known how old the queue is";
+  bed.work(1s);
+  // Of 1,600 packets 250 were forwarded, and 400 came in the last 40 ms.
+  EXPECT_NEAR(static_cast<double>(bed.dropped), 950, 30);
+}
+
+TEST(QueueWatch, SessionsAreRefusedWhenTheGraceIsOverAndTheAgeOfTheQueueNotKnown) {
+  QueueWatch watch;
+  watch.empty(TimePoint(1s));
+  watch.away(500ms, TimePoint(2s));
+  EXPECT_FALSE(watch.too_old(TimePoint(2s))) << "no rate was measured yet";
+  (void)watch.mark_due(TimePoint(2s));
+  EXPECT_EQ(watch.waited(), 0ns);
+  (void)watch.mark_due(TimePoint(2s) + QueueWatch::kGrace);
+  EXPECT_GT(watch.waited(), QueueWatch::kRelief);
 }
 
 TEST(QueueWatch, AShortAbsenceDropsNothing) {
@@ -166,9 +212,8 @@ TEST(QueueWatch, WhatIsKnownOfBeforeAnAbsenceSaysNothingOfAfter) {
   QueueWatch watch;
   watch.empty(TimePoint(1s));
   watch.away(500ms, TimePoint(2s));
-  EXPECT_GT(watch.waited(), QueueWatch::kRelief) << "no sessions are set up until it is known how old the queue is";
   watch.head(TimePoint(1400ms), TimePoint(2s));
-  EXPECT_FALSE(watch.too_old());
+  EXPECT_FALSE(watch.too_old(TimePoint(2s)));
   EXPECT_TRUE(watch.mark_due(TimePoint(2s)));
   watch.head(TimePoint(2s), TimePoint(2010ms));
   EXPECT_EQ(watch.waited(), 10ms);

@@ -235,21 +235,21 @@ TEST_F(TunPortTest, OfAnAbsenceTheOldestPacketsAreDroppedAndCounted) {
   while (early < 100 && std::chrono::steady_clock::now() - begun < 2s) early += port->rx_burst(buffers.packets());
   ASSERT_EQ(early, 100U);
   const auto away = std::chrono::steady_clock::now();
-  for (int i = 0; i < 200; ++i) {
+  for (int i = 0; i < 300; ++i) {
     peer.send(frame);
     std::this_thread::sleep_for(1ms);
   }
   const auto absence = std::chrono::steady_clock::now() - away;
   port->was_away(absence, monotonic_now());
-  EXPECT_GT(port->waited(), 20ms);
+  EXPECT_EQ(port->waited(), 0ms) << "it may catch up";
   std::size_t got = 0;
   while (const std::size_t n = port->rx_burst(buffers.packets())) got += n;
-  // All but those of the last 40 ms; a busy machine makes the rates differ.
+  // All but those of the last 200 ms; a busy machine makes the rates differ, or the reading slow.
   // The kernel's own multicast reports, up to three of them, may be among those that are dropped unread.
-  EXPECT_GE(got + count(*port, "rx-dropped-overload"), 200U);
-  EXPECT_LE(got + count(*port, "rx-dropped-overload"), 203U);
+  EXPECT_GE(got + count(*port, "rx-dropped-overload"), 300U);
+  EXPECT_LE(got + count(*port, "rx-dropped-overload"), 303U);
   EXPECT_GE(got, 10U);
-  EXPECT_LE(got, 110U);
+  EXPECT_LE(got, 270U);
   EXPECT_EQ(port->waited(), 0ms);
 }
 
@@ -258,6 +258,7 @@ TEST_F(TunPortTest, AfterAnAbsenceNothingWaitsInQueuesThatAreEmpty) {
   const auto port = open({"in0"}, 4);
   const test::Wire peer("in0p");
   port->was_away(50ms, monotonic_now());
+  port->was_away(50ms, monotonic_now());  // so that no grace is left
   EXPECT_GT(port->waited(), 20ms);
   arrive(peer, test::udp4("198.18.0.10", "203.0.113.5", "one"));
   EXPECT_TRUE(next(*port, 1s));
