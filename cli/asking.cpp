@@ -14,7 +14,8 @@ constexpr std::size_t kFlushBytes = 64 * 1024;
 }  // namespace
 
 void Asking::survey() {
-  survey_ = take_survey(cluster(), env_.transport, env_.only_chassis);
+  const bool counters = command().verb == Verb::show_redundancy_groups || command().verb == Verb::show_ha;
+  survey_ = take_survey(cluster(), env_.transport, env_.only_chassis, counters);
   unreachable_ = survey_.unreachable;
   for (const std::uint16_t chassis : survey_.other_configuration) {
     env_.error(fmt::format("warning: chassis {} runs another cluster file\n", cluster().chassis[chassis].name));

@@ -41,13 +41,14 @@ bool is_unreachable(const std::vector<Unreachable>& unreachable, std::uint16_t c
                      [&](const Unreachable& s) { return s.chassis == chassis; });
 }
 
-Survey take_survey(const Cluster& cluster, Transport& transport, std::optional<std::uint16_t> only) {
+Survey take_survey(const Cluster& cluster, Transport& transport, std::optional<std::uint16_t> only, bool counters) {
   Survey out;
   for (std::size_t chassis = 0; chassis < cluster.chassis.size(); ++chassis) {
     if (only && *only != chassis) continue;
     for (std::size_t card = 0; card < cluster.chassis[chassis].cards.size(); ++card) {
       QueryRequest request;
       request.kind = QueryKind::status;
+      request.without_counters = !counters;
       request.card = static_cast<std::uint16_t>(card);
       transport.ask(static_cast<std::uint16_t>(chassis), std::move(request));
     }

@@ -47,8 +47,10 @@ struct Survey {
   std::vector<std::pair<StableId, std::string>> names;  ///< what they call their service sets and pools
 };
 
-/// Asks every card of every chassis at once, or of the chassis `only`.
-[[nodiscard]] Survey take_survey(const Cluster& cluster, Transport& transport, std::optional<std::uint16_t> only);
+/// Asks every card of every chassis at once, or of the chassis `only`. Without `counters`, those of the redundancy
+/// sets, which are most of such an answer, are not asked for.
+[[nodiscard]] Survey take_survey(const Cluster& cluster, Transport& transport, std::optional<std::uint16_t> only,
+                                 bool counters);
 
 /// The card from which the sessions of one redundancy set are read.
 struct Source {

@@ -1,5 +1,6 @@
 #include "model/base/text.h"
 
+#include <algorithm>
 #include <cstdint>
 
 namespace icr {
@@ -41,6 +42,8 @@ bool is_shown(std::uint32_t code) {
 }  // namespace
 
 std::string printable_text(std::string_view text, bool keep_newlines) {
+  // Almost every text is of this kind, and an answer has hundreds of them.
+  if (std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~'; })) return std::string(text);
   std::string out;
   out.reserve(text.size());
   while (!text.empty()) {

@@ -89,6 +89,7 @@ struct QueryRequest {
   std::optional<std::uint16_t> port;        ///< deterministic: of `translated`
   CommitRequest commit;                     ///< commit
   bool force = false;                       ///< switchover: also to a standby that is warned
+  bool without_counters = false;            ///< status: counters of the sets are not wanted, which are most of it
   bool cancel = false;                      ///< drain: take the member back into service
   std::optional<SessionOrder> order;        ///< largest: what makes a session large
   std::uint64_t floor = 0;                  ///< largest: smaller sessions are not wanted

@@ -154,6 +154,7 @@ void encode_request(const QueryRequest& request, flatbuffers::FlatBufferBuilder&
   out.add_by_state(request.by_state);
   out.add_force(request.force);
   out.add_cancel(request.cancel);
+  out.add_without_counters(request.without_counters);
   out.add_filter(filter);
   out.add_record_kinds(request.record_kinds);
   if (request.group) out.add_group(static_cast<std::uint8_t>(*request.group));
@@ -245,6 +246,7 @@ Result<QueryRequest> decode_request(const void* data, std::size_t size) {
   out.by_state = in->by_state();
   out.force = in->force();
   out.cancel = in->cancel();
+  out.without_counters = in->without_counters();
   out.filter = std::move(*filter);
   out.record_kinds = in->record_kinds();
   if (const auto group = in->group(); group.has_value()) {

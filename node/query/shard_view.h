@@ -46,8 +46,10 @@ class ShardView {
   [[nodiscard]] virtual std::uint32_t first_binding() const = 0;
   /// Returns the number of sessions of one service set, without looking at sessions.
   [[nodiscard]] virtual std::uint64_t sessions_of(StableId service_set) const = 0;
-  /// Fills all fields except `set`.
+  /// Fills all fields except `set` and `counters`.
   virtual void status(TimePoint now, SetStatus& out) const = 0;
+  /// Appends the counters of roles and replication.
+  virtual void append_to(CounterList& out) const = 0;
   /// Appends the reports of the last takeovers that this chassis made, newest first.
   virtual void failovers(std::vector<FailoverReport>& out) const = 0;
   /// Returns true if sessions may be cleared here: the member is master, or stand-alone.

@@ -396,6 +396,7 @@ void answer_status(QueryTask& task, CardView& card, TimePoint now) {
   for (const auto* shard : card.shards()) {
     SetStatus status;
     shard->status(now, status);
+    if (!task.request.without_counters) shard->append_to(status.counters);
     status.set = shard->set();
     task.reply.status.push_back(std::move(status));
   }

@@ -27,7 +27,6 @@ void SetView::status(TimePoint now, SetStatus& out) const {
   describe(core_, now, out);
   if (!shell_.steering_warning().empty()) out.reason += "; " + shell_.steering_warning();
   out.paths = shell_.paths();
-  append_to(out.counters);
   out.scheduling = scheduling_;
   AlarmBook book = alarms_;
   book.note(now, troubles());

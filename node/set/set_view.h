@@ -22,7 +22,6 @@ class SetView final : public ShardView {
   void set_scheduling(std::string text) { scheduling_ = std::move(text); }
   /// Looks what is wrong with the set. Call it about once a second, so that alarms tell when they began.
   void watch(TimePoint now);
-  void append_to(CounterList& out) const;
   /// Sets the counters of errors and events of the service set's NAT pools to zero, as clients see them.
   void clear_nat_statistics(StableId service_set);
 
@@ -33,6 +32,7 @@ class SetView final : public ShardView {
     return shard().sessions_with(service_set);
   }
   void status(TimePoint now, SetStatus& out) const override;
+  void append_to(CounterList& out) const override;
   void failovers(std::vector<FailoverReport>& out) const override;
   [[nodiscard]] bool is_master() const override { return shard().active(); }
   bool remove(std::uint32_t slot, TimePoint now) override;

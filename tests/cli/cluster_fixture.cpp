@@ -220,7 +220,6 @@ void FakeShard::status(TimePoint /*now*/, SetStatus& out) const {
   out.detector = {60'000, 1'000'000, 260'400,          12'345,
                   3'100,  80'000,    41'500,           2,
                   12,     10,        "hears the peer", "machine lives, process late"};
-  out.counters = {{"heartbeats-sent", 100}};
   out.priority = 200;
   out.peer = PeerStatus{term_, 100, 37, false, 0, 0, 3, 412};
   if (role_ == Role::master) {

@@ -55,6 +55,7 @@ class FakeShard final : public node::ShardView, public SessionSource {
   const SessionSource& sessions() const override { return *this; }
   std::uint64_t sessions_of(StableId service_set) const override;
   void status(TimePoint now, SetStatus& out) const override;
+  void append_to(CounterList& out) const override { out.push_back({"heartbeats-sent", 100}); }
   void failovers(std::vector<FailoverReport>& out) const override { out = reports; }
   bool is_master() const override { return role_ == Role::master; }
   bool remove(std::uint32_t slot, TimePoint now) override;

@@ -88,7 +88,7 @@ class Merge : public testing::Test {
   std::vector<std::pair<std::string, std::uint32_t>> stream(FakeTransport& transport,
                                                             std::optional<std::uint32_t> limit,
                                                             std::vector<cli::Unreachable>& unreachable) {
-    const auto survey = cli::take_survey(fake_.cluster, transport, std::nullopt);
+    const auto survey = cli::take_survey(fake_.cluster, transport, std::nullopt, false);
     std::vector<std::pair<std::string, std::uint32_t>> out;
     std::vector<cli::Read> reads;
     for (auto& source : cli::choose_sources(fake_.cluster, survey, false)) {
@@ -316,6 +316,27 @@ TEST_F(Merge, AStatusOfASetThatIsNotThereIsRefused) {
   const auto output = run_line("show services sessions", fake_.cluster, transport);
   EXPECT_EQ(output.code, ExitCode::incomplete);
   EXPECT_THAT(output.error, HasSubstr("chassis left did not answer: its answer is invalid"));
+}
+
+TEST_F(Merge, OnlyWhoShowsCountersAsksForThem) {
+  struct Case {
+    const char* line;
+    bool wanted;
+  };
+  for (const Case& each : {Case{"show services sessions count", false},
+                           {"show services redundancy-group extensive", true},
+                           {"show services ha statistics", true}}) {
+    FakeTransport transport([&](std::uint16_t chassis, const QueryRequest& request) -> Result<QueryReply> {
+      auto reply = answer_from(fake_, chassis, request);
+      if (request.kind == QueryKind::status) {
+        EXPECT_NE(request.without_counters, each.wanted) << each.line;
+        EXPECT_NE(reply->status[0].counters.empty(), each.wanted) << each.line;
+      }
+      return reply;
+    });
+    const Output output = run_line(each.line, fake_.cluster, transport);
+    EXPECT_EQ(output.out.find("heartbeats-sent") != std::string::npos, each.wanted) << each.line << "\n" << output.out;
+  }
 }
 
 TEST_F(Merge, AnalysisAsksEachSourceOnce) {

@@ -100,6 +100,7 @@ QueryRequest full_request() {
   request.limit = 1024;
   request.by_state = true;
   request.force = true;
+  request.without_counters = true;
   request.cancel = true;
   request.filter.application_protocol = 5;
   request.filter.protocol = 0;  // a zero is a value, not an absence
@@ -209,6 +210,7 @@ TEST(QueryCodec, ARequestComesBackAsItWas) {
   EXPECT_EQ(got->limit, sent.limit);
   EXPECT_EQ(got->by_state, sent.by_state);
   EXPECT_EQ(got->force, sent.force);
+  EXPECT_EQ(got->without_counters, sent.without_counters);
   EXPECT_EQ(got->cancel, sent.cancel);
   EXPECT_EQ(got->filter, sent.filter);
   EXPECT_EQ(got->record_kinds, sent.record_kinds);
