@@ -5,9 +5,9 @@
 // that have waited longer than a limit are dropped, the oldest first, until the next one is fresh again. The limit is
 // on waiting time, not on queue length: a long queue that moves fast is left alone.
 //
-// A worker that had no processor is not a worker that is too slow. What came while it was away is late, but if it can
-// catch up at once, then to drop some of it helps nothing and nobody: the worker has a moment in which it forwards all
-// that is not so old that its sender has sent it again. It has no second such moment before the queue was empty.
+// A worker that had no processor for a while is not too slow. What came while it was away is late, but a worker that
+// can catch up at once gains nothing by dropping it. So it has a moment in which it forwards everything that is not so
+// old that its sender has sent it again. It gets no second such moment until the queue has been empty.
 //
 // The time comes from two sources. An Ethernet socket stamps each packet. A TUN device does not, so its port inserts
 // markers into a queue that does not become empty; a marker shows how long it waited. While the worker is away it
@@ -53,7 +53,7 @@ class QueueWatch {
   [[nodiscard]] Duration waited() const { return waited_; }
 
  private:
-  /// Judges one of the packets that are older than kLimit.
+  /// Counts one of the packets that are older than kLimit. Returns true if it must be dropped.
   bool is_surplus(TimePoint now);
   /// Assumes that the queue is old, if its age is not known when the grace ends.
   void assume_late(TimePoint now);
@@ -67,7 +67,7 @@ class QueueWatch {
   std::uint64_t stale_ = 0;    ///< how many of them are older than kStale
   TimePoint grace_ends_{};
   bool may_catch_up_ = true;  ///< there was neither grace nor overload since the queue was last empty
-  bool unknown_ = false;      ///< nothing is known about how long the queue is since the last absence
+  bool unknown_ = false;      ///< since the last absence, nothing has told how long the packets wait
   // The members below measure the rate of arrival between two moments at which the queue was empty.
   TimePoint window_{};
   std::uint64_t arrived_ = 0;
